@@ -1,0 +1,100 @@
+//! What is worth remembering of servers that hold no session.
+
+/// A fixed table of small facts about servers without a session: the group they chose and whether
+/// they were seen again. It costs no entry of the store, allocates once, and forgets by being
+/// overwritten: losing a ghost costs a round trip or a place in the queue, never correctness.
+#[derive(Debug, Default)]
+pub(crate) struct Ghosts {
+    // invariant: empty, or a power of two long
+    slots: Box<[Slot]>,
+}
+
+/// One server's facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ghost {
+    /// The key-exchange group that the server chose last.
+    pub(crate) hint: Option<u16>,
+    /// Whether the server was ever offered a session.
+    pub(crate) seen_again: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    // The upper half of the key's hash; the lower bits are the slot's index. Two servers that
+    // agree in both are taken for one.
+    tag: u32,
+    ghost: Option<Ghost>,
+}
+
+impl Ghosts {
+    /// Makes room for about `servers` ghosts, if there is none yet.
+    pub(crate) fn prepare(&mut self, servers: usize) {
+        if self.slots.is_empty() {
+            let len = servers.clamp(16, 1 << 16).next_power_of_two();
+            self.slots = vec![Slot::default(); len].into();
+        }
+    }
+
+    /// Remembers a server that has no session (any more).
+    pub(crate) fn set(&mut self, hash: u64, ghost: Ghost) {
+        if let Some(slot) = self.slot(hash) {
+            *slot = Slot {
+                tag: tag(hash),
+                ghost: Some(ghost),
+            };
+        }
+    }
+
+    /// What is known of a server.
+    pub(crate) fn get(&self, hash: u64) -> Option<Ghost> {
+        let slot = self.slots.get(index(hash, self.slots.len())?)?;
+        slot.ghost.filter(|_| slot.tag == tag(hash))
+    }
+
+    /// Forgets a server and says what was known.
+    pub(crate) fn take(&mut self, hash: u64) -> Option<Ghost> {
+        let ghost = self.get(hash)?;
+        self.slot(hash)?.ghost = None;
+        Some(ghost)
+    }
+
+    fn slot(&mut self, hash: u64) -> Option<&mut Slot> {
+        let index = index(hash, self.slots.len())?;
+        self.slots.get_mut(index)
+    }
+}
+
+/// Where a hash belongs in a table of `len`, a power of two.
+#[allow(clippy::cast_possible_truncation, reason = "the low bits are wanted")]
+fn index(hash: u64, len: usize) -> Option<usize> {
+    Some(hash as usize & len.checked_sub(1)?)
+}
+
+fn tag(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembers_overwrites_and_forgets() {
+        let mut ghosts = Ghosts::default();
+        let ghost = Ghost {
+            hint: Some(29),
+            seen_again: true,
+        };
+        ghosts.set(1, ghost);
+        assert_eq!(ghosts.get(1), None, "without room nothing is remembered");
+        ghosts.prepare(10);
+        ghosts.set(1, ghost);
+        assert_eq!(ghosts.get(1), Some(ghost));
+        let collides = (7 << 32) | 1;
+        assert_eq!(ghosts.get(collides), None);
+        ghosts.set(collides, Ghost::default());
+        assert_eq!(ghosts.get(1), None);
+        assert_eq!(ghosts.take(collides), Some(Ghost::default()));
+        assert_eq!(ghosts.take(collides), None);
+    }
+}

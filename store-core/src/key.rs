@@ -1,0 +1,296 @@
+//! Which server a session belongs to, and in which security domain.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::SecurityDomain;
+
+/// Longest name that is folded to lower case on the stack while it is hashed; DNS allows 253.
+const NAME_MAX: usize = 255;
+
+/// A server as the store knows it: security domain, host, and where they matter port and endpoint.
+///
+/// Host names are kept in lower case and without a trailing dot, IP addresses in their one binary
+/// form, so that different spellings of one server meet. The owned form of [`KeyRef`].
+#[derive(Clone)]
+pub struct SessionKey {
+    domain: SecurityDomain,
+    host: Host,
+    port: Option<u16>,
+    endpoint: Option<Box<[u8]>>,
+}
+
+#[derive(Clone)]
+enum Host {
+    // invariant: lower case, no trailing dot, not the text of an IP address
+    Name(Box<str>),
+    Address(IpAddr),
+}
+
+impl SessionKey {
+    /// The same key, borrowed.
+    pub fn as_key(&self) -> KeyRef<'_> {
+        let host = match &self.host {
+            Host::Name(name) => HostRef::Name(name),
+            Host::Address(address) => HostRef::Address(*address),
+        };
+        KeyRef {
+            domain: &self.domain,
+            host,
+            port: self.port,
+            endpoint: self.endpoint.as_deref(),
+        }
+    }
+}
+
+impl PartialEq for SessionKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_key() == other.as_key()
+    }
+}
+
+impl Eq for SessionKey {}
+
+impl Hash for SessionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_key().hash(state);
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_key().fmt(f)
+    }
+}
+
+/// A [`SessionKey`] that owns nothing: looking up with it allocates nothing.
+#[derive(Clone, Copy)]
+pub struct KeyRef<'a> {
+    domain: &'a SecurityDomain,
+    host: HostRef<'a>,
+    port: Option<u16>,
+    endpoint: Option<&'a [u8]>,
+}
+
+impl<'a> KeyRef<'a> {
+    /// The server that is called `host` in `domain`: the name as sent in SNI, or the text of an IP
+    /// address (an IPv6 address also in brackets). Case and a trailing dot make no difference.
+    pub fn new(domain: &'a SecurityDomain, host: &'a str) -> Self {
+        Self::of_host(domain, HostRef::parse(host))
+    }
+
+    /// The same for a host that is already taken apart.
+    pub fn of_host(domain: &'a SecurityDomain, host: HostRef<'a>) -> Self {
+        Self {
+            domain,
+            host: host.canonical(),
+            port: None,
+            endpoint: None,
+        }
+    }
+
+    /// Separates services on one host: other ports are other servers.
+    #[must_use]
+    pub fn with_port(self, port: u16) -> Self {
+        Self {
+            port: Some(port),
+            ..self
+        }
+    }
+
+    /// Separates machines behind one name that do not share ticket keys: usually the address
+    /// connected to, but any bytes will do.
+    #[must_use]
+    pub fn with_endpoint(self, endpoint: &'a [u8]) -> Self {
+        Self {
+            endpoint: Some(endpoint),
+            ..self
+        }
+    }
+
+    /// The security domain.
+    pub fn domain(&self) -> &'a SecurityDomain {
+        self.domain
+    }
+
+    /// The host, as given: names may still have upper-case letters.
+    pub fn host(&self) -> HostRef<'a> {
+        self.host
+    }
+
+    /// Bytes that an owned copy occupies on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let name = match self.host {
+            HostRef::Name(name) => name.len(),
+            HostRef::Address(_) => 0,
+        };
+        name + self.endpoint.map_or(0, <[u8]>::len)
+    }
+
+    /// An owned copy.
+    pub fn to_key(self) -> SessionKey {
+        let host = match self.host {
+            HostRef::Name(name) => Host::Name(name.to_ascii_lowercase().into()),
+            HostRef::Address(address) => Host::Address(address),
+        };
+        SessionKey {
+            domain: *self.domain,
+            host,
+            port: self.port,
+            endpoint: self.endpoint.map(Into::into),
+        }
+    }
+}
+
+impl<'a> From<&'a SessionKey> for KeyRef<'a> {
+    fn from(key: &'a SessionKey) -> Self {
+        key.as_key()
+    }
+}
+
+impl PartialEq for KeyRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.host == other.host
+            && self.port == other.port
+            && self.endpoint == other.endpoint
+            && self.domain == other.domain
+    }
+}
+
+impl Eq for KeyRef<'_> {}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The domain is a digest already: part of it spreads as well as the whole, and equality
+        // still compares the whole.
+        state.write(&self.domain.as_bytes()[..8]);
+        self.host.hash(state);
+        self.port.hash(state);
+        self.endpoint.hash(state);
+    }
+}
+
+impl fmt::Debug for KeyRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRef")
+            .field("domain", self.domain)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("endpoint", &self.endpoint)
+            .finish()
+    }
+}
+
+/// A host: a name or an IP address.
+#[derive(Clone, Copy, Debug)]
+pub enum HostRef<'a> {
+    /// A DNS name; letters compare without regard to case.
+    Name(&'a str),
+    /// An IP address.
+    Address(IpAddr),
+}
+
+impl<'a> HostRef<'a> {
+    /// Tells a name from the text of an IP address.
+    pub fn parse(host: &'a str) -> Self {
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if let Some(address) = bare.and_then(|text| text.parse::<Ipv6Addr>().ok()) {
+            return Self::Address(address.into());
+        }
+        match host.parse::<IpAddr>() {
+            Ok(address) => Self::Address(address),
+            Err(_) => Self::Name(host).canonical(),
+        }
+    }
+
+    /// Without the trailing dot of an absolute name.
+    fn canonical(self) -> Self {
+        match self {
+            Self::Name(name) => Self::Name(name.strip_suffix('.').unwrap_or(name)),
+            Self::Address(_) => self,
+        }
+    }
+}
+
+impl PartialEq for HostRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(one), Self::Name(other)) => one.eq_ignore_ascii_case(other),
+            (Self::Address(one), Self::Address(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for HostRef<'_> {}
+
+impl Hash for HostRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Name(name) => {
+                // Anything longer is no DNS name: its first part has to do.
+                let len = name.len().min(NAME_MAX);
+                let mut lower = [0; NAME_MAX];
+                lower[..len].copy_from_slice(&name.as_bytes()[..len]);
+                lower[..len].make_ascii_lowercase();
+                state.write(&lower[..len]);
+                state.write_usize(name.len());
+            }
+            Self::Address(address) => address.hash(state),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::BuildHasher;
+
+    fn same(one: KeyRef<'_>, other: KeyRef<'_>) -> bool {
+        let hasher = std::hash::RandomState::new();
+        if one == other {
+            assert_eq!(hasher.hash_one(one), hasher.hash_one(other));
+            assert_eq!(hasher.hash_one(one), hasher.hash_one(other.to_key()));
+            assert_eq!(one.to_key(), other.to_key());
+        }
+        one == other
+    }
+
+    #[test]
+    fn spellings_of_one_server_meet() {
+        let domain = SecurityDomain::from([1; 32]);
+        let key = |host| KeyRef::new(&domain, host);
+        assert!(same(key("example.com"), key("EXAMPLE.com.")));
+        assert!(same(key("2001:db8::1"), key("2001:0DB8:0:0:0:0:0:1")));
+        assert!(same(key("2001:db8::1"), key("[2001:db8::1]")));
+        assert!(!same(key("example.com"), key("example.org")));
+        assert!(!same(key("192.0.2.1"), key("::ffff:192.0.2.1")));
+        let long = "x".repeat(300);
+        assert!(same(key(&long), key(&long.to_ascii_uppercase())));
+    }
+
+    /// R2: every field is a field of its own.
+    #[test]
+    fn every_field_separates() {
+        let (one, other) = (SecurityDomain::from([1; 32]), SecurityDomain::from([2; 32]));
+        let keys = [
+            KeyRef::new(&one, "a"),
+            KeyRef::new(&other, "a"),
+            KeyRef::new(&one, "b"),
+            KeyRef::new(&one, "a").with_port(443),
+            KeyRef::new(&one, "a").with_port(25),
+            KeyRef::new(&one, "a").with_endpoint(b""),
+            KeyRef::new(&one, "a").with_endpoint(b"x"),
+            KeyRef::new(&one, "ax"),
+            KeyRef::new(&one, "a").with_port(443).with_endpoint(b"x"),
+        ];
+        for (i, one) in keys.iter().enumerate() {
+            for other in &keys[..i] {
+                assert!(!same(*one, *other), "{one:?} {other:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a store has done and holds.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a session that a connection offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The server resumed it.
+    Resumed,
+    /// The handshake succeeded as a full one.
+    Declined,
+    /// The handshake failed.
+    Failed,
+}
+
+/// Counters since the store was made, and what it holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Sessions stored.
+    pub stored: u64,
+    /// Sessions handed to a connection: `taken` and `copied` together.
+    pub offered: u64,
+    /// Single-use sessions handed out, and thereby gone.
+    pub taken: u64,
+    /// Copies of reusable sessions handed out.
+    pub copied: u64,
+    /// Offers for which there was nothing.
+    pub missed: u64,
+    /// Offered sessions that the server resumed, as reported by the backend.
+    pub resumed: u64,
+    /// Offered sessions instead of which the server made a full handshake, likewise.
+    pub declined: u64,
+    /// Offered sessions whose handshake failed, likewise.
+    pub failed: u64,
+    /// Sessions dropped because their time was over or lay in the future.
+    pub expired: u64,
+    /// Sessions dropped because the space was needed: for another server, or for a newer session
+    /// of the same one.
+    pub evicted: u64,
+    /// Reusable sessions replaced by a newer one of the same server.
+    pub replaced: u64,
+    /// Sessions removed by name: `remove`, `clear`, `clear_server`.
+    pub removed: u64,
+    /// Sessions not stored because they were too large.
+    pub refused_too_large: u64,
+    /// Sessions not stored because they had no time to live.
+    pub refused_expired: u64,
+    /// Sessions not stored because their server was cleared after their connection began.
+    pub refused_cleared: u64,
+    /// Servers that hold a session now.
+    pub servers: u64,
+    /// Sessions held now.
+    pub sessions: u64,
+    /// Bytes held now, the store's own bookkeeping included.
+    pub bytes: u64,
+}
+
+impl Stats {
+    /// Sessions not stored, for whatever reason.
+    pub fn refused(&self) -> u64 {
+        self.refused_too_large + self.refused_expired + self.refused_cleared
+    }
+
+    /// Adds another part of the store.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            stored,
+            offered,
+            taken,
+            copied,
+            missed,
+            resumed,
+            declined,
+            failed,
+            expired,
+            evicted,
+            replaced,
+            removed,
+            refused_too_large,
+            refused_expired,
+            refused_cleared,
+            servers,
+            sessions,
+            bytes,
+        } = other;
+        self.stored += stored;
+        self.offered += offered;
+        self.taken += taken;
+        self.copied += copied;
+        self.missed += missed;
+        self.resumed += resumed;
+        self.declined += declined;
+        self.failed += failed;
+        self.expired += expired;
+        self.evicted += evicted;
+        self.replaced += replaced;
+        self.removed += removed;
+        self.refused_too_large += refused_too_large;
+        self.refused_expired += refused_expired;
+        self.refused_cleared += refused_cleared;
+        self.servers += servers;
+        self.sessions += sessions;
+        self.bytes += bytes;
+    }
+}

@@ -1,0 +1,331 @@
+//! The store: shards behind locks.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::server::Found;
+use crate::shard::{At, Shard, Want};
+use crate::{Duplicate, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer};
+use crate::{Outcome, Refused, Stats, Timestamp, Usage};
+
+/// A shard is swept, grown and searched as a whole, so it is kept small.
+const SERVERS_A_SHARD: usize = 512;
+/// No server may fill more than this part of its shard.
+const SERVERS_BYTES_A_SHARD: usize = 4;
+
+/// A bounded, expiring store of client sessions, for use by many connections at once.
+///
+/// # Contract
+/// - **Never in the way.** No operation fails, waits for anything but a short lock, or panics; what
+///   is not there is a miss, and a miss costs a full handshake. `None` is always allowed: dropping
+///   a session is never wrong.
+/// - **Once.** A single-use session is handed to one connection and never comes back, whatever
+///   becomes of the handshake.
+/// - **Private.** What a connection is offered is its own; a reusable session is copied for it.
+/// - **Valid.** What is offered has not expired by the server's word, the protocol's bounds and
+///   the [`Limits`], and does not come from the future.
+/// - **Bounded.** Servers, sessions a server, and bytes stay within the [`Limits`] whatever a
+///   server does; one server cannot push out the others.
+/// - **Secret.** Sessions are dropped, and wiped by their own drop, without a lock held, and never
+///   shown.
+///
+/// Time is an argument of every operation that depends on it; see [`Clock`](crate::Clock).
+pub struct SessionStore<S> {
+    limits: Limits,
+    hasher: RandomState,
+    // invariant: empty if resumption is off, else a power of two long
+    shards: Box<[Part<S>]>,
+    generation: AtomicU64,
+    next_swept: AtomicUsize,
+}
+
+struct Part<S> {
+    shard: Mutex<Shard<S>>,
+    resumed: AtomicU64,
+    declined: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl<S: Duplicate> SessionStore<S> {
+    /// An empty store. Allocates next to nothing until it is used.
+    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
+        limits.validate()?;
+        let shards = shards_for(&limits);
+        let share = Arc::new(Limits {
+            servers: limits.servers.div_ceil(shards.max(1)),
+            total_bytes: limits.total_bytes / shards.max(1),
+            ..limits.clone()
+        });
+        let shards = (0..shards).map(|_| Part::new(Arc::clone(&share))).collect();
+        Ok(Self {
+            limits,
+            hasher: RandomState::new(),
+            shards,
+            generation: AtomicU64::new(1),
+            next_swept: AtomicUsize::new(0),
+        })
+    }
+
+    /// What this store may hold.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The present moment in the life of the store, for a connection that begins now and will
+    /// [`put`](Self::put) later.
+    pub fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::Acquire))
+    }
+
+    /// Stores a session that a connection to `key` was given, one begun at `begun`.
+    ///
+    /// The entry's expiry is cut to the limits. A reusable session replaces the one before it; a
+    /// single-use session joins the others, and the oldest go when there are too many.
+    pub fn put<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        entry: Entry<S>,
+        begun: Generation,
+        now: Timestamp,
+    ) -> Result<EntryId, Refused> {
+        let Some((part, at)) = self.find(key.into()) else {
+            return Err(Refused::Off);
+        };
+        let mut dropped = Vec::new();
+        part.lock().put(at, entry, begun, now, &mut dropped)
+    }
+
+    /// What a connection to `key` should offer: the newest valid single-use session, which is
+    /// removed; else a private copy of the valid reusable one; else nothing.
+    pub fn offer<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
+        self.offer_where(key, now, |_| true)
+    }
+
+    /// The same among the sessions that `accept` likes. What it does not like stays.
+    ///
+    /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
+    /// or this store.
+    pub fn offer_where<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        now: Timestamp,
+        accept: impl FnMut(&S) -> bool,
+    ) -> Option<Offer<S>> {
+        self.find_session(key.into(), Want::Any, now, accept)
+    }
+
+    /// Takes the newest valid single-use session of `key`, which is removed.
+    pub fn take<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
+        self.find_session(key.into(), Want::SingleUse, now, |_| true)
+    }
+
+    /// A private copy of the valid reusable session of `key`.
+    pub fn copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
+        self.find_session(key.into(), Want::Reusable, now, |_| true)
+    }
+
+    /// The key-exchange group that the server chose last, by its TLS number.
+    pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
+        let (part, at) = self.find(key.into())?;
+        part.lock().hint(at)
+    }
+
+    /// Remembers the group that the server chose. Hints take no place from sessions: a server
+    /// without a session has its hint kept in a small table that forgets.
+    pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
+        if let Some((part, at)) = self.find(key.into()) {
+            part.lock().set_hint(at, group);
+        }
+    }
+
+    /// Removes the session `id` of `key`, if it is still there; a newer one that was stored
+    /// meanwhile stays.
+    pub fn remove<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) -> bool {
+        let Some((part, at)) = self.find(key.into()) else {
+            return false;
+        };
+        let mut dropped = Vec::new();
+        part.lock().remove(at, id, &mut dropped)
+    }
+
+    /// Removes all there is of one server. What connections to it put that have begun already is
+    /// refused.
+    pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
+        if let Some((part, at)) = self.find(key.into()) {
+            let now_is = self.next_generation();
+            let mut dropped = Vec::new();
+            part.lock().clear_server(at, now_is, &mut dropped);
+        }
+    }
+
+    /// Removes everything. What connections put that have begun already is refused.
+    pub fn clear(&self) {
+        let now_is = self.next_generation();
+        for part in &self.shards {
+            let mut dropped = Vec::new();
+            part.lock().clear(now_is, &mut dropped);
+        }
+    }
+
+    /// Frees expired sessions, one small part of the store a call: about 512 servers at most are
+    /// looked at, and only if one of their sessions can have expired. Call it now and then, for
+    /// instance at each new connection; it returns at once when there is nothing to do.
+    pub fn sweep(&self, now: Timestamp) {
+        if self.shards.is_empty() {
+            return;
+        }
+        let next = self.next_swept.fetch_add(1, Ordering::Relaxed) & (self.shards.len() - 1);
+        let mut dropped = Vec::new();
+        let mut shard = self.shards[next].lock();
+        if shard.needs_sweep(now) {
+            shard.sweep(now, &mut dropped);
+        }
+        drop(shard);
+    }
+
+    /// Counts what became of a session that `key`'s connection was offered.
+    pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
+        let Some((part, _)) = self.find(key.into()) else {
+            return;
+        };
+        let counter = match outcome {
+            Outcome::Resumed => &part.resumed,
+            Outcome::Declined => &part.declined,
+            Outcome::Failed => &part.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counters so far and what the store holds now. Walks over all servers.
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        for part in &self.shards {
+            sum.add(&part.stats());
+        }
+        sum
+    }
+
+    fn find<'s, 'k>(&'s self, key: KeyRef<'k>) -> Option<(&'s Part<S>, At<'k>)> {
+        let last = self.shards.len().checked_sub(1)?;
+        let hash = self.hasher.hash_one(key);
+        // Bits that neither the shard's map nor its ghosts use first.
+        let index = usize::try_from(hash >> 40).unwrap_or_default() & last;
+        Some((&self.shards[index], At { hash, key }))
+    }
+
+    fn find_session(
+        &self,
+        key: KeyRef<'_>,
+        want: Want,
+        now: Timestamp,
+        mut accept: impl FnMut(&S) -> bool,
+    ) -> Option<Offer<S>> {
+        let (part, at) = self.find(key)?;
+        let mut dropped = Vec::new();
+        let found = part
+            .lock()
+            .offer(at, want, now, &mut accept, &mut dropped)?;
+        let (id, usage, session, established, expires, weight) = match found {
+            Found::SingleUse(held) => {
+                let usage = Usage::SingleUse;
+                (
+                    held.id,
+                    usage,
+                    held.session,
+                    held.established,
+                    held.expires,
+                    held.weight,
+                )
+            }
+            Found::Reusable(held) => {
+                let (usage, session) = (Usage::Reusable, held.session.duplicate()?);
+                (
+                    held.id,
+                    usage,
+                    session,
+                    held.established,
+                    held.expires,
+                    held.weight,
+                )
+            }
+        };
+        Some(Offer {
+            id,
+            entry: Entry {
+                session,
+                usage,
+                established,
+                expires,
+                weight,
+            },
+        })
+    }
+
+    fn next_generation(&self) -> Generation {
+        Generation(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
+    }
+}
+
+impl<S> Part<S> {
+    fn new(limits: Arc<Limits>) -> Self {
+        Self {
+            shard: Mutex::new(Shard::new(limits)),
+            resumed: AtomicU64::new(0),
+            declined: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shard<S>> {
+        self.shard.lock().unwrap_or_else(|poisoned| {
+            // An `accept` or an allocation panicked half-way: what is left is a miss for all.
+            let mut shard = PoisonError::into_inner(poisoned);
+            shard.start_over();
+            self.shard.clear_poison();
+            shard
+        })
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            resumed: self.resumed.load(Ordering::Relaxed),
+            declined: self.declined.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            ..self.lock().stats()
+        }
+    }
+}
+
+impl<S> fmt::Debug for SessionStore<S> {
+    /// Shows the limits, never what is stored.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionStore")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many shards serve `limits` well: small enough to be swept in one step, large enough that
+/// one server's full share leaves most of its shard to others.
+fn shards_for(limits: &Limits) -> usize {
+    if limits.servers == 0 {
+        return 0;
+    }
+    let by_servers = (limits.servers / SERVERS_A_SHARD).max(1);
+    let most_for_one = limits
+        .server_bytes
+        .max(1)
+        .saturating_mul(SERVERS_BYTES_A_SHARD);
+    let by_bytes = (limits.total_bytes / most_for_one).max(1);
+    let shards = by_servers.min(by_bytes);
+    // The largest power of two that is not above.
+    1 << shards.ilog2()
+}
+
+/// Something of everything, so that the compiler proves what the contract says of threads.
+const _: () = {
+    const fn shared_between_threads<T: Send + Sync>() {}
+    shared_between_threads::<SessionStore<Vec<u8>>>();
+};
