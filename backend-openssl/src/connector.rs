@@ -1,0 +1,175 @@
+//! The store for OpenSSL clients, and a context that uses it.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use openssl::error::ErrorStack;
+use openssl::ssl::{
+    ConnectConfiguration, HandshakeError, SslConnector, SslConnectorBuilder, SslRef,
+    SslSessionCacheMode, SslStream,
+};
+use store_core::{
+    Clock, KeyRef, Limits, LimitsError, SecurityDomain, SessionKey, SessionStore, SystemClock,
+};
+use thiserror::Error;
+
+use crate::connection::{self, Connection, Connections};
+use crate::ffi;
+use crate::session::Session;
+
+/// The store for OpenSSL clients. Cheap to clone; all clones are the same store, which any number
+/// of contexts can share.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: SessionStore<Session>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Sessions {
+    /// An empty store that takes the time from the system's clock.
+    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
+        Self::with_clock(limits, Arc::new(SystemClock))
+    }
+
+    /// An empty store that takes the time from `clock`.
+    pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
+        let store = SessionStore::new(limits)?;
+        Ok(Self {
+            inner: Arc::new(Inner { store, clock }),
+        })
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &SessionStore<Session> {
+        &self.inner.store
+    }
+
+    /// Where the time comes from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// Finishes a context whose connections keep their sessions in this store.
+    ///
+    /// It sets the session cache mode, the `new_session` callback and the info callback, so it
+    /// takes the builder at its end and gives back what was built; the builder must have neither
+    /// callback yet.
+    ///
+    /// `domain` must cover everything in the builder that decides over trust or over what is
+    /// offered: roots, verify mode and callbacks, client certificate, protocol versions, cipher
+    /// suites, groups, ALPN. OpenSSL checks none of it on resumption. Contexts that share a domain
+    /// use each other's sessions.
+    pub fn attach(
+        &self,
+        mut builder: SslConnectorBuilder,
+        domain: SecurityDomain,
+    ) -> Result<Connector, AttachError> {
+        if ffi::has_new_session_callback(&builder) {
+            return Err(AttachError::CallbackTaken("new_session"));
+        }
+        if ffi::has_info_callback(&builder) {
+            return Err(AttachError::CallbackTaken("info"));
+        }
+        builder.set_session_cache_mode(
+            SslSessionCacheMode::CLIENT
+                | SslSessionCacheMode::NO_INTERNAL
+                | SslSessionCacheMode::NO_AUTO_CLEAR,
+        );
+        builder.set_new_session_callback(|ssl, session| {
+            // A panic must not reach C: what it would have stored is lost, which is a miss.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(connection) = connection::connection(ssl) {
+                    connection.received(ssl, &session);
+                }
+            }));
+        });
+        ffi::observe_handshakes::<Connections>(&mut builder);
+        Ok(Connector {
+            inner: builder.build(),
+            sessions: self.clone(),
+            domain,
+        })
+    }
+}
+
+/// A context cannot be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The builder has a callback of its own that the store needs.
+    #[error(
+        "the builder already has a {0} callback, which the session store needs: leave it unset"
+    )]
+    CallbackTaken(&'static str),
+}
+
+/// An [`SslConnector`] whose connections keep their sessions in a store.
+#[derive(Clone)]
+pub struct Connector {
+    inner: SslConnector,
+    sessions: Sessions,
+    domain: SecurityDomain,
+}
+
+impl Connector {
+    /// Connects over `io`: the handshake with `host`, by name or address, resumed if possible.
+    ///
+    /// `host` is sent in SNI and verified; with `port` it is the key of the sessions.
+    pub fn connect<IO: Read + Write>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+    ) -> Result<SslStream<IO>, HandshakeError<IO>> {
+        let mut ssl = self.configure()?.into_ssl(host)?;
+        self.prepare(&mut ssl, self.key(host, port));
+        ssl.connect(io)
+    }
+
+    /// The settings of one connection, for callers that make their own `Ssl`.
+    pub fn configure(&self) -> Result<ConnectConfiguration, ErrorStack> {
+        self.inner.configure()
+    }
+
+    /// The key of a server in this connector's domain.
+    pub fn key(&self, host: &str, port: u16) -> SessionKey {
+        KeyRef::new(&self.domain, host).with_port(port).to_key()
+    }
+
+    /// Readies an `Ssl` of this connector for its handshake, as the last step before it: offers a
+    /// session of `key` if there is one, and has what the server gives stored under `key`.
+    ///
+    /// How the peer must be verified (mode, name) is read from `ssl` now: a session whose own
+    /// verification was less strict is not offered. Change nothing of it afterwards.
+    ///
+    /// Once the handshake is under way, [`connection()`](crate::connection()) tells what became of
+    /// it.
+    pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
+        Connection::begin(self.sessions.clone(), key, ssl);
+    }
+
+    /// The store that this connector uses.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The domain of its sessions.
+    pub fn domain(&self) -> &SecurityDomain {
+        &self.domain
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
+}
