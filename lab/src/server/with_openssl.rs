@@ -1,0 +1,315 @@
+//! The server on OpenSSL.
+
+use std::io::{self, Read, Write};
+
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    AlpnError, Error, ErrorCode, ShutdownState, Ssl, SslContext, SslContextBuilder, SslMethod,
+    SslOptions, SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
+};
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
+
+use super::connection::{Engine, Outcome};
+use super::{Group, Library, Protocol, ServerResumption, ServerSettings, session_timeout};
+
+/// Says that sessions belong to this server; without it none is resumed once clients are verified.
+const SESSION_ID_CONTEXT: &[u8] = b"lab";
+
+pub(super) fn context(settings: &ServerSettings) -> SslContext {
+    for group in &settings.groups {
+        let version = openssl::version::version();
+        assert!(
+            Library::OpenSsl.supports(*group),
+            "{version} lacks the group {group}"
+        );
+    }
+    build(settings).expect("OpenSSL accepts the server's settings")
+}
+
+fn build(settings: &ServerSettings) -> Result<SslContext, ErrorStack> {
+    let mut context = SslContext::builder(SslMethod::tls_server())?;
+    let (first, last) = (
+        settings.protocols.iter().min(),
+        settings.protocols.iter().max(),
+    );
+    let (first, last) = first
+        .zip(last)
+        .expect("a server needs at least one protocol");
+    context.set_min_proto_version(Some(version(*first)))?;
+    context.set_max_proto_version(Some(version(*last)))?;
+    context.set_groups_list(&groups_list(settings))?;
+    present_identity(&mut context, settings)?;
+    verify_clients(&mut context, settings)?;
+
+    // The name is acknowledged whatever it is, as rustls does.
+    context.set_servername_callback(|_, _| Ok(()));
+    if !settings.alpn.is_empty() {
+        let spoken = settings.alpn.clone();
+        context.set_alpn_select_callback(move |_, offered| {
+            let choose = |protocol: &Vec<u8>| find_protocol(offered, protocol);
+            spoken.iter().find_map(choose).ok_or(AlpnError::ALERT_FATAL)
+        });
+    }
+    allow_resumption(&mut context, settings)?;
+    Ok(context.build())
+}
+
+fn groups_list(settings: &ServerSettings) -> String {
+    let mut groups = settings.groups.clone();
+    assert!(!groups.is_empty(), "a server needs at least one group");
+    let tls12 = settings.protocols.contains(&Protocol::Tls12);
+    if tls12 && settings.client_root.is_some() && !groups.contains(&Group::P256) {
+        groups.push(Group::P256); // stands for the curve of the client's certificate
+    }
+    let names: Vec<_> = groups.iter().map(|group| group.as_str()).collect();
+    names.join(":")
+}
+
+fn present_identity(
+    context: &mut SslContextBuilder,
+    settings: &ServerSettings,
+) -> Result<(), ErrorStack> {
+    let (leaf, issuers) = settings
+        .identity
+        .chain
+        .split_first()
+        .expect("an identity has a certificate");
+    let leaf = X509::from_der(leaf)?;
+    context.set_certificate(&leaf)?;
+    for issuer in issuers {
+        context.add_extra_chain_cert(X509::from_der(issuer)?)?;
+    }
+    let key = PKey::private_key_from_der(settings.identity.key.secret_der())?;
+    context.set_private_key(&key)
+}
+
+fn verify_clients(
+    context: &mut SslContextBuilder,
+    settings: &ServerSettings,
+) -> Result<(), ErrorStack> {
+    if let Some(root) = &settings.client_root {
+        let root = X509::from_der(root)?;
+        context.add_client_ca(&root)?;
+        let mut roots = X509StoreBuilder::new()?;
+        roots.add_cert(root)?;
+        context.set_cert_store(roots.build());
+        context.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    }
+    Ok(())
+}
+
+fn allow_resumption(
+    context: &mut SslContextBuilder,
+    settings: &ServerSettings,
+) -> Result<(), ErrorStack> {
+    context.set_session_id_context(SESSION_ID_CONTEXT)?;
+    context.set_num_tickets(settings.tickets)?;
+    context.set_max_early_data(settings.max_early_data)?;
+    if let Some(lifetime) = settings.lifetime {
+        session_timeout::set(context, lifetime);
+    }
+    if settings.keeps_sessions() {
+        context.set_session_cache_mode(SslSessionCacheMode::SERVER);
+        // No limit: a full cache of OpenSSL 3.0 breaks handshakes now and then.
+        context.set_session_cache_size(0);
+    } else {
+        context.set_session_cache_mode(SslSessionCacheMode::OFF);
+    }
+    if settings.resumption != ServerResumption::Tickets {
+        context.set_options(SslOptions::NO_TICKET); // in TLS 1.3: no self-contained ones
+    }
+    if settings.resumption == ServerResumption::Off {
+        context.set_num_tickets(0)?;
+    }
+    Ok(())
+}
+
+fn version(protocol: Protocol) -> SslVersion {
+    match protocol {
+        Protocol::Tls12 => SslVersion::TLS1_2,
+        Protocol::Tls13 => SslVersion::TLS1_3,
+    }
+}
+
+/// Finds a protocol in the client's list, where each stands after one byte with its length.
+fn find_protocol<'a>(mut offered: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+    while let Some((length, rest)) = offered.split_first() {
+        let (protocol, rest) = rest.split_at_checked(usize::from(*length))?;
+        if protocol == wanted {
+            return Some(protocol);
+        }
+        offered = rest;
+    }
+    None
+}
+
+/// A connection of an OpenSSL server.
+pub(super) struct Connection {
+    tls: SslStream<Pipe>,
+    phase: Phase,
+    early_data: Vec<u8>,
+    outcome: Option<Outcome>,
+    closed: bool,
+    failed: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    EarlyData,
+    Handshake,
+    Open,
+    ClientClosed,
+}
+
+impl Connection {
+    pub(super) fn new(context: &SslContext) -> Self {
+        let phase = if context.max_early_data() > 0 {
+            Phase::EarlyData
+        } else {
+            Phase::Handshake
+        };
+        let tls = Ssl::new(context)
+            .and_then(|ssl| SslStream::new(ssl, Pipe::default()))
+            .expect("memory for a connection");
+        Self {
+            tls,
+            phase,
+            early_data: Vec::new(),
+            outcome: None,
+            closed: false,
+            failed: None,
+        }
+    }
+
+    /// One step. `Ok(false)` is the end: nothing more to do until more bytes arrive.
+    fn step(&mut self) -> Result<bool, Error> {
+        let mut buffer = [0; 4096];
+        match self.phase {
+            Phase::EarlyData => match self.tls.read_early_data(&mut buffer)? {
+                0 => self.phase = Phase::Handshake,
+                length => self.early_data.extend_from_slice(&buffer[..length]),
+            },
+            Phase::Handshake => {
+                self.tls.accept()?;
+                self.phase = Phase::Open;
+                self.outcome = Some(self.describe());
+                let early_data = std::mem::take(&mut self.early_data);
+                self.write(&early_data)?;
+            }
+            Phase::Open => {
+                let length = self.tls.ssl_read(&mut buffer)?;
+                self.write(&buffer[..length])?;
+            }
+            Phase::ClientClosed => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn write(&mut self, mut data: &[u8]) -> Result<(), Error> {
+        while !data.is_empty() && !self.closed {
+            let length = self.tls.ssl_write(data)?;
+            data = &data[length..];
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> Outcome {
+        let ssl = self.tls.ssl();
+        let protocol = match ssl.version2() {
+            Some(SslVersion::TLS1_3) => Protocol::Tls13,
+            _ => Protocol::Tls12,
+        };
+        Outcome {
+            protocol,
+            resumed: ssl.session_reused(),
+            client_certificate: ssl.peer_certificate().is_some(),
+            early_data: !self.early_data.is_empty(),
+        }
+    }
+}
+
+impl Engine for Connection {
+    fn receive(&mut self, bytes: &[u8]) {
+        self.tls.get_mut().incoming.extend_from_slice(bytes);
+        while self.failed.is_none() {
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if error.code() == ErrorCode::WANT_READ => break,
+                Err(error) if error.code() == ErrorCode::ZERO_RETURN => {
+                    self.phase = Phase::ClientClosed;
+                }
+                Err(error) => self.failed = Some(error.to_string()),
+            }
+        }
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.tls.get_mut().outgoing);
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        // Fails in the middle of a handshake and after an error, where there is nothing to say.
+        let _ = self.tls.shutdown();
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
+    fn client_closed(&self) -> bool {
+        self.phase == Phase::ClientClosed
+    }
+}
+
+impl Drop for Connection {
+    /// OpenSSL removes a session from the cache when its connection ends without `close_notify`.
+    /// Clients do that all the time, so servers in the wild prevent it, and so does this one.
+    fn drop(&mut self) {
+        if self.outcome.is_some() && self.failed.is_none() {
+            self.tls
+                .set_shutdown(ShutdownState::SENT | ShutdownState::RECEIVED);
+        }
+    }
+}
+
+/// The bytes between OpenSSL and the transport.
+#[derive(Debug, Default)]
+struct Pipe {
+    incoming: Vec<u8>,
+    taken: usize,
+    outgoing: Vec<u8>,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = (&self.incoming[self.taken..]).read(buffer)?;
+        self.taken += length;
+        if self.taken == self.incoming.len() {
+            self.incoming.clear();
+            self.taken = 0;
+        }
+        if length == 0 {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            Ok(length)
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.outgoing.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

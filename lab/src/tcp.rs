@@ -1,0 +1,235 @@
+//! A server on a real socket, for clients that cannot be handed a transport.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::client_hello::FirstHello;
+use crate::server::{Handshake, Server};
+
+/// How long a thread waits for bytes before it looks whether the server has been stopped.
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// How long it waits for a client that does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a [`TcpServer`] does with its connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Behaviour {
+    /// Serves them.
+    #[default]
+    Serve,
+    /// Closes each connection when its `ClientHello` has arrived.
+    CloseAfterHello,
+    /// Reads and never answers.
+    Silent,
+    /// Answers in plain HTTP, like a port that speaks no TLS.
+    PlainText,
+}
+
+/// A [`Server`] on a port of 127.0.0.1, with a thread for each connection. Dropping it stops it.
+#[derive(Debug)]
+pub struct TcpServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    listening: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    server: Server,
+    behaviour: Behaviour,
+    stopped: AtomicBool,
+    connections: AtomicUsize,
+    handshakes: Mutex<Vec<Handshake>>,
+    handshake_done: Condvar,
+}
+
+impl TcpServer {
+    /// Serves on a free port.
+    pub fn start(server: Server) -> io::Result<Self> {
+        Self::start_with(server, Behaviour::Serve)
+    }
+
+    /// Misbehaves on a free port.
+    pub fn start_with(server: Server, behaviour: Behaviour) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            server,
+            behaviour,
+            stopped: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            handshakes: Mutex::default(),
+            handshake_done: Condvar::new(),
+        });
+        let listening = {
+            let shared = shared.clone();
+            thread::Builder::new()
+                .name("lab-listener".to_owned())
+                .spawn(move || shared.listen(&listener))?
+        };
+        Ok(Self {
+            address,
+            shared,
+            listening: Some(listening),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The server behind the socket.
+    pub fn server(&self) -> &Server {
+        &self.shared.server
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The handshakes that were completed so far, in the order of their completion.
+    ///
+    /// A client of TLS 1.3 is done before its server is: use
+    /// [`wait_for_handshakes`](Self::wait_for_handshakes) right after connecting.
+    pub fn handshakes(&self) -> Vec<Handshake> {
+        self.shared.handshakes().clone()
+    }
+
+    /// Waits until `count` handshakes are completed, for at most `limit`, and returns them all.
+    pub fn wait_for_handshakes(&self, count: usize, limit: Duration) -> Vec<Handshake> {
+        let (log, _) = self
+            .shared
+            .handshake_done
+            .wait_timeout_while(self.shared.handshakes(), limit, |log| log.len() < count)
+            .unwrap_or_else(PoisonError::into_inner);
+        log.clone()
+    }
+}
+
+impl Drop for TcpServer {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        // The listener blocks in `accept`: one more connection makes it look at the flag.
+        let woken = TcpStream::connect(self.address).is_ok();
+        if let Some(listening) = self.listening.take().filter(|_| woken) {
+            let _ = listening.join(); // a panic in there was reported by its thread
+        }
+    }
+}
+
+impl Shared {
+    fn listen(self: Arc<Self>, listener: &TcpListener) {
+        let mut serving: Vec<JoinHandle<()>> = Vec::new();
+        for stream in listener.incoming() {
+            if self.is_stopped() {
+                break;
+            }
+            let Ok(stream) = stream else { continue };
+            self.connections.fetch_add(1, Ordering::SeqCst);
+            serving.retain(|thread| !thread.is_finished());
+            let shared = self.clone();
+            serving.push(thread::spawn(move || {
+                // A connection that breaks is the client's affair; it leaves no handshake behind.
+                let _ = shared.handle(stream);
+            }));
+        }
+        for thread in serving {
+            let _ = thread.join();
+        }
+    }
+
+    fn handle(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(READ_TIMEOUT))?;
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        stream.set_nodelay(true)?;
+        match self.behaviour {
+            Behaviour::Serve => self.serve(&mut stream),
+            Behaviour::CloseAfterHello => self.read_hello(&mut stream),
+            Behaviour::Silent => {
+                while self.read(&mut stream)?.is_some() {}
+                Ok(())
+            }
+            Behaviour::PlainText => {
+                self.read_hello(&mut stream)?;
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            }
+        }
+    }
+
+    fn serve(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let mut connection = self.server.connection();
+        let mut logged = false;
+        while let Some(bytes) = self.read(stream)? {
+            connection.receive(&bytes);
+            if let Some(handshake) = connection.facts().filter(|_| !logged) {
+                logged = true;
+                self.handshakes().push(handshake);
+                self.handshake_done.notify_all();
+            }
+            if connection.client_closed() {
+                connection.close();
+            }
+            let mut out = Vec::new();
+            connection.send(&mut out);
+            stream.write_all(&out)?;
+            if connection.is_closed() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_hello(&self, stream: &mut TcpStream) -> io::Result<()> {
+        let mut hello = FirstHello::default();
+        while hello.is_pending() {
+            match self.read(stream)? {
+                Some(bytes) => hello.receive(&bytes),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next bytes; `None` at the end of the stream or when the server is stopped.
+    fn read(&self, stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; 16 * 1024];
+        while !self.is_stopped() {
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => {
+                    buffer.truncate(length);
+                    return Ok(Some(buffer));
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    fn handshakes(&self) -> MutexGuard<'_, Vec<Handshake>> {
+        self.handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
