@@ -1,0 +1,249 @@
+//! How far a connection has come: what it was offered, what it received, what it stored.
+
+use std::collections::VecDeque;
+
+use rustls::HandshakeKind;
+use store_core::{Entry, EntryId, Offer, Outcome, Timestamp, Usage};
+
+use crate::Session;
+
+/// The state of one connection, without a lock: it calls nothing, and hands what is to be dropped
+/// to its caller, who drops it after the lock.
+#[derive(Default)]
+pub(super) struct Progress {
+    phase: Phase,
+    look_up: LookUp,
+    offered: Option<Offered>,
+    /// Whether the outcome of an offer has been reported.
+    reported: bool,
+    // Oldest first; only as many as the store can still hold.
+    stored: VecDeque<EntryId>,
+    tickets: usize,
+    early_data_max: Option<u32>,
+}
+
+enum Phase {
+    /// The handshake is under way, or nobody has said how it ended: received sessions wait, the
+    /// oldest first.
+    Handshake(VecDeque<Entry<Session>>),
+    Settled(Origin),
+    Forgotten,
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Handshake(VecDeque::new())
+    }
+}
+
+/// What the look-up that rustls starts with found for the version that it asks for second.
+#[derive(Default)]
+pub(super) enum LookUp {
+    #[default]
+    NotMade,
+    Nothing,
+    Found(Offer<Session>),
+}
+
+impl From<Option<Offer<Session>>> for LookUp {
+    fn from(offer: Option<Offer<Session>>) -> Self {
+        offer.map_or(Self::Nothing, Self::Found)
+    }
+}
+
+/// What a connection's sessions descend from.
+#[derive(Clone, Copy)]
+struct Origin {
+    /// When the full handshake was.
+    established: Timestamp,
+    /// A TLS 1.2 session lives no longer than this. After a resumed handshake rustls stores the
+    /// same session again, with a lifetime that may be 0, "unspecified" (rustls issue 657).
+    reusable_until: Timestamp,
+}
+
+impl Origin {
+    fn apply(self, entry: Entry<Session>) -> Entry<Session> {
+        let expires = match entry.usage {
+            Usage::Reusable => entry.expires.min(self.reusable_until),
+            Usage::SingleUse => entry.expires,
+        };
+        Entry { expires, ..entry }.established_at(self.established)
+    }
+}
+
+/// A session that was handed to rustls.
+#[derive(Clone, Copy)]
+pub(super) struct Offered {
+    id: EntryId,
+    usage: Usage,
+    established: Timestamp,
+    expires: Timestamp,
+}
+
+impl Offered {
+    pub(super) fn new(offer: &Offer<Session>) -> Self {
+        let Offer { id, entry } = offer;
+        Self {
+            id: *id,
+            usage: entry.usage,
+            established: entry.established,
+            expires: entry.expires,
+        }
+    }
+
+    /// Its identity, if it can still be in the store.
+    pub(super) fn reusable(self) -> Option<EntryId> {
+        (self.usage == Usage::Reusable).then_some(self.id)
+    }
+}
+
+/// What to do with a session that came in.
+pub(super) enum Next {
+    Store(Entry<Session>),
+    Drop(Option<Entry<Session>>),
+}
+
+/// What is to be done when a handshake has succeeded.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) received: VecDeque<Entry<Session>>,
+}
+
+/// What is to be removed from the store, with what was never in it.
+pub(super) struct Forgotten {
+    pub(super) stored: VecDeque<EntryId>,
+    _waiting: Phase,
+    _look_up: LookUp,
+}
+
+/// What is to be done when a connection is dropped.
+pub(super) struct Abandoned {
+    pub(super) outcome: Option<Outcome>,
+    pub(super) remove: Option<EntryId>,
+}
+
+impl Progress {
+    pub(super) fn offered(&self) -> Option<Offered> {
+        self.offered
+    }
+
+    pub(super) fn tickets(&self) -> usize {
+        self.tickets
+    }
+
+    pub(super) fn early_data_max(&self) -> Option<u32> {
+        self.early_data_max
+    }
+
+    /// Whether a session may be handed out: once, and before the handshake is over.
+    pub(super) fn may_offer(&self) -> bool {
+        self.offered.is_none() && matches!(self.phase, Phase::Handshake(_))
+    }
+
+    pub(super) fn hand_out(&mut self, offered: Offered) {
+        self.offered = Some(offered);
+    }
+
+    /// Keeps what a look-up found for the other version of TLS, or takes what is kept. Gives back
+    /// what was there.
+    pub(super) fn swap_look_up(&mut self, look_up: LookUp) -> LookUp {
+        std::mem::replace(&mut self.look_up, look_up)
+    }
+
+    /// A session came in. At most `room` wait for the end of the handshake, the newest.
+    pub(super) fn receive(
+        &mut self,
+        entry: Entry<Session>,
+        early_data: Option<u32>,
+        room: usize,
+    ) -> Next {
+        self.tickets = self.tickets.saturating_add(1);
+        self.early_data_max = self.early_data_max.max(early_data);
+        match &mut self.phase {
+            Phase::Handshake(waiting) => {
+                waiting.push_back(entry);
+                Next::Drop(if waiting.len() > room {
+                    waiting.pop_front()
+                } else {
+                    None
+                })
+            }
+            Phase::Settled(origin) => Next::Store(origin.apply(entry)),
+            Phase::Forgotten => Next::Drop(Some(entry)),
+        }
+    }
+
+    /// The handshake succeeded.
+    pub(super) fn settle(&mut self, kind: HandshakeKind, now: Timestamp) -> Settled {
+        if matches!(self.phase, Phase::Settled(_)) {
+            return Settled::default();
+        }
+        let resumed = match kind {
+            HandshakeKind::Resumed => self.offered,
+            HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest => None,
+        };
+        let outcome = match resumed {
+            Some(_) => Outcome::Resumed,
+            None => Outcome::Declined,
+        };
+        let origin = Origin {
+            established: resumed.map_or(now, |offered| offered.established),
+            reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
+        };
+        let outcome = self.report(outcome);
+        if matches!(self.phase, Phase::Forgotten) {
+            return Settled {
+                outcome,
+                ..Settled::default()
+            };
+        }
+        let received = match std::mem::replace(&mut self.phase, Phase::Settled(origin)) {
+            Phase::Handshake(waiting) => waiting.into_iter().map(|it| origin.apply(it)).collect(),
+            Phase::Settled(_) | Phase::Forgotten => VecDeque::new(),
+        };
+        Settled { outcome, received }
+    }
+
+    /// Remembers what was stored, at most the newest `room`. `false` if it has to go again.
+    pub(super) fn remember(&mut self, id: EntryId, room: usize) -> bool {
+        if matches!(self.phase, Phase::Forgotten) {
+            return false;
+        }
+        self.stored.push_back(id);
+        if self.stored.len() > room {
+            self.stored.pop_front();
+        }
+        true
+    }
+
+    /// Nothing of this connection is to stay.
+    pub(super) fn forget(&mut self) -> Forgotten {
+        let mut stored = std::mem::take(&mut self.stored);
+        stored.extend(self.offered.and_then(Offered::reusable));
+        Forgotten {
+            stored,
+            _waiting: std::mem::replace(&mut self.phase, Phase::Forgotten),
+            _look_up: std::mem::take(&mut self.look_up),
+        }
+    }
+
+    /// The connection is no more. If nobody has said that its handshake succeeded, it failed.
+    pub(super) fn abandon(&mut self) -> Abandoned {
+        let remove = match self.phase {
+            Phase::Handshake(_) => self.offered.and_then(Offered::reusable),
+            Phase::Settled(_) | Phase::Forgotten => None,
+        };
+        let outcome = self.report(Outcome::Failed);
+        Abandoned { outcome, remove }
+    }
+
+    /// The outcome of an offer, the first time.
+    fn report(&mut self, outcome: Outcome) -> Option<Outcome> {
+        if self.offered.is_none() || self.reported {
+            return None;
+        }
+        self.reported = true;
+        Some(outcome)
+    }
+}

@@ -1,0 +1,99 @@
+//! The store for rustls clients, and where its handles come from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use store_core::{
+    Clock, Limits, LimitsError, SecurityDomain, SessionKey, SessionStore, SystemClock,
+};
+
+use crate::{Connection, Session, Shared};
+
+/// The store for rustls clients. Cloning it is cheap and gives the same store.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: SessionStore<Session>,
+    clock: Arc<dyn Clock>,
+    /// Whether a TLS 1.2 session was ever put; see [`Sessions::may_hold_tls12`].
+    tls12: AtomicBool,
+}
+
+impl Sessions {
+    /// An empty store within `limits`, on the machine's clock.
+    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
+        Self::with_clock(limits, Arc::new(SystemClock))
+    }
+
+    /// The same on another clock.
+    pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
+        let store = SessionStore::new(limits)?;
+        let tls12 = AtomicBool::new(false);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                tls12,
+            }),
+        })
+    }
+
+    /// The store itself: to clear it, sweep it and see its counters.
+    ///
+    /// `missed` counts look-ups: a [`Connection`] makes one, rustls on a [`Shared`] makes one for
+    /// each version of TLS.
+    pub fn store(&self) -> &SessionStore<Session> {
+        &self.inner.store
+    }
+
+    /// Where the time comes from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// A handle for one `ClientConfig`, and clones of it, in a security domain of its own.
+    ///
+    /// The domain is made of `name` and of a number that no other handle in this process has:
+    /// rustls 0.23 resumes only under the same verifier and resolver `Arc`, and a ticket that it
+    /// refuses for that reason is lost.
+    pub fn shared(&self, name: &str) -> Shared {
+        static HANDLES: AtomicU64 = AtomicU64::new(0);
+        let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
+        let domain = SecurityDomain::builder("backend-rustls 0.23 shared 1")
+            .field("name", name.as_bytes())
+            .field("handle", &handle.to_be_bytes())
+            .finish();
+        self.shared_in(domain)
+    }
+
+    /// The same in a domain that the caller shares on purpose, between configs that have the
+    /// same verifier `Arc` and the same client-certificate resolver `Arc`.
+    pub fn shared_in(&self, domain: SecurityDomain) -> Shared {
+        Shared::new(self.clone(), domain)
+    }
+
+    /// A handle for one connection, to the server `key`, that begins now.
+    ///
+    /// The key's domain must tell apart configs with different verifier or resolver `Arc`s, for
+    /// the reason given at [`shared`](Self::shared). Frees some expired sessions on the way, in
+    /// one bounded step.
+    pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
+        self.store().sweep(self.clock().now());
+        Arc::new(Connection::new(self.clone(), key))
+    }
+
+    /// Notes that a TLS 1.2 session is about to be put.
+    pub(crate) fn expect_tls12(&self) {
+        self.inner.tls12.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store can hold a TLS 1.2 session at all. rustls asks for the removal of one
+    /// after every TLS 1.3 handshake; where none was ever put that costs, and counts, no look-up.
+    pub(crate) fn may_hold_tls12(&self) -> bool {
+        self.inner.tls12.load(Ordering::Relaxed)
+    }
+}
