@@ -1,1 +1,33 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(not(any(feature = "rustls", feature = "openssl")))]
+compile_error!(
+    "tls-resume needs a backend: turn on the cargo feature `rustls` (the default) or `openssl`"
+);
+
+mod backend;
+mod connector;
+mod domain;
+mod error;
+#[cfg(feature = "openssl")]
+pub mod openssl;
+#[cfg(feature = "rustls")]
+pub mod rustls;
+mod settings;
+mod stream;
+mod transport;
+
+pub use backend::{Backend, Protocol, Resumption};
+pub use error::{Error, ErrorKind};
+pub use pki_types;
+pub use store_core::{Clock, Limits, ManualClock, SecurityDomain, Stats, SystemClock, Timestamp};
+pub use transport::ReadTimeout;
+
+// The short names mean the one backend there is. With both they would mean whichever a dependency
+// switched on, so then there are none, and the compiler says so.
+#[cfg(all(feature = "openssl", not(feature = "rustls")))]
+pub use self::openssl::{Connector, ConnectorBuilder, Stream};
+#[cfg(all(feature = "rustls", not(feature = "openssl")))]
+pub use self::rustls::{Connector, ConnectorBuilder, Stream};

@@ -1,0 +1,236 @@
+//! The connector and its builder, the same for either backend.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, Stats};
+
+use crate::settings::{ClientCredential, Settings};
+use crate::stream::Stream;
+use crate::{Backend, Error, ErrorKind, Protocol, transport};
+
+/// Makes TLS connections that resume earlier ones to the same server where they can.
+///
+/// Cheap to clone; all clones use the same configuration and the same store.
+pub struct Connector<B: Backend> {
+    inner: Arc<Inner<B>>,
+}
+
+struct Inner<B> {
+    settings: Settings,
+    backend: B,
+}
+
+impl<B: Backend> Connector<B> {
+    /// Starts a connector that trusts Mozilla's roots, speaks TLS 1.2 and 1.3, and keeps sessions
+    /// within the default [`Limits`].
+    pub fn builder() -> ConnectorBuilder<B> {
+        ConnectorBuilder {
+            settings: Settings::default(),
+            options: B::Options::default(),
+        }
+    }
+
+    /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
+    ///
+    /// Tries the host's addresses in turn. The connector's timeout bounds the whole but for the
+    /// look-up of the name, which the system decides.
+    pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
+        let name = Host::parse(host)?;
+        let tcp = transport::connect(&name.text, port, self.inner.settings.timeout)?;
+        let stream = self.handshake(&name, port, tcp)?;
+        transport::lift_timeouts(&name.text, stream.get_ref())?;
+        Ok(stream)
+    }
+
+    /// Makes the handshake with `host` over a transport that is connected already; its timeouts
+    /// are the caller's. `host` is what is sent in SNI and what the certificate must be for; with
+    /// `port` it is the key of the sessions.
+    pub fn connect_stream<IO: Read + Write>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+    ) -> Result<Stream<B, IO>, Error> {
+        self.handshake(&Host::parse(host)?, port, io)
+    }
+
+    fn handshake<IO: Read + Write>(
+        &self,
+        host: &Host,
+        port: u16,
+        io: IO,
+    ) -> Result<Stream<B, IO>, Error> {
+        let resumes = !self.inner.settings.never_resumes(&host.text);
+        let key = resumes.then(|| self.key(&host.text, port));
+        self.inner
+            .backend
+            .handshake(&host.text, key, io)
+            .map(Stream::new)
+    }
+
+    /// What the store has done and holds.
+    pub fn stats(&self) -> Stats {
+        self.inner.backend.stats()
+    }
+
+    /// Removes all sessions; what open connections still receive is not stored.
+    pub fn clear(&self) {
+        self.inner.backend.clear();
+    }
+
+    /// Removes the sessions of one server, likewise.
+    pub fn clear_server(&self, host: &str, port: u16) {
+        self.inner.backend.clear_server(&self.key(host, port));
+    }
+
+    /// The domain of this connector's sessions: a digest of its configuration.
+    pub fn security_domain(&self) -> &SecurityDomain {
+        self.inner.backend.domain()
+    }
+
+    fn key(&self, host: &str, port: u16) -> SessionKey {
+        KeyRef::new(self.security_domain(), host)
+            .with_port(port)
+            .to_key()
+    }
+}
+
+impl<B: Backend> Clone for Connector<B> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Connector<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host as it is sent, verified and dialled: no brackets, no trailing dot.
+struct Host {
+    text: String,
+}
+
+impl Host {
+    fn parse(host: &str) -> Result<Self, Error> {
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(host);
+        let text = bare.strip_suffix('.').unwrap_or(bare);
+        match ServerName::try_from(text) {
+            Ok(_) => Ok(Self {
+                text: text.to_ascii_lowercase(),
+            }),
+            Err(error) => {
+                let message = format!("{host:?} is neither a DNS name nor an IP address");
+                Err(Error::new(ErrorKind::Name, message).caused_by(error))
+            }
+        }
+    }
+}
+
+/// Settings of a [`Connector`] in the making.
+#[must_use = "a connector is made by `build`"]
+pub struct ConnectorBuilder<B: Backend> {
+    settings: Settings,
+    pub(crate) options: B::Options,
+}
+
+impl<B: Backend> ConnectorBuilder<B> {
+    /// Trusts these root certificates; Mozilla's only if none are given at all.
+    pub fn roots(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.settings.roots.extend(roots);
+        self
+    }
+
+    /// Trusts the root certificates of a PEM file, which `build` reads.
+    pub fn roots_pem_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.root_files.push(path.into());
+        self
+    }
+
+    /// Proves the client's identity to servers that ask: its certificate, then intermediates.
+    pub fn client_certificate(
+        mut self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Self {
+        self.settings.client = Some(ClientCredential { chain, key });
+        self
+    }
+
+    /// Offers these application protocols (ALPN), the preferred one first.
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.settings.alpn = protocols.into_iter().collect();
+        self
+    }
+
+    /// Allows these versions of TLS only.
+    pub fn protocols(mut self, protocols: impl IntoIterator<Item = Protocol>) -> Self {
+        self.settings.protocols = protocols.into_iter().collect();
+        self
+    }
+
+    /// Bounds the store. [`Limits::off`] turns resumption off.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Names the security domain, to keep sessions of two purposes apart that are configured the
+    /// same.
+    pub fn domain(mut self, name: impl Into<String>) -> Self {
+        self.settings.domain = name.into();
+        self
+    }
+
+    /// Neither keeps nor offers sessions of these hosts: for pinned servers whose certificate has
+    /// to be seen in every handshake, and for protocols that cannot bear resumption.
+    pub fn never_resume<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        for host in hosts {
+            self.settings.never_resume(host.as_ref());
+        }
+        self
+    }
+
+    /// Bounds [`Connector::connect`]. Default 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// Takes the time from `clock`, for tests of what expires.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Reads files and builds the connector with an empty store.
+    pub fn build(self) -> Result<Connector<B>, Error> {
+        let settings = self.settings.load()?;
+        let backend = B::build(&settings, self.options)?;
+        Ok(Connector {
+            inner: Arc::new(Inner { settings, backend }),
+        })
+    }
+}
+
+impl<B: Backend> fmt::Debug for ConnectorBuilder<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectorBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

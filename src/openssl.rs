@@ -1,0 +1,387 @@
+//! The OpenSSL backend: [`Connector`](crate::openssl::Connector) over OpenSSL 3.0 or newer.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use ::openssl::error::ErrorStack;
+use ::openssl::pkey::PKey;
+use ::openssl::ssl::{
+    ErrorCode, HandshakeError, MidHandshakeSslStream, SslConnector, SslConnectorBuilder, SslMethod,
+    SslRef, SslStream, SslVersion,
+};
+use ::openssl::x509::store::X509StoreBuilder;
+use ::openssl::x509::{X509, X509VerifyResult};
+use backend_openssl::{Connection, Sessions};
+use pki_types::CertificateDer;
+use store_core::{DomainBuilder, SecurityDomain, SessionKey, Stats};
+
+use crate::backend::sealed;
+use crate::settings::Settings;
+use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
+
+/// Makes TLS connections with OpenSSL that resume earlier ones.
+pub type Connector = crate::connector::Connector<OpenSsl>;
+/// Settings of a [`Connector`] in the making.
+pub type ConnectorBuilder = crate::connector::ConnectorBuilder<OpenSsl>;
+/// A TLS connection by OpenSSL.
+pub type Stream<IO> = crate::stream::Stream<OpenSsl, IO>;
+
+/// OpenSSL behind a connector.
+#[derive(Debug)]
+pub struct OpenSsl {
+    connector: backend_openssl::Connector,
+}
+
+impl Backend for OpenSsl {}
+
+impl<IO: Read + Write> Stream<IO> {
+    /// The `SSL` object, for what only OpenSSL can tell.
+    pub fn ssl(&self) -> &SslRef {
+        self.tls().stream.ssl()
+    }
+}
+
+impl sealed::Backend for OpenSsl {
+    type Options = ();
+    type Tls<IO: Read + Write> = Tls<IO>;
+
+    fn build(settings: &Settings, (): ()) -> Result<Self, Error> {
+        let sessions = Sessions::with_clock(settings.limits.clone(), settings.clock.clone())?;
+        let builder = configure(settings)?;
+        let domain = offers(domain::of(settings, "openssl")).finish();
+        let connector = sessions
+            .attach(builder, domain)
+            .map_err(|error| Error::new(ErrorKind::Config, error).caused_by(error))?;
+        Ok(Self { connector })
+    }
+
+    fn domain(&self) -> &SecurityDomain {
+        self.connector.domain()
+    }
+
+    fn handshake<IO: Read + Write>(
+        &self,
+        host: &str,
+        key: Option<SessionKey>,
+        io: IO,
+    ) -> Result<Tls<IO>, Error> {
+        let setup = |error: ErrorStack| {
+            let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
+            Error::new(ErrorKind::Handshake, message).caused_by(error)
+        };
+        let configuration = self.connector.configure().map_err(setup)?;
+        let mut ssl = configuration.into_ssl(host).map_err(setup)?;
+        if let Some(key) = key {
+            self.connector.prepare(&mut ssl, key);
+        }
+        match ssl.connect(io) {
+            Ok(stream) => Ok(Tls { stream }),
+            Err(HandshakeError::SetupFailure(error)) => Err(setup(error)),
+            Err(HandshakeError::Failure(failed) | HandshakeError::WouldBlock(failed)) => {
+                Err(of_handshake(host, failed))
+            }
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        self.connector.sessions().store().stats()
+    }
+
+    fn clear(&self) {
+        self.connector.sessions().store().clear();
+    }
+
+    fn clear_server(&self, key: &SessionKey) {
+        self.connector.sessions().store().clear_server(key);
+    }
+}
+
+/// Adds what the library decides: its version, which stands for its cipher suites, groups and
+/// signature algorithms, since a connector leaves them at their defaults.
+fn offers(domain: DomainBuilder) -> DomainBuilder {
+    domain.field("library", &::openssl::version::number().to_be_bytes())
+}
+
+fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Error> {
+    configure_unexplained(settings).map_err(|error| {
+        let message = format!("OpenSSL refuses the settings: {error}");
+        Error::new(ErrorKind::Config, message).caused_by(error)
+    })
+}
+
+fn configure_unexplained(settings: &Settings) -> Result<SslConnectorBuilder, ErrorStack> {
+    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+    let mut roots = X509StoreBuilder::new()?;
+    if settings.roots.is_empty() {
+        for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+            roots.add_cert(X509::from_der(root)?)?;
+        }
+    }
+    for root in &settings.roots {
+        roots.add_cert(X509::from_der(root)?)?;
+    }
+    // In place of the system's, which the crate has loaded.
+    builder.set_cert_store(roots.build());
+    if let Some(client) = &settings.client {
+        let mut chain = client.chain.iter();
+        if let Some(certificate) = chain.next() {
+            builder.set_certificate(X509::from_der(certificate)?.as_ref())?;
+        }
+        for intermediate in chain {
+            builder.add_extra_chain_cert(X509::from_der(intermediate)?)?;
+        }
+        builder.set_private_key(PKey::private_key_from_der(client.key.secret_der())?.as_ref())?;
+        builder.check_private_key()?;
+    }
+    if !settings.alpn.is_empty() {
+        builder.set_alpn_protos(&alpn_wire(&settings.alpn))?;
+    }
+    // Loaded settings have at least one version, in ascending order.
+    builder.set_min_proto_version(settings.protocols.first().map(|oldest| version(*oldest)))?;
+    builder.set_max_proto_version(settings.protocols.last().map(|newest| version(*newest)))?;
+    Ok(builder)
+}
+
+/// Names with their lengths in front (RFC 7301, section 3.1); loaded settings keep them in bounds.
+fn alpn_wire(protocols: &[Vec<u8>]) -> Vec<u8> {
+    let with_length = |name: &Vec<u8>| {
+        let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+        std::iter::once(length)
+            .chain(name.iter().copied())
+            .collect::<Vec<u8>>()
+    };
+    protocols.iter().flat_map(with_length).collect()
+}
+
+fn version(protocol: Protocol) -> SslVersion {
+    match protocol {
+        Protocol::Tls12 => SslVersion::TLS1_2,
+        Protocol::Tls13 => SslVersion::TLS1_3,
+    }
+}
+
+fn of_handshake<IO>(host: &str, failed: MidHandshakeSslStream<IO>) -> Error {
+    let verdict = failed.ssl().verify_result();
+    if verdict != X509VerifyResult::OK {
+        let why = verdict.error_string();
+        let message = format!("{host}: the server's certificate is refused: {why}");
+        return Error::new(ErrorKind::Certificate, message);
+    }
+    let error = failed.into_error();
+    match error.code() {
+        ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
+            return Error::of_transport(host, io::ErrorKind::TimedOut.into());
+        }
+        // The peer is gone without a word: OpenSSL 3 has both ways to say so.
+        ErrorCode::ZERO_RETURN => {
+            return Error::of_transport(host, io::ErrorKind::UnexpectedEof.into());
+        }
+        _ => {}
+    }
+    if is_unexpected_eof(&error) {
+        return Error::of_transport(host, io::ErrorKind::UnexpectedEof.into());
+    }
+    match error.into_io_error() {
+        Ok(error) => Error::of_transport(host, error),
+        Err(error) => {
+            let message = format!("{host}: the handshake failed: {}", reasons(&error));
+            Error::new(ErrorKind::Handshake, message).caused_by(error)
+        }
+    }
+}
+
+fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
+    // SSL_R_UNEXPECTED_EOF_WHILE_READING
+    const UNEXPECTED_EOF: i32 = 294;
+    let named = error.ssl_error().is_some_and(|stack| {
+        stack
+            .errors()
+            .iter()
+            .any(|one| one.reason_code() == UNEXPECTED_EOF)
+    });
+    named || (error.code() == ErrorCode::SYSCALL && error.io_error().is_none())
+}
+
+/// What OpenSSL says, without its file names and numbers.
+fn reasons(error: &::openssl::ssl::Error) -> String {
+    let reasons: Vec<&str> = error
+        .ssl_error()
+        .map(|stack| {
+            stack
+                .errors()
+                .iter()
+                .filter_map(::openssl::error::Error::reason)
+                .collect()
+        })
+        .unwrap_or_default();
+    if reasons.contains(&"wrong version number") {
+        return "the answer is not TLS (wrong version number): check the port".into();
+    }
+    if reasons.is_empty() {
+        error.to_string()
+    } else {
+        reasons.join(", ")
+    }
+}
+
+/// An OpenSSL connection whose handshake is done.
+pub struct Tls<IO> {
+    stream: SslStream<IO>,
+}
+
+impl<IO> Tls<IO> {
+    fn handle(&self) -> Option<&Connection> {
+        backend_openssl::connection(self.stream.ssl())
+    }
+}
+
+impl<IO> fmt::Debug for Tls<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
+    fn protocol(&self) -> Protocol {
+        match self.stream.ssl().version2() {
+            Some(SslVersion::TLS1_2) => Protocol::Tls12,
+            _ => Protocol::Tls13,
+        }
+    }
+
+    fn offered(&self) -> bool {
+        self.handle().is_some_and(Connection::offered)
+    }
+
+    fn resumption(&self) -> Resumption {
+        match (self.stream.ssl().session_reused(), self.offered()) {
+            (true, _) => Resumption::Resumed,
+            (false, true) => Resumption::Declined,
+            (false, false) => Resumption::Full,
+        }
+    }
+
+    fn tickets(&self) -> usize {
+        self.handle().map_or(0, Connection::tickets)
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        self.handle()?.lifetime()
+    }
+
+    fn early_data_max(&self) -> Option<u32> {
+        self.handle()?.early_data_max()
+    }
+
+    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        let der = |certificate: &::openssl::x509::X509Ref| certificate.to_der().ok();
+        let chain = self.stream.ssl().peer_cert_chain();
+        let ders = chain.map(|chain| chain.iter().filter_map(der).collect::<Vec<_>>());
+        ders.unwrap_or_default()
+            .into_iter()
+            .map(CertificateDer::from)
+            .collect()
+    }
+
+    fn alpn(&self) -> Option<Vec<u8>> {
+        self.stream
+            .ssl()
+            .selected_alpn_protocol()
+            .map(<[u8]>::to_vec)
+    }
+
+    fn cipher(&self) -> Option<String> {
+        let cipher = self.stream.ssl().current_cipher()?;
+        Some(
+            cipher
+                .standard_name()
+                .unwrap_or_else(|| cipher.name())
+                .to_owned(),
+        )
+    }
+
+    fn group(&self) -> Option<u16> {
+        backend_openssl::negotiated_group(self.stream.ssl())
+    }
+
+    fn read_ahead(&mut self) -> io::Result<bool> {
+        match self.stream.ssl_peek(&mut [0]) {
+            // Application data is there, and with it all that was sent before it.
+            Ok(_) => Ok(false),
+            Err(error) => match error.code() {
+                ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                ErrorCode::ZERO_RETURN => Ok(false),
+                _ => Err(error.into_io_error().unwrap_or_else(io::Error::other)),
+            },
+        }
+    }
+
+    fn forget(&self) {
+        if let Some(handle) = self.handle() {
+            handle.forget();
+        }
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        match self.stream.shutdown() {
+            Ok(_) => self.stream.get_mut().flush(),
+            Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(()),
+            Err(error) => Err(error.into_io_error().unwrap_or_else(io::Error::other)),
+        }
+    }
+
+    fn io(&self) -> &IO {
+        self.stream.get_ref()
+    }
+
+    fn io_mut(&mut self) -> &mut IO {
+        self.stream.get_mut()
+    }
+}
+
+impl<IO: Read + Write> Read for Tls<IO> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buf)
+    }
+}
+
+impl<IO: Read + Write> Write for Tls<IO> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alpn_names_have_their_length_in_front() {
+        assert_eq!(
+            alpn_wire(&[b"h2".to_vec(), b"http/1.1".to_vec()]),
+            b"\x02h2\x08http/1.1"
+        );
+    }
+
+    /// R1, R5: a field changed is another domain, and the same settings are the same domain in
+    /// every connector.
+    #[test]
+    fn the_domain_follows_the_settings() {
+        let domain = |name: &str| {
+            let connector = Connector::builder()
+                .domain(name)
+                .build()
+                .expect("valid settings");
+            *connector.security_domain()
+        };
+        assert_eq!(domain("a"), domain("a"));
+        assert_ne!(domain("a"), domain("b"));
+    }
+}

@@ -1,0 +1,376 @@
+//! The rustls backend: [`Connector`](crate::rustls::Connector) over rustls 0.23.
+//!
+//! Sessions of rustls 0.23 are opaque: they live in the memory of one process, their lifetime and
+//! size are not visible (they age from when they came and count with a nominal size), and they can
+//! be resumed only by the connector that made them.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ::rustls::client::Resumption as RustlsResumption;
+use ::rustls::crypto::CryptoProvider;
+use ::rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
+    SupportedProtocolVersion,
+};
+use backend_rustls::{Connection, Sessions};
+use pki_types::{CertificateDer, ServerName};
+use store_core::{DomainBuilder, SecurityDomain, SessionKey, Stats};
+
+use crate::backend::sealed;
+use crate::settings::Settings;
+use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
+
+/// Makes TLS connections with rustls that resume earlier ones.
+pub type Connector = crate::connector::Connector<Rustls>;
+/// Settings of a [`Connector`] in the making.
+pub type ConnectorBuilder = crate::connector::ConnectorBuilder<Rustls>;
+/// A TLS connection by rustls.
+pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
+
+/// rustls 0.23 behind a connector.
+#[derive(Debug)]
+pub struct Rustls {
+    config: ClientConfig,
+    sessions: Sessions,
+    domain: SecurityDomain,
+}
+
+impl Backend for Rustls {}
+
+/// What only rustls can be told.
+#[derive(Debug, Default)]
+pub struct Options {
+    provider: Option<Arc<CryptoProvider>>,
+}
+
+impl ConnectorBuilder {
+    /// Uses this cryptography instead of aws-lc-rs; its cipher suites and groups, too.
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.options.provider = Some(provider);
+        self
+    }
+}
+
+impl<IO: Read + Write> Stream<IO> {
+    /// The rustls connection, for what only rustls can tell.
+    pub fn connection(&self) -> &ClientConnection {
+        &self.tls().connection
+    }
+}
+
+impl sealed::Backend for Rustls {
+    type Options = Options;
+    type Tls<IO: Read + Write> = Tls<IO>;
+
+    fn build(settings: &Settings, options: Options) -> Result<Self, Error> {
+        let provider = options.provider.unwrap_or_else(backend_rustls::provider);
+        let domain = domain_of(settings, &provider);
+        let config = config(settings, provider)?;
+        let sessions = Sessions::with_clock(settings.limits.clone(), Arc::clone(&settings.clock))?;
+        Ok(Self {
+            config,
+            sessions,
+            domain,
+        })
+    }
+
+    fn domain(&self) -> &SecurityDomain {
+        &self.domain
+    }
+
+    fn handshake<IO: Read + Write>(
+        &self,
+        host: &str,
+        key: Option<SessionKey>,
+        mut io: IO,
+    ) -> Result<Tls<IO>, Error> {
+        let name = ServerName::try_from(host).map_err(|error| {
+            Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
+        })?;
+        let handle = key.map(|key| self.sessions.connection(key));
+        let mut config = self.config.clone();
+        config.resumption = match &handle {
+            Some(handle) => handle.resumption(),
+            None => RustlsResumption::disabled(),
+        };
+        let connection = ClientConnection::new(Arc::new(config), name.to_owned());
+        let mut connection = connection.map_err(|error| of_rustls(host, error))?;
+        while connection.is_handshaking() {
+            // One turn of reading and writing; rustls sends its alert itself before it fails.
+            connection
+                .complete_io(&mut io)
+                .map_err(|error| of_handshake(host, error))?;
+        }
+        let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        if let (Some(handle), Some(kind)) = (&handle, connection.handshake_kind()) {
+            handle.settle(kind);
+        }
+        Ok(Tls {
+            connection,
+            io,
+            handle,
+            resumed,
+        })
+    }
+
+    fn stats(&self) -> Stats {
+        self.sessions.store().stats()
+    }
+
+    fn clear(&self) {
+        self.sessions.store().clear();
+    }
+
+    fn clear_server(&self, key: &SessionKey) {
+        self.sessions.store().clear_server(key);
+    }
+}
+
+/// The domain of a connector: what its settings and its cryptography say, and which connector it
+/// is, since rustls 0.23 refuses, and burns, a session that another verifier object has seen.
+fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
+    static INSTANCES: AtomicU64 = AtomicU64::new(0);
+    let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
+    offers(domain::of(settings, "rustls 0.23"), provider)
+        .field("instance", &instance.to_be_bytes())
+        .finish()
+}
+
+/// Adds what the cryptography offers to a server.
+fn offers(domain: DomainBuilder, provider: &CryptoProvider) -> DomainBuilder {
+    let suites = provider
+        .cipher_suites
+        .iter()
+        .map(|suite| u16::from(suite.suite()).to_be_bytes());
+    let groups = provider
+        .kx_groups
+        .iter()
+        .map(|group| u16::from(group.name()).to_be_bytes());
+    domain.list("cipher suites", suites).list("groups", groups)
+}
+
+fn config(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
+    let config_error = |error: ::rustls::Error| {
+        Error::new(
+            ErrorKind::Config,
+            format_args!("rustls refuses the settings: {error}"),
+        )
+        .caused_by(error)
+    };
+    let mut roots = RootCertStore::empty();
+    if settings.roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    for root in &settings.roots {
+        roots.add(root.clone()).map_err(|error| {
+            let message = format!("a root certificate cannot be used: {error}");
+            Error::new(ErrorKind::Config, message).caused_by(error)
+        })?;
+    }
+    let versions: Vec<_> = settings
+        .protocols
+        .iter()
+        .map(|protocol| version(*protocol))
+        .collect();
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions)
+        .map_err(config_error)?
+        .with_root_certificates(roots);
+    let mut config = match &settings.client {
+        Some(client) => config
+            .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
+            .map_err(|error| {
+                let message = format!("the client certificate cannot be used: {error}");
+                Error::new(ErrorKind::Config, message).caused_by(error)
+            })?,
+        None => config.with_no_client_auth(),
+    };
+    config.alpn_protocols.clone_from(&settings.alpn);
+    Ok(config)
+}
+
+fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
+    match protocol {
+        Protocol::Tls12 => &::rustls::version::TLS12,
+        Protocol::Tls13 => &::rustls::version::TLS13,
+    }
+}
+
+/// What went wrong in a handshake: rustls puts its own error into one of I/O.
+fn of_handshake(host: &str, error: io::Error) -> Error {
+    match error.downcast::<::rustls::Error>() {
+        Ok(error) => of_rustls(host, error),
+        Err(error) => Error::of_transport(host, error),
+    }
+}
+
+fn of_rustls(host: &str, error: ::rustls::Error) -> Error {
+    let (kind, message) = match &error {
+        ::rustls::Error::InvalidCertificate(why) => (
+            ErrorKind::Certificate,
+            format!("{host}: the server's certificate is refused: {why}"),
+        ),
+        ::rustls::Error::InvalidMessage(_) => (
+            ErrorKind::Handshake,
+            format!("{host}: the answer is not TLS ({error}): check the port"),
+        ),
+        _ => (
+            ErrorKind::Handshake,
+            format!("{host}: the handshake failed: {error}"),
+        ),
+    };
+    Error::new(kind, message).caused_by(error)
+}
+
+/// A rustls connection whose handshake is done, with its transport.
+pub struct Tls<IO> {
+    connection: ClientConnection,
+    io: IO,
+    handle: Option<Arc<Connection>>,
+    resumed: bool,
+}
+
+impl<IO> fmt::Debug for Tls<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("resumed", &self.resumed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
+    fn protocol(&self) -> Protocol {
+        match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
+            _ => Protocol::Tls13,
+        }
+    }
+
+    fn offered(&self) -> bool {
+        self.handle.as_ref().is_some_and(|handle| handle.offered())
+    }
+
+    fn resumption(&self) -> Resumption {
+        match (self.resumed, self.offered()) {
+            (true, _) => Resumption::Resumed,
+            (false, true) => Resumption::Declined,
+            (false, false) => Resumption::Full,
+        }
+    }
+
+    fn tickets(&self) -> usize {
+        self.handle.as_ref().map_or(0, |handle| handle.tickets())
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        None
+    }
+
+    fn early_data_max(&self) -> Option<u32> {
+        self.handle.as_ref()?.early_data_max()
+    }
+
+    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        let chain = self.connection.peer_certificates().unwrap_or_default();
+        chain
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect()
+    }
+
+    fn alpn(&self) -> Option<Vec<u8>> {
+        self.connection.alpn_protocol().map(<[u8]>::to_vec)
+    }
+
+    fn cipher(&self) -> Option<String> {
+        let suite = self.connection.negotiated_cipher_suite()?.suite();
+        // rustls's own name for the suites of TLS 1.3 differs from the registry's in this.
+        Some(format!("{suite:?}").replace("TLS13_", "TLS_"))
+    }
+
+    fn group(&self) -> Option<u16> {
+        Some(
+            self.connection
+                .negotiated_key_exchange_group()?
+                .name()
+                .into(),
+        )
+    }
+
+    fn read_ahead(&mut self) -> io::Result<bool> {
+        if !self.connection.wants_read() {
+            return Ok(false);
+        }
+        let ended = self.connection.read_tls(&mut self.io)? == 0;
+        let state = self
+            .connection
+            .process_new_packets()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok(!ended && state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
+    }
+
+    fn forget(&self) {
+        if let Some(handle) = &self.handle {
+            handle.forget();
+        }
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.connection.send_close_notify();
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut self.io)?;
+        }
+        self.io.flush()
+    }
+
+    fn io(&self) -> &IO {
+        &self.io
+    }
+
+    fn io_mut(&mut self) -> &mut IO {
+        &mut self.io
+    }
+}
+
+impl<IO: Read + Write> Read for Tls<IO> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        ::rustls::Stream::new(&mut self.connection, &mut self.io).read(buf)
+    }
+}
+
+impl<IO: Read + Write> Write for Tls<IO> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        ::rustls::Stream::new(&mut self.connection, &mut self.io).write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        ::rustls::Stream::new(&mut self.connection, &mut self.io).flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R1: what the cryptography offers is part of the domain, each list by itself; and every
+    /// connector of rustls 0.23 has a domain of its own.
+    #[test]
+    fn what_is_offered_separates_and_so_does_the_instance() {
+        let settings = Settings::default();
+        let domain =
+            |provider: &CryptoProvider| offers(domain::of(&settings, "rustls"), provider).finish();
+        let all = ::rustls::crypto::aws_lc_rs::default_provider();
+        let mut fewer_suites = all.clone();
+        fewer_suites.cipher_suites.pop();
+        let mut other_groups = all.clone();
+        other_groups.kx_groups.reverse();
+        assert_eq!(domain(&all), domain(&all.clone()));
+        assert_ne!(domain(&all), domain(&fewer_suites));
+        assert_ne!(domain(&all), domain(&other_groups));
+        assert_ne!(domain_of(&settings, &all), domain_of(&settings, &all));
+    }
+}

@@ -1,0 +1,120 @@
+//! Everything a connector is told, the same for either backend.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki_types::pem::PemObject;
+use pki_types::{CertificateDer, PrivateKeyDer};
+use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, SystemClock};
+
+use crate::{Error, ErrorKind, Protocol};
+
+/// How long a connection may take until its handshake is done, if nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a connector is told. A field that decides over trust or over what is offered to a server
+/// has its line in [`crate::domain`].
+pub struct Settings {
+    pub(crate) root_files: Vec<PathBuf>,
+    /// Empty, with `root_files`: Mozilla's roots.
+    pub(crate) roots: Vec<CertificateDer<'static>>,
+    pub(crate) client: Option<ClientCredential>,
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) limits: Limits,
+    pub(crate) domain: String,
+    pub(crate) never_resume: HashSet<SessionKey>,
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What the client proves itself with. No `Debug`: it holds a private key.
+pub struct ClientCredential {
+    /// The client's certificate first.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            root_files: Vec::new(),
+            roots: Vec::new(),
+            client: None,
+            alpn: Vec::new(),
+            protocols: vec![Protocol::Tls12, Protocol::Tls13],
+            limits: Limits::default(),
+            domain: String::new(),
+            never_resume: HashSet::new(),
+            timeout: TIMEOUT,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the files and puts what has no order into one.
+    pub(crate) fn load(mut self) -> Result<Self, Error> {
+        for path in std::mem::take(&mut self.root_files) {
+            self.roots.append(&mut read_certificates(&path)?);
+        }
+        self.roots
+            .sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        self.roots.dedup();
+        self.protocols.sort();
+        self.protocols.dedup();
+        if self.protocols.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "no protocol version: allow at least one",
+            ));
+        }
+        let alpn_fits = |name: &Vec<u8>| (1..=255).contains(&name.len());
+        if !self.alpn.iter().all(alpn_fits) {
+            let message = "an ALPN protocol name has 1 to 255 bytes: correct the list";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(self)
+    }
+
+    /// Whether sessions with this host are neither kept nor offered.
+    pub(crate) fn never_resumes(&self, host: &str) -> bool {
+        self.never_resume.contains(&server_alone(host))
+    }
+
+    pub(crate) fn never_resume(&mut self, host: &str) {
+        self.never_resume.insert(server_alone(host));
+    }
+}
+
+/// A host as a key of its own, so that all spellings of it meet.
+fn server_alone(host: &str) -> SessionKey {
+    KeyRef::new(&SecurityDomain::from([0; 32]), host).to_key()
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let shown = path.display();
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let certificates: Vec<_> = certificates.map_err(|error| {
+        let message = format!("{shown}: cannot read certificates ({error}): give a PEM file");
+        Error::new(ErrorKind::Config, message).caused_by(error)
+    })?;
+    if certificates.is_empty() {
+        let message = format!("{shown}: no certificate in it: give a PEM file with at least one");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(certificates)
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("protocols", &self.protocols)
+            .field("limits", &self.limits)
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
+}

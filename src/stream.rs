@@ -1,0 +1,178 @@
+//! A connection, the same for either backend.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use pki_types::CertificateDer;
+
+use crate::backend::sealed::Tls;
+use crate::{Backend, Protocol, ReadTimeout, Resumption};
+
+/// Servers send their tickets in one go: how long to wait for another one after the first.
+const MORE_TICKETS: Duration = Duration::from_millis(2);
+
+/// A TLS connection over `IO`, to read from and write to.
+///
+/// Sessions that the server sends while it lives are stored by themselves. TLS 1.3 servers send
+/// them after the handshake, and they arrive while the application reads:
+/// a connection that never reads stores none ([`wait_for_tickets`](Self::wait_for_tickets)).
+pub struct Stream<B: Backend, IO: Read + Write> {
+    tls: B::Tls<IO>,
+}
+
+impl<B: Backend, IO: Read + Write> Stream<B, IO> {
+    pub(crate) fn new(tls: B::Tls<IO>) -> Self {
+        Self { tls }
+    }
+
+    pub(crate) fn tls(&self) -> &B::Tls<IO> {
+        &self.tls
+    }
+
+    /// The version of TLS that was negotiated.
+    pub fn protocol(&self) -> Protocol {
+        self.tls.protocol()
+    }
+
+    /// Whether the handshake was resumed, by the TLS library's own word.
+    pub fn resumption(&self) -> Resumption {
+        self.tls.resumption()
+    }
+
+    /// Whether a session was offered.
+    pub fn offered(&self) -> bool {
+        self.tls.offered()
+    }
+
+    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
+    pub fn tickets(&self) -> usize {
+        self.tls.tickets()
+    }
+
+    /// How long the session received last may be used, by the server's word; zero if it did not
+    /// say. Always `None` with rustls 0.23, which does not show it.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.tls.lifetime()
+    }
+
+    /// Bytes of early data that a session received allows.
+    pub fn early_data_max(&self) -> Option<u32> {
+        self.tls.early_data_max()
+    }
+
+    /// The server's certificates, its own first; on a resumed connection those of the full
+    /// handshake that the session comes from.
+    pub fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        self.tls.peer_certificates()
+    }
+
+    /// The application protocol that the server chose (ALPN).
+    pub fn alpn(&self) -> Option<Vec<u8>> {
+        self.tls.alpn()
+    }
+
+    /// The cipher suite by its name in the TLS registry.
+    pub fn cipher(&self) -> Option<String> {
+        self.tls.cipher()
+    }
+
+    /// The key-exchange group by its number in the TLS registry; `None` if none was used.
+    pub fn group(&self) -> Option<u16> {
+        self.tls.group()
+    }
+
+    /// Reads until the server's sessions have come, at most for `deadline`, and says how many this
+    /// connection received so far. Application data that comes meanwhile is kept for reading.
+    ///
+    /// For clients that are done before they read anything. Returns at once if there is nothing to
+    /// wait for: with TLS 1.2 the session comes with the handshake.
+    pub fn wait_for_tickets(&mut self, deadline: Duration) -> io::Result<usize>
+    where
+        IO: ReadTimeout,
+    {
+        if self.protocol() == Protocol::Tls12 {
+            return Ok(self.tickets());
+        }
+        let before = self.tls.io().read_timeout()?;
+        let read = self.read_tickets(Instant::now() + deadline);
+        self.tls.io().set_read_timeout(before)?;
+        read.map(|()| self.tickets())
+    }
+
+    fn read_tickets(&mut self, until: Instant) -> io::Result<()>
+    where
+        IO: ReadTimeout,
+    {
+        loop {
+            let mut left = until.saturating_duration_since(Instant::now());
+            if self.tickets() > 0 {
+                left = left.min(MORE_TICKETS);
+            }
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.tls.io().set_read_timeout(Some(left))?;
+            match self.tls.read_ahead() {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) if is_timeout(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Revokes what this connection stored, and the reusable session that it resumed from: for an
+    /// application whose own check of the server fails after the handshake. What the server still
+    /// sends on this connection is not stored.
+    pub fn forget(&self) {
+        self.tls.forget();
+    }
+
+    /// Tells the server that nothing more will be sent (`close_notify`).
+    pub fn close(&mut self) -> io::Result<()> {
+        self.tls.close()
+    }
+
+    /// The transport.
+    pub fn get_ref(&self) -> &IO {
+        self.tls.io()
+    }
+
+    /// The transport. Reading from or writing to it breaks the connection.
+    pub fn get_mut(&mut self) -> &mut IO {
+        self.tls.io_mut()
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+impl<B: Backend, IO: Read + Write> Read for Stream<B, IO> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.tls.read(buf)
+    }
+}
+
+impl<B: Backend, IO: Read + Write> Write for Stream<B, IO> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.tls.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tls.flush()
+    }
+}
+
+impl<B: Backend, IO: Read + Write> fmt::Debug for Stream<B, IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("protocol", &self.protocol())
+            .field("resumption", &self.resumption())
+            .finish_non_exhaustive()
+    }
+}
