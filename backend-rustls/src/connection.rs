@@ -143,9 +143,6 @@ impl Connection {
     }
 
     fn put(&self, entry: Entry<Session>) {
-        if entry.usage == Usage::Reusable {
-            self.sessions.expect_tls12();
-        }
         // Refused is counted by the store, and means no more than a full handshake next time.
         let Ok(id) = self.store().put(&self.key, entry, self.begun, self.now()) else {
             return;

@@ -1,7 +1,7 @@
 //! The store for rustls clients, and where its handles come from.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use store_core::{
     Clock, Limits, LimitsError, SecurityDomain, SessionKey, SessionStore, SystemClock,
@@ -19,8 +19,6 @@ pub struct Sessions {
 struct Inner {
     store: SessionStore<Session>,
     clock: Arc<dyn Clock>,
-    /// Whether a TLS 1.2 session was ever put; see [`Sessions::may_hold_tls12`].
-    tls12: AtomicBool,
 }
 
 impl Sessions {
@@ -32,13 +30,8 @@ impl Sessions {
     /// The same on another clock.
     pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
         let store = SessionStore::new(limits)?;
-        let tls12 = AtomicBool::new(false);
         Ok(Self {
-            inner: Arc::new(Inner {
-                store,
-                clock,
-                tls12,
-            }),
+            inner: Arc::new(Inner { store, clock }),
         })
     }
 
@@ -84,16 +77,5 @@ impl Sessions {
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
         self.store().sweep(self.clock().now());
         Arc::new(Connection::new(self.clone(), key))
-    }
-
-    /// Notes that a TLS 1.2 session is about to be put.
-    pub(crate) fn expect_tls12(&self) {
-        self.inner.tls12.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the store can hold a TLS 1.2 session at all. rustls asks for the removal of one
-    /// after every TLS 1.3 handshake; where none was ever put that costs, and counts, no look-up.
-    pub(crate) fn may_hold_tls12(&self) -> bool {
-        self.inner.tls12.load(Ordering::Relaxed)
     }
 }

@@ -7,7 +7,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, SecurityDomain, Usage};
+use store_core::{KeyRef, SecurityDomain};
 
 use crate::host::host;
 use crate::{Session, Sessions};
@@ -91,7 +91,6 @@ impl ClientSessionStore for Shared {
     }
 
     fn set_tls12_session(&self, name: ServerName<'static>, session: Tls12ClientSessionValue) {
-        self.sessions.expect_tls12();
         self.put(&name, session.into());
     }
 
@@ -102,14 +101,8 @@ impl ClientSessionStore for Shared {
     }
 
     fn remove_tls12_session(&self, name: &ServerName<'static>) {
-        if !self.sessions.may_hold_tls12() {
-            return;
-        }
-        let Some(key) = self.key(name) else { return };
-        let (store, now) = (self.sessions.store(), self.sessions.clock().now());
-        if let Some(offer) = store.copy(key, now) {
-            debug_assert_eq!(offer.entry.usage, Usage::Reusable);
-            store.remove(key, offer.id);
+        if let Some(key) = self.key(name) {
+            self.sessions.store().remove_reusable(key);
         }
     }
 

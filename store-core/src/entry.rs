@@ -119,12 +119,21 @@ pub struct EntryId(pub(crate) u64);
 pub struct Generation(pub(crate) u64);
 
 /// A session handed to one connection. It is that connection's own.
-#[derive(Debug)]
 pub struct Offer<S> {
     /// Which entry it is, for [`SessionStore::remove`](crate::SessionStore::remove).
     pub id: EntryId,
     /// The session and its metadata; `expires` is what the store decided when it was put.
     pub entry: Entry<S>,
+}
+
+impl<S> fmt::Debug for Offer<S> {
+    /// Shows everything but the session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offer")
+            .field("id", &self.id)
+            .field("entry", &self.entry)
+            .finish()
+    }
 }
 
 /// Why a session was not stored. Nothing to handle: the next handshake is a full one.

@@ -23,11 +23,11 @@ pub struct Limits {
     /// Single-use sessions of one server; beside them it may have one reusable session.
     /// Default 64.
     pub sessions_per_server: usize,
-    /// Bytes of one session. Default 32 KiB.
+    /// Bytes of one session. Default 48 KiB.
     pub session_bytes: usize,
-    /// Bytes of one server's sessions. Default 256 KiB.
+    /// Bytes of one server's sessions. Default 1 MiB.
     pub server_bytes: usize,
-    /// Bytes of the whole store, its own bookkeeping included. Default 32 MiB.
+    /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
     pub total_bytes: usize,
     /// Longest life of a single-use session. Default, and most, 7 days.
     #[serde(with = "seconds")]
@@ -45,9 +45,9 @@ impl Default for Limits {
         Self {
             servers: 4_096,
             sessions_per_server: 64,
-            session_bytes: 32 * KIB,
-            server_bytes: 256 * KIB,
-            total_bytes: 32 * MIB,
+            session_bytes: 48 * KIB,
+            server_bytes: MIB,
+            total_bytes: 64 * MIB,
             single_use_lifetime: Usage::SingleUse.longest_lifetime(),
             reusable_lifetime: Usage::Reusable.longest_lifetime(),
             total_age: Usage::SingleUse.longest_lifetime(),

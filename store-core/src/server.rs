@@ -208,9 +208,7 @@ impl<S> Server<S> {
     /// Removes the session `id`, whichever it is.
     pub(crate) fn remove(&mut self, id: EntryId) -> Option<Dropped<S>> {
         if self.reusable.as_ref().is_some_and(|held| held.id == id) {
-            let held = self.reusable.take()?;
-            self.bytes -= held.weight;
-            return Some(Dropped::Shared(held.session));
+            return self.remove_reusable();
         }
         let index = self
             .single_use
@@ -219,6 +217,13 @@ impl<S> Server<S> {
         let held = self.single_use.remove(index)?;
         self.bytes -= held.weight;
         Some(Dropped::Session(held.session))
+    }
+
+    /// Removes the reusable session.
+    pub(crate) fn remove_reusable(&mut self) -> Option<Dropped<S>> {
+        let held = self.reusable.take()?;
+        self.bytes -= held.weight;
+        Some(Dropped::Shared(held.session))
     }
 
     /// Drops all sessions that are not valid at `now`, and says how many.
@@ -254,11 +259,9 @@ impl<S> Server<S> {
     }
 
     fn drop_reusable(&mut self, dropped: &mut Vec<Dropped<S>>) -> bool {
-        let Some(held) = self.reusable.take() else {
-            return false;
-        };
-        self.bytes -= held.weight;
-        dropped.push(Dropped::Shared(held.session));
-        true
+        let removed = self.remove_reusable();
+        let was_there = removed.is_some();
+        dropped.extend(removed);
+        was_there
     }
 }

@@ -91,17 +91,18 @@ impl<S> Shard<S> {
             expires,
             weight,
         } = entry;
+        let established = established.min(now);
         let own_bound = now.after(self.limits.lifetime(usage));
         let age_bound = established.after(self.limits.total_age);
         let expires = expires.min(own_bound).min(age_bound);
         let room = self
             .limits
             .total_bytes
-            .saturating_sub(fixed_bytes::<S>(at.key));
-        let most = room.min(self.limits.server_bytes);
+            .checked_sub(fixed_bytes::<S>(at.key));
+        let most = room.map(|room| room.min(self.limits.server_bytes));
         let refused = if self.is_cleared(at.hash, begun) {
             Some((Refused::Cleared, &mut self.stats.refused_cleared))
-        } else if weight > self.limits.session_bytes.min(most) {
+        } else if most.is_none_or(|most| weight > self.limits.session_bytes.min(most)) {
             Some((Refused::TooLarge, &mut self.stats.refused_too_large))
         } else if expires <= now {
             Some((Refused::Expired, &mut self.stats.refused_expired))
@@ -127,7 +128,7 @@ impl<S> Shard<S> {
         self.stats.stored += 1;
         self.next_expiry = self.next_expiry.min(expires);
 
-        let server_limits = (self.limits.sessions_per_server, most);
+        let server_limits = (self.limits.sessions_per_server, most.unwrap_or_default());
         let (which, place, mut server) = self.check_out(at);
         let losses = server.put(held, usage, server_limits, now, dropped);
         self.count(losses);
@@ -214,7 +215,21 @@ impl<S> Shard<S> {
         id: EntryId,
         dropped: &mut Vec<Dropped<S>>,
     ) -> bool {
-        let removed = self.with_server(at, |server| server.remove(id)).flatten();
+        self.remove_with(at, |server| server.remove(id), dropped)
+    }
+
+    /// Removes the reusable session of a server, and says whether there was one.
+    pub(crate) fn remove_reusable(&mut self, at: At<'_>, dropped: &mut Vec<Dropped<S>>) -> bool {
+        self.remove_with(at, Server::remove_reusable, dropped)
+    }
+
+    fn remove_with(
+        &mut self,
+        at: At<'_>,
+        remove: impl FnOnce(&mut Server<S>) -> Option<Dropped<S>>,
+        dropped: &mut Vec<Dropped<S>>,
+    ) -> bool {
+        let removed = self.with_server(at, remove).flatten();
         self.stats.removed += u64::from(removed.is_some());
         let was_there = removed.is_some();
         dropped.extend(removed);
@@ -259,8 +274,10 @@ impl<S> Shard<S> {
     }
 
     /// Starts over after a panic in the middle of a change, keeping the counters.
-    pub(crate) fn start_over(&mut self) {
-        self.clear(self.cleared, &mut Vec::new());
+    pub(crate) fn start_over(&mut self, dropped: &mut Vec<Dropped<S>>) {
+        let by_name = self.cleared_servers.iter().map(|(_, cleared)| *cleared);
+        let cleared = by_name.fold(self.cleared, Generation::max);
+        self.clear(cleared, dropped);
     }
 
     /// Drops all sessions of the shard that are not valid at `now`.
@@ -461,7 +478,7 @@ impl<S> Shard<S> {
             return;
         }
         let (part, whole) = SEEN_AGAIN_SHARE;
-        let servers = (self.limits.servers * part / whole).max(1);
+        let servers = (self.limits.servers.saturating_mul(part) / whole).max(1);
         let bytes = self.limits.total_bytes / whole * part;
         while self.again.servers.len() > servers
             || (self.again.bytes > bytes && self.again.servers.len() > 1)

@@ -12,6 +12,8 @@ use crate::{Outcome, Refused, Stats, Timestamp, Usage};
 
 /// A shard is swept, grown and searched as a whole, so it is kept small.
 const SERVERS_A_SHARD: usize = 512;
+/// An empty store stays small, whatever it may hold.
+const MOST_SHARDS: usize = 4_096;
 /// No server may fill more than this part of its shard.
 const SERVERS_BYTES_A_SHARD: usize = 4;
 
@@ -54,8 +56,8 @@ impl<S: Duplicate> SessionStore<S> {
         limits.validate()?;
         let shards = shards_for(&limits);
         let share = Arc::new(Limits {
-            servers: limits.servers.div_ceil(shards.max(1)),
-            total_bytes: limits.total_bytes / shards.max(1),
+            servers: limits.servers / shards.max(1),
+            total_bytes: (limits.total_bytes / shards.max(1)).min(usize::MAX / 2),
             ..limits.clone()
         });
         let shards = (0..shards).map(|_| Part::new(Arc::clone(&share))).collect();
@@ -150,27 +152,42 @@ impl<S: Duplicate> SessionStore<S> {
         part.lock().remove(at, id, &mut dropped)
     }
 
+    /// Removes the reusable session of `key`, whichever it is, for a backend that is not told
+    /// which one failed.
+    pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
+        let Some((part, at)) = self.find(key.into()) else {
+            return false;
+        };
+        let mut dropped = Vec::new();
+        part.lock().remove_reusable(at, &mut dropped)
+    }
+
     /// Removes all there is of one server. What connections to it put that have begun already is
     /// refused.
     pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
         if let Some((part, at)) = self.find(key.into()) {
-            let now_is = self.next_generation();
             let mut dropped = Vec::new();
-            part.lock().clear_server(at, now_is, &mut dropped);
+            let mut shard = part.lock();
+            // Under the lock, so that generations reach a shard in their order.
+            let now_is = self.next_generation();
+            shard.clear_server(at, now_is, &mut dropped);
+            drop(shard);
         }
     }
 
     /// Removes everything. What connections put that have begun already is refused.
     pub fn clear(&self) {
-        let now_is = self.next_generation();
         for part in &self.shards {
             let mut dropped = Vec::new();
-            part.lock().clear(now_is, &mut dropped);
+            let mut shard = part.lock();
+            let now_is = self.next_generation();
+            shard.clear(now_is, &mut dropped);
+            drop(shard);
         }
     }
 
-    /// Frees expired sessions, one small part of the store a call: about 512 servers at most are
-    /// looked at, and only if one of their sessions can have expired. Call it now and then, for
+    /// Frees expired sessions, one part of the store a call: some 500 to 1,000 servers (more only
+    /// where `server_bytes` is a large part of `total_bytes`) are looked at, and only if one of their sessions can have expired. Call it now and then, for
     /// instance at each new connection; it returns at once when there is nothing to do.
     pub fn sweep(&self, now: Timestamp) {
         if self.shards.is_empty() {
@@ -279,13 +296,18 @@ impl<S> Part<S> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shard<S>> {
-        self.shard.lock().unwrap_or_else(|poisoned| {
+        loop {
+            let poisoned = match self.shard.lock() {
+                Ok(shard) => return shard,
+                Err(poisoned) => poisoned,
+            };
             // An `accept` or an allocation panicked half-way: what is left is a miss for all.
+            let mut dropped = Vec::new();
             let mut shard = PoisonError::into_inner(poisoned);
-            shard.start_over();
+            shard.start_over(&mut dropped);
             self.shard.clear_poison();
-            shard
-        })
+            drop(shard);
+        }
     }
 
     fn stats(&self) -> Stats {
@@ -319,7 +341,7 @@ fn shards_for(limits: &Limits) -> usize {
         .max(1)
         .saturating_mul(SERVERS_BYTES_A_SHARD);
     let by_bytes = (limits.total_bytes / most_for_one).max(1);
-    let shards = by_servers.min(by_bytes);
+    let shards = by_servers.min(by_bytes).min(MOST_SHARDS);
     // The largest power of two that is not above.
     1 << shards.ilog2()
 }

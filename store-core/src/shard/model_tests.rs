@@ -331,7 +331,7 @@ impl Model {
                         stats.expired += 1;
                         continue;
                     }
-                    if even && session.number % 2 == 1 {
+                    if even && !session.number.is_multiple_of(2) {
                         continue;
                     }
                     let answer = (session.id, session.number);
@@ -469,6 +469,7 @@ impl Unvisited for (Row, bool) {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm an operation")]
 fn agree(limits: &Limits, ops: &[Op]) {
     let domain = SecurityDomain::from([0; 32]);
     let names: Vec<String> = (0..SERVERS).map(|n| format!("server-{n}")).collect();
@@ -527,7 +528,7 @@ fn agree(limits: &Limits, ops: &[Op]) {
                 want,
                 only_even,
             } => {
-                let mut accept = |tracked: &Tracked| !only_even || tracked.number % 2 == 0;
+                let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
                 let found = shard.offer(at(server), want, now, &mut accept, &mut dropped);
                 let found = found.map(|found| match found {
                     Found::SingleUse(held) => (held.id.0, held.session.number),

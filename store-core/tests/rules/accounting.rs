@@ -1,0 +1,181 @@
+//! R27: the counters add up, whatever happens, and nothing leaks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use store_core::{Entry, Limits, Outcome, SessionKey, SessionStore, Stats};
+
+use crate::helpers::*;
+
+/// What the callers of a store have seen.
+#[derive(Default)]
+struct Seen {
+    puts: AtomicU64,
+    stored: AtomicU64,
+    offers: AtomicU64,
+    found: AtomicU64,
+    removed: AtomicU64,
+}
+
+/// Runs random operations of all kinds.
+fn run(
+    store: &SessionStore<Tracked>,
+    keys: &[SessionKey],
+    alive: &Arc<AtomicUsize>,
+    seen: &Seen,
+    (first, count): (u64, u64),
+) {
+    let add = |counter: &AtomicU64, yes| counter.fetch_add(u64::from(yes), Ordering::SeqCst);
+    let mut random = Random(first);
+    let mut begun = store.generation();
+    let mut now = start();
+    for round in 0..count {
+        let key = random.pick(keys);
+        match random.below(100) {
+            0..45 => {
+                let usage = *random.pick(&[SingleUse, SingleUse, Reusable]);
+                let weight = usize::try_from(random.below(1_100)).expect("small");
+                let lifetime = Some(secs(random.below(100)));
+                let entry = Entry::new(Tracked::new(alive), usage, lifetime, weight, now);
+                let stored = store.put(key, entry, begun, now);
+                add(&seen.puts, true);
+                add(&seen.stored, stored.is_ok());
+                if let (Ok(id), 0) = (stored, random.below(10)) {
+                    add(&seen.removed, store.remove(key, id));
+                }
+            }
+            45..85 => {
+                let liked = random.below(10) > 0;
+                let offer = store.offer_where(key, now, |_| liked);
+                add(&seen.offers, true);
+                add(&seen.found, offer.is_some());
+            }
+            85..90 => store.set_hint(key, 29),
+            90..95 => store.sweep(now),
+            95 => store.report(key, Outcome::Declined),
+            96 => begun = store.generation(),
+            97 => store.clear_server(key),
+            // Mostly onwards, sometimes back.
+            98 => now = start().after(millis(round * 2 + random.below(5_000))),
+            _ if random.below(50) == 0 => store.clear(),
+            _ => {}
+        }
+    }
+}
+
+fn assert_adds_up(stats: &Stats, seen: &Seen, alive: &AtomicUsize) {
+    let left = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
+    assert_eq!(stats.stored, left + stats.sessions, "{stats:?}");
+    assert_eq!(stats.offered, stats.taken + stats.copied);
+    let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+    assert_eq!(stats.stored, count(&seen.stored));
+    assert_eq!(stats.stored + stats.refused(), count(&seen.puts));
+    assert_eq!(stats.offered, count(&seen.found));
+    assert_eq!(stats.offered + stats.missed, count(&seen.offers));
+    assert!(stats.removed >= count(&seen.removed));
+    assert_eq!(
+        stats.sessions,
+        alive.load(Ordering::SeqCst) as u64,
+        "leaked or lost"
+    );
+}
+
+/// Stores of one and of many shards, short of servers or short of bytes.
+fn stores() -> impl Iterator<Item = (Limits, Vec<SessionKey>)> {
+    let limits = Limits::default().with_sessions_per_server(4);
+    let (few, many) = (keys("few", 40), keys("many", 6_000));
+    [
+        (
+            limits
+                .clone()
+                .with_servers(20)
+                .with_bytes(1_000, 2_500, 20_000),
+            few,
+        ),
+        (
+            limits
+                .clone()
+                .with_servers(2_048)
+                .with_bytes(1_000, 2_500, 1 << 20),
+            many.clone(),
+        ),
+        (limits.with_servers(4_096), many),
+    ]
+    .into_iter()
+}
+
+fn assert_every_counter_moved(stats: &Stats) {
+    let counters = [
+        stats.taken,
+        stats.copied,
+        stats.missed,
+        stats.declined,
+        stats.expired,
+        stats.evicted,
+        stats.removed,
+        stats.replaced,
+        stats.refused_expired,
+        stats.refused_cleared,
+    ];
+    assert!(!counters.contains(&0), "{stats:?}");
+}
+
+fn assert_bounded(stats: &Stats, limits: &Limits) {
+    assert!(stats.servers <= limits.servers as u64, "{stats:?}");
+    assert!(stats.bytes <= limits.total_bytes as u64, "{stats:?}");
+}
+
+/// R16, R27: after every piece of a long random run.
+#[test]
+fn the_counters_add_up() {
+    for (limits, keys) in stores() {
+        let (alive, seen) = (Arc::default(), Seen::default());
+        let store = store(limits.clone());
+        for seed in 0..150 {
+            run(&store, &keys, &alive, &seen, (seed, 1_000));
+            assert_adds_up(&store.stats(), &seen, &alive);
+            assert_bounded(&store.stats(), &limits);
+        }
+        assert_every_counter_moved(&store.stats());
+        store.clear();
+        assert_adds_up(&store.stats(), &seen, &alive);
+        let stats = store.stats();
+        assert_eq!((stats.servers, stats.sessions, stats.bytes), (0, 0, 0));
+    }
+}
+
+/// R16, R27: the same with eight threads.
+#[test]
+fn the_counters_add_up_with_threads() {
+    for (limits, keys) in stores() {
+        let (alive, seen) = (Arc::default(), Seen::default());
+        let store = store(limits.clone());
+        std::thread::scope(|scope| {
+            for seed in 0..8 {
+                let (store, keys, alive, seen) = (&store, &keys, &alive, &seen);
+                scope.spawn(move || run(store, keys, alive, seen, (seed, 10_000)));
+            }
+        });
+        assert_adds_up(&store.stats(), &seen, &alive);
+        assert_bounded(&store.stats(), &limits);
+        drop(store);
+        assert_eq!(alive.load(Ordering::SeqCst), 0);
+    }
+}
+
+/// R27: outcomes are counted as reported.
+#[test]
+fn outcomes_are_counted() {
+    let store = store::<Tracked>(Limits::default());
+    for key in &keys("s", 10) {
+        store.report(key, Outcome::Resumed);
+        for outcome in [Outcome::Declined; 2] {
+            store.report(key, outcome);
+        }
+        for outcome in [Outcome::Failed; 3] {
+            store.report(key, outcome);
+        }
+    }
+    let stats = store.stats();
+    assert_eq!((stats.resumed, stats.declined, stats.failed), (10, 20, 30));
+}

@@ -1,0 +1,17 @@
+//! The rules that a store of client sessions must hold, through the public API only.
+
+#![allow(
+    missing_debug_implementations,
+    reason = "session types of tests stay opaque"
+)]
+
+mod accounting;
+mod bounds;
+mod clearing;
+mod config;
+mod helpers;
+mod keys;
+mod once;
+mod order;
+mod secret;
+mod validity;

@@ -1,0 +1,205 @@
+//! R7, R8, R9: once, newest first, one reusable.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use store_core::Limits;
+
+use crate::helpers::*;
+
+/// R7: what was taken is gone, whichever way it was taken.
+#[test]
+fn a_single_use_session_is_handed_out_once() {
+    let store = small(4);
+    let key = key("a");
+    for number in 1..=2 {
+        put(&store, &key, entry(SingleUse, number), start()).expect("stored");
+    }
+    assert!(store.copy(&key, start()).is_none(), "never copied");
+    let taken = store.take(&key, start()).expect("there");
+    assert_eq!(taken.entry.session, Numbered(2));
+    assert!(!store.remove(&key, taken.id), "no longer the store's");
+    assert_eq!(offered(&store, &key, start()), Some(1));
+    assert_eq!(offered(&store, &key, start()), None);
+    assert_eq!(store.stats().sessions, 0);
+}
+
+/// R7: under threads too: each session is handed out once or dropped, never both, never twice.
+#[test]
+fn threads_never_share_a_single_use_session() {
+    const THREADS: u64 = 8;
+    const ROUNDS: u64 = 20_000;
+    let store = store(Limits::default().with_sessions_per_server(16));
+    let keys = keys("contended", 3);
+    let number = AtomicU64::new(0);
+    let work = |seed| {
+        let mut random = Random(seed);
+        let mut seen = Vec::new();
+        for _ in 0..ROUNDS {
+            let key = random.pick(&keys);
+            if random.below(2) == 0 {
+                let session = number.fetch_add(1, Ordering::Relaxed);
+                put(&store, key, entry(SingleUse, session), start()).expect("stored");
+            } else {
+                seen.extend(offered(&store, key, start()));
+            }
+        }
+        seen
+    };
+    let mut seen: Vec<u64> = std::thread::scope(|scope| {
+        let spawn = |seed| scope.spawn(move || work(seed));
+        let threads: Vec<_> = (0..THREADS).map(spawn).collect();
+        let results = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"));
+        results.flatten().collect()
+    });
+    for key in &keys {
+        seen.extend(drain(&store, key, start()));
+    }
+    let stats = store.stats();
+    let different: HashSet<u64> = seen.iter().copied().collect();
+    assert_eq!(different.len(), seen.len(), "one was handed out twice");
+    assert_eq!(stats.stored, number.into_inner());
+    assert_eq!(stats.taken, seen.len() as u64);
+    assert_eq!(stats.stored, stats.taken + stats.evicted);
+    assert_eq!((stats.sessions, stats.servers, stats.bytes), (0, 0, 0));
+}
+
+/// R8: newest first, and the oldest go when there are more than the cap.
+#[test]
+fn the_newest_are_kept_and_offered_first() {
+    let store = store(Limits::default().with_sessions_per_server(3));
+    for number in 1..=10 {
+        put(&store, &key("a"), entry(SingleUse, number), start()).expect("stored");
+        assert!(store.stats().sessions <= 3);
+    }
+    assert_eq!(store.stats().evicted, 7);
+    assert_eq!(drain(&store, &key("a"), start()), [10, 9, 8]);
+}
+
+/// R8: the cap counts single-use sessions; the reusable one stands beside them and is offered
+/// when they are gone.
+#[test]
+fn a_reusable_session_stands_beside_the_others() {
+    let store = store(Limits::default().with_sessions_per_server(2));
+    let key = key("a");
+    put(&store, &key, entry(Reusable, 100), start()).expect("stored");
+    for number in 1..=3 {
+        put(&store, &key, entry(SingleUse, number), start()).expect("stored");
+    }
+    assert_eq!(store.stats().sessions, 3);
+    let order: Vec<_> = (0..4).map(|_| offered(&store, &key, start())).collect();
+    assert_eq!(order, [Some(3), Some(2), Some(100), Some(100)]);
+}
+
+/// R9: one reusable session a server, replaced by a newer one and offered again and again.
+#[test]
+fn a_reusable_session_is_replaced_by_a_newer_one() {
+    let store = small(4);
+    let key = key("a");
+    for number in 1..=3 {
+        put(&store, &key, entry(Reusable, number), start()).expect("stored");
+    }
+    for _ in 0..3 {
+        assert_eq!(offered(&store, &key, start()), Some(3));
+    }
+    assert!(store.take(&key, start()).is_none(), "not single-use");
+    let stats = store.stats();
+    assert_eq!((stats.replaced, stats.sessions, stats.copied), (2, 1, 3));
+}
+
+/// R9: removal names the session, so a newer one stored meanwhile survives.
+#[test]
+fn removal_lets_a_newer_session_survive() {
+    let store = small(4);
+    let (a, b) = (key("a"), key("b"));
+    let id = put(&store, &a, entry(Reusable, 1), start()).expect("stored");
+    let offer = store.offer(&a, start()).expect("offered");
+    assert_eq!(offer.id, id);
+    let newer = put(&store, &a, entry(Reusable, 2), start()).expect("stored");
+    assert!(!store.remove(&a, offer.id), "replaced already");
+    assert_eq!(offered(&store, &a, start()), Some(2));
+    assert!(!store.remove(&b, newer), "another server's");
+    assert!(store.remove(&a, newer));
+    assert!(!store.remove(&a, newer), "once");
+    assert_eq!(offered(&store, &a, start()), None);
+    let stats = store.stats();
+    assert_eq!((stats.removed, stats.replaced, stats.servers), (1, 1, 0));
+}
+
+/// R9, R4: a single-use session can be revoked by its name, from the middle too.
+#[test]
+fn removal_takes_out_the_one_that_is_named() {
+    let store = small(4);
+    let key = key("a");
+    let store_one = |number| put(&store, &key, entry(SingleUse, number), start());
+    let ids: Vec<_> = (1..=4)
+        .map(|number| store_one(number).expect("stored"))
+        .collect();
+    assert!(store.remove(&key, ids[1]));
+    assert!(store.remove(&key, ids[3]));
+    assert_eq!(store.stats().removed, 2);
+    assert_eq!(drain(&store, &key, start()), [3, 1]);
+    assert_eq!(store.stats().bytes, 0);
+}
+
+/// An `accept` that does not like a session leaves it, and the next older one is looked at.
+#[test]
+fn what_accept_does_not_like_stays() {
+    let store = small(4);
+    let key = key("a");
+    for number in 1..=4 {
+        put(&store, &key, entry(SingleUse, number), start()).expect("stored");
+    }
+    put(&store, &key, entry(Reusable, 100), start()).expect("stored");
+    let only = |wanted: u64| {
+        let found = store.offer_where(&key, start(), |session| session.0 == wanted);
+        found.map(|offer| offer.entry.session.0)
+    };
+    assert_eq!(only(2), Some(2));
+    assert_eq!(only(2), None, "taken");
+    assert_eq!(only(100), Some(100));
+    assert_eq!(only(100), Some(100), "copied");
+    assert_eq!(only(7), None);
+    assert_eq!(store.stats().sessions, 4);
+    assert_eq!(drain(&store, &key, start()), [4, 3, 1]);
+}
+
+/// An `accept` is never asked about an expired session.
+#[test]
+fn accept_sees_valid_sessions_only() {
+    let store = small(4);
+    let key = key("a");
+    put(&store, &key, lives(SingleUse, 1, 100, start()), start()).expect("stored");
+    put(&store, &key, lives(SingleUse, 2, 10, start()), start()).expect("stored");
+    put(&store, &key, lives(Reusable, 3, 10, start()), start()).expect("stored");
+    let mut asked = Vec::new();
+    let found = store.offer_where(&key, at(10), |session| {
+        asked.push(session.0);
+        false
+    });
+    assert!(found.is_none());
+    assert_eq!(asked, [1]);
+    assert_eq!(store.stats().expired, 2);
+}
+
+/// R16, R9: what leaves a server that stays gives its bytes back.
+#[test]
+fn every_removal_gives_its_bytes_back() {
+    let store = small(4);
+    let key = key("a");
+    put(&store, &key, entry(SingleUse, 1), start()).expect("stored");
+    let before = store.stats().bytes;
+    for usage in [SingleUse, Reusable] {
+        let id = put(&store, &key, entry(usage, 2), start()).expect("stored");
+        assert_eq!(store.stats().bytes, before + 100, "{usage:?}");
+        assert!(store.remove(&key, id));
+        assert_eq!(store.stats().bytes, before, "{usage:?}");
+    }
+    put(&store, &key, entry(SingleUse, 3), start()).expect("stored");
+    assert_eq!(offered(&store, &key, start()), Some(3));
+    put(&store, &key, lives(Reusable, 4, 10, start()), start()).expect("stored");
+    assert!(store.copy(&key, at(10)).is_none(), "expired");
+    assert_eq!(store.stats().bytes, before);
+}

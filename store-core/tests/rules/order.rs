@@ -1,0 +1,200 @@
+//! R17, R19: who has to go, and when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use store_core::{Entry, Limits, SessionStore};
+
+use crate::helpers::*;
+
+/// R17: an expired server goes before a living one that was used longer ago.
+#[test]
+fn expired_servers_are_evicted_first() {
+    let store = small(4);
+    let servers = keys("s", 5);
+    for (number, key) in (0..4).zip(&servers) {
+        let life = if number == 2 { 10 } else { 100 };
+        put(
+            &store,
+            key,
+            lives(SingleUse, number, life, start()),
+            start(),
+        )
+        .expect("stored");
+    }
+    put(
+        &store,
+        &servers[4],
+        lives(SingleUse, 4, 100, at(10)),
+        at(10),
+    )
+    .expect("stored");
+    let stats = store.stats();
+    assert_eq!((stats.expired, stats.evicted), (1, 0));
+    for (number, key) in (0..).zip(&servers) {
+        let expected = (number != 2).then_some(number);
+        assert_eq!(offered(&store, key, at(10)), expected);
+    }
+}
+
+/// R17: without expired ones, the least recently used server goes.
+#[test]
+fn the_least_recently_used_server_is_evicted() {
+    let store = small(3);
+    let servers = keys("s", 4);
+    for (number, key) in (0..3).zip(&servers) {
+        put(&store, key, entry(SingleUse, number), start()).expect("stored");
+    }
+    put(&store, &servers[0], entry(SingleUse, 10), start()).expect("stored");
+    put(&store, &servers[3], entry(SingleUse, 3), start()).expect("stored");
+    assert_eq!(drain(&store, &servers[1], start()), [0; 0]);
+    assert_eq!(drain(&store, &servers[0], start()), [10, 0]);
+    assert_eq!(drain(&store, &servers[2], start()), [2]);
+    assert_eq!(drain(&store, &servers[3], start()), [3]);
+}
+
+/// R17: within a server too, expired sessions make room before living ones.
+#[test]
+fn expired_sessions_of_a_server_go_first() {
+    let store = store(Limits::default().with_sessions_per_server(2));
+    let key = key("a");
+    put(&store, &key, lives(SingleUse, 1, 100, start()), start()).expect("stored");
+    put(&store, &key, lives(SingleUse, 2, 10, start()), start()).expect("stored");
+    put(&store, &key, lives(SingleUse, 3, 100, at(10)), at(10)).expect("stored");
+    assert_eq!(store.stats().expired, 1);
+    assert_eq!(drain(&store, &key, at(10)), [3, 1]);
+}
+
+/// Puts to a hundred times as many servers as fit, none of which comes back.
+fn scan(store: &SessionStore<Numbered>, size: usize) {
+    for key in &keys("cold", 100 * size) {
+        put(store, key, entry(SingleUse, 1), start()).expect("stored");
+    }
+}
+
+/// R17: a hot server survives a scan of cold ones many times the store's size: one of TLS 1.3,
+/// which gets a new ticket at each visit, and one of TLS 1.2, which is only visited.
+#[test]
+fn a_hot_server_survives_a_scan() {
+    let store = small(50);
+    let (tickets, session) = (key("tickets"), key("session"));
+    for number in 0..2 {
+        put(&store, &tickets, entry(SingleUse, number), start()).expect("stored");
+    }
+    assert_eq!(offered(&store, &tickets, start()), Some(1));
+    put(&store, &tickets, entry(SingleUse, 2), start()).expect("stored");
+    put(&store, &session, entry(Reusable, 3), start()).expect("stored");
+    assert_eq!(offered(&store, &session, start()), Some(3));
+    scan(&store, 50);
+    assert_eq!(drain(&store, &tickets, start()), [2, 0]);
+    assert_eq!(offered(&store, &session, start()), Some(3));
+}
+
+/// R17: a server that was emptied, and so holds no place, is still known to be hot.
+#[test]
+fn an_emptied_server_comes_back_as_hot() {
+    let store = small(50);
+    let hot = key("hot");
+    put(&store, &hot, entry(SingleUse, 1), start()).expect("stored");
+    assert_eq!(offered(&store, &hot, start()), Some(1));
+    put(&store, &hot, entry(SingleUse, 2), start()).expect("stored");
+    scan(&store, 50);
+    assert_eq!(offered(&store, &hot, start()), Some(2));
+}
+
+/// R17: the control to both: a server that was never visited does not survive.
+#[test]
+fn a_cold_server_does_not_survive_a_scan() {
+    let store = small(50);
+    let cold = key("never-visited");
+    for number in 1..=3 {
+        put(&store, &cold, entry(SingleUse, number), start()).expect("stored");
+    }
+    scan(&store, 50);
+    assert_eq!(offered(&store, &cold, start()), None);
+}
+
+/// R17: hot servers that are never seen again make way for new ones in the end.
+#[test]
+fn yesterdays_hot_servers_do_not_fill_the_store() {
+    let store = small(10);
+    for (number, key) in (0..).zip(&keys("yesterday", 10)) {
+        for _ in 0..2 {
+            put(&store, key, entry(Reusable, number), start()).expect("stored");
+            offered(&store, key, start());
+        }
+    }
+    let today = keys("today", 10);
+    for _ in 0..10 {
+        for (number, key) in (0..).zip(&today) {
+            put(&store, key, entry(Reusable, number), start()).expect("stored");
+            offered(&store, key, start());
+        }
+    }
+    for (number, key) in (0..).zip(&today) {
+        assert_eq!(offered(&store, key, start()), Some(number));
+    }
+}
+
+/// R19: expired sessions go without a visit, in bounded steps, and living ones stay.
+#[test]
+fn a_sweep_frees_expired_sessions_in_steps() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let count = || alive.load(Ordering::SeqCst);
+    // 4,096 servers are eight shards: as many steps.
+    let store = store(Limits::default());
+    let put_all = |prefix, seconds| {
+        for key in &keys(prefix, 1_000) {
+            for usage in [SingleUse, Reusable] {
+                let session = Tracked::new(&alive);
+                let entry = Entry::new(session, usage, Some(secs(seconds)), 100, start());
+                put(&store, key, entry, start()).expect("stored");
+            }
+        }
+    };
+    put_all("short", 10);
+    put_all("long", 100);
+    assert_eq!(count(), 4_000);
+    for _ in 0..16 {
+        store.sweep(start().after(millis(9_999)));
+    }
+    assert_eq!(count(), 4_000, "nothing has expired");
+    store.sweep(at(10));
+    assert!(
+        (2_001..4_000).contains(&count()),
+        "one step frees a part: {}",
+        count()
+    );
+    for _ in 1..8 {
+        store.sweep(at(10));
+    }
+    assert_eq!(count(), 2_000, "all steps free all, and only that");
+    assert_eq!(store.stats().expired, 2_000);
+    for _ in 0..8 {
+        store.sweep(at(100));
+    }
+    assert_eq!(count(), 0);
+    let stats = store.stats();
+    assert_eq!((stats.expired, stats.servers, stats.bytes), (4_000, 0, 0));
+}
+
+/// R19: a sweep leaves the living sessions of a server of which others have expired.
+#[test]
+fn a_sweep_takes_single_sessions_out() {
+    let store = small(4);
+    let key = key("a");
+    for (number, seconds) in [(1, 100), (2, 10), (3, 100), (4, 20)] {
+        put(
+            &store,
+            &key,
+            lives(SingleUse, number, seconds, start()),
+            start(),
+        )
+        .expect("stored");
+    }
+    store.sweep(at(10));
+    assert_eq!(store.stats().sessions, 3);
+    store.sweep(at(20));
+    assert_eq!(store.stats().sessions, 2);
+    assert_eq!(drain(&store, &key, at(20)), [3, 1]);
+}
