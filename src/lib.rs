@@ -11,6 +11,7 @@ mod backend;
 mod connector;
 mod domain;
 mod error;
+pub mod generic;
 #[cfg(feature = "openssl")]
 pub mod openssl;
 #[cfg(feature = "rustls")]

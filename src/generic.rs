@@ -1,0 +1,6 @@
+//! The same types, generic over the backend: for code that is written once for both.
+//!
+//! Applications name a backend instead: [`crate::rustls`] or [`crate::openssl`].
+
+pub use crate::connector::{Connector, ConnectorBuilder};
+pub use crate::stream::Stream;
