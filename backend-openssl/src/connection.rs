@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef, SslSessionRef, SslVersion};
-use openssl::stack::StackRef;
 use store_core::{EntryId, Generation, Offer, Outcome, SessionKey, Timestamp, Usage};
 
 use crate::connector::Sessions;
@@ -20,6 +19,7 @@ pub struct Connection {
     sessions: Sessions,
     key: SessionKey,
     begun: Generation,
+    demanded: Verification,
     state: Mutex<State>,
 }
 
@@ -42,6 +42,7 @@ enum Phase {
     Started,
     Full,
     Resumed,
+    Failed,
 }
 
 /// What is remembered of the session that was offered, which itself is OpenSSL's now.
@@ -69,6 +70,8 @@ impl Connection {
         store.sweep(now);
         let begun = store.generation();
         let demanded = Verification::demanded_by(ssl);
+        // A session from an earlier `begin`, for another key perhaps, or of the application's.
+        ffi::withdraw(ssl);
         let offered = store
             .offer_where(&key, now, |session| {
                 session.verification().satisfies(&demanded)
@@ -96,6 +99,7 @@ impl Connection {
                 sessions,
                 key,
                 begun,
+                demanded,
                 state,
             },
         );
@@ -145,29 +149,34 @@ impl Connection {
 
     /// Takes a session that OpenSSL has just received, from within its callback.
     pub(crate) fn received(&self, ssl: &SslRef, session: &SslSessionRef) {
-        let inherited = {
+        let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
+        let early_data_max = session.max_early_data();
+        let offered = {
             let mut state = self.state();
             state.received = state.received.saturating_add(1);
-            state.lifetime = Some(Duration::from_secs(ffi::ticket_lifetime(session)));
-            state.early_data_max = Some(session.max_early_data());
+            state.lifetime = Some(lifetime);
+            state.early_data_max = Some(early_data_max);
             if state.revoked {
                 return;
             }
-            // A resumed handshake has verified nothing: what the session knows is what the one
-            // before it knew, and its age counts from there.
-            let inherits = ssl.session_reused();
-            inherits.then(|| state.offered.clone()).flatten()
+            state.offered.clone()
         };
-        let (verification, established) = match inherited {
-            Some(offered) => (Some(offered.verification), Some(offered.established)),
-            None => (Verification::shown_by(ssl), None),
+        // A resumed handshake has verified nothing: what the session knows is what the one before
+        // it knew, and its age counts from there. If that one is not of this store, nothing is
+        // known.
+        let (verification, established) = if ssl.session_reused() {
+            let Some(offered) = offered else { return };
+            (Some(offered.verification), Some(offered.established))
+        } else {
+            // Where the demands have changed since, what was checked is not known.
+            let shown = Verification::shown_by(ssl).filter(|shown| *shown == self.demanded);
+            (shown, None)
         };
         let copy = verification.and_then(|known| Session::copy_of(session, known));
         let Some(copy) = copy else { return };
 
         let now = self.sessions.clock().now();
-        let certificates = ssl.peer_cert_chain().map_or(0, StackRef::len);
-        let entry = copy.into_entry(certificates, now);
+        let entry = copy.into_entry(ssl.peer_cert_chain(), now);
         let entry = entry.established_at(established.unwrap_or(now));
         let store = self.sessions.store();
         let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
@@ -194,7 +203,7 @@ impl Connection {
         let resumed = ssl.session_reused();
         let offered = {
             let mut state = self.state();
-            if matches!(state.phase, Phase::Full | Phase::Resumed) {
+            if state.phase != Phase::Started {
                 return;
             }
             state.phase = if resumed { Phase::Resumed } else { Phase::Full };
@@ -218,6 +227,23 @@ impl Connection {
         }
     }
 
+    /// A handshake that began and did not succeed takes the reusable session with it that it
+    /// offered: the next connection makes a full one.
+    fn failed(&self) {
+        let offered = {
+            let mut state = self.state();
+            if state.phase != Phase::Started {
+                return;
+            }
+            state.phase = Phase::Failed;
+            state.offered.clone()
+        };
+        if let Some(offered) = offered {
+            self.remove_reusable(&offered);
+            self.sessions.store().report(&self.key, Outcome::Failed);
+        }
+    }
+
     fn remove_reusable(&self, offered: &Offered) {
         if offered.usage == Usage::Reusable {
             self.sessions.store().remove(&self.key, offered.id);
@@ -230,17 +256,9 @@ impl Connection {
 }
 
 impl Drop for Connection {
-    /// A handshake that began and did not succeed takes the reusable session with it that it
-    /// offered: the next connection makes a full one.
+    /// A handshake that was broken off has failed, too.
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state.phase != Phase::Started {
-            return;
-        }
-        if let Some(offered) = state.offered.take() {
-            self.remove_reusable(&offered);
-            self.sessions.store().report(&self.key, Outcome::Failed);
-        }
+        self.failed();
     }
 }
 
@@ -268,6 +286,12 @@ impl Handshakes for Connections {
     fn done(ssl: &SslRef) {
         if let Some(connection) = connection(ssl) {
             connection.succeeded(ssl);
+        }
+    }
+
+    fn failed(ssl: &SslRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.failed();
         }
     }
 }

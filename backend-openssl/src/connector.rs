@@ -144,7 +144,8 @@ impl Connector {
     }
 
     /// Readies an `Ssl` of this connector for its handshake, as the last step before it: offers a
-    /// session of `key` if there is one, and has what the server gives stored under `key`.
+    /// session of `key` if there is one, and nothing else, and has what the server gives stored
+    /// under `key`.
     ///
     /// How the peer must be verified (mode, name) is read from `ssl` now: a session whose own
     /// verification was less strict is not offered. Change nothing of it afterwards.

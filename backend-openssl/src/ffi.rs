@@ -1,16 +1,17 @@
 //! What the `openssl` crate does not bind, and nothing else: every `unsafe` of this crate.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
-use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextBuilder, SslRef, SslSession, SslSessionRef};
+use openssl::x509::X509Ref;
 use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509_VERIFY_PARAM};
 
 const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
+const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 const TLSEXT_NID_UNKNOWN: c_long = 0x0100_0000;
 
@@ -30,7 +31,23 @@ unsafe extern "C" {
     fn SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<NewSessionCallback>;
     fn SSL_get0_param(ssl: *const SSL) -> *mut X509_VERIFY_PARAM;
     fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
+    fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
+    fn X509_VERIFY_PARAM_get_hostflags(param: *const X509_VERIFY_PARAM) -> c_uint;
+    fn ERR_set_mark() -> c_int;
+    fn ERR_pop_to_mark() -> c_int;
+}
+
+/// Calls OpenSSL and leaves its error queue as it was: the queue is per thread, and what is left
+/// in it makes OpenSSL take the application's next empty read for a broken connection.
+fn quietly<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: both only work on the calling thread's own queue. Without an error to put the mark
+    // on, all that came since is popped, which is the same.
+    unsafe { ERR_set_mark() };
+    let result = call();
+    // SAFETY: as above.
+    unsafe { ERR_pop_to_mark() };
+    result
 }
 
 /// A private copy of a session: its own object, linked to no context, sharing only immutable,
@@ -42,13 +59,8 @@ pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
     // is either owned by the store, where nothing changes it, or handed over by the callback of
     // the thread that runs this. The result is null or a new reference that we own.
     unsafe {
-        let copy = SSL_SESSION_dup(session.as_ptr());
-        if copy.is_null() {
-            // The error queue is per thread: do not leave our miss there for the application.
-            drop(ErrorStack::get());
-            return None;
-        }
-        Some(SslSession::from_ptr(copy))
+        let copy = quietly(|| SSL_SESSION_dup(session.as_ptr()));
+        (!copy.is_null()).then(|| SslSession::from_ptr(copy))
     }
 }
 
@@ -56,9 +68,10 @@ pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
 ///
 /// Corresponds to `SSL_SESSION_get_ticket_lifetime_hint`. (`SslSession::timeout` is the
 /// *context's* timeout.)
+#[allow(clippy::useless_conversion, reason = "a C long has 32 bits elsewhere")]
 pub(crate) fn ticket_lifetime(session: &SslSessionRef) -> u64 {
     // SAFETY: the session is valid for the call and only read.
-    unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }
+    unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into()
 }
 
 /// Bytes of a session's ticket; 0 if it has none.
@@ -73,6 +86,24 @@ pub(crate) fn ticket_len(session: &SslSessionRef) -> usize {
     len
 }
 
+/// Bytes of a certificate as it was sent.
+///
+/// Corresponds to `i2d_X509`.
+pub(crate) fn certificate_len(certificate: &X509Ref) -> usize {
+    // SAFETY: the certificate is valid for the call and only read; without a buffer, only the
+    // length is computed.
+    let len = quietly(|| unsafe { openssl_sys::i2d_X509(certificate.as_ptr(), ptr::null_mut()) });
+    usize::try_from(len).unwrap_or(0)
+}
+
+/// Takes back whatever session `ssl` was to offer.
+///
+/// Corresponds to `SSL_set_session` with no session.
+pub(crate) fn withdraw(ssl: &mut SslRef) {
+    // SAFETY: null is allowed and means no session; OpenSSL drops its reference to the old one.
+    quietly(|| unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), ptr::null_mut()) });
+}
+
 /// Offers `session` in the handshake that `ssl` is about to make, and says whether OpenSSL took
 /// it.
 ///
@@ -81,38 +112,59 @@ pub(crate) fn offer(ssl: &mut SslRef, session: &SslSessionRef) -> bool {
     // SAFETY: the crate's condition is that the session belongs to the context of `ssl`, because
     // a session in the cache of one context must not be changed through another. Sessions of this
     // crate are duplicates: they are in no context's cache, and this one is `ssl`'s alone.
-    unsafe { ssl.set_session(session).is_ok() }
+    quietly(|| unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), session.as_ptr()) }) == 1
 }
 
-/// The name or the IP address that the peer of `ssl` must prove, if one is demanded.
+/// All that the peer of `ssl` must prove to be, in one text, if anything is demanded: host names
+/// (of which one will do) and how they are matched, a mail address, an IP address.
 ///
-/// Corresponds to `X509_VERIFY_PARAM_get0_host` and `X509_VERIFY_PARAM_get1_ip_asc`.
-pub(crate) fn demanded_name(ssl: &SslRef) -> Option<String> {
-    // SAFETY: SSL_get0_param never returns null and the result lives as long as `ssl`. The host
-    // is owned by it and copied here; the address is ours and freed here.
+/// Corresponds to `X509_VERIFY_PARAM_get0_host`, `X509_VERIFY_PARAM_get_hostflags`,
+/// `X509_VERIFY_PARAM_get0_email` and `X509_VERIFY_PARAM_get1_ip_asc`.
+pub(crate) fn demanded_names(ssl: &SslRef) -> Option<String> {
+    let mut names = String::new();
+    // No name has a zero byte: a list can be read in one way only.
+    let mut add = |kind: &str, name: &CStr| {
+        names.extend([kind, &name.to_string_lossy(), "\0"]);
+    };
+    // SAFETY: SSL_get0_param never returns null and the result lives as long as `ssl`. Hosts and
+    // the mail address are owned by it and copied here (past the last host, null is returned);
+    // the text of the IP address is ours, copied and freed here.
     unsafe {
         let param = SSL_get0_param(ssl.as_ptr());
-        let host = X509_VERIFY_PARAM_get0_host(param, 0);
-        if !host.is_null() {
-            return Some(CStr::from_ptr(host).to_string_lossy().into_owned());
+        for index in 0.. {
+            let host = X509_VERIFY_PARAM_get0_host(param, index);
+            if host.is_null() {
+                break;
+            }
+            add("host ", CStr::from_ptr(host));
         }
-        let address = X509_VERIFY_PARAM_get1_ip_asc(param);
-        if address.is_null() {
+        let email = X509_VERIFY_PARAM_get0_email(param);
+        if !email.is_null() {
+            add("email ", CStr::from_ptr(email));
+        }
+        // That there is no address is an error to OpenSSL.
+        let address = quietly(|| X509_VERIFY_PARAM_get1_ip_asc(param));
+        if !address.is_null() {
+            add("address ", CStr::from_ptr(address));
+            openssl_sys::CRYPTO_free(address.cast::<c_void>(), c"".as_ptr(), 0);
+        }
+        if names.is_empty() {
             return None;
         }
-        let text = CStr::from_ptr(address).to_string_lossy().into_owned();
-        openssl_sys::CRYPTO_free(address.cast::<c_void>(), c"".as_ptr(), 0);
-        Some(text)
+        let flags = X509_VERIFY_PARAM_get_hostflags(param);
+        Some(format!("{names}flags {flags:x}"))
     }
 }
 
 /// The key-exchange group of the connection, by its number in the TLS registry. `None` before the
-/// handshake and where no group was used (a TLS 1.2 resumption).
+/// handshake and where no group was used. A resumed TLS 1.2 connection has that of the full one.
 ///
 /// Corresponds to `SSL_get_negotiated_group`.
 pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
+    // OpenSSL 3.0 reads through the session without looking whether there is one.
+    ssl.session()?;
     let get = SSL_CTRL_GET_NEGOTIATED_GROUP;
-    // SAFETY: this control only reads, and takes no argument.
+    // SAFETY: this control only reads, and takes no argument; there is a session.
     let group = unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), get, 0, ptr::null_mut()) };
     // OpenSSL answers with its own number for the groups it has one for.
     match group {
@@ -150,6 +202,8 @@ pub(crate) trait Handshakes {
     fn started(ssl: &SslRef);
     /// A handshake has succeeded.
     fn done(ssl: &SslRef);
+    /// OpenSSL has given up, in a handshake or after it: it is not waiting for anything.
+    fn failed(ssl: &SslRef);
 }
 
 /// Tells `H` of every handshake of the context.
@@ -160,10 +214,17 @@ pub(crate) fn observe_handshakes<H: Handshakes>(builder: &mut SslContextBuilder)
     unsafe { SSL_CTX_set_info_callback(builder.as_ptr(), Some(info_callback::<H>)) };
 }
 
-unsafe extern "C" fn info_callback<H: Handshakes>(ssl: *const SSL, event: c_int, _: c_int) {
+unsafe extern "C" fn info_callback<H: Handshakes>(ssl: *const SSL, event: c_int, result: c_int) {
     let observe = match event {
         SSL_CB_HANDSHAKE_START => H::started,
         SSL_CB_HANDSHAKE_DONE => H::done,
+        // SAFETY: OpenSSL calls back with a live object; its state is only looked at.
+        SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
+            openssl_sys::SSL_ERROR_SSL
+            | openssl_sys::SSL_ERROR_SYSCALL
+            | openssl_sys::SSL_ERROR_ZERO_RETURN => H::failed,
+            _ => return,
+        },
         _ => return,
     };
     // A panic must not reach C: what it would have stored or counted is lost, which is a miss.

@@ -1,0 +1,340 @@
+//! Full and resumed handshakes, keys, single use, counters.
+
+mod common;
+
+use std::collections::HashSet;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use backend_openssl::{AttachError, Sessions, connection, negotiated_group};
+use common::{
+    Client, HOST, Mute, OTHER, PORT, begun, builder, close, domain, each, of, server, settings,
+    start, talk, visit,
+};
+use lab::server::{Group, Library, Protocol, Server, ServerResumption, ServerSettings};
+use lab::tcp::TcpServer;
+use lab::transport::InMemory;
+use openssl::ssl::{SslConnector, SslMethod, SslSession, SslSessionCacheMode, SslStream};
+use store_core::Limits;
+
+/// R27: a full handshake, then resumed ones, by the word of both ends.
+#[test]
+fn the_second_connection_resumes() {
+    each(|library, protocol| {
+        for resumption in [ServerResumption::Tickets, ServerResumption::SessionIds] {
+            let server = Server::new(
+                library,
+                &ServerSettings {
+                    resumption,
+                    ..settings(protocol)
+                },
+            );
+            let client = Client::new(protocol);
+            let mut full = client.start(&server);
+            talk(&mut full);
+            assert!(!full.ssl().session_reused() && !of(&full).offered());
+            let expected = if protocol == Protocol::Tls13 { 2 } else { 1 };
+            assert_eq!(of(&full).tickets(), expected, "{library} {protocol}");
+            close(&mut full);
+            for _ in 0..5 {
+                let mut stream = client.start(&server);
+                talk(&mut stream);
+                assert!(
+                    stream.ssl().session_reused(),
+                    "{library} {protocol} {resumption:?}"
+                );
+                assert!(of(&stream).offered());
+                assert!(stream.get_mut().server().facts().unwrap().resumed);
+                close(&mut stream);
+            }
+            let stats = client.stats();
+            assert_eq!((stats.resumed, stats.declined, stats.failed), (5, 0, 0));
+        }
+    });
+}
+
+/// R7: over 20 connections one after the other, each ticket is seen once.
+#[test]
+fn a_ticket_is_offered_once() {
+    for library in Library::ALL {
+        let server = server(library, Protocol::Tls13);
+        let client = Client::new(Protocol::Tls13);
+        let mut seen = HashSet::new();
+        for round in 0..20 {
+            let mut stream = client.start(&server);
+            talk(&mut stream);
+            let ticket = stream.get_mut().server().facts().unwrap().ticket;
+            assert_eq!(ticket.is_some(), round > 0);
+            assert!(
+                ticket.is_none_or(|ticket| seen.insert(ticket)),
+                "used twice"
+            );
+            close(&mut stream);
+        }
+        assert_eq!(seen.len(), 19);
+    }
+}
+
+/// R7: nor by eight threads on real sockets, half of which end badly.
+#[test]
+fn threads_never_share_a_ticket() {
+    const THREADS: usize = 8;
+    const ROUNDS: usize = 20;
+    for library in Library::ALL {
+        let tcp = TcpServer::start(server(library, Protocol::Tls13)).unwrap();
+        let client = Client::new(Protocol::Tls13);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for round in 0..ROUNDS {
+                        let socket = TcpStream::connect(tcp.address()).unwrap();
+                        let mut stream = client.connector.connect(HOST, PORT, socket).unwrap();
+                        talk(&mut stream);
+                        if round % 2 == 0 {
+                            close(&mut stream);
+                        }
+                    }
+                });
+            }
+        });
+        let handshakes = tcp.wait_for_handshakes(THREADS * ROUNDS, Duration::from_secs(20));
+        assert_eq!(handshakes.len(), THREADS * ROUNDS);
+        let tickets: Vec<_> = handshakes
+            .iter()
+            .filter_map(|one| one.ticket.clone())
+            .collect();
+        assert!(tickets.len() >= ROUNDS);
+        let different: HashSet<_> = tickets.iter().collect();
+        assert_eq!(different.len(), tickets.len(), "{library}");
+        let stats = client.stats();
+        assert_eq!(stats.resumed, tickets.len() as u64);
+        assert_eq!(stats.taken, stats.resumed);
+    }
+}
+
+/// R3: a ticket that is read late goes under the key of its own connection.
+#[test]
+fn a_late_ticket_finds_its_own_key() {
+    let server = server(Library::OpenSsl, Protocol::Tls13);
+    let client = Client::new(Protocol::Tls13);
+    let mut early = client.start(&server);
+    let mut other = start(&client.connector, OTHER, PORT, &server);
+    assert_eq!(client.stats().sessions, 0);
+    talk(&mut other);
+    assert!(
+        client
+            .sessions
+            .store()
+            .take(&client.key(), client.sessions.clock().now())
+            .is_none()
+    );
+    talk(&mut early);
+    assert_eq!(client.stats().sessions, 4);
+    let now = client.sessions.clock().now();
+    for host in [HOST, OTHER] {
+        for _ in 0..2 {
+            let key = client.connector.key(host, PORT);
+            assert!(client.sessions.store().take(&key, now).is_some(), "{host}");
+        }
+    }
+}
+
+/// R1: another host, port or domain is another server; and R16: off is off.
+#[test]
+fn only_the_same_server_is_offered_its_sessions() {
+    each(|library, protocol| {
+        let server = server(library, protocol);
+        let client = Client::new(protocol);
+        assert!(!client.visit(&server));
+        let stranger = client
+            .sessions
+            .attach(builder(protocol), domain("two"))
+            .unwrap();
+        let sibling = client
+            .sessions
+            .attach(builder(protocol), domain("one"))
+            .unwrap();
+        assert!(!visit(&client.connector, OTHER, PORT, &server));
+        assert!(!visit(&client.connector, HOST, PORT + 1, &server));
+        assert!(!visit(&stranger, HOST, PORT, &server));
+        assert_eq!(client.stats().offered, 0);
+        assert!(visit(&sibling, HOST, PORT, &server));
+
+        let off = Client::with(builder(protocol), Limits::off());
+        assert!(!off.visit(&server) && !off.visit(&server));
+        assert_eq!(off.stats().stored, 0);
+    });
+}
+
+/// A builder with callbacks of its own is refused; one without them is not.
+#[test]
+fn attach_refuses_callbacks_that_it_would_replace() {
+    let sessions = Sessions::new(Limits::default()).unwrap();
+    let mut own = builder(Protocol::Tls13);
+    own.set_new_session_callback(|_, _| {});
+    let error = sessions.attach(own, domain("one")).unwrap_err();
+    assert_eq!(error, AttachError::CallbackTaken("new_session"));
+    assert!(error.to_string().contains("leave it unset"));
+    assert!(
+        sessions
+            .attach(builder(Protocol::Tls13), domain("one"))
+            .is_ok()
+    );
+}
+
+/// R27: declined and failed offers are counted as such.
+#[test]
+fn outcomes_are_counted() {
+    each(|library, protocol| {
+        let server = server(library, protocol);
+        let client = Client::new(protocol);
+        client.visit(&server);
+        server.rotate_keys();
+        assert!(!client.visit(&server));
+        let stats = client.stats();
+        assert_eq!(
+            (stats.resumed, stats.declined, stats.failed),
+            (0, 1, 0),
+            "{library}"
+        );
+        assert!(client.visit(&server), "the new keys' session");
+
+        let broken = client.connector.connect(HOST, PORT, Mute { ended: true });
+        drop(broken.unwrap_err());
+        let stats = client.stats();
+        assert_eq!(
+            (stats.resumed, stats.declined, stats.failed),
+            (1, 1, 1),
+            "{library}"
+        );
+    });
+}
+
+/// R27: a handshake that fails without an offer is no failed offer.
+#[test]
+fn nothing_offered_is_nothing_failed() {
+    let client = Client::new(Protocol::Tls12);
+    drop(
+        client
+            .connector
+            .connect(HOST, PORT, Mute { ended: true })
+            .unwrap_err(),
+    );
+    drop(begun(client.connector.connect(
+        HOST,
+        PORT,
+        Mute { ended: false },
+    )));
+    assert_eq!(client.stats().failed, 0);
+}
+
+/// R14: dropped without `close_notify`, sessions stay good, the last ticket too.
+#[test]
+fn a_bad_end_spoils_nothing() {
+    each(|library, protocol| {
+        let server = server(library, protocol);
+        let client = Client::new(protocol);
+        let mut stream = client.start(&server);
+        talk(&mut stream);
+        drop(stream);
+        let held = client.stats().sessions;
+        assert_eq!(held, if protocol == Protocol::Tls13 { 2 } else { 1 });
+        // All at once, so that the last and the first ticket of the bad connection are both used.
+        let streams: Vec<_> = (0..held).map(|_| client.start(&server)).collect();
+        for stream in streams {
+            assert!(stream.ssl().session_reused(), "{library} {protocol}");
+        }
+        if protocol == Protocol::Tls12 {
+            assert!(client.visit(&server), "after another bad end");
+        }
+    });
+}
+
+/// Control of R14: the object that OpenSSL hands out is spoiled by the same end.
+#[test]
+fn the_object_of_openssl_is_spoiled_by_a_bad_end() {
+    for protocol in Protocol::ALL {
+        let server = server(Library::OpenSsl, protocol);
+        let last = Arc::new(Mutex::new(None::<SslSession>));
+        let mut raw = builder(protocol);
+        raw.set_session_cache_mode(SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL);
+        let received = last.clone();
+        raw.set_new_session_callback(move |_, session| *received.lock().unwrap() = Some(session));
+        let raw = raw.build();
+        let run = |good_end: bool| {
+            let connect = |session: Option<SslSession>| -> SslStream<InMemory> {
+                let mut ssl = raw.configure().unwrap().into_ssl(HOST).unwrap();
+                if let Some(session) = session {
+                    // SAFETY: the session comes from a connection of this very context.
+                    unsafe { ssl.set_session(&session) }.unwrap();
+                }
+                let mut stream = ssl.connect(InMemory::new(&server)).unwrap();
+                talk(&mut stream);
+                stream
+            };
+            let mut full = connect(None);
+            let session = last.lock().unwrap().take();
+            if good_end {
+                close(&mut full);
+            }
+            drop(full);
+            assert!(session.is_some());
+            connect(session).ssl().session_reused()
+        };
+        assert!(run(true), "{protocol}");
+        assert!(!run(false), "{protocol}");
+    }
+}
+
+/// The group by its number in the TLS registry.
+#[test]
+fn the_negotiated_group_is_told() {
+    for protocol in Protocol::ALL {
+        for (group, number) in [(Group::X25519, 29), (Group::P256, 23)] {
+            let settings = ServerSettings {
+                groups: vec![group],
+                ..settings(protocol)
+            };
+            let server = Server::new(Library::OpenSsl, &settings);
+            let client = Client::new(protocol);
+            assert_eq!(
+                negotiated_group(&client.ssl(true)),
+                None,
+                "before the handshake"
+            );
+            for resumed in [false, true] {
+                let mut stream = client.start(&server);
+                talk(&mut stream);
+                assert_eq!(stream.ssl().session_reused(), resumed);
+                let told = negotiated_group(stream.ssl());
+                assert_eq!(told, Some(number), "{protocol} {group} {resumed}");
+                close(&mut stream);
+            }
+        }
+    }
+}
+
+/// The connection tells what the server said of its ticket.
+#[test]
+fn the_connection_knows_its_tickets() {
+    let settings = ServerSettings {
+        lifetime: Some(Duration::from_secs(1_234)),
+        max_early_data: 4_096,
+        ..settings(Protocol::Tls13)
+    };
+    let server = Server::new(Library::OpenSsl, &settings);
+    let client = Client::new(Protocol::Tls13);
+    let mut stream = client.start(&server);
+    assert_eq!((of(&stream).tickets(), of(&stream).lifetime()), (0, None));
+    talk(&mut stream);
+    assert_eq!(of(&stream).lifetime(), Some(Duration::from_secs(1_234)));
+    assert_eq!(of(&stream).early_data_max(), Some(4_096));
+    assert_eq!(of(&stream).key(), &client.key());
+    let plain = SslConnector::builder(SslMethod::tls_client())
+        .unwrap()
+        .build();
+    let unprepared = plain.configure().unwrap().into_ssl(HOST).unwrap();
+    assert!(connection(&unprepared).is_none());
+}
