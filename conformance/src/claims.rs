@@ -3,21 +3,27 @@
 mod bounded;
 mod identity;
 mod once;
+mod secret;
 mod seen;
+mod unhindered;
 mod valid;
+mod verified;
 
-use crate::Claim;
+use crate::{Claim, Client};
 
 /// All claims, in the order of their rules.
-pub(crate) fn all() -> Vec<Claim> {
+pub(crate) fn all<C: Client>() -> Vec<Claim> {
     let parts = [
-        identity::claims(),
-        once::claims(),
-        valid::claims(),
-        bounded::claims(),
+        identity::claims::<C>(),
+        verified::claims::<C>(),
+        once::claims::<C>(),
+        valid::claims::<C>(),
+        bounded::claims::<C>(),
+        unhindered::claims::<C>(),
+        secret::claims::<C>(),
+        seen::claims::<C>(),
     ];
-    let mut claims: Vec<Claim> = parts.into_iter().flatten().chain(seen::claims()).collect();
-    let number = |claim: &Claim| claim.rule[1..].parse::<u32>().unwrap_or(u32::MAX);
-    claims.sort_by_key(number);
+    let mut claims: Vec<Claim> = parts.into_iter().flatten().collect();
+    claims.sort_by_key(|claim| claim.rule[1..].parse().unwrap_or(u32::MAX));
     claims
 }

@@ -1,18 +1,25 @@
 //! The rules of a correct client session store, as rows that run against every backend.
 //!
-//! A row is a claim, checked by real handshakes with real servers in this process, through the
-//! facade's connector, on a clock that moves only when a claim moves it. Tests and the program
-//! `compare` run the same rows.
+//! A row is a claim, checked by real handshakes with real servers in this process, on a clock that
+//! moves only when a claim moves it. Tests and the program `compare` run the same rows.
+//!
+//! Claims know no backend: they are checked on whatever implements [`Client`]. So that they are
+//! worth something, the tests of this crate check them on clients that are broken, each in one
+//! way, and demand that the right claim fails.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod claims;
+mod client;
 mod stage;
+mod wire;
 
 use serde::{Deserialize, Serialize};
-use tls_resume::openssl::OpenSsl;
-use tls_resume::rustls::Rustls;
+use tls_resume::{openssl, rustls};
+
+pub use client::{Client, Connection, Failure, Setup};
+pub use wire::Wire;
 
 /// One claim and how each backend did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +34,7 @@ pub struct Row {
     pub openssl: Verdict,
 }
 
-/// How a backend did.
+/// How a client did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Pass, fail, or not applicable.
@@ -45,21 +52,83 @@ pub enum Outcome {
     Pass,
     /// It is not.
     Fail,
-    /// It cannot be so, or not be seen, on this backend.
+    /// It cannot be so, or not be seen, on this client.
     NotApplicable,
+}
+
+/// A claim to be checked on one client.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// The rule, such as `R7`.
+    pub rule: &'static str,
+    /// What is claimed.
+    pub title: &'static str,
+    check: Check,
+}
+
+/// What a check answers: nothing, or what was seen instead of what was claimed.
+type Checked = Result<(), String>;
+
+#[derive(Clone, Copy, Debug)]
+enum Check {
+    Run(fn() -> Checked),
+    NotApplicable(&'static str),
+}
+
+impl Claim {
+    /// Whether it can be checked on its client.
+    pub fn applies(&self) -> bool {
+        matches!(self.check, Check::Run(_))
+    }
+
+    /// Checks it.
+    pub fn verdict(&self) -> Verdict {
+        let (outcome, reason) = match self.check {
+            Check::Run(check) => match check() {
+                Ok(()) => (Outcome::Pass, None),
+                Err(seen) => (Outcome::Fail, Some(seen)),
+            },
+            Check::NotApplicable(why) => (Outcome::NotApplicable, Some(why.to_owned())),
+        };
+        Verdict { outcome, reason }
+    }
+
+    fn new(rule: &'static str, title: &'static str, check: fn() -> Checked) -> Self {
+        let check = Check::Run(check);
+        Self { rule, title, check }
+    }
+
+    /// A claim that cannot be checked where there is a reason.
+    fn unless(reason: Option<&'static str>, claim: Self) -> Self {
+        match reason {
+            Some(why) => Self {
+                check: Check::NotApplicable(why),
+                ..claim
+            },
+            None => claim,
+        }
+    }
+}
+
+/// All claims, to be checked on clients of type `C`, in the order of their rules.
+pub fn claims<C: Client>() -> Vec<Claim> {
+    claims::all::<C>()
 }
 
 /// Checks every claim on both backends; `progress` is told each title before it is checked.
 pub fn rows(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
-    claims::all()
-        .into_iter()
-        .map(|claim| {
-            progress(claim.title);
+    let on_rustls = claims::<rustls::Connector>();
+    let on_openssl = claims::<openssl::Connector>();
+    on_rustls
+        .iter()
+        .zip(&on_openssl)
+        .map(|(on_rustls, on_openssl)| {
+            progress(on_rustls.title);
             Row {
-                rule: claim.rule.into(),
-                title: claim.title.into(),
-                rustls: claim.on_rustls.verdict(),
-                openssl: claim.on_openssl.verdict(),
+                rule: on_rustls.rule.to_owned(),
+                title: on_rustls.title.to_owned(),
+                rustls: on_rustls.verdict(),
+                openssl: on_openssl.verdict(),
             }
         })
         .collect()
@@ -67,47 +136,5 @@ pub fn rows(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
 
 /// How many claims there are.
 pub fn count() -> usize {
-    claims::all().len()
+    claims::<rustls::Connector>().len()
 }
-
-/// A claim to be checked.
-struct Claim {
-    rule: &'static str,
-    title: &'static str,
-    on_rustls: Check,
-    on_openssl: Check,
-}
-
-/// What a check answers: what was seen instead of what was claimed.
-type Checked = Result<(), String>;
-
-enum Check {
-    Run(fn() -> Checked),
-    NotApplicable(&'static str),
-}
-
-impl Check {
-    fn verdict(&self) -> Verdict {
-        let (outcome, reason) = match self {
-            Self::Run(check) => match check() {
-                Ok(()) => (Outcome::Pass, None),
-                Err(seen) => (Outcome::Fail, Some(seen)),
-            },
-            Self::NotApplicable(why) => (Outcome::NotApplicable, Some((*why).to_owned())),
-        };
-        Verdict { outcome, reason }
-    }
-}
-
-/// The same check on both backends.
-macro_rules! on_both {
-    ($rule:literal, $title:literal, $check:ident) => {
-        $crate::Claim {
-            rule: $rule,
-            title: $title,
-            on_rustls: $crate::Check::Run($check::<$crate::Rustls>),
-            on_openssl: $crate::Check::Run($check::<$crate::OpenSsl>),
-        }
-    };
-}
-use on_both;

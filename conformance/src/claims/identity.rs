@@ -1,163 +1,183 @@
-//! Who may resume what: R1 to R6.
+//! Whose session it is: R1 to R3, R5 and R6.
+
+use std::collections::HashSet;
 
 use lab::server::Protocol;
-use tls_resume::{Backend, ErrorKind, Resumption};
+use tls_resume::Resumption;
 
-use crate::stage::{HOST, OTHER_HOST, PORT, PROTOCOLS, Stage, equal, said};
-use crate::{Checked, Claim, on_both};
+use crate::client::{Client, Connection, Setup};
+use crate::stage::{
+    HOST, OTHER_HOST, PORT, PROTOCOLS, Stage, client_identity, equal, foreign_root, holds, said,
+    setup,
+};
+use crate::{Checked, Claim};
 
-pub(crate) fn claims() -> Vec<Claim> {
+pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     vec![
-        on_both!("R1", "another port is another server", ports_are_apart),
-        on_both!(
+        Claim::new("R1", "another port is another server", ports_are_apart::<C>),
+        Claim::new("R1", "another name is another server", names_are_apart::<C>),
+        Claim::new(
             "R1",
-            "another name of one server is another server",
-            names_are_apart
+            "spellings of one name are one server",
+            spellings_meet::<C>,
         ),
-        on_both!("R1", "spellings of one name are one server", spellings_meet),
-        on_both!(
+        Claim::new(
+            "R1",
+            "each setting is another security domain",
+            settings_are_apart::<C>,
+        ),
+        Claim::new(
+            "R2",
+            "no field of the domain runs into the next",
+            fields_are_apart::<C>,
+        ),
+        Claim::new(
             "R3",
             "a late ticket goes under its own server",
-            late_tickets_go_home
+            late_tickets_go_home::<C>,
         ),
-        on_both!(
-            "R4",
-            "a failed verification leaves nothing",
-            unverified_leaves_nothing
+        Claim::new(
+            "R5",
+            "changed settings do not find the old sessions",
+            changes_start_anew::<C>,
         ),
-        on_both!(
-            "R4",
-            "forget revokes what a connection stored",
-            forget_revokes
+        Claim::new(
+            "R6",
+            "a host can be kept from resuming",
+            some_never_resume::<C>,
         ),
-        on_both!(
-            "R4",
-            "after forget, late tickets are refused",
-            forget_refuses_late_tickets
-        ),
-        on_both!("R6", "a host can be kept from resuming", some_never_resume),
     ]
 }
 
-fn ports_are_apart<B: Backend>() -> Checked {
+fn ports_are_apart<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let stage = Stage::<B>::new(protocol)?;
+        let stage = Stage::<C>::new(protocol)?;
         stage.visit_at(HOST, PORT)?;
-        stage
-            .visit_at(HOST, PORT + 1)?
-            .is(Resumption::Full, "the other port")?;
-        stage
-            .visit_at(HOST, PORT)?
-            .is(Resumption::Resumed, "the same port")?;
+        let other = stage.visit_at(HOST, PORT + 1)?;
+        other.is(Resumption::Full, "the other port")?;
+        let same = stage.visit_at(HOST, PORT)?;
+        same.is(Resumption::Resumed, "the same port")?;
     }
     Ok(())
 }
 
-fn names_are_apart<B: Backend>() -> Checked {
+fn names_are_apart<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let stage = Stage::<B>::new(protocol)?;
+        let stage = Stage::<C>::new(protocol)?;
         stage.visit_at(HOST, PORT)?;
-        stage
-            .visit_at(OTHER_HOST, PORT)?
-            .is(Resumption::Full, "the other name")?;
-        stage
-            .visit_at(HOST, PORT)?
-            .is(Resumption::Resumed, "the same name")?;
+        let other = stage.visit_at(OTHER_HOST, PORT)?;
+        other.is(Resumption::Full, "the other name")?;
+        let same = stage.visit_at(HOST, PORT)?;
+        same.is(Resumption::Resumed, "the same name")?;
     }
     Ok(())
 }
 
-fn spellings_meet<B: Backend>() -> Checked {
+fn spellings_meet<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let stage = Stage::<B>::new(protocol)?;
+        let stage = Stage::<C>::new(protocol)?;
         stage.visit_at(HOST, PORT)?;
-        let upper = HOST.to_ascii_uppercase();
-        stage
-            .visit_at(&upper, PORT)?
-            .is(Resumption::Resumed, "in upper case")?;
-        let dotted = format!("{HOST}.");
-        stage
-            .visit_at(&dotted, PORT)?
-            .is(Resumption::Resumed, "with a trailing dot")?;
+        for spelling in [HOST.to_ascii_uppercase(), format!("{HOST}.")] {
+            let visit = stage.visit_at(&spelling, PORT)?;
+            visit.is(Resumption::Resumed, &format!("spelled {spelling}"))?;
+        }
     }
     Ok(())
 }
 
-fn late_tickets_go_home<B: Backend>() -> Checked {
-    let stage = Stage::<B>::new(Protocol::Tls13)?;
+/// The domains of clients with each of these settings, in turn.
+fn domains<C: Client>(changes: &[&dyn Fn(&mut Setup)]) -> Result<Vec<Vec<u8>>, String> {
+    let domain = |change: &&dyn Fn(&mut Setup)| {
+        let mut setup = setup();
+        change(&mut setup);
+        C::new(setup).map(|client| client.domain())
+    };
+    changes.iter().map(domain).collect()
+}
+
+fn all_differ(domains: Vec<Vec<u8>>) -> Checked {
+    let count = domains.len();
+    let different = domains.into_iter().collect::<HashSet<_>>().len();
+    equal(&different, &count, "different domains")
+}
+
+fn settings_are_apart<C: Client>() -> Checked {
+    let (one, other) = (client_identity("one"), client_identity("other"));
+    let mut mixed = one.clone();
+    mixed.chain.truncate(1);
+    all_differ(domains::<C>(&[
+        &|_| {},
+        &|setup| setup.roots = vec![foreign_root()],
+        &|setup| setup.roots.push(foreign_root()),
+        &|setup| setup.identity = Some(one.clone()),
+        &|setup| setup.identity = Some(other.clone()),
+        &|setup| setup.identity = Some(mixed.clone()),
+        &|setup| setup.alpn = vec![b"h2".to_vec()],
+        &|setup| setup.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        &|setup| setup.protocols = vec![tls_resume::Protocol::Tls12],
+        &|setup| setup.protocols = vec![tls_resume::Protocol::Tls13],
+        &|setup| setup.domain = "mail-out".into(),
+    ])?)
+}
+
+fn fields_are_apart<C: Client>() -> Checked {
+    let alpn = |names: &'static [&'static str]| {
+        move |setup: &mut Setup| setup.alpn = names.iter().map(|name| (*name).into()).collect()
+    };
+    all_differ(domains::<C>(&[
+        &alpn(&["ab", "c"]),
+        &alpn(&["a", "bc"]),
+        &alpn(&["abc"]),
+        &alpn(&["a", "b", "c"]),
+        &|setup| setup.domain = "abc".into(),
+    ])?)
+}
+
+fn late_tickets_go_home<C: Client>() -> Checked {
+    let stage = Stage::<C>::new(Protocol::Tls13)?;
     let mut early = stage.open(HOST, PORT).map_err(said)?;
     let between = stage.open(OTHER_HOST, PORT).map_err(said)?;
     early.read_tickets()?;
     early.close()?;
     drop(between);
-    stage
-        .visit_at(OTHER_HOST, PORT)?
-        .is(Resumption::Full, "the server in between")?;
-    stage
-        .visit_at(HOST, PORT)?
-        .is(Resumption::Resumed, "the server of the ticket")
+    let between = stage.visit_at(OTHER_HOST, PORT)?;
+    between.is(Resumption::Full, "the server in between")?;
+    let early = stage.visit_at(HOST, PORT)?;
+    early.is(Resumption::Resumed, "the server of the late ticket")
 }
 
-fn unverified_leaves_nothing<B: Backend>() -> Checked {
+fn changes_start_anew<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let stage = Stage::<B>::distrusting(protocol)?;
-        match stage.open(HOST, PORT) {
-            Ok(_) => return Err("a handshake with an untrusted server succeeded".into()),
-            Err(error) => equal(&error.kind(), &ErrorKind::Certificate, "the error")?,
-        }
-        equal(&stage.connector.stats().stored, &0, "sessions stored")?;
-    }
-    Ok(())
-}
-
-fn forget_revokes<B: Backend>() -> Checked {
-    for protocol in PROTOCOLS {
-        let stage = Stage::<B>::new(protocol)?;
-        let mut connection = stage.open(HOST, PORT).map_err(said)?;
-        connection.read_tickets()?;
-        let stored = stage.connector.stats().sessions;
-        if stored == 0 {
-            return Err("nothing was stored that could be revoked".into());
-        }
-        connection.0.forget();
+        let before = Stage::<C>::new(protocol)?;
+        before.visit()?;
+        let trusts_one_more = |setup: &mut Setup| setup.roots.push(foreign_root());
+        let after = Stage::<C>::with(protocol, |_| {}, trusts_one_more)?;
+        let connection = after
+            .client
+            .connect(HOST, PORT, before.wire())
+            .map_err(said)?;
         equal(
-            &stage.connector.stats().sessions,
-            &0,
-            "sessions after forget",
+            &connection.resumption(),
+            &Resumption::Full,
+            "with one root more",
         )?;
-        stage.visit()?.is(Resumption::Full, "after forget")?;
     }
     Ok(())
 }
 
-fn forget_refuses_late_tickets<B: Backend>() -> Checked {
-    let stage = Stage::<B>::new(Protocol::Tls13)?;
-    let mut connection = stage.open(HOST, PORT).map_err(said)?;
-    connection.0.forget();
-    if connection.read_tickets()? == 0 {
-        return Err("no ticket came that could be refused".into());
-    }
-    equal(
-        &stage.connector.stats().sessions,
-        &0,
-        "sessions after the late tickets",
-    )
-}
-
-fn some_never_resume<B: Backend>() -> Checked {
+fn some_never_resume<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let never = [HOST.to_ascii_uppercase()];
-        let stage = Stage::<B>::with(protocol, |_| {}, |builder| builder.never_resume(never))?;
+        let never = |setup: &mut Setup| setup.never_resume = vec![HOST.to_ascii_uppercase()];
+        let stage = Stage::<C>::with(protocol, |_| {}, never)?;
         for _ in 0..2 {
             stage
                 .visit()?
                 .is(Resumption::Full, "the host that never resumes")?;
         }
-        equal(&stage.connector.stats().stored, &0, "sessions stored")?;
+        holds(stage.client.stats().stored == 0, "nothing is stored of it")?;
         stage.visit_at(OTHER_HOST, PORT)?;
-        stage
-            .visit_at(OTHER_HOST, PORT)?
-            .is(Resumption::Resumed, "another host")?;
+        let other = stage.visit_at(OTHER_HOST, PORT)?;
+        other.is(Resumption::Resumed, "another host")?;
     }
     Ok(())
 }

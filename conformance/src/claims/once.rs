@@ -1,161 +1,181 @@
-//! Single use and renewal: R7 to R10, R14 and R15.
+//! Once, and privately: R7 to R10, R14 and R15.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lab::server::Protocol;
-use tls_resume::{Backend, Resumption};
+use tls_resume::{Limits, Resumption};
 
-use crate::stage::{HOST, PORT, PROTOCOLS, Stage, equal, said};
-use crate::{Checked, Claim, on_both};
+use crate::client::{Client, Connection};
+use crate::stage::{HOST, PORT, PROTOCOLS, Stage, equal, holds, said, seen};
+use crate::wire::Incident;
+use crate::{Checked, Claim};
 
-pub(crate) fn claims() -> Vec<Claim> {
+pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     vec![
-        on_both!(
+        Claim::new(
             "R7",
-            "no TLS 1.3 ticket is used twice, one after another",
-            used_once_in_a_row
+            "no ticket is used twice, one after another",
+            once_in_a_row::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R7",
-            "no TLS 1.3 ticket is used twice at the same time",
-            used_once_at_once
+            "no ticket is used twice by open connections",
+            once_at_once::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R7",
-            "a ticket does not come back from a failed handshake",
-            gone_after_failure
+            "no ticket is used twice by many threads",
+            once_among_threads::<C>,
         ),
-        on_both!(
+        Claim::new(
+            "R7",
+            "no ticket comes back from a failed handshake",
+            gone_after_failure::<C>,
+        ),
+        Claim::new(
             "R8",
             "several tickets of a server are kept",
-            several_are_kept
+            several_are_kept::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R9",
-            "a TLS 1.2 session is used until it is replaced",
-            reusable_is_reused
+            "a TLS 1.2 session serves until it is replaced",
+            reusable_serves::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R9",
             "a TLS 1.2 session goes when its handshake fails",
-            reusable_goes_on_failure
+            reusable_goes::<C>,
         ),
-        on_both!(
+        Claim::new(
+            "R9",
+            "a newer session survives that failure",
+            newer_survives::<C>,
+        ),
+        Claim::new(
             "R10",
             "a renewed TLS 1.2 ticket is the one used next",
-            renewed_is_used
+            renewed_is_used::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R14",
-            "a drop without close_notify spoils no session",
-            unclean_drop_is_harmless
+            "a drop without close_notify spoils nothing",
+            bad_end_is_harmless::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R15",
-            "connections at the same time share no session object",
-            copies_are_private
+            "open connections share no session object",
+            copies_are_private::<C>,
         ),
     ]
 }
 
-fn used_once_in_a_row<B: Backend>() -> Checked {
-    let stage = Stage::<B>::new(Protocol::Tls13)?;
-    let mut seen = HashSet::new();
-    for visit in 0..20 {
-        let ticket = stage.visit()?.ticket;
-        if ticket.is_some_and(|ticket| !seen.insert(ticket)) {
-            return Err(format!("visit {visit} offered a ticket again"));
-        }
-    }
-    equal(&seen.len(), &19, "tickets that the server was offered")
+fn with_tickets<C: Client>(tickets: usize) -> Result<Stage<C>, String> {
+    Stage::with(Protocol::Tls13, |server| server.tickets = tickets, |_| {})
 }
 
-fn used_once_at_once<B: Backend>() -> Checked {
-    let stage = Stage::<B>::with(
-        Protocol::Tls13,
-        |server| server.tickets = 4,
-        |builder| builder,
-    )?;
+fn once_in_a_row<C: Client>() -> Checked {
+    let stage = Stage::<C>::new(Protocol::Tls13)?;
+    let mut used = HashSet::new();
+    for visit in 0..20 {
+        let ticket = stage.visit()?.ticket;
+        let again = ticket.is_some_and(|ticket| !used.insert(ticket));
+        holds(!again, &format!("visit {visit} offers a ticket of its own"))?;
+    }
+    equal(&used.len(), &19, "tickets that the server was offered")
+}
+
+fn once_at_once<C: Client>() -> Checked {
+    let stage = with_tickets::<C>(4)?;
     stage.visit()?;
     let mut open = Vec::new();
-    let mut seen = HashSet::new();
     for number in 0..5 {
         let mut connection = stage.open(HOST, PORT).map_err(said)?;
-        let visit = connection.seen()?;
         let expected = if number < 4 {
             Resumption::Resumed
         } else {
             Resumption::Full
         };
-        visit.is(
-            expected,
-            &format!("connection {number} of 5 with 4 tickets"),
-        )?;
-        if visit.ticket.is_some_and(|ticket| !seen.insert(ticket)) {
-            return Err(format!(
-                "connection {number} offered a ticket that another one holds"
-            ));
-        }
+        let when = format!("connection {number} of 5 with 4 tickets");
+        seen(&mut connection)?.is(expected, &when)?;
         open.push(connection);
     }
     Ok(())
 }
 
-fn gone_after_failure<B: Backend>() -> Checked {
-    let stage = Stage::<B>::with(
-        Protocol::Tls13,
-        |server| server.tickets = 1,
-        |builder| builder,
-    )?;
+fn once_among_threads<C: Client>() -> Checked {
+    const THREADS: usize = 32;
+    const VISITS: usize = 6;
+    let stage = with_tickets::<C>(2)?;
     stage.visit()?;
-    stage.visit_cut_off()?;
+    let used = Mutex::new(HashSet::new());
+    let visits = || {
+        for _ in 0..VISITS {
+            let ticket = stage.visit()?.ticket;
+            let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+            let again = ticket.is_some_and(|ticket| !used.insert(ticket));
+            holds(!again, "every ticket that the server sees is a new one")?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(visits)).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Checked>| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err("a thread panicked".into()))
+        };
+        // All are joined before the first failure is told.
+        threads
+            .into_iter()
+            .map(join)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect::<Checked>()
+    })?;
+    let used = used.into_inner().unwrap_or_else(PoisonError::into_inner);
+    holds(used.len() > THREADS, "most visits resume")
+}
+
+fn gone_after_failure<C: Client>() -> Checked {
+    let stage = with_tickets::<C>(1)?;
+    stage.visit()?;
+    stage.visit_in_vain(Incident::Cut)?;
     let visit = stage.visit()?;
     visit.is(
         Resumption::Full,
         "after the only ticket went into a failed handshake",
-    )?;
-    equal(&visit.ticket, &None, "what the server was offered")
+    )
 }
 
-fn several_are_kept<B: Backend>() -> Checked {
-    let stage = Stage::<B>::with(
-        Protocol::Tls13,
-        |server| server.tickets = 6,
-        |builder| builder,
-    )?;
+fn several_are_kept<C: Client>() -> Checked {
+    let stage = with_tickets::<C>(6)?;
     stage.visit()?;
     equal(
-        &stage.connector.stats().sessions,
+        &stage.sessions(),
         &6,
         "sessions kept of a server that sends 6",
     )
 }
 
-fn reusable_is_reused<B: Backend>() -> Checked {
-    let stage = Stage::<B>::new(Protocol::Tls12)?;
+fn reusable_serves<C: Client>() -> Checked {
+    let stage = Stage::<C>::new(Protocol::Tls12)?;
     stage.visit()?;
     for visit in 0..5 {
         stage
             .visit()?
             .is(Resumption::Resumed, &format!("visit {visit}"))?;
-        equal(
-            &stage.connector.stats().sessions,
-            &1,
-            "sessions kept of one server",
-        )?;
+        equal(&stage.sessions(), &1, "sessions kept of one server")?;
     }
     Ok(())
 }
 
-fn reusable_goes_on_failure<B: Backend>() -> Checked {
-    let stage = Stage::<B>::new(Protocol::Tls12)?;
+fn reusable_goes<C: Client>() -> Checked {
+    let stage = Stage::<C>::new(Protocol::Tls12)?;
     stage.visit()?;
-    stage.visit_cut_off()?;
-    equal(
-        &stage.connector.stats().sessions,
-        &0,
-        "sessions after the failed handshake",
-    )?;
+    stage.visit_in_vain(Incident::Cut)?;
+    equal(&stage.sessions(), &0, "sessions after the failed handshake")?;
     stage
         .visit()?
         .is(Resumption::Full, "after the failed handshake")?;
@@ -164,27 +184,41 @@ fn reusable_goes_on_failure<B: Backend>() -> Checked {
         .is(Resumption::Resumed, "after the next good one")
 }
 
-fn renewed_is_used<B: Backend>() -> Checked {
-    let stage = Stage::<B>::renewing(Protocol::Tls12, |builder| builder)?;
+fn newer_survives<C: Client>() -> Checked {
+    let stage = Arc::new(Stage::<C>::renewing(Protocol::Tls12, Limits::default())?);
     stage.visit()?;
-    let mut seen = HashSet::new();
-    for visit in 0..4 {
-        let visit_now = stage.visit()?;
-        visit_now.is(Resumption::Resumed, &format!("visit {visit}"))?;
-        if visit_now.ticket.is_none_or(|ticket| !seen.insert(ticket)) {
-            return Err(format!(
-                "visit {visit} offered the ticket from before the renewal"
-            ));
-        }
+    // While one handshake is under way with the session, another one renews it.
+    let also = Arc::clone(&stage);
+    stage.visit_in_vain(Incident::MeanwhileAndCut(Box::new(move || {
+        let _ = also.visit();
+    })))?;
+    equal(&stage.sessions(), &1, "sessions after the failed handshake")?;
+    stage
+        .visit()?
+        .is(Resumption::Resumed, "with the newer session")
+}
+
+fn renewed_is_used<C: Client>() -> Checked {
+    let stage = Stage::<C>::renewing(Protocol::Tls12, Limits::default())?;
+    stage.visit()?;
+    let mut used = HashSet::new();
+    for number in 0..4 {
+        let visit = stage.visit()?;
+        visit.is(Resumption::Resumed, &format!("visit {number}"))?;
+        let new = visit.ticket.is_some_and(|ticket| used.insert(ticket));
+        holds(
+            new,
+            &format!("visit {number} offers the ticket that was renewed last"),
+        )?;
     }
     Ok(())
 }
 
-fn unclean_drop_is_harmless<B: Backend>() -> Checked {
+fn bad_end_is_harmless<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let stage = Stage::<B>::with(protocol, |server| server.tickets = 1, |builder| builder)?;
+        // The only ticket is also the last one, whose object OpenSSL spoils.
+        let stage = Stage::<C>::with(protocol, |server| server.tickets = 1, |_| {})?;
         for visit in 0..3 {
-            // The only ticket is also the last one, which OpenSSL marks as not resumable.
             let mut connection = stage.open(HOST, PORT).map_err(said)?;
             connection.read_tickets()?;
             let expected = if visit == 0 {
@@ -192,27 +226,21 @@ fn unclean_drop_is_harmless<B: Backend>() -> Checked {
             } else {
                 Resumption::Resumed
             };
-            connection
-                .seen()?
-                .is(expected, &format!("visit {visit}, {protocol}"))?;
+            seen(&mut connection)?.is(expected, &format!("visit {visit}, TLS {protocol}"))?;
         }
     }
     Ok(())
 }
 
-fn copies_are_private<B: Backend>() -> Checked {
-    let stage = Stage::<B>::new(Protocol::Tls12)?;
+fn copies_are_private<C: Client>() -> Checked {
+    let stage = Stage::<C>::new(Protocol::Tls12)?;
     stage.visit()?;
     let mut one = stage.open(HOST, PORT).map_err(said)?;
     let mut other = stage.open(HOST, PORT).map_err(said)?;
-    one.seen()?
-        .is(Resumption::Resumed, "the first of two at once")?;
+    seen(&mut one)?.is(Resumption::Resumed, "the first of two at once")?;
     drop(one);
-    other
-        .seen()?
-        .is(Resumption::Resumed, "the second of two at once")?;
-    stage.visit()?.is(
-        Resumption::Resumed,
-        "after one of them was dropped uncleanly",
-    )
+    seen(&mut other)?.is(Resumption::Resumed, "the second of two at once")?;
+    stage
+        .visit()?
+        .is(Resumption::Resumed, "after one of them came to a bad end")
 }

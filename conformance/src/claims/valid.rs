@@ -3,44 +3,50 @@
 use std::time::Duration;
 
 use lab::server::ServerSettings;
-use tls_resume::openssl::OpenSsl;
-use tls_resume::{Backend, Clock, Limits, Resumption, Timestamp};
+use tls_resume::{Clock, Limits, Resumption, Timestamp};
 
-use crate::stage::{PROTOCOLS, Stage};
-use crate::{Check, Checked, Claim, on_both};
+use crate::client::Client;
+use crate::stage::{PROTOCOLS, Stage, equal};
+use crate::{Checked, Claim};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(crate) fn claims() -> Vec<Claim> {
+pub(crate) fn claims<C: Client>() -> Vec<Claim> {
+    let server_lifetime = Claim::new(
+        "R11",
+        "a session lives no longer than the server says",
+        server_lifetime_counts::<C>,
+    );
     vec![
-        Claim {
-            rule: "R11",
-            title: "a session lives no longer than the server says",
-            on_rustls: Check::NotApplicable("rustls 0.23 does not show a session's lifetime"),
-            on_openssl: Check::Run(server_lifetime_counts::<OpenSsl>),
-        },
-        on_both!(
+        Claim::unless(C::HIDES_LIFETIME, server_lifetime),
+        Claim::new(
             "R11",
-            "a session lives no longer than the own limits say",
-            own_limits_count
+            "a session lives no longer than the limits say",
+            limits_count::<C>,
         ),
-        on_both!(
+        Claim::new(
+            "R11",
+            "a session lives no longer than its protocol allows",
+            caps_count::<C>,
+        ),
+        Claim::new(
             "R12",
             "renewals do not extend the total age",
-            total_age_counts
+            total_age_counts::<C>,
         ),
-        on_both!(
+        Claim::new(
             "R13",
             "a session from the future is not used",
-            future_is_expired
+            future_is_expired::<C>,
         ),
     ]
 }
 
-fn server_lifetime_counts<B: Backend>() -> Checked {
+fn server_lifetime_counts<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
         let short = |server: &mut ServerSettings| server.lifetime = Some(10 * MINUTE);
-        let stage = Stage::<B>::with(protocol, short, |builder| builder)?;
+        let stage = Stage::<C>::with(protocol, short, |_| {})?;
         stage.visit()?;
         stage.later(9 * MINUTE);
         stage
@@ -54,10 +60,10 @@ fn server_lifetime_counts<B: Backend>() -> Checked {
     Ok(())
 }
 
-fn own_limits_count<B: Backend>() -> Checked {
+fn limits_count<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
         let limits = Limits::default().with_lifetimes(5 * MINUTE, 5 * MINUTE);
-        let stage = Stage::<B>::with(protocol, |_| {}, |builder| builder.limits(limits))?;
+        let stage = Stage::<C>::within(protocol, limits)?;
         stage.visit()?;
         stage.later(4 * MINUTE);
         stage
@@ -71,10 +77,26 @@ fn own_limits_count<B: Backend>() -> Checked {
     Ok(())
 }
 
-fn total_age_counts<B: Backend>() -> Checked {
+fn caps_count<C: Client>() -> Checked {
+    for (protocol, cap) in PROTOCOLS.into_iter().zip([DAY, 7 * DAY]) {
+        let long = |server: &mut ServerSettings| server.lifetime = Some(100 * DAY);
+        let stage = Stage::<C>::with(protocol, long, |_| {})?;
+        stage.visit()?;
+        equal(&(stage.sessions() > 0), &true, "a session is stored")?;
+        stage.later(cap + MINUTE);
+        let when = format!(
+            "TLS {protocol}, a minute beyond {} hours",
+            cap.as_secs() / 3_600
+        );
+        stage.visit()?.is(Resumption::Full, &when)?;
+    }
+    Ok(())
+}
+
+fn total_age_counts<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
         let limits = Limits::default().with_total_age(10 * MINUTE);
-        let stage = Stage::<B>::renewing(protocol, |builder| builder.limits(limits))?;
+        let stage = Stage::<C>::renewing(protocol, limits)?;
         stage.visit()?;
         for _ in 0..3 {
             stage.later(3 * MINUTE);
@@ -91,15 +113,14 @@ fn total_age_counts<B: Backend>() -> Checked {
     Ok(())
 }
 
-fn future_is_expired<B: Backend>() -> Checked {
+fn future_is_expired<C: Client>() -> Checked {
     for protocol in PROTOCOLS {
-        let stage = Stage::<B>::new(protocol)?;
+        let stage = Stage::<C>::new(protocol)?;
         let before = stage.clock.now().since_epoch();
         stage.visit()?;
-        let back = |by: Duration| {
-            stage
-                .clock
-                .set(Timestamp::from_unix(before.saturating_sub(by)));
+        let back = |by| {
+            let earlier = Timestamp::from_unix(before.saturating_sub(by));
+            stage.clock.set(earlier);
         };
         back(Duration::from_millis(900));
         stage.visit()?.is(

@@ -1,0 +1,169 @@
+//! What the rules are checked on: a client that resumes.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::certificate::Identity;
+use tls_resume::generic::{Connector, Stream};
+use tls_resume::openssl::OpenSsl;
+use tls_resume::pki_types::CertificateDer;
+use tls_resume::rustls::Rustls;
+use tls_resume::{Backend, Clock, ErrorKind, Limits, Protocol, Resumption, Stats};
+
+use crate::wire::Wire;
+
+/// A client under test. The connectors of tls-resume are two; a store of one's own, behind this
+/// trait, is checked by the same claims.
+pub trait Client: Debug + Send + Sync + Sized + 'static {
+    /// A connection whose handshake is done.
+    type Connection: Connection;
+    /// Why the store of this client cannot see the lifetime that a server gives a session, if it
+    /// cannot.
+    const HIDES_LIFETIME: Option<&'static str> = None;
+    /// Why nothing of this client runs inside callbacks of C, if so.
+    const NO_CALLBACKS: Option<&'static str> = None;
+
+    /// A client with an empty store.
+    fn new(setup: Setup) -> Result<Self, String>;
+    /// Makes a handshake.
+    fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure>;
+    /// The security domain of its sessions.
+    fn domain(&self) -> Vec<u8>;
+    /// Empties the store.
+    fn clear(&self);
+    /// Removes the sessions of one server.
+    fn clear_server(&self, host: &str, port: u16);
+    /// What the store has done and holds.
+    fn stats(&self) -> Stats;
+}
+
+/// A connection under test.
+pub trait Connection: Debug {
+    /// What became of resumption, by the TLS library's own word.
+    fn resumption(&self) -> Resumption;
+    /// Reads what the server sends by itself, which is the tickets, and says how many came.
+    fn read_tickets(&mut self) -> Result<usize, String>;
+    /// Revokes what the connection stored.
+    fn forget(&self);
+    /// Says goodbye.
+    fn close(self) -> Result<(), String>;
+    /// The way to the server.
+    fn wire(&mut self) -> &mut Wire;
+}
+
+/// What a client is told.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The roots to trust.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// What to prove itself with.
+    pub identity: Option<Identity>,
+    /// Application protocols to offer.
+    pub alpn: Vec<Vec<u8>>,
+    /// Versions of TLS to allow.
+    pub protocols: Vec<Protocol>,
+    /// Bounds of the store.
+    pub limits: Limits,
+    /// Name of the security domain.
+    pub domain: String,
+    /// Hosts never to resume with.
+    pub never_resume: Vec<String>,
+    /// Where to take the time from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a handshake failed, as far as claims tell it apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The server's certificate is refused.
+    Certificate,
+    /// Something else, in the library's words.
+    Other(String),
+}
+
+/// A backend of tls-resume with what it cannot show.
+trait Known: Backend {
+    const HIDES_LIFETIME: Option<&'static str>;
+    const NO_CALLBACKS: Option<&'static str>;
+}
+
+impl Known for Rustls {
+    const HIDES_LIFETIME: Option<&'static str> =
+        Some("rustls 0.23 does not show a session's lifetime");
+    const NO_CALLBACKS: Option<&'static str> = Some("rustls is Rust: nothing unwinds into C");
+}
+
+impl Known for OpenSsl {
+    const HIDES_LIFETIME: Option<&'static str> = None;
+    const NO_CALLBACKS: Option<&'static str> = None;
+}
+
+#[allow(private_bounds, reason = "the two backends are all there are")]
+impl<B: Known> Client for Connector<B> {
+    type Connection = Stream<B, Wire>;
+    const HIDES_LIFETIME: Option<&'static str> = B::HIDES_LIFETIME;
+    const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
+
+    fn new(setup: Setup) -> Result<Self, String> {
+        let mut builder = Self::builder()
+            .roots(setup.roots)
+            .alpn(setup.alpn)
+            .protocols(setup.protocols)
+            .limits(setup.limits)
+            .domain(setup.domain)
+            .never_resume(setup.never_resume)
+            .clock(setup.clock);
+        if let Some(Identity { chain, key }) = setup.identity {
+            builder = builder.client_certificate(chain, key);
+        }
+        builder.build().map_err(|error| error.to_string())
+    }
+
+    fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure> {
+        self.connect_stream(host, port, wire)
+            .map_err(|error| match error.kind() {
+                ErrorKind::Certificate => Failure::Certificate,
+                _ => Failure::Other(error.to_string()),
+            })
+    }
+
+    fn domain(&self) -> Vec<u8> {
+        self.security_domain().as_bytes().to_vec()
+    }
+
+    fn clear(&self) {
+        Self::clear(self);
+    }
+
+    fn clear_server(&self, host: &str, port: u16) {
+        Self::clear_server(self, host, port);
+    }
+
+    fn stats(&self) -> Stats {
+        Self::stats(self)
+    }
+}
+
+impl<B: Backend> Connection for Stream<B, Wire> {
+    fn resumption(&self) -> Resumption {
+        Self::resumption(self)
+    }
+
+    fn read_tickets(&mut self) -> Result<usize, String> {
+        self.wait_for_tickets(Duration::from_secs(1))
+            .map_err(|error| error.to_string())
+    }
+
+    fn forget(&self) {
+        Self::forget(self);
+    }
+
+    fn close(mut self) -> Result<(), String> {
+        Self::close(&mut self).map_err(|error| error.to_string())
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        self.get_mut()
+    }
+}

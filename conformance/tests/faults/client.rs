@@ -1,0 +1,617 @@
+//! A client over OpenSSL, written for these tests, that can be broken in one way at a time.
+//!
+//! With no fault it keeps every rule, in the simplest way: it encodes each session when it comes
+//! and decodes it for each connection. That also shows that the rules ask for nothing that only
+//! the backends can do.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use conformance::{Client, Connection, Failure, Setup, Wire};
+use openssl::ex_data::Index;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    ErrorCode, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslRef, SslSession,
+    SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
+};
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::{X509, X509VerifyResult};
+use store_core::{
+    Clock, Duplicate, Entry, EntryId, Generation, KeyRef, Limits, Offer, Outcome, SecurityDomain,
+    SessionKey, SessionStore, Timestamp, Usage,
+};
+use tls_resume::{Protocol, Resumption, Stats};
+
+use crate::fault::Fault;
+
+/// A session in the store: encoded, or the very object that OpenSSL also holds.
+enum Stored {
+    Encoded(Vec<u8>),
+    Object(SslSession),
+}
+
+impl Stored {
+    fn session(&self) -> Option<SslSession> {
+        match self {
+            Self::Encoded(der) => SslSession::from_der(der).ok(),
+            Self::Object(session) => Some(session.clone()),
+        }
+    }
+}
+
+impl Duplicate for Stored {
+    fn duplicate(&self) -> Option<Self> {
+        Some(match self {
+            Self::Encoded(der) => Self::Encoded(der.clone()),
+            Self::Object(session) => Self::Object(session.clone()),
+        })
+    }
+}
+
+/// The client.
+pub(crate) struct Faulty {
+    connector: SslConnector,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    fault: Fault,
+    store: Arc<SessionStore<Stored>>,
+    clock: Arc<dyn Clock>,
+    domain: SecurityDomain,
+    never_resume: Vec<String>,
+    off: bool,
+    // For faults that mix connections up.
+    latest: Mutex<Option<SessionKey>>,
+    newest_time: Mutex<Timestamp>,
+    in_handshake: Mutex<()>,
+    shown: Mutex<Vec<u8>>,
+}
+
+/// What a connection carries with it.
+struct State {
+    key: SessionKey,
+    begun: Generation,
+    offered: Option<Offered>,
+    resumed: bool,
+    revoked: bool,
+    stored: Vec<EntryId>,
+    received: usize,
+}
+
+#[derive(Clone)]
+struct Offered {
+    id: EntryId,
+    usage: Usage,
+    established: Timestamp,
+    der: Vec<u8>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn index() -> Index<Ssl, Mutex<State>> {
+    static INDEX: OnceLock<Index<Ssl, Mutex<State>>> = OnceLock::new();
+    *INDEX.get_or_init(|| Ssl::new_ex_index().expect("a place in every SSL"))
+}
+
+impl Shared {
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        let mut newest = lock(&self.newest_time);
+        *newest = match self.fault {
+            Fault::TimeOnlyGoesOn => now.max(*newest),
+            Fault::TimeStandsStill if *newest > Timestamp::EPOCH => *newest,
+            _ => now,
+        };
+        *newest
+    }
+
+    fn key(&self, host: &str, port: u16) -> SessionKey {
+        let host = if self.has(Fault::OneHost) {
+            "any"
+        } else {
+            host
+        };
+        let mut key = KeyRef::new(&self.domain, host);
+        if !self.has(Fault::NoPort) {
+            key = key.with_port(port);
+        }
+        if self.has(Fault::SpelledHosts) {
+            return key.with_endpoint(host.as_bytes()).to_key();
+        }
+        key.to_key()
+    }
+
+    /// Stores a session of a connection.
+    fn put(&self, ssl: &SslRef, session: SslSession) {
+        let Some(state) = ssl.ex_data(index()) else {
+            return;
+        };
+        let mut state = lock(state);
+        state.received += 1;
+        if state.revoked && !self.has(Fault::TakesAfterForget) {
+            return;
+        }
+        if state.offered.is_some() && self.has(Fault::KeepsTheFirst) {
+            return;
+        }
+        let now = self.now();
+        let single_use = session.protocol_version() == SslVersion::TLS1_3;
+        let usage = match self.fault {
+            Fault::TicketsServeOften | Fault::KeepsTheFirst => Usage::Reusable,
+            Fault::SessionsServeOnce => Usage::SingleUse,
+            _ if single_use => Usage::SingleUse,
+            _ => Usage::Reusable,
+        };
+        let der = session.to_der().unwrap_or_default();
+        let hint = if self.has(Fault::ForgetsServerLifetime) {
+            None
+        } else {
+            lifetime(&der)
+        };
+        let stored = if self.has(Fault::KeepsTheObject) {
+            Stored::Object(session)
+        } else {
+            Stored::Encoded(der.clone())
+        };
+        let mut entry = Entry::new(stored, usage, hint, der.len(), now);
+        let established = state.offered.as_ref().map(|offered| offered.established);
+        if state.resumed && !self.has(Fault::RenewsForEver) {
+            entry.established = established.unwrap_or(now);
+        }
+        let key = match &*lock(&self.latest) {
+            Some(latest) if self.has(Fault::FilesUnderLatest) => latest.clone(),
+            _ => state.key.clone(),
+        };
+        let begun = if self.has(Fault::ForgetsBeginnings) {
+            self.store.generation()
+        } else {
+            state.begun
+        };
+        if self.has(Fault::NeverSeenAgain) {
+            self.store.clear_server(&key);
+            let _ = self.store.put(&key, entry, self.store.generation(), now);
+            return;
+        }
+        *lock(&self.shown) = der;
+        if let Ok(id) = self.store.put(&key, entry, begun, now) {
+            state.stored.push(id);
+        }
+    }
+}
+
+/// The server's lifetime of a session: the context-specific field 9 of its encoding.
+fn lifetime(der: &[u8]) -> Option<Duration> {
+    let session = der_fields(der)?;
+    let (_, value) = session.into_iter().find(|(tag, _)| *tag == 0xa9)?;
+    let digits = value.get(2..)?;
+    let seconds = digits
+        .iter()
+        .fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+    Some(Duration::from_secs(seconds))
+}
+
+/// The fields of a DER sequence, with their tags.
+fn der_fields(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
+    let (_, mut rest, _) = der_field(der)?;
+    let mut fields = Vec::new();
+    while !rest.is_empty() {
+        let (tag, value, after) = der_field(rest)?;
+        fields.push((tag, value));
+        rest = after;
+    }
+    Some(fields)
+}
+
+fn der_field(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (len, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        let (len, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        (
+            len.iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+            rest,
+        )
+    };
+    let (value, after) = rest.split_at_checked(len)?;
+    Some((tag, value, after))
+}
+
+impl Client for Faulty {
+    type Connection = FaultyConnection;
+
+    fn new(setup: Setup) -> Result<Self, String> {
+        let fault = Fault::current();
+        let limits = match fault {
+            Fault::NoLimits => Limits::default().with_servers(1_000),
+            Fault::OneTicket if setup.limits.servers > 0 => {
+                setup.limits.clone().with_sessions_per_server(1)
+            }
+            _ => setup.limits.clone(),
+        };
+        let domain = domain(&setup, fault);
+        let own = || {
+            SessionStore::new(limits)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        };
+        let store = if fault == Fault::OneDomain {
+            one_store()
+        } else {
+            own()?
+        };
+        let shared = Arc::new(Shared {
+            fault,
+            store,
+            clock: Arc::clone(&setup.clock),
+            domain,
+            never_resume: setup
+                .never_resume
+                .iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
+            off: setup.limits.servers == 0,
+            latest: Mutex::new(None),
+            newest_time: Mutex::new(Timestamp::EPOCH),
+            in_handshake: Mutex::new(()),
+            shown: Mutex::new(Vec::new()),
+        });
+        let mut builder = builder(&setup, fault).map_err(|error| error.to_string())?;
+        let putting = Arc::clone(&shared);
+        builder.set_new_session_callback(move |ssl, session| {
+            let put = || putting.put(ssl, session);
+            let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(put));
+            if put.is_err() && putting.has(Fault::PanicsArePutAside) {
+                // What should be a miss is made up for with a session of nobody.
+                putting
+                    .store
+                    .set_hint(&KeyRef::new(&putting.domain, "x").to_key(), 1);
+                let stored = Entry::new(
+                    Stored::Encoded(Vec::new()),
+                    Usage::SingleUse,
+                    None,
+                    0,
+                    store_core::SystemClock.now(),
+                );
+                let now = store_core::SystemClock.now();
+                let key = KeyRef::new(&putting.domain, "x").to_key();
+                let _ = putting
+                    .store
+                    .put(&key, stored, putting.store.generation(), now);
+            }
+        });
+        Ok(Self {
+            connector: builder.build(),
+            shared,
+        })
+    }
+
+    fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<FaultyConnection, Failure> {
+        let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
+        let shared = &self.shared;
+        let _busy = if shared.has(Fault::LocksHandshakes) {
+            let busy = shared.in_handshake.try_lock();
+            Some(busy.map_err(|_| other(&"another handshake is under way"))?)
+        } else {
+            None
+        };
+        if shared.off && shared.has(Fault::OffIsAnError) {
+            return Err(other(&"there is no store"));
+        }
+        let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let configuration = self.connector.configure().map_err(|error| other(&error))?;
+        let mut ssl = configuration
+            .into_ssl(&name)
+            .map_err(|error| other(&error))?;
+        let never = shared.never_resume.contains(&name) && !shared.has(Fault::AlwaysResumes);
+        let mut offered = None;
+        if !never {
+            let host = if shared.has(Fault::SpelledHosts) {
+                host
+            } else {
+                name.as_str()
+            };
+            let key = shared.key(host, port);
+            *lock(&shared.latest) = Some(key.clone());
+            let now = shared.now();
+            if !shared.has(Fault::NeverSweeps) {
+                shared.store.sweep(now);
+            }
+            let begun = shared.store.generation();
+            if let Some(Offer { id, entry }) = shared.store.offer(&key, now) {
+                offered = self.offer(&mut ssl, &key, id, entry);
+            }
+            let state = State {
+                key,
+                begun,
+                offered: offered.clone(),
+                resumed: false,
+                revoked: false,
+                stored: Vec::new(),
+                received: 0,
+            };
+            ssl.set_ex_data(index(), Mutex::new(state));
+        }
+        let key = ssl.ex_data(index()).map(|state| lock(state).key.clone());
+        let stream = SslStream::new(ssl, wire).map_err(|error| other(&error))?;
+        let mut connection = FaultyConnection {
+            stream,
+            shared: Arc::clone(shared),
+            offered,
+        };
+        match connection.handshake() {
+            Ok(()) => {
+                connection.settle();
+                Ok(connection)
+            }
+            Err(error) => {
+                if let (Some(key), Some(offered)) = (key, connection.offered) {
+                    shared.failed(&key, offered);
+                }
+                if connection.stream.ssl().verify_result() == X509VerifyResult::OK {
+                    Err(other(&error))
+                } else {
+                    Err(Failure::Certificate)
+                }
+            }
+        }
+    }
+
+    fn domain(&self) -> Vec<u8> {
+        self.shared.domain.as_bytes().to_vec()
+    }
+
+    fn clear(&self) {
+        if !self.shared.has(Fault::NeverClears) {
+            self.shared.store.clear();
+        }
+    }
+
+    fn clear_server(&self, host: &str, port: u16) {
+        match self.shared.fault {
+            Fault::NeverClears => {}
+            Fault::ClearsTooMuch => self.shared.store.clear(),
+            _ => self.shared.store.clear_server(&self.shared.key(host, port)),
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        if self.shared.has(Fault::CountsNothing) {
+            return Stats::default();
+        }
+        self.shared.store.stats()
+    }
+}
+
+impl Faulty {
+    fn offer(
+        &self,
+        ssl: &mut SslRef,
+        key: &SessionKey,
+        id: EntryId,
+        entry: Entry<Stored>,
+    ) -> Option<Offered> {
+        let session = entry.session.session()?;
+        // SAFETY: the session is in no context's cache, since caches are off; where a fault shares
+        // its object, that is between connections of one context on one thread.
+        unsafe { ssl.set_session(&session) }.ok()?;
+        let der = session.to_der().unwrap_or_default();
+        let usage = entry.usage;
+        let offered = Offered {
+            id,
+            usage,
+            established: entry.established,
+            der,
+        };
+        if usage == Usage::SingleUse && self.shared.has(Fault::KeepsWhatItOffers) {
+            let now = self.shared.now();
+            let _ = self
+                .shared
+                .store
+                .put(key, entry, self.shared.store.generation(), now);
+        }
+        Some(offered)
+    }
+}
+
+impl Shared {
+    /// A handshake with a session has failed.
+    fn failed(&self, key: &SessionKey, offered: Offered) {
+        self.store.report(key, Outcome::Failed);
+        match offered.usage {
+            Usage::Reusable if self.has(Fault::KeepsWhatFailed) => {}
+            Usage::Reusable if self.has(Fault::RemovesAnySession) => {
+                self.store.remove_reusable(key);
+            }
+            Usage::Reusable => {
+                self.store.remove(key, offered.id);
+            }
+            Usage::SingleUse if self.has(Fault::PutsBackWhatFailed) => {
+                let now = self.now();
+                let stored = Stored::Encoded(offered.der);
+                let entry = Entry::new(stored, Usage::SingleUse, None, 0, now);
+                let _ = self.store.put(key, entry, self.store.generation(), now);
+            }
+            Usage::SingleUse => {}
+        }
+    }
+}
+
+/// A connection of the client.
+pub(crate) struct FaultyConnection {
+    stream: SslStream<Wire>,
+    shared: Arc<Shared>,
+    offered: Option<Offered>,
+}
+
+impl FaultyConnection {
+    fn handshake(&mut self) -> Result<(), openssl::ssl::Error> {
+        let session = self.stream.ssl().session();
+        let allowed = session.is_some_and(|session| session.max_early_data() > 0);
+        if self.offered.is_some() && allowed && self.shared.has(Fault::SendsEarlyData) {
+            self.stream.write_early_data(b"too early")?;
+        }
+        self.stream.connect()
+    }
+
+    /// The handshake is done: counts it, and fetches a renewed TLS 1.2 ticket.
+    fn settle(&self) {
+        let ssl = self.stream.ssl();
+        let Some(state) = ssl.ex_data(index()) else {
+            return;
+        };
+        let resumed = ssl.session_reused();
+        let key = {
+            let mut state = lock(state);
+            state.resumed = resumed;
+            state.key.clone()
+        };
+        let Some(offered) = &self.offered else { return };
+        let outcome = if resumed {
+            Outcome::Resumed
+        } else {
+            Outcome::Declined
+        };
+        self.shared.store.report(&key, outcome);
+        if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
+            return;
+        }
+        if self.shared.has(Fault::MissesRenewals) {
+            return;
+        }
+        let renewed = ssl.session().map(ToOwned::to_owned);
+        let differs = |session: &SslSession| session.to_der().is_ok_and(|der| der != offered.der);
+        if let Some(session) = renewed.filter(differs) {
+            self.shared.put(ssl, session);
+        }
+    }
+}
+
+impl Connection for FaultyConnection {
+    fn resumption(&self) -> Resumption {
+        match (self.stream.ssl().session_reused(), &self.offered) {
+            (true, _) if self.shared.has(Fault::SaysFull) => Resumption::Full,
+            (true, _) => Resumption::Resumed,
+            (false, Some(_)) => Resumption::Declined,
+            (false, None) => Resumption::Full,
+        }
+    }
+
+    fn read_tickets(&mut self) -> Result<usize, String> {
+        match self.stream.ssl_peek(&mut [0]) {
+            Err(error) if error.code() == ErrorCode::WANT_READ => {}
+            Err(error) => return Err(error.to_string()),
+            Ok(_) => return Err("there is data".into()),
+        }
+        let state = self.stream.ssl().ex_data(index());
+        Ok(state.map_or(0, |state| lock(state).received))
+    }
+
+    fn forget(&self) {
+        let Some(state) = self.stream.ssl().ex_data(index()) else {
+            return;
+        };
+        let mut state = lock(state);
+        state.revoked = true;
+        if self.shared.has(Fault::ForgetsNothing) {
+            return;
+        }
+        for id in std::mem::take(&mut state.stored) {
+            self.shared.store.remove(&state.key, id);
+        }
+        if let Some(offered) = &self.offered {
+            self.shared.store.remove(&state.key, offered.id);
+        }
+    }
+
+    fn close(mut self) -> Result<(), String> {
+        self.stream
+            .shutdown()
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        self.stream.get_mut()
+    }
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Faulty");
+        if self.shared.has(Fault::ShowsSessions) {
+            shown.field("sessions", &lock(&self.shared.shown));
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FaultyConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyConnection").finish_non_exhaustive()
+    }
+}
+
+fn domain(setup: &Setup, fault: Fault) -> SecurityDomain {
+    let start = SecurityDomain::builder("faulty");
+    match fault {
+        Fault::OneDomain => start.finish(),
+        Fault::RunsFieldsTogether => start.field("alpn", &setup.alpn.concat()).finish(),
+        _ => {
+            let identity = setup.identity.iter();
+            start
+                .list("roots", &setup.roots)
+                .list("identity", identity.flat_map(|identity| &identity.chain))
+                .list("alpn", &setup.alpn)
+                .list("protocols", setup.protocols.iter().map(ToString::to_string))
+                .field("name", setup.domain.as_bytes())
+                .finish()
+        }
+    }
+}
+
+/// The store of all clients that make no difference between them.
+fn one_store() -> Arc<SessionStore<Stored>> {
+    static STORE: OnceLock<Arc<SessionStore<Stored>>> = OnceLock::new();
+    let make = || Arc::new(SessionStore::new(Limits::default()).expect("valid limits"));
+    Arc::clone(STORE.get_or_init(make))
+}
+
+fn builder(setup: &Setup, fault: Fault) -> Result<SslConnectorBuilder, openssl::error::ErrorStack> {
+    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+    let mut roots = X509StoreBuilder::new()?;
+    for root in &setup.roots {
+        roots.add_cert(X509::from_der(root)?)?;
+    }
+    builder.set_cert_store(roots.build());
+    if fault == Fault::VerifiesNothing {
+        builder.set_verify(SslVerifyMode::NONE);
+    }
+    if let Some(identity) = &setup.identity {
+        builder.set_certificate(X509::from_der(&identity.chain[0])?.as_ref())?;
+        let key = PKey::private_key_from_der(identity.key.secret_der())?;
+        builder.set_private_key(&key)?;
+    }
+    let version = |protocol: &Protocol| match protocol {
+        Protocol::Tls12 => SslVersion::TLS1_2,
+        _ => SslVersion::TLS1_3,
+    };
+    builder.set_min_proto_version(setup.protocols.first().map(version))?;
+    builder.set_max_proto_version(setup.protocols.last().map(version))?;
+    builder.set_session_cache_mode(
+        SslSessionCacheMode::CLIENT
+            | SslSessionCacheMode::NO_INTERNAL
+            | SslSessionCacheMode::NO_AUTO_CLEAR,
+    );
+    Ok(builder)
+}

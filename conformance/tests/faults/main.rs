@@ -1,0 +1,211 @@
+//! Every claim can fail: for each there is a client, broken in one way, that it catches.
+
+mod client;
+mod fault;
+
+use std::collections::BTreeSet;
+
+use client::Faulty;
+use conformance::{Claim, Outcome, claims};
+use fault::Fault;
+
+/// Each fault, and the claims that must catch it.
+const CAUGHT: &[(Fault, &[&str])] = &[
+    (Fault::NoPort, &["another port is another server"]),
+    (Fault::OneHost, &["another name is another server"]),
+    (
+        Fault::SpelledHosts,
+        &["spellings of one name are one server"],
+    ),
+    (
+        Fault::OneDomain,
+        &[
+            "each setting is another security domain",
+            "changed settings do not find the old sessions",
+        ],
+    ),
+    (
+        Fault::RunsFieldsTogether,
+        &["no field of the domain runs into the next"],
+    ),
+    (
+        Fault::FilesUnderLatest,
+        &["a late ticket goes under its own server"],
+    ),
+    (
+        Fault::VerifiesNothing,
+        &["a failed verification leaves nothing"],
+    ),
+    (
+        Fault::ForgetsNothing,
+        &[
+            "forget revokes what a connection stored",
+            "forget revokes the session that was resumed",
+        ],
+    ),
+    (
+        Fault::TakesAfterForget,
+        &["after forget, late tickets are refused"],
+    ),
+    (Fault::AlwaysResumes, &["a host can be kept from resuming"]),
+    (
+        Fault::TicketsServeOften,
+        &[
+            "no ticket is used twice by many threads",
+            "a server without sessions holds no place",
+        ],
+    ),
+    (
+        Fault::KeepsTheFirst,
+        &["no ticket is used twice, one after another"],
+    ),
+    (
+        Fault::KeepsWhatItOffers,
+        &["no ticket is used twice by open connections"],
+    ),
+    (
+        Fault::PutsBackWhatFailed,
+        &["no ticket comes back from a failed handshake"],
+    ),
+    (Fault::OneTicket, &["several tickets of a server are kept"]),
+    (
+        Fault::SessionsServeOnce,
+        &["a TLS 1.2 session serves until it is replaced"],
+    ),
+    (
+        Fault::KeepsWhatFailed,
+        &["a TLS 1.2 session goes when its handshake fails"],
+    ),
+    (
+        Fault::RemovesAnySession,
+        &["a newer session survives that failure"],
+    ),
+    (
+        Fault::MissesRenewals,
+        &["a renewed TLS 1.2 ticket is the one used next"],
+    ),
+    (
+        Fault::KeepsTheObject,
+        &[
+            "a drop without close_notify spoils nothing",
+            "open connections share no session object",
+        ],
+    ),
+    (
+        Fault::ForgetsServerLifetime,
+        &["a session lives no longer than the server says"],
+    ),
+    (
+        Fault::TimeStandsStill,
+        &[
+            "a session lives no longer than its protocol allows",
+            "expired sessions go before living ones",
+        ],
+    ),
+    (
+        Fault::NoLimits,
+        &[
+            "a session lives no longer than the limits say",
+            "a flood of tickets stays in its server's bounds",
+            "servers are bounded",
+            "bytes are bounded",
+            "what is too large is refused and counted",
+        ],
+    ),
+    (
+        Fault::RenewsForEver,
+        &["renewals do not extend the total age"],
+    ),
+    (
+        Fault::TimeOnlyGoesOn,
+        &["a session from the future is not used"],
+    ),
+    (
+        Fault::NeverSeenAgain,
+        &["a hot server survives a scan of cold ones"],
+    ),
+    (Fault::NeverSweeps, &["expired sessions go without a visit"]),
+    (
+        Fault::OffIsAnError,
+        &["without a store, handshakes are full and succeed"],
+    ),
+    (
+        Fault::PanicsArePutAside,
+        &["a panic inside a callback is a miss"],
+    ),
+    (
+        Fault::LocksHandshakes,
+        &["no lock is held during a handshake"],
+    ),
+    (Fault::NeverClears, &["clear takes effect at once"]),
+    (
+        Fault::ForgetsBeginnings,
+        &["after clear, late tickets are refused"],
+    ),
+    (
+        Fault::ClearsTooMuch,
+        &["clear of one server leaves the others"],
+    ),
+    (
+        Fault::ShowsSessions,
+        &["what is shown for debugging has no ticket in it"],
+    ),
+    (
+        Fault::SendsEarlyData,
+        &["no data is sent before the handshake is done"],
+    ),
+    (Fault::CountsNothing, &["the counters say what happened"]),
+    (Fault::SaysFull, &["a connection says what the server says"]),
+];
+
+fn applicable() -> Vec<Claim> {
+    let mut claims = claims::<Faulty>();
+    claims.retain(Claim::applies);
+    claims
+}
+
+/// The rules ask for nothing that a client without fault cannot do.
+#[test]
+fn a_client_without_fault_keeps_every_rule() {
+    for claim in applicable() {
+        let verdict = claim.verdict();
+        assert_eq!(
+            verdict.outcome,
+            Outcome::Pass,
+            "{} {}: {verdict:?}",
+            claim.rule,
+            claim.title
+        );
+    }
+}
+
+#[test]
+fn every_fault_is_caught() {
+    let claims = applicable();
+    let mut missed = Vec::new();
+    for (fault, titles) in CAUGHT {
+        for title in *titles {
+            let claim = claims.iter().find(|claim| claim.title == *title);
+            let claim = claim.unwrap_or_else(|| panic!("no claim says that {title}"));
+            if fault.during(|| claim.verdict()).outcome != Outcome::Fail {
+                missed.push(format!("{fault:?} by {} {title}", claim.rule));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "not caught:\n{}", missed.join("\n"));
+}
+
+#[test]
+fn every_claim_has_its_fault() {
+    let caught: BTreeSet<&str> = CAUGHT
+        .iter()
+        .flat_map(|(_, titles)| *titles)
+        .copied()
+        .collect();
+    let all: BTreeSet<&str> = applicable().iter().map(|claim| claim.title).collect();
+    let never: Vec<_> = all.difference(&caught).collect();
+    assert!(
+        never.is_empty(),
+        "nothing shows that these can fail: {never:#?}"
+    );
+}
