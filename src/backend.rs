@@ -9,6 +9,7 @@ use store_core::{SecurityDomain, SessionKey, Stats};
 
 use crate::Error;
 use crate::settings::Settings;
+use crate::transport::Transport;
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +48,7 @@ pub trait Backend: sealed::Backend {}
 pub(crate) mod sealed {
     use super::{
         CertificateDer, Duration, Error, Protocol, Read, Resumption, SecurityDomain, SessionKey,
-        Settings, Stats, Write, io,
+        Settings, Stats, Transport, Write, io,
     };
 
     /// A library with its configuration and its store.
@@ -66,7 +67,7 @@ pub(crate) mod sealed {
             &self,
             host: &str,
             key: Option<SessionKey>,
-            io: IO,
+            io: Transport<IO>,
         ) -> Result<Self::Tls<IO>, Error>;
         /// The store's counters.
         fn stats(&self) -> Stats;
@@ -93,7 +94,7 @@ pub(crate) mod sealed {
         fn read_ahead(&mut self) -> io::Result<bool>;
         fn forget(&self);
         fn close(&mut self) -> io::Result<()>;
-        fn io(&self) -> &IO;
-        fn io_mut(&mut self) -> &mut IO;
+        fn io(&self) -> &Transport<IO>;
+        fn io_mut(&mut self) -> &mut Transport<IO>;
     }
 }

@@ -12,7 +12,8 @@ use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, Stats};
 
 use crate::settings::{ClientCredential, Settings};
 use crate::stream::Stream;
-use crate::{Backend, Error, ErrorKind, Protocol, transport};
+use crate::transport::{self, Transport};
+use crate::{Backend, Error, ErrorKind, Protocol};
 
 /// Makes TLS connections that resume earlier ones to the same server where they can.
 ///
@@ -43,9 +44,11 @@ impl<B: Backend> Connector<B> {
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         let name = Host::parse(host)?;
         let tcp = transport::connect(&name.text, port, self.inner.settings.timeout)?;
-        let stream = self.handshake(&name, port, tcp)?;
-        transport::lift_timeouts(&name.text, stream.get_ref())?;
-        Ok(stream)
+        let mut stream = self.handshake(&name, port, tcp)?;
+        match stream.transport().lift_deadline() {
+            Ok(()) => Ok(stream),
+            Err(error) => Err(Error::of_transport(&name.text, error)),
+        }
     }
 
     /// Makes the handshake with `host` over a transport that is connected already; its timeouts
@@ -57,14 +60,14 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
-        self.handshake(&Host::parse(host)?, port, io)
+        self.handshake(&Host::parse(host)?, port, Transport::new(io))
     }
 
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
         port: u16,
-        io: IO,
+        io: Transport<IO>,
     ) -> Result<Stream<B, IO>, Error> {
         let resumes = !self.inner.settings.never_resumes(&host.text);
         let key = resumes.then(|| self.key(&host.text, port));
@@ -86,7 +89,7 @@ impl<B: Backend> Connector<B> {
 
     /// Removes the sessions of one server, likewise.
     pub fn clear_server(&self, host: &str, port: u16) {
-        self.inner.backend.clear_server(&self.key(host, port));
+        self.inner.backend.clear_server(&self.key(bare(host), port));
     }
 
     /// The domain of this connector's sessions: a digest of its configuration.
@@ -124,21 +127,28 @@ struct Host {
 
 impl Host {
     fn parse(host: &str) -> Result<Self, Error> {
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(host);
-        let text = bare.strip_suffix('.').unwrap_or(bare);
+        let text = bare(host);
         match ServerName::try_from(text) {
             Ok(_) => Ok(Self {
                 text: text.to_ascii_lowercase(),
             }),
             Err(error) => {
-                let message = format!("{host:?} is neither a DNS name nor an IP address");
+                let message =
+                    format!("{host:?} is neither a DNS name nor an IP address: correct it");
                 Err(Error::new(ErrorKind::Name, message).caused_by(error))
             }
         }
     }
+}
+
+/// A host as it is sent, whatever the case of its letters: in all that takes a host from a caller,
+/// so that every spelling means the same one.
+fn bare(host: &str) -> &str {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
+    bare.strip_suffix('.').unwrap_or(bare)
 }
 
 /// Settings of a [`Connector`] in the making.
@@ -200,7 +210,7 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// to be seen in every handshake, and for protocols that cannot bear resumption.
     pub fn never_resume<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         for host in hosts {
-            self.settings.never_resume(host.as_ref());
+            self.settings.never_resume(bare(host.as_ref()));
         }
         self
     }

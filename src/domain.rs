@@ -44,12 +44,12 @@ mod tests {
     use crate::settings::ClientCredential;
     use pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-    fn credential(chain: u8, key: u8) -> Option<ClientCredential> {
+    fn credential(chain: u8, key: u8) -> ClientCredential {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vec![key]));
-        Some(ClientCredential {
+        ClientCredential {
             chain: vec![CertificateDer::from(vec![chain])],
             key,
-        })
+        }
     }
 
     fn domain(change: impl FnOnce(&mut Settings)) -> SecurityDomain {
@@ -68,9 +68,9 @@ mod tests {
             domain(|settings| settings.roots = vec![root(1)]),
             domain(|settings| settings.roots = vec![root(2)]),
             domain(|settings| settings.roots = vec![root(1), root(2)]),
-            domain(|settings| settings.client = credential(1, 1)),
-            domain(|settings| settings.client = credential(2, 1)),
-            domain(|settings| settings.client = credential(1, 2)),
+            domain(|settings| settings.client = Some(credential(1, 1))),
+            domain(|settings| settings.client = Some(credential(2, 1))),
+            domain(|settings| settings.client = Some(credential(1, 2))),
             domain(|settings| settings.protocols = vec![Protocol::Tls12]),
             domain(|settings| settings.protocols = vec![Protocol::Tls13]),
             domain(|settings| settings.alpn = vec![b"h2".to_vec()]),

@@ -35,6 +35,15 @@ pub enum ErrorKind {
     Io,
 }
 
+/// Why a certificate is refused.
+#[derive(Clone, Copy)]
+pub(crate) enum Distrust {
+    Issuer,
+    Name,
+    Time,
+    Other,
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
         // One line, whatever a library put into its text.
@@ -56,19 +65,34 @@ impl Error {
         }
     }
 
+    /// A certificate that is refused, in the library's words, with what there is to do.
+    pub(crate) fn of_certificate(host: &str, distrust: Distrust, why: impl fmt::Display) -> Self {
+        let advice = match distrust {
+            Distrust::Issuer => "give the root certificate that it leads to",
+            Distrust::Name => "check the host name",
+            Distrust::Time => "check the clock here and the certificate there",
+            Distrust::Other => "check the server's certificates",
+        };
+        let message = format!("{host}: the server's certificate is refused ({why}): {advice}");
+        Self::new(ErrorKind::Certificate, message)
+    }
+
     /// A failure of the transport during the handshake with `host`.
     pub(crate) fn of_transport(host: &str, error: io::Error) -> Self {
         let (kind, what) = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => (
                 ErrorKind::Timeout,
-                "no answer in time during the handshake".to_owned(),
+                "no answer in time during the handshake: check the server or raise the timeout"
+                    .to_owned(),
             ),
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => (
                 ErrorKind::Closed,
-                "the server closed the connection during the handshake".into(),
+                "the server closed the connection during the handshake: \
+                 check that it speaks TLS on this port"
+                    .into(),
             ),
             _ => (
                 ErrorKind::Io,

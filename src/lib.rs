@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "rustls", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "rustls"),
+    doc = "TLS clients that resume: see the README, whose example is for rustls."
+)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

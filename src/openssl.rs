@@ -7,8 +7,8 @@ use std::time::Duration;
 use ::openssl::error::ErrorStack;
 use ::openssl::pkey::PKey;
 use ::openssl::ssl::{
-    ErrorCode, HandshakeError, MidHandshakeSslStream, SslConnector, SslConnectorBuilder, SslMethod,
-    SslRef, SslStream, SslVersion,
+    ErrorCode, HandshakeError, MidHandshakeSslStream, ShutdownState, SslConnector,
+    SslConnectorBuilder, SslMethod, SslRef, SslStream, SslVersion,
 };
 use ::openssl::x509::store::X509StoreBuilder;
 use ::openssl::x509::{X509, X509VerifyResult};
@@ -17,7 +17,9 @@ use pki_types::CertificateDer;
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, Stats};
 
 use crate::backend::sealed;
-use crate::settings::Settings;
+use crate::error::Distrust;
+use crate::settings::{ClientCredential, Settings};
+use crate::transport::Transport;
 use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
 
 /// Makes TLS connections with OpenSSL that resume earlier ones.
@@ -64,7 +66,7 @@ impl sealed::Backend for OpenSsl {
         &self,
         host: &str,
         key: Option<SessionKey>,
-        io: IO,
+        io: Transport<IO>,
     ) -> Result<Tls<IO>, Error> {
         let setup = |error: ErrorStack| {
             let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
@@ -104,13 +106,24 @@ fn offers(domain: DomainBuilder) -> DomainBuilder {
 }
 
 fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Error> {
-    configure_unexplained(settings).map_err(|error| {
-        let message = format!("OpenSSL refuses the settings: {error}");
+    let mut builder = configure_trust(settings).map_err(|error| {
+        let message = format!("a root certificate cannot be used: {}", reasons(&error));
+        Error::new(ErrorKind::Config, message).caused_by(error)
+    })?;
+    if let Some(client) = &settings.client {
+        present(&mut builder, client).map_err(|error| {
+            let message = format!("the client certificate cannot be used: {}", reasons(&error));
+            Error::new(ErrorKind::Config, message).caused_by(error)
+        })?;
+    }
+    let offered = configure_offers(&mut builder, settings);
+    offered.map(|()| builder).map_err(|error| {
+        let message = format!("OpenSSL refuses the settings: {}", reasons(&error));
         Error::new(ErrorKind::Config, message).caused_by(error)
     })
 }
 
-fn configure_unexplained(settings: &Settings) -> Result<SslConnectorBuilder, ErrorStack> {
+fn configure_trust(settings: &Settings) -> Result<SslConnectorBuilder, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     let mut roots = X509StoreBuilder::new()?;
     if settings.roots.is_empty() {
@@ -123,24 +136,31 @@ fn configure_unexplained(settings: &Settings) -> Result<SslConnectorBuilder, Err
     }
     // In place of the system's, which the crate has loaded.
     builder.set_cert_store(roots.build());
-    if let Some(client) = &settings.client {
-        let mut chain = client.chain.iter();
-        if let Some(certificate) = chain.next() {
-            builder.set_certificate(X509::from_der(certificate)?.as_ref())?;
-        }
-        for intermediate in chain {
-            builder.add_extra_chain_cert(X509::from_der(intermediate)?)?;
-        }
-        builder.set_private_key(PKey::private_key_from_der(client.key.secret_der())?.as_ref())?;
-        builder.check_private_key()?;
+    Ok(builder)
+}
+
+fn present(builder: &mut SslConnectorBuilder, client: &ClientCredential) -> Result<(), ErrorStack> {
+    let mut chain = client.chain.iter();
+    if let Some(certificate) = chain.next() {
+        builder.set_certificate(X509::from_der(certificate)?.as_ref())?;
     }
+    for intermediate in chain {
+        builder.add_extra_chain_cert(X509::from_der(intermediate)?)?;
+    }
+    builder.set_private_key(PKey::private_key_from_der(client.key.secret_der())?.as_ref())?;
+    builder.check_private_key()
+}
+
+fn configure_offers(
+    builder: &mut SslConnectorBuilder,
+    settings: &Settings,
+) -> Result<(), ErrorStack> {
     if !settings.alpn.is_empty() {
         builder.set_alpn_protos(&alpn_wire(&settings.alpn))?;
     }
     // Loaded settings have at least one version, in ascending order.
     builder.set_min_proto_version(settings.protocols.first().map(|oldest| version(*oldest)))?;
-    builder.set_max_proto_version(settings.protocols.last().map(|newest| version(*newest)))?;
-    Ok(builder)
+    builder.set_max_proto_version(settings.protocols.last().map(|newest| version(*newest)))
 }
 
 /// Names with their lengths in front (RFC 7301, section 3.1); loaded settings keep them in bounds.
@@ -161,12 +181,20 @@ fn version(protocol: Protocol) -> SslVersion {
     }
 }
 
+fn distrust(verdict: X509VerifyResult) -> Distrust {
+    // Of <openssl/x509_vfy.h>; the crate has names for two of them only.
+    match verdict.as_raw() {
+        2 | 18..=21 => Distrust::Issuer, // unknown, self-signed or not in the chain
+        9 | 10 => Distrust::Time,
+        62 | 64 => Distrust::Name, // or the IP address
+        _ => Distrust::Other,
+    }
+}
+
 fn of_handshake<IO>(host: &str, failed: MidHandshakeSslStream<IO>) -> Error {
     let verdict = failed.ssl().verify_result();
     if verdict != X509VerifyResult::OK {
-        let why = verdict.error_string();
-        let message = format!("{host}: the server's certificate is refused: {why}");
-        return Error::new(ErrorKind::Certificate, message);
+        return Error::of_certificate(host, distrust(verdict), verdict.error_string());
     }
     let error = failed.into_error();
     match error.code() {
@@ -185,7 +213,7 @@ fn of_handshake<IO>(host: &str, failed: MidHandshakeSslStream<IO>) -> Error {
     match error.into_io_error() {
         Ok(error) => Error::of_transport(host, error),
         Err(error) => {
-            let message = format!("{host}: the handshake failed: {}", reasons(&error));
+            let message = format!("{host}: the handshake failed: {}", explain(&error));
             Error::new(ErrorKind::Handshake, message).caused_by(error)
         }
     }
@@ -203,23 +231,22 @@ fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
     named || (error.code() == ErrorCode::SYSCALL && error.io_error().is_none())
 }
 
-/// What OpenSSL says, without its file names and numbers.
-fn reasons(error: &::openssl::ssl::Error) -> String {
-    let reasons: Vec<&str> = error
-        .ssl_error()
-        .map(|stack| {
-            stack
-                .errors()
-                .iter()
-                .filter_map(::openssl::error::Error::reason)
-                .collect()
-        })
-        .unwrap_or_default();
-    if reasons.contains(&"wrong version number") {
-        return "the answer is not TLS (wrong version number): check the port".into();
+fn explain(error: &::openssl::ssl::Error) -> String {
+    match error.ssl_error().map(reasons) {
+        Some(reasons) if reasons.contains("wrong version number") => {
+            "the answer is not TLS (wrong version number): check the port".into()
+        }
+        Some(reasons) => reasons,
+        None => error.to_string(),
     }
+}
+
+/// What OpenSSL says, without its file names and numbers.
+fn reasons(stack: &ErrorStack) -> String {
+    let errors = stack.errors().iter();
+    let reasons: Vec<&str> = errors.filter_map(::openssl::error::Error::reason).collect();
     if reasons.is_empty() {
-        error.to_string()
+        stack.to_string()
     } else {
         reasons.join(", ")
     }
@@ -227,7 +254,7 @@ fn reasons(error: &::openssl::ssl::Error) -> String {
 
 /// An OpenSSL connection whose handshake is done.
 pub struct Tls<IO> {
-    stream: SslStream<IO>,
+    stream: SslStream<Transport<IO>>,
 }
 
 impl<IO> Tls<IO> {
@@ -302,18 +329,28 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     }
 
     fn group(&self) -> Option<u16> {
-        backend_openssl::negotiated_group(self.stream.ssl())
+        let ssl = self.stream.ssl();
+        if self.protocol() == Protocol::Tls12 && ssl.session_reused() {
+            return None; // OpenSSL names the one of the full handshake
+        }
+        backend_openssl::negotiated_group(ssl)
     }
 
     fn read_ahead(&mut self) -> io::Result<bool> {
-        match self.stream.ssl_peek(&mut [0]) {
+        // Left alone, OpenSSL would go on reading until there is application data.
+        self.stream.get_mut().begin_turn();
+        let peeked = self.stream.ssl_peek(&mut [0]);
+        let progressed = self.stream.get_mut().end_turn();
+        match peeked {
             // Application data is there, and with it all that was sent before it.
             Ok(_) => Ok(false),
             Err(error) => match error.code() {
+                ErrorCode::WANT_READ if progressed => Ok(true),
                 ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
                     Err(io::ErrorKind::WouldBlock.into())
                 }
                 ErrorCode::ZERO_RETURN => Ok(false),
+                _ if is_unexpected_eof(&error) => Ok(false),
                 _ => Err(error.into_io_error().unwrap_or_else(io::Error::other)),
             },
         }
@@ -326,6 +363,10 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     }
 
     fn close(&mut self) -> io::Result<()> {
+        if self.stream.get_shutdown().contains(ShutdownState::SENT) {
+            // Once more would wait for the server's answer.
+            return self.stream.get_mut().flush();
+        }
         match self.stream.shutdown() {
             Ok(_) => self.stream.get_mut().flush(),
             Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(()),
@@ -333,18 +374,34 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         }
     }
 
-    fn io(&self) -> &IO {
+    fn io(&self) -> &Transport<IO> {
         self.stream.get_ref()
     }
 
-    fn io_mut(&mut self) -> &mut IO {
+    fn io_mut(&mut self) -> &mut Transport<IO> {
         self.stream.get_mut()
     }
 }
 
 impl<IO: Read + Write> Read for Tls<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buf)
+        // The crate's own `read` takes a connection that was cut off for one that was closed.
+        loop {
+            return match self.stream.ssl_read(buf) {
+                Ok(length) => Ok(length),
+                Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(0),
+                Err(error) if is_unexpected_eof(&error) => {
+                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))
+                }
+                // A message that was no data.
+                Err(error)
+                    if error.code() == ErrorCode::WANT_READ && error.io_error().is_none() =>
+                {
+                    continue;
+                }
+                Err(error) => Err(error.into_io_error().unwrap_or_else(io::Error::other)),
+            };
+        }
     }
 }
 

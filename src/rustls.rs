@@ -13,15 +13,17 @@ use std::time::Duration;
 use ::rustls::client::Resumption as RustlsResumption;
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
-    SupportedProtocolVersion,
+    CertificateError, ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion,
+    RootCertStore, SupportedProtocolVersion,
 };
 use backend_rustls::{Connection, Sessions};
 use pki_types::{CertificateDer, ServerName};
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, Stats};
 
 use crate::backend::sealed;
+use crate::error::Distrust;
 use crate::settings::Settings;
+use crate::transport::Transport;
 use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
 
 /// Makes TLS connections with rustls that resume earlier ones.
@@ -86,7 +88,7 @@ impl sealed::Backend for Rustls {
         &self,
         host: &str,
         key: Option<SessionKey>,
-        mut io: IO,
+        mut io: Transport<IO>,
     ) -> Result<Tls<IO>, Error> {
         let name = ServerName::try_from(host).map_err(|error| {
             Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
@@ -101,9 +103,13 @@ impl sealed::Backend for Rustls {
         let mut connection = connection.map_err(|error| of_rustls(host, error))?;
         while connection.is_handshaking() {
             // One turn of reading and writing; rustls sends its alert itself before it fails.
-            connection
+            let turn = connection
                 .complete_io(&mut io)
                 .map_err(|error| of_handshake(host, error))?;
+            if turn == (0, 0) {
+                // A transport that takes nothing would keep this going for ever.
+                return Err(Error::of_transport(host, io::ErrorKind::BrokenPipe.into()));
+            }
         }
         let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
         if let (Some(handle), Some(kind)) = (&handle, connection.handshake_kind()) {
@@ -210,10 +216,9 @@ fn of_handshake(host: &str, error: io::Error) -> Error {
 
 fn of_rustls(host: &str, error: ::rustls::Error) -> Error {
     let (kind, message) = match &error {
-        ::rustls::Error::InvalidCertificate(why) => (
-            ErrorKind::Certificate,
-            format!("{host}: the server's certificate is refused: {why}"),
-        ),
+        ::rustls::Error::InvalidCertificate(why) => {
+            return Error::of_certificate(host, distrust(why), why).caused_by(error);
+        }
         ::rustls::Error::InvalidMessage(_) => (
             ErrorKind::Handshake,
             format!("{host}: the answer is not TLS ({error}): check the port"),
@@ -226,10 +231,25 @@ fn of_rustls(host: &str, error: ::rustls::Error) -> Error {
     Error::new(kind, message).caused_by(error)
 }
 
+fn distrust(why: &CertificateError) -> Distrust {
+    match why {
+        // A root of the same name, but not the same.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::Issuer,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Distrust::Name
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => Distrust::Time,
+        _ => Distrust::Other,
+    }
+}
+
 /// A rustls connection whose handshake is done, with its transport.
 pub struct Tls<IO> {
     connection: ClientConnection,
-    io: IO,
+    io: Transport<IO>,
     handle: Option<Arc<Connection>>,
     resumed: bool,
 }
@@ -322,16 +342,18 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     fn close(&mut self) -> io::Result<()> {
         self.connection.send_close_notify();
         while self.connection.wants_write() {
-            self.connection.write_tls(&mut self.io)?;
+            if self.connection.write_tls(&mut self.io)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
         }
         self.io.flush()
     }
 
-    fn io(&self) -> &IO {
+    fn io(&self) -> &Transport<IO> {
         &self.io
     }
 
-    fn io_mut(&mut self) -> &mut IO {
+    fn io_mut(&mut self) -> &mut Transport<IO> {
         &mut self.io
     }
 }

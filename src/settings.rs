@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 /// What the client proves itself with. No `Debug`: it holds a private key.
-pub struct ClientCredential {
+pub(crate) struct ClientCredential {
     /// The client's certificate first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pki_types::CertificateDer;
 
 use crate::backend::sealed::Tls;
+use crate::transport::{self, Transport};
 use crate::{Backend, Protocol, ReadTimeout, Resumption};
 
 /// Servers send their tickets in one go: how long to wait for another one after the first.
@@ -19,11 +20,16 @@ const MORE_TICKETS: Duration = Duration::from_millis(2);
 /// a connection that never reads stores none ([`wait_for_tickets`](Self::wait_for_tickets)).
 pub struct Stream<B: Backend, IO: Read + Write> {
     tls: B::Tls<IO>,
+    closed: bool,
 }
 
 impl<B: Backend, IO: Read + Write> Stream<B, IO> {
     pub(crate) fn new(tls: B::Tls<IO>) -> Self {
-        Self { tls }
+        Self { tls, closed: false }
+    }
+
+    pub(crate) fn transport(&mut self) -> &mut Transport<IO> {
+        self.tls.io_mut()
     }
 
     pub(crate) fn tls(&self) -> &B::Tls<IO> {
@@ -94,29 +100,31 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         if self.protocol() == Protocol::Tls12 {
             return Ok(self.tickets());
         }
-        let before = self.tls.io().read_timeout()?;
-        let read = self.read_tickets(Instant::now() + deadline);
-        self.tls.io().set_read_timeout(before)?;
+        let before = self.get_ref().read_timeout()?;
+        let read = self.read_tickets(deadline);
+        self.get_ref().set_read_timeout(before)?;
         read.map(|()| self.tickets())
     }
 
-    fn read_tickets(&mut self, until: Instant) -> io::Result<()>
+    fn read_tickets(&mut self, deadline: Duration) -> io::Result<()>
     where
         IO: ReadTimeout,
     {
+        let end = transport::after(deadline);
         loop {
-            let mut left = until.saturating_duration_since(Instant::now());
+            let mut left = transport::until(end);
             if self.tickets() > 0 {
                 left = left.min(MORE_TICKETS);
             }
             if left.is_zero() {
                 return Ok(());
             }
-            self.tls.io().set_read_timeout(Some(left))?;
+            self.get_ref().set_read_timeout(Some(left))?;
             match self.tls.read_ahead() {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(error) if is_timeout(&error) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
@@ -129,19 +137,21 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         self.tls.forget();
     }
 
-    /// Tells the server that nothing more will be sent (`close_notify`).
+    /// Tells the server that nothing more will be sent (`close_notify`); writing fails from now
+    /// on. Once more does nothing.
     pub fn close(&mut self) -> io::Result<()> {
+        self.closed = true;
         self.tls.close()
     }
 
     /// The transport.
     pub fn get_ref(&self) -> &IO {
-        self.tls.io()
+        self.tls.io().get_ref()
     }
 
     /// The transport. Reading from or writing to it breaks the connection.
     pub fn get_mut(&mut self) -> &mut IO {
-        self.tls.io_mut()
+        self.tls.io_mut().get_mut()
     }
 }
 
@@ -160,6 +170,10 @@ impl<B: Backend, IO: Read + Write> Read for Stream<B, IO> {
 
 impl<B: Backend, IO: Read + Write> Write for Stream<B, IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.closed {
+            // rustls would take the data and drop it.
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         self.tls.write(buf)
     }
 

@@ -1,6 +1,7 @@
 //! The way to a server, and how long to wait on it.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -62,30 +63,179 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
     }
 }
 
-/// Connects to the first address of `host` that answers, all within `timeout`, which from then
-/// on bounds each read and write until it is lifted.
-pub(crate) fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, Error> {
-    let until = Instant::now() + timeout;
+/// The transport of a connection, which can be told to stop before the TLS library would.
+///
+/// A library reads until it has what it wants: a server that sends a byte now and then keeps it
+/// reading, whatever a single read may take.
+pub struct Transport<IO> {
+    io: IO,
+    deadline: Option<Deadline<IO>>,
+    turn: Turn,
+}
+
+struct Deadline<IO> {
+    until: Instant,
+    wait_at_most: fn(&IO, Duration) -> io::Result<()>,
+}
+
+/// How many reads the TLS library may make.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Free,
+    One,
+    Over,
+}
+
+impl<IO> fmt::Debug for Transport<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+impl<IO> Transport<IO> {
+    /// A transport whose timeouts are the caller's.
+    pub(crate) fn new(io: IO) -> Self {
+        Self {
+            io,
+            deadline: None,
+            turn: Turn::Free,
+        }
+    }
+
+    pub(crate) fn get_ref(&self) -> &IO {
+        &self.io
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut IO {
+        &mut self.io
+    }
+
+    /// From now on one read succeeds, and those after it find nothing.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn = Turn::One;
+    }
+
+    /// Allows reads again; whether the one of this turn has brought something.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn end_turn(&mut self) -> bool {
+        std::mem::replace(&mut self.turn, Turn::Free) == Turn::Over
+    }
+
+    /// Does `work` on the transport, waiting no longer than there is time.
+    fn in_time<T>(&mut self, mut work: impl FnMut(&mut IO) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            let Some(deadline) = &self.deadline else {
+                return work(&mut self.io);
+            };
+            let left = until(deadline.until);
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            (deadline.wait_at_most)(&self.io, left)?;
+            match work(&mut self.io) {
+                // A socket with a timeout is interrupted by every signal.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The timeout of the socket, or one that was rounded down.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Transport<TcpStream> {
+    /// A socket all of whose reads and writes together end at `until`.
+    fn until(io: TcpStream, until: Instant) -> Self {
+        let wait_at_most = |tcp: &TcpStream, left| {
+            tcp.set_read_timeout(Some(left))?;
+            tcp.set_write_timeout(Some(left))
+        };
+        Self {
+            deadline: Some(Deadline {
+                until,
+                wait_at_most,
+            }),
+            ..Self::new(io)
+        }
+    }
+
+    /// Waits as long as it takes again, once the handshake is done.
+    pub(crate) fn lift_deadline(&mut self) -> io::Result<()> {
+        self.deadline = None;
+        self.io.set_read_timeout(None)?;
+        self.io.set_write_timeout(None)
+    }
+}
+
+impl<IO: Read> Read for Transport<IO> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.turn == Turn::Over {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let read = self.in_time(|io| io.read(buf));
+        if self.turn == Turn::One {
+            match &read {
+                Ok(1..) => self.turn = Turn::Over,
+                // In OpenSSL's eyes only this is not the end of the connection.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                _ => {}
+            }
+        }
+        read
+    }
+}
+
+impl<IO: Write> Write for Transport<IO> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.in_time(|io| io.write(buf))
+    }
+
+    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.in_time(|io| io.write_vectored(bufs))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.in_time(Write::flush)
+    }
+}
+
+/// The moment when `timeout` is over; one that is too long for the clock is a century.
+pub(crate) fn after(timeout: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + CENTURY)
+}
+
+/// How long it is until `moment`.
+pub(crate) fn until(moment: Instant) -> Duration {
+    moment.saturating_duration_since(Instant::now())
+}
+
+/// Connects to the first address of `host` that answers, all within `timeout`, which goes on to
+/// bound the handshake until it is lifted.
+pub(crate) fn connect(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+) -> Result<Transport<TcpStream>, Error> {
+    let end = after(timeout);
     let addresses = (host, port).to_socket_addrs().map_err(|error| {
         let message = format!("{host}: no address found ({error}): check the name");
         Error::new(ErrorKind::Resolve, message).caused_by(error)
     })?;
     let mut last = None;
     for address in addresses {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until(end);
         if left.is_zero() {
             break;
         }
         match TcpStream::connect_timeout(&address, left) {
             Ok(tcp) => {
-                let left = until.saturating_duration_since(Instant::now());
-                let left = Some(left.max(Duration::from_millis(1)));
-                let ready = tcp
-                    .set_nodelay(true)
-                    .and_then(|()| tcp.set_read_timeout(left))
-                    .and_then(|()| tcp.set_write_timeout(left));
-                return match ready {
-                    Ok(()) => Ok(tcp),
+                return match tcp.set_nodelay(true) {
+                    Ok(()) => Ok(Transport::until(tcp, end)),
                     Err(error) => Err(Error::of_transport(host, error)),
                 };
             }
@@ -99,16 +249,12 @@ pub(crate) fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStr
             );
             Error::new(ErrorKind::Connect, message).caused_by(error)
         }
-        _ => Error::new(
-            ErrorKind::Timeout,
-            format_args!("{host}: port {port} did not answer within {timeout:?}"),
-        ),
+        _ => {
+            let message = format!(
+                "{host}: port {port} did not answer within {timeout:?}: \
+                 check the address or raise the timeout"
+            );
+            Error::new(ErrorKind::Timeout, message)
+        }
     })
-}
-
-/// Waits as long as it takes again, once the handshake is done.
-pub(crate) fn lift_timeouts(host: &str, tcp: &TcpStream) -> Result<(), Error> {
-    tcp.set_read_timeout(None)
-        .and_then(|()| tcp.set_write_timeout(None))
-        .map_err(|error| Error::of_transport(host, error))
 }

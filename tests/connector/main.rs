@@ -1,0 +1,88 @@
+//! The connector's behaviour over real handshakes: one suite, unchanged for either backend.
+//!
+//! Each test is generic over the backend and runs as `rustls::NAME` and `openssl::NAME`, as far as
+//! their features are on. Servers on both libraries have the last word on what was resumed.
+
+mod failures;
+mod lab_client;
+mod limits_and_names;
+mod resumption;
+mod settings;
+mod tickets;
+mod transports;
+
+/// Mounts every test on each backend there is.
+macro_rules! on_backends {
+    ($($module:ident: $($test:ident),+ $(,)?;)+) => {
+        #[cfg(feature = "rustls")]
+        mod rustls {
+            $($(
+                #[test]
+                fn $test() {
+                    crate::$module::$test::<tls_resume::rustls::Rustls>();
+                }
+            )+)+
+        }
+        #[cfg(feature = "openssl")]
+        mod openssl {
+            $($(
+                #[test]
+                fn $test() {
+                    crate::$module::$test::<tls_resume::openssl::OpenSsl>();
+                }
+            )+)+
+        }
+    };
+}
+
+on_backends! {
+    resumption:
+        resumes_over_tcp,
+        resumes_over_a_stream_of_ones_own,
+        a_connection_says_what_it_is,
+        declined_after_the_servers_keys_rotate,
+        every_ticket_is_used_once_by_many_threads,
+        stats_add_up;
+    tickets:
+        waiting_with_tls12_is_over_at_once,
+        waiting_ends_at_the_deadline,
+        waiting_ends_soon_after_the_tickets,
+        waiting_loses_no_data,
+        waiting_restores_the_timeout,
+        waiting_on_a_closed_connection_ends,
+        forgotten_sessions_are_gone,
+        late_tickets_are_not_stored_after_forget,
+        clear_and_clear_server,
+        late_tickets_are_not_stored_after_clear;
+    limits_and_names:
+        hosts_that_never_resume,
+        one_server_has_many_spellings,
+        an_address_is_a_host,
+        another_server_or_connector_does_not_resume,
+        limits_off_is_no_error,
+        bad_limits_are_refused;
+    settings:
+        client_certificate_is_presented_and_resumed,
+        client_key_must_fit,
+        alpn_is_negotiated,
+        protocols_are_kept_to,
+        no_protocol_is_refused,
+        bad_alpn_names_are_refused,
+        bad_ca_files_are_refused,
+        debug_shows_no_secret;
+    failures:
+        hosts_that_are_none,
+        servers_that_are_not_there,
+        certificates_that_are_refused,
+        servers_that_misbehave,
+        a_server_that_drips_is_timed_out,
+        a_handshake_that_is_cut_off,
+        a_transport_that_takes_nothing;
+    transports:
+        closing_tells_the_server_once,
+        closing_a_broken_connection_is_an_error,
+        closing_over_a_transport_that_takes_nothing_ends,
+        the_end_without_a_word_is_unexpected,
+        timeouts_are_lifted_after_the_handshake,
+        timeouts_may_be_endless;
+}

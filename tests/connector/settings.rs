@@ -1,0 +1,178 @@
+//! What a connector can be told, and what it refuses.
+
+use lab::certificate::Identity;
+use lab::server::{Protocol as Version, Server, ServerSettings};
+use tls_resume::generic::ConnectorBuilder;
+use tls_resume::{Backend, ErrorKind, Protocol, Resumption};
+
+use crate::lab_client::{
+    HOST, TemporaryFile, authority, builder, each, good_server, last, listen, refused, settings,
+    start, talk, visit, visit_in_memory,
+};
+
+fn with_identity<B: Backend>(identity: Identity) -> ConnectorBuilder<B> {
+    builder::<B>().client_certificate(identity.chain, identity.key)
+}
+
+pub(crate) fn client_certificate_is_presented_and_resumed<B: Backend>() {
+    each(|library, version| {
+        let settings = ServerSettings {
+            client_root: Some(authority().root_der()),
+            ..settings(version)
+        };
+        let server = listen(Server::new(library, &settings));
+        let client = with_identity::<B>(authority().issue_client("client.lab.example"));
+        let client = client.build().expect("valid settings");
+        for count in 1..=2 {
+            let mut stream = visit(&client, &server);
+            talk(&mut stream);
+            let seen = last(&server, count);
+            assert!(seen.client_certificate, "{library} {version:?}");
+            assert_eq!(seen.resumed, count == 2, "{library} {version:?}");
+        }
+    });
+}
+
+pub(crate) fn client_key_must_fit<B: Backend>() {
+    let identity = Identity {
+        key: authority().issue_client("another.lab.example").key,
+        ..authority().issue_client("client.lab.example")
+    };
+    let line = refused(with_identity::<B>(identity).build(), ErrorKind::Config);
+    assert!(line.contains("client certificate"), "{line}");
+}
+
+pub(crate) fn alpn_is_negotiated<B: Backend>() {
+    each(|library, version| {
+        let settings = ServerSettings {
+            alpn: vec![b"http/1.1".to_vec(), b"h2".to_vec()],
+            ..settings(version)
+        };
+        let server = Server::new(library, &settings);
+        let client = builder::<B>().alpn([b"spdy/3".to_vec(), b"h2".to_vec()]);
+        let client = client.build().expect("valid settings");
+        for resumption in [Resumption::Full, Resumption::Resumed] {
+            let stream = visit_in_memory(&client, &server);
+            assert_eq!(stream.alpn().as_deref(), Some(&b"h2"[..]), "{library}");
+            assert_eq!(stream.resumption(), resumption);
+        }
+    });
+}
+
+pub(crate) fn protocols_are_kept_to<B: Backend>() {
+    let both = ServerSettings {
+        protocols: Version::ALL.to_vec(),
+        ..settings(Version::Tls13)
+    };
+    for library in lab::server::Library::ALL {
+        let server = Server::new(library, &both);
+        for (allowed, negotiated) in [
+            (&[Protocol::Tls12][..], Protocol::Tls12),
+            (&[Protocol::Tls13], Protocol::Tls13),
+            (&[Protocol::Tls13, Protocol::Tls12], Protocol::Tls13),
+        ] {
+            let client = builder::<B>().protocols(allowed.iter().copied());
+            let client = client.build().expect("valid settings");
+            assert_eq!(start(&client, &server).protocol(), negotiated);
+        }
+    }
+
+    let client = builder::<B>().protocols([Protocol::Tls12]);
+    let client = client.build().expect("valid settings");
+    let server = listen(good_server(Version::Tls13));
+    refused(client.connect(HOST, server.port()), ErrorKind::Handshake);
+}
+
+pub(crate) fn no_protocol_is_refused<B: Backend>() {
+    let line = refused(builder::<B>().protocols([]).build(), ErrorKind::Config);
+    assert!(line.contains("at least one"), "{line}");
+}
+
+pub(crate) fn bad_alpn_names_are_refused<B: Backend>() {
+    for name in [Vec::new(), vec![b'x'; 256]] {
+        let line = refused(builder::<B>().alpn([name]).build(), ErrorKind::Config);
+        assert!(line.contains("ALPN"), "{line}");
+    }
+    let longest = builder::<B>().alpn([vec![b'x'; 255]]).build();
+    assert!(longest.is_ok());
+}
+
+pub(crate) fn bad_ca_files_are_refused<B: Backend>() {
+    let good = authority().root_pem();
+    let key = authority().issue(&[HOST]).key_pem();
+    let (head, _) = good.split_at(good.len() / 2);
+    // The PEM is whole, what is in it is no certificate.
+    let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (name, content) in [
+        ("empty", &b""[..]),
+        ("prose", b"no certificate\nat all\n"),
+        ("binary", b"\xff\xfe\x00\x01"),
+        ("key", key.as_bytes()),
+        ("cut", head.as_bytes()),
+        ("hollow", hollow.as_bytes()),
+    ] {
+        let file = TemporaryFile::new(name, content);
+        let build = tls_resume::generic::Connector::<B>::builder().roots_pem_file(&file.0);
+        let line = refused(build.build(), ErrorKind::Config);
+        // The message never holds what the file does.
+        assert!(!line.contains("PRIVATE"), "{line}");
+        let shown = file.0.display().to_string();
+        assert!(line.contains(&shown) || name == "hollow", "{line}");
+    }
+
+    let file = TemporaryFile::new("good", &good);
+    let server = good_server(Version::Tls13);
+    let build = tls_resume::generic::Connector::<B>::builder().roots_pem_file(&file.0);
+    let client = build.build().expect("a good file");
+    visit_in_memory(&client, &server);
+    let missing = file.0.with_extension("missing");
+    for path in [missing, std::env::temp_dir()] {
+        let build = builder::<B>().roots_pem_file(&path).build();
+        let line = refused(build, ErrorKind::Config);
+        assert!(line.contains(&path.display().to_string()), "{line}");
+    }
+}
+
+/// R24.
+pub(crate) fn debug_shows_no_secret<B: Backend>() {
+    const SECRET_DOMAIN: &str = "mail-out";
+    let identity = authority().issue_client("client.lab.example");
+    let key = identity.key.secret_der().to_vec();
+    let builder = with_identity::<B>(identity).domain(SECRET_DOMAIN);
+    let mut shown = vec![format!("{builder:?}"), format!("{builder:#?}")];
+    let client = builder.build().expect("valid settings");
+    let server = good_server(Version::Tls13);
+    visit_in_memory(&client, &server);
+    let mut stream = visit_in_memory(&client, &server);
+    let facts = stream.get_mut().0.server().facts();
+    let ticket = facts.and_then(|facts| facts.ticket).expect("a ticket");
+    let error = client.connect("no host", 1).expect_err("no host");
+    shown.extend([
+        format!("{client:?}"),
+        format!("{stream:?}"),
+        format!("{error:?}"),
+    ]);
+
+    for text in shown {
+        assert!(text.len() < 2000, "{text}");
+        for secret in [&key[key.len() - 40..], &ticket[ticket.len() - 40..]] {
+            for part in secret.chunks(8) {
+                assert!(!text.contains(&as_list(part)), "{text}");
+                assert!(!text.to_lowercase().contains(&as_hex(part)), "{text}");
+            }
+        }
+    }
+}
+
+fn as_list(bytes: &[u8]) -> String {
+    let list = format!("{bytes:?}");
+    list.trim_matches(['[', ']']).to_owned()
+}
+
+fn as_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,116 @@
+//! What becomes of the transport: timeouts, the end, `close`.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
+
+use lab::server::{Library, Protocol as Version};
+use lab::transport::InMemory;
+use tls_resume::Backend;
+
+use crate::lab_client::{
+    HOST, PORT, builder, client, each, good_server, listen, server, start, talk, visit,
+};
+
+/// And can be repeated; the server's answer is the end of what there is to read.
+pub(crate) fn closing_tells_the_server_once<B: Backend>() {
+    each(|library, version| {
+        let server = server(library, version);
+        let mut stream = start(&client::<B>(), &server);
+        talk(&mut stream);
+        stream.close().expect("a farewell");
+        assert!(stream.get_mut().0.server().client_closed(), "{library}");
+        let sent = stream.get_ref().0.bytes_out();
+        stream.close().expect("nothing to do");
+        assert_eq!(stream.get_ref().0.bytes_out(), sent);
+        let error = stream.write_all(b"more").expect_err("it was closed");
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{library} {error}");
+        stream.get_mut().0.server().close();
+        assert_eq!(stream.read(&mut [0; 8]).expect("the end"), 0);
+        assert_eq!(stream.read(&mut [0; 8]).expect("the end"), 0);
+        stream.close().expect("nothing to do");
+    });
+    for version in Version::ALL {
+        let server = listen(good_server(version));
+        let mut stream = visit(&client::<B>(), &server);
+        stream.close().expect("a farewell");
+        assert_eq!(stream.read(&mut [0; 8]).expect("the end"), 0);
+        stream.close().expect("nothing to do");
+    }
+}
+
+pub(crate) fn closing_a_broken_connection_is_an_error<B: Backend>() {
+    for library in Library::ALL {
+        let mut stream = start(&client::<B>(), &server(library, Version::Tls13));
+        stream.get_mut().0.cut();
+        let error = stream.close().expect_err("nobody to tell");
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{library} {error}");
+        assert!(stream.read(&mut [0; 8]).is_err());
+    }
+}
+
+/// A transport that is full from some moment on.
+struct Filling {
+    memory: InMemory,
+    full: bool,
+}
+
+impl Read for Filling {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.memory.read(buf)
+    }
+}
+
+impl Write for Filling {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.full {
+            return Ok(0);
+        }
+        self.memory.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn closing_over_a_transport_that_takes_nothing_ends<B: Backend>() {
+    let io = Filling {
+        memory: InMemory::new(&good_server(Version::Tls13)),
+        full: false,
+    };
+    let connected = client::<B>().connect_stream(HOST, PORT, io);
+    let mut stream = connected.expect("a connection");
+    stream.get_mut().full = true;
+    stream.close().expect_err("nobody to tell");
+}
+
+/// A truncated answer is not a whole one.
+pub(crate) fn the_end_without_a_word_is_unexpected<B: Backend>() {
+    each(|library, version| {
+        let mut stream = start(&client::<B>(), &server(library, version));
+        talk(&mut stream);
+        stream.get_mut().0.cut();
+        let error = stream.read(&mut [0; 8]).expect_err("no farewell");
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{library} {error}");
+    });
+}
+
+pub(crate) fn timeouts_are_lifted_after_the_handshake<B: Backend>() {
+    for version in Version::ALL {
+        let server = listen(good_server(version));
+        let client = builder::<B>().timeout(Duration::from_secs(60)).build();
+        let client = client.expect("valid settings");
+        let stream = client.connect(HOST, server.port()).expect("a connection");
+        let tcp = stream.get_ref();
+        assert_eq!(tcp.read_timeout().expect("a timeout"), None);
+        assert_eq!(tcp.write_timeout().expect("a timeout"), None);
+    }
+}
+
+/// No panic on a time that the clock does not have.
+pub(crate) fn timeouts_may_be_endless<B: Backend>() {
+    let server = listen(good_server(Version::Tls13));
+    let client = builder::<B>().timeout(Duration::MAX).build();
+    let mut stream = visit(&client.expect("valid settings"), &server);
+    talk(&mut stream);
+}
