@@ -25,6 +25,11 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         ),
         Claim::new(
             "R17",
+            "the server used least recently goes first",
+            oldest_goes_first::<C>,
+        ),
+        Claim::new(
+            "R17",
             "a hot server survives a scan of cold ones",
             hot_survives::<C>,
         ),
@@ -107,6 +112,19 @@ fn large_is_refused<C: Client>() -> Checked {
         &4,
         "sessions refused of 2 visits",
     )
+}
+
+fn oldest_goes_first<C: Client>() -> Checked {
+    let stage = Stage::<C>::within(Protocol::Tls13, Limits::default().with_servers(3))?;
+    for port in [1, 2, 3, 1, 4] {
+        stage.visit_at(HOST, port)?;
+    }
+    for port in [3, 1, 4] {
+        let mut connection = stage.open(HOST, port).map_err(said)?;
+        seen(&mut connection)?.is(Resumption::Resumed, &format!("server {port}"))?;
+    }
+    let oldest = stage.visit_at(HOST, 2)?;
+    oldest.is(Resumption::Full, "the server used least recently")
 }
 
 fn hot_survives<C: Client>() -> Checked {

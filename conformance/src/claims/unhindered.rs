@@ -64,10 +64,10 @@ struct Panicking(Arc<AtomicBool>);
 
 impl Clock for Panicking {
     fn now(&self) -> Timestamp {
-        assert!(
-            !self.0.load(Ordering::SeqCst),
-            "a clock that panics, as a claim demands"
-        );
+        if self.0.load(Ordering::SeqCst) {
+            // Unwinds as a panic does, without a message on the terminal.
+            std::panic::resume_unwind(Box::new("a claim demands it"));
+        }
         SystemClock.now()
     }
 }

@@ -108,6 +108,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
             "a session lives no longer than the limits say",
             "a flood of tickets stays in its server's bounds",
             "servers are bounded",
+            "the server used least recently goes first",
             "bytes are bounded",
             "what is too large is refused and counted",
         ],

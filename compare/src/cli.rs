@@ -1,0 +1,234 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use lab::server::{Library, Protocol};
+
+use crate::probe::Target;
+use crate::sections::Section;
+
+/// Measures, checks and probes TLS session resumption on rustls and on OpenSSL.
+#[derive(Debug, Parser)]
+#[command(name = "compare", version)]
+#[command(after_help = "Without a command, `compare run` is run.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Measure and check both backends side by side, and write report.json
+    Run(RunOptions),
+    /// Connect to a server several times and say whether it lets clients resume
+    Probe(ProbeOptions),
+}
+
+/// Arguments of `compare run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// Fewer rounds and one kind of key: ends within a minute
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these sections, separated by commas
+    #[arg(long, value_name = "SECTIONS", value_delimiter = ',')]
+    pub only: Vec<Section>,
+    /// The directory for report.json
+    #[arg(long, value_name = "DIR", default_value = "target/compare")]
+    pub out: PathBuf,
+    /// The seed of the order in which variants are measured
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            quick: false,
+            only: Vec::new(),
+            out: PathBuf::from("target/compare"),
+            seed: 0,
+        }
+    }
+}
+
+/// Arguments of `compare probe`.
+#[derive(Clone, Debug, Args)]
+pub struct ProbeOptions {
+    /// The server; the port is 443 unless given, IPv6 addresses stand in brackets
+    #[arg(value_name = "HOST[:PORT]")]
+    pub target: Target,
+    /// The library to connect with
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = BackendChoice::All)]
+    pub backend: BackendChoice,
+    /// How many connections each backend makes
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = count())]
+    pub connections: usize,
+    /// How many of them at a time
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = count())]
+    pub concurrency: usize,
+    /// Only this version of TLS
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub tls: Option<TlsVersion>,
+    /// A PEM file with the roots to trust instead of Mozilla's
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The name to ask for and to verify, if it is not HOST
+    #[arg(long, value_name = "NAME")]
+    pub sni: Option<String>,
+    /// Seconds that connecting, and then the handshake, may take
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds())]
+    pub timeout: Duration,
+    /// One JSON object a line instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The values of `--backend`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendChoice {
+    /// rustls with aws-lc-rs
+    Rustls,
+    /// OpenSSL
+    Openssl,
+    /// One after the other
+    All,
+}
+
+impl BackendChoice {
+    /// The backends that this stands for.
+    pub fn backends(self) -> &'static [Library] {
+        match self {
+            Self::Rustls => &[Library::Rustls],
+            Self::Openssl => &[Library::OpenSsl],
+            Self::All => &Library::ALL,
+        }
+    }
+}
+
+/// The values of `--tls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    #[value(name = "1.2")]
+    Tls12,
+    /// TLS 1.3
+    #[value(name = "1.3")]
+    Tls13,
+}
+
+impl From<TlsVersion> for Protocol {
+    fn from(version: TlsVersion) -> Self {
+        match version {
+            TlsVersion::Tls12 => Self::Tls12,
+            TlsVersion::Tls13 => Self::Tls13,
+        }
+    }
+}
+
+/// Reads the command line. No arguments at all mean `compare run`.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Stop> {
+    let cli = Cli::try_parse_from(args).map_err(Stop)?;
+    Ok(cli
+        .command
+        .unwrap_or_else(|| Command::Run(RunOptions::default())))
+}
+
+/// The command line says nothing to do: it asks for help, or it is wrong.
+#[derive(Debug)]
+pub struct Stop(clap::Error);
+
+impl Stop {
+    /// Prints what there is to say and gives the exit code: 0 for help, 2 for a mistake.
+    pub fn print(&self) -> ExitCode {
+        if self.0.use_stderr()
+            && self.0.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        {
+            eprintln!("compare: {}", self.line());
+            return ExitCode::from(2);
+        }
+        // Where help cannot be printed, neither can the reason.
+        let _ = self.0.print();
+        ExitCode::SUCCESS
+    }
+
+    /// The mistake in one line: clap spreads it, a hint and the usage over several.
+    fn line(&self) -> String {
+        let text = self.0.to_string();
+        let words: Vec<_> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+            .filter(|line| !line.is_empty())
+            .map(|line| line.trim_start_matches("error: "))
+            .collect();
+        format!("{}; see --help", words.join("; "))
+    }
+}
+
+fn count() -> impl TypedValueParser<Value = usize> {
+    // u32 so that it fits into usize everywhere.
+    value_parser!(u32)
+        .range(1..=100_000)
+        .map(|number| number as usize)
+}
+
+fn seconds() -> impl TypedValueParser<Value = Duration> {
+    value_parser!(u32)
+        .range(1..=86_400)
+        .map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Command, String> {
+        let words = line.split_whitespace().map(OsString::from);
+        parse(words).map_err(|stop| stop.line())
+    }
+
+    #[test]
+    fn no_arguments_mean_run() {
+        let Ok(Command::Run(options)) = parse_line("compare") else {
+            panic!("not `run`");
+        };
+        let Ok(Command::Run(explicit)) = parse_line("compare run") else {
+            panic!("not `run`");
+        };
+        assert_eq!(format!("{options:?}"), format!("{explicit:?}"));
+    }
+
+    #[test]
+    fn sections_are_a_list() {
+        let Ok(Command::Run(options)) = parse_line("compare run --only equivalence,handshakes")
+        else {
+            panic!("not `run`");
+        };
+        assert_eq!(options.only, [Section::Equivalence, Section::Handshakes]);
+    }
+
+    #[test]
+    fn mistakes_are_one_line() {
+        for (line, says) in [
+            ("compare run --bogus", "--bogus"),
+            ("compare run --only bogus", "handshakes"),
+            ("compare probe", "HOST"),
+            ("compare probe localhost --connections 0", "--connections"),
+            ("compare probe localhost --tls 1.1", "1.2"),
+            ("compare probe ::1", "[::1]"),
+            ("compare bogus", "bogus"),
+        ] {
+            let mistake = parse_line(line).unwrap_err();
+            assert!(mistake.contains(says), "{line}: {mistake}");
+            assert!(!mistake.contains('\n'), "{line}: {mistake}");
+        }
+    }
+}

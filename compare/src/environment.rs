@@ -1,0 +1,152 @@
+//! What was measured, where, and how: the part of a report that lets somebody repeat it.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use openssl::asn1::Asn1Time;
+use serde::{Deserialize, Serialize};
+
+/// The lock file that this program was built with.
+const LOCK_FILE: &str = include_str!("../../Cargo.lock");
+
+/// Crates whose version changes what is measured.
+const CRATES: [&str; 8] = [
+    "rustls",
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "rustls-webpki",
+    "openssl",
+    "openssl-sys",
+    "lru",
+    "store-core",
+];
+
+/// What was measured, where, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The processor, as the system names it.
+    pub machine: String,
+    /// Processors that the program may use.
+    pub cores: usize,
+    /// The operating system and the architecture.
+    pub system: String,
+    /// The compiler that built the program.
+    pub rustc: String,
+    /// The profile it was built with; only `release` gives numbers worth reading.
+    pub profile: String,
+    /// The OpenSSL that is linked.
+    pub openssl: String,
+    /// Versions of the crates that matter.
+    pub versions: BTreeMap<String, String>,
+    /// Who allocates memory. It is one allocator for both libraries.
+    pub allocator: String,
+    /// What is the same for every handshake.
+    pub pinned: BTreeMap<String, String>,
+    /// When the run began.
+    pub date: String,
+    /// The same in seconds since 1970.
+    pub unix_time: u64,
+    /// The seed of the order in which variants are measured.
+    pub seed: u64,
+    /// The command line.
+    pub command: String,
+}
+
+impl Environment {
+    /// Looks around.
+    pub fn detect(seed: u64) -> Self {
+        let unix_time = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |age| age.as_secs());
+        Self {
+            machine: machine(),
+            cores: thread::available_parallelism().map_or(1, usize::from),
+            system: format!("{} {}", env::consts::OS, env::consts::ARCH),
+            rustc: env!("COMPARE_RUSTC").to_owned(),
+            profile: env!("COMPARE_PROFILE").to_owned(),
+            openssl: openssl::version::version().to_owned(),
+            versions: versions(LOCK_FILE),
+            allocator: "the system's malloc".to_owned(),
+            pinned: pinned(),
+            date: date(unix_time),
+            unix_time,
+            seed,
+            command: env::args().collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
+fn pinned() -> BTreeMap<String, String> {
+    [
+        ("group", "X25519"),
+        ("tickets", "2 after a full handshake"),
+        ("transport", "memory, one thread"),
+        (
+            "timer",
+            "client: connection requested to tickets stored, without the server",
+        ),
+    ]
+    .map(|(what, how)| (what.to_owned(), how.to_owned()))
+    .into()
+}
+
+fn machine() -> String {
+    let known = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    known.unwrap_or_else(|| env::consts::ARCH.to_owned())
+}
+
+fn date(unix_time: u64) -> String {
+    i64::try_from(unix_time)
+        .ok()
+        .and_then(|seconds| Asn1Time::from_unix(seconds).ok())
+        .map_or_else(|| unix_time.to_string(), |time| time.to_string())
+}
+
+/// Finds the crates in a lock file; several versions of one are all named.
+fn versions(lock_file: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::<String, String>::new();
+    let value = |line: &str, key: &str| {
+        let quoted = line.strip_prefix(key)?.strip_prefix(" = \"")?;
+        Some(quoted.strip_suffix('"')?.to_owned())
+    };
+    let mut name = None;
+    for line in lock_file.lines() {
+        if let Some(found) = value(line, "name") {
+            name = Some(found);
+        } else if let Some(version) = value(line, "version")
+            && let Some(name) = name.take_if(|name| CRATES.contains(&name.as_str()))
+        {
+            found
+                .entry(name)
+                .and_modify(|versions| {
+                    versions.push_str(", ");
+                    versions.push_str(&version);
+                })
+                .or_insert(version);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_is_in_the_lock_file() {
+        let found = versions(LOCK_FILE);
+        assert_eq!(found.len(), CRATES.len(), "{found:?}");
+        assert!(found["rustls"].starts_with("0.23."), "{found:?}");
+    }
+
+    #[test]
+    fn dates_are_utc() {
+        assert_eq!(date(0), "Jan  1 00:00:00 1970 GMT");
+    }
+}

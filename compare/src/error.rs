@@ -1,0 +1,56 @@
+//! What stops the program, and how it ends.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// How the work went, once it could be done at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every handshake succeeded and did what it was meant to do; no rule failed.
+    AsClaimed,
+    /// At least one did not.
+    Failed,
+}
+
+impl Outcome {
+    /// [`Failed`](Self::Failed) as soon as one part failed.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::AsClaimed { other } else { self }
+    }
+}
+
+/// Why the work could not be done. The message is one line and says what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something on the command line, or in a file that it names, cannot be used.
+    #[error("{0}")]
+    BadInput(String),
+    /// The report could not be written or read back.
+    #[error("cannot write {}: {source}; name another directory with --out", path.display())]
+    Report {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The laboratory itself is broken: a client or server could not be set up.
+    #[error("cannot set up the measurement: {0}")]
+    Setup(String),
+    /// Nobody reads the output.
+    #[error("cannot print: {0}")]
+    Print(#[from] io::Error),
+}
+
+impl Error {
+    /// The exit code of the program: 2 for what the caller can mend, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::BadInput(_) | Self::Report { .. } => 2,
+            Self::Setup(_) | Self::Print(_) => 1,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `compare probe`: connects to a server, several times, and says whether it lets clients resume.
+
+mod client;
+mod connection;
+mod counted;
+mod print;
+mod target;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use lab::server::Library;
+use pki_types::ServerName;
+
+pub use connection::ConnectionRow;
+pub use target::{Target, TargetError};
+pub use verdict::{Code, Verdict};
+
+use self::client::{Client, client};
+use self::connection::Attempt;
+use crate::cli::ProbeOptions;
+use crate::error::{Error, Outcome};
+use crate::progress;
+
+/// Probes the server with each backend that was asked for, and prints what it found.
+pub fn run(options: &ProbeOptions, out: &mut impl Write) -> Result<Outcome, Error> {
+    let name = options.sni.as_deref().unwrap_or(&options.target.host);
+    if ServerName::try_from(name).is_err() {
+        let message = format!("--sni: `{name}` is neither a DNS name nor an IP address");
+        return Err(Error::BadInput(message));
+    }
+    // All of them before anything is sent: what is wrong with one is bad input.
+    let clients = options
+        .backend
+        .backends()
+        .iter()
+        .map(|backend| client(*backend, options).map(|client| (*backend, client)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::BadInput(error.to_string()))?;
+
+    let target = &options.target;
+    let addresses = target.resolve().map_err(|error| {
+        format!(
+            "no address found for {}: {error}; check the name",
+            target.host
+        )
+    });
+    let attempt = Attempt {
+        target,
+        name,
+        addresses: &addresses,
+        timeout: options.timeout,
+    };
+    let mut failures = BTreeMap::new();
+    for (backend, client) in &clients {
+        for row in probe(client.as_ref(), *backend, &attempt, options, out)? {
+            if let Some(error) = row.error {
+                *failures.entry(error).or_insert(0_usize) += 1;
+            }
+        }
+    }
+    // A line for each reason, not for each connection.
+    for (error, times) in &failures {
+        let often = if *times > 1 {
+            format!(" ({times} times)")
+        } else {
+            String::new()
+        };
+        eprintln!("compare: {error}{often}");
+    }
+    Ok(if failures.is_empty() {
+        Outcome::AsClaimed
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// Makes all connections of one backend and prints them; the rows come back in order.
+fn probe(
+    client: &dyn Client,
+    backend: Library,
+    attempt: &Attempt<'_>,
+    options: &ProbeOptions,
+    out: &mut impl Write,
+) -> Result<Vec<ConnectionRow>, Error> {
+    let bar = progress::bar(options.connections, backend.as_str());
+    let next = AtomicUsize::new(1);
+    let mut rows = thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..options.concurrency.min(options.connections) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number > options.connections {
+                        return;
+                    }
+                    let row = attempt.make(client, backend, number);
+                    if sender.send(row).is_err() {
+                        return; // nobody reads the output any more
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut rows = Vec::new();
+        for row in receiver {
+            if options.json {
+                print::json(&row, out)?;
+            }
+            bar.inc(1);
+            rows.push(row);
+        }
+        Ok::<_, Error>(rows)
+    })?;
+    bar.finish_and_clear();
+
+    rows.sort_by_key(|row| row.connection);
+    let verdict = Verdict::of(backend.as_str(), &rows, options.concurrency);
+    if options.json {
+        print::json(&verdict, out)?;
+    } else {
+        print::tables(&rows, &verdict, out)?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,126 @@
+//! `HOST[:PORT]`.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+use pki_types::ServerName;
+use thiserror::Error;
+
+const HTTPS: u16 = 443;
+
+/// The server to probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// A DNS name or an IP address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Target {
+    /// The addresses to connect to, in the order in which they are tried.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let addresses: Vec<_> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
+        }
+        Ok(addresses)
+    }
+}
+
+/// A text that names no server.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// The part after the colon.
+    #[error("`{0}` is no port: give a number from 1 to 65535")]
+    Port(String),
+    /// The part before it.
+    #[error("`{0}` is neither a DNS name nor an IP address")]
+    Host(String),
+    /// An IPv6 address, where a colon could begin a port.
+    #[error("write an IPv6 address in brackets: [{0}]")]
+    Brackets(Ipv6Addr),
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        if let Ok(address) = text.parse::<Ipv6Addr>() {
+            return Err(TargetError::Brackets(address));
+        }
+        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, "")) => (host, None),
+            Some((host, rest)) => match rest.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None => return Err(TargetError::Host(text.to_owned())),
+            },
+            None => match text.rsplit_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let port = match port {
+            None => HTTPS,
+            Some(digits) => match digits.parse() {
+                Ok(port) if port > 0 => port,
+                _ => return Err(TargetError::Port(digits.to_owned())),
+            },
+        };
+        if ServerName::try_from(host).is_err() {
+            return Err(TargetError::Host(host.to_owned()));
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        for (text, shown) in [
+            ("example.org", "example.org:443"),
+            ("example.org:8443", "example.org:8443"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("[::1]", "[::1]:443"),
+            ("[2001:db8::1]:65535", "[2001:db8::1]:65535"),
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_server() {
+        for (text, says) in [
+            ("", "neither"),
+            (":443", "neither"),
+            ("two words", "neither"),
+            ("[::1", "neither"),
+            ("[::1]443", "neither"),
+            ("example.org:", "no port"),
+            ("example.org:0", "no port"),
+            ("example.org:65536", "no port"),
+            ("::1", "[::1]"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+}

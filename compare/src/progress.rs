@@ -1,0 +1,18 @@
+//! Progress bars: on standard error, and only if that is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+const TEMPLATE: &str = "{prefix:12} {wide_bar} {percent:>3}% {eta:>4} {msg:40!}";
+
+/// A bar over `length` steps.
+pub(crate) fn bar(length: usize, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64); // hides itself where there is no terminal
+    if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,132 @@
+//! `compare run`: the sections in order, the report after each of them.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::cli::RunOptions;
+use crate::environment::Environment;
+use crate::error::{Error, Outcome};
+use crate::progress;
+use crate::report::Report;
+use crate::sections::{Section, equivalence, handshakes};
+
+/// Runs the sections that were asked for, and prints what they found.
+///
+/// What is measured when the program is interrupted is saved.
+pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error> {
+    let file = options.out.join("report.json");
+    let mut report = Report::new(Environment::detect(options.seed));
+    for section in Section::ALL {
+        let reason = if is_wanted(options, section) {
+            "interrupted before it ended"
+        } else {
+            "not asked for: --only names others"
+        };
+        report
+            .skipped
+            .insert(section.as_str().to_owned(), reason.to_owned());
+    }
+    // At once: if it cannot be written, that should not come out after all the work.
+    fs::create_dir_all(&options.out).map_err(|source| Error::Report {
+        path: options.out.clone(),
+        source,
+    })?;
+    save(&report, &file)?;
+    introduce(&report.environment, out)?;
+
+    let mut outcome = Outcome::AsClaimed;
+    for section in Section::ALL {
+        if is_wanted(options, section) {
+            let (text, mistakes) = fill(&mut report, section, options);
+            report.skipped.remove(section.as_str());
+            save(&report, &file)?;
+            writeln!(out, "\n{text}")?;
+            for mistake in mistakes {
+                outcome = Outcome::Failed;
+                eprintln!("compare: {mistake}");
+            }
+        }
+    }
+    writeln!(out, "\nWritten: {}", file.display())?;
+    Ok(outcome)
+}
+
+fn is_wanted(options: &RunOptions, section: Section) -> bool {
+    options.only.is_empty() || options.only.contains(&section)
+}
+
+/// Runs a section into the report; gives its text and what went wrong.
+fn fill(report: &mut Report, section: Section, options: &RunOptions) -> (String, Vec<String>) {
+    match section {
+        Section::Handshakes => {
+            let plan = if options.quick {
+                handshakes::Plan::quick(options.seed)
+            } else {
+                handshakes::Plan::full(options.seed)
+            };
+            let bar = progress::bar(plan.steps(), "handshakes");
+            report.handshakes = handshakes::measure(&plan, &mut |what| {
+                bar.set_message(what.to_owned());
+                bar.inc(1);
+            });
+            bar.finish_and_clear();
+            let title = "A handshake's client time, median. Saves: full over resumed from the \
+                         store.\nStore: what the store costs above a session in hand.";
+            let rows = &report.handshakes;
+            let text = format!("{title}\n{}", handshakes::show(rows));
+            (text, handshakes::errors(rows).collect())
+        }
+        Section::Equivalence => {
+            let bar = progress::bar(equivalence::steps(), "equivalence");
+            report.equivalence = equivalence::check(&mut |what| {
+                bar.set_message(what.to_owned());
+                bar.inc(1);
+            });
+            bar.finish_and_clear();
+            let rows = &report.equivalence;
+            let text = format!(
+                "Rules that both backends have to follow.\n{}",
+                equivalence::show(rows)
+            );
+            (text, equivalence::failures(rows).collect())
+        }
+    }
+}
+
+fn introduce(environment: &Environment, out: &mut impl Write) -> Result<(), Error> {
+    let Environment {
+        machine,
+        cores,
+        openssl,
+        versions,
+        allocator,
+        ..
+    } = environment;
+    let version = |name: &str| versions.get(name).map_or("?", String::as_str);
+    writeln!(
+        out,
+        "{machine}, {cores} cores; {}; allocator: {allocator}",
+        environment.rustc
+    )?;
+    writeln!(
+        out,
+        "rustls {} on aws-lc-rs {}; {openssl}",
+        version("rustls"),
+        version("aws-lc-rs"),
+    )?;
+    for (what, how) in &environment.pinned {
+        writeln!(out, "{what}: {how}")?;
+    }
+    if environment.profile != "release" {
+        writeln!(out, "Built without --release: read no numbers from this.")?;
+    }
+    Ok(())
+}
+
+fn save(report: &Report, file: &Path) -> Result<(), Error> {
+    report.save(file).map_err(|source| Error::Report {
+        path: file.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,96 @@
+//! Many measurements of one thing, and the three numbers that stand for them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The middle of a sample and where its lowest and highest tenth begin, in microseconds.
+///
+/// The median is what is compared: a few rounds that the system interrupted do not move it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Half of the measurements are below.
+    pub median: f64,
+    /// A tenth of the measurements are below.
+    pub p10: f64,
+    /// A tenth of the measurements are above.
+    pub p90: f64,
+}
+
+/// Durations of one kind.
+#[derive(Clone, Debug, Default)]
+pub struct Sample(Vec<Duration>);
+
+impl Sample {
+    /// Adds a measurement.
+    pub fn push(&mut self, duration: Duration) {
+        self.0.push(duration);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The three numbers; `None` of an empty sample.
+    pub fn quantiles(mut self) -> Option<Quantiles> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.sort_unstable();
+        Some(Quantiles {
+            median: self.at(5),
+            p10: self.at(1),
+            p90: self.at(9),
+        })
+    }
+
+    /// The measurement that stands at so many tenths of the sorted sample, in microseconds.
+    fn at(&self, tenths: usize) -> f64 {
+        let index = (self.0.len() - 1) * tenths / 10;
+        microseconds(self.0[index])
+    }
+}
+
+/// To the nanosecond and no further, so that a report reads well and is read back as it was.
+#[allow(clippy::cast_precision_loss)] // exact below 104 days
+fn microseconds(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_stand_where_they_should() {
+        let mut sample = Sample::default();
+        for us in (1..=101).rev() {
+            sample.push(Duration::from_micros(us));
+        }
+        let quantiles = sample.quantiles().unwrap();
+        for (found, wanted) in [
+            (quantiles.p10, 11.0),
+            (quantiles.median, 51.0),
+            (quantiles.p90, 91.0),
+        ] {
+            assert!((found - wanted).abs() < 1e-9, "{quantiles:?}");
+        }
+    }
+
+    #[test]
+    fn one_measurement_is_all_three_and_none_is_nothing() {
+        let mut sample = Sample::default();
+        assert!(sample.is_empty());
+        assert_eq!(sample.clone().quantiles(), None);
+        sample.push(Duration::from_micros(7));
+        assert_eq!(sample.len(), 1);
+        let quantiles = sample.quantiles().unwrap();
+        assert_eq!(quantiles.median.to_bits(), quantiles.p90.to_bits());
+    }
+}

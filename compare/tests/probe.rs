@@ -1,0 +1,306 @@
+//! `compare probe` against servers in this process.
+
+mod common;
+
+use std::net::TcpListener;
+
+use common::{Ran, compare, file};
+use lab::certificate::{Authority, KeyKind};
+use lab::server::{Library, Server, ServerResumption, ServerSettings};
+use lab::tcp::{Behaviour, TcpServer};
+use serde_json::Value;
+
+/// A server and the file with its root.
+struct Lab {
+    tcp: TcpServer,
+    root: String,
+}
+
+impl Lab {
+    fn new(test: &str, library: Library) -> Self {
+        Self::with(test, library, Behaviour::Serve, |_| {})
+    }
+
+    fn with(
+        test: &str,
+        library: Library,
+        behaviour: Behaviour,
+        change: impl FnOnce(&mut ServerSettings),
+    ) -> Self {
+        let authority = Authority::new(KeyKind::EcdsaP256);
+        let mut settings = ServerSettings::new(authority.issue(&["localhost", "127.0.0.1"]));
+        change(&mut settings);
+        let root = file(&format!("{test}.pem"), &authority.root_pem());
+        Self {
+            tcp: TcpServer::start_with(Server::new(library, &settings), behaviour).unwrap(),
+            root: root.to_str().unwrap().to_owned(),
+        }
+    }
+
+    fn target(&self) -> String {
+        format!("127.0.0.1:{}", self.tcp.port())
+    }
+
+    /// Probes with the root that is right.
+    fn probe(&self, args: &[&str]) -> Ran {
+        compare(&[&["probe", &self.target(), "--ca", &self.root], args].concat())
+    }
+}
+
+/// The objects of one type on standard output, one a line.
+fn objects(ran: &Ran, kind: &str) -> Vec<Value> {
+    let object = |line| serde_json::from_str(line).expect("a JSON object a line");
+    let mut objects: Vec<Value> = ran.out.lines().map(object).collect();
+    objects.retain(|object| object["type"] == kind);
+    objects
+}
+
+fn connections(ran: &Ran) -> Vec<Value> {
+    objects(ran, "connection")
+}
+
+fn verdicts(ran: &Ran) -> Vec<Value> {
+    objects(ran, "verdict")
+}
+
+#[test]
+fn both_backends_resume_from_the_second_connection_on() {
+    for library in Library::ALL {
+        let lab = Lab::new(&format!("resumes-{library}"), library);
+        for tls in ["1.2", "1.3"] {
+            let ran = lab.probe(&["--json", "--tls", tls]);
+            assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+            assert_eq!(ran.err, "");
+            let rows = connections(&ran);
+            assert_eq!(rows.len(), 2 * 5);
+            for row in &rows {
+                let later = row["connection"] != 1;
+                assert_eq!(row["resumed"], later, "{row}");
+                assert_eq!(row["offered"], later, "{row}");
+                assert_eq!(row["protocol"], format!("TLS {tls}"), "{row}");
+                assert!(row["error"].is_null(), "{row}");
+                assert!(row["bytes_in"].as_u64().unwrap() > 100, "{row}");
+                assert!(row["handshake_us"].as_u64().unwrap() > 0, "{row}");
+                assert!(row["cipher"].as_str().unwrap().starts_with("TLS_"), "{row}");
+                assert_eq!(row.as_object().unwrap().len(), 15, "{row}");
+                let hidden = row["backend"] == "rustls";
+                assert!(!hidden || row["lifetime_s"].is_null(), "{row}");
+            }
+            assert_eq!(rows[0]["group"], "X25519");
+            let verdicts = verdicts(&ran);
+            let backends: Vec<_> = verdicts.iter().map(|verdict| &verdict["backend"]).collect();
+            assert_eq!(backends, ["rustls", "openssl"]);
+            assert!(
+                verdicts.iter().all(|verdict| verdict["code"] == "resumes"),
+                "{verdicts:?}"
+            );
+        }
+        // The server's word: of each five connections, four.
+        let resumed = lab
+            .tcp
+            .handshakes()
+            .iter()
+            .filter(|seen| seen.resumed)
+            .count();
+        assert_eq!(resumed, 2 * 2 * 4);
+    }
+}
+
+#[test]
+fn a_person_gets_tables() {
+    let lab = Lab::new("tables", Library::Rustls);
+    let ran = lab.probe(&["--connections", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.out.contains("rustls: the server resumes"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("openssl: the server resumes"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.lines().all(|line| line.chars().count() <= 100),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn connections_are_made_at_the_same_time() {
+    let lab = Lab::new("concurrent", Library::Rustls);
+    let args = ["--json", "--connections", "12", "--concurrency", "3"];
+    let ran = lab.probe(&args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for backend in ["rustls", "openssl"] {
+        let mut rows = connections(&ran);
+        rows.retain(|row| row["backend"] == backend);
+        let mut numbers: Vec<_> = rows.iter().map(|row| row["connection"].as_u64()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=12).map(Some).collect::<Vec<_>>());
+        assert!(rows.iter().any(|row| row["resumed"] == true), "{rows:?}");
+    }
+}
+
+#[test]
+fn a_server_without_sessions_is_found_out() {
+    let lab = Lab::with(
+        "no-tickets",
+        Library::OpenSsl,
+        Behaviour::Serve,
+        |settings| {
+            settings.resumption = ServerResumption::Off;
+        },
+    );
+    let ran = lab.probe(&["--json", "--connections", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for verdict in verdicts(&ran) {
+        assert_eq!(verdict["code"], "no_tickets", "{verdict}");
+    }
+    assert!(connections(&ran).iter().all(|row| row["resumed"] == false));
+}
+
+/// Every connection fails, each has its row, and standard error has a line for each reason.
+fn assert_fails(ran: &Ran, count: usize, says: &str) {
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let rows = connections(ran);
+    assert_eq!(rows.len(), count, "{}", ran.out);
+    for row in rows {
+        let error = row["error"].as_str().unwrap_or_default();
+        assert!(error.contains(says), "{says:?} is not in {row}");
+        assert!(
+            row["protocol"].is_null() && row["handshake_us"].is_null(),
+            "{row}"
+        );
+    }
+    for verdict in verdicts(ran) {
+        assert_eq!(verdict["code"], "handshake_failed", "{verdict}");
+    }
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}
+
+fn each_backend(mut check: impl FnMut(&str)) {
+    for backend in ["rustls", "openssl"] {
+        check(backend);
+    }
+}
+
+#[test]
+fn a_refused_port() {
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let target = free.local_addr().unwrap().to_string();
+    drop(free);
+    let ran = compare(&["probe", &target, "--json", "--connections", "2"]);
+    assert_fails(&ran, 4, "refuses connections");
+    ran.one_line(&target);
+}
+
+#[test]
+fn an_unknown_host() {
+    let ran = compare(&[
+        "probe",
+        "no-such-host.invalid",
+        "--json",
+        "--connections",
+        "1",
+    ]);
+    assert_fails(&ran, 2, "no address found");
+    ran.one_line("no-such-host.invalid");
+}
+
+#[test]
+fn an_untrusted_authority() {
+    let lab = Lab::new("untrusted", Library::Rustls);
+    each_backend(|backend| {
+        let args = ["probe", &lab.target(), "--json", "--backend", backend];
+        let ran = compare(&args);
+        assert_fails(&ran, 5, "--ca");
+        ran.one_line("certificate");
+    });
+}
+
+#[test]
+fn a_wrong_name() {
+    let lab = Lab::new("wrong-name", Library::OpenSsl);
+    each_backend(|backend| {
+        let args = ["--json", "--backend", backend, "--sni", "other.example"];
+        let ran = lab.probe(&args);
+        assert_fails(&ran, 5, "--sni");
+        ran.one_line("other.example");
+    });
+}
+
+#[test]
+fn a_server_that_hangs_up() {
+    let lab = Lab::with(
+        "closes",
+        Library::Rustls,
+        Behaviour::CloseAfterHello,
+        |_| {},
+    );
+    each_backend(|backend| {
+        let ran = lab.probe(&["--json", "--backend", backend, "--connections", "2"]);
+        assert_fails(&ran, 2, "closed the connection");
+        ran.one_line("(2 times)");
+    });
+}
+
+#[test]
+fn a_server_that_never_answers() {
+    let lab = Lab::with("silent", Library::Rustls, Behaviour::Silent, |_| {});
+    each_backend(|backend| {
+        let args = [
+            "--json",
+            "--backend",
+            backend,
+            "--connections",
+            "1",
+            "--timeout",
+            "1",
+        ];
+        let ran = lab.probe(&args);
+        assert_fails(&ran, 1, "within 1 s");
+        ran.one_line("--timeout");
+    });
+}
+
+#[test]
+fn a_server_without_tls() {
+    let lab = Lab::with("plain-text", Library::Rustls, Behaviour::PlainText, |_| {});
+    each_backend(|backend| {
+        let ran = lab.probe(&["--json", "--backend", backend, "--connections", "1"]);
+        assert_fails(&ran, 1, "127.0.0.1");
+        ran.one_line("127.0.0.1");
+    });
+}
+
+#[test]
+fn a_failure_does_not_stop_the_rest() {
+    let lab = Lab::with(
+        "tls13-only",
+        Library::Rustls,
+        Behaviour::Serve,
+        |settings| {
+            settings.protocols = vec![lab::server::Protocol::Tls13];
+        },
+    );
+    let ran = lab.probe(&["--json", "--connections", "3", "--tls", "1.2"]);
+    assert_fails(&ran, 6, "127.0.0.1");
+}
+
+#[test]
+fn files_that_hold_no_certificate() {
+    let empty = file("empty.pem", "");
+    let nonsense = file("nonsense.pem", "-----BEGIN CERTIFICATE-----\n!!!\n");
+    let missing = file("missing.pem", "").with_file_name("not-there.pem");
+    for ca in [empty, nonsense, missing] {
+        let ca = ca.to_str().unwrap();
+        each_backend(|backend| {
+            let ran = compare(&["probe", "localhost:1", "--ca", ca, "--backend", backend]);
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+            ran.one_line(ca);
+        });
+    }
+}
