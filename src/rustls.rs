@@ -104,7 +104,7 @@ impl sealed::Backend for Rustls {
         while connection.is_handshaking() {
             // One turn of reading and writing; rustls sends its alert itself before it fails.
             let turn = connection
-                .complete_io(&mut io)
+                .complete_io(&mut Counting(&mut io, handle.as_deref()))
                 .map_err(|error| of_handshake(host, error))?;
             if turn == (0, 0) {
                 // A transport that takes nothing would keep this going for ever.
@@ -325,7 +325,8 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         if !self.connection.wants_read() {
             return Ok(false);
         }
-        let ended = self.connection.read_tls(&mut self.io)? == 0;
+        let mut io = Counting(&mut self.io, self.handle.as_deref());
+        let ended = self.connection.read_tls(&mut io)? == 0;
         let state = self
             .connection
             .process_new_packets()
@@ -360,17 +361,51 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
 
 impl<IO: Read + Write> Read for Tls<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        ::rustls::Stream::new(&mut self.connection, &mut self.io).read(buf)
+        let mut io = Counting(&mut self.io, self.handle.as_deref());
+        let read = ::rustls::Stream::new(&mut self.connection, &mut io).read(buf)?;
+        if let Some(handle) = &self.handle {
+            handle.arrived_data();
+        }
+        Ok(read)
     }
 }
 
 impl<IO: Read + Write> Write for Tls<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        ::rustls::Stream::new(&mut self.connection, &mut self.io).write(buf)
+        let mut io = Counting(&mut self.io, self.handle.as_deref());
+        ::rustls::Stream::new(&mut self.connection, &mut io).write(buf)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        ::rustls::Stream::new(&mut self.connection, &mut self.io).flush()
+        let mut io = Counting(&mut self.io, self.handle.as_deref());
+        ::rustls::Stream::new(&mut self.connection, &mut io).flush()
+    }
+}
+
+/// A transport that tells a connection's handle how much arrives, so that a session can be weighed.
+struct Counting<'a, IO>(&'a mut Transport<IO>, Option<&'a Connection>);
+
+impl<IO: Read> Read for Counting<'_, IO> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buf)?;
+        if let Some(handle) = self.1 {
+            handle.arrived(read);
+        }
+        Ok(read)
+    }
+}
+
+impl<IO: Write> Write for Counting<'_, IO> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

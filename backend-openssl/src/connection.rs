@@ -227,8 +227,8 @@ impl Connection {
         }
     }
 
-    /// A handshake that began and did not succeed takes the reusable session with it that it
-    /// offered: the next connection makes a full one.
+    /// A handshake that began and did not succeed takes the session with it that it offered, and
+    /// all older ones of its server: the next connection does not fail for the same reason.
     fn failed(&self) {
         let offered = {
             let mut state = self.state();
@@ -239,7 +239,7 @@ impl Connection {
             state.offered.clone()
         };
         if let Some(offered) = offered {
-            self.remove_reusable(&offered);
+            self.sessions.store().remove_up_to(&self.key, offered.id);
             self.sessions.store().report(&self.key, Outcome::Failed);
         }
     }

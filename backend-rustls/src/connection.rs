@@ -3,6 +3,7 @@
 mod progress;
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::{
@@ -25,8 +26,8 @@ use crate::{Session, Sessions};
 ///   for another one the handle finds nothing and stores nothing.
 /// - What arrives after the store or the server was cleared is refused, also on a connection that
 ///   was open before.
-/// - Dropped without `settle`, the connection counts as failed: a TLS 1.2 session that it offered
-///   is removed, unless a newer one has taken its place.
+/// - Dropped without `settle`, the connection counts as failed: the session that it offered and
+///   all older ones of its server are removed. What was stored since stays.
 ///
 /// It is for one handshake: once it has handed out a session or is settled, it hands out no other.
 /// "Offered" means handed to rustls, which may still refuse the session itself, because it has
@@ -36,6 +37,8 @@ pub struct Connection {
     key: SessionKey,
     begun: Generation,
     progress: Mutex<Progress>,
+    /// Bytes that arrived since the last session or application data.
+    arrived: AtomicUsize,
 }
 
 impl Connection {
@@ -46,6 +49,7 @@ impl Connection {
             key,
             begun,
             progress: Mutex::new(Progress::default()),
+            arrived: AtomicUsize::new(0),
         }
     }
 
@@ -69,6 +73,18 @@ impl Connection {
     /// allow no early data. `None` before the first.
     pub fn early_data_max(&self) -> Option<u32> {
         self.progress().early_data_max()
+    }
+
+    /// Says how many bytes the transport has just given to rustls: a session that comes next was
+    /// in them, so it weighs no more. For transports that can count; without it every session
+    /// weighs [`SESSION_WEIGHT`](crate::SESSION_WEIGHT).
+    pub fn arrived(&self, bytes: usize) {
+        self.arrived.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says that what has arrived so far was application data, in which no session was.
+    pub fn arrived_data(&self) {
+        self.arrived.store(0, Ordering::Relaxed);
     }
 
     /// Says that the handshake succeeded, and how: call it once, with
@@ -133,7 +149,8 @@ impl Connection {
         if !self.is_for(name) {
             return;
         }
-        let (entry, room) = (session.into_entry(self.now()), self.room());
+        let bytes = self.arrived.swap(0, Ordering::Relaxed);
+        let (entry, room) = (session.into_entry(bytes, self.now()), self.room());
         let next = self.progress().receive(entry, early_data, room);
         match next {
             Next::Store(entry) => self.put(entry),
@@ -236,8 +253,8 @@ impl ClientSessionStore for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let abandoned = self.progress().abandon();
-        if let Some(id) = abandoned.remove {
-            self.store().remove(&self.key, id);
+        if let Some(id) = abandoned.remove_up_to {
+            self.store().remove_up_to(&self.key, id);
         }
         if let Some(outcome) = abandoned.outcome {
             self.store().report(&self.key, outcome);

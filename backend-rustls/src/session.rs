@@ -3,11 +3,12 @@
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
 use store_core::{Duplicate, Entry, Timestamp, Usage};
 
-/// What one session counts for in the store's byte limits: 4 KiB, whatever it really weighs.
+/// What one session counts for at least in the store's byte limits: 4 KiB.
 ///
 /// rustls 0.23 does not show a session's size. A ticket with a chain of three certificates takes
-/// about 2.8 kB; the rest is headroom for long tickets. Limits on bytes are therefore limits on
-/// sessions in steps of 4 KiB, and `session_bytes` below that turns resumption off.
+/// about 2.8 kB; the rest is headroom. A [`Connection`](crate::Connection) that is told what
+/// arrived ([`arrived`](crate::Connection::arrived)) counts a session that came with more for
+/// that much. `session_bytes` below 4 KiB turns resumption off.
 pub const SESSION_WEIGHT: usize = 4 * 1024;
 
 /// One rustls session: a TLS 1.2 session or a TLS 1.3 ticket with its secret.
@@ -33,11 +34,12 @@ impl Session {
         }
     }
 
-    /// The session with what the store must know of it, received at `now` from a full handshake.
-    pub(crate) fn into_entry(self, now: Timestamp) -> Entry<Self> {
+    /// The session with what the store must know of it, received at `now` from a full handshake,
+    /// in no more than `bytes`, if that is known.
+    pub(crate) fn into_entry(self, bytes: usize, now: Timestamp) -> Entry<Self> {
         let usage = self.usage();
         // rustls keeps the lifetime to itself and checks it when it is handed the session.
-        Entry::new(self, usage, None, SESSION_WEIGHT, now)
+        Entry::new(self, usage, None, SESSION_WEIGHT.max(bytes), now)
     }
 
     pub(crate) fn into_tls12(self) -> Option<Tls12ClientSessionValue> {

@@ -74,7 +74,7 @@ impl Shared {
         let Some(key) = self.key(name) else { return };
         let (store, now) = (self.sessions.store(), self.sessions.clock().now());
         // Refused is counted by the store, and means no more than a full handshake next time.
-        let _ = store.put(key, session.into_entry(now), store.generation(), now);
+        let _ = store.put(key, session.into_entry(0, now), store.generation(), now);
     }
 }
 

@@ -25,6 +25,7 @@
 
 pub mod certificate;
 pub mod client_hello;
+pub mod hostile;
 pub mod server;
 pub mod tcp;
 pub mod transport;

@@ -14,7 +14,7 @@ use openssl::ssl::SslContext;
 use rustls::ServerConfig;
 
 pub use connection::{Handshake, ServerConnection};
-pub use settings::{Group, Library, Protocol, ServerResumption, ServerSettings};
+pub use settings::{Group, Library, Protocol, RustlsOnly, ServerResumption, ServerSettings};
 
 /// A TLS server: hands out [`ServerConnection`]s. Cloning it is cheap and gives the same server.
 #[derive(Clone)]

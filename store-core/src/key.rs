@@ -23,7 +23,7 @@ pub struct SessionKey {
 
 #[derive(Clone)]
 enum Host {
-    // invariant: lower case, no trailing dot, not the text of an IP address
+    // invariant: lower case, and without the trailing dot of an absolute name
     Name(Box<str>),
     Address(IpAddr),
 }
@@ -206,10 +206,14 @@ impl<'a> HostRef<'a> {
         }
     }
 
-    /// Without the trailing dot of an absolute name.
+    /// Without the trailing dot of an absolute name. What ends in two dots is no name and stays as
+    /// it is, so that doing this twice is doing it once.
     fn canonical(self) -> Self {
         match self {
-            Self::Name(name) => Self::Name(name.strip_suffix('.').unwrap_or(name)),
+            Self::Name(name) => match name.strip_suffix('.') {
+                Some(relative) if !relative.ends_with('.') => Self::Name(relative),
+                _ => self,
+            },
             Self::Address(_) => self,
         }
     }
@@ -270,6 +274,20 @@ mod tests {
         assert!(!same(key("192.0.2.1"), key("::ffff:192.0.2.1")));
         let long = "x".repeat(300);
         assert!(same(key(&long), key(&long.to_ascii_uppercase())));
+    }
+
+    /// R1: one dot makes a name absolute; a name with more dots is another one, not the same.
+    #[test]
+    fn only_one_trailing_dot_is_insignificant() {
+        let domain = SecurityDomain::from([1; 32]);
+        let key = |host| KeyRef::new(&domain, host);
+        assert!(same(key("a"), key("a.")));
+        for other in ["a..", "a...", ".a", ""] {
+            assert!(!same(key("a"), key(other)), "{other:?}");
+            let again = KeyRef::of_host(&domain, key(other).host());
+            assert!(same(key(other), again), "{other:?}");
+        }
+        assert!(!same(key("a.."), key("a...")));
     }
 
     /// R2: every field is a field of its own.

@@ -53,6 +53,12 @@ mod server;
 mod shard;
 mod stats;
 mod store;
+mod sync;
+
+/// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};

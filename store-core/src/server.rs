@@ -219,6 +219,18 @@ impl<S> Server<S> {
         Some(Dropped::Session(held.session))
     }
 
+    /// Removes the session `id` and all that came before it, and says how many.
+    pub(crate) fn remove_up_to(&mut self, id: EntryId, dropped: &mut Vec<Dropped<S>>) -> u64 {
+        let before = self.len();
+        while self.single_use.front().is_some_and(|held| held.id <= id) {
+            self.drop_oldest(dropped);
+        }
+        if self.reusable.as_ref().is_some_and(|held| held.id <= id) {
+            self.drop_reusable(dropped);
+        }
+        (before - self.len()) as u64
+    }
+
     /// Removes the reusable session.
     pub(crate) fn remove_reusable(&mut self) -> Option<Dropped<S>> {
         let held = self.reusable.take()?;

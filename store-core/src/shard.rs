@@ -218,6 +218,17 @@ impl<S> Shard<S> {
         self.remove_with(at, |server| server.remove(id), dropped)
     }
 
+    /// Removes the session `id` of a server and all that came before it.
+    pub(crate) fn remove_up_to(
+        &mut self,
+        at: At<'_>,
+        id: EntryId,
+        dropped: &mut Vec<Dropped<S>>,
+    ) {
+        let removed = self.with_server(at, |server| server.remove_up_to(id, dropped));
+        self.stats.removed += removed.unwrap_or(0);
+    }
+
     /// Removes the reusable session of a server, and says whether there was one.
     pub(crate) fn remove_reusable(&mut self, at: At<'_>, dropped: &mut Vec<Dropped<S>>) -> bool {
         self.remove_with(at, Server::remove_reusable, dropped)
@@ -631,5 +642,9 @@ impl Hasher for Prehashed {
     }
 }
 
+#[cfg(any(test, feature = "__fuzzing"))]
+pub(crate) mod agreement;
+#[cfg(any(test, feature = "__fuzzing"))]
+mod model;
 #[cfg(test)]
 mod model_tests;

@@ -1,12 +1,12 @@
 //! The store: shards behind locks.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use crate::server::Found;
 use crate::shard::{At, Shard, Want};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use crate::{Duplicate, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer};
 use crate::{Outcome, Refused, Stats, Timestamp, Usage};
 
@@ -150,6 +150,16 @@ impl<S: Duplicate> SessionStore<S> {
         };
         let mut dropped = Vec::new();
         part.lock().remove(at, id, &mut dropped)
+    }
+
+    /// Removes the session `id` of `key` and all that came before it, for a handshake with it that
+    /// failed: what made it fail may be true of the older ones, and a client must not fail again
+    /// and again. What was stored since stays.
+    pub fn remove_up_to<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
+        if let Some((part, at)) = self.find(key.into()) {
+            let mut dropped = Vec::new();
+            part.lock().remove_up_to(at, id, &mut dropped);
+        }
     }
 
     /// Removes the reusable session of `key`, whichever it is, for a backend that is not told
@@ -351,3 +361,6 @@ const _: () = {
     const fn shared_between_threads<T: Send + Sync>() {}
     shared_between_threads::<SessionStore<Vec<u8>>>();
 };
+
+#[cfg(test)]
+mod interleaving_tests;

@@ -120,7 +120,7 @@ pub(super) struct Forgotten {
 /// What is to be done when a connection is dropped.
 pub(super) struct Abandoned {
     pub(super) outcome: Option<Outcome>,
-    pub(super) remove: Option<EntryId>,
+    pub(super) remove_up_to: Option<EntryId>,
 }
 
 impl Progress {
@@ -230,12 +230,15 @@ impl Progress {
 
     /// The connection is no more. If nobody has said that its handshake succeeded, it failed.
     pub(super) fn abandon(&mut self) -> Abandoned {
-        let remove = match self.phase {
-            Phase::Handshake(_) => self.offered.and_then(Offered::reusable),
+        let remove_up_to = match self.phase {
+            Phase::Handshake(_) => self.offered.map(|offered| offered.id),
             Phase::Settled(_) | Phase::Forgotten => None,
         };
         let outcome = self.report(Outcome::Failed);
-        Abandoned { outcome, remove }
+        Abandoned {
+            outcome,
+            remove_up_to,
+        }
     }
 
     /// The outcome of an offer, the first time.

@@ -185,15 +185,11 @@ fn fails_once_with_two_tickets<B: Backend>() {
 }
 
 #[test]
-#[ignore = "bug: after a handshake that failed with a TLS 1.3 ticket the next one offers the next \
-            ticket of that server, and fails again, up to 64 times"]
 fn rustls_fails_once_with_two_tickets() {
     fails_once_with_two_tickets::<Rustls>();
 }
 
 #[test]
-#[ignore = "bug: after a handshake that failed with a TLS 1.3 ticket the next one offers the next \
-            ticket of that server, and fails again, up to 64 times"]
 fn openssl_fails_once_with_two_tickets() {
     fails_once_with_two_tickets::<OpenSsl>();
 }

@@ -1,9 +1,12 @@
 //! What a server does, in words that both libraries understand.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::CertificateDer;
+use rustls::CipherSuite;
+use rustls::server::ProducesTickets;
 
 use crate::certificate::Identity;
 
@@ -144,6 +147,19 @@ pub struct ServerSettings {
     /// [`ServerResumption::Tickets`] then acts as [`ServerResumption::SessionIds`] for TLS 1.3 (on
     /// rustls for TLS 1.2, too). OpenSSL reads 16 KiB at most, whatever it announces.
     pub max_early_data: u32,
+    /// What only a rustls server can be told.
+    pub rustls: RustlsOnly,
+}
+
+/// What only a rustls server can be told, mostly to make it misbehave: see [`crate::hostile`].
+#[derive(Clone, Debug, Default)]
+pub struct RustlsOnly {
+    /// Makes the tickets of [`ServerResumption::Tickets`] instead of rustls's own ticketer.
+    /// [`ServerSettings::lifetime`] then counts for nothing. Servers that share it accept each
+    /// other's tickets.
+    pub ticketer: Option<Arc<dyn ProducesTickets>>,
+    /// The cipher suites it takes; `None` is all that there are.
+    pub ciphers: Option<Vec<CipherSuite>>,
 }
 
 impl ServerSettings {
@@ -159,6 +175,7 @@ impl ServerSettings {
             alpn: Vec::new(),
             client_root: None,
             max_early_data: 0,
+            rustls: RustlsOnly::default(),
         }
     }
 

@@ -8,7 +8,8 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::{
-    HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
+    HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion, version,
 };
 
 use super::connection::{Engine, Outcome};
@@ -23,10 +24,15 @@ pub(super) fn config(settings: &ServerSettings) -> Arc<ServerConfig> {
         !settings.groups.is_empty(),
         "a server needs at least one group"
     );
-    let provider = Arc::new(CryptoProvider {
+    let mut provider = CryptoProvider {
         kx_groups: settings.groups.iter().copied().map(group).collect(),
         ..default_provider()
-    });
+    };
+    if let Some(ciphers) = &settings.rustls.ciphers {
+        let taken = |suite: &SupportedCipherSuite| ciphers.contains(&suite.suite());
+        provider.cipher_suites.retain(taken);
+    }
+    let provider = Arc::new(provider);
     let versions: Vec<_> = settings.protocols.iter().copied().map(protocol).collect();
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions)
@@ -58,6 +64,9 @@ pub(super) fn config(settings: &ServerSettings) -> Arc<ServerConfig> {
 }
 
 fn ticketer(settings: &ServerSettings) -> Arc<dyn rustls::server::ProducesTickets> {
+    if let Some(ticketer) = &settings.rustls.ticketer {
+        return Arc::clone(ticketer);
+    }
     let ticketer = Ticketer::new().expect("the system has random bytes for ticket keys");
     match settings.lifetime {
         Some(lifetime) => Arc::new(Expiring::new(ticketer, lifetime)),

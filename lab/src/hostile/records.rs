@@ -1,0 +1,109 @@
+//! TLS records as bytes: where they end, and what is changed in them.
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+const SERVER_HELLO: u8 = 2;
+
+const HEADER: usize = 5;
+/// Where the length of a `ServerHello`'s session id stands: after two headers, version and random.
+const SESSION_ID_LENGTH: usize = HEADER + 4 + 2 + 32;
+
+/// A record of application data that no key decrypts.
+pub(super) const GARBAGE: [u8; HEADER + 64] = {
+    let mut record = [0xa5; HEADER + 64];
+    record[0] = APPLICATION_DATA;
+    record[1] = 3;
+    record[2] = 3;
+    record[3] = 0;
+    record[4] = 64;
+    record
+};
+
+/// Cuts bytes into records. What is left at the end without being whole comes as it is.
+pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let whole = match rest {
+            [_, _, _, high, low, ..] => HEADER + usize::from(u16::from_be_bytes([*high, *low])),
+            _ => rest.len(),
+        };
+        let (record, after) = rest.split_at(whole.min(rest.len()));
+        rest = after;
+        Some(record)
+    })
+}
+
+pub(super) fn is_change_cipher_spec(record: &[u8]) -> bool {
+    record.first() == Some(&CHANGE_CIPHER_SPEC)
+}
+
+/// Whether a record is encrypted by its looks alone, which is so in TLS 1.3.
+pub(super) fn is_application_data(record: &[u8]) -> bool {
+    record.first() == Some(&APPLICATION_DATA)
+}
+
+pub(super) fn is_server_hello(record: &[u8]) -> bool {
+    record.first() == Some(&HANDSHAKE)
+        && record.get(HEADER) == Some(&SERVER_HELLO)
+        && record.len() > SESSION_ID_LENGTH
+}
+
+/// Puts another cipher suite into a `ServerHello`.
+pub(super) fn set_cipher(record: &mut [u8], cipher: u16) {
+    let at = SESSION_ID_LENGTH + 1 + usize::from(record[SESSION_ID_LENGTH]);
+    if let Some(place) = record.get_mut(at..at + 2) {
+        place.copy_from_slice(&cipher.to_be_bytes());
+    }
+}
+
+/// Puts another session id into a `ServerHello`, and corrects the lengths around it.
+pub(super) fn set_session_id(record: &mut Vec<u8>, id: &[u8]) {
+    let old = usize::from(record[SESSION_ID_LENGTH]);
+    let first = SESSION_ID_LENGTH + 1;
+    let new = u8::try_from(id.len()).expect("a session id has 32 bytes at most");
+    record[SESSION_ID_LENGTH] = new;
+    record.splice(first..first + old, id.iter().copied());
+    // Of the record (two bytes) and of its first message (three, the first of which stays zero).
+    for at in [3, HEADER + 2] {
+        let length = u16::from_be_bytes([record[at], record[at + 1]]);
+        let old = u16::try_from(old).expect("one byte");
+        let length = length - old + u16::from(new);
+        record[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A `ServerHello` with a session id of 2 bytes and nothing after its cipher suite.
+    fn server_hello() -> Vec<u8> {
+        let mut record = vec![HANDSHAKE, 3, 3, 0, 44, SERVER_HELLO, 0, 0, 40, 3, 3];
+        record.extend([7; 32]);
+        record.extend([2, 1, 2, 0x13, 0x01, 0]);
+        record
+    }
+
+    #[test]
+    fn records_are_split_where_they_end() {
+        let hello = server_hello();
+        let bytes = [&hello[..], &GARBAGE, &[22, 3, 3]].concat();
+        let records: Vec<_> = split(&bytes).collect();
+        assert_eq!(records, [&hello[..], &GARBAGE, &[22, 3, 3]]);
+        assert!(is_server_hello(records[0]) && is_application_data(records[1]));
+    }
+
+    #[test]
+    fn a_server_hello_stays_well_formed() {
+        let mut record = server_hello();
+        set_session_id(&mut record, &[9; 32]);
+        set_cipher(&mut record, 0xc02c);
+        assert_eq!((record[4], record[8]), (74, 70));
+        assert_eq!(record.len(), HEADER + 74);
+        assert_eq!(record[SESSION_ID_LENGTH + 33..], [0xc0, 0x2c, 0]);
+    }
+}
