@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use conformance::{Outcome, Verdict};
+
 use crate::environment::Environment;
 use crate::sample::Quantiles;
 
@@ -127,30 +129,9 @@ pub struct EquivalenceRow {
     /// What it says, in a few words.
     pub title: String,
     /// On rustls.
-    pub rustls: RuleOutcome,
+    pub rustls: Verdict,
     /// On OpenSSL.
-    pub openssl: RuleOutcome,
+    pub openssl: Verdict,
     /// On rustls's coming version.
-    pub rustls_preview: RuleOutcome,
-}
-
-/// Whether a backend follows a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleOutcome {
-    /// The answer.
-    pub outcome: Verdict,
-    /// Why, if it does not.
-    pub reason: Option<String>,
-}
-
-/// The answer to a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It does.
-    Pass,
-    /// It does not.
-    Fail,
-    /// The rule has no meaning there.
-    NotApplicable,
+    pub rustls_preview: Verdict,
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use compare::environment::Environment;
-use compare::report::{EquivalenceRow, Report, RuleOutcome, SCHEMA, Verdict};
+use compare::report::{EquivalenceRow, Outcome, Report, SCHEMA, Verdict};
 use compare::sections::handshakes::{self, Plan};
 use lab::certificate::KeyKind;
 
@@ -70,16 +70,16 @@ fn a_report_survives_its_file() {
     report.equivalence.push(EquivalenceRow {
         rule: "R2".to_owned(),
         title: "once".to_owned(),
-        rustls: RuleOutcome {
-            outcome: Verdict::Pass,
+        rustls: Verdict {
+            outcome: Outcome::Pass,
             reason: None,
         },
-        openssl: RuleOutcome {
-            outcome: Verdict::Fail,
+        openssl: Verdict {
+            outcome: Outcome::Fail,
             reason: Some("twice".to_owned()),
         },
-        rustls_preview: RuleOutcome {
-            outcome: Verdict::NotApplicable,
+        rustls_preview: Verdict {
+            outcome: Outcome::NotApplicable,
             reason: None,
         },
     });

@@ -40,7 +40,6 @@ pub struct Verdict {
     /// Pass, fail, or not applicable.
     pub outcome: Outcome,
     /// Why, unless it passed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 

@@ -76,10 +76,14 @@ fn op(bytes: &mut Bytes<'_>) -> Option<Op> {
             },
             only_even: flags & 4 != 0,
         },
-        4 => Op::Remove {
-            server: bytes.below(SERVERS)?,
-            id: bytes.u8()?.into(),
-        },
+        4 => {
+            let (server, id) = (bytes.below(SERVERS)?, bytes.u8()?.into());
+            match flags & 3 {
+                0 => Op::RemoveReusable { server },
+                1 => Op::RemoveUpTo { server, id },
+                _ => Op::Remove { server, id },
+            }
+        }
         5 => Op::SetHint {
             server: bytes.below(SERVERS)?,
             group: bytes.u8()?.into(),

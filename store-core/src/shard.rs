@@ -219,12 +219,7 @@ impl<S> Shard<S> {
     }
 
     /// Removes the session `id` of a server and all that came before it.
-    pub(crate) fn remove_up_to(
-        &mut self,
-        at: At<'_>,
-        id: EntryId,
-        dropped: &mut Vec<Dropped<S>>,
-    ) {
+    pub(crate) fn remove_up_to(&mut self, at: At<'_>, id: EntryId, dropped: &mut Vec<Dropped<S>>) {
         let removed = self.with_server(at, |server| server.remove_up_to(id, dropped));
         self.stats.removed += removed.unwrap_or(0);
     }

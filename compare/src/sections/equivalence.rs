@@ -1,6 +1,6 @@
 //! Whether both backends follow the rules of a correct store, as the package `conformance` has them.
 
-use crate::report::{EquivalenceRow, RuleOutcome, Verdict};
+use crate::report::{EquivalenceRow, Outcome, Verdict};
 use crate::table::table;
 
 /// How often [`check`] reports progress.
@@ -15,17 +15,18 @@ pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
         .map(|row| EquivalenceRow {
             rule: row.rule,
             title: row.title,
-            rustls: outcome(row.rustls),
-            openssl: outcome(row.openssl),
-            rustls_preview: RuleOutcome {
-                outcome: Verdict::NotApplicable,
+            rustls: row.rustls,
+            openssl: row.openssl,
+            rustls_preview: Verdict {
+                outcome: Outcome::NotApplicable,
                 reason: Some("not built yet".to_owned()),
             },
         })
         .collect()
 }
 
-/// The rules as a table, without the backends that this version does not have.
+/// The rules as a table, without the backends that this version does not have, and below it why a
+/// rule does not apply.
 pub fn show(rows: &[EquivalenceRow]) -> String {
     let mut table = table(&["rule", "claim", "rustls", "openssl"], 4);
     for row in rows {
@@ -36,48 +37,49 @@ pub fn show(rows: &[EquivalenceRow]) -> String {
             word(&row.openssl),
         ]);
     }
-    let summary = |of: fn(&EquivalenceRow) -> &RuleOutcome| {
-        let count = |verdict| rows.iter().filter(|row| of(row).outcome == verdict).count();
-        let (pass, fail) = (count(Verdict::Pass), count(Verdict::Fail));
+    let mut lines = vec![table.to_string()];
+    for row in rows {
+        for (backend, reason) in with_outcome(row, Outcome::NotApplicable) {
+            lines.push(format!("n/a: {} on {backend}: {reason}", row.rule));
+        }
+    }
+    let summary = |of: fn(&EquivalenceRow) -> &Verdict| {
+        let count = |outcome| rows.iter().filter(|row| of(row).outcome == outcome).count();
+        let (pass, fail) = (count(Outcome::Pass), count(Outcome::Fail));
         format!("{pass} pass, {fail} fail, {} n/a", rows.len() - pass - fail)
     };
     let (rustls, openssl) = (summary(|row| &row.rustls), summary(|row| &row.openssl));
-    format!("{table}\nrustls: {rustls}; openssl: {openssl}")
+    lines.push(format!("rustls: {rustls}; openssl: {openssl}"));
+    lines.join("\n")
 }
 
 /// What failed, a line for each rule and backend.
 pub fn failures(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
     rows.iter().flat_map(|row| {
-        let failed = |backend: &str, outcome: &RuleOutcome| {
-            (outcome.outcome == Verdict::Fail).then(|| {
-                let reason = outcome.reason.as_deref().unwrap_or("no reason given");
-                format!("{} ({}) fails on {backend}: {reason}", row.rule, row.title)
-            })
-        };
-        [
-            failed("rustls", &row.rustls),
-            failed("openssl", &row.openssl),
-        ]
-        .into_iter()
-        .flatten()
+        with_outcome(row, Outcome::Fail).map(move |(backend, reason)| {
+            format!("{} ({}) fails on {backend}: {reason}", row.rule, row.title)
+        })
     })
 }
 
-fn outcome(verdict: conformance::Verdict) -> RuleOutcome {
-    RuleOutcome {
-        outcome: match verdict.outcome {
-            conformance::Outcome::Pass => Verdict::Pass,
-            conformance::Outcome::Fail => Verdict::Fail,
-            conformance::Outcome::NotApplicable => Verdict::NotApplicable,
-        },
-        reason: verdict.reason,
-    }
+/// The backends of a row that have this outcome, with their reasons.
+fn with_outcome(
+    row: &EquivalenceRow,
+    outcome: Outcome,
+) -> impl Iterator<Item = (&'static str, &str)> {
+    [("rustls", &row.rustls), ("openssl", &row.openssl)]
+        .into_iter()
+        .filter(move |(_, verdict)| verdict.outcome == outcome)
+        .map(|(backend, verdict)| {
+            let reason = verdict.reason.as_deref();
+            (backend, reason.unwrap_or("no reason given"))
+        })
 }
 
-fn word(outcome: &RuleOutcome) -> &'static str {
-    match outcome.outcome {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "FAIL",
-        Verdict::NotApplicable => "n/a",
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict.outcome {
+        Outcome::Pass => "pass",
+        Outcome::Fail => "FAIL",
+        Outcome::NotApplicable => "n/a",
     }
 }

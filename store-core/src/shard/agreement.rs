@@ -45,6 +45,13 @@ pub(crate) enum Op {
         server: u8,
         id: u64,
     },
+    RemoveUpTo {
+        server: u8,
+        id: u64,
+    },
+    RemoveReusable {
+        server: u8,
+    },
     SetHint {
         server: u8,
         group: u16,
@@ -129,16 +136,21 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                 assert_eq!(found, model.offer(server, want, only_even, now), "{op:?}");
             }
             Op::Remove { server, id } => {
-                let expected = model.visit(server, |row, _| {
-                    let index = row.sessions.iter().position(|session| session.id == id);
-                    index.map(|index| row.sessions.remove(index)).is_some()
-                });
-                let expected = expected.unwrap_or(false);
-                model.stats.removed += u64::from(expected);
+                let expected = model.remove_where(server, |session| session.id == id) > 0;
                 assert_eq!(
                     shard.remove(at(server), EntryId(id), &mut dropped),
                     expected
                 );
+            }
+            Op::RemoveUpTo { server, id } => {
+                model.remove_where(server, |session| session.id <= id);
+                shard.remove_up_to(at(server), EntryId(id), &mut dropped);
+            }
+            Op::RemoveReusable { server } => {
+                let expected =
+                    model.remove_where(server, |session| session.usage == Usage::Reusable);
+                let removed = shard.remove_reusable(at(server), &mut dropped);
+                assert_eq!(removed, expected > 0);
             }
             Op::SetHint { server, group } => {
                 shard.set_hint(at(server), group);

@@ -12,7 +12,7 @@ use crate::{Entry, Limits, Stats, Timestamp, Usage};
 pub(super) struct Session {
     pub(super) id: u64,
     number: u64,
-    usage: Usage,
+    pub(super) usage: Usage,
     received: Timestamp,
     expires: Timestamp,
     weight: usize,
@@ -295,6 +295,17 @@ impl Model {
             }
         }
         None
+    }
+
+    pub(super) fn remove_where(&mut self, name: u8, gone: impl Fn(&Session) -> bool) -> u64 {
+        let removed = self.visit(name, |row, _| {
+            let before = row.sessions.len();
+            row.sessions.retain(|session| !gone(session));
+            (before - row.sessions.len()) as u64
+        });
+        let removed = removed.unwrap_or(0);
+        self.stats.removed += removed;
+        removed
     }
 
     pub(super) fn hint(&self, name: u8) -> Option<u16> {

@@ -26,6 +26,8 @@ fn ops() -> impl Strategy<Value = Op> {
         8 => (server.clone(), want, prop::bool::weighted(0.2))
             .prop_map(|(server, want, only_even)| Op::Offer { server, want, only_even }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),
+        1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::RemoveUpTo { server, id }),
+        1 => server.clone().prop_map(|server| Op::RemoveReusable { server }),
         2 => (server.clone(), 0..GROUPS).prop_map(|(server, group)| Op::SetHint { server, group }),
         1 => server.prop_map(|server| Op::ClearServer { server }),
         1 => Just(Op::Clear),

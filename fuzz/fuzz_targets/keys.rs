@@ -1,0 +1,5 @@
+//! Any bytes as keys and domains.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::keys(data));

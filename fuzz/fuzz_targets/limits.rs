@@ -1,0 +1,5 @@
+//! Any bytes as configuration.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::limits(data));

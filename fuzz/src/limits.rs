@@ -1,0 +1,115 @@
+//! Any bytes as configuration, and a store made with it.
+
+use std::time::Duration;
+
+use store_core::{Duplicate, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
+use store_core::{Timestamp, Usage};
+
+/// A session of no size.
+struct Session;
+
+impl Duplicate for Session {
+    fn duplicate(&self) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+/// Reads limits and uses them. Bytes that begin with 0xff are numbers to be put into the fields,
+/// all others are JSON.
+///
+/// # Panics
+/// If limits change on their way through JSON, if `validate` and `SessionStore::new` disagree, or
+/// if a store does not keep to its limits.
+pub fn limits(data: &[u8]) {
+    let text = match data.split_first() {
+        Some((0xff, numbers)) => as_json(numbers).into_bytes(),
+        _ => data.to_vec(),
+    };
+    let Ok(limits) = serde_json::from_slice::<Limits>(&text) else {
+        return;
+    };
+    let written = serde_json::to_string(&limits).expect("limits can be written");
+    let read: Limits = serde_json::from_str(&written).expect("and read");
+    assert_eq!(read, limits, "{written}");
+    let valid = limits.validate();
+    match SessionStore::new(limits.clone()) {
+        Ok(store) => {
+            assert_eq!(valid, Ok(()), "{written}");
+            assert_eq!(store.limits(), &limits);
+            use_store(&store);
+        }
+        Err(error) => {
+            assert_eq!(valid, Err(error.clone()), "{written}");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
+/// Puts to some servers and looks whether the limits hold.
+fn use_store(store: &SessionStore<Session>) {
+    let limits = store.limits().clone();
+    let domain = SecurityDomain::from([1; 32]);
+    let mut now = Timestamp::from_unix(Duration::from_secs(1_700_000_000));
+    let weights = [0, 1, limits.session_bytes, usize::MAX];
+    for server in ["a", "b", "c", "b"] {
+        let key = KeyRef::new(&domain, server);
+        store.set_hint(key, 29);
+        for weight in weights {
+            for usage in [Usage::SingleUse, Usage::Reusable] {
+                let entry = Entry::new(Session, usage, None, weight, now);
+                // Stored or refused, as the limits have it.
+                let _ = store.put(key, entry, store.generation(), now);
+            }
+        }
+        let offer = store.offer(key, now);
+        if let Some(offer) = offer {
+            assert!(now < offer.entry.expires);
+            assert!(
+                offer.entry.expires
+                    <= now.after(limits.single_use_lifetime.max(limits.reusable_lifetime))
+            );
+            assert!(offer.entry.expires <= now.after(limits.total_age));
+            assert!(offer.entry.weight <= limits.session_bytes);
+        }
+        let stats = store.stats();
+        assert!(stats.servers <= limits.servers as u64);
+        assert!(stats.bytes <= limits.total_bytes as u64);
+        let per_server = (limits.sessions_per_server as u64).saturating_add(1);
+        assert!(stats.sessions <= stats.servers.saturating_mul(per_server));
+        let gone = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
+        assert_eq!(stats.stored, gone + stats.sessions);
+        now = now.after(Duration::from_secs(1));
+        store.sweep(now);
+    }
+    store.clear();
+    assert_eq!(store.stats().sessions, 0);
+}
+
+/// JSON of the numbers, each as many bytes as the one before it says.
+fn as_json(mut numbers: &[u8]) -> String {
+    const FIELDS: [&str; 8] = [
+        "servers",
+        "sessions_per_server",
+        "session_bytes",
+        "server_bytes",
+        "total_bytes",
+        "single_use_lifetime",
+        "reusable_lifetime",
+        "total_age",
+    ];
+    let mut fields = Vec::new();
+    for field in FIELDS {
+        let Some((len, rest)) = numbers.split_first() else {
+            break;
+        };
+        let (bytes, rest) = rest.split_at(usize::from(len % 9).min(rest.len()));
+        numbers = rest;
+        if !bytes.is_empty() {
+            let number = bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            fields.push(format!("\"{field}\":{number}"));
+        }
+    }
+    format!("{{{}}}", fields.join(","))
+}
