@@ -24,7 +24,8 @@ const SERVERS_BYTES_A_SHARD: usize = 4;
 ///   is not there is a miss, and a miss costs a full handshake. `None` is always allowed: dropping
 ///   a session is never wrong.
 /// - **Once.** A single-use session is handed to one connection and never comes back, whatever
-///   becomes of the handshake.
+///   becomes of the handshake. After a fork, the child starts with nothing: sessions stay with
+///   the process that put them.
 /// - **Private.** What a connection is offered is its own; a reusable session is copied for it.
 /// - **Valid.** What is offered has not expired by the server's word, the protocol's bounds and
 ///   the [`Limits`], and does not come from the future.
@@ -41,6 +42,8 @@ pub struct SessionStore<S> {
     shards: Box<[Part<S>]>,
     generation: AtomicU64,
     next_swept: AtomicUsize,
+    // The process that the sessions belong to.
+    process: AtomicU64,
 }
 
 struct Part<S> {
@@ -67,6 +70,7 @@ impl<S: Duplicate> SessionStore<S> {
             shards,
             generation: AtomicU64::new(1),
             next_swept: AtomicUsize::new(0),
+            process: AtomicU64::new(std::process::id().into()),
         })
     }
 
@@ -78,6 +82,7 @@ impl<S: Duplicate> SessionStore<S> {
     /// The present moment in the life of the store, for a connection that begins now and will
     /// [`put`](Self::put) later.
     pub fn generation(&self) -> Generation {
+        self.leave_to_parent();
         Generation(self.generation.load(Ordering::Acquire))
     }
 
@@ -250,6 +255,7 @@ impl<S: Duplicate> SessionStore<S> {
         mut accept: impl FnMut(&S) -> bool,
     ) -> Option<Offer<S>> {
         let (part, at) = self.find(key)?;
+        self.leave_to_parent();
         let mut dropped = Vec::new();
         let found = part
             .lock()
@@ -288,6 +294,16 @@ impl<S: Duplicate> SessionStore<S> {
                 weight,
             },
         })
+    }
+
+    /// In a process that was forked since the store was last used, drops what is the parent's.
+    fn leave_to_parent(&self) {
+        let process = u64::from(std::process::id());
+        if self.process.load(Ordering::Acquire) != process {
+            // Before the store is said to belong here: who comes in between clears it, too.
+            self.clear();
+            self.process.store(process, Ordering::Release);
+        }
     }
 
     fn next_generation(&self) -> Generation {
