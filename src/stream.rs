@@ -51,7 +51,9 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         self.tls.offered()
     }
 
-    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
+    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake. After a
+    /// resumed TLS 1.2 handshake OpenSSL counts a renewed session only; rustls stores the session
+    /// anew in any case and does not tell.
     pub fn tickets(&self) -> usize {
         self.tls.tickets()
     }

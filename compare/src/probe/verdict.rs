@@ -55,28 +55,27 @@ fn judge(rows: &[ConnectionRow], concurrency: usize) -> (Code, String) {
         let text = format!("{failed} of {total} handshakes failed: {first}");
         return (Code::HandshakeFailed, text);
     }
-    // The first ones began before any of them could have given a session.
-    let later: Vec<_> = rows
-        .iter()
-        .filter(|row| row.connection > concurrency)
-        .collect();
-    let resumed = later.iter().filter(|row| row.resumed).count();
-    let offered = later.iter().filter(|row| row.offered).count();
+    let resumed = rows.iter().filter(|row| row.resumed).count();
+    let offered = rows.iter().filter(|row| row.offered).count();
+    let declined = offered - resumed.min(offered);
     let tickets: usize = rows.iter().map(|row| row.tickets).sum();
-    let rest = later.len();
-    if rest == 0 {
+    // As many as are made at once may begin before any of them could have given a session; which
+    // ones do is up to the threads.
+    let could = total.saturating_sub(concurrency);
+    if could == 0 && offered == 0 {
         let text = "all connections were made at once: for an answer, make more of them with \
                     --connections";
         (Code::NotTried, text.to_owned())
-    } else if resumed == rest {
-        let text =
-            format!("the server resumes sessions: {resumed} of {rest} later connections did");
+    } else if resumed > 0 && resumed >= could && declined == 0 {
+        let text = format!(
+            "the server resumes sessions: {resumed} of {total} connections did, all that could"
+        );
         (Code::Resumes, text)
     } else if resumed > 0 {
-        let (declined, none) = (offered - resumed.min(offered), rest - offered);
+        let none = (total - offered).saturating_sub(concurrency);
         let text = format!(
-            "the server resumes sometimes: {resumed} of {rest} later connections did, {declined} \
-             were declined, {none} had no session to offer"
+            "the server resumes sometimes: {resumed} of {total} connections did, {declined} were \
+             declined, {none} later ones had no session to offer"
         );
         (Code::Partly, text)
     } else if tickets == 0 {
