@@ -1,14 +1,21 @@
 //! One part of a store: servers in the order of their use, and who has to go.
 
-use std::borrow::Borrow;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+#[cfg(any(test, feature = "__fuzzing"))]
+pub(crate) mod agreement;
+#[cfg(any(test, feature = "__fuzzing"))]
+mod model;
+#[cfg(test)]
+mod model_tests;
+mod segment;
+
 use std::sync::Arc;
 
-use lru::LruCache;
-
+use self::segment::{Place, Segment, fixed_bytes, server_bytes};
 use crate::ghosts::{Ghost, Ghosts};
 use crate::server::{Dropped, Found, Held, Losses, Server};
-use crate::{Entry, EntryId, Generation, KeyRef, Limits, Refused, SessionKey, Stats, Timestamp};
+use crate::{Entry, EntryId, Generation, Limits, Refused, Stats, Timestamp};
+
+pub(crate) use self::segment::At;
 
 /// How many of the least recently used servers are looked through for one whose sessions have all
 /// expired, before a living one is evicted.
@@ -36,13 +43,6 @@ pub(crate) struct Shard<S> {
     // The same for single servers, by hash; oldest first, at most CLEARED_SERVERS.
     cleared_servers: Vec<(u64, Generation)>,
     pub(crate) stats: Stats,
-}
-
-/// Servers in the order of their use, with the bytes they hold.
-struct Segment<S> {
-    // invariant: no server in it is empty
-    servers: LruCache<Place, Server<S>, BuildHasherDefault<Prehashed>>,
-    bytes: usize,
 }
 
 /// The two segments, to name one.
@@ -175,12 +175,7 @@ impl<S> Shard<S> {
 
     /// The group that the server chose last.
     pub(crate) fn hint(&self, at: At<'_>) -> Option<u16> {
-        let key: &dyn Lookup = &at;
-        let server = self
-            .again
-            .servers
-            .peek(key)
-            .or_else(|| self.once.servers.peek(key));
+        let server = self.again.peek(at).or_else(|| self.once.peek(at));
         match server {
             Some(server) => server.hint,
             None => self.ghosts.get(at.hash)?.hint,
@@ -188,11 +183,7 @@ impl<S> Shard<S> {
     }
 
     pub(crate) fn set_hint(&mut self, at: At<'_>, group: u16) {
-        let key: &dyn Lookup = &at;
-        let resident = match self.again.servers.peek_mut(key) {
-            Some(server) => Some(server),
-            None => self.once.servers.peek_mut(key),
-        };
+        let resident = self.again.peek_mut(at).or_else(|| self.once.peek_mut(at));
         if let Some(server) = resident {
             server.hint = Some(group);
         } else {
@@ -232,7 +223,7 @@ impl<S> Shard<S> {
     fn remove_with(
         &mut self,
         at: At<'_>,
-        remove: impl FnOnce(&mut Server<S>) -> Option<Dropped<S>>,
+        remove: impl FnMut(&mut Server<S>) -> Option<Dropped<S>>,
         dropped: &mut Vec<Dropped<S>>,
     ) -> bool {
         let removed = self.with_server(at, remove).flatten();
@@ -252,7 +243,7 @@ impl<S> Shard<S> {
     ) {
         self.ghosts.take(at.hash);
         for which in [Which::Again, Which::Once] {
-            if let Some((_, server)) = self.segment(which).remove(&at) {
+            if let Some((_, server)) = self.segment(which).remove(at) {
                 self.stats.removed += server.len() as u64;
                 dropped.push(Dropped::Server(server));
             }
@@ -291,23 +282,16 @@ impl<S> Shard<S> {
         let mut expired = 0;
         let mut next_expiry = Timestamp::NEVER;
         for which in [Which::Once, Which::Again] {
-            let segment = self.segment(which);
             let mut emptied = Vec::new();
-            for (place, server) in &mut segment.servers {
-                let before = server.bytes();
+            self.segment(which).visit_all(|place, server| {
                 expired += server.prune(now, dropped);
-                segment.bytes -= before - server.bytes();
                 next_expiry = next_expiry.min(server.first_expiry());
                 if server.is_empty() {
                     emptied.push(place.clone());
                 }
-            }
+            });
             for place in emptied {
-                let at = At {
-                    hash: place.hash,
-                    key: place.key.as_key(),
-                };
-                self.leave_a_ghost(at, which);
+                self.leave_a_ghost(place.at(), which);
             }
         }
         self.stats.expired += expired;
@@ -322,10 +306,10 @@ impl<S> Shard<S> {
 
     /// The counters and what is held now.
     pub(crate) fn stats(&self) -> Stats {
-        let servers = (self.once.servers.len() + self.again.servers.len()) as u64;
+        let servers = (self.once.len() + self.again.len()) as u64;
         let (sessions, bytes) = (
             self.sessions() as u64,
-            (self.once.bytes + self.again.bytes) as u64,
+            (self.once.bytes() + self.again.bytes()) as u64,
         );
         Stats {
             servers,
@@ -336,7 +320,7 @@ impl<S> Shard<S> {
     }
 
     fn sessions(&self) -> usize {
-        let all = self.once.servers.iter().chain(self.again.servers.iter());
+        let all = self.once.oldest_first().chain(self.again.oldest_first());
         all.map(|(_, server)| server.len()).sum()
     }
 
@@ -358,10 +342,10 @@ impl<S> Shard<S> {
     /// Takes a server out of the order to put to it: from its segment, or a new one with what its
     /// ghost remembers; and says into which segment it goes back.
     fn check_out(&mut self, at: At<'_>) -> (Which, Place, Server<S>) {
-        if let Some((place, server)) = self.again.remove(&at) {
+        if let Some((place, server)) = self.again.remove(at) {
             return (Which::Again, place, server);
         }
-        if let Some((place, mut server)) = self.once.remove(&at) {
+        if let Some((place, mut server)) = self.once.remove(at) {
             let which = if server.visited {
                 Which::Again
             } else {
@@ -377,22 +361,19 @@ impl<S> Shard<S> {
         } else {
             Which::Once
         };
-        let place = Place {
-            hash: at.hash,
-            key: at.key.to_key(),
-        };
+        let place = Place::new(at);
         (which, place, Server::new(ghost.hint))
     }
 
     /// Calls `visit` with a server, counts it as used, and lets it go if that emptied it.
-    fn with_server<T>(&mut self, at: At<'_>, visit: impl FnOnce(&mut Server<S>) -> T) -> Option<T> {
+    fn with_server<T>(
+        &mut self,
+        at: At<'_>,
+        mut visit: impl FnMut(&mut Server<S>) -> T,
+    ) -> Option<T> {
         for which in [Which::Again, Which::Once] {
-            let segment = self.segment(which);
-            if let Some(server) = segment.servers.get_mut(&at as &dyn Lookup) {
-                let before = server.bytes();
-                let result = visit(server);
-                let empty = server.is_empty();
-                segment.bytes -= before - server.bytes();
+            let visited = self.segment(which).visit(at, &mut visit);
+            if let Some((result, empty)) = visited {
                 if empty {
                     self.leave_a_ghost(at, which);
                 }
@@ -404,7 +385,7 @@ impl<S> Shard<S> {
 
     /// Lets an empty server go and remembers what is worth it.
     fn leave_a_ghost(&mut self, at: At<'_>, which: Which) {
-        if let Some((_, server)) = self.segment(which).remove(&at) {
+        if let Some((_, server)) = self.segment(which).remove(at) {
             let seen_again = which == Which::Again || server.visited;
             self.ghosts.set(
                 at.hash,
@@ -418,8 +399,8 @@ impl<S> Shard<S> {
 
     /// Evicts until one more server of `bytes` fits.
     fn make_room(&mut self, bytes: usize, now: Timestamp, dropped: &mut Vec<Dropped<S>>) {
-        while self.once.servers.len() + self.again.servers.len() >= self.limits.servers
-            || self.once.bytes + self.again.bytes + bytes > self.limits.total_bytes
+        while self.once.len() + self.again.len() >= self.limits.servers
+            || self.once.bytes() + self.again.bytes() + bytes > self.limits.total_bytes
         {
             let evicted = self.expired_server(now).or_else(|| self.least_wanted());
             let Some((place, server)) = evicted else {
@@ -432,7 +413,7 @@ impl<S> Shard<S> {
             }
             let seen_again = false;
             self.ghosts.set(
-                place.hash,
+                place.at().hash,
                 Ghost {
                     hint: server.hint,
                     seen_again,
@@ -449,16 +430,13 @@ impl<S> Shard<S> {
         }
         for which in [Which::Once, Which::Again] {
             let segment = self.segment(which);
-            let oldest = segment.servers.iter().rev().take(LOOK_FOR_EXPIRED);
-            let expired = oldest
-                .into_iter()
+            let expired = segment
+                .oldest_first()
+                .take(LOOK_FOR_EXPIRED)
                 .find(|(_, server)| server.last_expiry() <= now)
                 .map(|(place, _)| place.clone());
             if let Some(place) = expired {
-                return segment.remove(&At {
-                    hash: place.hash,
-                    key: place.key.as_key(),
-                });
+                return segment.remove(place.at());
             }
         }
         None
@@ -486,9 +464,7 @@ impl<S> Shard<S> {
         let (part, whole) = SEEN_AGAIN_SHARE;
         let servers = (self.limits.servers.saturating_mul(part) / whole).max(1);
         let bytes = self.limits.total_bytes / whole * part;
-        while self.again.servers.len() > servers
-            || (self.again.bytes > bytes && self.again.servers.len() > 1)
-        {
+        while self.again.len() > servers || (self.again.bytes() > bytes && self.again.len() > 1) {
             let Some((place, mut server)) = self.again.pop_oldest() else {
                 return;
             };
@@ -503,143 +479,3 @@ impl<S> Shard<S> {
         self.stats.replaced += losses.replaced;
     }
 }
-
-impl<S> Segment<S> {
-    fn new() -> Self {
-        Self {
-            servers: LruCache::unbounded_with_hasher(BuildHasherDefault::default()),
-            bytes: 0,
-        }
-    }
-
-    /// Adds a server as the most recently used.
-    fn insert(&mut self, place: Place, server: Server<S>) {
-        self.bytes += server_bytes(&place, &server);
-        self.servers.push(place, server);
-    }
-
-    fn remove(&mut self, at: &At<'_>) -> Option<(Place, Server<S>)> {
-        let (place, server) = self.servers.pop_entry(at as &dyn Lookup)?;
-        self.bytes -= server_bytes(&place, &server);
-        Some((place, server))
-    }
-
-    fn pop_oldest(&mut self) -> Option<(Place, Server<S>)> {
-        let (place, server) = self.servers.pop_lru()?;
-        self.bytes -= server_bytes(&place, &server);
-        Some((place, server))
-    }
-
-    fn into_servers(mut self) -> impl Iterator<Item = Server<S>> {
-        std::iter::from_fn(move || self.servers.pop_lru().map(|(_, server)| server))
-    }
-}
-
-/// Bytes a server with its sessions and its place costs.
-fn server_bytes<S>(place: &Place, server: &Server<S>) -> usize {
-    fixed_bytes::<S>(place.key.as_key()) + server.bytes()
-}
-
-/// Bytes a server without sessions would cost.
-fn fixed_bytes<S>(key: KeyRef<'_>) -> usize {
-    // The two links of the order, the slot of the map and the allocator's own share.
-    const LINKS: usize = 48;
-    size_of::<Place>() + size_of::<Server<S>>() + LINKS + key.heap_bytes()
-}
-
-/// A key with its hash, so that a server is hashed once for an operation.
-#[derive(Clone)]
-pub(crate) struct Place {
-    hash: u64,
-    key: SessionKey,
-}
-
-/// The same, borrowed.
-#[derive(Clone, Copy)]
-pub(crate) struct At<'a> {
-    pub(crate) hash: u64,
-    pub(crate) key: KeyRef<'a>,
-}
-
-/// What lets an owned key be found by a borrowed one.
-trait Lookup {
-    fn at(&self) -> At<'_>;
-}
-
-impl Lookup for Place {
-    fn at(&self) -> At<'_> {
-        At {
-            hash: self.hash,
-            key: self.key.as_key(),
-        }
-    }
-}
-
-impl Lookup for At<'_> {
-    fn at(&self) -> At<'_> {
-        *self
-    }
-}
-
-impl<'a> Borrow<dyn Lookup + 'a> for Place {
-    fn borrow(&self) -> &(dyn Lookup + 'a) {
-        self
-    }
-}
-
-impl PartialEq for dyn Lookup + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        let (one, other) = (self.at(), other.at());
-        one.hash == other.hash && one.key == other.key
-    }
-}
-
-impl Eq for dyn Lookup + '_ {}
-
-impl Hash for dyn Lookup + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.at().hash);
-    }
-}
-
-impl PartialEq for Place {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.key == other.key
-    }
-}
-
-impl Eq for Place {}
-
-impl Hash for Place {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-/// Passes on the one hash it is given.
-#[derive(Default)]
-struct Prehashed(u64);
-
-impl Hasher for Prehashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Never called: keys write one u64. Correct all the same.
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
-#[cfg(any(test, feature = "__fuzzing"))]
-pub(crate) mod agreement;
-#[cfg(any(test, feature = "__fuzzing"))]
-mod model;
-#[cfg(test)]
-mod model_tests;

@@ -6,24 +6,20 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use conformance::{Client, Connection, Failure, Setup, Wire};
 use openssl::ex_data::Index;
-use openssl::pkey::PKey;
-use openssl::ssl::{
-    ErrorCode, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslRef, SslSession,
-    SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
-};
-use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::{X509, X509VerifyResult};
+use openssl::ssl::{ErrorCode, Ssl, SslConnector, SslRef, SslSession, SslStream, SslVersion};
+use openssl::x509::X509VerifyResult;
 use store_core::{
     Clock, Duplicate, Entry, EntryId, Generation, KeyRef, Limits, Offer, Outcome, SecurityDomain,
     SessionKey, SessionStore, Timestamp, Usage,
 };
-use tls_resume::{Protocol, Resumption, Stats};
+use tls_resume::{Resumption, Stats};
 
+use crate::der::lifetime;
 use crate::fault::Fault;
+use crate::setup::{builder, domain};
 
 /// A session in the store: encoded, or the very object that OpenSSL also holds.
 enum Stored {
@@ -185,46 +181,6 @@ impl Shared {
             state.stored.push(id);
         }
     }
-}
-
-/// The server's lifetime of a session: the context-specific field 9 of its encoding.
-fn lifetime(der: &[u8]) -> Option<Duration> {
-    let session = der_fields(der)?;
-    let (_, value) = session.into_iter().find(|(tag, _)| *tag == 0xa9)?;
-    let digits = value.get(2..)?;
-    let seconds = digits
-        .iter()
-        .fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
-    Some(Duration::from_secs(seconds))
-}
-
-/// The fields of a DER sequence, with their tags.
-fn der_fields(der: &[u8]) -> Option<Vec<(u8, &[u8])>> {
-    let (_, mut rest, _) = der_field(der)?;
-    let mut fields = Vec::new();
-    while !rest.is_empty() {
-        let (tag, value, after) = der_field(rest)?;
-        fields.push((tag, value));
-        rest = after;
-    }
-    Some(fields)
-}
-
-fn der_field(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (len, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let (len, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        (
-            len.iter()
-                .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
-            rest,
-        )
-    };
-    let (value, after) = rest.split_at_checked(len)?;
-    Some((tag, value, after))
 }
 
 impl Client for Faulty {
@@ -562,56 +518,9 @@ impl fmt::Debug for FaultyConnection {
     }
 }
 
-fn domain(setup: &Setup, fault: Fault) -> SecurityDomain {
-    let start = SecurityDomain::builder("faulty");
-    match fault {
-        Fault::OneDomain => start.finish(),
-        Fault::RunsFieldsTogether => start.field("alpn", &setup.alpn.concat()).finish(),
-        _ => {
-            let identity = setup.identity.iter();
-            start
-                .list("roots", &setup.roots)
-                .list("identity", identity.flat_map(|identity| &identity.chain))
-                .list("alpn", &setup.alpn)
-                .list("protocols", setup.protocols.iter().map(ToString::to_string))
-                .field("name", setup.domain.as_bytes())
-                .finish()
-        }
-    }
-}
-
 /// The store of all clients that make no difference between them.
 fn one_store() -> Arc<SessionStore<Stored>> {
     static STORE: OnceLock<Arc<SessionStore<Stored>>> = OnceLock::new();
     let make = || Arc::new(SessionStore::new(Limits::default()).expect("valid limits"));
     Arc::clone(STORE.get_or_init(make))
-}
-
-fn builder(setup: &Setup, fault: Fault) -> Result<SslConnectorBuilder, openssl::error::ErrorStack> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    let mut roots = X509StoreBuilder::new()?;
-    for root in &setup.roots {
-        roots.add_cert(X509::from_der(root)?)?;
-    }
-    builder.set_cert_store(roots.build());
-    if fault == Fault::VerifiesNothing {
-        builder.set_verify(SslVerifyMode::NONE);
-    }
-    if let Some(identity) = &setup.identity {
-        builder.set_certificate(X509::from_der(&identity.chain[0])?.as_ref())?;
-        let key = PKey::private_key_from_der(identity.key.secret_der())?;
-        builder.set_private_key(&key)?;
-    }
-    let version = |protocol: &Protocol| match protocol {
-        Protocol::Tls12 => SslVersion::TLS1_2,
-        _ => SslVersion::TLS1_3,
-    };
-    builder.set_min_proto_version(setup.protocols.first().map(version))?;
-    builder.set_max_proto_version(setup.protocols.last().map(version))?;
-    builder.set_session_cache_mode(
-        SslSessionCacheMode::CLIENT
-            | SslSessionCacheMode::NO_INTERNAL
-            | SslSessionCacheMode::NO_AUTO_CLEAR,
-    );
-    Ok(builder)
 }

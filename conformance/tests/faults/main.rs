@@ -1,7 +1,9 @@
 //! Every claim can fail: for each there is a client, broken in one way, that it catches.
 
 mod client;
+mod der;
 mod fault;
+mod setup;
 
 use std::collections::BTreeSet;
 
