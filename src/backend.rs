@@ -41,8 +41,8 @@ pub enum Resumption {
     Declined,
 }
 
-/// A TLS library behind a connector: [`rustls::Rustls`](crate::rustls::Rustls) or
-/// [`openssl::OpenSsl`](crate::openssl::OpenSsl). Sealed: the set is closed.
+/// A TLS library behind a connector: `tls_resume::rustls::Rustls` or
+/// `tls_resume::openssl::OpenSsl`. Sealed: the set is closed.
 pub trait Backend: sealed::Backend {}
 
 pub(crate) mod sealed {

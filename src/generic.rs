@@ -1,6 +1,6 @@
 //! The same types, generic over the backend: for code that is written once for both.
 //!
-//! Applications name a backend instead: [`crate::rustls`] or [`crate::openssl`].
+//! Applications name a backend instead: `tls_resume::rustls` or `tls_resume::openssl`.
 
 pub use crate::connector::{Connector, ConnectorBuilder};
 pub use crate::stream::Stream;

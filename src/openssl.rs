@@ -1,4 +1,4 @@
-//! The OpenSSL backend: [`Connector`](crate::openssl::Connector) over OpenSSL 3.0 or newer.
+//! The OpenSSL backend: [`Connector`] over OpenSSL 3.0 or newer.
 
 use std::fmt;
 use std::io::{self, Read, Write};

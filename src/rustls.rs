@@ -1,4 +1,4 @@
-//! The rustls backend: [`Connector`](crate::rustls::Connector) over rustls 0.23.
+//! The rustls backend: [`Connector`] over rustls 0.23.
 //!
 //! Sessions of rustls 0.23 are opaque: they live in the memory of one process, their lifetime and
 //! size are not visible (they age from when they came and count with a nominal size), and they can

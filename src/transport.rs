@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind};
 
 /// A transport that can stop waiting.
 ///
-/// [`Stream::wait_for_tickets`](crate::rustls::Stream) reads with a deadline; a transport without
+/// [`Stream::wait_for_tickets`](crate::generic::Stream::wait_for_tickets) reads with a deadline; a transport without
 /// one cannot be asked to. A transport that never blocks can do nothing in `set_read_timeout`.
 pub trait ReadTimeout {
     /// From now on, a read that has to wait longer fails with [`io::ErrorKind::WouldBlock`] or

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{EntryId, Timestamp, Usage};
+use crate::{Entry, EntryId, Offer, Timestamp, Usage};
 
 /// How far a clock may go back before sessions count as "from the future".
 const CLOCK_BACK: Duration = Duration::from_secs(1);
@@ -57,6 +57,32 @@ pub(crate) struct Losses {
 }
 
 impl<S> Held<S> {
+    /// The same facts of another form of the session.
+    pub(crate) fn map<T>(self, change: impl FnOnce(S) -> T) -> Held<T> {
+        Held {
+            id: self.id,
+            session: change(self.session),
+            established: self.established,
+            received: self.received,
+            expires: self.expires,
+            weight: self.weight,
+        }
+    }
+
+    /// What a connection gets of it.
+    pub(crate) fn into_offer(self, usage: Usage) -> Offer<S> {
+        Offer {
+            id: self.id,
+            entry: Entry {
+                session: self.session,
+                usage,
+                established: self.established,
+                expires: self.expires,
+                weight: self.weight,
+            },
+        }
+    }
+
     fn is_valid(&self, now: Timestamp) -> bool {
         now < self.expires && self.received <= now.after(CLOCK_BACK)
     }
@@ -125,23 +151,7 @@ impl<S> Server<S> {
         match usage {
             Usage::SingleUse => self.single_use.push_back(held),
             Usage::Reusable => {
-                let Held {
-                    id,
-                    session,
-                    established,
-                    received,
-                    expires,
-                    weight,
-                } = held;
-                let session = Arc::new(session);
-                let held = Held {
-                    id,
-                    session,
-                    established,
-                    received,
-                    expires,
-                    weight,
-                };
+                let held = held.map(Arc::new);
                 if let Some(old) = self.reusable.replace(held) {
                     self.bytes -= old.weight;
                     dropped.push(Dropped::Shared(old.session));
@@ -198,7 +208,7 @@ impl<S> Server<S> {
         losses: &mut Losses,
     ) -> Option<Held<Arc<S>>> {
         let held = self.reusable.as_ref()?;
-        if held.expires <= now || held.received > now.after(CLOCK_BACK) {
+        if !held.is_valid(now) {
             losses.expired += u64::from(self.drop_reusable(dropped));
             return None;
         }

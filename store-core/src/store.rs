@@ -260,39 +260,12 @@ impl<S: Duplicate> SessionStore<S> {
         let found = part
             .lock()
             .offer(at, want, now, &mut accept, &mut dropped)?;
-        let (id, usage, session, established, expires, weight) = match found {
-            Found::SingleUse(held) => {
-                let usage = Usage::SingleUse;
-                (
-                    held.id,
-                    usage,
-                    held.session,
-                    held.established,
-                    held.expires,
-                    held.weight,
-                )
-            }
+        Some(match found {
+            Found::SingleUse(held) => held.into_offer(Usage::SingleUse),
             Found::Reusable(held) => {
-                let (usage, session) = (Usage::Reusable, held.session.duplicate()?);
-                (
-                    held.id,
-                    usage,
-                    session,
-                    held.established,
-                    held.expires,
-                    held.weight,
-                )
+                let copy = held.session.duplicate()?;
+                held.map(|_| copy).into_offer(Usage::Reusable)
             }
-        };
-        Some(Offer {
-            id,
-            entry: Entry {
-                session,
-                usage,
-                established,
-                expires,
-                weight,
-            },
         })
     }
 
