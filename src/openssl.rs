@@ -367,7 +367,11 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
             // Once more would wait for the server's answer.
             return self.stream.get_mut().flush();
         }
-        match self.stream.shutdown() {
+        let shut = self.stream.shutdown();
+        if let Some(error) = self.stream.get_ref().write_error() {
+            return Err(error.into());
+        }
+        match shut {
             Ok(_) => self.stream.get_mut().flush(),
             Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(()),
             Err(error) => Err(error.into_io_error().unwrap_or_else(io::Error::other)),

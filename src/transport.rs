@@ -71,6 +71,8 @@ pub struct Transport<IO> {
     io: IO,
     deadline: Option<Deadline<IO>>,
     turn: Turn,
+    // What the last write failed with, which not every version of OpenSSL passes on.
+    write_error: Option<io::ErrorKind>,
 }
 
 struct Deadline<IO> {
@@ -99,6 +101,7 @@ impl<IO> Transport<IO> {
             io,
             deadline: None,
             turn: Turn::Free,
+            write_error: None,
         }
     }
 
@@ -120,6 +123,22 @@ impl<IO> Transport<IO> {
     #[cfg(feature = "openssl")]
     pub(crate) fn end_turn(&mut self) -> bool {
         std::mem::replace(&mut self.turn, Turn::Free) == Turn::Over
+    }
+
+    /// What the last write failed with.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn write_error(&self) -> Option<io::ErrorKind> {
+        self.write_error
+    }
+
+    /// Remembers how a write ended.
+    fn wrote(&mut self, wrote: io::Result<usize>) -> io::Result<usize> {
+        self.write_error = match &wrote {
+            Ok(0) => Some(io::ErrorKind::WriteZero),
+            Ok(_) => None,
+            Err(error) => Some(error.kind()),
+        };
+        wrote
     }
 
     /// Does `work` on the transport, waiting no longer than there is time.
@@ -190,11 +209,13 @@ impl<IO: Read> Read for Transport<IO> {
 
 impl<IO: Write> Write for Transport<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.in_time(|io| io.write(buf))
+        let wrote = self.in_time(|io| io.write(buf));
+        self.wrote(wrote)
     }
 
     fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.in_time(|io| io.write_vectored(bufs))
+        let wrote = self.in_time(|io| io.write_vectored(bufs));
+        self.wrote(wrote)
     }
 
     fn flush(&mut self) -> io::Result<()> {
