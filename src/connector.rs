@@ -159,14 +159,18 @@ pub struct ConnectorBuilder<B: Backend> {
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
-    /// Trusts these root certificates; Mozilla's only if none are given at all.
+    /// Trusts these root certificates. Mozilla's are trusted only if this and
+    /// [`roots_pem_file`](Self::roots_pem_file) are never called; an empty list is an error of
+    /// `build`.
     pub fn roots(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.settings.own_roots = true;
         self.settings.roots.extend(roots);
         self
     }
 
     /// Trusts the root certificates of a PEM file, which `build` reads.
     pub fn roots_pem_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.own_roots = true;
         self.settings.root_files.push(path.into());
         self
     }
@@ -210,7 +214,8 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// to be seen in every handshake, and for protocols that cannot bear resumption.
     pub fn never_resume<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         for host in hosts {
-            self.settings.never_resume(bare(host.as_ref()));
+            let host = bare(host.as_ref());
+            self.settings.never_resume.push(host.to_owned());
         }
         self
     }

@@ -92,7 +92,7 @@ mod tests {
         let plain = domain(|_| {});
         assert_eq!(
             plain,
-            domain(|settings| settings.never_resume("example.com"))
+            domain(|settings| settings.never_resume.push("example.com".into()))
         );
         assert_eq!(plain, domain(|settings| settings.limits.servers = 1));
         assert_eq!(

@@ -51,7 +51,7 @@ impl sealed::Backend for OpenSsl {
     fn build(settings: &Settings, (): ()) -> Result<Self, Error> {
         let sessions = Sessions::with_clock(settings.limits.clone(), settings.clock.clone())?;
         let builder = configure(settings)?;
-        let domain = offers(domain::of(settings, "openssl")).finish();
+        let domain = offers(domain::of(settings, "openssl"), settings).finish();
         let connector = sessions
             .attach(builder, domain)
             .map_err(|error| Error::new(ErrorKind::Config, error).caused_by(error))?;
@@ -100,9 +100,14 @@ impl sealed::Backend for OpenSsl {
 }
 
 /// Adds what the library decides: its version, which stands for its cipher suites, groups and
-/// signature algorithms, since a connector leaves them at their defaults.
-fn offers(domain: DomainBuilder) -> DomainBuilder {
-    domain.field("library", &::openssl::version::number().to_be_bytes())
+/// signature algorithms, since a connector leaves them at their defaults; and which roots are
+/// compiled in, if they are trusted.
+fn offers(domain: DomainBuilder, settings: &Settings) -> DomainBuilder {
+    let compiled_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+    let compiled_in = compiled_in.iter().filter(|_| settings.roots.is_empty());
+    domain
+        .field("library", &::openssl::version::number().to_be_bytes())
+        .list("roots compiled in", compiled_in)
 }
 
 fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Error> {

@@ -1,8 +1,8 @@
 //! The rustls backend: [`Connector`] over rustls 0.23.
 //!
 //! Sessions of rustls 0.23 are opaque: they live in the memory of one process, their lifetime and
-//! size are not visible (they age from when they came and count with a nominal size), and they can
-//! be resumed only by the connector that made them.
+//! size are not visible (they age from when they came and count for what arrived with them), and
+//! they can be resumed only by the connector that made them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -141,6 +141,7 @@ impl sealed::Backend for Rustls {
 fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
     static INSTANCES: AtomicU64 = AtomicU64::new(0);
     let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
+    // Which roots are compiled in needs no field: they are the same for all of this process.
     offers(domain::of(settings, "rustls 0.23"), provider)
         .field("instance", &instance.to_be_bytes())
         .finish()
@@ -254,6 +255,18 @@ pub struct Tls<IO> {
     resumed: bool,
 }
 
+impl<IO> Tls<IO> {
+    /// Tells the handle if the server has ended the connection with a fatal alert.
+    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|error| {
+            let error = error.get_ref().and_then(|inner| inner.downcast_ref());
+            if let (Some(::rustls::Error::AlertReceived(_)), Some(handle)) = (error, &self.handle) {
+                handle.refused();
+            }
+        })
+    }
+}
+
 impl<IO> fmt::Debug for Tls<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
@@ -330,7 +343,8 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         let state = self
             .connection
             .process_new_packets()
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+        let state = self.noted(state)?;
         Ok(!ended && state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
     }
 
@@ -362,7 +376,8 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
 impl<IO: Read + Write> Read for Tls<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut io = Counting(&mut self.io, self.handle.as_deref());
-        let read = ::rustls::Stream::new(&mut self.connection, &mut io).read(buf)?;
+        let read = ::rustls::Stream::new(&mut self.connection, &mut io).read(buf);
+        let read = self.noted(read)?;
         if let Some(handle) = &self.handle {
             handle.arrived_data();
         }
@@ -373,12 +388,14 @@ impl<IO: Read + Write> Read for Tls<IO> {
 impl<IO: Read + Write> Write for Tls<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut io = Counting(&mut self.io, self.handle.as_deref());
-        ::rustls::Stream::new(&mut self.connection, &mut io).write(buf)
+        let wrote = ::rustls::Stream::new(&mut self.connection, &mut io).write(buf);
+        self.noted(wrote)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let mut io = Counting(&mut self.io, self.handle.as_deref());
-        ::rustls::Stream::new(&mut self.connection, &mut io).flush()
+        let flushed = ::rustls::Stream::new(&mut self.connection, &mut io).flush();
+        self.noted(flushed)
     }
 }
 

@@ -2,31 +2,38 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki_types::pem::PemObject;
-use pki_types::{CertificateDer, PrivateKeyDer};
+use pki_types::pem::{self, PemObject};
+use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, SystemClock};
 
 use crate::{Error, ErrorKind, Protocol};
 
 /// How long a connection may take until its handshake is done, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes read of a file of roots: fifty times what all public roots take.
+const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// What a connector is told. A field that decides over trust or over what is offered to a server
 /// has its line in [`crate::domain`].
 pub struct Settings {
     pub(crate) root_files: Vec<PathBuf>,
-    /// Empty, with `root_files`: Mozilla's roots.
+    /// Empty: Mozilla's roots. Loaded settings with `own_roots` have at least one.
     pub(crate) roots: Vec<CertificateDer<'static>>,
+    /// Whether roots were given, if only an empty list of them.
+    pub(crate) own_roots: bool,
     pub(crate) client: Option<ClientCredential>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) limits: Limits,
     pub(crate) domain: String,
-    pub(crate) never_resume: HashSet<SessionKey>,
+    pub(crate) never_resume: Vec<String>,
+    never_resume_keys: HashSet<SessionKey>,
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -43,12 +50,14 @@ impl Default for Settings {
         Self {
             root_files: Vec::new(),
             roots: Vec::new(),
+            own_roots: false,
             client: None,
             alpn: Vec::new(),
             protocols: vec![Protocol::Tls12, Protocol::Tls13],
             limits: Limits::default(),
             domain: String::new(),
-            never_resume: HashSet::new(),
+            never_resume: Vec::new(),
+            never_resume_keys: HashSet::new(),
             timeout: TIMEOUT,
             clock: Arc::new(SystemClock),
         }
@@ -64,6 +73,20 @@ impl Settings {
         self.roots
             .sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
         self.roots.dedup();
+        if self.own_roots && self.roots.is_empty() {
+            let message = "an empty list of roots trusts nobody: give at least one, or none at all";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        for host in &self.never_resume {
+            if ServerName::try_from(host.as_str()).is_err() {
+                let message = format!(
+                    "{host:?} cannot be kept from resuming: give the host alone, a DNS name or an \
+                     IP address"
+                );
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+            self.never_resume_keys.insert(server_alone(host));
+        }
         self.protocols.sort();
         self.protocols.dedup();
         if self.protocols.is_empty() {
@@ -82,11 +105,7 @@ impl Settings {
 
     /// Whether sessions with this host are neither kept nor offered.
     pub(crate) fn never_resumes(&self, host: &str) -> bool {
-        self.never_resume.contains(&server_alone(host))
-    }
-
-    pub(crate) fn never_resume(&mut self, host: &str) {
-        self.never_resume.insert(server_alone(host));
+        self.never_resume_keys.contains(&server_alone(host))
     }
 }
 
@@ -97,7 +116,9 @@ fn server_alone(host: &str) -> SessionKey {
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let shown = path.display();
-    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let certificates = File::open(path)
+        .map_err(pem::Error::Io)
+        .and_then(|file| CertificateDer::pem_reader_iter(file.take(LONGEST_FILE)).collect());
     let certificates: Vec<_> = certificates.map_err(|error| {
         let message = format!("{shown}: cannot read certificates ({error}): give a PEM file");
         Error::new(ErrorKind::Config, message).caused_by(error)

@@ -132,7 +132,8 @@ impl Connection {
 
     /// Revokes what this connection stored, for an application whose own check of the peer failed
     /// after the handshake; also the reusable session that it resumed from. What the server still
-    /// sends on this connection is not stored.
+    /// sends on this connection is not stored. Copies that other connections hold already are not
+    /// called back.
     pub fn forget(&self) {
         let (stored, offered) = {
             let mut state = self.state();
@@ -244,6 +245,21 @@ impl Connection {
         }
     }
 
+    /// The server has ended the connection with a fatal alert: what it stored is removed (RFC 8446,
+    /// section 6.2), and if it resumed a session, that one and all older ones of its server. In
+    /// TLS 1.2 an alert is how a server refuses a resumption that the client has finished already.
+    fn refused(&self) {
+        let resumed = {
+            let state = self.state();
+            let resumed = state.phase == Phase::Resumed;
+            state.offered.clone().filter(|_| resumed)
+        };
+        self.forget();
+        if let Some(resumed) = resumed {
+            self.sessions.store().remove_up_to(&self.key, resumed.id);
+        }
+    }
+
     fn remove_reusable(&self, offered: &Offered) {
         if offered.usage == Usage::Reusable {
             self.sessions.store().remove(&self.key, offered.id);
@@ -292,6 +308,12 @@ impl Handshakes for Connections {
     fn failed(ssl: &SslRef) {
         if let Some(connection) = connection(ssl) {
             connection.failed();
+        }
+    }
+
+    fn refused(ssl: &SslRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.refused();
         }
     }
 }

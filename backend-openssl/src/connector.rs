@@ -138,7 +138,8 @@ impl Connector {
         self.inner.configure()
     }
 
-    /// The key of a server in this connector's domain.
+    /// The key of a server in this connector's domain. For an `Ssl` with settings of its own, make
+    /// a key of a domain that covers them.
     pub fn key(&self, host: &str, port: u16) -> SessionKey {
         KeyRef::new(&self.domain, host).with_port(port).to_key()
     }
@@ -147,8 +148,11 @@ impl Connector {
     /// session of `key` if there is one, and nothing else, and has what the server gives stored
     /// under `key`.
     ///
-    /// How the peer must be verified (mode, name) is read from `ssl` now: a session whose own
-    /// verification was less strict is not offered. Change nothing of it afterwards.
+    /// How the peer must be verified (mode, names) and a client certificate of its own are read
+    /// from `ssl` now: a session whose own verification was less strict, or that another
+    /// certificate made, is not offered. Change nothing of it afterwards. What else was set on
+    /// this `Ssl` alone (a certificate store, a verify callback, verification flags, ALPN) is not
+    /// looked at: then use a key of another domain.
     ///
     /// Once the handshake is under way, [`connection()`](crate::connection()) tells what became of
     /// it.

@@ -11,6 +11,8 @@ use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509_VERIFY_PARAM};
 
 const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
+const SSL_CB_READ_ALERT: c_int = 0x4004;
+const SSL3_AL_FATAL: c_int = 2;
 const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 const TLSEXT_NID_UNKNOWN: c_long = 0x0100_0000;
@@ -204,6 +206,8 @@ pub(crate) trait Handshakes {
     fn done(ssl: &SslRef);
     /// OpenSSL has given up, in a handshake or after it: it is not waiting for anything.
     fn failed(ssl: &SslRef);
+    /// The peer has ended the connection with a fatal alert, in a handshake or after it.
+    fn refused(ssl: &SslRef);
 }
 
 /// Tells `H` of every handshake of the context.
@@ -218,6 +222,7 @@ unsafe extern "C" fn info_callback<H: Handshakes>(ssl: *const SSL, event: c_int,
     let observe = match event {
         SSL_CB_HANDSHAKE_START => H::started,
         SSL_CB_HANDSHAKE_DONE => H::done,
+        SSL_CB_READ_ALERT if result >> 8 == SSL3_AL_FATAL => H::refused,
         // SAFETY: OpenSSL calls back with a live object; its state is only looked at.
         SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
             openssl_sys::SSL_ERROR_SSL

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foreign_types::ForeignTypeRef;
+use openssl::hash::MessageDigest;
 use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode, SslVersion};
 use openssl::stack::StackRef;
 use openssl::x509::{X509, X509VerifyResult};
@@ -33,6 +35,9 @@ pub(crate) struct Verification {
     pub(crate) peer: bool,
     /// The names and addresses that the certificate had to be for.
     pub(crate) name: Option<Arc<str>>,
+    /// The digest of the client's own certificate, where it is not that of the context, which the
+    /// security domain covers.
+    pub(crate) own: Option<Arc<[u8]>>,
 }
 
 impl Session {
@@ -98,6 +103,7 @@ impl Verification {
         Self {
             peer,
             name: ffi::demanded_names(ssl).map(Into::into),
+            own: own_certificate(ssl),
         }
     }
 
@@ -106,18 +112,34 @@ impl Verification {
     /// repeated on resumption, so such a session is not kept).
     pub(crate) fn shown_by(ssl: &SslRef) -> Option<Self> {
         let shown = Self::demanded_by(ssl);
-        (!shown.peer || ssl.verify_result() == X509VerifyResult::OK).then_some(shown)
+        // Without a certificate, as with a pre-shared key, the result is OK as well.
+        let verified =
+            || ssl.verify_result() == X509VerifyResult::OK && ssl.peer_certificate().is_some();
+        (!shown.peer || verified()).then_some(shown)
     }
 
     /// Whether a session verified like this may be resumed by a connection with these demands. A
-    /// resumed handshake verifies nothing itself: not the chain, not the name.
+    /// resumed handshake verifies nothing itself: not the chain, not the name; and the server may
+    /// take the client for who it was in the full one.
     pub(crate) fn satisfies(&self, demanded: &Self) -> bool {
         let peer = self.peer || !demanded.peer;
         // Demanded even if the peer need not be valid: an application may look at the result of
         // the verification, which a resumed connection takes from the session.
         let name = demanded.name.is_none() || self.name == demanded.name;
-        peer && name
+        peer && name && self.own == demanded.own
     }
+}
+
+/// The digest of the certificate that a connection was given for itself alone.
+fn own_certificate(ssl: &SslRef) -> Option<Arc<[u8]>> {
+    let own = ssl.certificate()?;
+    let of_context = ssl.ssl_context().certificate();
+    if of_context.is_some_and(|shared| shared.as_ptr() == own.as_ptr()) {
+        return None;
+    }
+    // What cannot be told apart is nobody's: an empty digest is that of no certificate.
+    let digest = own.digest(MessageDigest::sha256());
+    Some(digest.map_or_else(|_| Arc::default(), |digest| Arc::from(&*digest)))
 }
 
 #[cfg(test)]
@@ -130,6 +152,7 @@ mod tests {
         let of = |peer, name: Option<&str>| Verification {
             peer,
             name: name.map(Into::into),
+            own: None,
         };
         let strict = of(true, Some("a"));
         assert!(strict.satisfies(&strict));

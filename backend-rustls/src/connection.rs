@@ -104,6 +104,19 @@ impl Connection {
         }
     }
 
+    /// Says that the server has ended the connection with a fatal alert
+    /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)): what this connection stored is
+    /// removed (RFC 8446, section 6.2), and if it resumed a session, that one and all older ones of
+    /// its server. In TLS 1.2 an alert is how a server refuses a resumption that the client has
+    /// finished already.
+    pub fn refused(&self) {
+        let resumed = self.progress().resumed();
+        self.forget();
+        if let Some(id) = resumed {
+            self.store().remove_up_to(&self.key, id);
+        }
+    }
+
     /// Revokes everything that this connection stored, and the TLS 1.2 session that it offered;
     /// what still comes is refused. For checks that fail after the handshake.
     ///

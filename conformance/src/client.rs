@@ -1,6 +1,7 @@
 //! What the rules are checked on: a client that resumes.
 
 use std::fmt::Debug;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub trait Connection: Debug {
     fn resumption(&self) -> Resumption;
     /// Reads what the server sends by itself, which is the tickets, and says how many came.
     fn read_tickets(&mut self) -> Result<usize, String>;
+    /// Reads data once, and says how much came.
+    fn read_data(&mut self) -> Result<usize, String>;
     /// Revokes what the connection stored.
     fn forget(&self);
     /// Says goodbye.
@@ -153,6 +156,11 @@ impl<B: Backend> Connection for Stream<B, Wire> {
     fn read_tickets(&mut self) -> Result<usize, String> {
         self.wait_for_tickets(Duration::from_secs(1))
             .map_err(|error| error.to_string())
+    }
+
+    fn read_data(&mut self) -> Result<usize, String> {
+        let read = self.read(&mut [0; 64]);
+        read.map_err(|error| error.to_string())
     }
 
     fn forget(&self) {

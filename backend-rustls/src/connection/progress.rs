@@ -54,6 +54,8 @@ impl From<Option<Offer<Session>>> for LookUp {
 /// What a connection's sessions descend from.
 #[derive(Clone, Copy)]
 struct Origin {
+    /// The session that was resumed, if one was.
+    resumed: Option<EntryId>,
     /// When the full handshake was.
     established: Timestamp,
     /// A TLS 1.2 session lives no longer than this. After a resumed handshake rustls stores the
@@ -188,6 +190,7 @@ impl Progress {
             None => Outcome::Declined,
         };
         let origin = Origin {
+            resumed: resumed.map(|offered| offered.id),
             established: resumed.map_or(now, |offered| offered.established),
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
         };
@@ -203,6 +206,14 @@ impl Progress {
             Phase::Settled(_) | Phase::Forgotten => VecDeque::new(),
         };
         Settled { outcome, received }
+    }
+
+    /// The session that the handshake resumed.
+    pub(super) fn resumed(&self) -> Option<EntryId> {
+        match &self.phase {
+            Phase::Settled(origin) => origin.resumed,
+            Phase::Handshake(_) | Phase::Forgotten => None,
+        }
     }
 
     /// Remembers what was stored, at most the newest `room`. `false` if it has to go again.

@@ -1,6 +1,7 @@
 //! Once, and privately: R7 to R10, R14 and R15.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lab::server::Protocol;
@@ -47,6 +48,11 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
             "R9",
             "a TLS 1.2 session goes when its handshake fails",
             reusable_goes::<C>,
+        ),
+        Claim::new(
+            "R9",
+            "a TLS 1.2 session goes when the server refuses it afterwards",
+            refused_goes::<C>,
         ),
         Claim::new(
             "R9",
@@ -182,6 +188,25 @@ fn reusable_goes<C: Client>() -> Checked {
     stage
         .visit()?
         .is(Resumption::Resumed, "after the next good one")
+}
+
+fn refused_goes<C: Client>() -> Checked {
+    let stage = Stage::<C>::new(Protocol::Tls12)?;
+    stage.visit()?;
+    let mut connection = stage.open(HOST, PORT).map_err(said)?;
+    seen(&mut connection)?.is(Resumption::Resumed, "the second visit")?;
+    // The client has finished its handshake; the server now meets a record that it cannot decrypt
+    // and says so with a fatal alert, as if the client's last message had been wrong.
+    let garbage = [&b"\x17\x03\x03\x00\x20"[..], &[0x5a; 32]].concat();
+    connection.wire().write_all(&garbage).map_err(said)?;
+    holds(
+        connection.read_data().is_err(),
+        "the server ends the connection",
+    )?;
+    drop(connection);
+    stage
+        .visit()?
+        .is(Resumption::Full, "after the server's alert")
 }
 
 fn newer_survives<C: Client>() -> Checked {

@@ -473,6 +473,23 @@ impl Connection for FaultyConnection {
         Ok(state.map_or(0, |state| lock(state).received))
     }
 
+    fn read_data(&mut self) -> Result<usize, String> {
+        let read = self.stream.ssl_read(&mut [0; 64]);
+        let refused = read
+            .as_ref()
+            .is_err_and(|error| error.code() == ErrorCode::SSL);
+        if refused
+            && self.stream.ssl().session_reused()
+            && !self.shared.has(Fault::KeepsWhatIsRefused)
+        {
+            let state = self.stream.ssl().ex_data(index());
+            if let (Some(state), Some(offered)) = (state, &self.offered) {
+                self.shared.store.remove_up_to(&lock(state).key, offered.id);
+            }
+        }
+        read.map_err(|error| error.to_string())
+    }
+
     fn forget(&self) {
         let Some(state) = self.stream.ssl().ex_data(index()) else {
             return;

@@ -25,6 +25,7 @@ pub(crate) enum Fault {
     OneTicket,
     SessionsServeOnce,
     KeepsWhatFailed,
+    KeepsWhatIsRefused,
     RemovesAnySession,
     MissesRenewals,
     KeepsTheObject,

@@ -79,6 +79,10 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         &["a TLS 1.2 session goes when its handshake fails"],
     ),
     (
+        Fault::KeepsWhatIsRefused,
+        &["a TLS 1.2 session goes when the server refuses it afterwards"],
+    ),
+    (
         Fault::RemovesAnySession,
         &["a newer session survives that failure"],
     ),
