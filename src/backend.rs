@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use pki_types::CertificateDer;
-use store_core::{SecurityDomain, SessionKey, Stats};
+use store_core::{SecurityDomain, ServerStats, SessionKey, Stats};
 
 use crate::Error;
 use crate::settings::Settings;
@@ -47,8 +47,8 @@ pub trait Backend: sealed::Backend {}
 
 pub(crate) mod sealed {
     use super::{
-        CertificateDer, Duration, Error, Protocol, Read, Resumption, SecurityDomain, SessionKey,
-        Settings, Stats, Transport, Write, io,
+        CertificateDer, Duration, Error, Protocol, Read, Resumption, SecurityDomain, ServerStats,
+        SessionKey, Settings, Stats, Transport, Write, io,
     };
 
     /// A library with its configuration and its store.
@@ -75,6 +75,10 @@ pub(crate) mod sealed {
         fn clear(&self);
         /// Removes one server.
         fn clear_server(&self, key: &SessionKey);
+        /// Counts what happens to one server from now on.
+        fn watch(&self, key: &SessionKey);
+        /// The counters of one server, if it is watched.
+        fn server_stats(&self, key: &SessionKey) -> Option<ServerStats>;
     }
 
     /// A connection of a library.

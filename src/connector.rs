@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, Stats};
+use store_core::{Clock, KeyRef, Limits, SecurityDomain, ServerStats, SessionKey, Stats};
 
 use crate::settings::{ClientCredential, Settings};
 use crate::stream::Stream;
@@ -90,6 +90,18 @@ impl<B: Backend> Connector<B> {
     /// Removes the sessions of one server, likewise.
     pub fn clear_server(&self, host: &str, port: u16) {
         self.inner.backend.clear_server(&self.key(bare(host), port));
+    }
+
+    /// Counts what happens with one server from now on, for
+    /// [`server_stats`](Self::server_stats): for a handful of servers, to find out why one does
+    /// not resume.
+    pub fn watch(&self, host: &str, port: u16) {
+        self.inner.backend.watch(&self.key(bare(host), port));
+    }
+
+    /// The counters of one server, if it is watched.
+    pub fn server_stats(&self, host: &str, port: u16) -> Option<ServerStats> {
+        self.inner.backend.server_stats(&self.key(bare(host), port))
     }
 
     /// The domain of this connector's sessions: a digest of its configuration.

@@ -27,7 +27,9 @@ mod transport;
 pub use backend::{Backend, Protocol, Resumption};
 pub use error::{Error, ErrorKind};
 pub use pki_types;
-pub use store_core::{Clock, Limits, ManualClock, SecurityDomain, Stats, SystemClock, Timestamp};
+pub use store_core::{
+    Clock, Limits, ManualClock, SecurityDomain, ServerStats, Stats, SystemClock, Timestamp,
+};
 pub use transport::ReadTimeout;
 
 // The short names mean the one backend there is. With both they would mean whichever a dependency

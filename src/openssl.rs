@@ -14,7 +14,7 @@ use ::openssl::x509::store::X509StoreBuilder;
 use ::openssl::x509::{X509, X509VerifyResult};
 use backend_openssl::{Connection, Sessions};
 use pki_types::CertificateDer;
-use store_core::{DomainBuilder, SecurityDomain, SessionKey, Stats};
+use store_core::{DomainBuilder, SecurityDomain, ServerStats, SessionKey, Stats};
 
 use crate::backend::sealed;
 use crate::error::Distrust;
@@ -96,6 +96,14 @@ impl sealed::Backend for OpenSsl {
 
     fn clear_server(&self, key: &SessionKey) {
         self.connector.sessions().store().clear_server(key);
+    }
+
+    fn watch(&self, key: &SessionKey) {
+        self.connector.sessions().store().watch(key);
+    }
+
+    fn server_stats(&self, key: &SessionKey) -> Option<ServerStats> {
+        self.connector.sessions().store().server_stats(key)
     }
 }
 

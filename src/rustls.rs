@@ -18,7 +18,7 @@ use ::rustls::{
 };
 use backend_rustls::{Connection, Sessions};
 use pki_types::{CertificateDer, ServerName};
-use store_core::{DomainBuilder, SecurityDomain, SessionKey, Stats};
+use store_core::{DomainBuilder, SecurityDomain, ServerStats, SessionKey, Stats};
 
 use crate::backend::sealed;
 use crate::error::Distrust;
@@ -133,6 +133,14 @@ impl sealed::Backend for Rustls {
 
     fn clear_server(&self, key: &SessionKey) {
         self.sessions.store().clear_server(key);
+    }
+
+    fn watch(&self, key: &SessionKey) {
+        self.sessions.store().watch(key);
+    }
+
+    fn server_stats(&self, key: &SessionKey) -> Option<ServerStats> {
+        self.sessions.store().server_stats(key)
     }
 }
 

@@ -17,7 +17,7 @@ use lab::server::{Group, Library, Protocol, Server, ServerResumption, ServerSett
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use openssl::ssl::{SslConnector, SslMethod, SslSession, SslSessionCacheMode, SslStream};
-use store_core::Limits;
+use store_core::{Limits, SecurityDomain};
 
 /// R27: a full handshake, then resumed ones, by the word of both ends.
 #[test]
@@ -139,6 +139,31 @@ fn a_late_ticket_finds_its_own_key() {
             assert!(client.sessions.store().take(&key, now).is_some(), "{host}");
         }
     }
+}
+
+/// R1: a TLS proxy and the origin behind it can have the same name and port; tickets of the proxy,
+/// which come after its handshake and late, stay with its role (CVE-2021-22890).
+#[test]
+fn a_proxy_is_not_the_origin_behind_it() {
+    let server = server(Library::OpenSsl, Protocol::Tls13);
+    let origin = Client::new(Protocol::Tls13);
+    let as_proxy = SecurityDomain::builder("test")
+        .field("role", b"proxy")
+        .finish();
+    let sessions = &origin.sessions;
+    let proxy = sessions.attach(builder(Protocol::Tls13), as_proxy).unwrap();
+
+    let mut to_proxy = start(&proxy, HOST, PORT, &server);
+    let mut through_it = origin.start(&server);
+    assert!(!of(&through_it).offered());
+    talk(&mut to_proxy);
+    assert!(
+        !origin.visit(&server),
+        "a ticket of the proxy reached the origin"
+    );
+    talk(&mut through_it);
+    assert!(visit(&proxy, HOST, PORT, &server));
+    assert!(origin.visit(&server));
 }
 
 /// R1: another host, port or domain is another server; and R16: off is off.

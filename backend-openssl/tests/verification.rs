@@ -8,11 +8,13 @@ use common::{
     Client, HOST, OTHER, PORT, authority, builder, builder_trusting, close, each, of, server,
     settings, talk,
 };
-use lab::certificate::{Authority, KeyKind};
+use lab::certificate::{Authority, Identity, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::transport::InMemory;
 use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
 use openssl::ssl::{ErrorCode, Ssl, SslSessionRef, SslVerifyMode};
+use openssl::x509::X509;
 use store_core::Limits;
 
 /// R4: a failed verification stores nothing.
@@ -288,5 +290,42 @@ fn changed_demands_store_nothing() {
         talk(&mut stream);
         assert!(of(&stream).tickets() > 0);
         assert_eq!(client.stats().stored, 0, "{protocol}");
+    }
+}
+
+/// R1: a connection with a client certificate of its own is another client (CVE-2016-5419): its
+/// session is not offered to a connection with another one, or with none, and the other way round.
+#[test]
+fn another_certificate_is_another_client() {
+    let identities = ["one", "other"].map(|name| authority().issue_client(name));
+    for protocol in Protocol::ALL {
+        let server = server(Library::OpenSsl, protocol);
+        let client = Client::new(protocol);
+        let as_identity = |identity: Option<&Identity>| {
+            let mut ssl = client.ssl(true);
+            if let Some(Identity { chain, key }) = identity {
+                let key = PKey::private_key_from_der(key.secret_der()).unwrap();
+                ssl.set_certificate(&X509::from_der(&chain[0]).unwrap())
+                    .unwrap();
+                ssl.set_private_key(&key).unwrap();
+            }
+            let mut stream = client.run(ssl, &server);
+            close(&mut stream);
+            stream.ssl().session_reused()
+        };
+        let [one, other] = &identities;
+        for identity in [Some(one), Some(other), None] {
+            client.sessions.store().clear();
+            assert!(!as_identity(identity));
+            for another in [Some(one), Some(other), None] {
+                let same = identity.map(|it| &it.chain) == another.map(|it| &it.chain);
+                if !same {
+                    assert!(!as_identity(another), "{protocol}");
+                    client.sessions.store().clear();
+                    assert!(!as_identity(identity));
+                }
+            }
+            assert!(as_identity(identity), "{protocol}");
+        }
     }
 }

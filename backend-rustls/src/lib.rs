@@ -1,7 +1,7 @@
 //! The [`store_core`] session store as rustls's [`ClientSessionStore`].
 //!
-//! rustls keeps the sessions of a client in memory for 256 servers, first in, first out, without
-//! expiry of its own. This crate puts a bounded, expiring, observable store in that place.
+//! rustls keeps the sessions of a client in memory for 32 servers by default (256 sessions, 8 for
+//! each), first in, first out, without expiry of its own. This crate puts a bounded, expiring, observable store in that place.
 //!
 //! # Two handles
 //! [`Sessions`] is the store, and hands out what rustls talks to:
@@ -37,8 +37,9 @@
 //! # What rustls 0.23 hides
 //! A session of rustls 0.23 is opaque. Its lifetime cannot be seen, so sessions age by the time
 //! they came in ([`store_core::Usage::longest_lifetime`] and the [`Limits`](store_core::Limits));
-//! rustls itself refuses one that it is handed too late. Its size cannot be seen, so each counts
-//! as [`SESSION_WEIGHT`]. It has no bytes, so it stays in this process.
+//! rustls itself refuses one that it is handed too late. Its size cannot be seen, so it
+//! counts as [`SESSION_WEIGHT`], or for what arrived with it where that is told
+//! ([`Connection::arrived`]). It has no bytes, so it stays in this process.
 //!
 //! A session also resumes only under the same verifier and client-certificate resolver, by the
 //! identity of their `Arc`s. rustls refuses any other after it has taken it from the store: clones

@@ -41,7 +41,6 @@ impl Usage {
 }
 
 /// A session with what the store must know of it.
-///
 #[derive(Clone)]
 pub struct Entry<S> {
     /// The session itself, opaque to the store.

@@ -54,6 +54,7 @@ mod shard;
 mod stats;
 mod store;
 mod sync;
+mod watch;
 
 /// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
 #[cfg(feature = "__fuzzing")]
@@ -67,3 +68,4 @@ pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use stats::{Outcome, Stats};
 pub use store::SessionStore;
+pub use watch::ServerStats;

@@ -134,7 +134,9 @@ impl<S> Shard<S> {
         self.count(losses);
         self.make_room(server_bytes(&place, &server), now, dropped);
         self.segment(which).insert(place, server);
-        self.keep_share(which);
+        if which == Which::Again {
+            self.keep_share();
+        }
         Ok(id)
     }
 
@@ -171,6 +173,12 @@ impl<S> Shard<S> {
         }
         self.stats.offered += u64::from(found.is_some());
         found
+    }
+
+    /// Sessions held of a server.
+    pub(crate) fn held(&self, at: At<'_>) -> usize {
+        let server = self.again.peek(at).or_else(|| self.once.peek(at));
+        server.map_or(0, Server::len)
     }
 
     /// The group that the server chose last.
@@ -411,12 +419,11 @@ impl<S> Shard<S> {
             } else {
                 self.stats.evicted += server.len() as u64;
             }
-            let seen_again = false;
             self.ghosts.set(
                 place.at().hash,
                 Ghost {
                     hint: server.hint,
-                    seen_again,
+                    seen_again: false,
                 },
             );
             dropped.push(Dropped::Server(server));
@@ -451,16 +458,13 @@ impl<S> Shard<S> {
             }
             server.visited = false;
             self.again.insert(place, server);
-            self.keep_share(Which::Again);
+            self.keep_share();
         }
         self.again.pop_oldest()
     }
 
     /// Sends servers from `again` back to `once` while they fill more than their share.
-    fn keep_share(&mut self, grown: Which) {
-        if grown == Which::Once {
-            return;
-        }
+    fn keep_share(&mut self) {
         let (part, whole) = SEEN_AGAIN_SHARE;
         let servers = (self.limits.servers.saturating_mul(part) / whole).max(1);
         let bytes = self.limits.total_bytes / whole * part;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::server::Found;
 use crate::shard::{At, Shard, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
+use crate::watch::Watched;
 use crate::{Duplicate, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer};
-use crate::{Outcome, Refused, Stats, Timestamp, Usage};
+use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
 /// A shard is swept, grown and searched as a whole, so it is kept small.
 const SERVERS_A_SHARD: usize = 512;
@@ -44,6 +45,7 @@ pub struct SessionStore<S> {
     next_swept: AtomicUsize,
     // The process that the sessions belong to.
     process: AtomicU64,
+    watched: Watched,
 }
 
 struct Part<S> {
@@ -71,6 +73,7 @@ impl<S: Duplicate> SessionStore<S> {
             generation: AtomicU64::new(1),
             next_swept: AtomicUsize::new(0),
             process: AtomicU64::new(std::process::id().into()),
+            watched: Watched::new(),
         })
     }
 
@@ -101,7 +104,12 @@ impl<S: Duplicate> SessionStore<S> {
             return Err(Refused::Off);
         };
         let mut dropped = Vec::new();
-        part.lock().put(at, entry, begun, now, &mut dropped)
+        let put = part.lock().put(at, entry, begun, now, &mut dropped);
+        self.watched.note(at.key, |stats| match put {
+            Ok(_) => stats.stored += 1,
+            Err(_) => stats.refused += 1,
+        });
+        put
     }
 
     /// What a connection to `key` should offer: the newest valid single-use session, which is
@@ -202,8 +210,9 @@ impl<S: Duplicate> SessionStore<S> {
     }
 
     /// Frees expired sessions, one part of the store a call: some 500 to 1,000 servers (more only
-    /// where `server_bytes` is a large part of `total_bytes`) are looked at, and only if one of their sessions can have expired. Call it now and then, for
-    /// instance at each new connection; it returns at once when there is nothing to do.
+    /// where `server_bytes` is a large part of `total_bytes`) are looked at, and only if one of
+    /// their sessions can have expired. Call it now and then, for instance at each new connection;
+    /// it returns at once when there is nothing to do.
     pub fn sweep(&self, now: Timestamp) {
         if self.shards.is_empty() {
             return;
@@ -219,15 +228,39 @@ impl<S: Duplicate> SessionStore<S> {
 
     /// Counts what became of a session that `key`'s connection was offered.
     pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
-        let Some((part, _)) = self.find(key.into()) else {
+        let Some((part, at)) = self.find(key.into()) else {
             return;
         };
+        self.watched.note(at.key, |stats| stats.count(outcome));
         let counter = match outcome {
             Outcome::Resumed => &part.resumed,
             Outcome::Declined => &part.declined,
             Outcome::Failed => &part.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts what happens to one server from now on, for
+    /// [`server_stats`](Self::server_stats). Each operation looks through the servers watched: for
+    /// a handful of them, to find out why one does not resume.
+    pub fn watch<'k>(&self, key: impl Into<KeyRef<'k>>) {
+        self.watched.add(key.into());
+    }
+
+    /// Counts one server no longer.
+    pub fn unwatch<'k>(&self, key: impl Into<KeyRef<'k>>) {
+        self.watched.remove(key.into());
+    }
+
+    /// The counters of a server that is watched, and what is held of it.
+    pub fn server_stats<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<ServerStats> {
+        let key = key.into();
+        let stats = self.watched.get(key)?;
+        let held = self.find(key).map_or(0, |(part, at)| part.lock().held(at));
+        Some(ServerStats {
+            held: held as u64,
+            ..stats
+        })
     }
 
     /// The counters so far and what the store holds now. Walks over all servers.
@@ -257,10 +290,15 @@ impl<S: Duplicate> SessionStore<S> {
         let (part, at) = self.find(key)?;
         self.leave_to_parent();
         let mut dropped = Vec::new();
-        let found = part
-            .lock()
-            .offer(at, want, now, &mut accept, &mut dropped)?;
-        Some(match found {
+        let found = part.lock().offer(at, want, now, &mut accept, &mut dropped);
+        self.watched.note(key, |stats| match &found {
+            Some(found) => {
+                stats.offered += 1;
+                stats.taken += u64::from(matches!(found, Found::SingleUse(_)));
+            }
+            None => stats.missed += 1,
+        });
+        Some(match found? {
             Found::SingleUse(held) => held.into_offer(Usage::SingleUse),
             Found::Reusable(held) => {
                 let copy = held.session.duplicate()?;

@@ -69,6 +69,8 @@ on_backends! {
         no_protocol_is_refused,
         bad_alpn_names_are_refused,
         bad_ca_files_are_refused,
+        an_empty_list_of_roots_is_refused,
+        never_resume_takes_hosts_only,
         debug_shows_no_secret;
     failures:
         hosts_that_are_none,

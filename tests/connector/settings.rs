@@ -2,7 +2,7 @@
 
 use lab::certificate::Identity;
 use lab::server::{Protocol as Version, Server, ServerSettings};
-use tls_resume::generic::ConnectorBuilder;
+use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{Backend, ErrorKind, Protocol, Resumption};
 
 use crate::lab_client::{
@@ -112,7 +112,7 @@ pub(crate) fn bad_ca_files_are_refused<B: Backend>() {
         ("hollow", hollow.as_bytes()),
     ] {
         let file = TemporaryFile::new(name, content);
-        let build = tls_resume::generic::Connector::<B>::builder().roots_pem_file(&file.0);
+        let build = Connector::<B>::builder().roots_pem_file(&file.0);
         let line = refused(build.build(), ErrorKind::Config);
         // The message never holds what the file does.
         assert!(!line.contains("PRIVATE"), "{line}");
@@ -122,7 +122,7 @@ pub(crate) fn bad_ca_files_are_refused<B: Backend>() {
 
     let file = TemporaryFile::new("good", &good);
     let server = good_server(Version::Tls13);
-    let build = tls_resume::generic::Connector::<B>::builder().roots_pem_file(&file.0);
+    let build = Connector::<B>::builder().roots_pem_file(&file.0);
     let client = build.build().expect("a good file");
     visit_in_memory(&client, &server);
     let missing = file.0.with_extension("missing");
@@ -175,4 +175,37 @@ fn as_hex(bytes: &[u8]) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// An empty list of roots trusts nobody, it does not fall back to Mozilla's.
+pub(crate) fn an_empty_list_of_roots_is_refused<B: Backend>() {
+    let error = Connector::<B>::builder().roots([]).build();
+    let error = error.expect_err("no roots");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("at least one"), "{error}");
+}
+
+/// R6: a host that is not one would match nothing, so it is an error.
+pub(crate) fn never_resume_takes_hosts_only<B: Backend>() {
+    for host in [
+        "bank.example:443",
+        "https://bank.example",
+        "*.bank.example",
+        "",
+        "a b",
+    ] {
+        let built = Connector::<B>::builder().never_resume([host]).build();
+        let error = built.expect_err("not a host");
+        assert_eq!(error.kind(), ErrorKind::Config, "{host}");
+        assert!(error.to_string().contains("give the host alone"), "{error}");
+    }
+    for host in [
+        "bank.example.",
+        "BANK.example",
+        "192.0.2.1",
+        "[2001:db8::1]",
+    ] {
+        let built = Connector::<B>::builder().never_resume([host]).build();
+        built.expect("a host");
+    }
 }

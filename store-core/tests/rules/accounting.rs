@@ -179,3 +179,43 @@ fn outcomes_are_counted() {
     let stats = store.stats();
     assert_eq!((stats.resumed, stats.declined, stats.failed), (10, 20, 30));
 }
+
+/// R27: on request, the counters of one server, and of no other.
+#[test]
+fn a_watched_server_is_counted_by_itself() {
+    let store = store(Limits::default());
+    let (watched, other) = (key("watched"), key("other"));
+    let before = entry(SingleUse, 1);
+    put(&store, &watched, before, start()).expect("stored");
+    assert_eq!(store.server_stats(&watched), None, "not watched yet");
+
+    store.watch(&watched);
+    for number in 0..3 {
+        put(&store, &watched, entry(SingleUse, number), start()).expect("stored");
+        put(&store, &other, entry(SingleUse, number), start()).expect("stored");
+    }
+    assert!(put(&store, &watched, weighs(9, usize::MAX), start()).is_err());
+    assert!(store.offer(&watched, start()).is_some());
+    assert!(store.offer(&other, start()).is_some());
+    assert!(store.copy(&watched, start()).is_none());
+    for outcome in [Outcome::Resumed, Outcome::Declined, Outcome::Failed] {
+        store.report(&watched, outcome);
+        store.report(&other, outcome);
+    }
+    let stats = store.server_stats(&watched).expect("watched");
+    let counted = [
+        stats.stored,
+        stats.refused,
+        stats.offered,
+        stats.taken,
+        stats.missed,
+    ];
+    assert_eq!(counted, [3, 1, 1, 1, 1]);
+    assert_eq!(
+        [stats.resumed, stats.declined, stats.failed, stats.held],
+        [1, 1, 1, 3]
+    );
+
+    store.unwatch(&watched);
+    assert_eq!(store.server_stats(&watched), None);
+}
