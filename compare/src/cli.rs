@@ -1,15 +1,19 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use lab::server::{Library, Protocol};
 
+use crate::error::complain;
 use crate::probe::Target;
 use crate::sections::Section;
 
@@ -45,6 +49,7 @@ pub struct RunOptions {
     pub out: PathBuf,
     /// The seed of the order in which variants are measured
     #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = number(0..=u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
 }
 
@@ -69,10 +74,12 @@ pub struct ProbeOptions {
     #[arg(long, value_name = "NAME", value_enum, default_value_t = BackendChoice::All)]
     pub backend: BackendChoice,
     /// How many connections each backend makes
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = count())]
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = number(1..=100_000_usize), allow_negative_numbers = true)]
     pub connections: usize,
     /// How many of them at a time
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = count())]
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    #[arg(value_parser = number(1..=1_024_usize), allow_negative_numbers = true)]
     pub concurrency: usize,
     /// Only this version of TLS
     #[arg(long, value_name = "VERSION", value_enum)]
@@ -84,7 +91,8 @@ pub struct ProbeOptions {
     #[arg(long, value_name = "NAME")]
     pub sni: Option<String>,
     /// Seconds that connecting, and then the handshake, may take
-    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds())]
+    #[arg(long, value_name = "S", default_value = "10")]
+    #[arg(value_parser = seconds(), allow_negative_numbers = true)]
     pub timeout: Duration,
     /// One JSON object a line instead of tables
     #[arg(long)]
@@ -151,7 +159,7 @@ impl Stop {
         if self.0.use_stderr()
             && self.0.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         {
-            eprintln!("compare: {}", self.line());
+            complain(self.line());
             return ExitCode::from(2);
         }
         // Where help cannot be printed, neither can the reason.
@@ -173,17 +181,19 @@ impl Stop {
     }
 }
 
-fn count() -> impl TypedValueParser<Value = usize> {
-    // u32 so that it fits into usize everywhere.
-    value_parser!(u32)
-        .range(1..=100_000)
-        .map(|number| number as usize)
+/// Reads a number, and names the range for whatever is none.
+fn number<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text: &str| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("give a number from {} to {}", range.start(), range.end()))
+    }
 }
 
 fn seconds() -> impl TypedValueParser<Value = Duration> {
-    value_parser!(u32)
-        .range(1..=86_400)
-        .map(|seconds| Duration::from_secs(seconds.into()))
+    number(1..=86_400_u64).map(Duration::from_secs)
 }
 
 #[cfg(test)]

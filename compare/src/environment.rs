@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -74,9 +75,17 @@ impl Environment {
             date: date(unix_time),
             unix_time,
             seed,
-            command: env::args().collect::<Vec<_>>().join(" "),
+            command: command(env::args_os()),
         }
     }
+}
+
+/// The command line as text; a path in it need not be any.
+fn command(args: impl Iterator<Item = OsString>) -> String {
+    let words: Vec<_> = args
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    words.join(" ")
 }
 
 fn pinned() -> BTreeMap<String, String> {

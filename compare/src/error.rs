@@ -1,9 +1,15 @@
 //! What stops the program, and how it ends.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use thiserror::Error;
+
+/// Says on standard error what is wrong, in a line. Where nobody reads it, the exit code says enough.
+pub fn complain(what: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "compare: {what}");
+}
 
 /// How the work went, once it could be done at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +46,7 @@ pub enum Error {
     /// The laboratory itself is broken: a client or server could not be set up.
     #[error("cannot set up the measurement: {0}")]
     Setup(String),
-    /// Nobody reads the output.
+    /// The output could not be written.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use compare::cli::{self, Command};
-use compare::error::{Error, Outcome};
+use compare::error::{Outcome, complain};
 use compare::{probe, run};
 
 fn main() -> ExitCode {
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(stop) => return stop.print(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = ToTheEnd(io::stdout().lock());
     let result = match &command {
         Command::Run(options) => run::run(options, &mut out),
         Command::Probe(options) => probe::run(options, &mut out),
@@ -23,11 +23,29 @@ fn main() -> ExitCode {
     }) {
         Ok(Outcome::AsClaimed) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
-        // Whoever read the output has seen enough.
-        Err(Error::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("compare: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// An output whose reader may leave before the end: the work goes on, and the exit code is its own.
+struct ToTheEnd<W>(W);
+
+impl<W: Write> Write for ToTheEnd<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        unless_left(self.0.write(buffer), buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unless_left(self.0.flush(), ())
+    }
+}
+
+fn unless_left<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(instead),
+        done => done,
     }
 }

@@ -1,7 +1,5 @@
 //! Progress bars: on standard error, and only if that is a terminal.
 
-use std::time::Duration;
-
 use indicatif::{ProgressBar, ProgressStyle};
 
 const TEMPLATE: &str = "{prefix:12} {wide_bar} {percent:>3}% {eta:>4} {msg:40!}";
@@ -13,6 +11,6 @@ pub(crate) fn bar(length: usize, what: &'static str) -> ProgressBar {
         bar.set_style(style);
     }
     bar.set_prefix(what);
-    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.tick(); // shown at once, then at each step: a thread for it could fail to start, and disturb
     bar
 }

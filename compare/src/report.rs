@@ -15,9 +15,6 @@ use crate::sample::Quantiles;
 /// The version of the format; it changes when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
 
-/// An array of the format whose section this version of the program does not have.
-pub type NotBuilt = [(); 0];
-
 /// Everything that a run found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -27,18 +24,6 @@ pub struct Report {
     pub environment: Environment,
     /// What a handshake costs.
     pub handshakes: Vec<HandshakeRow>,
-    /// What an operation of a store costs.
-    pub store_ops: NotBuilt,
-    /// The same from several threads.
-    pub contention: NotBuilt,
-    /// How often a store has what is asked for.
-    pub hit_rate: NotBuilt,
-    /// How many of the connections of a burst resume.
-    pub burst: NotBuilt,
-    /// What a session occupies.
-    pub memory: NotBuilt,
-    /// What a tier beyond the process costs.
-    pub tiers: NotBuilt,
     /// The rules, and whether each backend follows them.
     pub equivalence: Vec<EquivalenceRow>,
     /// The sections that are missing here, each with the reason.
@@ -61,12 +46,6 @@ impl Report {
             schema: SCHEMA,
             environment,
             handshakes: Vec::new(),
-            store_ops: [],
-            contention: [],
-            hit_rate: [],
-            burst: [],
-            memory: [],
-            tiers: [],
             equivalence: Vec::new(),
             skipped: skipped.into(),
         }
@@ -124,7 +103,7 @@ pub struct HandshakeRow {
 /// A rule and what became of it on each backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquivalenceRow {
-    /// Its number, `R1` to `R24`.
+    /// Its number, `R1` to `R27`.
     pub rule: String,
     /// What it says, in a few words.
     pub title: String,
@@ -132,6 +111,4 @@ pub struct EquivalenceRow {
     pub rustls: Verdict,
     /// On OpenSSL.
     pub openssl: Verdict,
-    /// On rustls's coming version.
-    pub rustls_preview: Verdict,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::RunOptions;
 use crate::environment::Environment;
-use crate::error::{Error, Outcome};
+use crate::error::{Error, Outcome, complain};
 use crate::progress;
 use crate::report::Report;
 use crate::sections::{Section, equivalence, handshakes};
@@ -44,7 +44,7 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
             writeln!(out, "\n{text}")?;
             for mistake in mistakes {
                 outcome = Outcome::Failed;
-                eprintln!("compare: {mistake}");
+                complain(mistake);
             }
         }
     }

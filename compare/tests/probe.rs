@@ -3,8 +3,9 @@
 mod common;
 
 use std::net::TcpListener;
+use std::process::Command;
 
-use common::{Ran, compare, file};
+use common::{Ran, compare, file, ran};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Server, ServerResumption, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
@@ -194,7 +195,44 @@ fn a_refused_port() {
     drop(free);
     let ran = compare(&["probe", &target, "--json", "--connections", "2"]);
     assert_fails(&ran, 4, "refuses connections");
-    ran.one_line(&target);
+    assert_once_a_backend(&ran, &format!("{target} refuses"));
+}
+
+/// Standard error has one line for each backend, which says `what`.
+fn assert_once_a_backend(ran: &Ran, what: &str) {
+    let lines: Vec<_> = ran.err.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", ran.err);
+    for (line, backend) in lines.iter().zip(["rustls", "openssl"]) {
+        assert!(line.starts_with(&format!("compare: {backend}: ")), "{line}");
+        assert!(line.contains(what), "{what:?} is not in {line}");
+    }
+}
+
+#[test]
+fn a_reason_is_given_once_a_backend() {
+    let ran = compare(&["probe", "127.0.0.1:1"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(!ran.out.contains("refuses"), "{}", ran.out);
+    assert_once_a_backend(&ran, "(5 times)");
+}
+
+#[test]
+fn a_reader_that_leaves_does_not_change_the_outcome() {
+    let lab = Lab::new("unread", Library::Rustls);
+    let (refused, served) = ("127.0.0.1:1", lab.target());
+    for (target, code) in [(refused, 1), (served.as_str(), 0)] {
+        for json in [&[][..], &["--json"]] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+            command
+                .args(["probe", target, "--ca", &lab.root])
+                .args(json);
+            let writer_too = writer.try_clone().unwrap();
+            let status = command.stdout(writer).stderr(writer_too).status().unwrap();
+            assert_eq!(status.code(), Some(code), "{target} {json:?}");
+        }
+    }
 }
 
 #[test]
@@ -207,7 +245,7 @@ fn an_unknown_host() {
         "1",
     ]);
     assert_fails(&ran, 2, "no address found");
-    ran.one_line("no-such-host.invalid");
+    assert_once_a_backend(&ran, "no-such-host.invalid");
 }
 
 #[test]

@@ -74,9 +74,10 @@ impl<B: Backend> Client for Connector<B> {
         let mut stream = self.connect_stream(name, port, io)?;
         let handshake = started.elapsed();
 
-        stream.get_ref().lift();
         // A connection that breaks now has had its handshake; its tickets are what came.
-        let _ = stream.wait_for_tickets(TICKETS_WAIT);
+        if stream.get_ref().lift().is_ok() {
+            let _ = stream.wait_for_tickets(TICKETS_WAIT);
+        }
         let facts = Facts {
             protocol: stream.protocol(),
             offered: stream.offered(),

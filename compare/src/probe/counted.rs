@@ -14,6 +14,7 @@ use tls_resume::ReadTimeout;
 #[derive(Debug)]
 pub(super) struct Counted {
     tcp: TcpStream,
+    timeout: Duration,
     deadline: Cell<Option<Instant>>,
     bytes_in: u64,
     bytes_out: u64,
@@ -22,18 +23,20 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(tcp: TcpStream, timeout: Duration) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        tcp.set_write_timeout(Some(timeout))?;
         Ok(Self {
             tcp,
+            timeout,
             deadline: Cell::new(Some(Instant::now() + timeout)),
             bytes_in: 0,
             bytes_out: 0,
         })
     }
 
-    /// The handshake is done: from now on only the read timeout counts.
-    pub(super) fn lift(&self) {
+    /// The handshake is done: from now on each read and each write may take the whole timeout again,
+    /// unless another one is set for reads.
+    pub(super) fn lift(&self) -> io::Result<()> {
         self.deadline.set(None);
+        self.wait_at_most(self.timeout)
     }
 
     pub(super) fn bytes_in(&self) -> u64 {
@@ -44,24 +47,36 @@ impl Counted {
         self.bytes_out
     }
 
-    fn time_left(&self) -> io::Result<Option<Duration>> {
-        let Some(deadline) = self.deadline.get() else {
-            return Ok(None);
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
+    fn wait_at_most(&self, timeout: Duration) -> io::Result<()> {
+        self.tcp.set_read_timeout(Some(timeout))?;
+        self.tcp.set_write_timeout(Some(timeout))
+    }
+
+    /// Does `work` on the connection, waiting no longer than there is time.
+    fn in_time<T>(&self, mut work: impl FnMut(&TcpStream) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            let Some(deadline) = self.deadline.get() else {
+                return work(&self.tcp);
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.wait_at_most(left)?;
+            match work(&self.tcp) {
+                // A socket with a timeout is interrupted by every signal.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // The timeout of the socket, or one that was rounded down.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => return done,
+            }
         }
-        Ok(Some(left))
     }
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(left) = self.time_left()? {
-            self.tcp.set_read_timeout(Some(left))?;
-        }
-        let length = self.tcp.read(buffer)?;
+        let length = self.in_time(|mut tcp| tcp.read(buffer))?;
         self.bytes_in += length as u64;
         Ok(length)
     }
@@ -69,8 +84,7 @@ impl Read for Counted {
 
 impl Write for Counted {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.time_left()?;
-        let length = self.tcp.write(buffer)?;
+        let length = self.in_time(|mut tcp| tcp.write(buffer))?;
         self.bytes_out += length as u64;
         Ok(length)
     }
@@ -87,5 +101,51 @@ impl ReadTimeout for Counted {
 
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         self.tcp.read_timeout()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_millis(300);
+
+    /// A connection, and the other end, which does nothing.
+    fn connected() -> (Counted, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        (Counted::new(tcp, TIMEOUT).unwrap(), peer)
+    }
+
+    #[test]
+    fn all_writes_together_end_by_the_deadline() {
+        let (mut counted, _peer) = connected();
+        let started = Instant::now();
+        let error = loop {
+            if let Err(error) = counted.write(&[0; 4_096]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let took = started.elapsed();
+        assert!(took >= TIMEOUT && took < 5 * TIMEOUT, "{took:?}");
+        assert!(counted.bytes_out() > 0);
+    }
+
+    #[test]
+    fn lifting_leaves_no_rest_of_the_deadline() {
+        let (mut counted, _peer) = connected();
+        std::thread::sleep(TIMEOUT / 3);
+        counted.write_all(b"hello").unwrap();
+        let rest = counted.tcp.write_timeout().unwrap().unwrap();
+        assert!(rest < TIMEOUT, "{rest:?}");
+        counted.lift().unwrap();
+        for timeout in [counted.tcp.write_timeout(), counted.tcp.read_timeout()] {
+            let timeout = timeout.unwrap().unwrap();
+            assert!(timeout >= TIMEOUT, "{timeout:?}");
+        }
     }
 }

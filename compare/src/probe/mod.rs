@@ -23,14 +23,17 @@ pub use verdict::{Code, Verdict};
 use self::client::{Client, client};
 use self::connection::Attempt;
 use crate::cli::ProbeOptions;
-use crate::error::{Error, Outcome};
+use crate::error::{Error, Outcome, complain};
 use crate::progress;
 
 /// Probes the server with each backend that was asked for, and prints what it found.
 pub fn run(options: &ProbeOptions, out: &mut impl Write) -> Result<Outcome, Error> {
     let name = options.sni.as_deref().unwrap_or(&options.target.host);
     if ServerName::try_from(name).is_err() {
-        let message = format!("--sni: `{name}` is neither a DNS name nor an IP address");
+        let message = format!(
+            "--sni: {name:?} is neither a DNS name nor an IP address: \
+             give a name of the server's certificate, or leave --sni out"
+        );
         return Err(Error::BadInput(message));
     }
     // All of them before anything is sent: what is wrong with one is bad input.
@@ -55,28 +58,33 @@ pub fn run(options: &ProbeOptions, out: &mut impl Write) -> Result<Outcome, Erro
         addresses: &addresses,
         timeout: options.timeout,
     };
-    let mut failures = BTreeMap::new();
+    let mut outcome = Outcome::AsClaimed;
     for (backend, client) in &clients {
-        for row in probe(client.as_ref(), *backend, &attempt, options, out)? {
-            if let Some(error) = row.error {
-                *failures.entry(error).or_insert(0_usize) += 1;
-            }
-        }
+        let rows = probe(client.as_ref(), *backend, &attempt, options, out)?;
+        outcome = outcome.and(explain(*backend, &rows));
     }
-    // A line for each reason, not for each connection.
+    Ok(outcome)
+}
+
+/// Says why connections of one backend failed: a line for each reason, not for each connection.
+fn explain(backend: Library, rows: &[ConnectionRow]) -> Outcome {
+    let mut failures = BTreeMap::new();
+    for error in rows.iter().filter_map(|row| row.error.as_deref()) {
+        *failures.entry(error).or_insert(0_usize) += 1;
+    }
     for (error, times) in &failures {
         let often = if *times > 1 {
             format!(" ({times} times)")
         } else {
             String::new()
         };
-        eprintln!("compare: {error}{often}");
+        complain(format_args!("{backend}: {error}{often}"));
     }
-    Ok(if failures.is_empty() {
+    if failures.is_empty() {
         Outcome::AsClaimed
     } else {
         Outcome::Failed
-    })
+    }
 }
 
 /// Makes all connections of one backend and prints them; the rows come back in order.
@@ -89,11 +97,12 @@ fn probe(
 ) -> Result<Vec<ConnectionRow>, Error> {
     let bar = progress::bar(options.connections, backend.as_str());
     let next = AtomicUsize::new(1);
-    let mut rows = thread::scope(|scope| {
+    let (mut rows, threads) = thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
+        let mut threads = 0;
         for _ in 0..options.concurrency.min(options.connections) {
             let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
+            let work = move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number > options.connections {
@@ -101,10 +110,21 @@ fn probe(
                     }
                     let row = attempt.make(client, backend, number);
                     if sender.send(row).is_err() {
-                        return; // nobody reads the output any more
+                        return; // the output cannot be written any more
                     }
                 }
-            });
+            };
+            match thread::Builder::new().spawn_scoped(scope, work) {
+                Ok(_) => threads += 1,
+                Err(error) if threads == 0 => {
+                    return Err(Error::Setup(format!("cannot start a thread: {error}")));
+                }
+                // Those that there are do all the work.
+                Err(error) => {
+                    bar.suspend(|| complain(format_args!("only {threads} at a time: {error}")));
+                    break;
+                }
+            }
         }
         drop(sender);
         let mut rows = Vec::new();
@@ -115,12 +135,12 @@ fn probe(
             bar.inc(1);
             rows.push(row);
         }
-        Ok::<_, Error>(rows)
+        Ok((rows, threads))
     })?;
     bar.finish_and_clear();
 
     rows.sort_by_key(|row| row.connection);
-    let verdict = Verdict::of(backend.as_str(), &rows, options.concurrency);
+    let verdict = Verdict::of(backend.as_str(), &rows, threads);
     if options.json {
         print::json(&verdict, out)?;
     } else {

@@ -49,10 +49,9 @@ impl Verdict {
 
 fn judge(rows: &[ConnectionRow], concurrency: usize) -> (Code, String) {
     let total = rows.len();
-    let mut errors = rows.iter().filter_map(|row| row.error.as_deref());
-    if let Some(first) = errors.next() {
-        let failed = 1 + errors.count();
-        let text = format!("{failed} of {total} handshakes failed: {first}");
+    let failed = rows.iter().filter(|row| row.error.is_some()).count();
+    if failed > 0 {
+        let text = format!("{failed} of {total} handshakes failed");
         return (Code::HandshakeFailed, text);
     }
     let resumed = rows.iter().filter(|row| row.resumed).count();
@@ -137,7 +136,7 @@ mod tests {
         }
         let verdict = Verdict::of("rustls", &rows, 1);
         assert_eq!(verdict.code, Code::HandshakeFailed);
-        assert_eq!(verdict.text, "1 of 2 handshakes failed: reset");
+        assert_eq!(verdict.text, "1 of 2 handshakes failed");
         let json = serde_json::to_value(&verdict).unwrap();
         assert_eq!(json["type"], "verdict");
         assert_eq!(json["code"], "handshake_failed");

@@ -1,7 +1,8 @@
 //! The program as a child process.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// What a run of the program came to.
 pub(crate) struct Ran {
@@ -22,11 +23,16 @@ impl Ran {
 }
 
 /// Runs `compare` with these arguments.
-pub(crate) fn compare(args: &[&str]) -> Ran {
+pub(crate) fn compare(args: &[impl AsRef<OsStr>]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_compare"))
         .args(args)
         .output()
         .expect("the program starts");
+    ran(output)
+}
+
+/// What a run that has ended came to.
+pub(crate) fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code().expect("the program ends by itself"),
         out: String::from_utf8(output.stdout).expect("text"),
