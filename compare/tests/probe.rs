@@ -5,7 +5,7 @@ mod common;
 use std::net::TcpListener;
 use std::process::Command;
 
-use common::{Ran, compare, file, ran};
+use common::{Ran, compare, file};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Server, ServerResumption, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};

@@ -128,6 +128,33 @@ impl<'a> KeyRef<'a> {
         name + self.endpoint.map_or(0, <[u8]>::len)
     }
 
+    /// All of the key in bytes, each field with its length, the same for every spelling of the
+    /// host: for a digest of it.
+    pub fn encode(self) -> Vec<u8> {
+        let (kind, host) = match self.host {
+            HostRef::Name(name) => (b'n', name.to_ascii_lowercase().into_bytes()),
+            HostRef::Address(IpAddr::V4(address)) => (b'4', address.octets().to_vec()),
+            HostRef::Address(IpAddr::V6(address)) => (b'6', address.octets().to_vec()),
+        };
+        let port = self.port.map(u16::to_be_bytes);
+        let port: &[u8] = port.as_ref().map_or(&[], |port| port);
+        let mut out = self.domain.as_bytes().to_vec();
+        // What is not there differs from what is empty.
+        let fields = [
+            Some(host.as_slice()),
+            self.port.map(|_| port),
+            self.endpoint,
+        ];
+        out.push(kind);
+        for field in fields {
+            out.push(field.is_some().into());
+            let field = field.unwrap_or_default();
+            out.extend((field.len() as u64).to_be_bytes());
+            out.extend_from_slice(field);
+        }
+        out
+    }
+
     /// An owned copy.
     pub fn to_key(self) -> SessionKey {
         let host = match self.host {
@@ -255,6 +282,7 @@ mod tests {
 
     fn same(one: KeyRef<'_>, other: KeyRef<'_>) -> bool {
         let hasher = std::hash::RandomState::new();
+        assert_eq!(one.encode() == other.encode(), one == other);
         if one == other {
             assert_eq!(hasher.hash_one(one), hasher.hash_one(other));
             assert_eq!(hasher.hash_one(one), hasher.hash_one(other.to_key()));

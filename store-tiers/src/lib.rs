@@ -1,0 +1,41 @@
+//! Sessions beyond the process: what a place such as a file or a server keeps of them.
+//!
+//! A session that leaves the memory of its process is a [`Record`], and a record is sealed before
+//! anything else sees it ([`KeyRing`]): whoever reads the place learns neither sessions nor names,
+//! and whoever writes to it can make a client miss, nothing more. Servers go by a keyed hash
+//! ([`KeyRing::server_id`]).
+//!
+//! ```
+//! use store_core::{Clock, KeyRef, SecurityDomain, SystemClock, Usage};
+//! use store_tiers::{KeyRing, Record};
+//! use std::time::Duration;
+//!
+//! let ring = KeyRing::generate()?; // or read from a file: `store_tiers::key_file`
+//! let domain = SecurityDomain::builder("example").finish();
+//! let server = ring.server_id(KeyRef::new(&domain, "example.com").with_port(443));
+//!
+//! let now = SystemClock.now();
+//! let record = Record {
+//!     format: 1,
+//!     usage: Usage::SingleUse,
+//!     established: now,
+//!     expires: now.after(Duration::from_secs(7200)),
+//!     facts: Vec::new(),
+//!     session: b"the library's own encoding".to_vec().into(),
+//! };
+//! let sealed = ring.seal(&record, &server)?;
+//! let opened = ring.open(&sealed, &server, now)?;
+//! assert_eq!(*opened.session, *record.session);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(unix)] // permissions are those of Unix
+pub mod key_file;
+mod record;
+mod ring;
+
+pub use record::Record;
+pub use ring::{KeyError, KeyRing, Rejected, SealError, ServerId};

@@ -1,0 +1,198 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use store_core::{SecurityDomain, Usage};
+
+use super::*;
+
+const NOW: u64 = 1_700_000_000;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix(Duration::from_secs(seconds))
+}
+
+fn ring() -> KeyRing {
+    KeyRing::new([1; 32], [(2, [2; 32]), (1, [3; 32])]).unwrap()
+}
+
+fn server(ring: &KeyRing, name: &str) -> ServerId {
+    ring.server_id(KeyRef::new(&SecurityDomain::from([9; 32]), name))
+}
+
+fn record() -> Record {
+    Record {
+        format: 7,
+        usage: Usage::SingleUse,
+        established: at(NOW - 10),
+        expires: at(NOW + 100),
+        facts: b"verified for example.com".to_vec(),
+        session: b"a secret session that nobody may see".to_vec().into(),
+    }
+}
+
+#[test]
+fn what_is_sealed_opens() {
+    let ring = ring();
+    let id = server(&ring, "example.com");
+    let sealed = ring.seal(&record(), &id).unwrap();
+    assert_eq!(ring.open(&sealed, &id, at(NOW)), Ok(record()));
+}
+
+/// R23, R25: whatever byte is changed, wherever the record is cut, whatever is put behind it, it
+/// is not opened.
+#[test]
+fn no_changed_record_opens() {
+    let ring = ring();
+    let id = server(&ring, "example.com");
+    let sealed = ring.seal(&record(), &id).unwrap();
+    for index in 0..sealed.len() {
+        for bit in 0..8 {
+            let mut changed = sealed.clone();
+            changed[index] ^= 1 << bit;
+            assert!(
+                ring.open(&changed, &id, at(NOW)).is_err(),
+                "byte {index} bit {bit}"
+            );
+        }
+        assert!(
+            ring.open(&sealed[..index], &id, at(NOW)).is_err(),
+            "cut at {index}"
+        );
+    }
+    let longer: Vec<u8> = sealed.iter().copied().chain([0]).collect();
+    assert!(ring.open(&longer, &id, at(NOW)).is_err());
+}
+
+/// R25: the record is bound to its server: it cannot be put under another one.
+#[test]
+fn no_record_opens_for_another_server() {
+    let ring = ring();
+    let sealed = ring.seal(&record(), &server(&ring, "example.com")).unwrap();
+    let other = server(&ring, "example.org");
+    assert_eq!(ring.open(&sealed, &other, at(NOW)), Err(Rejected::Tampered));
+}
+
+#[test]
+fn no_record_opens_after_its_time() {
+    let ring = ring();
+    let id = server(&ring, "example.com");
+    let sealed = ring.seal(&record(), &id).unwrap();
+    assert!(ring.open(&sealed, &id, at(NOW + 99)).is_ok());
+    assert_eq!(
+        ring.open(&sealed, &id, at(NOW + 100)),
+        Err(Rejected::Expired)
+    );
+}
+
+/// Rotation without loss: the new key seals, the old one still opens; and then it is taken away.
+#[test]
+fn keys_rotate_without_loss() {
+    let old = KeyRing::new([1; 32], [(1, [3; 32])]).unwrap();
+    let id = server(&old, "example.com");
+    let before = old.seal(&record(), &id).unwrap();
+
+    let both = old.rotated().unwrap();
+    assert_eq!(both.key_ids().collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(server(&both, "example.com"), id, "names stay");
+    assert!(both.open(&before, &id, at(NOW)).is_ok());
+    let after = both.seal(&record(), &id).unwrap();
+    assert_eq!(old.open(&after, &id, at(NOW)), Err(Rejected::UnknownKey));
+
+    let newest = both.keys()[0].clone();
+    let new = KeyRing::of(Zeroizing::new([1; 32]), vec![newest]).unwrap();
+    assert!(new.open(&after, &id, at(NOW)).is_ok());
+    assert_eq!(new.open(&before, &id, at(NOW)), Err(Rejected::UnknownKey));
+}
+
+/// R25: neither the session, nor the facts, nor the name can be read.
+#[test]
+fn nothing_can_be_read() {
+    let ring = ring();
+    let id = server(&ring, "example.com");
+    let sealed = ring.seal(&record(), &id).unwrap();
+    let stored = [sealed.as_slice(), id.as_bytes()].concat();
+    for secret in [
+        &b"secret session"[..],
+        b"verified",
+        b"example",
+        &[2; 8],
+        &[3; 8],
+        &[1; 8],
+    ] {
+        let found = stored.windows(secret.len()).any(|window| window == secret);
+        assert!(!found, "{secret:?}");
+    }
+}
+
+#[test]
+fn no_nonce_comes_twice() {
+    let ring = ring();
+    let id = server(&ring, "example.com");
+    let nonce = |_| {
+        Header::parse(&ring.seal(&record(), &id).unwrap())
+            .unwrap()
+            .nonce
+    };
+    assert_eq!((0..1_000).map(nonce).collect::<HashSet<_>>().len(), 1_000);
+}
+
+/// The layout is what other machines read: it changes with its version only.
+#[test]
+fn the_layout_is_stable() {
+    let ring = ring();
+    let id = server(&ring, "example.com");
+    let sealed = ring.seal_with(&record(), &id, [5; NONCE]).unwrap();
+    assert_eq!(
+        sealed[..HEADER - NONCE],
+        *b"TLR\x01\0\0\0\x02\0\0\0\x07\0\0\x01\x8b\xcf\xe6\xee\xa0"
+    );
+    assert_eq!(sealed.len(), HEADER + record().encode().len() + TAG);
+}
+
+#[test]
+fn rings_that_make_no_sense_are_refused() {
+    assert_eq!(KeyRing::new([0; 32], []).unwrap_err(), KeyError::NoKey);
+    let twice = KeyRing::new([0; 32], [(1, [1; 32]), (1, [2; 32])]);
+    assert_eq!(twice.unwrap_err(), KeyError::SameId(1));
+}
+
+/// R24: what is shown has no key in it.
+#[test]
+fn nothing_shows_a_key() {
+    let ring = KeyRing::new([0xab; 32], [(1, [0xcd; 32])]).unwrap();
+    let shown = format!("{ring:?} {:?} {:?}", record(), server(&ring, "a"));
+    for form in ["abab", "cdcd", "171", "205", "secret"] {
+        assert!(!shown.contains(form), "{form} in {shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_record_comes_back(
+        (format, single_use, established, lives) in any::<(u32, bool, u32, u32)>(),
+        (facts, session) in any::<(Vec<u8>, Vec<u8>)>(),
+    ) {
+        let ring = ring();
+        let id = server(&ring, "example.com");
+        let record = Record {
+            format,
+            usage: if single_use { Usage::SingleUse } else { Usage::Reusable },
+            established: at(established.into()),
+            expires: at(NOW + 1 + u64::from(lives)),
+            facts,
+            session: session.into(),
+        };
+        let sealed = ring.seal(&record, &id).unwrap();
+        prop_assert_eq!(ring.open(&sealed, &id, at(NOW)), Ok(record));
+    }
+
+    #[test]
+    fn any_bytes_are_rejected(bytes in any::<Vec<u8>>()) {
+        let ring = ring();
+        let id = server(&ring, "example.com");
+        prop_assert!(ring.open(&bytes, &id, at(NOW)).is_err());
+        let with_header = [&b"TLR\x01\0\0\0\x02"[..], &bytes].concat();
+        prop_assert!(ring.open(&with_header, &id, at(NOW)).is_err());
+    }
+}
