@@ -4,6 +4,8 @@
 //! size are not visible (they age from when they came and count for what arrived with them), and
 //! they can be resumed only by the connector that made them.
 
+mod failure;
+
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -13,15 +15,15 @@ use std::time::Duration;
 use ::rustls::client::Resumption as RustlsResumption;
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{
-    CertificateError, ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion,
-    RootCertStore, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
+    SupportedProtocolVersion,
 };
 use backend_rustls::{Connection, Sessions};
 use pki_types::{CertificateDer, ServerName};
 use store_core::{DomainBuilder, SecurityDomain, ServerStats, SessionKey, Stats};
 
+use self::failure::{of_handshake, of_rustls};
 use crate::backend::sealed;
-use crate::error::Distrust;
 use crate::settings::Settings;
 use crate::transport::Transport;
 use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
@@ -212,46 +214,6 @@ fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
     match protocol {
         Protocol::Tls12 => &::rustls::version::TLS12,
         Protocol::Tls13 => &::rustls::version::TLS13,
-    }
-}
-
-/// What went wrong in a handshake: rustls puts its own error into one of I/O.
-fn of_handshake(host: &str, error: io::Error) -> Error {
-    match error.downcast::<::rustls::Error>() {
-        Ok(error) => of_rustls(host, error),
-        Err(error) => Error::of_transport(host, error),
-    }
-}
-
-fn of_rustls(host: &str, error: ::rustls::Error) -> Error {
-    let (kind, message) = match &error {
-        ::rustls::Error::InvalidCertificate(why) => {
-            return Error::of_certificate(host, distrust(why), why).caused_by(error);
-        }
-        ::rustls::Error::InvalidMessage(_) => (
-            ErrorKind::Handshake,
-            format!("{host}: the answer is not TLS ({error}): check the port"),
-        ),
-        _ => (
-            ErrorKind::Handshake,
-            format!("{host}: the handshake failed: {error}"),
-        ),
-    };
-    Error::new(kind, message).caused_by(error)
-}
-
-fn distrust(why: &CertificateError) -> Distrust {
-    match why {
-        // A root of the same name, but not the same.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::Issuer,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Distrust::Name
-        }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => Distrust::Time,
-        _ => Distrust::Other,
     }
 }
 

@@ -1,0 +1,83 @@
+//! What OpenSSL says went wrong, and what there is to do.
+
+use std::io;
+
+use ::openssl::error::ErrorStack;
+use ::openssl::ssl::{ErrorCode, MidHandshakeSslStream};
+use ::openssl::x509::X509VerifyResult;
+
+use crate::error::Distrust;
+use crate::{Error, ErrorKind};
+
+fn distrust(verdict: X509VerifyResult) -> Distrust {
+    // Of <openssl/x509_vfy.h>; the crate has names for two of them only.
+    match verdict.as_raw() {
+        2 | 18..=21 => Distrust::Issuer, // unknown, self-signed or not in the chain
+        9 | 10 => Distrust::Time,
+        62 | 64 => Distrust::Name, // or the IP address
+        _ => Distrust::Other,
+    }
+}
+
+/// Why a handshake with `host` failed.
+pub(super) fn of_handshake<IO>(host: &str, failed: MidHandshakeSslStream<IO>) -> Error {
+    let verdict = failed.ssl().verify_result();
+    if verdict != X509VerifyResult::OK {
+        return Error::of_certificate(host, distrust(verdict), verdict.error_string());
+    }
+    let error = failed.into_error();
+    match error.code() {
+        ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
+            return Error::of_transport(host, io::ErrorKind::TimedOut.into());
+        }
+        // The peer is gone without a word: OpenSSL 3 has both ways to say so.
+        ErrorCode::ZERO_RETURN => {
+            return Error::of_transport(host, io::ErrorKind::UnexpectedEof.into());
+        }
+        _ => {}
+    }
+    if is_unexpected_eof(&error) {
+        return Error::of_transport(host, io::ErrorKind::UnexpectedEof.into());
+    }
+    match error.into_io_error() {
+        Ok(error) => Error::of_transport(host, error),
+        Err(error) => {
+            let message = format!("{host}: the handshake failed: {}", explain(&error));
+            Error::new(ErrorKind::Handshake, message).caused_by(error)
+        }
+    }
+}
+
+/// Whether the peer is gone without a farewell.
+pub(super) fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
+    // SSL_R_UNEXPECTED_EOF_WHILE_READING
+    const UNEXPECTED_EOF: i32 = 294;
+    let named = error.ssl_error().is_some_and(|stack| {
+        stack
+            .errors()
+            .iter()
+            .any(|one| one.reason_code() == UNEXPECTED_EOF)
+    });
+    named || (error.code() == ErrorCode::SYSCALL && error.io_error().is_none())
+}
+
+fn explain(error: &::openssl::ssl::Error) -> String {
+    match error.ssl_error().map(reasons) {
+        Some(reasons) if reasons.contains("wrong version number") => {
+            "the answer is not TLS (wrong version number): check the port".into()
+        }
+        Some(reasons) => reasons,
+        None => error.to_string(),
+    }
+}
+
+/// What OpenSSL says, without its file names and numbers.
+pub(super) fn reasons(stack: &ErrorStack) -> String {
+    let errors = stack.errors().iter();
+    let reasons: Vec<&str> = errors.filter_map(::openssl::error::Error::reason).collect();
+    if reasons.is_empty() {
+        stack.to_string()
+    } else {
+        reasons.join(", ")
+    }
+}
