@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::Want;
 use super::agreement::Tracked;
-use super::{LOOK_FOR_EXPIRED, Want};
+use super::evict::LOOK_FOR_EXPIRED;
 use crate::ghosts::Ghost;
 use crate::{Entry, Limits, Stats, Timestamp, Usage};
 
