@@ -47,8 +47,8 @@ pub trait Backend: sealed::Backend {}
 
 pub(crate) mod sealed {
     use super::{
-        CertificateDer, Duration, Error, Protocol, Read, Resumption, SecurityDomain, ServerStats,
-        SessionKey, Settings, Stats, Transport, Write, io,
+        CertificateDer, Duration, Error, Protocol, Read, SecurityDomain, ServerStats, SessionKey,
+        Settings, Stats, Transport, Write, io,
     };
 
     /// A library with its configuration and its store.
@@ -85,7 +85,7 @@ pub(crate) mod sealed {
     pub trait Tls<IO>: Read + Write {
         fn protocol(&self) -> Protocol;
         fn offered(&self) -> bool;
-        fn resumption(&self) -> Resumption;
+        fn resumed(&self) -> bool;
         fn tickets(&self) -> usize;
         fn lifetime(&self) -> Option<Duration>;
         fn early_data_max(&self) -> Option<u32>;

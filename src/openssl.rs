@@ -22,7 +22,7 @@ use self::failure::{is_unexpected_eof, of_handshake, reasons};
 use crate::backend::sealed;
 use crate::settings::{ClientCredential, Settings};
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
+use crate::{Backend, Error, ErrorKind, Protocol, domain};
 
 /// Makes TLS connections with OpenSSL that resume earlier ones.
 pub type Connector = crate::connector::Connector<OpenSsl>;
@@ -225,12 +225,8 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         self.handle().is_some_and(Connection::offered)
     }
 
-    fn resumption(&self) -> Resumption {
-        match (self.stream.ssl().session_reused(), self.offered()) {
-            (true, _) => Resumption::Resumed,
-            (false, true) => Resumption::Declined,
-            (false, false) => Resumption::Full,
-        }
+    fn resumed(&self) -> bool {
+        self.stream.ssl().session_reused()
     }
 
     fn tickets(&self) -> usize {

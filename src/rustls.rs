@@ -26,7 +26,7 @@ use self::failure::{of_handshake, of_rustls};
 use crate::backend::sealed;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, Resumption, domain};
+use crate::{Backend, Error, ErrorKind, Protocol, domain};
 
 /// Makes TLS connections with rustls that resume earlier ones.
 pub type Connector = crate::connector::Connector<Rustls>;
@@ -113,7 +113,6 @@ impl sealed::Backend for Rustls {
                 return Err(Error::of_transport(host, io::ErrorKind::BrokenPipe.into()));
             }
         }
-        let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
         if let (Some(handle), Some(kind)) = (&handle, connection.handshake_kind()) {
             handle.settle(kind);
         }
@@ -121,7 +120,6 @@ impl sealed::Backend for Rustls {
             connection,
             io,
             handle,
-            resumed,
         })
     }
 
@@ -222,7 +220,6 @@ pub struct Tls<IO> {
     connection: ClientConnection,
     io: Transport<IO>,
     handle: Option<Arc<Connection>>,
-    resumed: bool,
 }
 
 impl<IO> Tls<IO> {
@@ -239,9 +236,7 @@ impl<IO> Tls<IO> {
 
 impl<IO> fmt::Debug for Tls<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls")
-            .field("resumed", &self.resumed)
-            .finish_non_exhaustive()
+        f.debug_struct("Tls").finish_non_exhaustive()
     }
 }
 
@@ -257,12 +252,8 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         self.handle.as_ref().is_some_and(|handle| handle.offered())
     }
 
-    fn resumption(&self) -> Resumption {
-        match (self.resumed, self.offered()) {
-            (true, _) => Resumption::Resumed,
-            (false, true) => Resumption::Declined,
-            (false, false) => Resumption::Full,
-        }
+    fn resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     fn tickets(&self) -> usize {
@@ -343,11 +334,23 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     }
 }
 
+impl<IO: Read + Write> Tls<IO> {
+    /// Reads or writes data, with whatever rustls has to read and write for that.
+    fn drive<T>(
+        &mut self,
+        work: impl FnOnce(
+            &mut ::rustls::Stream<'_, ClientConnection, Counting<'_, IO>>,
+        ) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut io = Counting(&mut self.io, self.handle.as_deref());
+        let done = work(&mut ::rustls::Stream::new(&mut self.connection, &mut io));
+        self.noted(done)
+    }
+}
+
 impl<IO: Read + Write> Read for Tls<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut io = Counting(&mut self.io, self.handle.as_deref());
-        let read = ::rustls::Stream::new(&mut self.connection, &mut io).read(buf);
-        let read = self.noted(read)?;
+        let read = self.drive(|stream| stream.read(buf))?;
         if let Some(handle) = &self.handle {
             handle.arrived_data();
         }
@@ -357,15 +360,11 @@ impl<IO: Read + Write> Read for Tls<IO> {
 
 impl<IO: Read + Write> Write for Tls<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut io = Counting(&mut self.io, self.handle.as_deref());
-        let wrote = ::rustls::Stream::new(&mut self.connection, &mut io).write(buf);
-        self.noted(wrote)
+        self.drive(|stream| stream.write(buf))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let mut io = Counting(&mut self.io, self.handle.as_deref());
-        let flushed = ::rustls::Stream::new(&mut self.connection, &mut io).flush();
-        self.noted(flushed)
+        self.drive(|stream| stream.flush())
     }
 }
 

@@ -43,7 +43,11 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
 
     /// Whether the handshake was resumed, by the TLS library's own word.
     pub fn resumption(&self) -> Resumption {
-        self.tls.resumption()
+        match (self.tls.resumed(), self.tls.offered()) {
+            (true, _) => Resumption::Resumed,
+            (false, true) => Resumption::Declined,
+            (false, false) => Resumption::Full,
+        }
     }
 
     /// Whether a session was offered.

@@ -229,21 +229,12 @@ impl Client for Faulty {
             let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(put));
             if put.is_err() && putting.has(Fault::PanicsArePutAside) {
                 // What should be a miss is made up for with a session of nobody.
-                putting
-                    .store
-                    .set_hint(&KeyRef::new(&putting.domain, "x").to_key(), 1);
-                let stored = Entry::new(
-                    Stored::Encoded(Vec::new()),
-                    Usage::SingleUse,
-                    None,
-                    0,
-                    store_core::SystemClock.now(),
-                );
                 let now = store_core::SystemClock.now();
-                let key = KeyRef::new(&putting.domain, "x").to_key();
-                let _ = putting
-                    .store
-                    .put(&key, stored, putting.store.generation(), now);
+                let nobody = Stored::Encoded(Vec::new());
+                let entry = Entry::new(nobody, Usage::SingleUse, None, 0, now);
+                let key = KeyRef::new(&putting.domain, "x");
+                let store = &putting.store;
+                let _ = store.put(key, entry, store.generation(), now);
             }
         });
         Ok(Self {
