@@ -43,12 +43,14 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod behind;
 mod clock;
 mod domain;
 mod entry;
 mod ghosts;
 mod key;
 mod limits;
+mod portable;
 mod server;
 mod shard;
 mod stats;
@@ -61,11 +63,13 @@ mod watch;
 #[doc(hidden)]
 pub mod fuzz;
 
+pub use behind::Behind;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
 pub use entry::{Duplicate, Entry, EntryId, Generation, Offer, Refused, Usage};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
+pub use portable::{Encoded, Portable};
 pub use stats::{Outcome, Stats};
 pub use store::SessionStore;
 pub use watch::ServerStats;

@@ -29,13 +29,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
+#![deny(unsafe_code)] // but for one file of the LMDB tier
 #![deny(missing_docs)]
 
 #[cfg(unix)] // permissions are those of Unix
 pub mod key_file;
+#[cfg(feature = "lmdb")]
+pub mod lmdb;
 mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod ring;
+mod tier;
 
 pub use record::Record;
 pub use ring::{KeyError, KeyRing, Rejected, SealError, ServerId};
+pub use tier::{Sealed, Taken, Tier, TierError};

@@ -1,0 +1,29 @@
+//! What may lie behind a store, and is told what happens in it.
+
+use crate::{KeyRef, Usage};
+
+/// A place behind a store that sessions can leave memory for, and come back from.
+///
+/// A store with something behind it works as without: it reads and writes memory only, and says
+/// what happened. Whoever is told takes sessions out ([`SessionStore::surplus`]) and brings them
+/// back ([`SessionStore::restore`]) in its own time, on its own thread.
+///
+/// # Contract
+/// Every method is called by connections in their handshakes, without a lock of the store: it
+/// returns at once, and neither blocks nor panics.
+///
+/// [`SessionStore::surplus`]: crate::SessionStore::surplus
+/// [`SessionStore::restore`]: crate::SessionStore::restore
+pub trait Behind: Send + Sync + 'static {
+    /// A connection put a session of this server into memory.
+    fn stored(&self, key: KeyRef<'_>, usage: Usage);
+
+    /// A connection to this server found nothing.
+    fn missed(&self, key: KeyRef<'_>);
+
+    /// What is known of this server is not to be used any more, wherever it is.
+    fn revoked(&self, key: KeyRef<'_>);
+
+    /// The same for all servers.
+    fn cleared(&self);
+}

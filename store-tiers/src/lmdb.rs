@@ -1,0 +1,1 @@
+//! A file that the processes of one machine share, by LMDB.

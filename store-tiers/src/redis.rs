@@ -1,0 +1,1 @@
+//! A server that machines share: Redis or Valkey.
