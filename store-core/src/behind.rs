@@ -1,6 +1,6 @@
 //! What may lie behind a store, and is told what happens in it.
 
-use crate::{KeyRef, Usage};
+use crate::{Generation, KeyRef, Usage};
 
 /// A place behind a store that sessions can leave memory for, and come back from.
 ///
@@ -9,8 +9,12 @@ use crate::{KeyRef, Usage};
 /// back ([`SessionStore::restore`]) in its own time, on its own thread.
 ///
 /// # Contract
-/// Every method is called by connections in their handshakes, without a lock of the store: it
-/// returns at once, and neither blocks nor panics.
+/// Every method is called by connections in their handshakes, without a lock on any session: it
+/// returns at once, neither blocks nor panics, and does not call the store.
+///
+/// What is revoked comes with the generation that it began. They arrive in ascending order, so
+/// whoever restores sessions as of the generation that it was told last restores nothing that has
+/// been revoked.
 ///
 /// [`SessionStore::surplus`]: crate::SessionStore::surplus
 /// [`SessionStore::restore`]: crate::SessionStore::restore
@@ -21,9 +25,9 @@ pub trait Behind: Send + Sync + 'static {
     /// A connection to this server found nothing.
     fn missed(&self, key: KeyRef<'_>);
 
-    /// What is known of this server is not to be used any more, wherever it is.
-    fn revoked(&self, key: KeyRef<'_>);
+    /// What there was of this server is not to be used any more, wherever it is.
+    fn revoked(&self, key: KeyRef<'_>, now_is: Generation);
 
     /// The same for all servers.
-    fn cleared(&self);
+    fn cleared(&self, now_is: Generation);
 }

@@ -66,6 +66,7 @@ fn op(bytes: &mut Bytes<'_>) -> Option<Op> {
                 bytes.u16()?.into()
             },
             late: flags & 4 != 0,
+            returns: flags & 8 != 0,
         },
         2 | 3 => Op::Offer {
             server: bytes.below(SERVERS)?,
@@ -77,10 +78,14 @@ fn op(bytes: &mut Bytes<'_>) -> Option<Op> {
             only_even: flags & 4 != 0,
         },
         4 => {
-            let (server, id) = (bytes.below(SERVERS)?, bytes.u8()?.into());
-            match flags & 3 {
+            let (server, id): (u8, u64) = (bytes.below(SERVERS)?, bytes.u8()?.into());
+            match flags & 7 {
                 0 => Op::RemoveReusable { server },
                 1 => Op::RemoveUpTo { server, id },
+                2 => Op::Surplus {
+                    server,
+                    keep: usize::from(flags >> 3),
+                },
                 _ => Op::Remove { server, id },
             }
         }

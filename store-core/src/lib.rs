@@ -71,5 +71,5 @@ pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use portable::{Encoded, Portable};
 pub use stats::{Outcome, Stats};
-pub use store::SessionStore;
+pub use store::{Ready, SessionStore};
 pub use watch::ServerStats;

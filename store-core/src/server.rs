@@ -215,6 +215,43 @@ impl<S> Server<S> {
         accept(&held.session).then(|| held.share())
     }
 
+    /// Takes the oldest valid single-use sessions out, all but `keep`; expired ones on the way are
+    /// dropped.
+    pub(crate) fn surplus(
+        &mut self,
+        keep: usize,
+        now: Timestamp,
+        dropped: &mut Vec<Dropped<S>>,
+        losses: &mut Losses,
+    ) -> Vec<Held<S>> {
+        let mut surplus = Vec::new();
+        while self.single_use.len() > keep {
+            let Some(held) = self.single_use.pop_front() else {
+                break;
+            };
+            self.bytes -= held.weight;
+            if held.is_valid(now) {
+                surplus.push(held);
+            } else {
+                dropped.push(Dropped::Session(held.session));
+                losses.expired += 1;
+            }
+        }
+        surplus
+    }
+
+    /// The reusable session, if it is valid.
+    pub(crate) fn peek_reusable(&self, now: Timestamp) -> Option<Held<Arc<S>>> {
+        let held = self.reusable.as_ref().filter(|held| held.is_valid(now));
+        held.map(Held::share)
+    }
+
+    /// Single-use sessions that are valid.
+    pub(crate) fn ready(&self, now: Timestamp) -> usize {
+        let valid = |held: &&Held<S>| held.is_valid(now);
+        self.single_use.iter().filter(valid).count()
+    }
+
     /// Removes the session `id`, whichever it is.
     pub(crate) fn remove(&mut self, id: EntryId) -> Option<Dropped<S>> {
         if self.reusable.as_ref().is_some_and(|held| held.id == id) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use self::segment::{Place, Segment, fixed_bytes, server_bytes};
 use crate::ghosts::{Ghost, Ghosts};
 use crate::server::{Dropped, Found, Held, Losses, Server};
-use crate::{Entry, EntryId, Generation, Limits, Refused, Stats, Timestamp};
+use crate::{Entry, EntryId, Generation, Limits, Refused, SessionKey, Stats, Timestamp, Usage};
 
 pub(crate) use self::segment::At;
 
@@ -170,16 +170,70 @@ impl<S> Shard<S> {
         found
     }
 
+    /// Puts a session that had left memory; it is not new.
+    pub(crate) fn restore(
+        &mut self,
+        at: At<'_>,
+        entry: Entry<S>,
+        begun: Generation,
+        now: Timestamp,
+        dropped: &mut Vec<Dropped<S>>,
+    ) -> Result<EntryId, Refused> {
+        let put = self.put(at, entry, begun, now, dropped);
+        if put.is_ok() {
+            self.stats.stored -= 1;
+            self.stats.returned += 1;
+        }
+        put
+    }
+
+    /// Takes the oldest single-use sessions of a server out, all but `keep`, to be kept elsewhere.
+    pub(crate) fn surplus(
+        &mut self,
+        at: At<'_>,
+        keep: usize,
+        now: Timestamp,
+        dropped: &mut Vec<Dropped<S>>,
+    ) -> Vec<Held<S>> {
+        let mut losses = Losses::default();
+        let surplus =
+            self.with_server(at, |server| server.surplus(keep, now, dropped, &mut losses));
+        let surplus = surplus.unwrap_or_default();
+        self.count(losses);
+        self.stats.left += surplus.len() as u64;
+        surplus
+    }
+
+    /// The reusable session of a server, neither offered nor counted.
+    pub(crate) fn peek_reusable(&self, at: At<'_>, now: Timestamp) -> Option<Held<Arc<S>>> {
+        self.peek(at)?.peek_reusable(now)
+    }
+
+    /// Single-use sessions of a server that are valid, and whether it has a valid reusable one.
+    pub(crate) fn ready(&self, at: At<'_>, now: Timestamp) -> (usize, bool) {
+        self.peek(at).map_or((0, false), |server| {
+            (server.ready(now), server.peek_reusable(now).is_some())
+        })
+    }
+
+    /// The servers, in no order.
+    pub(crate) fn servers(&self) -> Vec<SessionKey> {
+        let all = self.once.oldest_first().chain(self.again.oldest_first());
+        all.map(|(place, _)| place.key().clone()).collect()
+    }
+
+    fn peek(&self, at: At<'_>) -> Option<&Server<S>> {
+        self.again.peek(at).or_else(|| self.once.peek(at))
+    }
+
     /// Sessions held of a server.
     pub(crate) fn held(&self, at: At<'_>) -> usize {
-        let server = self.again.peek(at).or_else(|| self.once.peek(at));
-        server.map_or(0, Server::len)
+        self.peek(at).map_or(0, Server::len)
     }
 
     /// The group that the server chose last.
     pub(crate) fn hint(&self, at: At<'_>) -> Option<u16> {
-        let server = self.again.peek(at).or_else(|| self.once.peek(at));
-        match server {
+        match self.peek(at) {
             Some(server) => server.hint,
             None => self.ghosts.get(at.hash)?.hint,
         }
@@ -202,13 +256,13 @@ impl<S> Shard<S> {
         }
     }
 
-    /// Removes the session `id` of a server, and says whether it was there.
+    /// Removes the session `id` of a server, and says what it was if it was there.
     pub(crate) fn remove(
         &mut self,
         at: At<'_>,
         id: EntryId,
         dropped: &mut Vec<Dropped<S>>,
-    ) -> bool {
+    ) -> Option<Usage> {
         self.remove_with(at, |server| server.remove(id), dropped)
     }
 
@@ -221,6 +275,7 @@ impl<S> Shard<S> {
     /// Removes the reusable session of a server, and says whether there was one.
     pub(crate) fn remove_reusable(&mut self, at: At<'_>, dropped: &mut Vec<Dropped<S>>) -> bool {
         self.remove_with(at, Server::remove_reusable, dropped)
+            .is_some()
     }
 
     fn remove_with(
@@ -228,12 +283,15 @@ impl<S> Shard<S> {
         at: At<'_>,
         remove: impl FnMut(&mut Server<S>) -> Option<Dropped<S>>,
         dropped: &mut Vec<Dropped<S>>,
-    ) -> bool {
-        let removed = self.with_server(at, remove).flatten();
-        self.stats.removed += u64::from(removed.is_some());
-        let was_there = removed.is_some();
-        dropped.extend(removed);
-        was_there
+    ) -> Option<Usage> {
+        let removed = self.with_server(at, remove).flatten()?;
+        self.stats.removed += 1;
+        let usage = match removed {
+            Dropped::Shared(_) => Usage::Reusable,
+            Dropped::Session(_) | Dropped::Server(_) => Usage::SingleUse,
+        };
+        dropped.push(removed);
+        Some(usage)
     }
 
     /// Removes a server with all that is known of it, and refuses what connections put that began

@@ -42,6 +42,10 @@ pub struct Stats {
     pub replaced: u64,
     /// Sessions removed by name: `remove`, `clear`, `clear_server`.
     pub removed: u64,
+    /// Single-use sessions that left memory for a place behind the store.
+    pub left: u64,
+    /// Sessions that came back from there, single-use ones or copies of reusable ones.
+    pub returned: u64,
     /// Sessions not stored because they were too large.
     pub refused_too_large: u64,
     /// Sessions not stored because they had no time to live.
@@ -77,6 +81,8 @@ impl Stats {
             evicted,
             replaced,
             removed,
+            left,
+            returned,
             refused_too_large,
             refused_expired,
             refused_cleared,
@@ -96,6 +102,8 @@ impl Stats {
         self.evicted += evicted;
         self.replaced += replaced;
         self.removed += removed;
+        self.left += left;
+        self.returned += returned;
         self.refused_too_large += refused_too_large;
         self.refused_expired += refused_expired;
         self.refused_cleared += refused_cleared;

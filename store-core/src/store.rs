@@ -1,5 +1,9 @@
 //! The store: shards behind locks.
 
+mod leaving;
+
+pub use self::leaving::Ready;
+
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -8,7 +12,7 @@ use crate::server::Found;
 use crate::shard::{At, Shard, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use crate::watch::Watched;
-use crate::{Duplicate, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer};
+use crate::{Behind, Duplicate, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer};
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
 /// A shard is swept, grown and searched as a whole, so it is kept small.
@@ -46,6 +50,9 @@ pub struct SessionStore<S> {
     // The process that the sessions belong to.
     process: AtomicU64,
     watched: Watched,
+    behind: Option<Arc<dyn Behind>>,
+    // Held while a generation is drawn and told to what lies behind, so that they arrive in order.
+    telling: Mutex<()>,
 }
 
 struct Part<S> {
@@ -58,6 +65,15 @@ struct Part<S> {
 impl<S: Duplicate> SessionStore<S> {
     /// An empty store. Allocates next to nothing until it is used.
     pub fn new(limits: Limits) -> Result<Self, LimitsError> {
+        Self::build(limits, None)
+    }
+
+    /// The same with a place behind it that is told what happens.
+    pub fn with_behind(limits: Limits, behind: Arc<dyn Behind>) -> Result<Self, LimitsError> {
+        Self::build(limits, Some(behind))
+    }
+
+    fn build(limits: Limits, behind: Option<Arc<dyn Behind>>) -> Result<Self, LimitsError> {
         limits.validate()?;
         let shards = shards_for(&limits);
         let share = Arc::new(Limits {
@@ -74,6 +90,8 @@ impl<S: Duplicate> SessionStore<S> {
             next_swept: AtomicUsize::new(0),
             process: AtomicU64::new(std::process::id().into()),
             watched: Watched::new(),
+            behind,
+            telling: Mutex::new(()),
         })
     }
 
@@ -103,12 +121,15 @@ impl<S: Duplicate> SessionStore<S> {
         let Some((part, at)) = self.find(key.into()) else {
             return Err(Refused::Off);
         };
-        let mut dropped = Vec::new();
+        let (mut dropped, usage) = (Vec::new(), entry.usage);
         let put = part.lock().put(at, entry, begun, now, &mut dropped);
         self.watched.note(at.key, |stats| match put {
             Ok(_) => stats.stored += 1,
             Err(_) => stats.refused += 1,
         });
+        if let (Ok(_), Some(behind)) = (put, &self.behind) {
+            behind.stored(at.key, usage);
+        }
         put
     }
 
@@ -156,13 +177,19 @@ impl<S: Duplicate> SessionStore<S> {
     }
 
     /// Removes the session `id` of `key`, if it is still there; a newer one that was stored
-    /// meanwhile stays.
+    /// meanwhile stays. If it, or a copy of it, may have left memory, all there is of the server
+    /// goes.
     pub fn remove<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) -> bool {
         let Some((part, at)) = self.find(key.into()) else {
             return false;
         };
         let mut dropped = Vec::new();
-        part.lock().remove(at, id, &mut dropped)
+        let removed = part.lock().remove(at, id, &mut dropped);
+        let was_there = removed.is_some();
+        if self.behind.is_some() && removed != Some(Usage::SingleUse) {
+            self.clear_server(at.key);
+        }
+        was_there
     }
 
     /// Removes the session `id` of `key` and all that came before it, for a handshake with it that
@@ -172,6 +199,9 @@ impl<S: Duplicate> SessionStore<S> {
         if let Some((part, at)) = self.find(key.into()) {
             let mut dropped = Vec::new();
             part.lock().remove_up_to(at, id, &mut dropped);
+            if let Some(behind) = &self.behind {
+                behind.revoked(at.key, self.generation());
+            }
         }
     }
 
@@ -182,7 +212,11 @@ impl<S: Duplicate> SessionStore<S> {
             return false;
         };
         let mut dropped = Vec::new();
-        part.lock().remove_reusable(at, &mut dropped)
+        let removed = part.lock().remove_reusable(at, &mut dropped);
+        if let Some(behind) = &self.behind {
+            behind.revoked(at.key, self.generation());
+        }
+        removed
     }
 
     /// Removes all there is of one server. What connections to it put that have begun already is
@@ -190,16 +224,30 @@ impl<S: Duplicate> SessionStore<S> {
     pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
         if let Some((part, at)) = self.find(key.into()) {
             let mut dropped = Vec::new();
+            let telling = self.telling();
             let mut shard = part.lock();
             // Under the lock, so that generations reach a shard in their order.
             let now_is = self.next_generation();
             shard.clear_server(at, now_is, &mut dropped);
             drop(shard);
+            if let Some(behind) = &self.behind {
+                behind.revoked(at.key, now_is);
+            }
+            drop(telling);
         }
     }
 
     /// Removes everything. What connections put that have begun already is refused.
     pub fn clear(&self) {
+        let telling = self.telling();
+        self.clear_memory();
+        if let Some(behind) = &self.behind {
+            behind.cleared(Generation(self.generation.load(Ordering::Acquire)));
+        }
+        drop(telling);
+    }
+
+    fn clear_memory(&self) {
         for part in &self.shards {
             let mut dropped = Vec::new();
             let mut shard = part.lock();
@@ -207,6 +255,11 @@ impl<S: Duplicate> SessionStore<S> {
             shard.clear(now_is, &mut dropped);
             drop(shard);
         }
+    }
+
+    fn telling(&self) -> Option<MutexGuard<'_, ()>> {
+        let telling = || self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.behind.is_some().then(telling)
     }
 
     /// Frees expired sessions, one part of the store a call: some 500 to 1,000 servers (more only
@@ -298,6 +351,9 @@ impl<S: Duplicate> SessionStore<S> {
             }
             None => stats.missed += 1,
         });
+        if let (None, Some(behind)) = (&found, &self.behind) {
+            behind.missed(key);
+        }
         Some(match found? {
             Found::SingleUse(held) => held.into_offer(Usage::SingleUse),
             Found::Reusable(held) => {
@@ -311,8 +367,9 @@ impl<S: Duplicate> SessionStore<S> {
     fn leave_to_parent(&self) {
         let process = u64::from(std::process::id());
         if self.process.load(Ordering::Acquire) != process {
-            // Before the store is said to belong here: who comes in between clears it, too.
-            self.clear();
+            // Before the store is said to belong here: who comes in between clears it, too. What
+            // lies behind is the parent's, and not told.
+            self.clear_memory();
             self.process.store(process, Ordering::Release);
         }
     }

@@ -35,11 +35,16 @@ pub(crate) enum Op {
         lives: u64,
         age: u64,
         late: bool,
+        returns: bool,
     },
     Offer {
         server: u8,
         want: Want,
         only_even: bool,
+    },
+    Surplus {
+        server: u8,
+        keep: usize,
     },
     Remove {
         server: u8,
@@ -97,6 +102,7 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                 lives,
                 age,
                 late,
+                returns,
             } => {
                 number += 1;
                 alive.fetch_add(1, Ordering::SeqCst);
@@ -116,9 +122,13 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                     model.stats.refused_cleared += 1;
                     false
                 } else {
-                    model.put(limits, server, &entry, now)
+                    model.put(limits, server, &entry, now, returns)
                 };
-                let put = shard.put(at(server), entry, begun, now, &mut dropped);
+                let put = if returns {
+                    shard.restore(at(server), entry, begun, now, &mut dropped)
+                } else {
+                    shard.put(at(server), entry, begun, now, &mut dropped)
+                };
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
             }
@@ -135,12 +145,16 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                 });
                 assert_eq!(found, model.offer(server, want, only_even, now), "{op:?}");
             }
+            Op::Surplus { server, keep } => {
+                let expected = model.surplus(server, keep, now);
+                let surplus = shard.surplus(at(server), keep, now, &mut dropped);
+                let numbers = surplus.iter().map(|held| held.session.number);
+                assert_eq!(numbers.collect::<Vec<_>>(), expected, "{op:?}");
+            }
             Op::Remove { server, id } => {
                 let expected = model.remove_where(server, |session| session.id == id) > 0;
-                assert_eq!(
-                    shard.remove(at(server), EntryId(id), &mut dropped),
-                    expected
-                );
+                let removed = shard.remove(at(server), EntryId(id), &mut dropped);
+                assert_eq!(removed.is_some(), expected);
             }
             Op::RemoveUpTo { server, id } => {
                 model.remove_where(server, |session| session.id <= id);
@@ -181,6 +195,9 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
         drop(dropped);
         let stats = shard.stats();
         assert_eq!(stats, model.stats(), "after {op:?}");
+        for server in 0..SERVERS {
+            assert_eq!(shard.ready(at(server), now), model.ready(server, now));
+        }
         for server in 0..SERVERS {
             assert_eq!(shard.hint(at(server)), model.hint(server), "after {op:?}");
         }

@@ -72,6 +72,7 @@ impl Model {
         name: u8,
         entry: &Entry<Tracked>,
         now: Timestamp,
+        returns: bool,
     ) -> bool {
         let room = limits.total_bytes.checked_sub(self.fixed);
         let most = room.unwrap_or_default().min(limits.server_bytes);
@@ -88,7 +89,11 @@ impl Model {
             return false;
         }
         self.last_id += 1;
-        self.stats.stored += 1;
+        if returns {
+            self.stats.returned += 1;
+        } else {
+            self.stats.stored += 1;
+        }
         self.next_expiry = Some(self.next_expiry.map_or(expires, |next| next.min(expires)));
 
         let (mut row, seen_again) = self.check_out(name);
@@ -269,6 +274,41 @@ impl Model {
         self.stats.offered += u64::from(found.is_some());
         self.stats.missed += u64::from(found.is_none());
         found
+    }
+
+    /// The numbers of the sessions that leave.
+    pub(super) fn surplus(&mut self, name: u8, keep: usize, now: Timestamp) -> Vec<u64> {
+        let surplus = self.visit(name, |row, stats| {
+            let single_use = |session: &&Session| session.usage == Usage::SingleUse;
+            let many = row.sessions.iter().filter(single_use).count();
+            let leaving = many.saturating_sub(keep);
+            let leaving: Vec<Session> = row
+                .sessions
+                .iter()
+                .filter(single_use)
+                .take(leaving)
+                .cloned()
+                .collect();
+            row.sessions
+                .retain(|session| leaving.iter().all(|gone| gone.id != session.id));
+            let valid = leaving.iter().filter(|session| session.valid(now));
+            let numbers: Vec<u64> = valid.map(|session| session.number).collect();
+            stats.left += numbers.len() as u64;
+            stats.expired += (leaving.len() - numbers.len()) as u64;
+            numbers
+        });
+        surplus.unwrap_or_default()
+    }
+
+    pub(super) fn ready(&self, name: u8, now: Timestamp) -> (usize, bool) {
+        let rows = self.again.iter().chain(&self.once);
+        let sessions = rows
+            .filter(|row| row.name == name)
+            .flat_map(|row| &row.sessions)
+            .filter(|session| session.valid(now));
+        let (single_use, reusable): (Vec<_>, Vec<_>) =
+            sessions.partition(|session| session.usage == Usage::SingleUse);
+        (single_use.len(), !reusable.is_empty())
     }
 
     pub(super) fn visit<T>(

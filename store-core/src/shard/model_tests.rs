@@ -19,10 +19,11 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => Just(Want::Reusable),
     ];
     prop_oneof![
-        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1))
-            .prop_map(|(server, usage, weight, lives, age, late)| {
-                Op::Put { server, usage, weight, lives, age, late }
+        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2))
+            .prop_map(|(server, usage, weight, lives, age, late, returns)| {
+                Op::Put { server, usage, weight, lives, age, late, returns }
             }),
+        2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
         8 => (server.clone(), want, prop::bool::weighted(0.2))
             .prop_map(|(server, want, only_even)| Op::Offer { server, want, only_even }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),

@@ -127,6 +127,11 @@ impl Place {
         }
     }
 
+    /// The server's key.
+    pub(super) fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
     /// The same, borrowed.
     pub(super) fn at(&self) -> At<'_> {
         At {

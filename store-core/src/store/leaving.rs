@@ -1,0 +1,84 @@
+//! Sessions that leave memory for a place behind the store, and come back.
+
+use crate::{
+    Duplicate, Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Timestamp,
+    Usage,
+};
+
+/// What a store has of one server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Valid single-use sessions.
+    pub single_use: usize,
+    /// Whether there is a valid reusable session.
+    pub reusable: bool,
+}
+
+/// For whatever lies [behind](crate::Behind) the store. None of this counts as an offer or a miss.
+impl<S: Duplicate> SessionStore<S> {
+    /// What there is of `key` for a connection.
+    pub fn ready<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Ready {
+        let Some((part, at)) = self.find(key.into()) else {
+            return Ready::default();
+        };
+        let (single_use, reusable) = part.lock().ready(at, now);
+        Ready {
+            single_use,
+            reusable,
+        }
+    }
+
+    /// Takes the single-use sessions of `key` out, the oldest first, all but the newest `keep`.
+    /// They are in no other place then: whoever has them keeps them, brings them back or drops them.
+    pub fn surplus<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        keep: usize,
+        now: Timestamp,
+    ) -> Vec<Entry<S>> {
+        let Some((part, at)) = self.find(key.into()) else {
+            return Vec::new();
+        };
+        let mut dropped = Vec::new();
+        let surplus = part.lock().surplus(at, keep, now, &mut dropped);
+        let entries = surplus.into_iter();
+        entries
+            .map(|held| held.into_offer(Usage::SingleUse).entry)
+            .collect()
+    }
+
+    /// A private copy of the reusable session of `key`, which stays.
+    pub fn reusable_copy<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        now: Timestamp,
+    ) -> Option<Entry<S>> {
+        let (part, at) = self.find(key.into())?;
+        let held = part.lock().peek_reusable(at, now)?;
+        let copy = held.session.duplicate()?;
+        Some(held.map(|_| copy).into_offer(Usage::Reusable).entry)
+    }
+
+    /// Puts a session back that left memory, here or in another process, as one that was there at
+    /// `as_of`: if the store or its server was cleared since, it is refused. What lies behind is not
+    /// told of it.
+    pub fn restore<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        entry: Entry<S>,
+        as_of: Generation,
+        now: Timestamp,
+    ) -> Result<EntryId, Refused> {
+        let Some((part, at)) = self.find(key.into()) else {
+            return Err(Refused::Off);
+        };
+        let mut dropped = Vec::new();
+        part.lock().restore(at, entry, as_of, now, &mut dropped)
+    }
+
+    /// The servers that have a session now, a part of the store at a time, in no order.
+    pub fn servers(&self) -> impl Iterator<Item = SessionKey> + '_ {
+        let parts = self.shards.iter();
+        parts.flat_map(|part| part.lock().servers())
+    }
+}
