@@ -42,6 +42,39 @@ impl SessionKey {
             endpoint: self.endpoint.as_deref(),
         }
     }
+
+    /// The key that [`KeyRef::encode`] wrote; `None` if it did not write exactly this.
+    pub fn decode(encoded: &[u8]) -> Option<Self> {
+        let (domain, rest) = encoded.split_first_chunk::<32>()?;
+        let (kind, mut rest) = rest.split_first()?;
+        let mut field = || {
+            let (present, after) = rest.split_first()?;
+            let (len, after) = after.split_first_chunk()?;
+            let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
+            let (field, after) = after.split_at_checked(len)?;
+            rest = after;
+            Some((*present == 1).then_some(field))
+        };
+        let (host, port, endpoint) = (field()??, field()?, field()?);
+        let host = match kind {
+            b'n' => Host::Name(std::str::from_utf8(host).ok()?.into()),
+            b'4' => Host::Address(<[u8; 4]>::try_from(host).ok()?.into()),
+            b'6' => Host::Address(<[u8; 16]>::try_from(host).ok()?.into()),
+            _ => return None,
+        };
+        let port = match port {
+            Some(port) => Some(u16::from_be_bytes(port.try_into().ok()?)),
+            None => None,
+        };
+        let key = Self {
+            domain: SecurityDomain::from(*domain),
+            host,
+            port,
+            endpoint: endpoint.map(Into::into),
+        };
+        // One spelling of each key: what would be written otherwise was not written.
+        (key.as_key().encode() == encoded).then_some(key)
+    }
 }
 
 impl PartialEq for SessionKey {
@@ -316,6 +349,32 @@ mod tests {
             assert!(same(key(other), again), "{other:?}");
         }
         assert!(!same(key("a.."), key("a...")));
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_and_nothing_else() {
+        let domain = SecurityDomain::from([3; 32]);
+        let keys = [
+            KeyRef::new(&domain, "Example.com."),
+            KeyRef::new(&domain, "192.0.2.1").with_port(25),
+            KeyRef::new(&domain, "2001:db8::1").with_endpoint(b"x"),
+            KeyRef::new(&domain, "").with_port(443).with_endpoint(b""),
+        ];
+        for key in keys {
+            let encoded = key.encode();
+            assert_eq!(SessionKey::decode(&encoded), Some(key.to_key()));
+            for len in 0..encoded.len() {
+                assert_eq!(SessionKey::decode(&encoded[..len]), None);
+            }
+            for at in 32..encoded.len() {
+                let mut changed = encoded.clone();
+                changed[at] ^= 0x20;
+                let decoded = SessionKey::decode(&changed);
+                assert_ne!(decoded, Some(key.to_key()), "byte {at}");
+            }
+            let longer = [&encoded[..], &[0]].concat();
+            assert_eq!(SessionKey::decode(&longer), None);
+        }
     }
 
     /// R2: every field is a field of its own.

@@ -12,10 +12,12 @@
 //!
 //! let ring = KeyRing::generate()?; // or read from a file: `store_tiers::key_file`
 //! let domain = SecurityDomain::builder("example").finish();
-//! let server = ring.server_id(KeyRef::new(&domain, "example.com").with_port(443));
+//! let key = KeyRef::new(&domain, "example.com").with_port(443);
+//! let server = ring.server_id(key);
 //!
 //! let now = SystemClock.now();
 //! let record = Record {
+//!     key: key.to_key(),
 //!     format: 1,
 //!     usage: Usage::SingleUse,
 //!     established: now,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::time::Duration;
-use store_core::{Timestamp, Usage};
+use store_core::{SessionKey, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 /// A session in a form that can leave its process: the library's own encoding of it, with what
@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 /// Its encoding is exact: every field has its length, and bytes left over are a reason to reject.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
+    /// The server that it is for.
+    pub key: SessionKey,
     /// The backend and the format of `session` and `facts`, a number that the backend chooses: a
     /// record of another format is not decoded.
     pub format: u32,
@@ -31,7 +33,8 @@ impl Record {
     /// The part that is encrypted. `expires` and `format` are not in it: they stand in the clear
     /// before it, bound to it.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let parts: [&[u8]; 2] = [&self.facts, &self.session];
+        let key = self.key.as_key().encode();
+        let parts: [&[u8]; 3] = [&key, &self.facts, &self.session];
         let room = 1 + 8 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         // Never grows: a buffer that moved would leave secrets behind.
         let mut out = Zeroizing::new(Vec::with_capacity(room));
@@ -58,9 +61,11 @@ impl Record {
             _ => return None,
         };
         let established = timestamp(u64::from_be_bytes(take(&mut plain)?));
+        let key = SessionKey::decode(take_part(&mut plain)?)?;
         let facts = take_part(&mut plain)?.to_vec();
         let session = Zeroizing::new(take_part(&mut plain)?.to_vec());
         plain.is_empty().then_some(Self {
+            key,
             format,
             usage,
             established,
@@ -75,6 +80,7 @@ impl fmt::Debug for Record {
     /// Shows everything but the session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
+            .field("key", &self.key)
             .field("format", &self.format)
             .field("usage", &self.usage)
             .field("established", &self.established)
@@ -110,9 +116,12 @@ fn take_part<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use store_core::{KeyRef, SecurityDomain};
 
     fn record() -> Record {
+        let domain = SecurityDomain::from([9; 32]);
         Record {
+            key: KeyRef::new(&domain, "example.com").to_key(),
             format: 7,
             usage: Usage::Reusable,
             established: timestamp(1_234),

@@ -22,6 +22,7 @@ fn server(ring: &KeyRing, name: &str) -> ServerId {
 
 fn record() -> Record {
     Record {
+        key: KeyRef::new(&SecurityDomain::from([9; 32]), "example.com").to_key(),
         format: 7,
         usage: Usage::SingleUse,
         established: at(NOW - 10),
@@ -176,6 +177,7 @@ proptest! {
         let ring = ring();
         let id = server(&ring, "example.com");
         let record = Record {
+            key: record().key,
             format,
             usage: if single_use { Usage::SingleUse } else { Usage::Reusable },
             established: at(established.into()),
