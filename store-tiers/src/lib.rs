@@ -43,8 +43,10 @@ mod record;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod ring;
+mod shared;
 mod tier;
 
 pub use record::Record;
 pub use ring::{KeyError, KeyRing, Rejected, SealError, ServerId};
+pub use shared::{Fetch, SharedError, SharedSettings, SharedStore, TierStats};
 pub use tier::{Sealed, Taken, Tier, TierError};

@@ -250,6 +250,11 @@ pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, KeyError> {
 }
 
 impl ServerId {
+    /// No server: what no key is hashed to, but by a chance of one in 2^256.
+    pub(crate) fn nobody() -> Self {
+        Self([0; 32])
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
