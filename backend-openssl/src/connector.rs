@@ -28,7 +28,7 @@ pub struct Sessions {
 
 #[derive(Debug)]
 struct Inner {
-    store: SessionStore<Session>,
+    store: Arc<SessionStore<Session>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,10 +40,15 @@ impl Sessions {
 
     /// An empty store that takes the time from `clock`.
     pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
-        let store = SessionStore::new(limits)?;
-        Ok(Self {
+        Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
+    }
+
+    /// Over a store that others see, too, such as one with a place behind it, whose time is that
+    /// of `clock`.
+    pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
+        Self {
             inner: Arc::new(Inner { store, clock }),
-        })
+        }
     }
 
     /// The store itself.

@@ -7,7 +7,7 @@ use std::ptr;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::ssl::{SslContextBuilder, SslRef, SslSession, SslSessionRef};
 use openssl::x509::X509Ref;
-use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509_VERIFY_PARAM};
+use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509, X509_VERIFY_PARAM};
 
 const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
@@ -28,6 +28,7 @@ unsafe extern "C" {
         ticket: *mut *const c_uchar,
         len: *mut usize,
     );
+    fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
     fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, callback: Option<InfoCallback>);
     fn SSL_CTX_get_info_callback(ctx: *mut SSL_CTX) -> Option<InfoCallback>;
     fn SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<NewSessionCallback>;
@@ -74,6 +75,18 @@ pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
 pub(crate) fn ticket_lifetime(session: &SslSessionRef) -> u64 {
     // SAFETY: the session is valid for the call and only read.
     unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into()
+}
+
+/// The certificate of the peer that a session was made with.
+///
+/// Corresponds to `SSL_SESSION_get0_peer`.
+pub(crate) fn peer(session: &SslSessionRef) -> Option<&X509Ref> {
+    // SAFETY: the session is valid for the call and only read. The result is null or owned by the
+    // session, which the reference cannot outlive and which nothing changes.
+    unsafe {
+        let peer = SSL_SESSION_get0_peer(session.as_ptr());
+        (!peer.is_null()).then(|| X509Ref::from_ptr(peer))
+    }
 }
 
 /// Bytes of a session's ticket; 0 if it has none.

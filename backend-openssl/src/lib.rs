@@ -44,6 +44,7 @@ mod connection;
 mod connector;
 #[allow(unsafe_code, reason = "the one place where C is called")]
 mod ffi;
+mod portable;
 mod session;
 
 pub use connection::{Connection, connection};

@@ -8,7 +8,7 @@ use foreign_types::ForeignTypeRef;
 use openssl::hash::MessageDigest;
 use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode, SslVersion};
 use openssl::stack::StackRef;
-use openssl::x509::{X509, X509VerifyResult};
+use openssl::x509::{X509, X509Ref, X509VerifyResult};
 use store_core::{Duplicate, Entry, Timestamp, Usage};
 
 use crate::ffi;
@@ -41,13 +41,18 @@ pub(crate) struct Verification {
 }
 
 impl Session {
+    /// A session that nobody else has.
+    pub(crate) fn new(inner: SslSession, verification: Verification) -> Self {
+        Self {
+            inner,
+            verification,
+        }
+    }
+
     /// A private copy of what OpenSSL hands out. Taken inside the `new_session` callback, it stays
     /// good whatever happens to the connection.
     pub(crate) fn copy_of(session: &SslSessionRef, verification: Verification) -> Option<Self> {
-        Some(Self {
-            inner: ffi::duplicate(session)?,
-            verification,
-        })
+        Some(Self::new(ffi::duplicate(session)?, verification))
     }
 
     pub(crate) fn as_ssl(&self) -> &SslSessionRef {
@@ -63,12 +68,21 @@ impl Session {
     pub(crate) fn into_entry(self, chain: Option<&StackRef<X509>>, now: Timestamp) -> Entry<Self> {
         let lifetime = Duration::from_secs(ffi::ticket_lifetime(&self.inner));
         let usage = usage(&self.inner);
-        let ticket = ffi::ticket_len(&self.inner);
-        let certificates = chain.into_iter().flatten();
-        let certificates = certificates
-            .map(|one| CERTIFICATE_BYTES.max(PARSED.saturating_mul(ffi::certificate_len(one))));
-        let weight = certificates.fold(OBJECT_BYTES + ticket, usize::saturating_add);
+        let weight = self.weight(chain);
         Entry::new(self, usage, Some(lifetime), weight, now)
+    }
+
+    /// Bytes that it occupies with the certificates that it keeps alive: `chain`, or the peer's
+    /// own.
+    pub(crate) fn weight(&self, chain: Option<&StackRef<X509>>) -> usize {
+        let weigh = |certificate: &X509Ref| {
+            CERTIFICATE_BYTES.max(PARSED.saturating_mul(ffi::certificate_len(certificate)))
+        };
+        let certificates = match chain {
+            Some(chain) => chain.iter().map(weigh).fold(0, usize::saturating_add),
+            None => ffi::peer(&self.inner).map_or(0, weigh),
+        };
+        (OBJECT_BYTES + ffi::ticket_len(&self.inner)).saturating_add(certificates)
     }
 }
 
@@ -88,7 +102,7 @@ impl fmt::Debug for Session {
 }
 
 /// TLS 1.3 tickets are used once, sessions of earlier versions until they expire.
-fn usage(session: &SslSessionRef) -> Usage {
+pub(crate) fn usage(session: &SslSessionRef) -> Usage {
     if session.protocol_version() == SslVersion::TLS1_3 {
         Usage::SingleUse
     } else {
