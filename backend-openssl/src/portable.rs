@@ -56,14 +56,20 @@ fn decode_facts(mut facts: &[u8]) -> Option<Verification> {
     let name = take_part(&mut facts)?;
     let own = take_part(&mut facts)?;
     let name = match name {
-        Some(name) => Some(Arc::from(std::str::from_utf8(name).ok()?)),
-        None => None,
+        Part::Present(name) => Some(Arc::from(std::str::from_utf8(name).ok()?)),
+        Part::Absent => None,
     };
-    facts.is_empty().then_some(Verification {
-        peer,
-        name,
-        own: own.map(Arc::from),
-    })
+    let own = match own {
+        Part::Present(own) => Some(Arc::from(own)),
+        Part::Absent => None,
+    };
+    facts.is_empty().then_some(Verification { peer, name, own })
+}
+
+/// A part that need not be there.
+enum Part<'a> {
+    Absent,
+    Present(&'a [u8]),
 }
 
 fn take_flag(from: &mut &[u8]) -> Option<bool> {
@@ -76,16 +82,15 @@ fn take_flag(from: &mut &[u8]) -> Option<bool> {
     }
 }
 
-/// The next part, if it is whole; within, whether there is one.
-fn take_part<'a>(from: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+fn take_part<'a>(from: &mut &'a [u8]) -> Option<Part<'a>> {
     if !take_flag(from)? {
-        return Some(None);
+        return Some(Part::Absent);
     }
     let (len, rest) = from.split_first_chunk()?;
     let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
     let (part, rest) = rest.split_at_checked(len)?;
     *from = rest;
-    Some(Some(part))
+    Some(Part::Present(part))
 }
 
 #[cfg(test)]
