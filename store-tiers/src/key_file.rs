@@ -9,9 +9,9 @@
 //! The first key seals, all of them open. Machines that share a place have the same file.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -101,17 +101,23 @@ pub fn create(path: &Path) -> Result<KeyRing, KeyFileError> {
 }
 
 /// Writes a key ring to a new file, owner-only, and makes sure that it is on the disk. Fails if
-/// there is a file already: to change keys, write another one and rename it.
+/// there is a file already: to change keys, write another one and rename it. Whoever reads sees the
+/// whole file or none.
 pub fn write(path: &Path, ring: &KeyRing) -> Result<(), KeyFileError> {
     let io = |error| io_error(path, error);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".keys-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)
         .map_err(io)?;
     file.write_all(text_of(ring).as_bytes()).map_err(io)?;
-    file.sync_all().map_err(io)
+    file.as_file().sync_all().map_err(io)?;
+    let persisted = file.persist_noclobber(path);
+    persisted.map(drop).map_err(|error| io(error.error))
 }
 
 /// Reads the key file if there is one, else makes it: what a program does that runs for the first
@@ -203,8 +209,7 @@ fn keys_error(path: &Path, error: KeyError) -> KeyFileError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
 
     fn in_a_folder(test: impl FnOnce(&Path)) {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -251,6 +256,23 @@ mod tests {
             assert!(matches!(create(path), Err(KeyFileError::Io { .. })));
             assert!(same(&read_or_create(path).unwrap(), &ring));
         });
+    }
+
+    /// Programs that start at the same time all get the same keys.
+    #[test]
+    fn of_many_that_make_it_at_once_all_have_the_same() {
+        for _ in 0..20 {
+            in_a_folder(|path| {
+                let rings: Vec<KeyRing> = std::thread::scope(|scope| {
+                    let make = || scope.spawn(|| read_or_create(path).unwrap());
+                    let made: Vec<_> = std::iter::repeat_with(make).take(8).collect();
+                    made.into_iter().map(|one| one.join().unwrap()).collect()
+                });
+                assert!(rings.iter().all(|ring| same(ring, &rings[0])));
+                let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
+                assert_eq!(left, 1, "nothing but the file");
+            });
+        }
     }
 
     #[test]
