@@ -6,9 +6,10 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-#[cfg(not(any(feature = "rustls", feature = "openssl")))]
+#[cfg(not(any(feature = "rustls", feature = "openssl", feature = "rustls-preview")))]
 compile_error!(
-    "tls-resume needs a backend: turn on the cargo feature `rustls` (the default) or `openssl`"
+    "tls-resume needs a backend: turn on the cargo feature `rustls` (the default), `openssl` or \
+     `rustls-preview`"
 );
 
 mod backend;
@@ -20,6 +21,8 @@ pub mod generic;
 pub mod openssl;
 #[cfg(feature = "rustls")]
 pub mod rustls;
+#[cfg(feature = "rustls-preview")]
+pub mod rustls_preview;
 mod settings;
 mod stream;
 mod transport;
@@ -32,9 +35,20 @@ pub use store_core::{
 };
 pub use transport::ReadTimeout;
 
-// The short names mean the one backend there is. With both they would mean whichever a dependency
+// The short names mean the one backend there is. With two they would mean whichever a dependency
 // switched on, so then there are none, and the compiler says so.
-#[cfg(all(feature = "openssl", not(feature = "rustls")))]
+#[cfg(all(
+    feature = "openssl",
+    not(any(feature = "rustls", feature = "rustls-preview"))
+))]
 pub use self::openssl::{Connector, ConnectorBuilder, Stream};
-#[cfg(all(feature = "rustls", not(feature = "openssl")))]
+#[cfg(all(
+    feature = "rustls",
+    not(any(feature = "openssl", feature = "rustls-preview"))
+))]
 pub use self::rustls::{Connector, ConnectorBuilder, Stream};
+#[cfg(all(
+    feature = "rustls-preview",
+    not(any(feature = "rustls", feature = "openssl"))
+))]
+pub use self::rustls_preview::{Connector, ConnectorBuilder, Stream};

@@ -1,21 +1,19 @@
 //! One connection's handle: it knows its key, what it offered and what it was given.
 
-mod progress;
-
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
-use store_core::{Entry, Generation, KeyRef, Offer, SessionKey, SessionStore, Timestamp, Usage};
+use store_core::SessionKey;
 
-use self::progress::{LookUp, Next, Offered, Progress};
-use crate::host::host;
-use crate::{Session, Sessions};
+use crate::Session;
+use crate::clocked::Clocked;
+use crate::handle::Handle;
 
 /// The handle of one connection: give it to rustls in a clone of the `ClientConfig`
 /// ([`resumption`](Self::resumption)) and call [`settle`](Self::settle) after the handshake.
@@ -33,22 +31,15 @@ use crate::{Session, Sessions};
 /// "Offered" means handed to rustls, which may still refuse the session itself, because it has
 /// expired by the server's word or was made under another verifier.
 pub struct Connection {
-    sessions: Sessions,
-    key: SessionKey,
-    begun: Generation,
-    progress: Mutex<Progress>,
+    handle: Handle<Session>,
     /// Bytes that arrived since the last session or application data.
     arrived: AtomicUsize,
 }
 
 impl Connection {
-    pub(crate) fn new(sessions: Sessions, key: SessionKey) -> Self {
-        let begun = sessions.store().generation();
+    pub(crate) fn new(sessions: Clocked<Session>, key: SessionKey) -> Self {
         Self {
-            sessions,
-            key,
-            begun,
-            progress: Mutex::new(Progress::default()),
+            handle: Handle::new(sessions, key),
             arrived: AtomicUsize::new(0),
         }
     }
@@ -60,19 +51,19 @@ impl Connection {
 
     /// Whether a session was handed to rustls for this connection.
     pub fn offered(&self) -> bool {
-        self.progress().offered().is_some()
+        self.handle.offered()
     }
 
     /// Sessions received so far, stored or not: TLS 1.3 tickets, and the TLS 1.2 session, which
     /// rustls also gives after a resumed handshake.
     pub fn tickets(&self) -> usize {
-        self.progress().tickets()
+        self.handle.tickets()
     }
 
     /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, zero where they
     /// allow no early data. `None` before the first.
     pub fn early_data_max(&self) -> Option<u32> {
-        self.progress().early_data_max()
+        self.handle.early_data_max()
     }
 
     /// Says how many bytes the transport has just given to rustls: a session that comes next was
@@ -95,13 +86,7 @@ impl Connection {
     /// stored as they come. After a resumed handshake they keep the age of the session that it
     /// resumed. Later calls do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
-        let settled = self.progress().settle(kind, self.now());
-        if let Some(outcome) = settled.outcome {
-            self.store().report(&self.key, outcome);
-        }
-        for entry in settled.received {
-            self.put(entry);
-        }
+        self.handle.settle(kind == HandshakeKind::Resumed);
     }
 
     /// Says that the server has ended the connection with a fatal alert
@@ -110,11 +95,7 @@ impl Connection {
     /// its server. In TLS 1.2 an alert is how a server refuses a resumption that the client has
     /// finished already.
     pub fn refused(&self) {
-        let resumed = self.progress().resumed();
-        self.forget();
-        if let Some(id) = resumed {
-            self.store().remove_up_to(&self.key, id);
-        }
+        self.handle.refused();
     }
 
     /// Revokes everything that this connection stored, and the TLS 1.2 session that it offered;
@@ -123,118 +104,38 @@ impl Connection {
     /// A copy that another connection holds already is not called back, nor what that connection
     /// stores.
     pub fn forget(&self) {
-        let forgotten = self.progress().forget();
-        for id in forgotten.stored {
-            self.store().remove(&self.key, id);
-        }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        // Nothing panics half-way through a change, so what a panicking thread left is whole.
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn store(&self) -> &SessionStore<Session> {
-        self.sessions.store()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.sessions.clock().now()
-    }
-
-    /// How many sessions of one connection are worth remembering: more than the store would hold
-    /// of one server are not.
-    fn room(&self) -> usize {
-        let limits = self.store().limits();
-        match limits.servers {
-            0 => 0,
-            _ => limits.sessions_per_server,
-        }
-    }
-
-    /// Whether rustls speaks of the server that this connection was made for.
-    fn is_for(&self, name: &ServerName<'_>) -> bool {
-        let key = self.key.as_key();
-        host(name).is_some_and(|host| KeyRef::of_host(key.domain(), host).host() == key.host())
+        self.handle.forget();
     }
 
     fn receive(&self, name: &ServerName<'_>, session: Session, early_data: Option<u32>) {
-        if !self.is_for(name) {
+        if !self.handle.is_for(name) {
             return;
         }
         let bytes = self.arrived.swap(0, Ordering::Relaxed);
-        let (entry, room) = (session.into_entry(bytes, self.now()), self.room());
-        let next = self.progress().receive(entry, early_data, room);
-        match next {
-            Next::Store(entry) => self.put(entry),
-            // Here, where the lock is released.
-            Next::Drop(entry) => drop(entry),
-        }
-    }
-
-    fn put(&self, entry: Entry<Session>) {
-        // Refused is counted by the store, and means no more than a full handshake next time.
-        let Ok(id) = self.store().put(&self.key, entry, self.begun, self.now()) else {
-            return;
-        };
-        let keep = self.progress().remember(id, self.room());
-        if !keep {
-            // `forget` came in between.
-            self.store().remove(&self.key, id);
-        }
-    }
-
-    /// Notes that `offer` goes to rustls.
-    fn hand_out(&self, offer: Offer<Session>) -> Session {
-        self.progress().hand_out(Offered::new(&offer));
-        offer.entry.session
+        let entry = session.into_entry(bytes, self.handle.now());
+        self.handle.receive(entry, early_data);
     }
 }
 
 impl ClientSessionStore for Connection {
-    /// Stored at once: a hint is no secret, and nobody's trust rests on it.
     fn set_kx_hint(&self, name: ServerName<'static>, group: NamedGroup) {
-        if self.is_for(&name) {
-            self.store().set_hint(&self.key, group.into());
-        }
+        self.handle.set_hint(&name, group.into());
     }
 
     fn kx_hint(&self, name: &ServerName<'_>) -> Option<NamedGroup> {
-        if !self.is_for(name) {
-            return None;
-        }
-        self.store().hint(&self.key).map(NamedGroup::from)
+        self.handle.hint(name).map(NamedGroup::from)
     }
 
     fn set_tls12_session(&self, name: ServerName<'static>, session: Tls12ClientSessionValue) {
         self.receive(&name, session.into(), None);
     }
 
-    /// What [`take_tls13_ticket`](Self::take_tls13_ticket) found and could not give, if it was
-    /// asked before; rustls does. Else a look-up.
     fn tls12_session(&self, name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        if !self.is_for(name) || !self.progress().may_offer() {
-            return None;
-        }
-        let look_up = self.progress().swap_look_up(LookUp::NotMade);
-        let offer = match look_up {
-            LookUp::Found(offer) => offer,
-            LookUp::Nothing => return None,
-            LookUp::NotMade => self.store().copy(&self.key, self.now())?,
-        };
-        self.hand_out(offer).into_tls12()
+        self.handle.copy(name)?.into_tls12()
     }
 
-    /// Removes the session that this connection offered, if it is still there: rustls asks for it
-    /// when that session led to a broken handshake, or to one of TLS 1.3. A newer one stays.
     fn remove_tls12_session(&self, name: &ServerName<'static>) {
-        if !self.is_for(name) {
-            return;
-        }
-        let offered = self.progress().offered().and_then(Offered::reusable);
-        if let Some(id) = offered {
-            self.store().remove(&self.key, id);
-        }
+        self.handle.remove_offered(name);
     }
 
     fn insert_tls13_ticket(&self, name: ServerName<'static>, ticket: Tls13ClientSessionValue) {
@@ -242,46 +143,14 @@ impl ClientSessionStore for Connection {
         self.receive(&name, ticket.into(), Some(early_data));
     }
 
-    /// Looks for a session of either version, once for both, so that a connection counts as one
-    /// offer or as one miss. rustls asks for a TLS 1.3 ticket first, and then for a TLS 1.2 session.
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        if !self.is_for(name) || !self.progress().may_offer() {
-            return None;
-        }
-        let offer = self.store().offer(&self.key, self.now());
-        match offer {
-            Some(offer) if offer.entry.usage == Usage::SingleUse => {
-                self.hand_out(offer).into_tls13()
-            }
-            other => {
-                let before = self.progress().swap_look_up(other.into());
-                // Here, where the lock is released.
-                drop(before);
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let abandoned = self.progress().abandon();
-        if let Some(id) = abandoned.remove_up_to {
-            self.store().remove_up_to(&self.key, id);
-        }
-        if let Some(outcome) = abandoned.outcome {
-            self.store().report(&self.key, outcome);
-        }
+        self.handle.take(name)?.into_tls13()
     }
 }
 
 impl fmt::Debug for Connection {
     /// Shows the key and the counts, never a session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("key", &self.key)
-            .field("offered", &self.offered())
-            .field("tickets", &self.tickets())
-            .finish_non_exhaustive()
+        self.handle.fmt(f)
     }
 }

@@ -1,7 +1,8 @@
 //! The [`store_core`] session store as rustls's [`ClientSessionStore`].
 //!
 //! rustls keeps the sessions of a client in memory for 32 servers by default (256 sessions, 8 for
-//! each), first in, first out, without expiry of its own. This crate puts a bounded, expiring, observable store in that place.
+//! each), first in, first out, without expiry of its own. This crate puts a bounded, expiring,
+//! observable store in that place.
 //!
 //! # Two handles
 //! [`Sessions`] is the store, and hands out what rustls talks to:
@@ -49,13 +50,20 @@
 //! `aws-lc-rs` (default), `ring` and `graviola` each bring a cryptography provider and with it
 //! `provider`, which does not exist without any: the store itself needs none of them.
 //!
+//! `preview` brings the module `preview`: the same over rustls 0.24.0-dev.1, whose sessions have
+//! bytes and may leave their process. It may change in any release.
+//!
 //! [`ClientSessionStore`]: rustls::client::ClientSessionStore
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod clocked;
 mod connection;
+mod handle;
 mod host;
+#[cfg(feature = "preview")]
+pub mod preview;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 mod provider;
 mod session;

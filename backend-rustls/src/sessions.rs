@@ -7,18 +7,13 @@ use store_core::{
     Clock, Limits, LimitsError, SecurityDomain, SessionKey, SessionStore, SystemClock,
 };
 
+use crate::clocked::Clocked;
 use crate::{Connection, Session, Shared};
 
 /// The store for rustls clients. Cloning it is cheap and gives the same store.
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    store: SessionStore<Session>,
-    clock: Arc<dyn Clock>,
+    inner: Clocked<Session>,
 }
 
 impl Sessions {
@@ -29,9 +24,9 @@ impl Sessions {
 
     /// The same on another clock.
     pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
-        let store = SessionStore::new(limits)?;
+        let store = Arc::new(SessionStore::new(limits)?);
         Ok(Self {
-            inner: Arc::new(Inner { store, clock }),
+            inner: Clocked::new(store, clock),
         })
     }
 
@@ -40,12 +35,12 @@ impl Sessions {
     /// `missed` counts look-ups: a [`Connection`] makes one, rustls on a [`Shared`] makes one for
     /// each version of TLS.
     pub fn store(&self) -> &SessionStore<Session> {
-        &self.inner.store
+        self.inner.store()
     }
 
     /// Where the time comes from.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.inner.clock
+        self.inner.clock()
     }
 
     /// A handle for one `ClientConfig`, and clones of it, in a security domain of its own.
@@ -75,7 +70,7 @@ impl Sessions {
     /// the reason given at [`shared`](Self::shared). Frees some expired sessions on the way, in
     /// one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
-        self.store().sweep(self.clock().now());
-        Arc::new(Connection::new(self.clone(), key))
+        self.store().sweep(self.inner.now());
+        Arc::new(Connection::new(self.inner.clone(), key))
     }
 }

@@ -1,7 +1,7 @@
-//! The connector's behaviour over real handshakes: one suite, unchanged for either backend.
+//! The connector's behaviour over real handshakes: one suite, unchanged for every backend.
 //!
-//! Each test is generic over the backend and runs as `rustls::NAME` and `openssl::NAME`, as far as
-//! their features are on. Servers on both libraries have the last word on what was resumed.
+//! Each test is generic over the backend and runs as `rustls::NAME`, `openssl::NAME` and
+//! `rustls_preview::NAME`, as far as their features are on. Servers on both libraries have the last word on what was resumed.
 
 mod failures;
 mod lab_client;
@@ -29,6 +29,15 @@ macro_rules! on_backends {
                 #[test]
                 fn $test() {
                     crate::$module::$test::<tls_resume::openssl::OpenSsl>();
+                }
+            )+)+
+        }
+        #[cfg(feature = "rustls-preview")]
+        mod rustls_preview {
+            $($(
+                #[test]
+                fn $test() {
+                    crate::$module::$test::<tls_resume::rustls_preview::RustlsPreview>();
                 }
             )+)+
         }

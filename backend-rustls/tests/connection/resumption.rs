@@ -1,19 +1,14 @@
 //! A handle for one connection: full, then resumed, by rustls's own word.
 
-// They need a provider, whichever it is.
-#![cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
-
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{NAME, World, all};
 use lab::server::{Group, Library, Protocol};
-use rustls::HandshakeKind::{Full, FullWithHelloRetryRequest, Resumed};
-use rustls::client::ClientSessionStore;
-use rustls::pki_types::ServerName;
 use store_core::{KeyRef, Limits, SecurityDomain};
+
+use super::client::Connection;
+use super::client::HandshakeKind::{Full, FullWithHelloRetryRequest, Resumed};
+use super::world::{NAME, World, all};
 
 #[test]
 fn full_then_resumed() {
@@ -49,7 +44,10 @@ fn two_connections_never_get_the_same_ticket() {
             .iter()
             .map(|handle| world.shake(handle.resumption(), NAME).unwrap())
             .collect();
-        let tickets: Vec<_> = clients.iter_mut().map(common::Client::ticket).collect();
+        let tickets: Vec<_> = clients
+            .iter_mut()
+            .map(super::client::Client::ticket)
+            .collect();
         assert!(tickets[0].is_some() && tickets[1].is_some());
         assert_ne!(tickets[0], tickets[1]);
         assert_eq!((clients[2].kind(), &tickets[2]), (Full, &None));
@@ -122,14 +120,10 @@ fn a_server_that_lost_its_keys_declines_and_the_connection_works() {
 fn limits_that_are_off_leave_full_handshakes() {
     for protocol in Protocol::ALL {
         let world = World::with(Library::Rustls, protocol, Limits::off(), |_| {});
-        let shared = world.sessions.shared("test");
         for _ in 0..2 {
             let connection = world.connection();
             assert_eq!(world.exchange(&connection), Full);
             assert!(!connection.offered());
-            let mut client = world.shake(shared.clone().resumption(), NAME).unwrap();
-            client.echo();
-            assert_eq!(client.kind(), Full);
         }
         assert_eq!(world.held(), 0);
     }
@@ -144,21 +138,13 @@ fn the_key_exchange_hint_saves_a_round_trip() {
             settings.groups = vec![Group::P256];
         };
         let world = World::with(library, Protocol::Tls13, Limits::default(), only_p256);
-        let kind = |connection: &Arc<backend_rustls::Connection>| {
+        let kind = |connection: &Arc<Connection>| {
             world.shake(connection.resumption(), NAME).unwrap().kind()
         };
         assert_eq!(kind(&world.connection()), FullWithHelloRetryRequest);
         assert_eq!(kind(&world.connection()), Full, "{library}");
-        let name = ServerName::try_from(NAME).unwrap();
-        assert_eq!(
-            world.connection().kx_hint(&name),
-            Some(rustls::NamedGroup::secp256r1)
-        );
-        let shared = world.sessions.shared("test");
-        for expected in [FullWithHelloRetryRequest, Full] {
-            let client = world.shake(shared.clone().resumption(), NAME).unwrap();
-            assert_eq!(client.kind(), expected);
-        }
+        let hint = world.sessions.store().hint(&world.key());
+        assert_eq!(hint, Some(0x0017), "secp256r1");
     }
 }
 
@@ -181,7 +167,9 @@ fn renewals_keep_their_age() {
     let hour = Duration::from_secs(3_600);
     for (library, protocol) in all() {
         let limits = Limits::default().with_total_age(4 * hour);
-        let world = World::with(library, protocol, limits, |_| {});
+        let world = World::with(library, protocol, limits, |settings| {
+            settings.lifetime = Some(24 * hour);
+        });
         assert_eq!(world.visit(), Full);
         for _ in 0..3 {
             world.clock.advance(hour);
@@ -199,7 +187,10 @@ fn renewals_keep_their_age() {
 fn a_tls12_session_that_is_stored_again_lives_no_longer() {
     let hour = Duration::from_secs(3_600);
     for library in Library::ALL {
-        let world = World::new(library, Protocol::Tls12);
+        let limits = Limits::default();
+        let world = World::with(library, Protocol::Tls12, limits, |settings| {
+            settings.lifetime = Some(24 * hour);
+        });
         assert_eq!(world.visit(), Full);
         for _ in 0..23 {
             world.clock.advance(hour);

@@ -1,18 +1,15 @@
-//! A rustls client on the lab's servers: real handshakes, without a network.
-#![allow(dead_code, reason = "each test binary uses its part")]
+//! A server and a client of it: real handshakes, without a network. The client is of whatever
+//! version of rustls `super::client` is.
 
-use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_rustls::{Connection, Sessions, provider};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Group, Library, Protocol, Server, ServerSettings};
-use lab::transport::InMemory;
-use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, Stream, version};
-use store_core::{KeyRef, Limits, ManualClock, SecurityDomain, SessionKey, Timestamp};
+use store_core::{Clock, KeyRef, Limits, ManualClock, SecurityDomain, SessionKey, Timestamp};
+
+use super::client::{Client, ClientConfig, Connection, HandshakeKind, Resumption, Sessions};
+use super::client::{config, shake};
 
 pub(crate) const NAME: &str = "server.lab.example";
 
@@ -24,17 +21,12 @@ pub(crate) fn all() -> impl Iterator<Item = (Library, Protocol)> {
 
 /// A server, a client's config that trusts it, and a store on a clock that stands still.
 pub(crate) struct World {
+    pub(crate) authority: Authority,
     pub(crate) server: Server,
     pub(crate) config: ClientConfig,
     pub(crate) sessions: Sessions,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) domain: SecurityDomain,
-}
-
-/// A client's end of a connection whose handshake is done.
-pub(crate) struct Client {
-    pub(crate) tls: ClientConnection,
-    pub(crate) transport: InMemory,
 }
 
 impl World {
@@ -62,6 +54,7 @@ impl World {
             sessions: Sessions::with_clock(limits, clock.clone()).unwrap(),
             clock,
             domain: SecurityDomain::from([7; 32]),
+            authority,
         }
     }
 
@@ -97,60 +90,12 @@ impl World {
         self.exchange(&self.connection())
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Sessions in the store.
     pub(crate) fn held(&self) -> u64 {
         self.sessions.store().stats().sessions
-    }
-}
-
-pub(crate) fn config(protocol: Protocol, authority: &Authority) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.root_der()).unwrap();
-    let version = match protocol {
-        Protocol::Tls12 => &version::TLS12,
-        Protocol::Tls13 => &version::TLS13,
-    };
-    ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-pub(crate) fn shake(
-    server: &Server,
-    config: ClientConfig,
-    name: &'static str,
-) -> Result<Client, String> {
-    let name = ServerName::try_from(name).unwrap();
-    let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut transport = InMemory::new(server);
-    while tls.is_handshaking() {
-        tls.complete_io(&mut transport)
-            .map_err(|error| error.to_string())?;
-    }
-    Ok(Client { tls, transport })
-}
-
-impl Client {
-    /// rustls's own word.
-    pub(crate) fn kind(&self) -> HandshakeKind {
-        self.tls.handshake_kind().unwrap()
-    }
-
-    /// A request and its answer, with all tickets that come before it.
-    pub(crate) fn echo(&mut self) {
-        let mut stream = Stream::new(&mut self.tls, &mut self.transport);
-        stream.write_all(b"request").unwrap();
-        let mut answer = [0; 7];
-        while let Err(error) = stream.read_exact(&mut answer) {
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-        }
-        assert_eq!(&answer, b"request");
-    }
-
-    /// The ticket or session id that this client offered, as the server saw it.
-    pub(crate) fn ticket(&mut self) -> Option<Vec<u8>> {
-        self.transport.server().facts().unwrap().ticket
     }
 }

@@ -1,16 +1,12 @@
 //! Nothing is kept that should not be trusted, and what was kept can be revoked.
 
-// They need a provider, whichever it is.
-#![cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
-
-mod common;
-
-use backend_rustls::Session;
-use common::{NAME, World, all, config, shake};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
-use rustls::HandshakeKind::{Full, Resumed};
 use store_core::{Limits, SessionStore};
+
+use super::client::HandshakeKind::{Full, Resumed};
+use super::client::{Session, config, shake};
+use super::world::{NAME, World, all};
 
 /// R4: received is not stored.
 #[test]
@@ -47,19 +43,16 @@ fn a_flood_of_tickets_before_settle_is_bounded() {
     assert_eq!(world.held(), 0);
 }
 
-/// R4: a certificate from somebody else's authority leaves nothing behind, on either handle.
+/// R4: a certificate from somebody else's authority leaves nothing behind.
 #[test]
 fn a_failed_verification_stores_nothing() {
     for (library, protocol) in all() {
         let world = World::new(library, protocol);
         let stranger = Authority::new(KeyKind::EcdsaP256);
         let connection = world.connection();
-        let shared = world.sessions.shared("test");
-        for resumption in [connection.resumption(), shared.resumption()] {
-            let mut config = config(protocol, &stranger);
-            config.resumption = resumption;
-            assert!(shake(&world.server, config, NAME).is_err());
-        }
+        let mut config = config(protocol, &stranger);
+        config.resumption = connection.resumption();
+        assert!(shake(&world.server, config, NAME).is_err());
         assert_eq!(connection.tickets(), 0);
         drop(connection);
         let stats = world.sessions.store().stats();
@@ -116,6 +109,25 @@ fn forget_removes_the_session_that_was_resumed() {
         drop(connection);
         let stats = world.sessions.store().stats();
         assert_eq!((stats.resumed, stats.failed), (1, 0));
+    }
+}
+
+/// R9: the server's fatal alert takes what the connection stored and resumed, and what is older.
+#[test]
+fn a_refused_connection_leaves_nothing_older_behind() {
+    for (library, protocol) in all() {
+        let world = World::new(library, protocol);
+        world.visit();
+        let connection = world.connection();
+        assert_eq!(world.exchange(&connection), Resumed);
+        assert!(world.held() > 0);
+        connection.refused();
+        assert_eq!(world.held(), 0, "{library} {protocol}");
+        connection.refused();
+        drop(connection);
+        let stats = world.sessions.store().stats();
+        assert_eq!((stats.resumed, stats.failed), (1, 0));
+        assert_eq!(world.visit(), Full);
     }
 }
 
@@ -196,8 +208,7 @@ fn debug_shows_no_session() {
         let connection = world.connection();
         let mut client = world.shake(connection.resumption(), NAME).unwrap();
         client.echo();
-        let shared = world.sessions.shared("test");
-        let handles = format!("{connection:?} {shared:?} {:?}", world.sessions);
+        let handles = format!("{connection:?} {:?}", world.sessions);
         let text = format!("{handles} {:?}", connection.resumption());
         assert!(text.contains(NAME) && text.contains("offered: true"));
 

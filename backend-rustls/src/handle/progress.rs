@@ -2,17 +2,13 @@
 
 use std::collections::VecDeque;
 
-use rustls::HandshakeKind;
 use store_core::{Entry, EntryId, Offer, Outcome, Timestamp, Usage};
-
-use crate::Session;
 
 /// The state of one connection, without a lock: it calls nothing, and hands what is to be dropped
 /// to its caller, who drops it after the lock.
-#[derive(Default)]
-pub(super) struct Progress {
-    phase: Phase,
-    look_up: LookUp,
+pub(super) struct Progress<S> {
+    phase: Phase<S>,
+    look_up: LookUp<S>,
     offered: Option<Offered>,
     /// Whether the outcome of an offer has been reported.
     reported: bool,
@@ -22,31 +18,37 @@ pub(super) struct Progress {
     early_data_max: Option<u32>,
 }
 
-enum Phase {
+impl<S> Default for Progress<S> {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Handshake(VecDeque::new()),
+            look_up: LookUp::NotMade,
+            offered: None,
+            reported: false,
+            stored: VecDeque::new(),
+            tickets: 0,
+            early_data_max: None,
+        }
+    }
+}
+
+enum Phase<S> {
     /// The handshake is under way, or nobody has said how it ended: received sessions wait, the
     /// oldest first.
-    Handshake(VecDeque<Entry<Session>>),
+    Handshake(VecDeque<Entry<S>>),
     Settled(Origin),
     Forgotten,
 }
 
-impl Default for Phase {
-    fn default() -> Self {
-        Self::Handshake(VecDeque::new())
-    }
-}
-
 /// What the look-up that rustls starts with found for the version that it asks for second.
-#[derive(Default)]
-pub(super) enum LookUp {
-    #[default]
+pub(super) enum LookUp<S> {
     NotMade,
     Nothing,
-    Found(Offer<Session>),
+    Found(Offer<S>),
 }
 
-impl From<Option<Offer<Session>>> for LookUp {
-    fn from(offer: Option<Offer<Session>>) -> Self {
+impl<S> From<Option<Offer<S>>> for LookUp<S> {
+    fn from(offer: Option<Offer<S>>) -> Self {
         offer.map_or(Self::Nothing, Self::Found)
     }
 }
@@ -64,7 +66,7 @@ struct Origin {
 }
 
 impl Origin {
-    fn apply(self, entry: Entry<Session>) -> Entry<Session> {
+    fn apply<S>(self, entry: Entry<S>) -> Entry<S> {
         let expires = match entry.usage {
             Usage::Reusable => entry.expires.min(self.reusable_until),
             Usage::SingleUse => entry.expires,
@@ -83,7 +85,7 @@ pub(super) struct Offered {
 }
 
 impl Offered {
-    pub(super) fn new(offer: &Offer<Session>) -> Self {
+    pub(super) fn new<S>(offer: &Offer<S>) -> Self {
         let Offer { id, entry } = offer;
         Self {
             id: *id,
@@ -100,23 +102,22 @@ impl Offered {
 }
 
 /// What to do with a session that came in.
-pub(super) enum Next {
-    Store(Entry<Session>),
-    Drop(Option<Entry<Session>>),
+pub(super) enum Next<S> {
+    Store(Entry<S>),
+    Drop(Option<Entry<S>>),
 }
 
 /// What is to be done when a handshake has succeeded.
-#[derive(Default)]
-pub(super) struct Settled {
+pub(super) struct Settled<S> {
     pub(super) outcome: Option<Outcome>,
-    pub(super) received: VecDeque<Entry<Session>>,
+    pub(super) received: VecDeque<Entry<S>>,
 }
 
 /// What is to be removed from the store, with what was never in it.
-pub(super) struct Forgotten {
+pub(super) struct Forgotten<S> {
     pub(super) stored: VecDeque<EntryId>,
-    _waiting: Phase,
-    _look_up: LookUp,
+    _waiting: Phase<S>,
+    _look_up: LookUp<S>,
 }
 
 /// What is to be done when a connection is dropped.
@@ -125,7 +126,7 @@ pub(super) struct Abandoned {
     pub(super) remove_up_to: Option<EntryId>,
 }
 
-impl Progress {
+impl<S> Progress<S> {
     pub(super) fn offered(&self) -> Option<Offered> {
         self.offered
     }
@@ -149,17 +150,17 @@ impl Progress {
 
     /// Keeps what a look-up found for the other version of TLS, or takes what is kept. Gives back
     /// what was there.
-    pub(super) fn swap_look_up(&mut self, look_up: LookUp) -> LookUp {
+    pub(super) fn swap_look_up(&mut self, look_up: LookUp<S>) -> LookUp<S> {
         std::mem::replace(&mut self.look_up, look_up)
     }
 
     /// A session came in. At most `room` wait for the end of the handshake, the newest.
     pub(super) fn receive(
         &mut self,
-        entry: Entry<Session>,
+        entry: Entry<S>,
         early_data: Option<u32>,
         room: usize,
-    ) -> Next {
+    ) -> Next<S> {
         self.tickets = self.tickets.saturating_add(1);
         self.early_data_max = self.early_data_max.max(early_data);
         match &mut self.phase {
@@ -176,15 +177,16 @@ impl Progress {
         }
     }
 
-    /// The handshake succeeded.
-    pub(super) fn settle(&mut self, kind: HandshakeKind, now: Timestamp) -> Settled {
+    /// The handshake succeeded: `resumed`, or in full.
+    pub(super) fn settle(&mut self, resumed: bool, now: Timestamp) -> Settled<S> {
+        let nothing = VecDeque::new();
         if matches!(self.phase, Phase::Settled(_)) {
-            return Settled::default();
+            return Settled {
+                outcome: None,
+                received: nothing,
+            };
         }
-        let resumed = match kind {
-            HandshakeKind::Resumed => self.offered,
-            HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest => None,
-        };
+        let resumed = self.offered.filter(|_| resumed);
         let outcome = match resumed {
             Some(_) => Outcome::Resumed,
             None => Outcome::Declined,
@@ -198,12 +200,12 @@ impl Progress {
         if matches!(self.phase, Phase::Forgotten) {
             return Settled {
                 outcome,
-                ..Settled::default()
+                received: nothing,
             };
         }
         let received = match std::mem::replace(&mut self.phase, Phase::Settled(origin)) {
             Phase::Handshake(waiting) => waiting.into_iter().map(|it| origin.apply(it)).collect(),
-            Phase::Settled(_) | Phase::Forgotten => VecDeque::new(),
+            Phase::Settled(_) | Phase::Forgotten => nothing,
         };
         Settled { outcome, received }
     }
@@ -229,13 +231,13 @@ impl Progress {
     }
 
     /// Nothing of this connection is to stay.
-    pub(super) fn forget(&mut self) -> Forgotten {
+    pub(super) fn forget(&mut self) -> Forgotten<S> {
         let mut stored = std::mem::take(&mut self.stored);
         stored.extend(self.offered.and_then(Offered::reusable));
         Forgotten {
             stored,
             _waiting: std::mem::replace(&mut self.phase, Phase::Forgotten),
-            _look_up: std::mem::take(&mut self.look_up),
+            _look_up: self.swap_look_up(LookUp::NotMade),
         }
     }
 

@@ -1,0 +1,164 @@
+//! A connector's settings as a configuration of rustls, and as a security domain.
+
+use std::sync::Arc;
+
+use backend_rustls::preview::RUSTLS;
+use pki_types::TrustAnchor;
+use rustls_next::crypto::kx::NamedGroup;
+use rustls_next::crypto::{CryptoProvider, Identity};
+use rustls_next::enums::ApplicationProtocol;
+use rustls_next::{ClientConfig, RootCertStore};
+use store_core::SecurityDomain;
+
+use crate::settings::Settings;
+use crate::{Error, ErrorKind, Protocol, domain};
+
+/// The cryptography that speaks these versions only: in the next rustls a version is spoken if
+/// there is a cipher suite of it.
+pub(super) fn speaking(
+    protocols: &[Protocol],
+    mut provider: Arc<CryptoProvider>,
+) -> Arc<CryptoProvider> {
+    let suites = Arc::make_mut(&mut provider);
+    if !protocols.contains(&Protocol::Tls12) {
+        suites.tls12_cipher_suites.to_mut().clear();
+    }
+    if !protocols.contains(&Protocol::Tls13) {
+        suites.tls13_cipher_suites.to_mut().clear();
+    }
+    provider
+}
+
+/// The domain of a connector: what its settings and its cryptography say, the version of rustls,
+/// and which roots are compiled in, if they are trusted. The same in every process and build.
+pub(super) fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
+    domain_with(settings, provider, webpki_roots::TLS_SERVER_ROOTS)
+}
+
+fn domain_with(
+    settings: &Settings,
+    provider: &CryptoProvider,
+    compiled_in: &[TrustAnchor<'_>],
+) -> SecurityDomain {
+    let of_tls12 = provider.tls12_cipher_suites.iter();
+    let of_tls13 = provider.tls13_cipher_suites.iter();
+    let groups = provider.kx_groups.iter().map(|group| group.name());
+    let compiled_in = compiled_in.iter().filter(|_| settings.roots.is_empty());
+    domain::of(settings, "rustls preview")
+        .field("library", RUSTLS.as_bytes())
+        .list(
+            "cipher suites of TLS 1.2",
+            of_tls12.map(|suite| suite.common.suite.to_array()),
+        )
+        .list(
+            "cipher suites of TLS 1.3",
+            of_tls13.map(|suite| suite.common.suite.to_array()),
+        )
+        .list("groups", groups.map(NamedGroup::to_array))
+        .list("roots compiled in", compiled_in.flat_map(bytes_of))
+        .finish()
+}
+
+/// All that is known of a root: its name, its key, and what it may speak for.
+fn bytes_of<'a>(root: &'a TrustAnchor<'_>) -> [&'a [u8]; 3] {
+    let constraints = root.name_constraints.as_deref().unwrap_or_default();
+    [&root.subject, &root.subject_public_key_info, constraints]
+}
+
+pub(super) fn config(
+    settings: &Settings,
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    if settings.roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    for root in &settings.roots {
+        let added = roots.add(root.clone());
+        added.map_err(|error| refused("a root certificate cannot be used", error))?;
+    }
+    let config = ClientConfig::builder(provider).with_root_certificates(roots);
+    let mut config = match &settings.client {
+        Some(client) => {
+            let unusable = |error| refused("the client certificate cannot be used", error);
+            let identity = Identity::from_cert_chain(client.chain.clone())
+                .map_err(|error| unusable(error.into()))?;
+            config
+                .with_client_auth_cert(Arc::new(identity), client.key.clone_key())
+                .map_err(unusable)?
+        }
+        None => config
+            .with_no_client_auth()
+            .map_err(|error| refused("rustls refuses the settings", error))?,
+    };
+    config.alpn_protocols = settings
+        .alpn
+        .iter()
+        .map(|name| ApplicationProtocol::from(name.clone()))
+        .collect();
+    Ok(config)
+}
+
+fn refused(what: &str, error: rustls_next::Error) -> Error {
+    Error::new(ErrorKind::Config, format_args!("{what}: {error}")).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backend_rustls::preview::provider;
+    use pki_types::CertificateDer;
+    use std::collections::HashSet;
+
+    /// R1: what the cryptography offers is part of the domain, each list by itself; and nothing of
+    /// the process is, so that connectors of the same settings share one.
+    #[test]
+    fn what_is_offered_separates_and_nothing_else_does() {
+        let settings = Settings::default();
+        let domain = |change: fn(&mut CryptoProvider)| {
+            let mut provider = provider();
+            change(Arc::make_mut(&mut provider));
+            domain_of(&settings, &provider)
+        };
+        let domains = [
+            domain(|_| {}),
+            domain(|provider| provider.tls12_cipher_suites.to_mut().truncate(1)),
+            domain(|provider| provider.tls13_cipher_suites.to_mut().truncate(1)),
+            domain(|provider| provider.tls13_cipher_suites.to_mut().reverse()),
+            domain(|provider| provider.kx_groups.to_mut().reverse()),
+        ];
+        for (i, one) in domains.iter().enumerate() {
+            assert_eq!(domains.iter().position(|it| it == one), Some(i));
+        }
+        assert_eq!(domains[0], domain(|_| {}));
+    }
+
+    /// R1, R5: which roots are compiled in counts where they are trusted, and only there.
+    #[test]
+    fn roots_compiled_in_are_named_by_their_bytes() {
+        let provider = provider();
+        let all = webpki_roots::TLS_SERVER_ROOTS;
+        let named: HashSet<_> = all.iter().map(bytes_of).collect();
+        assert_eq!(named.len(), all.len());
+
+        let mut settings = Settings::default();
+        let domain = |settings: &Settings, roots| domain_with(settings, &provider, roots);
+        assert_eq!(domain(&settings, all), domain_of(&settings, &provider));
+        assert_ne!(domain(&settings, all), domain(&settings, &all[1..]));
+        settings.roots = vec![CertificateDer::from(vec![1])];
+        assert_eq!(domain(&settings, all), domain(&settings, &all[1..]));
+    }
+
+    #[test]
+    fn versions_are_spoken_as_far_as_they_are_allowed() {
+        for (protocols, tls12, tls13) in [
+            (&[Protocol::Tls12][..], true, false),
+            (&[Protocol::Tls13], false, true),
+            (&[Protocol::Tls12, Protocol::Tls13], true, true),
+        ] {
+            let provider = speaking(protocols, provider());
+            assert_eq!(!provider.tls12_cipher_suites.is_empty(), tls12);
+            assert_eq!(!provider.tls13_cipher_suites.is_empty(), tls13);
+        }
+    }
+}

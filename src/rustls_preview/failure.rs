@@ -1,0 +1,46 @@
+//! What the next rustls says went wrong, and what there is to do: as `rustls/failure.rs` has it,
+//! for other types of the same names.
+
+use std::io;
+
+use rustls_next::error::CertificateError;
+
+use crate::error::Distrust;
+use crate::{Error, ErrorKind};
+
+/// What went wrong in a handshake, where rustls's own error is in one of I/O.
+pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
+    match error.downcast::<rustls_next::Error>() {
+        Ok(error) => of_rustls(host, error),
+        Err(error) => Error::of_transport(host, error),
+    }
+}
+
+/// What rustls says of a connection with `host`.
+pub(super) fn of_rustls(host: &str, error: rustls_next::Error) -> Error {
+    let message = match &error {
+        rustls_next::Error::InvalidCertificate(why) => {
+            return Error::of_certificate(host, distrust(why), why).caused_by(error);
+        }
+        rustls_next::Error::InvalidMessage(_) => {
+            format!("{host}: the answer is not TLS ({error}): check the port")
+        }
+        _ => format!("{host}: the handshake failed: {error}"),
+    };
+    Error::new(ErrorKind::Handshake, message).caused_by(error)
+}
+
+fn distrust(why: &CertificateError) -> Distrust {
+    match why {
+        // A root of the same name, but not the same.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::Issuer,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Distrust::Name
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => Distrust::Time,
+        _ => Distrust::Other,
+    }
+}
