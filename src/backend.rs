@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::CertificateDer;
-use store_core::{SecurityDomain, ServerStats, SessionKey, Stats};
+use store_core::{Duplicate, SecurityDomain, SessionKey, SessionStore};
 
 use crate::Error;
 use crate::settings::Settings;
@@ -47,19 +48,25 @@ pub trait Backend: sealed::Backend {}
 
 pub(crate) mod sealed {
     use super::{
-        CertificateDer, Duration, Error, Protocol, Read, SecurityDomain, ServerStats, SessionKey,
-        Settings, Stats, Transport, Write, io,
+        Arc, CertificateDer, Duplicate, Duration, Error, Protocol, Read, SecurityDomain,
+        SessionKey, SessionStore, Settings, Transport, Write, io,
     };
 
-    /// A library with its configuration and its store.
+    /// A library with its configuration, over a store.
     pub trait Backend: Sized + Send + Sync + 'static {
         /// What a caller can set for this backend alone.
         type Options: Default + Send;
+        /// What the library hands out for resumption.
+        type Session: Duplicate + Send + Sync + 'static;
         /// A connection whose handshake is done.
         type Tls<IO: Read + Write>: Tls<IO>;
 
-        /// Builds the library's configuration and an empty store.
-        fn build(settings: &Settings, options: Self::Options) -> Result<Self, Error>;
+        /// Builds the library's configuration.
+        fn build(
+            settings: &Settings,
+            options: Self::Options,
+            store: Arc<SessionStore<Self::Session>>,
+        ) -> Result<Self, Error>;
         /// The domain of the sessions.
         fn domain(&self) -> &SecurityDomain;
         /// Makes the handshake with `host`; without a key it neither offers nor keeps sessions.
@@ -69,16 +76,6 @@ pub(crate) mod sealed {
             key: Option<SessionKey>,
             io: Transport<IO>,
         ) -> Result<Self::Tls<IO>, Error>;
-        /// The store's counters.
-        fn stats(&self) -> Stats;
-        /// Empties the store.
-        fn clear(&self);
-        /// Removes one server.
-        fn clear_server(&self, key: &SessionKey);
-        /// Counts what happens to one server from now on.
-        fn watch(&self, key: &SessionKey);
-        /// The counters of one server, if it is watched.
-        fn server_stats(&self, key: &SessionKey) -> Option<ServerStats>;
     }
 
     /// A connection of a library.

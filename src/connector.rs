@@ -8,9 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use store_core::{Clock, KeyRef, Limits, SecurityDomain, ServerStats, SessionKey, Stats};
+use store_core::{
+    Clock, KeyRef, Limits, SecurityDomain, ServerStats, SessionKey, SessionStore, Stats,
+};
+#[cfg(feature = "shared")]
+use store_tiers::Fetch;
 
 use crate::settings::{ClientCredential, Settings};
+#[cfg(feature = "shared")]
+use crate::sharing::{Beyond, Opened};
 use crate::stream::Stream;
 use crate::transport::{self, Transport};
 use crate::{Backend, Error, ErrorKind, Protocol};
@@ -22,9 +28,12 @@ pub struct Connector<B: Backend> {
     inner: Arc<Inner<B>>,
 }
 
-struct Inner<B> {
+struct Inner<B: Backend> {
     settings: Settings,
     backend: B,
+    store: Arc<SessionStore<B::Session>>,
+    #[cfg(feature = "shared")]
+    beyond: Option<Box<dyn Beyond>>,
 }
 
 impl<B: Backend> Connector<B> {
@@ -34,6 +43,8 @@ impl<B: Backend> Connector<B> {
         ConnectorBuilder {
             settings: Settings::default(),
             options: B::Options::default(),
+            #[cfg(feature = "shared")]
+            open: crate::sharing::in_memory::<B::Session>,
         }
     }
 
@@ -43,7 +54,11 @@ impl<B: Backend> Connector<B> {
     /// look-up of the name, which the system decides.
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         let name = Host::parse(host)?;
+        #[cfg(feature = "shared")]
+        let on_its_way = self.fetch(&name, port);
         let tcp = transport::connect(&name.text, port, self.inner.settings.timeout)?;
+        #[cfg(feature = "shared")]
+        self.wait_for(on_its_way);
         let mut stream = self.handshake(&name, port, tcp)?;
         match stream.transport().lift_deadline() {
             Ok(()) => Ok(stream),
@@ -60,7 +75,10 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
-        self.handshake(&Host::parse(host)?, port, Transport::new(io))
+        let name = Host::parse(host)?;
+        #[cfg(feature = "shared")]
+        self.wait_for(self.fetch(&name, port));
+        self.handshake(&name, port, Transport::new(io))
     }
 
     fn handshake<IO: Read + Write>(
@@ -69,39 +87,44 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: Transport<IO>,
     ) -> Result<Stream<B, IO>, Error> {
-        let resumes = !self.inner.settings.never_resumes(&host.text);
-        let key = resumes.then(|| self.key(&host.text, port));
+        let key = self.resumable(host, port);
         self.inner
             .backend
             .handshake(&host.text, key, io)
             .map(Stream::new)
     }
 
+    /// The key of a server, unless it is never resumed with.
+    fn resumable(&self, host: &Host, port: u16) -> Option<SessionKey> {
+        let resumes = !self.inner.settings.never_resumes(&host.text);
+        resumes.then(|| self.key(&host.text, port))
+    }
+
     /// What the store has done and holds.
     pub fn stats(&self) -> Stats {
-        self.inner.backend.stats()
+        self.inner.store.stats()
     }
 
     /// Removes all sessions; what open connections still receive is not stored.
     pub fn clear(&self) {
-        self.inner.backend.clear();
+        self.inner.store.clear();
     }
 
     /// Removes the sessions of one server, likewise.
     pub fn clear_server(&self, host: &str, port: u16) {
-        self.inner.backend.clear_server(&self.key(bare(host), port));
+        self.inner.store.clear_server(&self.key(bare(host), port));
     }
 
     /// Counts what happens with one server from now on, for
     /// [`server_stats`](Self::server_stats): for a handful of servers, to find out why one does
     /// not resume.
     pub fn watch(&self, host: &str, port: u16) {
-        self.inner.backend.watch(&self.key(bare(host), port));
+        self.inner.store.watch(&self.key(bare(host), port));
     }
 
     /// The counters of one server, if it is watched.
     pub fn server_stats(&self, host: &str, port: u16) -> Option<ServerStats> {
-        self.inner.backend.server_stats(&self.key(bare(host), port))
+        self.inner.store.server_stats(&self.key(bare(host), port))
     }
 
     /// The domain of this connector's sessions: a digest of its configuration.
@@ -129,6 +152,33 @@ impl<B: Backend> fmt::Debug for Connector<B> {
         f.debug_struct("Connector")
             .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
+    }
+}
+
+/// What lies beyond memory.
+#[cfg(feature = "shared")]
+impl<B: Backend> Connector<B> {
+    pub(crate) fn beyond(&self) -> Option<&dyn Beyond> {
+        self.inner.beyond.as_deref()
+    }
+
+    pub(crate) fn prefetch_for(&self, host: &str, port: u16) {
+        if let Ok(host) = Host::parse(host) {
+            self.wait_for(self.fetch(&host, port));
+        }
+    }
+
+    /// Begins to fetch a session for a connection that is about to be made.
+    fn fetch(&self, host: &Host, port: u16) -> Option<Fetch> {
+        let beyond = self.beyond()?;
+        let key = self.resumable(host, port)?;
+        Some(beyond.fetch(key.as_key()))
+    }
+
+    fn wait_for(&self, on_its_way: Option<Fetch>) {
+        if let Some(fetch) = on_its_way {
+            fetch.wait(self.inner.settings.place.wait);
+        }
     }
 }
 
@@ -166,8 +216,11 @@ fn bare(host: &str) -> &str {
 /// Settings of a [`Connector`] in the making.
 #[must_use = "a connector is made by `build`"]
 pub struct ConnectorBuilder<B: Backend> {
-    settings: Settings,
+    pub(crate) settings: Settings,
     pub(crate) options: B::Options,
+    /// Opens the place that the settings name.
+    #[cfg(feature = "shared")]
+    pub(crate) open: fn(&Settings) -> Result<Opened<B::Session>, Error>,
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
@@ -247,9 +300,19 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// Reads files and builds the connector with an empty store.
     pub fn build(self) -> Result<Connector<B>, Error> {
         let settings = self.settings.load()?;
-        let backend = B::build(&settings, self.options)?;
+        #[cfg(feature = "shared")]
+        let (store, beyond) = (self.open)(&settings)?;
+        #[cfg(not(feature = "shared"))]
+        let store = Arc::new(SessionStore::new(settings.limits.clone())?);
+        let backend = B::build(&settings, self.options, Arc::clone(&store))?;
         Ok(Connector {
-            inner: Arc::new(Inner { settings, backend }),
+            inner: Arc::new(Inner {
+                settings,
+                backend,
+                store,
+                #[cfg(feature = "shared")]
+                beyond,
+            }),
         })
     }
 }

@@ -12,6 +12,9 @@ compile_error!(
      `rustls-preview`"
 );
 
+#[cfg(all(feature = "shared", not(unix)))]
+compile_error!("shared stores are for Unix: switch off the cargo features `lmdb` and `redis`");
+
 mod backend;
 mod connector;
 mod domain;
@@ -24,15 +27,21 @@ pub mod rustls;
 #[cfg(feature = "rustls-preview")]
 pub mod rustls_preview;
 mod settings;
+#[cfg(feature = "shared")]
+mod sharing;
 mod stream;
 mod transport;
 
 pub use backend::{Backend, Protocol, Resumption};
 pub use error::{Error, ErrorKind};
 pub use pki_types;
+#[cfg(feature = "shared")]
+pub use sharing::Shareable;
 pub use store_core::{
     Clock, Limits, ManualClock, SecurityDomain, ServerStats, Stats, SystemClock, Timestamp,
 };
+#[cfg(feature = "shared")]
+pub use store_tiers::TierStats;
 pub use transport::ReadTimeout;
 
 // The short names mean the one backend there is. With two they would mean whichever a dependency

@@ -4,6 +4,7 @@ mod failure;
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::openssl::error::ErrorStack;
@@ -14,9 +15,9 @@ use ::openssl::ssl::{
 };
 use ::openssl::x509::X509;
 use ::openssl::x509::store::X509StoreBuilder;
-use backend_openssl::{Connection, Sessions};
+use backend_openssl::{Connection, Session, Sessions};
 use pki_types::CertificateDer;
-use store_core::{DomainBuilder, SecurityDomain, ServerStats, SessionKey, Stats};
+use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
 use self::failure::{is_unexpected_eof, of_handshake, reasons};
 use crate::backend::sealed;
@@ -39,6 +40,9 @@ pub struct OpenSsl {
 
 impl Backend for OpenSsl {}
 
+#[cfg(feature = "shared")]
+impl crate::Shareable for OpenSsl {}
+
 impl<IO: Read + Write> Stream<IO> {
     /// The `SSL` object, for what only OpenSSL can tell.
     pub fn ssl(&self) -> &SslRef {
@@ -48,10 +52,15 @@ impl<IO: Read + Write> Stream<IO> {
 
 impl sealed::Backend for OpenSsl {
     type Options = ();
+    type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
-    fn build(settings: &Settings, (): ()) -> Result<Self, Error> {
-        let sessions = Sessions::with_clock(settings.limits.clone(), settings.clock.clone())?;
+    fn build(
+        settings: &Settings,
+        (): (),
+        store: Arc<SessionStore<Session>>,
+    ) -> Result<Self, Error> {
+        let sessions = Sessions::over(store, Arc::clone(&settings.clock));
         let builder = configure(settings)?;
         let domain = offers(domain::of(settings, "openssl"), settings).finish();
         let connector = sessions
@@ -86,26 +95,6 @@ impl sealed::Backend for OpenSsl {
                 Err(of_handshake(host, failed))
             }
         }
-    }
-
-    fn stats(&self) -> Stats {
-        self.connector.sessions().store().stats()
-    }
-
-    fn clear(&self) {
-        self.connector.sessions().store().clear();
-    }
-
-    fn clear_server(&self, key: &SessionKey) {
-        self.connector.sessions().store().clear_server(key);
-    }
-
-    fn watch(&self, key: &SessionKey) {
-        self.connector.sessions().store().watch(key);
-    }
-
-    fn server_stats(&self, key: &SessionKey) -> Option<ServerStats> {
-        self.connector.sessions().store().server_stats(key)
     }
 }
 
@@ -243,12 +232,18 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
 
     fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
         let der = |certificate: &::openssl::x509::X509Ref| certificate.to_der().ok();
-        let chain = self.stream.ssl().peer_cert_chain();
-        let ders = chain.map(|chain| chain.iter().filter_map(der).collect::<Vec<_>>());
-        ders.unwrap_or_default()
-            .into_iter()
-            .map(CertificateDer::from)
-            .collect()
+        let ssl = self.stream.ssl();
+        let ders: Vec<_> = match ssl.peer_cert_chain() {
+            Some(chain) => chain.iter().filter_map(der).collect(),
+            // A session that was written down has kept the server's own certificate only.
+            None => ssl
+                .peer_certificate()
+                .as_deref()
+                .and_then(der)
+                .into_iter()
+                .collect(),
+        };
+        ders.into_iter().map(CertificateDer::from).collect()
     }
 
     fn alpn(&self) -> Option<Vec<u8>> {

@@ -18,9 +18,9 @@ use ::rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
     SupportedProtocolVersion,
 };
-use backend_rustls::{Connection, Sessions};
+use backend_rustls::{Connection, Session, Sessions};
 use pki_types::{CertificateDer, ServerName};
-use store_core::{DomainBuilder, SecurityDomain, ServerStats, SessionKey, Stats};
+use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
 use self::failure::{of_handshake, of_rustls};
 use crate::backend::sealed;
@@ -68,13 +68,18 @@ impl<IO: Read + Write> Stream<IO> {
 
 impl sealed::Backend for Rustls {
     type Options = Options;
+    type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
-    fn build(settings: &Settings, options: Options) -> Result<Self, Error> {
+    fn build(
+        settings: &Settings,
+        options: Options,
+        store: Arc<SessionStore<Session>>,
+    ) -> Result<Self, Error> {
         let provider = options.provider.unwrap_or_else(backend_rustls::provider);
         let domain = domain_of(settings, &provider);
         let config = config(settings, provider)?;
-        let sessions = Sessions::with_clock(settings.limits.clone(), Arc::clone(&settings.clock))?;
+        let sessions = Sessions::over(store, Arc::clone(&settings.clock));
         Ok(Self {
             config,
             sessions,
@@ -121,26 +126,6 @@ impl sealed::Backend for Rustls {
             io,
             handle,
         })
-    }
-
-    fn stats(&self) -> Stats {
-        self.sessions.store().stats()
-    }
-
-    fn clear(&self) {
-        self.sessions.store().clear();
-    }
-
-    fn clear_server(&self, key: &SessionKey) {
-        self.sessions.store().clear_server(key);
-    }
-
-    fn watch(&self, key: &SessionKey) {
-        self.sessions.store().watch(key);
-    }
-
-    fn server_stats(&self, key: &SessionKey) -> Option<ServerStats> {
-        self.sessions.store().server_stats(key)
     }
 }
 

@@ -19,7 +19,7 @@ use backend_rustls::preview::{Session, Sessions, provider};
 use pki_types::ServerName;
 use rustls_next::client::Resumption as RustlsResumption;
 use rustls_next::{ClientConfig, ClientConnection};
-use store_core::{SecurityDomain, ServerStats, SessionKey, SessionStore, Stats};
+use store_core::{SecurityDomain, SessionKey, SessionStore};
 
 use self::config::{config, domain_of, speaking};
 use self::failure::of_rustls;
@@ -46,6 +46,9 @@ pub struct RustlsPreview {
 
 impl Backend for RustlsPreview {}
 
+#[cfg(feature = "shared")]
+impl crate::Shareable for RustlsPreview {}
+
 impl<IO: Read + Write> Stream<IO> {
     /// The rustls connection, for what only rustls can tell.
     pub fn connection(&self) -> &ClientConnection {
@@ -53,10 +56,16 @@ impl<IO: Read + Write> Stream<IO> {
     }
 }
 
-impl RustlsPreview {
-    /// Over a store that there is already.
-    pub(crate) fn over(
+impl sealed::Backend for RustlsPreview {
+    /// None: what is written down comes back with the cipher suites of aws-lc-rs, so there is no
+    /// choice of a provider.
+    type Options = ();
+    type Session = Session;
+    type Tls<IO: Read + Write> = Tls<IO>;
+
+    fn build(
         settings: &Settings,
+        (): (),
         store: Arc<SessionStore<Session>>,
     ) -> Result<Self, Error> {
         let provider = speaking(&settings.protocols, provider());
@@ -66,18 +75,6 @@ impl RustlsPreview {
             sessions: Sessions::over(store, Arc::clone(&settings.clock)),
             domain,
         })
-    }
-}
-
-impl sealed::Backend for RustlsPreview {
-    /// None: what is written down comes back with the cipher suites of aws-lc-rs, so there is no
-    /// choice of a provider.
-    type Options = ();
-    type Tls<IO: Read + Write> = Tls<IO>;
-
-    fn build(settings: &Settings, (): ()) -> Result<Self, Error> {
-        let store = SessionStore::new(settings.limits.clone())?;
-        Self::over(settings, Arc::new(store))
     }
 
     fn domain(&self) -> &SecurityDomain {
@@ -102,26 +99,6 @@ impl sealed::Backend for RustlsPreview {
         let connection = Arc::new(config).connect(name.to_owned()).build();
         let connection = connection.map_err(|error| of_rustls(host, error))?;
         Tls::handshake(host, connection, io, handle)
-    }
-
-    fn stats(&self) -> Stats {
-        self.sessions.store().stats()
-    }
-
-    fn clear(&self) {
-        self.sessions.store().clear();
-    }
-
-    fn clear_server(&self, key: &SessionKey) {
-        self.sessions.store().clear_server(key);
-    }
-
-    fn watch(&self, key: &SessionKey) {
-        self.sessions.store().watch(key);
-    }
-
-    fn server_stats(&self, key: &SessionKey) -> Option<ServerStats> {
-        self.sessions.store().server_stats(key)
     }
 }
 
@@ -179,7 +156,7 @@ mod tests {
             );
             let settings = || settings(&authority, version);
             let build = |settings: Settings, store: &Arc<SessionStore<Session>>| {
-                RustlsPreview::over(&settings, Arc::clone(store)).expect("valid settings")
+                RustlsPreview::build(&settings, (), Arc::clone(store)).expect("valid settings")
             };
             let (here, there) = (store(), store());
             let first = build(settings(), &here);

@@ -12,6 +12,8 @@ use pki_types::pem::{self, PemObject};
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, SystemClock};
 
+#[cfg(feature = "shared")]
+use crate::sharing::Place;
 use crate::{Error, ErrorKind, Protocol};
 
 /// How long a connection may take until its handshake is done, if nothing else is said.
@@ -35,6 +37,8 @@ pub struct Settings {
     pub(crate) never_resume: Vec<String>,
     never_resume_keys: HashSet<SessionKey>,
     pub(crate) timeout: Duration,
+    #[cfg(feature = "shared")]
+    pub(crate) place: Place,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -59,6 +63,8 @@ impl Default for Settings {
             never_resume: Vec::new(),
             never_resume_keys: HashSet::new(),
             timeout: TIMEOUT,
+            #[cfg(feature = "shared")]
+            place: Place::default(),
             clock: Arc::new(SystemClock),
         }
     }

@@ -74,7 +74,8 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
     }
 
     /// The server's certificates, its own first; on a resumed connection those of the full
-    /// handshake that the session comes from.
+    /// handshake that the session comes from. Of a session that comes from beyond this process,
+    /// OpenSSL has the server's own certificate only.
     pub fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
         self.tls.peer_certificates()
     }

@@ -24,10 +24,14 @@ impl Sessions {
 
     /// The same on another clock.
     pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
-        let store = Arc::new(SessionStore::new(limits)?);
-        Ok(Self {
+        Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
+    }
+
+    /// Over a store that there is already.
+    pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
+        Self {
             inner: Clocked::new(store, clock),
-        })
+        }
     }
 
     /// The store itself: to clear it, sweep it and see its counters.

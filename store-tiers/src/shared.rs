@@ -98,11 +98,11 @@ pub enum SharedError {
     Thread(io::Error),
 }
 
-impl<S: Portable + Sync> SharedStore<S> {
+impl<S: Portable> SharedStore<S> {
     /// An empty memory with this tier behind it.
     pub fn new(
         limits: Limits,
-        tier: impl Tier,
+        tier: Box<dyn Tier>,
         ring: KeyRing,
         settings: SharedSettings,
         clock: Arc<dyn Clock>,
@@ -115,7 +115,7 @@ impl<S: Portable + Sync> SharedStore<S> {
             memory: Arc::clone(&memory),
             queue: Arc::clone(&queue),
             ring,
-            tier: Box::new(tier),
+            tier,
             clock: Arc::clone(&clock),
             idle: settings.idle,
             breaker: Breaker::default(),

@@ -153,7 +153,8 @@ fn quick() -> SharedSettings {
 
 fn store(place: &Place, settings: SharedSettings) -> SharedStore<Numbered> {
     let clock = Arc::new(SystemClock);
-    SharedStore::new(Limits::default(), place.clone(), ring(), settings, clock).unwrap()
+    let tier = Box::new(place.clone());
+    SharedStore::new(Limits::default(), tier, ring(), settings, clock).unwrap()
 }
 
 fn domain() -> SecurityDomain {

@@ -1,0 +1,263 @@
+//! Sessions beyond the memory of a connector: where they are kept, and under which keys.
+
+use std::fmt;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use store_core::{Duplicate, KeyRef, Portable, SecurityDomain, SessionStore};
+use store_tiers::{Fetch, SharedSettings, SharedStore, Tier, TierStats, key_file};
+use zeroize::Zeroizing;
+
+use crate::backend::sealed;
+use crate::connector::{Connector, ConnectorBuilder};
+use crate::settings::Settings;
+use crate::{Backend, Error, ErrorKind};
+
+/// How long a connection waits for a session that is on its way, if nothing else is said.
+const WAIT: Duration = Duration::from_millis(5);
+
+/// A backend whose sessions can leave the memory of their process: OpenSSL, and the preview of the
+/// next rustls.
+///
+/// Not rustls 0.23, whose sessions are opaque: there it is the compiler that refuses `store`.
+#[diagnostic::on_unimplemented(
+    message = "sessions of `{Self}` cannot leave the memory of their process, so they cannot be shared",
+    label = "rustls 0.23 shows its sessions to nobody",
+    note = "use `tls_resume::openssl` (feature `openssl`), or `tls_resume::rustls_preview` (feature `rustls-preview`), the preview of the next rustls"
+)]
+pub trait Shareable: Backend + sealed::Backend<Session: Portable> {}
+
+/// What a connector does with a shared store, whatever its sessions are.
+pub(crate) trait Beyond: Send + Sync {
+    fn fetch(&self, key: KeyRef<'_>) -> Fetch;
+    fn load(&self, domain: &SecurityDomain, most: usize, deadline: Duration) -> bool;
+    fn flush(&self, deadline: Duration) -> bool;
+    fn stats(&self) -> TierStats;
+}
+
+impl<S: Portable> Beyond for SharedStore<S> {
+    fn fetch(&self, key: KeyRef<'_>) -> Fetch {
+        Self::fetch(self, key)
+    }
+
+    fn load(&self, domain: &SecurityDomain, most: usize, deadline: Duration) -> bool {
+        Self::load(self, domain, most, deadline)
+    }
+
+    fn flush(&self, deadline: Duration) -> bool {
+        Self::flush(self, deadline)
+    }
+
+    fn stats(&self) -> TierStats {
+        self.tier_stats()
+    }
+}
+
+/// Where sessions are kept, as the settings say it.
+pub(crate) struct Place {
+    url: Zeroizing<String>,
+    keys: Option<PathBuf>,
+    /// How long a connection waits for a session that is on its way.
+    pub(crate) wait: Duration,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            url: Zeroizing::default(),
+            keys: None,
+            wait: WAIT,
+        }
+    }
+}
+
+/// A store and, unless it is in memory alone, what lies behind it.
+pub(crate) type Opened<S> = (Arc<SessionStore<S>>, Option<Box<dyn Beyond>>);
+
+impl<B: Backend> ConnectorBuilder<B> {
+    /// Keeps sessions beyond the memory of this connector, for other processes and machines:
+    ///
+    /// - `lmdb:DIR`: in a file, for the processes of this machine (feature `lmdb`). The directory is
+    ///   made if it is not there; nobody else may look into it.
+    /// - `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`: in Redis 7 or newer, or Valkey, for
+    ///   many machines (feature `redis`). One that is down is no error: sessions stay in memory
+    ///   until it is there.
+    /// - `memory:`: in memory alone, as if nothing were said.
+    ///
+    /// Sessions are shared by connectors that have the same backend, the same settings as far as
+    /// they decide over trust, the same [`domain`](Self::domain), and the same
+    /// [keys](Self::store_keys). They are sealed before they leave, and servers go by a keyed hash.
+    ///
+    /// [`Connector::connect`] has a session fetched while it connects, and dropping the last clone
+    /// of the connector writes what memory still holds. A handshake never waits for the place; one
+    /// that is down, hung or damaged costs full handshakes. A process that forks makes its
+    /// connectors after the fork.
+    pub fn store(mut self, url: impl Into<String>) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.place.url = Zeroizing::new(url.into());
+        self.open = open::<B::Session>;
+        self
+    }
+
+    /// Seals what leaves memory under the keys of this file, and makes it if it is not there.
+    ///
+    /// Default: `keys` in the directory of an `lmdb:` store, else `tls-resume/keys` where programs
+    /// of this user keep their state (`$XDG_STATE_HOME`, or `~/.local/state`). Machines that share
+    /// sessions need the same file. Nobody but its owner may read it.
+    pub fn store_keys(mut self, path: impl Into<PathBuf>) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.place.keys = Some(path.into());
+        self
+    }
+
+    /// How long a connection waits at most, once TCP is connected, for a session that is on its way
+    /// from the store. Default 5 ms.
+    pub fn store_wait(mut self, wait: Duration) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.place.wait = wait;
+        self
+    }
+}
+
+impl<B: Shareable> Connector<B> {
+    /// Has a session of this server fetched, if memory has none, and waits for it as long as a
+    /// connection would: to be called before the transport of
+    /// [`connect_stream`](Self::connect_stream) is connected, which waits itself otherwise.
+    pub fn prefetch(&self, host: &str, port: u16) {
+        self.prefetch_for(host, port);
+    }
+
+    /// Loads up to `most` sessions, those that live longest, from an `lmdb:` store, and waits for
+    /// them at most for `deadline`: for a process that starts and is the only one. Whether that was
+    /// done.
+    pub fn load(&self, most: usize, deadline: Duration) -> bool {
+        let domain = self.security_domain();
+        self.beyond()
+            .is_some_and(|beyond| beyond.load(domain, most, deadline))
+    }
+
+    /// Writes to the store what memory holds, and waits for that at most for `deadline`: for a
+    /// process that ends without dropping its connector. Whether that was done.
+    pub fn flush(&self, deadline: Duration) -> bool {
+        self.beyond().is_some_and(|beyond| beyond.flush(deadline))
+    }
+
+    /// What was done beyond memory; nothing if the store is in memory alone.
+    pub fn tier_stats(&self) -> Option<TierStats> {
+        self.beyond().map(Beyond::stats)
+    }
+}
+
+/// A store in memory alone.
+pub(crate) fn in_memory<S: Duplicate>(settings: &Settings) -> Result<Opened<S>, Error> {
+    Ok((Arc::new(SessionStore::new(settings.limits.clone())?), None))
+}
+
+/// Opens the place that the settings name.
+fn open<S: Portable>(settings: &Settings) -> Result<Opened<S>, Error> {
+    let Place { url, keys, .. } = &settings.place;
+    match url.split_once(':') {
+        Some(("memory", "")) => in_memory(settings),
+        Some(("lmdb", dir)) if !dir.is_empty() => {
+            let dir = Path::new(dir);
+            let tier = lmdb(dir, settings)?;
+            let keys = keys.clone().unwrap_or_else(|| dir.join("keys"));
+            share(settings, tier, &keys)
+        }
+        Some(("redis" | "rediss", _)) => {
+            let tier = redis(url, settings)?;
+            let keys = keys.clone().map_or_else(default_keys, Ok)?;
+            share(settings, tier, &keys)
+        }
+        // Not shown: there may be a password in it.
+        _ => Err(config(
+            "no such store: give memory:, lmdb:DIR or redis://HOST[:PORT]",
+        )),
+    }
+}
+
+fn share<S: Portable>(
+    settings: &Settings,
+    tier: Box<dyn Tier>,
+    keys: &Path,
+) -> Result<Opened<S>, Error> {
+    let ring = key_file::read_or_create(keys).map_err(of_config)?;
+    let (limits, clock) = (settings.limits.clone(), Arc::clone(&settings.clock));
+    let shared = SharedStore::new(limits, tier, ring, SharedSettings::default(), clock);
+    let shared = shared.map_err(of_config)?;
+    let memory = Arc::clone(shared.memory());
+    Ok((memory, Some(Box::new(shared))))
+}
+
+#[cfg(feature = "lmdb")]
+fn lmdb(dir: &Path, settings: &Settings) -> Result<Box<dyn Tier>, Error> {
+    use store_tiers::lmdb::{LmdbSettings, LmdbTier};
+
+    let bounds = LmdbSettings::default()
+        .bytes(settings.limits.total_bytes)
+        .records_per_server(settings.limits.sessions_per_server);
+    Ok(Box::new(LmdbTier::open(dir, bounds).map_err(of_config)?))
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str, settings: &Settings) -> Result<Box<dyn Tier>, Error> {
+    use store_tiers::redis::{RedisSettings, RedisTier};
+
+    let bounds =
+        RedisSettings::default().with_sessions_per_server(settings.limits.sessions_per_server);
+    Ok(Box::new(RedisTier::new(url, &bounds).map_err(of_config)?))
+}
+
+#[cfg(not(feature = "lmdb"))]
+fn lmdb(_: &Path, _: &Settings) -> Result<Box<dyn Tier>, Error> {
+    Err(config(
+        "an lmdb: store needs tls-resume built with the feature lmdb",
+    ))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &str, _: &Settings) -> Result<Box<dyn Tier>, Error> {
+    Err(config(
+        "a redis: store needs tls-resume built with the feature redis",
+    ))
+}
+
+/// The key file of this user, in a directory that exists then.
+fn default_keys() -> Result<PathBuf, Error> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let state = set("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/state")));
+    let Some(state) = state else {
+        return Err(config(
+            "no place for the keys of the store (HOME is not set): name a file with store_keys",
+        ));
+    };
+    let folder = state.join("tls-resume");
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.map_err(|error| {
+        let shown = folder.display();
+        let message = format!("{shown}: cannot be made ({error}): name a file with store_keys");
+        config(message).caused_by(error)
+    })?;
+    Ok(folder.join("keys"))
+}
+
+fn config(message: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
+
+fn of_config<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
+    config(&error).caused_by(error)
+}

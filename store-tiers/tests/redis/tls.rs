@@ -1,0 +1,110 @@
+//! TLS to Redis, by rustls with the cryptography of the caller's choice.
+
+use std::sync::Arc;
+
+use lab::certificate::{Authority, Identity, KeyKind};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use store_tiers::redis::{RedisError, RedisTier};
+use store_tiers::{Tier as _, TierError};
+
+use crate::server::{Server, free_port};
+use crate::{hours, id, now, once, patient, take};
+
+/// Redis with TLS on a second port.
+struct TlsServer {
+    redis: Server,
+    _dir: tempfile::TempDir,
+    port: u16,
+}
+
+fn start(authority: &Authority, clients: &str) -> TlsServer {
+    let dir = tempfile::tempdir().unwrap();
+    let identity = authority.issue(&["localhost", "127.0.0.1"]);
+    let write = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let chain = write("chain.pem", identity.chain_pem());
+    let key = write("key.pem", identity.key_pem());
+    let roots = write("roots.pem", authority.root_pem());
+    let port = free_port();
+    let server = Server::with(&format!(
+        "--tls-port {port} --tls-cert-file {chain} --tls-key-file {key} \
+         --tls-ca-cert-file {roots} --tls-auth-clients {clients} --requirepass opensesame"
+    ));
+    TlsServer {
+        redis: server,
+        _dir: dir,
+        port,
+    }
+}
+
+/// Made without a process-default provider: there is none in this process.
+fn config(authority: &Authority, client: Option<Identity>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.root_der()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match client {
+        None => config.with_no_client_auth(),
+        Some(client) => config
+            .with_client_auth_cert(client.chain, client.key)
+            .unwrap(),
+    })
+}
+
+fn tier(server: &TlsServer, config: Arc<ClientConfig>) -> RedisTier {
+    let url = format!("rediss://:opensesame@localhost:{}", server.port);
+    RedisTier::new(&url, &patient().with_tls(config)).unwrap()
+}
+
+#[test]
+fn tls_with_a_private_root_and_a_password() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let server = start(&authority, "no");
+    let mut tier = tier(&server, config(&authority, None));
+    for round in ["1", "2", "3"] {
+        tier.put(&[once("a", round, hours(1))], now()).unwrap();
+        assert_eq!(take(&mut tier, "a", 9).unwrap(), [round]);
+    }
+    let connected = server.redis.info("stats", "total_connections_received");
+    tier.clear().unwrap();
+    let again = server.redis.info("stats", "total_connections_received");
+    assert_eq!(again, connected + 1, "the monitor's: ours stays");
+}
+
+#[test]
+fn a_stranger_is_not_spoken_to() {
+    let server = start(&Authority::new(KeyKind::EcdsaP256), "no");
+    let mut tier = tier(&server, config(&Authority::new(KeyKind::EcdsaP256), None));
+    let error = tier.take(&id("a"), 1, now()).unwrap_err();
+    let TierError::NotDone(text) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(text.contains("certificate"), "{text}");
+}
+
+#[test]
+fn a_client_certificate() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let server = start(&authority, "yes");
+    let client = authority.issue_client("client");
+    let mut with = tier(&server, config(&authority, Some(client)));
+    with.put(&[once("a", "ticket", hours(1))], now()).unwrap();
+    assert_eq!(take(&mut with, "a", 1).unwrap(), ["ticket"]);
+    let mut without = tier(&server, config(&authority, None));
+    let error = without.take(&id("a"), 1, now());
+    assert!(matches!(error, Err(TierError::NotDone(_))), "{error:?}");
+}
+
+#[test]
+fn a_configuration_that_would_go_unused_is_refused() {
+    let config = config(&Authority::new(KeyKind::EcdsaP256), None);
+    let new = |url: &str| RedisTier::new(url, &patient().with_tls(config.clone())).map(drop);
+    assert_eq!(new("redis://localhost"), Err(RedisError::NotTls));
+    assert_eq!(new("rediss://bad_host!"), Err(RedisError::Host));
+}
