@@ -1,45 +1,60 @@
 //! The connector's behaviour over real handshakes: one suite, unchanged for every backend.
 //!
 //! Each test is generic over the backend and runs as `rustls::NAME`, `openssl::NAME` and
-//! `rustls_preview::NAME`, as far as their features are on. Servers on both libraries have the last word on what was resumed.
+//! `rustls_preview::NAME`, as far as their features are on. Servers on both libraries have the last
+//! word on what was resumed.
 
 mod failures;
 mod lab_client;
 mod limits_and_names;
 mod resumption;
 mod settings;
+#[cfg(all(feature = "lmdb", feature = "redis"))]
+mod sharing;
 mod tickets;
 mod transports;
 
+/// Mounts tests on a backend.
+macro_rules! on {
+    ($backend:ty; $($module:ident: $($test:ident),+ $(,)?;)+) => {
+        $($(
+            #[test]
+            fn $test() {
+                crate::$module::$test::<$backend>();
+            }
+        )+)+
+    };
+}
+
 /// Mounts every test on each backend there is.
 macro_rules! on_backends {
-    ($($module:ident: $($test:ident),+ $(,)?;)+) => {
+    ($($tests:tt)+) => {
         #[cfg(feature = "rustls")]
         mod rustls {
-            $($(
-                #[test]
-                fn $test() {
-                    crate::$module::$test::<tls_resume::rustls::Rustls>();
-                }
-            )+)+
+            on! { tls_resume::rustls::Rustls; $($tests)+ }
         }
         #[cfg(feature = "openssl")]
         mod openssl {
-            $($(
-                #[test]
-                fn $test() {
-                    crate::$module::$test::<tls_resume::openssl::OpenSsl>();
-                }
-            )+)+
+            on! { tls_resume::openssl::OpenSsl; $($tests)+ }
         }
         #[cfg(feature = "rustls-preview")]
         mod rustls_preview {
-            $($(
-                #[test]
-                fn $test() {
-                    crate::$module::$test::<tls_resume::rustls_preview::RustlsPreview>();
-                }
-            )+)+
+            on! { tls_resume::rustls_preview::RustlsPreview; $($tests)+ }
+        }
+    };
+}
+
+/// Mounts every test on each backend whose sessions can be shared.
+#[cfg(all(feature = "lmdb", feature = "redis"))]
+macro_rules! on_shareable_backends {
+    ($($tests:tt)+) => {
+        #[cfg(feature = "openssl")]
+        mod openssl_shared {
+            on! { tls_resume::openssl::OpenSsl; $($tests)+ }
+        }
+        #[cfg(feature = "rustls-preview")]
+        mod rustls_preview_shared {
+            on! { tls_resume::rustls_preview::RustlsPreview; $($tests)+ }
         }
     };
 }
@@ -96,4 +111,18 @@ on_backends! {
         the_end_without_a_word_is_unexpected,
         timeouts_are_lifted_after_the_handshake,
         timeouts_may_be_endless;
+}
+
+#[cfg(all(feature = "lmdb", feature = "redis"))]
+on_shareable_backends! {
+    sharing:
+        sessions_outlive_their_connector,
+        a_session_comes_before_a_stream_of_ones_own,
+        others_share_nothing,
+        hosts_that_never_resume_leave_nothing_behind,
+        what_is_revoked_is_gone_for_others,
+        a_process_that_starts_loads_what_is_there,
+        a_place_that_is_down_is_no_error,
+        stores_in_memory_are_as_if_nothing_were_said,
+        stores_that_are_none_are_refused;
 }
