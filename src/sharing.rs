@@ -1,12 +1,14 @@
 //! Sessions beyond the memory of a connector: where they are kept, and under which keys.
 
+mod places;
+
 use std::fmt;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "redis-tls")]
+use pki_types::CertificateDer;
 use store_core::{Duplicate, KeyRef, Portable, SecurityDomain, SessionStore};
 use store_tiers::{Fetch, SharedSettings, SharedStore, Tier, TierStats, key_file};
 use zeroize::Zeroizing;
@@ -60,6 +62,9 @@ impl<S: Portable> Beyond for SharedStore<S> {
 pub(crate) struct Place {
     url: Zeroizing<String>,
     keys: Option<PathBuf>,
+    /// Whom to trust where the place is reached over TLS. Empty: Mozilla's roots.
+    #[cfg(feature = "redis-tls")]
+    roots: Vec<CertificateDer<'static>>,
     /// How long a connection waits for a session that is on its way.
     pub(crate) wait: Duration,
 }
@@ -69,6 +74,8 @@ impl Default for Place {
         Self {
             url: Zeroizing::default(),
             keys: None,
+            #[cfg(feature = "redis-tls")]
+            roots: Vec::new(),
             wait: WAIT,
         }
     }
@@ -84,7 +91,7 @@ impl<B: Backend> ConnectorBuilder<B> {
     ///   made if it is not there; nobody else may look into it.
     /// - `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`: in Redis 7 or newer, or Valkey, for
     ///   many machines (feature `redis`). One that is down is no error: sessions stay in memory
-    ///   until it is there.
+    ///   until it is there. `rediss://` is the same over TLS (feature `redis-tls`).
     /// - `memory:`: in memory alone, as if nothing were said.
     ///
     /// Sessions are shared by connectors that have the same backend, the same settings as far as
@@ -114,6 +121,17 @@ impl<B: Backend> ConnectorBuilder<B> {
         B: Shareable,
     {
         self.settings.place.keys = Some(path.into());
+        self
+    }
+
+    /// Trusts these root certificates where the store is reached over TLS, instead of Mozilla's. They
+    /// have nothing to do with the servers that the connector connects to.
+    #[cfg(feature = "redis-tls")]
+    pub fn store_roots(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.place.roots.extend(roots);
         self
     }
 
@@ -169,13 +187,13 @@ fn open<S: Portable>(settings: &Settings) -> Result<Opened<S>, Error> {
         Some(("memory", "")) => in_memory(settings),
         Some(("lmdb", dir)) if !dir.is_empty() => {
             let dir = Path::new(dir);
-            let tier = lmdb(dir, settings)?;
+            let tier = places::lmdb(dir, settings)?;
             let keys = keys.clone().unwrap_or_else(|| dir.join("keys"));
             share(settings, tier, &keys)
         }
         Some(("redis" | "rediss", _)) => {
-            let tier = redis(url, settings)?;
-            let keys = keys.clone().map_or_else(default_keys, Ok)?;
+            let tier = places::redis(url, settings)?;
+            let keys = keys.clone().map_or_else(places::keys, Ok)?;
             share(settings, tier, &keys)
         }
         // Not shown: there may be a password in it.
@@ -196,62 +214,6 @@ fn share<S: Portable>(
     let shared = shared.map_err(of_config)?;
     let memory = Arc::clone(shared.memory());
     Ok((memory, Some(Box::new(shared))))
-}
-
-#[cfg(feature = "lmdb")]
-fn lmdb(dir: &Path, settings: &Settings) -> Result<Box<dyn Tier>, Error> {
-    use store_tiers::lmdb::{LmdbSettings, LmdbTier};
-
-    let bounds = LmdbSettings::default()
-        .bytes(settings.limits.total_bytes)
-        .records_per_server(settings.limits.sessions_per_server);
-    Ok(Box::new(LmdbTier::open(dir, bounds).map_err(of_config)?))
-}
-
-#[cfg(feature = "redis")]
-fn redis(url: &str, settings: &Settings) -> Result<Box<dyn Tier>, Error> {
-    use store_tiers::redis::{RedisSettings, RedisTier};
-
-    let bounds =
-        RedisSettings::default().with_sessions_per_server(settings.limits.sessions_per_server);
-    Ok(Box::new(RedisTier::new(url, &bounds).map_err(of_config)?))
-}
-
-#[cfg(not(feature = "lmdb"))]
-fn lmdb(_: &Path, _: &Settings) -> Result<Box<dyn Tier>, Error> {
-    Err(config(
-        "an lmdb: store needs tls-resume built with the feature lmdb",
-    ))
-}
-
-#[cfg(not(feature = "redis"))]
-fn redis(_: &str, _: &Settings) -> Result<Box<dyn Tier>, Error> {
-    Err(config(
-        "a redis: store needs tls-resume built with the feature redis",
-    ))
-}
-
-/// The key file of this user, in a directory that exists then.
-fn default_keys() -> Result<PathBuf, Error> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let state = set("XDG_STATE_HOME").map(PathBuf::from);
-    let state = state.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/state")));
-    let Some(state) = state else {
-        return Err(config(
-            "no place for the keys of the store (HOME is not set): name a file with store_keys",
-        ));
-    };
-    let folder = state.join("tls-resume");
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder);
-    made.map_err(|error| {
-        let shown = folder.display();
-        let message = format!("{shown}: cannot be made ({error}): name a file with store_keys");
-        config(message).caused_by(error)
-    })?;
-    Ok(folder.join("keys"))
 }
 
 fn config(message: impl fmt::Display) -> Error {

@@ -9,9 +9,15 @@ mod limits;
 pub use keys::keys;
 pub use limits::limits;
 pub use store_core::fuzz::store;
+pub use store_tiers::fuzz::records;
 
 /// A target: bytes in, or a panic.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 3] = [("store", store), ("keys", keys), ("limits", limits)];
+pub const TARGETS: [(&str, Target); 4] = [
+    ("store", store),
+    ("keys", keys),
+    ("limits", limits),
+    ("records", records),
+];

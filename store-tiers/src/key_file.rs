@@ -131,7 +131,7 @@ pub fn read_or_create(path: &Path) -> Result<KeyRing, KeyFileError> {
     }
 }
 
-fn text_of(ring: &KeyRing) -> Zeroizing<String> {
+pub(crate) fn text_of(ring: &KeyRing) -> Zeroizing<String> {
     let lines = ring.keys().len() + 2;
     let mut text = Zeroizing::new(String::with_capacity(lines * 96));
     // Writing to a string does not fail.
@@ -146,7 +146,7 @@ fn text_of(ring: &KeyRing) -> Zeroizing<String> {
     text
 }
 
-fn parse(text: &str, path: &Path) -> Result<KeyRing, KeyFileError> {
+pub(crate) fn parse(text: &str, path: &Path) -> Result<KeyRing, KeyFileError> {
     let wrong = |line| KeyFileError::Line {
         path: path.into(),
         line,
@@ -264,9 +264,10 @@ mod tests {
         for _ in 0..20 {
             in_a_folder(|path| {
                 let rings: Vec<KeyRing> = std::thread::scope(|scope| {
-                    let make = || scope.spawn(|| read_or_create(path).unwrap());
-                    let made: Vec<_> = std::iter::repeat_with(make).take(8).collect();
-                    made.into_iter().map(|one| one.join().unwrap()).collect()
+                    let start = || scope.spawn(|| read_or_create(path).unwrap());
+                    let threads: Vec<_> = std::iter::repeat_with(start).take(8).collect();
+                    let rings = threads.into_iter().map(|thread| thread.join().unwrap());
+                    rings.collect()
                 });
                 assert!(rings.iter().all(|ring| same(ring, &rings[0])));
                 let left = fs::read_dir(path.parent().unwrap()).unwrap().count();

@@ -35,6 +35,10 @@
 #![deny(unsafe_code)] // but for one file of the LMDB tier
 #![deny(missing_docs)]
 
+/// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(unix)] // permissions are those of Unix
 pub mod key_file;
 #[cfg(feature = "lmdb")]

@@ -98,8 +98,9 @@ impl Default for LmdbSettings {
 /// A file that the processes of one machine share. What it promises is that of [`Tier`]; what it
 /// withstands and needs is told [above](self).
 ///
-/// Several of one process on one directory share one opening of it. `put`, `remove`, `clear`,
-/// `load` and a `take` or `sweep` that finds something wait for who is writing.
+/// Several of one process on one directory share one opening of it, and wait for each other.
+/// `put`, `remove`, `clear`, `load`, and a `take` or `sweep` that finds something, wait for who is
+/// writing in another process, too.
 #[derive(Debug)]
 pub struct LmdbTier {
     share: Share,

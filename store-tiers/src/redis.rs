@@ -64,7 +64,16 @@ const CLEAR_ROOM: usize = 16 * 1024 * 1024;
 ///
 /// It connects when it is first used, and again when a connection breaks: a Redis that is down is a
 /// miss, and no error of [`new`](Self::new). A call takes the two timeouts of its
-/// [settings](RedisSettings) at the longest, plus what the system takes to resolve a name.
+/// [settings](RedisSettings) at the longest, plus what the system takes to resolve a name, and
+/// another answer's if something foreign has to go that lies under our keys.
+///
+/// ```
+/// use store_tiers::redis::{RedisSettings, RedisTier};
+///
+/// let settings = RedisSettings::default().with_namespace("crawler");
+/// let tier = RedisTier::new("redis://:password@redis.internal:6379/2", &settings)?;
+/// # Ok::<(), store_tiers::redis::RedisError>(())
+/// ```
 pub struct RedisTier {
     target: Target,
     keys: Keys,
@@ -74,7 +83,7 @@ pub struct RedisTier {
 }
 
 impl RedisTier {
-    /// A tier at this address: `redis://[user[:password]@]host[:port][/database]`, or `rediss://`
+    /// A tier at this address: `redis://[[user]:password@]host[:port][/database]`, or `rediss://`
     /// for TLS. Does not connect.
     pub fn new(url: &str, settings: &RedisSettings) -> Result<Self, RedisError> {
         Ok(Self {

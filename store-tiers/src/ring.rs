@@ -165,16 +165,38 @@ impl KeyRing {
         server: &ServerId,
         nonce: [u8; NONCE],
     ) -> Result<Vec<u8>, SealError> {
-        let key = self.keys.first().ok_or(SealError)?;
         let plain = record.encode();
+        self.seal_bytes(&plain, (record.format, record.expires), server, nonce)
+    }
+
+    /// Seals any bytes, as only a fuzzer does.
+    #[cfg(feature = "__fuzzing")]
+    pub(crate) fn seal_plain(
+        &self,
+        plain: &[u8],
+        format: u32,
+        expires: Timestamp,
+        server: &ServerId,
+    ) -> Result<Vec<u8>, SealError> {
+        self.seal_bytes(plain, (format, expires), server, [0; NONCE])
+    }
+
+    fn seal_bytes(
+        &self,
+        plain: &[u8],
+        (format, expires): (u32, Timestamp),
+        server: &ServerId,
+        nonce: [u8; NONCE],
+    ) -> Result<Vec<u8>, SealError> {
+        let key = self.keys.first().ok_or(SealError)?;
         let mut sealed = Vec::with_capacity(HEADER + plain.len() + TAG);
         sealed.extend(MAGIC);
         sealed.extend(key.id.to_be_bytes());
-        sealed.extend(record.format.to_be_bytes());
-        sealed.extend(millis(record.expires).to_be_bytes());
+        sealed.extend(format.to_be_bytes());
+        sealed.extend(millis(expires).to_be_bytes());
         sealed.extend(nonce);
         let bound = bound(&sealed, server);
-        sealed.extend_from_slice(&plain);
+        sealed.extend_from_slice(plain);
         let tag = cipher(key)
             .encrypt_inout_detached(&XNonce::from(nonce), &bound, (&mut sealed[HEADER..]).into())
             .map_err(|_| SealError)?;

@@ -48,11 +48,10 @@ impl File {
     /// - `NO_READ_AHEAD`: records of different servers are read in no order.
     /// - not `NO_MEM_INIT`: it would write what else was in the program's memory to the file.
     pub(super) fn open(place: &Place) -> heed::Result<Self> {
-        let lasting = EnvFlags::NO_READ_AHEAD;
         if place.lasting {
-            return Self::open_with(&place.path, None, lasting);
+            return Self::open_with(&place.path, None, EnvFlags::NO_READ_AHEAD);
         }
-        let called = lasting | EnvFlags::NO_SYNC;
+        let called = EnvFlags::NO_READ_AHEAD | EnvFlags::NO_SYNC;
         let mapped = Self::open_with(&place.path, None, called | EnvFlags::WRITE_MAP)?;
         if mapped.reserve(mapped.0.info().map_size) {
             return Ok(mapped);

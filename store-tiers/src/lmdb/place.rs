@@ -12,11 +12,12 @@
 //! of the boot, one file is used for ever, and each commit waits for the disk.
 
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -120,20 +121,40 @@ impl Place {
 
     /// Which file it is that a new process would open; an empty one is none.
     pub(super) fn file(&self) -> Option<FileId> {
-        let facts = fs::metadata(self.path.join("data.mdb")).ok()?;
-        (facts.len() > 0).then(|| FileId::of(&facts))
+        file_in(&self.path)
     }
 
-    /// Takes the damaged file `seen` away, unless another process has done so. Who still uses it is
-    /// left alone with it.
+    /// Which directory it is that lies there now.
+    pub(super) fn directory(&self) -> Option<FileId> {
+        Some(FileId::of(&fs::metadata(&self.path).ok()?))
+    }
+
+    /// Takes the damaged file `seen` away, or the directory in which none was seen, unless another
+    /// process has done so. Who still uses it is left alone with it.
     pub(super) fn remove(&self, seen: Option<FileId>) -> Result<(), LmdbError> {
-        if self.file() != seen || !self.path.exists() {
+        let _alone = self.lock();
+        // In this order: a place that another process makes now has a file as soon as it exists.
+        if !self.path.exists() || self.file() != seen {
             return Ok(());
         }
         let aside = self.beside(DAMAGED);
         fs::rename(&self.path, &aside).map_err(LmdbError::io(&self.path))?;
         let _ = fs::remove_dir_all(&aside).or_else(|_| fs::remove_file(&aside));
         Ok(())
+    }
+
+    /// Keeps other processes from taking something away meanwhile, so that none takes the new file
+    /// for the damaged one. One that is stopped while it does so is waited for no longer than a
+    /// second.
+    fn lock(&self) -> Option<File> {
+        let dir = File::open(self.path.parent()?).ok()?;
+        for _ in 0..100 {
+            if dir.try_lock().is_ok() {
+                return Some(dir); // until it is dropped
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        None
     }
 
     /// A path in the same directory that nobody else has.
@@ -158,6 +179,11 @@ fn guard_files(dir: &Path) -> Result<(), LmdbError> {
         }
     }
     Ok(())
+}
+
+fn file_in(dir: &Path) -> Option<FileId> {
+    let facts = fs::metadata(dir.join("data.mdb")).ok()?;
+    (facts.len() > 0).then(|| FileId::of(&facts))
 }
 
 /// A file as the system knows it.

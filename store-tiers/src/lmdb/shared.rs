@@ -4,6 +4,7 @@
 //! counted here, and closed when its last tier goes.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,33 +114,51 @@ impl Drop for Share {
     }
 }
 
+/// How often a file is opened that other processes are replacing.
+const TRIES: usize = 10;
+
 /// Opens the file; makes it if there is none, or none of LMDB's.
 fn open_or_start_over(place: &Place, bytes: usize) -> Result<Work, LmdbError> {
-    let seen = place.file();
-    if seen.is_some() {
+    let mut failed = heed::Error::Mdb(MdbError::Problem);
+    for _ in 0..TRIES {
+        let seen = place.file();
+        if seen.is_none() {
+            // A directory without a file would be in the way.
+            place.remove(seen)?;
+            place.create(|dir| Tables::create(&File::create(dir, bytes, place.lasting)?))?;
+        }
+        let directory = place.directory();
         match open(place) {
-            Err(heed::Error::Mdb(
-                MdbError::Invalid
-                | MdbError::VersionMismatch
-                | MdbError::Corrupted
-                | MdbError::PageNotFound
-                | MdbError::BadTxn
-                | MdbError::Incompatible,
-            )) => place.remove(seen)?,
-            Err(error) => return Err(LmdbError::lmdb(&place.path)(error)),
-            Ok(work) => {
+            // Else its lock may be that of the old file.
+            Ok(work) if place.directory() == directory => {
                 place.guard()?;
                 return Ok(work);
             }
+            Ok(_) => {}
+            Err(error) if is_damage(&error) => {
+                if seen.is_some() {
+                    place.remove(seen)?;
+                }
+                failed = error;
+            }
+            // Taken away just now.
+            Err(heed::Error::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                failed = error.into();
+            }
+            Err(error) => return Err(LmdbError::lmdb(&place.path)(error)),
         }
-    } else {
-        // A directory without a file would be in the way.
-        place.remove(seen)?;
     }
-    place.create(|dir| Tables::create(&File::create(dir, bytes, place.lasting)?))?;
-    let work = open(place).map_err(LmdbError::lmdb(&place.path))?;
-    place.guard()?;
-    Ok(work)
+    Err(LmdbError::lmdb(&place.path)(failed))
+}
+
+fn is_damage(error: &heed::Error) -> bool {
+    use MdbError::{BadTxn, Corrupted, Incompatible, Invalid, PageNotFound, VersionMismatch};
+    matches!(
+        error,
+        heed::Error::Mdb(
+            BadTxn | Corrupted | Incompatible | Invalid | PageNotFound | VersionMismatch
+        )
+    )
 }
 
 fn open(place: &Place) -> heed::Result<Work> {

@@ -34,7 +34,7 @@ pub struct RedisSettings {
 #[non_exhaustive]
 pub enum RedisError {
     /// The address cannot be read.
-    #[error("not an address of Redis: give redis://[user:password@]host[:port][/database]")]
+    #[error("not an address of Redis: give redis://[[user]:password@]host[:port][/database]")]
     Url,
     /// The namespace cannot be part of a key.
     #[error("the namespace must be 1 to 64 letters, digits or any of -_.:/")]
