@@ -199,9 +199,7 @@ impl<S: Duplicate> SessionStore<S> {
         if let Some((part, at)) = self.find(key.into()) {
             let mut dropped = Vec::new();
             part.lock().remove_up_to(at, id, &mut dropped);
-            if let Some(behind) = &self.behind {
-                behind.revoked(at.key, self.generation());
-            }
+            self.tell_revoked(at.key);
         }
     }
 
@@ -213,9 +211,7 @@ impl<S: Duplicate> SessionStore<S> {
         };
         let mut dropped = Vec::new();
         let removed = part.lock().remove_reusable(at, &mut dropped);
-        if let Some(behind) = &self.behind {
-            behind.revoked(at.key, self.generation());
-        }
+        self.tell_revoked(at.key);
         removed
     }
 
@@ -255,6 +251,15 @@ impl<S: Duplicate> SessionStore<S> {
             shard.clear(now_is, &mut dropped);
             drop(shard);
         }
+    }
+
+    /// Tells what lies behind of a revocation that begins no generation.
+    fn tell_revoked(&self, key: KeyRef<'_>) {
+        let telling = self.telling();
+        if let Some(behind) = &self.behind {
+            behind.revoked(key, Generation(self.generation.load(Ordering::Acquire)));
+        }
+        drop(telling);
     }
 
     fn telling(&self) -> Option<MutexGuard<'_, ()>> {

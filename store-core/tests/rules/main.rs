@@ -6,6 +6,7 @@
 )]
 
 mod accounting;
+mod behind;
 mod bounds;
 mod clearing;
 mod config;
