@@ -277,6 +277,12 @@ impl ServerId {
         Self([0; 32])
     }
 
+    /// The server that goes by these bytes, which were once [`as_bytes`](Self::as_bytes) of it.
+    #[cfg(feature = "lmdb")]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

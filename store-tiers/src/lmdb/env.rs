@@ -10,7 +10,6 @@ use std::{mem::MaybeUninit, os::fd::AsRawFd};
 use heed::{Env, EnvFlags, EnvOpenOptions};
 
 use super::place::Place;
-use crate::ServerId;
 
 /// Processes and threads that may look at the file at once. Each costs 64 bytes of the lock file.
 const READERS: u32 = 1024;
@@ -114,11 +113,4 @@ impl Deref for File {
 pub(super) fn this_user() -> u32 {
     // SAFETY: takes nothing, cannot fail, and only returns a number.
     unsafe { libc::geteuid() }
-}
-
-/// The server that goes by these bytes, which were once [`ServerId::as_bytes`] of it.
-pub(super) fn server_of(bytes: [u8; 32]) -> ServerId {
-    // SAFETY: a `ServerId` is 32 bytes, as the compiler checks here, and its one field has as many:
-    // so it lies at the beginning, and any bytes are good for it.
-    unsafe { std::mem::transmute::<[u8; 32], ServerId>(bytes) }
 }

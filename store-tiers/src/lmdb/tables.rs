@@ -10,7 +10,7 @@ use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Result, RoTxn, RwTxn};
 use store_core::{Timestamp, Usage};
 
-use super::env::{File, server_of};
+use super::env::File;
 use super::keys::{IndexKey, SingleKey, Suffix, decode_reusable, encode_reusable};
 use crate::{Sealed, ServerId};
 
@@ -186,7 +186,7 @@ impl Tables {
             }
         };
         Ok(bytes.map(|bytes| Sealed {
-            server: server_of(server),
+            server: ServerId::from_bytes(server),
             usage,
             expires: entry.expires(),
             bytes: bytes.to_vec(),
