@@ -105,7 +105,8 @@ impl<B: Backend> Connector<B> {
         self.inner.store.stats()
     }
 
-    /// Removes all sessions; what open connections still receive is not stored.
+    /// Removes all sessions; what open connections still receive is not stored. Where sessions are
+    /// shared, those of all who share them: everything under the same keys.
     pub fn clear(&self) {
         self.inner.store.clear();
     }

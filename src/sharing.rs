@@ -10,7 +10,7 @@ use std::time::Duration;
 #[cfg(feature = "redis-tls")]
 use pki_types::CertificateDer;
 use store_core::{Duplicate, KeyRef, Portable, SecurityDomain, SessionStore};
-use store_tiers::{Fetch, SharedSettings, SharedStore, Tier, TierStats, key_file};
+use store_tiers::{Fetch, KeyRing, SharedSettings, SharedStore, Tier, TierStats, key_file};
 use zeroize::Zeroizing;
 
 use crate::backend::sealed;
@@ -189,12 +189,12 @@ fn open<S: Portable>(settings: &Settings) -> Result<Opened<S>, Error> {
             let dir = Path::new(dir);
             let tier = places::lmdb(dir, settings)?;
             let keys = keys.clone().unwrap_or_else(|| dir.join("keys"));
-            share(settings, tier, &keys)
+            share(settings, tier, read_or_create(&keys)?)
         }
         Some(("redis" | "rediss", _)) => {
-            let tier = places::redis(url, settings)?;
             let keys = keys.clone().map_or_else(places::keys, Ok)?;
-            share(settings, tier, &keys)
+            let ring = read_or_create(&keys)?;
+            share(settings, places::redis(url, &ring, settings)?, ring)
         }
         // Not shown: there may be a password in it.
         _ => Err(config(
@@ -206,14 +206,23 @@ fn open<S: Portable>(settings: &Settings) -> Result<Opened<S>, Error> {
 fn share<S: Portable>(
     settings: &Settings,
     tier: Box<dyn Tier>,
-    keys: &Path,
+    ring: KeyRing,
 ) -> Result<Opened<S>, Error> {
-    let ring = key_file::read_or_create(keys).map_err(of_config)?;
     let (limits, clock) = (settings.limits.clone(), Arc::clone(&settings.clock));
-    let shared = SharedStore::new(limits, tier, ring, SharedSettings::default(), clock);
-    let shared = shared.map_err(of_config)?;
+    // Who is willing to wait for longer gets what comes later.
+    let default = SharedSettings::default();
+    let patience = default.patience.max(settings.place.wait);
+    let how = SharedSettings {
+        patience,
+        ..default
+    };
+    let shared = SharedStore::new(limits, tier, ring, how, clock).map_err(of_config)?;
     let memory = Arc::clone(shared.memory());
     Ok((memory, Some(Box::new(shared))))
+}
+
+fn read_or_create(keys: &Path) -> Result<KeyRing, Error> {
+    key_file::read_or_create(keys).map_err(of_config)
 }
 
 fn config(message: impl fmt::Display) -> Error {

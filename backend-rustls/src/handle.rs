@@ -180,7 +180,9 @@ impl<S: Duplicate> Handle<S> {
         let Ok(id) = self.store().put(&self.key, entry, self.begun, self.now()) else {
             return;
         };
-        let keep = self.progress().remember(id, self.room());
+        // One more than the store holds: the oldest one is then gone from memory for sure, which
+        // is how the store knows of a revocation that others may have left.
+        let keep = self.progress().remember(id, self.room().saturating_add(1));
         if !keep {
             // `forget` came in between.
             self.store().remove(&self.key, id);

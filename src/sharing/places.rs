@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use store_tiers::Tier;
+use store_tiers::{KeyRing, Tier};
 
 use super::config;
 #[cfg(any(feature = "lmdb", feature = "redis"))]
@@ -18,6 +18,7 @@ pub(super) fn lmdb(dir: &Path, settings: &Settings) -> Result<Box<dyn Tier>, Err
 
     let bounds = LmdbSettings::default()
         .bytes(settings.limits.total_bytes)
+        .server_bytes(settings.limits.server_bytes)
         .records_per_server(settings.limits.sessions_per_server);
     Ok(Box::new(LmdbTier::open(dir, bounds).map_err(of_config)?))
 }
@@ -30,11 +31,17 @@ pub(super) fn lmdb(_: &Path, _: &Settings) -> Result<Box<dyn Tier>, Error> {
 }
 
 #[cfg(feature = "redis")]
-pub(super) fn redis(url: &str, settings: &Settings) -> Result<Box<dyn Tier>, Error> {
+pub(super) fn redis(
+    url: &str,
+    ring: &KeyRing,
+    settings: &Settings,
+) -> Result<Box<dyn Tier>, Error> {
     use store_tiers::redis::{RedisSettings, RedisTier};
 
-    let most = settings.limits.sessions_per_server;
-    let bounds = RedisSettings::default().with_sessions_per_server(most);
+    // Others with other keys may use the same Redis: `clear` is not for theirs.
+    let bounds = RedisSettings::default()
+        .with_namespace(format!("tls-resume:{}", ring.tag()))
+        .with_sessions_per_server(settings.limits.sessions_per_server);
     #[cfg(feature = "redis-tls")]
     let bounds = if url.starts_with("rediss:") {
         bounds.with_tls(tls(&settings.place.roots)?)
@@ -45,7 +52,7 @@ pub(super) fn redis(url: &str, settings: &Settings) -> Result<Box<dyn Tier>, Err
 }
 
 #[cfg(not(feature = "redis"))]
-pub(super) fn redis(_: &str, _: &Settings) -> Result<Box<dyn Tier>, Error> {
+pub(super) fn redis(_: &str, _: &KeyRing, _: &Settings) -> Result<Box<dyn Tier>, Error> {
     Err(config(
         "a redis: store needs tls-resume built with the feature redis",
     ))

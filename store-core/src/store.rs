@@ -194,24 +194,30 @@ impl<S: Duplicate> SessionStore<S> {
 
     /// Removes the session `id` of `key` and all that came before it, for a handshake with it that
     /// failed: what made it fail may be true of the older ones, and a client must not fail again
-    /// and again. What was stored since stays.
+    /// and again. What was stored since stays; but where something lies behind the store, all there
+    /// is of the server goes, since what comes back from there is older than it looks.
     pub fn remove_up_to<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
-        if let Some((part, at)) = self.find(key.into()) {
+        let key = key.into();
+        if self.behind.is_some() {
+            return self.clear_server(key);
+        }
+        if let Some((part, at)) = self.find(key) {
             let mut dropped = Vec::new();
             part.lock().remove_up_to(at, id, &mut dropped);
-            self.tell_revoked(at.key);
         }
     }
 
     /// Removes the reusable session of `key`, whichever it is, for a backend that is not told
-    /// which one failed.
+    /// which one failed; where something lies behind the store, all there is of the server.
     pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
         let Some((part, at)) = self.find(key.into()) else {
             return false;
         };
         let mut dropped = Vec::new();
         let removed = part.lock().remove_reusable(at, &mut dropped);
-        self.tell_revoked(at.key);
+        if self.behind.is_some() {
+            self.clear_server(at.key);
+        }
         removed
     }
 
@@ -251,15 +257,6 @@ impl<S: Duplicate> SessionStore<S> {
             shard.clear(now_is, &mut dropped);
             drop(shard);
         }
-    }
-
-    /// Tells what lies behind of a revocation that begins no generation.
-    fn tell_revoked(&self, key: KeyRef<'_>) {
-        let telling = self.telling();
-        if let Some(behind) = &self.behind {
-            behind.revoked(key, Generation(self.generation.load(Ordering::Acquire)));
-        }
-        drop(telling);
     }
 
     fn telling(&self) -> Option<MutexGuard<'_, ()>> {

@@ -6,14 +6,18 @@
 //! key 2 64 hexadecimal digits
 //! key 1 64 hexadecimal digits
 //! ```
-//! The first key seals, all of them open. Machines that share a place have the same file.
+//! The first key seals, all of them open. Machines that share a place have the same file. To change
+//! keys without loss, add a new line at the end of it on every machine, then move that line up to be
+//! the first key on every machine, and take the old one out when its last record has expired, 7 days
+//! later at most. A program reads the file when it starts.
 
 use std::fmt::Write as _;
-use std::fs::{File, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -44,6 +48,12 @@ pub enum KeyFileError {
         /// Its permissions.
         mode: u32,
     },
+    /// It is another user's.
+    #[error("{path}: belongs to another user: chown it, or give a key file of your own", path = path.display())]
+    NotOwned {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is not a regular file.
     #[error("{path}: not a regular file: give the path of a key file", path = path.display())]
     NotAFile {
@@ -71,11 +81,21 @@ pub enum KeyFileError {
 /// Reads a key file, which nobody but its owner may be able to read or change.
 pub fn read(path: &Path) -> Result<KeyRing, KeyFileError> {
     let io = |error| io_error(path, error);
-    let file = File::open(path).map_err(io)?;
+    // Without waiting for whoever would write into a pipe.
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(io)?;
     // Of the file that is open, not of one that has taken its name since.
     let facts = file.metadata().map_err(io)?;
     if !facts.is_file() {
         return Err(KeyFileError::NotAFile { path: path.into() });
+    }
+    // Root's own files are as good: who is root can do anything.
+    if ![rustix::process::geteuid().as_raw(), 0].contains(&facts.uid()) {
+        return Err(KeyFileError::NotOwned { path: path.into() });
     }
     let mode = facts.mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -120,13 +140,16 @@ pub fn write(path: &Path, ring: &KeyRing) -> Result<(), KeyFileError> {
     persisted.map(drop).map_err(|error| io(error.error))
 }
 
-/// Reads the key file if there is one, else makes it: what a program does that runs for the first
-/// time. Of several that do so at once, one makes it and the others read it.
+/// Reads the key file if there is one, else makes it: what a program does that may be the first. Of
+/// several that do so at once, one makes it and the others read it.
 pub fn read_or_create(path: &Path) -> Result<KeyRing, KeyFileError> {
+    let is = |error: &KeyFileError, kind| matches!(error, KeyFileError::Io { error, .. } if error.kind() == kind);
+    match read(path) {
+        Err(error) if is(&error, io::ErrorKind::NotFound) => {}
+        done => return done,
+    }
     match create(path) {
-        Err(KeyFileError::Io { error, .. }) if error.kind() == io::ErrorKind::AlreadyExists => {
-            read(path)
-        }
+        Err(error) if is(&error, io::ErrorKind::AlreadyExists) => read(path),
         done => done,
     }
 }
@@ -216,6 +239,10 @@ mod tests {
         test(&folder.path().join("keys"));
     }
 
+    fn two_keys() -> KeyRing {
+        KeyRing::new([1; 32], [(2, [2; 32]), (1, [3; 32])]).unwrap()
+    }
+
     fn same(one: &KeyRing, other: &KeyRing) -> bool {
         *text_of(one) == *text_of(other)
     }
@@ -223,10 +250,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         in_a_folder(|path| {
-            let ring = KeyRing::generate().unwrap().rotated().unwrap();
+            let ring = two_keys();
             write(path, &ring).unwrap();
             assert!(same(&read(path).unwrap(), &ring));
-            assert_eq!(read(path).unwrap().key_ids().collect::<Vec<_>>(), [2, 1]);
+            assert_eq!(read(path).unwrap().key_ids().count(), 2);
         });
     }
 
@@ -258,6 +285,31 @@ mod tests {
         });
     }
 
+    /// Where nothing can be written, what is there is read all the same; and who reads leaves nothing
+    /// behind.
+    #[test]
+    fn what_is_there_is_only_read() {
+        in_a_folder(|path| {
+            create(path).unwrap();
+            let folder = path.parent().unwrap();
+            let before = fs::metadata(folder).unwrap().modified().unwrap();
+            read_or_create(path).unwrap();
+            assert_eq!(fs::metadata(folder).unwrap().modified().unwrap(), before);
+        });
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        in_a_folder(|path| {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            let pipe =
+                rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0);
+            pipe.unwrap();
+            let error = read_or_create(path).unwrap_err();
+            assert!(matches!(error, KeyFileError::NotAFile { .. }), "{error}");
+        });
+    }
+
     /// Programs that start at the same time all get the same keys.
     #[test]
     fn of_many_that_make_it_at_once_all_have_the_same() {
@@ -279,7 +331,7 @@ mod tests {
     #[test]
     fn what_is_not_a_key_file_is_refused_with_its_line() {
         in_a_folder(|path| {
-            let good = text_of(&KeyRing::generate().unwrap().rotated().unwrap());
+            let good = text_of(&two_keys());
             let cases: [(String, usize); 6] = [
                 (String::new(), 1),
                 ("other\n".into(), 1),

@@ -24,7 +24,8 @@
 //! # What it needs
 //! The directory must be on a disk of this machine, not on one that machines share over a network
 //! or that a virtual machine shares with its host: they boot at different times. The processes must
-//! see each other's process numbers, as those within one container do. A process that forks opens
+//! see each other's process numbers, as those within one container do, and either all or none of them
+//! `/proc`, which tells the boot: one in a chroot without it has a file of its own. A process that forks opens
 //! the place after the fork; what was opened before it works in the parent only.
 
 mod env;
@@ -53,6 +54,7 @@ use crate::{Sealed, ServerId, Taken, Tier, TierError};
 pub struct LmdbSettings {
     bytes: usize,
     server_records: usize,
+    server_bytes: usize,
 }
 
 impl LmdbSettings {
@@ -69,10 +71,17 @@ impl LmdbSettings {
     }
 
     /// So many single-use records of a server are kept, those that live longest: 64 unless told.
-    /// Together they fill no more than a quarter of the file.
     #[must_use]
     pub fn records_per_server(mut self, records: usize) -> Self {
         self.server_records = records;
+        self
+    }
+
+    /// Together they have no more than so many bytes: 1 MiB unless told, and a quarter of the file at
+    /// most. So a server that gives large sessions with long lives pushes out its own.
+    #[must_use]
+    pub fn server_bytes(mut self, bytes: usize) -> Self {
+        self.server_bytes = bytes;
         self
     }
 
@@ -82,6 +91,7 @@ impl LmdbSettings {
         Bounds {
             file: self.bytes.max(Self::LEAST) / PAGE * PAGE,
             server_records: self.server_records,
+            server_bytes: self.server_bytes,
         }
     }
 }
@@ -91,6 +101,7 @@ impl Default for LmdbSettings {
         Self {
             bytes: 64 << 20,
             server_records: 64,
+            server_bytes: 1 << 20,
         }
     }
 }

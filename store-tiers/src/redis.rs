@@ -8,10 +8,10 @@
 //!
 //! # Once, whatever happens to Redis
 //! A Redis that restarts from a snapshot brings back what was taken since, and so does a replica
-//! that had not heard of it when it took over. So the key of the single-use records holds the *run*
-//! of the Redis that was asked: a digest of its `run_id`, new with each start, and its
+//! that had not heard of it when it took over; and likewise what was revoked. So every key holds the
+//! *run* of the Redis that was asked: a digest of its `run_id`, new with each start, and its
 //! `master_replid`, new with each promotion. What is brought back lies under the key of another run,
-//! is never found, and expires. Reusable records survive.
+//! is never found, and expires: a restart of Redis costs full handshakes.
 //!
 //! The run is read when a connection is made, and again in the round trip of any call that comes
 //! more than a second later; what was taken from another run is thrown away. Out of reach is what
@@ -132,7 +132,10 @@ impl Tier for RedisTier {
     fn take(&mut self, server: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
         let most = most.min(self.cap);
         let (link, keys) = self.link()?;
-        let (once, often) = (keys.once(server, link.run()), keys.often(server));
+        let (once, often) = (
+            keys.once(server, link.run()),
+            keys.often(server, link.run()),
+        );
         let room = (most + 2) * (RECORD_BYTES + 1024);
         let [single_use, reusable] = take(link, &once, &often, most, room)?;
 
@@ -157,7 +160,7 @@ impl Tier for RedisTier {
         commands
             .cmd("UNLINK")
             .arg(keys.once(server, link.run()))
-            .arg(keys.often(server));
+            .arg(keys.often(server, link.run()));
         let replies = link.exchange(&commands, 1024)?;
         link.done(&replies)
     }

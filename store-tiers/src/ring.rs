@@ -20,8 +20,10 @@ const NONCE: usize = 24;
 const TAG: usize = 16;
 
 /// The keys of one place: the secret under which servers' names are hashed, and the keys that
-/// seal records. The first key seals, all of them open, so keys are changed without loss: put a
-/// new one in front everywhere, and take the old one away when its last record has expired.
+/// seal records. The first key seals, all of them open, so keys are changed without loss: add a new
+/// one at the end everywhere ([`with_new_key`](Self::with_new_key)), then put it in front everywhere
+/// ([`with_last_key_first`](Self::with_last_key_first)), and take the old one away when its last
+/// record has expired.
 ///
 /// Records are sealed with XChaCha20-Poly1305, whose nonces are long enough to be drawn at random
 /// by any number of machines under one key.
@@ -36,6 +38,18 @@ pub struct KeyRing {
 pub(crate) struct SealingKey {
     pub(crate) id: u32,
     pub(crate) secret: Zeroizing<[u8; 32]>,
+}
+
+impl SealingKey {
+    /// A new key, with an id at random: other rings' keys are told from a change of this one's.
+    fn generate() -> Result<Self, KeyError> {
+        let (id, secret) = (random()?, random()?);
+        let [a, b, c, d, ..] = *id;
+        Ok(Self {
+            id: u32::from_be_bytes([a, b, c, d]),
+            secret,
+        })
+    }
 }
 
 /// A server as a place beyond the process knows it: a keyed hash of its
@@ -109,22 +123,31 @@ impl KeyRing {
 
     /// A new ring with one key, from the system's random numbers.
     pub fn generate() -> Result<Self, KeyError> {
-        let key = SealingKey {
-            id: 1,
-            secret: random()?,
-        };
-        Self::of(random()?, vec![key])
+        Self::of(random()?, vec![SealingKey::generate()?])
     }
 
-    /// The same ring with a new key in front, which seals from now on.
-    pub fn rotated(&self) -> Result<Self, KeyError> {
-        let newest = self.keys.iter().map(|key| key.id).max().unwrap_or(0);
-        let key = SealingKey {
-            id: newest.checked_add(1).ok_or(KeyError::SameId(newest))?,
-            secret: random()?,
-        };
-        let keys = std::iter::once(key).chain(self.keys.iter().cloned());
+    /// The same ring with a new key at its end, which opens records and seals none yet: the first
+    /// step of a change of keys, on every machine.
+    pub fn with_new_key(&self) -> Result<Self, KeyError> {
+        let new = std::iter::once(SealingKey::generate()?);
+        let keys = self.keys.iter().cloned().chain(new);
         Self::of(self.names.clone(), keys.collect())
+    }
+
+    /// The same ring with its last key in front, which seals from now on: the second step, once
+    /// every machine has that key.
+    #[must_use]
+    pub fn with_last_key_first(mut self) -> Self {
+        self.keys.rotate_right(1);
+        self
+    }
+
+    /// What the place is called where records under these keys lie, if it is one that others use,
+    /// too: 16 hexadecimal digits, which stay when sealing keys are changed.
+    pub fn tag(&self) -> String {
+        let digest = self.hash(b"the place itself");
+        let digits = digest[..8].iter().map(|byte| format!("{byte:02x}"));
+        digits.collect()
     }
 
     /// The ids of the keys, the one that seals first.
@@ -143,12 +166,16 @@ impl KeyRing {
     /// What a server is called outside: HMAC-SHA-256 of its key under the ring's secret for names.
     /// It stays the same when sealing keys are changed.
     pub fn server_id(&self, server: KeyRef<'_>) -> ServerId {
+        ServerId(self.hash(&server.encode()))
+    }
+
+    fn hash(&self, bytes: &[u8]) -> [u8; 32] {
         // HMAC fills a shorter key up with zeros to its block (RFC 2104): so no length can be wrong.
         let mut block = Zeroizing::new([0; 64]);
         block[..self.names.len()].copy_from_slice(&*self.names);
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
-        mac.update(&server.encode());
-        ServerId(mac.finalize().into_bytes().into())
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
     }
 
     /// Seals a record of `server`, with a nonce from the system's random numbers.
@@ -231,6 +258,12 @@ impl KeyRing {
         }
         Record::decode(&plain, header.format, header.expires).ok_or(Rejected::Foreign)
     }
+}
+
+/// When a record expires, by what stands in the clear: worth something only to those who cannot
+/// open it.
+pub(crate) fn expiry(sealed: &[u8]) -> Option<Timestamp> {
+    Header::parse(sealed).map(|header| header.expires)
 }
 
 /// What stands before a record in the clear.

@@ -3,6 +3,7 @@
 mod arrival;
 mod breaker;
 mod queue;
+mod revocations;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use self::arrival::Arrival;
 use self::arrival::Arriving;
 use self::breaker::Breaker;
 use self::queue::Queue;
+use self::revocations::Revocations;
 use self::worker::Worker;
 use crate::{KeyRing, Tier};
 
@@ -119,6 +121,8 @@ impl<S: Portable> SharedStore<S> {
             clock: Arc::clone(&clock),
             idle: settings.idle,
             breaker: Breaker::default(),
+            writes: Breaker::default(),
+            revoked: Revocations::new(),
         };
         thread::Builder::new()
             .name("tls-resume".into())
@@ -155,7 +159,8 @@ impl<S: Portable> SharedStore<S> {
     /// has one. Returns at once; meanwhile there are other things to do, such as to connect.
     pub fn fetch<'k>(&self, key: impl Into<KeyRef<'k>>) -> Fetch {
         let key = key.into();
-        if !self.queue.is_alive() {
+        // Without room for a server, what is fetched would be lost.
+        if !self.queue.is_alive() || self.memory.limits().servers == 0 {
             return Fetch {
                 expected: None,
                 arrival: None,

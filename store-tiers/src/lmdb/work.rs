@@ -45,6 +45,8 @@ pub(super) struct Bounds {
     pub(super) file: usize,
     /// Single-use records of a server.
     pub(super) server_records: usize,
+    /// Bytes in them.
+    pub(super) server_bytes: usize,
 }
 
 impl Bounds {
@@ -62,7 +64,7 @@ impl Bounds {
 
     /// Bytes in the single-use records of a server, so that none can push out all others.
     fn server_bytes(&self) -> usize {
-        self.tables() / 4
+        self.server_bytes.min(self.tables() / 4)
     }
 }
 

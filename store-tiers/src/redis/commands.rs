@@ -91,7 +91,7 @@ impl<'a> Batch<'a> {
                 commands.cmd("UNLINK").arg(&once);
             }
             records.put_once(&mut commands, &once, self.now, cap);
-            records.put_often(&mut commands, &keys.often(server));
+            records.put_often(&mut commands, &keys.often(server, link.run()));
             servers.resize(commands.len(), *server);
         }
         let replies = link.exchange(&commands, 1024 * (commands.len() + 2))?;

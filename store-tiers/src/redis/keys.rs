@@ -11,7 +11,7 @@ const LAYOUT: u32 = 1;
 /// Longest namespace in bytes.
 const NAMESPACE: usize = 64;
 
-/// The names of our keys: `namespace:1:{server}:once:run` and `namespace:1:{server}:often`, the
+/// The names of our keys: `namespace:1:{server}:once:run` and `namespace:1:{server}:often:run`, the
 /// server as 64 hexadecimal digits. What stands in braces decides over the slot of a cluster.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -35,9 +35,9 @@ impl Keys {
         format!("{}:once:{}", self.server(server), run.as_str())
     }
 
-    /// The server's reusable record.
-    pub(super) fn often(&self, server: &ServerId) -> String {
-        format!("{}:often", self.server(server))
+    /// The server's reusable record, likewise: one that was revoked must not come back either.
+    pub(super) fn often(&self, server: &ServerId, run: &Run) -> String {
+        format!("{}:often:{}", self.server(server), run.as_str())
     }
 
     /// What all our keys match, and no other.
@@ -68,14 +68,14 @@ mod tests {
         let server = ring.server_id(KeyRef::new(&domain, "example.com"));
         let keys = Keys::new("tls-resume").unwrap();
         let run = Run::parse("run_id:a\r\nrole:master\r\nmaster_replid:b\r\n").unwrap();
-        let (once, often) = (keys.once(&server, &run), keys.often(&server));
+        let (once, often) = (keys.once(&server, &run), keys.often(&server, &run));
 
         let tag = |key: &str| key.split(['{', '}']).nth(1).unwrap().to_owned();
         assert_eq!(tag(&once).len(), 64);
         assert_eq!(tag(&once), tag(&often));
         assert!(once.starts_with("tls-resume:1:{"), "{once}");
         assert!(once.ends_with(run.as_str()));
-        assert!(!often.contains(run.as_str()));
+        assert!(often.ends_with(run.as_str()));
         assert_ne!(once, often);
     }
 

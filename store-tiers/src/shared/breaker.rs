@@ -20,6 +20,16 @@ impl Breaker {
         self.open_until
     }
 
+    /// The same, as far as it is not over at `now`.
+    pub(super) fn still_open(&self, now: Instant) -> Option<Instant> {
+        self.open_until.filter(|until| *until > now)
+    }
+
+    /// The place answers again; whether it does what failed before is not known yet.
+    pub(super) fn close(&mut self) {
+        self.open_until = None;
+    }
+
     /// The place did what it was asked to.
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();

@@ -76,10 +76,11 @@ impl Queue {
     pub(super) fn expect(&self, key: &SessionKey, ready: usize) -> Option<Arc<Arrival>> {
         let mut waiting = self.lock();
         let expecting = waiting.expect(key);
-        if ready >= expecting || self.counters.resting.load(Ordering::Relaxed) {
+        let resting = self.counters.resting.load(Ordering::Relaxed);
+        if ready >= expecting || resting || waiting.is_known_in_vain(key, Instant::now()) {
             return None;
         }
-        let fetch = waiting.fetch(key);
+        let fetch = waiting.fetch(key, expecting - ready);
         drop(waiting);
         self.work.notify_one();
         if fetch.is_err() {
@@ -89,7 +90,10 @@ impl Queue {
     }
 
     pub(super) fn expect_no_more(&self, key: &SessionKey) {
-        self.lock().expect_no_more(key);
+        // In a forked child, the lock may be held for ever.
+        if self.is_alive() {
+            self.lock().expect_no_more(key);
+        }
     }
 
     /// Has memory written to the tier.
@@ -114,18 +118,19 @@ impl Queue {
         arrival
     }
 
-    /// The next job, or nothing if none comes before `until`.
-    pub(super) fn next(&self, until: Instant) -> Option<(Job, Generation)> {
+    /// The next job, writes only if it `may_write`, or nothing if none comes before `until`.
+    pub(super) fn next(&self, until: Instant, may_write: bool) -> Option<(Job, Generation)> {
         let mut waiting = self.lock();
         loop {
             let now = Instant::now();
-            if let Some(job) = waiting.next(now) {
+            if let Some(job) = waiting.next(now, may_write) {
                 return Some(job);
             }
             if now >= until {
                 return None;
             }
-            let due = waiting.next_due().map_or(until, |due| due.min(until));
+            let due = waiting.next_due().filter(|_| may_write);
+            let due = due.map_or(until, |due| due.min(until));
             waiting = self.wait(waiting, due.saturating_duration_since(now));
         }
     }
@@ -162,6 +167,7 @@ impl Queue {
     /// The worker is gone, and nobody waits for it any more.
     pub(super) fn end(&self) {
         self.ended.store(true, Ordering::Release);
+        self.counters.stopped.store(true, Ordering::Relaxed);
         self.lock().give_up();
     }
 

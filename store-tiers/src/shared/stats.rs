@@ -19,7 +19,8 @@ pub struct TierStats {
     /// Servers whose sessions were not written, and those that were not asked for, because too much
     /// was waiting already. Their sessions stay in memory.
     pub dropped: u64,
-    /// Single-use sessions that were given up because it is not known whether the tier has them.
+    /// Sessions that were given up: it is not known whether the tier has them, or memory has no room
+    /// for what came from it.
     pub lost: u64,
     /// Records that are not of this version or format.
     pub rejected_foreign: u64,
@@ -27,12 +28,14 @@ pub struct TierStats {
     pub rejected_unknown_key: u64,
     /// Records that were changed, or put under another server.
     pub rejected_tampered: u64,
-    /// Records that had expired when they came.
+    /// Records that had expired when they came, come from the future, or were revoked here before.
     pub rejected_expired: u64,
     /// Times that the tier did not do what it was asked to.
     pub failures: u64,
     /// Whether the tier is left alone for now because it failed.
     pub resting: bool,
+    /// Whether it is left alone for good, because what serves it has ended.
+    pub stopped: bool,
 }
 
 impl TierStats {
@@ -59,6 +62,7 @@ pub(super) struct Counters {
     expired: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) resting: AtomicBool,
+    pub(super) stopped: AtomicBool,
 }
 
 /// Adds to a counter.
@@ -91,6 +95,7 @@ impl Counters {
             rejected_expired: of(&self.expired),
             failures: of(&self.failures),
             resting: self.resting.load(Ordering::Relaxed),
+            stopped: self.stopped.load(Ordering::Relaxed),
         }
     }
 }

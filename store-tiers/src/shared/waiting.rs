@@ -12,8 +12,12 @@ use super::arrival::Arrival;
 
 /// How long a server of which the tier had nothing is not asked for again by a mere miss.
 const NOTHING_THERE: Duration = Duration::from_secs(1);
+/// How long not even by a connection that would wait for it.
+const JUST_ASKED: Duration = Duration::from_millis(50);
 /// Servers that are remembered so.
 const NOTHING_THERE_ROOM: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+/// So many fetches go before a write that waits.
+const FETCHES_IN_A_ROW: usize = 16;
 /// Servers whose sessions are written in one go.
 const BATCH: usize = 32;
 
@@ -28,6 +32,8 @@ pub(super) struct Waiting {
     fetches: VecDeque<SessionKey>,
     /// For how many connections each server in `fetches` is wanted, and what they wait for.
     to_fetch: HashMap<SessionKey, (usize, Arc<Arrival>)>,
+    /// What the worker fetches now.
+    in_flight: Option<Fetching>,
     requests: VecDeque<Request>,
     writes: VecDeque<SessionKey>,
     /// What is to be written of the servers in `writes`.
@@ -39,6 +45,8 @@ pub(super) struct Waiting {
     /// Connections that have yet to look for their session, by server.
     expecting: HashMap<SessionKey, usize>,
     nothing_there: LruCache<SessionKey, Instant>,
+    /// Fetches since something was written.
+    fetched_in_a_row: usize,
     stop: bool,
 }
 
@@ -58,6 +66,7 @@ pub(super) enum Job {
 }
 
 /// A server whose sessions are wanted.
+#[derive(Clone)]
 pub(super) struct Fetching {
     pub(super) key: SessionKey,
     /// For how many connections.
@@ -89,11 +98,12 @@ pub(super) struct Full;
 impl Waiting {
     pub(super) fn new(room: usize) -> Self {
         Self {
-            room,
+            room: room.max(1),
             told: None,
             revoked: Revoked::These(HashSet::new()),
             fetches: VecDeque::new(),
             to_fetch: HashMap::new(),
+            in_flight: None,
             requests: VecDeque::new(),
             writes: VecDeque::new(),
             to_write: HashMap::new(),
@@ -101,6 +111,7 @@ impl Waiting {
             idle_servers: HashSet::new(),
             expecting: HashMap::new(),
             nothing_there: LruCache::new(NOTHING_THERE_ROOM),
+            fetched_in_a_row: 0,
             stop: false,
         }
     }
@@ -194,35 +205,54 @@ impl Waiting {
     pub(super) fn missed(&mut self, key: &SessionKey, now: Instant) -> Result<(), Full> {
         let asked = |asked: &Instant| now.saturating_duration_since(*asked) < NOTHING_THERE;
         let in_vain = self.nothing_there.get(key).is_some_and(asked);
-        if in_vain || self.to_fetch.contains_key(key) {
+        if in_vain {
             return Ok(());
         }
-        self.fetch(key).map(drop)
+        self.fetch(key, 1).map(drop)
     }
 
-    /// One more session of `key` is wanted.
-    pub(super) fn fetch(&mut self, key: &SessionKey) -> Result<Arc<Arrival>, Full> {
+    /// Whether the tier had nothing of `key` a moment ago: a connection that has waited for that
+    /// need not do so again.
+    pub(super) fn is_known_in_vain(&self, key: &SessionKey, now: Instant) -> bool {
+        let asked = self.nothing_there.peek(key);
+        asked.is_some_and(|asked| now.saturating_duration_since(*asked) < JUST_ASKED)
+    }
+
+    /// So many sessions of `key` are wanted in all.
+    pub(super) fn fetch(&mut self, key: &SessionKey, needed: usize) -> Result<Arc<Arrival>, Full> {
+        let in_flight = self.in_flight.as_ref().filter(|now| now.key == *key);
+        let on_their_way = in_flight.map_or(0, |now| now.wanted);
+        if let Some(now) = in_flight.filter(|now| now.wanted >= needed) {
+            return Ok(Arc::clone(&now.arrival));
+        }
         if let Some((wanted, arrival)) = self.to_fetch.get_mut(key) {
-            *wanted += 1;
+            *wanted = (*wanted).max(needed - on_their_way);
             return Ok(Arc::clone(arrival));
         }
         if self.fetches.len() >= self.room {
             return Err(Full);
         }
         let arrival = Arc::<Arrival>::default();
+        let waiting = (needed - on_their_way, Arc::clone(&arrival));
         self.fetches.push_back(key.clone());
-        self.to_fetch.insert(key.clone(), (1, Arc::clone(&arrival)));
+        self.to_fetch.insert(key.clone(), waiting);
         Ok(arrival)
     }
 
-    /// The tier had nothing of `key`.
-    pub(super) fn nothing_there(&mut self, key: SessionKey, now: Instant) {
-        self.nothing_there.put(key, now);
+    /// The worker has fetched what it could; `in_vain` if there was nothing.
+    pub(super) fn fetched(&mut self, in_vain: bool, now: Instant) {
+        if let Some(done) = self.in_flight.take()
+            && in_vain
+        {
+            self.nothing_there.put(done.key.clone(), now);
+        }
     }
 
-    /// A caller asks for something.
+    /// A caller asks for something; of too many, the last are told at once that it is not done.
     pub(super) fn request(&mut self, request: Request) {
-        self.requests.push_back(request);
+        if self.requests.len() < self.room {
+            self.requests.push_back(request);
+        }
     }
 
     /// The last job is to stop.
@@ -235,12 +265,12 @@ impl Waiting {
     }
 
     /// What is most urgent at `now`, and the generation as of which sessions may be restored.
-    pub(super) fn next(&mut self, now: Instant) -> Option<(Job, Generation)> {
-        let job = self.next_job(now)?;
+    pub(super) fn next(&mut self, now: Instant, may_write: bool) -> Option<(Job, Generation)> {
+        let job = self.next_job(now, may_write)?;
         Some((job, self.told?))
     }
 
-    fn next_job(&mut self, now: Instant) -> Option<Job> {
+    fn next_job(&mut self, now: Instant, may_write: bool) -> Option<Job> {
         match &mut self.revoked {
             Revoked::All => {
                 self.revoked = Revoked::These(HashSet::new());
@@ -253,13 +283,22 @@ impl Waiting {
                 }
             }
         }
+        let write_first = may_write && self.fetched_in_a_row >= FETCHES_IN_A_ROW;
+        if write_first && let Some(job) = self.next_write(now) {
+            return Some(job);
+        }
         while let Some(key) = self.fetches.pop_front() {
             if let Some((key, (wanted, arrival))) = self.to_fetch.remove_entry(&key) {
-                return Some(Job::Fetch(Fetching {
+                // Those who have given up need none; who merely missed wants one.
+                let wanted = wanted.min(self.expecting(&key).max(1));
+                self.fetched_in_a_row += 1;
+                let fetching = Fetching {
                     key,
                     wanted,
                     arrival,
-                }));
+                };
+                self.in_flight = Some(fetching.clone());
+                return Some(Job::Fetch(fetching));
             }
         }
         if let Some(request) = self.requests.pop_front() {
@@ -268,6 +307,11 @@ impl Waiting {
         if self.stop {
             return Some(Job::Stop);
         }
+        may_write.then(|| self.next_write(now)).flatten()
+    }
+
+    fn next_write(&mut self, now: Instant) -> Option<Job> {
+        self.fetched_in_a_row = 0;
         while self.next_due().is_some_and(|due| due <= now) {
             let Some((_, key)) = self.idle.pop_front() else {
                 break;
@@ -281,12 +325,21 @@ impl Waiting {
             let _ = self.write(key, all);
         }
         let batch = self.writes.len().min(BATCH);
-        let batch: Vec<_> = self
+        let mut batch: Vec<_> = self
             .writes
             .drain(..batch)
             .filter_map(|key| self.to_write.remove_entry(&key))
             .collect();
+        for (key, what) in &mut batch {
+            // What connections that are on their way will look for stays.
+            let expecting = self.expecting(key);
+            what.all_but = what.all_but.map(|kept| kept.max(expecting));
+        }
         (!batch.is_empty()).then_some(Job::Write(batch))
+    }
+
+    fn expecting(&self, key: &SessionKey) -> usize {
+        self.expecting.get(key).copied().unwrap_or(0)
     }
 
     /// When there may be something to do without anyone saying so.
@@ -300,9 +353,16 @@ impl Waiting {
         for (_, (_, arrival)) in self.to_fetch.drain() {
             arrival.tell(false);
         }
-        for request in self.requests.drain(..) {
-            let (Request::Flush(arrival) | Request::Load(_, _, arrival)) = request;
-            arrival.tell(false);
+        if let Some(fetching) = self.in_flight.take() {
+            fetching.arrival.tell(false);
         }
+        self.requests.clear();
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let (Self::Flush(arrival) | Self::Load(_, _, arrival)) = self;
+        arrival.tell(false);
     }
 }

@@ -10,14 +10,18 @@ use store_core::{
 
 use super::breaker::Breaker;
 use super::queue::{Queue, Rest};
+use super::revocations::Revocations;
 use super::stats::count;
 use super::waiting::{Fetching, Job, Request, ToWrite};
+use crate::ring::expiry;
 use crate::{KeyRing, Record, Rejected, Sealed, ServerId, Taken, Tier, TierError};
 
 /// How often expired records are looked for when there is nothing else to do.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// How often a server is asked again whose records turn out to be worth nothing.
 const TRIES: usize = 8;
+/// How far the clocks of machines that share sessions may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 /// Servers that memory is emptied of in one go.
 const FLUSH_BATCH: usize = 32;
 
@@ -30,7 +34,10 @@ pub(super) struct Worker<S> {
     pub(super) clock: Arc<dyn Clock>,
     /// How long what memory holds may lie idle before it is shared.
     pub(super) idle: Duration,
+    /// When to leave the tier alone altogether, and when only not to write.
     pub(super) breaker: Breaker,
+    pub(super) writes: Breaker,
+    pub(super) revoked: Revocations,
 }
 
 /// A session on its way to the tier.
@@ -42,6 +49,17 @@ struct Leaving<S> {
 
 /// The tier failed, and is left alone for a while.
 struct Failed;
+
+/// What became of a record that came.
+enum Restored {
+    /// It is a session in memory.
+    Here,
+    /// Memory refuses it; it is given up.
+    NoRoom,
+    Rejected,
+    /// It is sealed with a key that others have; when it expires.
+    Others(Timestamp),
+}
 
 impl<S: Portable> Worker<S> {
     /// Works until it is told to stop.
@@ -55,10 +73,13 @@ impl<S: Portable> Worker<S> {
                 }
                 continue;
             }
-            // A failure opens the breaker; the job itself has seen to what it had in hand.
-            let _failed = match self.queue.next(sweep_at) {
+            let write_at = self.writes.still_open(Instant::now());
+            let until = write_at.map_or(sweep_at, |write_at| write_at.min(sweep_at));
+            // A failure opens a breaker; the job itself has seen to what it had in hand.
+            let _failed = match self.queue.next(until, write_at.is_none()) {
                 Some((Job::Stop, _)) => return,
                 Some((job, as_of)) => self.work(job, as_of),
+                None if Instant::now() < sweep_at => Ok(()),
                 None => {
                     let now = self.clock.now();
                     let swept = self.call(|tier| tier.sweep(now));
@@ -76,18 +97,20 @@ impl<S: Portable> Worker<S> {
             Job::Revoke(key) => self.revoke(Some(key), as_of),
             Job::Fetch(fetching) => {
                 let fetched = self.fetch(&fetching, as_of);
+                let (in_vain, now) = (matches!(fetched, Ok(false)), Instant::now());
+                self.queue.change(|waiting| waiting.fetched(in_vain, now));
                 fetching.arrival.tell(matches!(fetched, Ok(true)));
                 fetched.map(drop)
             }
-            Job::Request(Request::Flush(arrival)) => {
-                let flushed = self.flush(as_of);
-                arrival.tell(flushed.is_ok());
-                flushed
-            }
-            Job::Request(Request::Load(domain, most, arrival)) => {
-                let loaded = self.load(&domain, most, as_of);
-                arrival.tell(loaded.is_ok());
-                loaded
+            Job::Request(request) => {
+                let (done, arrival) = match &request {
+                    Request::Flush(arrival) => (self.flush(as_of), arrival),
+                    Request::Load(domain, most, arrival) => {
+                        (self.load(domain, *most, as_of), arrival)
+                    }
+                };
+                arrival.tell(done.is_ok());
+                done
             }
             Job::Write(batch) => self.write(batch, as_of),
             Job::Stop => Ok(()),
@@ -97,12 +120,19 @@ impl<S: Portable> Worker<S> {
     /// Whether the tier works again: asks it for the records of nobody.
     fn try_again(&mut self) {
         let (nobody, now) = (ServerId::nobody(), self.clock.now());
-        if self.call(|tier| tier.take(&nobody, 1, now)).is_ok() {
+        let tier = self.tier.as_mut();
+        let probe = self.queue.while_called(|| tier.take(&nobody, 1, now));
+        if probe.is_ok() {
+            // What failed was perhaps something else, which may fail again.
+            self.breaker.close();
             self.queue.set_resting(false);
+        } else {
+            count(&self.queue.counters.failures, 1);
+            self.breaker.failed(Instant::now());
         }
     }
 
-    /// Calls the tier, and notes how that went.
+    /// Calls the tier, and notes how that went: one that fails is left alone.
     fn call<T>(
         &mut self,
         call: impl FnOnce(&mut dyn Tier) -> Result<T, TierError>,
@@ -119,10 +149,25 @@ impl<S: Portable> Worker<S> {
         result
     }
 
+    /// The same for a put. A tier that takes nothing, because it is full perhaps, may still give:
+    /// then only what is to be written waits.
+    fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
+        let tier = self.tier.as_mut();
+        let result = self.queue.while_called(|| tier.put(records, now));
+        if result.is_ok() {
+            self.writes.succeeded();
+        } else {
+            count(&self.queue.counters.failures, 1);
+            self.writes.failed(Instant::now());
+        }
+        result
+    }
+
     /// Removes the records of a server, or all. What cannot be done now is done later: nothing is
     /// fetched before.
     fn revoke(&mut self, key: Option<SessionKey>, as_of: Generation) -> Result<(), Failed> {
         let id = key.as_ref().map(|key| self.ring.server_id(key.as_key()));
+        self.revoked.note(id, self.clock.now());
         let revoked = self.call(|tier| match &id {
             Some(id) => tier.remove(id),
             None => tier.clear(),
@@ -138,41 +183,57 @@ impl<S: Portable> Worker<S> {
 
     /// Brings sessions of a server into memory, and says whether one came.
     fn fetch(&mut self, wanted: &Fetching, as_of: Generation) -> Result<bool, Failed> {
-        let id = self.ring.server_id(wanted.key.as_key());
-        let mut came = 0;
+        let (key, id) = (&wanted.key, self.ring.server_id(wanted.key.as_key()));
+        let (mut came, mut others) = (0, Vec::new());
+        let mut answered = Ok(());
         for _ in 0..TRIES {
             let (most, now) = (wanted.wanted - came, self.clock.now());
-            let taken = self.call(|tier| tier.take(&id, most, now));
+            let Ok(taken) = self.call(|tier| tier.take(&id, most, now)) else {
+                answered = Err(Failed);
+                break;
+            };
             let Taken {
                 single_use,
                 reusable,
-            } = taken.map_err(|_| Failed)?;
+            } = taken;
             let all_there_was = single_use.len() < most;
-            let restore = |sealed: &Vec<u8>| self.restore(&wanted.key, &id, sealed, as_of, now);
-            came += single_use.iter().filter(|sealed| restore(sealed)).count();
+            let mut no_room = false;
+            for sealed in single_use {
+                match self.restore(key, &id, &sealed, as_of, now) {
+                    Restored::Here => came += 1,
+                    Restored::NoRoom => no_room = true,
+                    Restored::Rejected => {}
+                    Restored::Others(expires) => others.push(Sealed {
+                        server: id,
+                        usage: Usage::SingleUse,
+                        expires,
+                        bytes: sealed,
+                    }),
+                }
+            }
             // Once memory has one of its own, it is the newer one.
-            let asked = reusable.filter(|_| !self.memory.ready(&wanted.key, now).reusable);
-            if asked.is_some_and(|sealed| restore(&sealed)) {
+            let asked = reusable.filter(|_| !self.memory.ready(key, now).reusable);
+            let restore = |sealed: Vec<u8>| self.restore(key, &id, &sealed, as_of, now);
+            if matches!(asked.map(restore), Some(Restored::Here)) {
                 came = came.max(1);
                 break;
             }
-            if all_there_was || came >= wanted.wanted {
+            if all_there_was || no_room || came >= wanted.wanted {
                 break;
             }
         }
-        if came == 0 {
+        if came == 0 && answered.is_ok() {
             count(&self.queue.counters.missed, 1);
-            let key = wanted.key.clone();
-            let now = Instant::now();
-            self.queue.change(|waiting| waiting.nothing_there(key, now));
         } else {
             // For connections that do not come after all.
-            self.share_later(&wanted.key);
+            self.share_later(key);
         }
-        Ok(came > 0)
+        // Whatever the tier says now: what is not ours is not lost with it.
+        let back = self.put_back(&others);
+        answered.and(back).map(|()| came > 0)
     }
 
-    /// Puts a record into memory as a session, and says whether that is what became of it.
+    /// Puts a record into memory as a session.
     fn restore(
         &self,
         key: &SessionKey,
@@ -180,22 +241,78 @@ impl<S: Portable> Worker<S> {
         sealed: &[u8],
         as_of: Generation,
         now: Timestamp,
-    ) -> bool {
-        let entry = self
-            .ring
-            .open(sealed, id, now)
-            .and_then(|record| entry_of(record, key));
+    ) -> Restored {
+        let opened = self.ring.open(sealed, id, now);
+        let entry = opened.and_then(|record| self.entry_of(record, key, id, now));
         match entry {
             Ok(entry) => {
                 let restored = self.memory.restore(key, entry, as_of, now).is_ok();
-                count(&self.queue.counters.fetched, usize::from(restored));
-                restored
+                let counters = &self.queue.counters;
+                count(
+                    if restored {
+                        &counters.fetched
+                    } else {
+                        &counters.lost
+                    },
+                    1,
+                );
+                if restored {
+                    Restored::Here
+                } else {
+                    Restored::NoRoom
+                }
             }
             Err(why) => {
                 self.queue.counters.reject(why);
-                false
+                match expiry(sealed) {
+                    // Others have the key: it is theirs, and unused.
+                    Some(expires) if why == Rejected::UnknownKey => Restored::Others(expires),
+                    _ => Restored::Rejected,
+                }
             }
         }
+    }
+
+    /// The session of a record, if it is one of this backend for this server that may be used.
+    fn entry_of(
+        &self,
+        record: Record,
+        key: &SessionKey,
+        id: &ServerId,
+        now: Timestamp,
+    ) -> Result<Entry<S>, Rejected> {
+        if record.format != S::FORMAT || record.key != *key {
+            return Err(Rejected::Foreign);
+        }
+        // From a clock that is ahead, or revoked here and brought back by another process.
+        let ahead = record.established > now.after(CLOCKS_DIFFER);
+        if ahead || self.revoked.covers(id, record.established) {
+            return Err(Rejected::Expired);
+        }
+        let encoded = Encoded {
+            facts: record.facts,
+            session: record.session,
+        };
+        let (session, weight) = S::decode(&encoded, record.usage).ok_or(Rejected::Foreign)?;
+        Ok(Entry {
+            session,
+            usage: record.usage,
+            established: record.established,
+            expires: record.expires,
+            weight,
+        })
+    }
+
+    /// Gives single-use records back that were taken and are for others.
+    fn put_back(&mut self, others: &[Sealed]) -> Result<(), Failed> {
+        if others.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        self.put(others, now).map_err(|_| {
+            count(&self.queue.counters.lost, others.len());
+            Failed
+        })
     }
 
     /// Writes what waits to be written of these servers.
@@ -211,17 +328,11 @@ impl<S: Portable> Worker<S> {
         }
         let written = self.send(leaving, as_of, now);
         for (key, what) in batch {
-            match (&written, what.reusable) {
-                (Err(Failed), true) => {
-                    let again = ToWrite {
-                        all_but: None,
-                        reusable: true,
-                    };
-                    // When too much waits, it is in memory still.
-                    self.queue.change(|waiting| drop(waiting.write(key, again)));
-                }
-                _ if what.all_but.is_some_and(|kept| kept > 0) => self.share_later(&key),
-                _ => {}
+            if written.is_err() {
+                // When too much waits, it is in memory still.
+                self.queue.change(|waiting| drop(waiting.write(key, what)));
+            } else if what.all_but.is_some_and(|kept| kept > 0) {
+                self.share_later(&key);
             }
         }
         written
@@ -266,7 +377,7 @@ impl<S: Portable> Worker<S> {
             .into_iter()
             .map(|leaving| ((leaving.key, leaving.entry), leaving.sealed))
             .unzip();
-        match self.call(|tier| tier.put(&records, now)) {
+        match self.put(&records, now) {
             Ok(()) => {
                 count(&self.queue.counters.written, records.len());
                 return Ok(());
@@ -312,7 +423,8 @@ impl<S: Portable> Worker<S> {
         Ok(())
     }
 
-    /// Loads records of a domain; the others go back.
+    /// Loads records of a domain. The others go back, as far as they were taken: a reusable one has
+    /// never left.
     fn load(
         &mut self,
         domain: &SecurityDomain,
@@ -323,24 +435,24 @@ impl<S: Portable> Worker<S> {
         let loaded = self.call(|tier| tier.load(most, now)).map_err(|_| Failed)?;
         let mut others = Vec::new();
         for sealed in loaded {
-            match self.ring.open(&sealed.bytes, &sealed.server, now) {
-                Ok(record)
-                    if record.format != S::FORMAT || record.key.as_key().domain() != domain =>
+            let theirs = match self.ring.open(&sealed.bytes, &sealed.server, now) {
+                Ok(Record { key, format, .. })
+                    if format == S::FORMAT && key.as_key().domain() == domain =>
                 {
-                    others.push(sealed);
-                }
-                Ok(record) => {
-                    let key = record.key;
                     self.restore(&key, &sealed.server, &sealed.bytes, as_of, now);
+                    false
                 }
-                Err(why) => self.queue.counters.reject(why),
+                Ok(_) | Err(Rejected::UnknownKey) => true,
+                Err(why) => {
+                    self.queue.counters.reject(why);
+                    false
+                }
+            };
+            if theirs && sealed.usage == Usage::SingleUse {
+                others.push(sealed);
             }
         }
-        if others.is_empty() {
-            return Ok(());
-        }
-        let back = self.call(|tier| tier.put(&others, now));
-        back.map_err(|_| Failed)
+        self.put_back(&others)
     }
 
     fn seal(&self, key: KeyRef<'_>, entry: &Entry<S>) -> Option<Sealed> {
@@ -369,25 +481,6 @@ impl<S: Portable> Worker<S> {
             self.queue.change(|waiting| waiting.share_at(due, key));
         }
     }
-}
-
-/// The session of a record, if it is one of this backend for this server.
-fn entry_of<S: Portable>(record: Record, key: &SessionKey) -> Result<Entry<S>, Rejected> {
-    if record.format != S::FORMAT || record.key != *key {
-        return Err(Rejected::Foreign);
-    }
-    let encoded = Encoded {
-        facts: record.facts,
-        session: record.session,
-    };
-    let (session, weight) = S::decode(&encoded, record.usage).ok_or(Rejected::Foreign)?;
-    Ok(Entry {
-        session,
-        usage: record.usage,
-        established: record.established,
-        expires: record.expires,
-        weight,
-    })
 }
 
 impl<S> Drop for Worker<S> {
