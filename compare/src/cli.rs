@@ -11,11 +11,13 @@ use std::time::Duration;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lab::server::{Library, Protocol};
+use lab::server::Protocol;
 
+use crate::backend::Backend;
 use crate::error::complain;
-use crate::probe::Target;
+use crate::probe::{Place, Target};
 use crate::sections::Section;
+use crate::sections::tiers::worker::{self, WorkerOptions};
 
 /// Measures, checks and probes TLS session resumption on rustls and on OpenSSL.
 #[derive(Debug, Parser)]
@@ -29,10 +31,13 @@ struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Measure and check both backends side by side, and write report.json
+    /// Measure and check the backends side by side, and write report.json
     Run(RunOptions),
     /// Connect to a server several times and say whether it lets clients resume
     Probe(ProbeOptions),
+    /// One of the processes of the section `tiers`
+    #[command(name = worker::NAME, hide = true)]
+    TiersWorker(WorkerOptions),
 }
 
 /// Arguments of `compare run`.
@@ -70,7 +75,7 @@ pub struct ProbeOptions {
     /// The server; the port is 443 unless given, IPv6 addresses stand in brackets
     #[arg(value_name = "HOST[:PORT]")]
     pub target: Target,
-    /// The library to connect with
+    /// Who connects; with a --store beyond memory, `all` are openssl and rustls-preview
     #[arg(long, value_name = "NAME", value_enum, default_value_t = BackendChoice::All)]
     pub backend: BackendChoice,
     /// How many connections each backend makes
@@ -90,6 +95,19 @@ pub struct ProbeOptions {
     /// The name to ask for and to verify, if it is not HOST
     #[arg(long, value_name = "NAME")]
     pub sni: Option<String>,
+    /// Where sessions are kept
+    #[arg(long, value_name = "PLACE", default_value = "memory")]
+    #[arg(
+        help = "Where sessions are kept: memory, or where other processes find them: lmdb:DIR or \
+                  redis://HOST[:PORT]"
+    )]
+    pub store: Place,
+    /// The file with the keys that seal what leaves memory; it is made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub store_keys: Option<PathBuf>,
+    /// Shares no sessions with probes of another name
+    #[arg(long, value_name = "NAME")]
+    pub domain: Option<String>,
     /// Seconds that connecting, and then the handshake, may take
     #[arg(long, value_name = "S", default_value = "10")]
     #[arg(value_parser = seconds(), allow_negative_numbers = true)]
@@ -102,21 +120,24 @@ pub struct ProbeOptions {
 /// The values of `--backend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BackendChoice {
-    /// rustls with aws-lc-rs
+    /// rustls 0.23 with aws-lc-rs
     Rustls,
     /// OpenSSL
     Openssl,
+    /// The preview of the next rustls with aws-lc-rs
+    RustlsPreview,
     /// One after the other
     All,
 }
 
 impl BackendChoice {
     /// The backends that this stands for.
-    pub fn backends(self) -> &'static [Library] {
+    pub fn backends(self) -> &'static [Backend] {
         match self {
-            Self::Rustls => &[Library::Rustls],
-            Self::Openssl => &[Library::OpenSsl],
-            Self::All => &Library::ALL,
+            Self::Rustls => &[Backend::Rustls],
+            Self::Openssl => &[Backend::OpenSsl],
+            Self::RustlsPreview => &[Backend::RustlsPreview],
+            Self::All => &Backend::ALL,
         }
     }
 }
@@ -182,7 +203,7 @@ impl Stop {
 }
 
 /// Reads a number, and names the range for whatever is none.
-fn number<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>
+pub(crate) fn number<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>
 where
     T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
 {
@@ -223,6 +244,16 @@ mod tests {
             panic!("not `run`");
         };
         assert_eq!(options.only, [Section::Equivalence, Section::Handshakes]);
+    }
+
+    #[test]
+    fn what_the_program_asks_itself_is_not_in_the_help() {
+        let help = parse_line("compare --help").unwrap_err();
+        assert!(
+            help.contains("probe") && !help.contains(worker::NAME),
+            "{help}"
+        );
+        assert!(parse_line("compare tiers-worker lmdb:sessions 1").is_ok());
     }
 
     #[test]

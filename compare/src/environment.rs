@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
 /// Crates whose version changes what is measured.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 11] = [
     "rustls",
     "aws-lc-rs",
     "aws-lc-sys",
@@ -23,6 +23,9 @@ const CRATES: [&str; 8] = [
     "openssl-sys",
     "lru",
     "store-core",
+    "store-tiers",
+    "heed",
+    "redis",
 ];
 
 /// What was measured, where, and how.

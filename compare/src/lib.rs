@@ -2,7 +2,8 @@
 //! backends follow the same rules.
 //!
 //! - [`run`] measures and checks, section by section, and writes `report.json` ([`report`]).
-//! - [`probe`] connects to a server, several times, and says whether it lets clients resume.
+//! - [`probe`] connects to a server, several times, and says whether it lets clients resume; with a
+//!   store beyond memory, also clients of another process.
 //! - [`harness`] are the clients that are measured; the benchmarks of the package `benches` use
 //!   them, too.
 //!
@@ -11,12 +12,14 @@
 #![deny(unsafe_code)] // one call has no safe wrapper: `harness/openssl/in_hand.rs`
 #![warn(missing_docs)]
 
+pub mod backend;
 pub mod cli;
 pub mod environment;
 pub mod error;
 pub mod harness;
 pub mod probe;
 mod progress;
+pub mod redis_server;
 pub mod report;
 pub mod run;
 pub mod sample;

@@ -5,9 +5,14 @@ use std::process::ExitCode;
 
 use compare::cli::{self, Command};
 use compare::error::{Outcome, complain};
+use compare::sections::tiers::worker;
 use compare::{probe, run};
+use conformance::child;
 
 fn main() -> ExitCode {
+    if child::is_asked_for() {
+        return child::main();
+    }
     let command = match cli::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(stop) => return stop.print(),
@@ -16,6 +21,7 @@ fn main() -> ExitCode {
     let result = match &command {
         Command::Run(options) => run::run(options, &mut out),
         Command::Probe(options) => probe::run(options, &mut out),
+        Command::TiersWorker(options) => worker::run(options, &mut out),
     };
     match result.and_then(|outcome| {
         out.flush()?;

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-const TEMPLATE: &str = "{prefix:12} {wide_bar} {percent:>3}% {eta:>4} {msg:40!}";
+const TEMPLATE: &str = "{prefix:14} {wide_bar} {percent:>3}% {eta:>4} {msg:40!}";
 
 /// A bar over `length` steps.
 pub(crate) fn bar(length: usize, what: &'static str) -> ProgressBar {

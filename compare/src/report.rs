@@ -24,6 +24,8 @@ pub struct Report {
     pub environment: Environment,
     /// What a handshake costs.
     pub handshakes: Vec<HandshakeRow>,
+    /// What places beyond the process take.
+    pub tiers: Vec<TierRow>,
     /// The rules, and whether each backend follows them.
     pub equivalence: Vec<EquivalenceRow>,
     /// The sections that are missing here, each with the reason.
@@ -33,19 +35,13 @@ pub struct Report {
 impl Report {
     /// A report without results. Every section is skipped until it is filled.
     pub fn new(environment: Environment) -> Self {
-        let skipped = [
-            "store_ops",
-            "contention",
-            "hit_rate",
-            "burst",
-            "memory",
-            "tiers",
-        ]
-        .map(|section| (section.to_owned(), "not built yet".to_owned()));
+        let skipped = ["store_ops", "contention", "hit_rate", "burst", "memory"]
+            .map(|section| (section.to_owned(), "not built yet".to_owned()));
         Self {
             schema: SCHEMA,
             environment,
             handshakes: Vec::new(),
+            tiers: Vec::new(),
             equivalence: Vec::new(),
             skipped: skipped.into(),
         }
@@ -100,6 +96,23 @@ pub struct HandshakeRow {
     pub error: Option<String>,
 }
 
+/// Calls of one kind, by several processes at the same time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TierRow {
+    /// The place: `lmdb` or `redis`.
+    pub tier: String,
+    /// `put`, `take` or `prefetch`.
+    pub op: String,
+    /// Processes that were at work.
+    pub processes: usize,
+    /// Calls that were measured, of all processes.
+    pub n: usize,
+    /// What a call took, median.
+    pub median_us: f64,
+    /// A hundredth of the calls took longer.
+    pub p99_us: f64,
+}
+
 /// A rule and what became of it on each backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquivalenceRow {
@@ -111,4 +124,6 @@ pub struct EquivalenceRow {
     pub rustls: Verdict,
     /// On OpenSSL.
     pub openssl: Verdict,
+    /// On the preview of the next rustls.
+    pub rustls_preview: Verdict,
 }

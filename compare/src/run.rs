@@ -1,5 +1,6 @@
 //! `compare run`: the sections in order, the report after each of them.
 
+use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +10,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Outcome, complain};
 use crate::progress;
 use crate::report::Report;
-use crate::sections::{Section, equivalence, handshakes};
+use crate::sections::{Section, equivalence, handshakes, tiers};
 
 /// Runs the sections that were asked for, and prints what they found.
 ///
@@ -38,8 +39,8 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
     let mut outcome = Outcome::AsClaimed;
     for section in Section::ALL {
         if is_wanted(options, section) {
-            let (text, mistakes) = fill(&mut report, section, options);
             report.skipped.remove(section.as_str());
+            let (text, mistakes) = fill(&mut report, section, options);
             save(&report, &file)?;
             writeln!(out, "\n{text}")?;
             for mistake in mistakes {
@@ -77,6 +78,15 @@ fn fill(report: &mut Report, section: Section, options: &RunOptions) -> (String,
             let text = format!("{title}\n{}", handshakes::show(rows));
             (text, handshakes::errors(rows).collect())
         }
+        Section::Tiers => {
+            let measured = measure_tiers(options);
+            report.tiers.clone_from(&measured.rows);
+            report.skipped.extend(measured.skipped());
+            let title = "What places beyond the process take, with so many processes at work.\n\
+                         Put and take: one call of the tier. Prefetch: until a session is in memory.";
+            let text = format!("{title}\n{}", tiers::show(&measured));
+            (text, tiers::errors(&measured).collect())
+        }
         Section::Equivalence => {
             let bar = progress::bar(equivalence::steps(), "equivalence");
             report.equivalence = equivalence::check(&mut |what| {
@@ -86,12 +96,38 @@ fn fill(report: &mut Report, section: Section, options: &RunOptions) -> (String,
             bar.finish_and_clear();
             let rows = &report.equivalence;
             let text = format!(
-                "Rules that both backends have to follow.\n{}",
+                "Rules that every backend has to follow.\n{}",
                 equivalence::show(rows)
             );
             (text, equivalence::failures(rows).collect())
         }
     }
+}
+
+fn measure_tiers(options: &RunOptions) -> tiers::Measured {
+    let program = match env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            let reason = format!("cannot find this program to start it again: {error}");
+            let failed = vec![("lmdb", reason.clone()), ("redis", reason)];
+            return tiers::Measured {
+                failed,
+                ..Default::default()
+            };
+        }
+    };
+    let plan = if options.quick {
+        tiers::Plan::quick(program)
+    } else {
+        tiers::Plan::full(program)
+    };
+    let bar = progress::bar(tiers::steps(), "tiers");
+    let measured = tiers::measure(&plan, &mut |what| {
+        bar.set_message(what.to_owned());
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    measured
 }
 
 fn introduce(environment: &Environment, out: &mut impl Write) -> Result<(), Error> {

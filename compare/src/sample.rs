@@ -44,15 +44,25 @@ impl Sample {
         }
         self.0.sort_unstable();
         Some(Quantiles {
-            median: self.at(5),
-            p10: self.at(1),
-            p90: self.at(9),
+            median: self.at(50),
+            p10: self.at(10),
+            p90: self.at(90),
         })
     }
 
-    /// The measurement that stands at so many tenths of the sorted sample, in microseconds.
-    fn at(&self, tenths: usize) -> f64 {
-        let index = (self.0.len() - 1) * tenths / 10;
+    /// The middle, and where the highest hundredth begins, in microseconds; `None` of an empty
+    /// sample.
+    pub fn median_and_p99(mut self) -> Option<(f64, f64)> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.sort_unstable();
+        Some((self.at(50), self.at(99)))
+    }
+
+    /// The measurement that stands at so many hundredths of the sorted sample, in microseconds.
+    fn at(&self, percent: usize) -> f64 {
+        let index = (self.0.len() - 1) * percent / 100;
         microseconds(self.0[index])
     }
 }
@@ -73,7 +83,7 @@ mod tests {
         for us in (1..=101).rev() {
             sample.push(Duration::from_micros(us));
         }
-        let quantiles = sample.quantiles().unwrap();
+        let quantiles = sample.clone().quantiles().unwrap();
         for (found, wanted) in [
             (quantiles.p10, 11.0),
             (quantiles.median, 51.0),
@@ -81,6 +91,8 @@ mod tests {
         ] {
             assert!((found - wanted).abs() < 1e-9, "{quantiles:?}");
         }
+        let (median, p99) = sample.median_and_p99().unwrap();
+        assert!((median - 51.0).abs() < 1e-9 && (p99 - 100.0).abs() < 1e-9);
     }
 
     #[test]
@@ -88,6 +100,7 @@ mod tests {
         let mut sample = Sample::default();
         assert!(sample.is_empty());
         assert_eq!(sample.clone().quantiles(), None);
+        assert_eq!(sample.clone().median_and_p99(), None);
         sample.push(Duration::from_micros(7));
         assert_eq!(sample.len(), 1);
         let quantiles = sample.quantiles().unwrap();

@@ -11,11 +11,13 @@ fn mistakes_are_one_line_and_exit_code_2() {
         (&["bogus"], "bogus"),
         (&["run", "--bogus"], "--bogus"),
         (&["run", "--only", "handshakes,bogus"], "equivalence"),
+        (&["run", "--only", "tears"], "tiers"),
         (&["run", "--seed", "x"], "from 0 to 18446744073709551615"),
         (&["run", "--seed", "-1"], "from 0 to 18446744073709551615"),
         (&["probe"], "HOST"),
         (&["probe", "localhost", "--bogus"], "--bogus"),
         (&["probe", "localhost", "--backend", "gnutls"], "openssl"),
+        (&["probe", "localhost", "--backend", "x"], "rustls-preview"),
         (
             &["probe", "localhost", "--connections", "0"],
             "--connections",

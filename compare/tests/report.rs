@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use compare::environment::Environment;
-use compare::report::{EquivalenceRow, Outcome, Report, SCHEMA, Verdict};
+use compare::report::{EquivalenceRow, Outcome, Report, SCHEMA, TierRow, Verdict};
 use compare::sections::handshakes::{self, Plan};
 use lab::certificate::KeyKind;
 
@@ -78,6 +78,18 @@ fn a_report_survives_its_file() {
             outcome: Outcome::Fail,
             reason: Some("twice".to_owned()),
         },
+        rustls_preview: Verdict {
+            outcome: Outcome::NotApplicable,
+            reason: Some("no such thing".to_owned()),
+        },
+    });
+    report.tiers.push(TierRow {
+        tier: "lmdb".to_owned(),
+        op: "take".to_owned(),
+        processes: 4,
+        n: 8_000,
+        median_us: 7.5,
+        p99_us: 120.25,
     });
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("round-trip");
     fs::create_dir_all(&directory).unwrap();
@@ -88,18 +100,12 @@ fn a_report_survives_its_file() {
     assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["schema"], SCHEMA);
-    for section in [
-        "store_ops",
-        "contention",
-        "hit_rate",
-        "burst",
-        "memory",
-        "tiers",
-    ] {
+    for section in ["store_ops", "contention", "hit_rate", "burst", "memory"] {
         assert!(json.get(section).is_none(), "{section}");
         assert_eq!(json["skipped"][section], "not built yet");
     }
     assert_eq!(json["environment"]["seed"], 7);
+    assert_eq!(json["tiers"][0]["p99_us"], 120.25);
 }
 
 #[test]

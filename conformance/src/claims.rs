@@ -3,8 +3,10 @@
 mod bounded;
 mod identity;
 mod once;
+mod sealed;
 mod secret;
 mod seen;
+mod shared;
 mod unhindered;
 mod valid;
 mod verified;
@@ -20,6 +22,8 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         valid::claims::<C>(),
         bounded::claims::<C>(),
         unhindered::claims::<C>(),
+        shared::claims::<C>(),
+        sealed::claims::<C>(),
         secret::claims::<C>(),
         seen::claims::<C>(),
     ];

@@ -2,19 +2,24 @@
 
 use std::fmt::Debug;
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lab::certificate::Identity;
-use tls_resume::generic::{Connector, Stream};
+use serde::{Deserialize, Serialize};
+use tls_resume::generic::{Connector, ConnectorBuilder, Stream};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::pki_types::CertificateDer;
 use tls_resume::rustls::Rustls;
-use tls_resume::{Backend, Clock, ErrorKind, Limits, Protocol, Resumption, Stats};
+use tls_resume::rustls_preview::RustlsPreview;
+use tls_resume::{
+    Backend, Clock, ErrorKind, Limits, Protocol, Resumption, Shareable, Stats, TierStats,
+};
 
 use crate::wire::Wire;
 
-/// A client under test. The connectors of tls-resume are two; a store of one's own, behind this
+/// A client under test. The connectors of tls-resume are three; a store of one's own, behind this
 /// trait, is checked by the same claims.
 pub trait Client: Debug + Send + Sync + Sized + 'static {
     /// A connection whose handshake is done.
@@ -25,7 +30,10 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     /// Why nothing of this client runs inside callbacks of C, if so.
     const NO_CALLBACKS: Option<&'static str> = None;
 
-    /// A client with an empty store.
+    /// By what name a child process knows this client; or why its sessions cannot leave the memory
+    /// of their process, so that there is nothing to share with a child.
+    fn in_a_child() -> Result<String, &'static str>;
+    /// A client with nothing in its memory.
     fn new(setup: Setup) -> Result<Self, String>;
     /// Makes a handshake.
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure>;
@@ -37,6 +45,8 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     fn clear_server(&self, host: &str, port: u16);
     /// What the store has done and holds.
     fn stats(&self) -> Stats;
+    /// What was done beyond memory.
+    fn tier_stats(&self) -> TierStats;
 }
 
 /// A connection under test.
@@ -74,6 +84,17 @@ pub struct Setup {
     pub never_resume: Vec<String>,
     /// Where to take the time from.
     pub clock: Arc<dyn Clock>,
+    /// Where to keep sessions beyond memory.
+    pub store: Option<Store>,
+}
+
+/// A store beyond the memory of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// `lmdb:DIR` or `redis://HOST:PORT`.
+    pub url: String,
+    /// The file with the keys.
+    pub keys: PathBuf,
 }
 
 /// Why a handshake failed, as far as claims tell it apart.
@@ -85,28 +106,89 @@ pub enum Failure {
     Other(String),
 }
 
-/// A backend of tls-resume with what it cannot show.
+/// How long a connection waits for what it is to be offered: much longer than connectors do, so
+/// that what claims see does not depend on how busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A backend of tls-resume with what it cannot show and do.
 trait Known: Backend {
     const HIDES_LIFETIME: Option<&'static str>;
     const NO_CALLBACKS: Option<&'static str>;
+    const IN_A_CHILD: Result<&'static str, &'static str>;
+
+    fn share(
+        builder: ConnectorBuilder<Self>,
+        store: Store,
+    ) -> Result<ConnectorBuilder<Self>, String>;
+    fn tier_stats(connector: &Connector<Self>) -> TierStats;
 }
+
+const IS_RUST: Option<&str> = Some("rustls is Rust: nothing unwinds into C");
+const STAYS: &str = "sessions of rustls 0.23 cannot leave the memory of their process";
 
 impl Known for Rustls {
     const HIDES_LIFETIME: Option<&'static str> =
         Some("rustls 0.23 does not show a session's lifetime");
-    const NO_CALLBACKS: Option<&'static str> = Some("rustls is Rust: nothing unwinds into C");
+    const NO_CALLBACKS: Option<&'static str> = IS_RUST;
+    const IN_A_CHILD: Result<&'static str, &'static str> = Err(STAYS);
+
+    fn share(_: ConnectorBuilder<Self>, _: Store) -> Result<ConnectorBuilder<Self>, String> {
+        Err(STAYS.to_owned())
+    }
+
+    fn tier_stats(_: &Connector<Self>) -> TierStats {
+        TierStats::default()
+    }
 }
 
 impl Known for OpenSsl {
     const HIDES_LIFETIME: Option<&'static str> = None;
     const NO_CALLBACKS: Option<&'static str> = None;
+    const IN_A_CHILD: Result<&'static str, &'static str> = Ok("openssl");
+
+    fn share(
+        builder: ConnectorBuilder<Self>,
+        store: Store,
+    ) -> Result<ConnectorBuilder<Self>, String> {
+        Ok(shared(builder, store))
+    }
+
+    fn tier_stats(connector: &Connector<Self>) -> TierStats {
+        connector.tier_stats().unwrap_or_default()
+    }
 }
 
-#[allow(private_bounds, reason = "the two backends are all there are")]
+impl Known for RustlsPreview {
+    const HIDES_LIFETIME: Option<&'static str> = None;
+    const NO_CALLBACKS: Option<&'static str> = IS_RUST;
+    const IN_A_CHILD: Result<&'static str, &'static str> = Ok("rustls_preview");
+
+    fn share(
+        builder: ConnectorBuilder<Self>,
+        store: Store,
+    ) -> Result<ConnectorBuilder<Self>, String> {
+        Ok(shared(builder, store))
+    }
+
+    fn tier_stats(connector: &Connector<Self>) -> TierStats {
+        connector.tier_stats().unwrap_or_default()
+    }
+}
+
+fn shared<B: Shareable>(builder: ConnectorBuilder<B>, store: Store) -> ConnectorBuilder<B> {
+    let Store { url, keys } = store;
+    builder.store(url).store_keys(keys).store_wait(PATIENCE)
+}
+
+#[allow(private_bounds, reason = "the three backends are all there are")]
 impl<B: Known> Client for Connector<B> {
     type Connection = Stream<B, Wire>;
     const HIDES_LIFETIME: Option<&'static str> = B::HIDES_LIFETIME;
     const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
+
+    fn in_a_child() -> Result<String, &'static str> {
+        B::IN_A_CHILD.map(str::to_owned)
+    }
 
     fn new(setup: Setup) -> Result<Self, String> {
         let mut builder = Self::builder()
@@ -119,6 +201,9 @@ impl<B: Known> Client for Connector<B> {
             .clock(setup.clock);
         if let Some(Identity { chain, key }) = setup.identity {
             builder = builder.client_certificate(chain, key);
+        }
+        if let Some(store) = setup.store {
+            builder = B::share(builder, store)?;
         }
         builder.build().map_err(|error| error.to_string())
     }
@@ -145,6 +230,10 @@ impl<B: Known> Client for Connector<B> {
 
     fn stats(&self) -> Stats {
         Self::stats(self)
+    }
+
+    fn tier_stats(&self) -> TierStats {
+        B::tier_stats(self)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The rules of a correct client session store, as rows that run against every backend.
 //!
 //! A row is a claim, checked by real handshakes with real servers in this process, on a clock that
-//! moves only when a claim moves it. Tests and the program `compare` run the same rows.
+//! moves only when a claim moves it. Claims about sessions that leave their process are checked
+//! among real processes, children of this one ([`child`]), and on the real clock. Tests and the
+//! program `compare` run the same rows.
 //!
 //! Claims know no backend: they are checked on whatever implements [`Client`]. So that they are
 //! worth something, the tests of this crate check them on clients that are broken, each in one
@@ -10,15 +12,18 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod child;
 mod claims;
 mod client;
+mod processes;
 mod stage;
 mod wire;
 
 use serde::{Deserialize, Serialize};
-use tls_resume::{openssl, rustls};
+use tls_resume::{openssl, rustls, rustls_preview};
 
-pub use client::{Client, Connection, Failure, Setup};
+pub use child::Launcher;
+pub use client::{Client, Connection, Failure, Setup, Store};
 pub use wire::Wire;
 
 /// One claim and how each backend did.
@@ -32,6 +37,8 @@ pub struct Row {
     pub rustls: Verdict,
     /// How OpenSSL did.
     pub openssl: Verdict,
+    /// How the preview of the next rustls did.
+    pub rustls_preview: Verdict,
 }
 
 /// How a client did.
@@ -71,23 +78,32 @@ type Checked = Result<(), String>;
 #[derive(Clone, Copy, Debug)]
 enum Check {
     Run(fn() -> Checked),
+    /// With processes of its own.
+    Among(fn(&Launcher) -> Checked),
     NotApplicable(&'static str),
 }
 
 impl Claim {
     /// Whether it can be checked on its client.
     pub fn applies(&self) -> bool {
-        matches!(self.check, Check::Run(_))
+        !matches!(self.check, Check::NotApplicable(_))
     }
 
-    /// Checks it.
-    pub fn verdict(&self) -> Verdict {
-        let (outcome, reason) = match self.check {
-            Check::Run(check) => match check() {
-                Ok(()) => (Outcome::Pass, None),
-                Err(seen) => (Outcome::Fail, Some(seen)),
-            },
-            Check::NotApplicable(why) => (Outcome::NotApplicable, Some(why.to_owned())),
+    /// Checks it, with child processes by this launcher if it needs any.
+    pub fn verdict(&self, launcher: &Launcher) -> Verdict {
+        let checked = match self.check {
+            Check::Run(check) => check(),
+            Check::Among(check) => check(launcher),
+            Check::NotApplicable(why) => {
+                return Verdict {
+                    outcome: Outcome::NotApplicable,
+                    reason: Some(why.to_owned()),
+                };
+            }
+        };
+        let (outcome, reason) = match checked {
+            Ok(()) => (Outcome::Pass, None),
+            Err(seen) => (Outcome::Fail, Some(seen)),
         };
         Verdict { outcome, reason }
     }
@@ -95,6 +111,16 @@ impl Claim {
     fn new(rule: &'static str, title: &'static str, check: fn() -> Checked) -> Self {
         let check = Check::Run(check);
         Self { rule, title, check }
+    }
+
+    /// A claim about processes that share sessions, where this client's can be shared.
+    fn among<C: Client>(
+        rule: &'static str,
+        title: &'static str,
+        check: fn(&Launcher) -> Checked,
+    ) -> Self {
+        let check = Check::Among(check);
+        Self::unless(C::in_a_child().err(), Self { rule, title, check })
     }
 
     /// A claim that cannot be checked where there is a reason.
@@ -114,20 +140,22 @@ pub fn claims<C: Client>() -> Vec<Claim> {
     claims::all::<C>()
 }
 
-/// Checks every claim on both backends; `progress` is told each title before it is checked.
-pub fn rows(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
-    let on_rustls = claims::<rustls::Connector>();
+/// Checks every claim on every backend, with child processes by this launcher; `progress` is told
+/// each title before it is checked.
+pub fn rows(launcher: &Launcher, progress: &mut dyn FnMut(&str)) -> Vec<Row> {
     let on_openssl = claims::<openssl::Connector>();
-    on_rustls
+    let on_preview = claims::<rustls_preview::Connector>();
+    claims::<rustls::Connector>()
         .iter()
-        .zip(&on_openssl)
-        .map(|(on_rustls, on_openssl)| {
+        .zip(on_openssl.iter().zip(&on_preview))
+        .map(|(on_rustls, (on_openssl, on_preview))| {
             progress(on_rustls.title);
             Row {
                 rule: on_rustls.rule.to_owned(),
                 title: on_rustls.title.to_owned(),
-                rustls: on_rustls.verdict(),
-                openssl: on_openssl.verdict(),
+                rustls: on_rustls.verdict(launcher),
+                openssl: on_openssl.verdict(launcher),
+                rustls_preview: on_preview.verdict(launcher),
             }
         })
         .collect()

@@ -189,6 +189,7 @@ pub(crate) fn setup() -> Setup {
         domain: String::new(),
         never_resume: Vec::new(),
         clock: Arc::new(SystemClock),
+        store: None,
     }
 }
 
@@ -210,7 +211,8 @@ fn authority() -> &'static Authority {
     AUTHORITY.get_or_init(|| Authority::new(KeyKind::EcdsaP256))
 }
 
-fn identity() -> Identity {
+/// What servers prove themselves with.
+pub(crate) fn identity() -> Identity {
     static IDENTITY: OnceLock<Identity> = OnceLock::new();
     let issue = || authority().issue(&[HOST, OTHER_HOST]);
     IDENTITY.get_or_init(issue).clone()

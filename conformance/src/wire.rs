@@ -1,18 +1,25 @@
-//! The way between a client and a server in this process, and what can happen on it.
+//! The way between a client and a server, and what can happen on it.
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use lab::server::{Handshake, Server};
 use lab::transport::InMemory;
 use tls_resume::ReadTimeout;
 
-/// The client's end of a connection to a server in this process.
+/// The client's end of a connection, to a server in this process or by TCP to another one.
 #[derive(Debug)]
 pub struct Wire {
-    memory: InMemory,
+    way: Way,
     after_hello: Incident,
+}
+
+#[derive(Debug)]
+enum Way {
+    Memory(Box<InMemory>),
+    Tcp(TcpStream),
 }
 
 /// What happens once the server has heard the client for the first time.
@@ -30,46 +37,84 @@ pub(crate) enum Incident {
 impl Wire {
     pub(crate) fn new(server: &Server, after_hello: Incident) -> Self {
         Self {
-            memory: InMemory::new(server),
+            way: Way::Memory(Box::new(InMemory::new(server))),
             after_hello,
         }
     }
 
-    /// The server's word on the handshake, once it is done.
+    /// The way to a server in another process.
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        Self {
+            way: Way::Tcp(stream),
+            after_hello: Incident::None,
+        }
+    }
+
+    /// The server's word on the handshake, once it is done, if the server is in this process.
     pub(crate) fn server_facts(&mut self) -> Option<Handshake> {
-        self.memory.server().facts()
+        match &mut self.way {
+            Way::Memory(memory) => memory.server().facts(),
+            Way::Tcp(_) => None,
+        }
+    }
+
+    fn cut(&mut self) {
+        match &mut self.way {
+            Way::Memory(memory) => memory.cut(),
+            // One that is down already is as good as cut.
+            Way::Tcp(stream) => drop(stream.shutdown(std::net::Shutdown::Both)),
+        }
     }
 }
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.memory.read(buf)
+        match &mut self.way {
+            Way::Memory(memory) => memory.read(buf),
+            Way::Tcp(stream) => stream.read(buf),
+        }
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = self.memory.write(buf)?;
+        let written = match &mut self.way {
+            Way::Memory(memory) => memory.write(buf),
+            Way::Tcp(stream) => stream.write(buf),
+        }?;
         match std::mem::take(&mut self.after_hello) {
             Incident::None => {}
-            Incident::Cut => self.memory.cut(),
+            Incident::Cut => self.cut(),
             Incident::MeanwhileAndCut(meanwhile) => {
                 meanwhile();
-                self.memory.cut();
+                self.cut();
             }
         }
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.memory.flush()
+        match &mut self.way {
+            Way::Memory(memory) => memory.flush(),
+            Way::Tcp(stream) => stream.flush(),
+        }
     }
 }
 
 impl ReadTimeout for Wire {
-    /// Nothing to do: this transport never waits.
-    fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
-        Ok(())
+    /// Nothing to do in memory, where nobody waits.
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match &self.way {
+            Way::Memory(_) => Ok(()),
+            Way::Tcp(stream) => stream.set_read_timeout(timeout),
+        }
+    }
+
+    fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        match &self.way {
+            Way::Memory(_) => Ok(None),
+            Way::Tcp(stream) => stream.read_timeout(),
+        }
     }
 }
 

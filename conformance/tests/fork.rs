@@ -9,6 +9,7 @@ use lab::tcp::TcpServer;
 use tls_resume::generic::Connector;
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
+use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::{Backend, Resumption};
 
 /// What the child's exit code says of its handshakes.
@@ -70,5 +71,6 @@ fn children_start_with_nothing() {
         let server = TcpServer::start(server).expect("a port on loopback");
         a_child_starts_with_nothing::<Rustls>(&server, &authority);
         a_child_starts_with_nothing::<OpenSsl>(&server, &authority);
+        a_child_starts_with_nothing::<RustlsPreview>(&server, &authority);
     }
 }

@@ -1,14 +1,19 @@
 //! Every claim holds on every backend it applies to.
 
-use conformance::{Outcome, count, rows};
+use conformance::{Launcher, Outcome, count, rows};
 
 #[test]
 fn every_claim_holds() {
-    let rows = rows(&mut |_| {});
+    let launcher = Launcher::new(env!("CARGO_BIN_EXE_conformance-child"));
+    let rows = rows(&launcher, &mut |_| {});
     assert_eq!(rows.len(), count());
     let mut failures = Vec::new();
     for row in &rows {
-        for (backend, verdict) in [("rustls", &row.rustls), ("openssl", &row.openssl)] {
+        for (backend, verdict) in [
+            ("rustls", &row.rustls),
+            ("openssl", &row.openssl),
+            ("rustls_preview", &row.rustls_preview),
+        ] {
             let reason = verdict.reason.as_deref().unwrap_or_default();
             match verdict.outcome {
                 Outcome::Pass => {}

@@ -1,24 +1,34 @@
-//! The facade on either backend, as one type.
+//! The facade on any backend, as one type.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::server::{Library, Protocol};
-use rustls::crypto::aws_lc_rs::default_provider;
-use tls_resume::generic::Connector;
+use lab::server::Protocol;
+use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
-use tls_resume::{Backend, Error, Resumption};
+use tls_resume::rustls_preview::RustlsPreview;
+use tls_resume::{Error, Resumption, Shareable, TierStats};
 
 use super::counted::Counted;
+use crate::backend::Backend;
 use crate::cli::ProbeOptions;
 
 /// How long to wait for a server's tickets: they come right behind the handshake or never.
 const TICKETS_WAIT: Duration = Duration::from_millis(200);
+/// How long to wait for a session from the store. A service would not: a probe wants to know.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+/// How long to wait until the store has what memory holds.
+const FLUSH_WAIT: Duration = Duration::from_secs(5);
 
 /// A connector that makes connections and tells about them.
 pub(super) trait Client: Sync {
+    /// Has a session fetched for a connection that is about to be made, if the store is beyond
+    /// memory, and waits for it.
+    fn prefetch(&self, name: &str, port: u16);
     /// Makes the handshake, waits for tickets and closes.
     fn connect(&self, name: &str, port: u16, io: Counted) -> Result<Facts, Error>;
+    /// Leaves its sessions to the next process; nothing if they are in memory alone.
+    fn hand_over(&self) -> Option<HandedOver>;
 }
 
 /// What a connector knows of a connection.
@@ -36,18 +46,24 @@ pub(super) struct Facts {
     pub(super) bytes_out: u64,
 }
 
+/// What became of the store beyond memory.
+pub(super) struct HandedOver {
+    /// Whether it has all sessions now.
+    pub(super) complete: bool,
+    /// What it did in all.
+    pub(super) stats: TierStats,
+}
+
 /// Builds a connector, which reads the files that the options name.
-pub(super) fn client(backend: Library, options: &ProbeOptions) -> Result<Box<dyn Client>, Error> {
+pub(super) fn client(backend: Backend, options: &ProbeOptions) -> Result<Box<dyn Client>, Error> {
     match backend {
-        Library::Rustls => {
-            warm_up();
-            connector::<Rustls>(options)
-        }
-        Library::OpenSsl => connector::<OpenSsl>(options),
+        Backend::Rustls => Ok(Box::new(Alone(builder::<Rustls>(options).build()?))),
+        Backend::OpenSsl => sharing::<OpenSsl>(options),
+        Backend::RustlsPreview => sharing::<RustlsPreview>(options),
     }
 }
 
-fn connector<B: Backend>(options: &ProbeOptions) -> Result<Box<dyn Client>, Error> {
+fn builder<B: tls_resume::Backend>(options: &ProbeOptions) -> ConnectorBuilder<B> {
     let mut builder = Connector::<B>::builder();
     if let Some(file) = &options.ca {
         builder = builder.roots_pem_file(file);
@@ -58,40 +74,85 @@ fn connector<B: Backend>(options: &ProbeOptions) -> Result<Box<dyn Client>, Erro
             Protocol::Tls13 => tls_resume::Protocol::Tls13,
         }]);
     }
-    Ok(Box::new(builder.build()?))
-}
-
-/// Seeds aws-lc's random numbers, which takes some 40 ms, once in a process: in the first handshake
-/// it would look like the server's fault. A failure would come back there.
-fn warm_up() {
-    let provider = default_provider();
-    let _ = provider.secure_random.fill(&mut [0; 32]);
-}
-
-impl<B: Backend> Client for Connector<B> {
-    fn connect(&self, name: &str, port: u16, io: Counted) -> Result<Facts, Error> {
-        let started = Instant::now();
-        let mut stream = self.connect_stream(name, port, io)?;
-        let handshake = started.elapsed();
-
-        // A connection that breaks now has had its handshake; its tickets are what came.
-        if stream.get_ref().lift().is_ok() {
-            let _ = stream.wait_for_tickets(TICKETS_WAIT);
-        }
-        let facts = Facts {
-            protocol: stream.protocol(),
-            offered: stream.offered(),
-            resumed: stream.resumption() == Resumption::Resumed,
-            tickets: stream.tickets(),
-            lifetime: stream.lifetime(),
-            early_data_max: stream.early_data_max(),
-            group: stream.group(),
-            cipher: stream.cipher(),
-            handshake,
-            bytes_in: stream.get_ref().bytes_in(),
-            bytes_out: stream.get_ref().bytes_out(),
-        };
-        let _ = stream.close(); // a server that has gone away needs no farewell
-        Ok(facts)
+    if let Some(name) = &options.domain {
+        builder = builder.domain(name);
     }
+    builder
+}
+
+fn sharing<B: Shareable>(options: &ProbeOptions) -> Result<Box<dyn Client>, Error> {
+    let mut builder = builder::<B>(options);
+    if let Some(address) = options.store.beyond() {
+        builder = builder.store(address).store_wait(STORE_WAIT);
+    }
+    if let Some(file) = &options.store_keys {
+        builder = builder.store_keys(file);
+    }
+    Ok(Box::new(Sharing(builder.build()?)))
+}
+
+/// A connector whose sessions stay in its memory.
+struct Alone<B: tls_resume::Backend>(Connector<B>);
+
+impl<B: tls_resume::Backend> Client for Alone<B> {
+    fn prefetch(&self, _: &str, _: u16) {}
+
+    fn connect(&self, name: &str, port: u16, io: Counted) -> Result<Facts, Error> {
+        connect(&self.0, name, port, io)
+    }
+
+    fn hand_over(&self) -> Option<HandedOver> {
+        None
+    }
+}
+
+/// A connector whose sessions may be kept beyond its memory.
+struct Sharing<B: Shareable>(Connector<B>);
+
+impl<B: Shareable> Client for Sharing<B> {
+    fn prefetch(&self, name: &str, port: u16) {
+        self.0.prefetch(name, port);
+    }
+
+    fn connect(&self, name: &str, port: u16, io: Counted) -> Result<Facts, Error> {
+        connect(&self.0, name, port, io)
+    }
+
+    fn hand_over(&self) -> Option<HandedOver> {
+        self.0.tier_stats()?;
+        Some(HandedOver {
+            complete: self.0.flush(FLUSH_WAIT),
+            stats: self.0.tier_stats()?,
+        })
+    }
+}
+
+fn connect<B: tls_resume::Backend>(
+    connector: &Connector<B>,
+    name: &str,
+    port: u16,
+    io: Counted,
+) -> Result<Facts, Error> {
+    let mut stream = connector.connect_stream(name, port, io)?;
+    let handshake = stream.get_ref().since_first_byte();
+
+    // A connection that breaks now has had its handshake; its tickets are what came.
+    if stream.get_ref().lift().is_ok() {
+        let _ = stream.wait_for_tickets(TICKETS_WAIT);
+    }
+    let facts = Facts {
+        protocol: stream.protocol(),
+        offered: stream.offered(),
+        resumed: stream.resumption() == Resumption::Resumed,
+        tickets: stream.tickets(),
+        lifetime: stream.lifetime(),
+        early_data_max: stream.early_data_max(),
+        group: stream.group(),
+        cipher: stream.cipher(),
+        handshake,
+        bytes_in: stream.get_ref().bytes_in(),
+        bytes_out: stream.get_ref().bytes_out(),
+    };
+    let _ = stream.close(); // a server that has gone away needs no farewell
+    Ok(facts)
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use lab::server::Library;
 use rustls::NamedGroup;
 use serde::{Deserialize, Serialize};
 use tls_resume::ErrorKind;
@@ -12,12 +11,13 @@ use tls_resume::ErrorKind;
 use super::Target;
 use super::client::{Client, Facts};
 use super::counted::Counted;
+use crate::backend::Backend;
 
 /// What became of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "connection")]
 pub struct ConnectionRow {
-    /// The library that connected.
+    /// The backend that connected.
     pub backend: String,
     /// Its number among the connections of this backend, from 1.
     pub connection: usize,
@@ -37,7 +37,8 @@ pub struct ConnectionRow {
     pub group: Option<String>,
     /// The cipher suite.
     pub cipher: Option<String>,
-    /// How long the handshake took, connecting not included.
+    /// How long the handshake took from the first byte that the client sent: without connecting,
+    /// and without waiting for the store.
     pub handshake_us: Option<u64>,
     /// Bytes received, tickets included.
     pub bytes_in: u64,
@@ -48,7 +49,7 @@ pub struct ConnectionRow {
 }
 
 impl ConnectionRow {
-    fn new(backend: Library, connection: usize, facts: Facts) -> Self {
+    fn new(backend: Backend, connection: usize, facts: Facts) -> Self {
         Self {
             backend: backend.to_string(),
             connection,
@@ -67,7 +68,7 @@ impl ConnectionRow {
         }
     }
 
-    fn failed(backend: Library, connection: usize, error: String) -> Self {
+    fn failed(backend: Backend, connection: usize, error: String) -> Self {
         Self {
             backend: backend.to_string(),
             connection,
@@ -98,13 +99,16 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Connects, makes the handshake, waits for tickets and closes.
+    /// Has a session fetched, connects, makes the handshake, waits for tickets and closes.
     pub(super) fn make(
         &self,
         client: &dyn Client,
-        backend: Library,
+        backend: Backend,
         connection: usize,
     ) -> ConnectionRow {
+        if self.addresses.is_ok() {
+            client.prefetch(self.name, self.target.port);
+        }
         let facts = self.reach().and_then(|io| {
             client
                 .connect(self.name, self.target.port, io)
@@ -174,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_row_says_what_it_is_and_has_every_field() {
-        let row = ConnectionRow::failed(Library::OpenSsl, 3, "no".to_owned());
+        let row = ConnectionRow::failed(Backend::OpenSsl, 3, "no".to_owned());
         let json = serde_json::to_value(&row).unwrap();
         assert_eq!(json["type"], "connection");
         assert_eq!(json["backend"], "openssl");

@@ -11,11 +11,15 @@ use tls_resume::ReadTimeout;
 ///
 /// Until [`lift`](Self::lift) all reads and writes together have to be done by a deadline: a server
 /// that sends a byte now and then would outlast a timeout for each of them.
+///
+/// A handshake begins with its first byte. What a client does before is not the server's: it makes
+/// keys, seeds random numbers, and may look for a session in the store once more.
 #[derive(Debug)]
 pub(super) struct Counted {
     tcp: TcpStream,
     timeout: Duration,
     deadline: Cell<Option<Instant>>,
+    first_byte: Option<Instant>,
     bytes_in: u64,
     bytes_out: u64,
 }
@@ -27,6 +31,7 @@ impl Counted {
             tcp,
             timeout,
             deadline: Cell::new(Some(Instant::now() + timeout)),
+            first_byte: None,
             bytes_in: 0,
             bytes_out: 0,
         })
@@ -37,6 +42,12 @@ impl Counted {
     pub(super) fn lift(&self) -> io::Result<()> {
         self.deadline.set(None);
         self.wait_at_most(self.timeout)
+    }
+
+    /// How long ago the first byte was sent; nothing if none was.
+    pub(super) fn since_first_byte(&self) -> Duration {
+        self.first_byte
+            .map_or(Duration::ZERO, |first| first.elapsed())
     }
 
     pub(super) fn bytes_in(&self) -> u64 {
@@ -84,6 +95,7 @@ impl Read for Counted {
 
 impl Write for Counted {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.first_byte.get_or_insert_with(Instant::now);
         let length = self.in_time(|mut tcp| tcp.write(buffer))?;
         self.bytes_out += length as u64;
         Ok(length)
@@ -133,6 +145,18 @@ mod tests {
         let took = started.elapsed();
         assert!(took >= TIMEOUT && took < 5 * TIMEOUT, "{took:?}");
         assert!(counted.bytes_out() > 0);
+    }
+
+    #[test]
+    fn the_handshake_begins_with_its_first_byte() {
+        let (mut counted, _peer) = connected();
+        assert_eq!(counted.since_first_byte(), Duration::ZERO);
+        let before = Instant::now();
+        counted.write_all(b"hello").unwrap();
+        let first = counted.since_first_byte();
+        assert!(Duration::ZERO < first && first <= before.elapsed());
+        counted.write_all(b"again").unwrap();
+        assert!(counted.since_first_byte() > first);
     }
 
     #[test]

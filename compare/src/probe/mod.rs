@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod counted;
+mod place;
 mod print;
 mod target;
 mod verdict;
@@ -13,16 +14,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use lab::server::Library;
 use pki_types::ServerName;
 
 pub use connection::ConnectionRow;
+pub use place::Place;
 pub use target::{Target, TargetError};
 pub use verdict::{Code, Verdict};
 
 use self::client::{Client, client};
 use self::connection::Attempt;
-use crate::cli::ProbeOptions;
+use crate::backend::Backend;
+use crate::cli::{BackendChoice, ProbeOptions};
 use crate::error::{Error, Outcome, complain};
 use crate::progress;
 
@@ -36,10 +38,9 @@ pub fn run(options: &ProbeOptions, out: &mut impl Write) -> Result<Outcome, Erro
         );
         return Err(Error::BadInput(message));
     }
+    let backends = backends(options)?;
     // All of them before anything is sent: what is wrong with one is bad input.
-    let clients = options
-        .backend
-        .backends()
+    let clients = backends
         .iter()
         .map(|backend| client(*backend, options).map(|client| (*backend, client)))
         .collect::<Result<Vec<_>, _>>()
@@ -66,8 +67,25 @@ pub fn run(options: &ProbeOptions, out: &mut impl Write) -> Result<Outcome, Erro
     Ok(outcome)
 }
 
+/// The backends that were asked for, if they can keep sessions where that was asked for.
+fn backends(options: &ProbeOptions) -> Result<&'static [Backend], Error> {
+    let message = match (options.backend, options.store.beyond()) {
+        (BackendChoice::Rustls, Some(_)) => {
+            "--store: rustls 0.23 shows its sessions to nobody, so they stay in memory: use \
+             --backend openssl or rustls-preview"
+        }
+        (BackendChoice::All, Some(_)) => return Ok(&Backend::SHAREABLE),
+        (_, None) if options.store_keys.is_some() => {
+            "--store-keys: sessions in memory need no keys: give --store lmdb:DIR or \
+             redis://HOST[:PORT], too"
+        }
+        (choice, _) => return Ok(choice.backends()),
+    };
+    Err(Error::BadInput(message.to_owned()))
+}
+
 /// Says why connections of one backend failed: a line for each reason, not for each connection.
-fn explain(backend: Library, rows: &[ConnectionRow]) -> Outcome {
+fn explain(backend: Backend, rows: &[ConnectionRow]) -> Outcome {
     let mut failures = BTreeMap::new();
     for error in rows.iter().filter_map(|row| row.error.as_deref()) {
         *failures.entry(error).or_insert(0_usize) += 1;
@@ -90,7 +108,7 @@ fn explain(backend: Library, rows: &[ConnectionRow]) -> Outcome {
 /// Makes all connections of one backend and prints them; the rows come back in order.
 fn probe(
     client: &dyn Client,
-    backend: Library,
+    backend: Backend,
     attempt: &Attempt<'_>,
     options: &ProbeOptions,
     out: &mut impl Write,
@@ -140,7 +158,8 @@ fn probe(
     bar.finish_and_clear();
 
     rows.sort_by_key(|row| row.connection);
-    let verdict = Verdict::of(backend.as_str(), &rows, threads);
+    let store = client.hand_over();
+    let verdict = Verdict::of(backend.as_str(), &rows, threads, store.as_ref());
     if options.json {
         print::json(&verdict, out)?;
     } else {

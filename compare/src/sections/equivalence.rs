@@ -1,4 +1,9 @@
-//! Whether both backends follow the rules of a correct store, as the package `conformance` has them.
+//! Whether every backend follows the rules of a correct store, as the package `conformance` has
+//! them.
+
+use std::collections::BTreeMap;
+
+use conformance::Launcher;
 
 use crate::report::{EquivalenceRow, Outcome, Verdict};
 use crate::table::table;
@@ -8,44 +13,67 @@ pub fn steps() -> usize {
     conformance::count()
 }
 
-/// Runs every rule against both backends. `progress` is told which one begins.
+/// Runs every rule against every backend; where it takes several processes, they are this program.
+/// `progress` is told which one begins.
 pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
-    conformance::rows(progress)
+    conformance::rows(&Launcher::this_program(), progress)
         .into_iter()
         .map(|row| EquivalenceRow {
             rule: row.rule,
             title: row.title,
             rustls: row.rustls,
             openssl: row.openssl,
+            rustls_preview: row.rustls_preview,
         })
         .collect()
 }
 
+/// A backend's name, and its verdict in a row.
+type Backend = (&'static str, fn(&EquivalenceRow) -> &Verdict);
+
+const BACKENDS: [Backend; 3] = [
+    ("rustls", |row| &row.rustls),
+    ("openssl", |row| &row.openssl),
+    ("rustls-preview", |row| &row.rustls_preview),
+];
+
 /// The rules as a table, and below it why a rule does not apply.
 pub fn show(rows: &[EquivalenceRow]) -> String {
-    let mut table = table(&["rule", "claim", "rustls", "openssl"], 4);
+    let mut table = table(&["rule", "claim", "rustls", "openssl", "preview"], 5);
     for row in rows {
+        let [rustls, openssl, preview] = BACKENDS.map(|(_, of)| word(of(row)));
         table.add_row([
             row.rule.as_str(),
             row.title.as_str(),
-            word(&row.rustls),
-            word(&row.openssl),
+            rustls,
+            openssl,
+            preview,
         ]);
     }
     let mut lines = vec![table.to_string()];
+    lines.extend(not_applicable(rows));
+    for (backend, of) in BACKENDS {
+        let count = |outcome| rows.iter().filter(|row| of(row).outcome == outcome).count();
+        let [pass, fail, not] = [Outcome::Pass, Outcome::Fail, Outcome::NotApplicable].map(count);
+        lines.push(format!("{backend}: {pass} pass, {fail} fail, {not} n/a"));
+    }
+    lines.join("\n")
+}
+
+/// Each reason once, with the rules that it keeps from applying.
+fn not_applicable(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
+    let mut rules = BTreeMap::<(&str, &str), Vec<&str>>::new();
     for row in rows {
-        for (backend, reason) in with_outcome(row, Outcome::NotApplicable) {
-            lines.push(format!("n/a: {} on {backend}: {reason}", row.rule));
+        for because in with_outcome(row, Outcome::NotApplicable) {
+            let rules = rules.entry(because).or_default();
+            if rules.last() != Some(&row.rule.as_str()) {
+                rules.push(&row.rule);
+            }
         }
     }
-    let summary = |of: fn(&EquivalenceRow) -> &Verdict| {
-        let count = |outcome| rows.iter().filter(|row| of(row).outcome == outcome).count();
-        let (pass, fail) = (count(Outcome::Pass), count(Outcome::Fail));
-        format!("{pass} pass, {fail} fail, {} n/a", rows.len() - pass - fail)
-    };
-    let (rustls, openssl) = (summary(|row| &row.rustls), summary(|row| &row.openssl));
-    lines.push(format!("rustls: {rustls}; openssl: {openssl}"));
-    lines.join("\n")
+    rules.into_iter().map(|((backend, reason), rules)| {
+        format!("n/a on {backend}: {}: {reason}", rules.join(" "))
+    })
 }
 
 /// What failed, a line for each rule and backend.
@@ -62,8 +90,9 @@ fn with_outcome(
     row: &EquivalenceRow,
     outcome: Outcome,
 ) -> impl Iterator<Item = (&'static str, &str)> {
-    [("rustls", &row.rustls), ("openssl", &row.openssl)]
+    BACKENDS
         .into_iter()
+        .map(|(backend, of)| (backend, of(row)))
         .filter(move |(_, verdict)| verdict.outcome == outcome)
         .map(|(backend, verdict)| {
             let reason = verdict.reason.as_deref();

@@ -2,6 +2,7 @@
 
 pub mod equivalence;
 pub mod handshakes;
+pub mod tiers;
 
 use clap::ValueEnum;
 
@@ -10,18 +11,21 @@ use clap::ValueEnum;
 pub enum Section {
     /// What a handshake costs, full and resumed
     Handshakes,
-    /// Whether both backends follow the rules
+    /// What places beyond the process take, with several processes at work
+    Tiers,
+    /// Whether every backend follows the rules
     Equivalence,
 }
 
 impl Section {
     /// All sections, in the order in which they run.
-    pub const ALL: [Self; 2] = [Self::Handshakes, Self::Equivalence];
+    pub const ALL: [Self; 3] = [Self::Handshakes, Self::Tiers, Self::Equivalence];
 
     /// The name of its array in the report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Handshakes => "handshakes",
+            Self::Tiers => "tiers",
             Self::Equivalence => "equivalence",
         }
     }

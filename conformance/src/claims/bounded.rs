@@ -52,7 +52,8 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
 }
 
 fn floods_end<C: Client>() -> Checked {
-    let flood = |server: &mut ServerSettings| server.tickets = 50;
+    // rustls 0.24.0-dev.1 breaks a connection after 32 messages in a row that bring no data.
+    let flood = |server: &mut ServerSettings| server.tickets = 32;
     let limits = Limits::default().with_sessions_per_server(8);
     let stage = Stage::<C>::with(Protocol::Tls13, flood, |setup| setup.limits = limits)?;
     stage.visit_at(OTHER_HOST, PORT)?;

@@ -7,22 +7,25 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use conformance::{Client, Connection, Failure, Setup, Wire};
+use conformance::{Client, Failure, Setup, Wire};
 use openssl::ex_data::Index;
-use openssl::ssl::{ErrorCode, Ssl, SslConnector, SslRef, SslSession, SslStream, SslVersion};
+use openssl::ssl::{Ssl, SslConnector, SslRef, SslSession, SslStream, SslVersion};
 use openssl::x509::X509VerifyResult;
 use store_core::{
     Clock, Duplicate, Entry, EntryId, Generation, KeyRef, Limits, Offer, Outcome, SecurityDomain,
     SessionKey, SessionStore, Timestamp, Usage,
 };
-use tls_resume::{Resumption, Stats};
+use store_tiers::SharedStore;
+use tls_resume::{Stats, TierStats};
 
+use crate::connection::FaultyConnection;
 use crate::der::lifetime;
 use crate::fault::Fault;
 use crate::setup::{builder, domain};
+use crate::sharing;
 
 /// A session in the store: encoded, or the very object that OpenSSL also holds.
-enum Stored {
+pub(crate) enum Stored {
     Encoded(Vec<u8>),
     Object(SslSession),
 }
@@ -51,9 +54,10 @@ pub(crate) struct Faulty {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     fault: Fault,
-    store: Arc<SessionStore<Stored>>,
+    pub(crate) store: Arc<SessionStore<Stored>>,
+    beyond: Option<SharedStore<Stored>>,
     clock: Arc<dyn Clock>,
     domain: SecurityDomain,
     never_resume: Vec<String>,
@@ -66,35 +70,35 @@ struct Shared {
 }
 
 /// What a connection carries with it.
-struct State {
-    key: SessionKey,
+pub(crate) struct State {
+    pub(crate) key: SessionKey,
     begun: Generation,
     offered: Option<Offered>,
-    resumed: bool,
-    revoked: bool,
-    stored: Vec<EntryId>,
-    received: usize,
+    pub(crate) resumed: bool,
+    pub(crate) revoked: bool,
+    pub(crate) stored: Vec<EntryId>,
+    pub(crate) received: usize,
 }
 
 #[derive(Clone)]
-struct Offered {
-    id: EntryId,
+pub(crate) struct Offered {
+    pub(crate) id: EntryId,
     usage: Usage,
     established: Timestamp,
-    der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn index() -> Index<Ssl, Mutex<State>> {
+pub(crate) fn index() -> Index<Ssl, Mutex<State>> {
     static INDEX: OnceLock<Index<Ssl, Mutex<State>>> = OnceLock::new();
     *INDEX.get_or_init(|| Ssl::new_ex_index().expect("a place in every SSL"))
 }
 
 impl Shared {
-    fn has(&self, fault: Fault) -> bool {
+    pub(crate) fn has(&self, fault: Fault) -> bool {
         self.fault == fault
     }
 
@@ -126,7 +130,7 @@ impl Shared {
     }
 
     /// Stores a session of a connection.
-    fn put(&self, ssl: &SslRef, session: SslSession) {
+    pub(crate) fn put(&self, ssl: &SslRef, session: SslSession) {
         let Some(state) = ssl.ex_data(index()) else {
             return;
         };
@@ -186,6 +190,11 @@ impl Shared {
 impl Client for Faulty {
     type Connection = FaultyConnection;
 
+    /// Under the name of its fault.
+    fn in_a_child() -> Result<String, &'static str> {
+        Ok(Fault::current().to_string())
+    }
+
     fn new(setup: Setup) -> Result<Self, String> {
         let fault = Fault::current();
         let limits = match fault {
@@ -201,14 +210,19 @@ impl Client for Faulty {
                 .map(Arc::new)
                 .map_err(|error| error.to_string())
         };
-        let store = if fault == Fault::OneDomain {
-            one_store()
-        } else {
-            own()?
+        let beyond = match &setup.store {
+            Some(place) => Some(sharing::open(&setup, place, fault)?),
+            None => None,
+        };
+        let store = match &beyond {
+            Some(beyond) => Arc::clone(beyond.memory()),
+            None if fault == Fault::OneDomain => one_store(),
+            None => own()?,
         };
         let shared = Arc::new(Shared {
             fault,
             store,
+            beyond,
             clock: Arc::clone(&setup.clock),
             domain,
             never_resume: setup
@@ -270,6 +284,9 @@ impl Client for Faulty {
             };
             let key = shared.key(host, port);
             *lock(&shared.latest) = Some(key.clone());
+            if let Some(beyond) = &shared.beyond {
+                sharing::fetch(beyond, &key, shared.fault)?;
+            }
             let now = shared.now();
             if !shared.has(Fault::NeverSweeps) {
                 shared.store.sweep(now);
@@ -338,6 +355,11 @@ impl Client for Faulty {
         }
         self.shared.store.stats()
     }
+
+    fn tier_stats(&self) -> TierStats {
+        let beyond = self.shared.beyond.as_ref();
+        beyond.map(SharedStore::tier_stats).unwrap_or_default()
+    }
 }
 
 impl Faulty {
@@ -394,122 +416,6 @@ impl Shared {
     }
 }
 
-/// A connection of the client.
-pub(crate) struct FaultyConnection {
-    stream: SslStream<Wire>,
-    shared: Arc<Shared>,
-    offered: Option<Offered>,
-}
-
-impl FaultyConnection {
-    fn handshake(&mut self) -> Result<(), openssl::ssl::Error> {
-        let session = self.stream.ssl().session();
-        let allowed = session.is_some_and(|session| session.max_early_data() > 0);
-        if self.offered.is_some() && allowed && self.shared.has(Fault::SendsEarlyData) {
-            self.stream.write_early_data(b"too early")?;
-        }
-        self.stream.connect()
-    }
-
-    /// The handshake is done: counts it, and fetches a renewed TLS 1.2 ticket.
-    fn settle(&self) {
-        let ssl = self.stream.ssl();
-        let Some(state) = ssl.ex_data(index()) else {
-            return;
-        };
-        let resumed = ssl.session_reused();
-        let key = {
-            let mut state = lock(state);
-            state.resumed = resumed;
-            state.key.clone()
-        };
-        let Some(offered) = &self.offered else { return };
-        let outcome = if resumed {
-            Outcome::Resumed
-        } else {
-            Outcome::Declined
-        };
-        self.shared.store.report(&key, outcome);
-        if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
-            return;
-        }
-        if self.shared.has(Fault::MissesRenewals) {
-            return;
-        }
-        let renewed = ssl.session().map(ToOwned::to_owned);
-        let differs = |session: &SslSession| session.to_der().is_ok_and(|der| der != offered.der);
-        if let Some(session) = renewed.filter(differs) {
-            self.shared.put(ssl, session);
-        }
-    }
-}
-
-impl Connection for FaultyConnection {
-    fn resumption(&self) -> Resumption {
-        match (self.stream.ssl().session_reused(), &self.offered) {
-            (true, _) if self.shared.has(Fault::SaysFull) => Resumption::Full,
-            (true, _) => Resumption::Resumed,
-            (false, Some(_)) => Resumption::Declined,
-            (false, None) => Resumption::Full,
-        }
-    }
-
-    fn read_tickets(&mut self) -> Result<usize, String> {
-        match self.stream.ssl_peek(&mut [0]) {
-            Err(error) if error.code() == ErrorCode::WANT_READ => {}
-            Err(error) => return Err(error.to_string()),
-            Ok(_) => return Err("there is data".into()),
-        }
-        let state = self.stream.ssl().ex_data(index());
-        Ok(state.map_or(0, |state| lock(state).received))
-    }
-
-    fn read_data(&mut self) -> Result<usize, String> {
-        let read = self.stream.ssl_read(&mut [0; 64]);
-        let refused = read
-            .as_ref()
-            .is_err_and(|error| error.code() == ErrorCode::SSL);
-        if refused
-            && self.stream.ssl().session_reused()
-            && !self.shared.has(Fault::KeepsWhatIsRefused)
-        {
-            let state = self.stream.ssl().ex_data(index());
-            if let (Some(state), Some(offered)) = (state, &self.offered) {
-                self.shared.store.remove_up_to(&lock(state).key, offered.id);
-            }
-        }
-        read.map_err(|error| error.to_string())
-    }
-
-    fn forget(&self) {
-        let Some(state) = self.stream.ssl().ex_data(index()) else {
-            return;
-        };
-        let mut state = lock(state);
-        state.revoked = true;
-        if self.shared.has(Fault::ForgetsNothing) {
-            return;
-        }
-        for id in std::mem::take(&mut state.stored) {
-            self.shared.store.remove(&state.key, id);
-        }
-        if let Some(offered) = &self.offered {
-            self.shared.store.remove(&state.key, offered.id);
-        }
-    }
-
-    fn close(mut self) -> Result<(), String> {
-        self.stream
-            .shutdown()
-            .map(|_| ())
-            .map_err(|error| error.to_string())
-    }
-
-    fn wire(&mut self) -> &mut Wire {
-        self.stream.get_mut()
-    }
-}
-
 impl fmt::Debug for Faulty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Faulty");
@@ -517,12 +423,6 @@ impl fmt::Debug for Faulty {
             shown.field("sessions", &lock(&self.shared.shown));
         }
         shown.finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for FaultyConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultyConnection").finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ways in which the client can be broken.
 
 use std::cell::Cell;
+use std::fmt;
 
 /// What is wrong with a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -46,6 +47,20 @@ pub(crate) enum Fault {
     SendsEarlyData,
     CountsNothing,
     SaysFull,
+    HandsOutCopies,
+    SettlesAtTheEnd,
+    TroubleIsAnError,
+    ClearsMemoryOnly,
+    TamperingIsAnError,
+    KeepsPlainCopies,
+    PublicFiles,
+    OneKeyForAll,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 thread_local! {

@@ -1,14 +1,17 @@
 //! Every claim can fail: for each there is a client, broken in one way, that it catches.
 
 mod client;
+mod connection;
 mod der;
 mod fault;
 mod setup;
+mod sharing;
 
 use std::collections::BTreeSet;
 
 use client::Faulty;
-use conformance::{Claim, Outcome, claims};
+use conformance::child::{Orders, is_asked_for};
+use conformance::{Claim, Launcher, Outcome, claims};
 use fault::Fault;
 
 /// Each fault, and the claims that must catch it.
@@ -163,7 +166,75 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (Fault::CountsNothing, &["the counters say what happened"]),
     (Fault::SaysFull, &["a connection says what the server says"]),
+    (
+        Fault::HandsOutCopies,
+        &[
+            "processes that share a store use no ticket twice",
+            "machines that share a store use no ticket twice",
+        ],
+    ),
+    (
+        Fault::SettlesAtTheEnd,
+        &["a process that is killed gives no ticket back"],
+    ),
+    (
+        Fault::TroubleIsAnError,
+        &[
+            "a shared store that is down costs full handshakes",
+            "a shared store that hangs costs full handshakes",
+            "a shared store that is damaged costs full handshakes",
+            "a process stopped while it writes costs full handshakes",
+        ],
+    ),
+    (
+        Fault::ClearsMemoryOnly,
+        &["clear reaches what processes share"],
+    ),
+    (
+        Fault::TamperingIsAnError,
+        &[
+            "a tampered record is dropped and the next one tried",
+            "a tampered TLS 1.2 record is dropped and replaced",
+        ],
+    ),
+    (
+        Fault::KeepsPlainCopies,
+        &["what is stored shows neither names nor tickets"],
+    ),
+    (
+        Fault::PublicFiles,
+        &["only its owner may read what is stored"],
+    ),
+    (
+        Fault::OneKeyForAll,
+        &["under other keys nothing is resumed"],
+    ),
 ];
+
+/// This very program, which is a child in its test of that name.
+fn launcher() -> Launcher {
+    Launcher::this_program()
+        .argument("--exact")
+        .argument("child")
+        .argument("--nocapture")
+}
+
+/// What a child does; nothing unless this process is one.
+#[test]
+fn child() {
+    if !is_asked_for() {
+        return;
+    }
+    let orders = Orders::receive().expect("orders");
+    let named = |fault: &Fault| fault.to_string() == orders.client();
+    let faults = CAUGHT.iter().map(|(fault, _)| *fault);
+    let fault = faults
+        .chain([Fault::None])
+        .find(named)
+        .expect("a fault of this name");
+    let obeyed = fault.during(|| orders.obey::<Faulty>());
+    obeyed.expect("a parent that listens");
+}
 
 fn applicable() -> Vec<Claim> {
     let mut claims = claims::<Faulty>();
@@ -175,7 +246,7 @@ fn applicable() -> Vec<Claim> {
 #[test]
 fn a_client_without_fault_keeps_every_rule() {
     for claim in applicable() {
-        let verdict = claim.verdict();
+        let verdict = claim.verdict(&launcher());
         assert_eq!(
             verdict.outcome,
             Outcome::Pass,
@@ -188,13 +259,14 @@ fn a_client_without_fault_keeps_every_rule() {
 
 #[test]
 fn every_fault_is_caught() {
-    let claims = applicable();
+    let (claims, launcher) = (claims::<Faulty>(), launcher());
     let mut missed = Vec::new();
     for (fault, titles) in CAUGHT {
         for title in *titles {
             let claim = claims.iter().find(|claim| claim.title == *title);
             let claim = claim.unwrap_or_else(|| panic!("no claim says that {title}"));
-            if fault.during(|| claim.verdict()).outcome != Outcome::Fail {
+            let verdict = fault.during(|| claim.verdict(&launcher));
+            if verdict.outcome == Outcome::Pass {
                 missed.push(format!("{fault:?} by {} {title}", claim.rule));
             }
         }

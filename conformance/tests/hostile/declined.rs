@@ -7,10 +7,10 @@ use lab::hostile::{CipherSuite, HostileTickets};
 use lab::server::{Library, Protocol, Server, ServerResumption};
 use tls_resume::{Backend, Resumption};
 
-use crate::on_both;
+use crate::on_each;
 use crate::stage::{Stage, server, server_with};
 
-on_both!(
+on_each!(
     what_is_always_declined_harms_nothing,
     keys_of_one_connection_harm_nothing,
     no_session_id_means_no_session,

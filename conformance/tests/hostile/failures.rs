@@ -5,17 +5,15 @@ use std::io::Read;
 
 use lab::hostile::{Harm, HostileTickets, HostileWire};
 use lab::server::{Library, Protocol, Server};
-use tls_resume::openssl::OpenSsl;
-use tls_resume::rustls::Rustls;
 use tls_resume::{Backend, ErrorKind, Resumption};
 
-use crate::on_both;
+use crate::on_each;
 use crate::stage::{Stage, server, server_with};
 
 /// Suites with `ChaCha20`, which nobody here prefers.
 const OTHER_CIPHERS: [(Protocol, u16); 2] = [(Protocol::Tls12, 0xcca9), (Protocol::Tls13, 0x1303)];
 
-on_both!(
+on_each!(
     a_resumption_accepted_and_corrupted_fails_once,
     a_resumption_accepted_and_cut_fails_once,
     a_resumption_with_another_cipher_fails_once,
@@ -25,6 +23,7 @@ on_both!(
     a_ticket_for_another_secret_fails_once,
     closing_after_the_hello_harms_nothing,
     garbage_after_the_handshake_harms_nothing,
+    fails_once_with_two_tickets,
 );
 
 /// One ticket a connection, so that there is one session to fail with.
@@ -182,14 +181,4 @@ fn fails_once_with_two_tickets<B: Backend>() {
         let next = stage.visit_harmed(harmed());
         assert!(next.is_ok(), "{library}: failed again: {next:?}");
     }
-}
-
-#[test]
-fn rustls_fails_once_with_two_tickets() {
-    fails_once_with_two_tickets::<Rustls>();
-}
-
-#[test]
-fn openssl_fails_once_with_two_tickets() {
-    fails_once_with_two_tickets::<OpenSsl>();
 }

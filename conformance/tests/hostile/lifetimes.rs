@@ -6,19 +6,24 @@ use std::time::Duration;
 
 use lab::hostile::HostileTickets;
 use lab::server::{Protocol, Server};
-use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::{Backend, Resumption};
 
-use crate::on_both;
-use crate::stage::{Stage, server_with};
+use crate::stage::{Client, Stage, server_with};
+use crate::{on_each, on_each_that_shows_sessions};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-on_both!(
+on_each!(
     endless_lifetimes_are_capped,
     tls12_without_a_lifetime_lives_a_day
+);
+
+on_each_that_shows_sessions!(
+    what_the_server_said_is_shown,
+    what_lives_for_nothing_is_not_stored,
+    what_lives_for_a_second_is_dropped_after_it,
 );
 
 fn living(protocol: Protocol, seconds: u32) -> Server {
@@ -54,22 +59,21 @@ fn lives_for<B: Backend>(server: &Server, longest: Duration) {
 }
 
 /// What the server said is what arrived, else the two tests above would prove nothing.
-#[test]
-fn openssl_shows_what_the_server_said() {
+fn what_the_server_said_is_shown<B: Client>() {
     for protocol in Protocol::ALL {
         for seconds in [0, 1, u32::MAX] {
-            let visit = Stage::<OpenSsl>::new().visit(&living(protocol, seconds));
+            let visit = Stage::<B>::new().visit(&living(protocol, seconds));
             let said = Duration::from_secs(u64::from(seconds));
-            assert_eq!(visit.lifetime, Some(said), "{protocol}");
+            let shown = said.min(B::LONGEST_LIFETIME);
+            assert_eq!(visit.lifetime, Some(shown), "{protocol}");
         }
     }
 }
 
 /// Zero means "discard" in TLS 1.3: refused, and counted.
-#[test]
-fn openssl_does_not_store_what_lives_for_nothing() {
+fn what_lives_for_nothing_is_not_stored<B: Backend>() {
     let server = living(Protocol::Tls13, 0);
-    let stage = Stage::<OpenSsl>::new();
+    let stage = Stage::<B>::new();
     let stats = stage.counted(|| {
         for _ in 0..3 {
             let visit = stage.visit(&server);
@@ -98,11 +102,10 @@ fn rustls_stores_and_resumes_what_lives_for_nothing() {
 }
 
 /// A second is over after a second.
-#[test]
-fn openssl_drops_what_lives_for_a_second() {
+fn what_lives_for_a_second_is_dropped_after_it<B: Backend>() {
     for protocol in Protocol::ALL {
         let server = living(protocol, 1);
-        let stage = Stage::<OpenSsl>::new();
+        let stage = Stage::<B>::new();
         let stats = stage.counted(|| stage.visit(&server).is(Resumption::Full));
         assert_eq!(stats.stored, 1, "{protocol}");
         stage.later(SECOND);

@@ -8,6 +8,9 @@ use lab::certificate::{Authority, Identity, KeyKind};
 use lab::hostile::{Harm, HostileTickets, HostileWire};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use tls_resume::generic::{Connector, Stream};
+use tls_resume::openssl::OpenSsl;
+use tls_resume::rustls::Rustls;
+use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::{
     Backend, Clock, Error, Limits, ManualClock, ReadTimeout, Resumption, Stats, SystemClock,
 };
@@ -18,6 +21,25 @@ pub(crate) const HOST: &str = "hostile.test";
 pub(crate) const PORT: u16 = 443;
 /// Where an honest server is, whose sessions must not suffer.
 pub(crate) const BYSTANDER: u16 = 444;
+
+/// A backend, with what its library does about servers that misbehave.
+pub(crate) trait Client: Backend {
+    /// Tickets in a row that it bears on one connection.
+    const IN_A_ROW: usize = usize::MAX;
+    /// The longest lifetime that it lets anyone see.
+    const LONGEST_LIFETIME: Duration = Duration::MAX;
+}
+
+impl Client for OpenSsl {}
+
+impl Client for Rustls {}
+
+impl Client for RustlsPreview {
+    /// One more message that brings no data, and it breaks the connection.
+    const IN_A_ROW: usize = 32;
+    /// What is longer it cuts to 7 days, in both versions.
+    const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+}
 
 /// A connector of both versions, with a clock that stands still and an honest server beside the
 /// hostile one, which the connector has visited.

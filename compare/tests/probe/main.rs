@@ -1,71 +1,22 @@
 //! `compare probe` against servers in this process.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod server;
+mod sharing;
 
 use std::net::TcpListener;
 use std::process::Command;
 
 use common::{Ran, compare, file};
-use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Server, ServerResumption, ServerSettings};
-use lab::tcp::{Behaviour, TcpServer};
-use serde_json::Value;
+use lab::server::{Library, ServerResumption};
+use lab::tcp::Behaviour;
+use server::{Lab, connections, verdicts};
 
-/// A server and the file with its root.
-struct Lab {
-    tcp: TcpServer,
-    root: String,
-}
-
-impl Lab {
-    fn new(test: &str, library: Library) -> Self {
-        Self::with(test, library, Behaviour::Serve, |_| {})
-    }
-
-    fn with(
-        test: &str,
-        library: Library,
-        behaviour: Behaviour,
-        change: impl FnOnce(&mut ServerSettings),
-    ) -> Self {
-        let authority = Authority::new(KeyKind::EcdsaP256);
-        let mut settings = ServerSettings::new(authority.issue(&["localhost", "127.0.0.1"]));
-        change(&mut settings);
-        let root = file(&format!("{test}.pem"), &authority.root_pem());
-        Self {
-            tcp: TcpServer::start_with(Server::new(library, &settings), behaviour).unwrap(),
-            root: root.to_str().unwrap().to_owned(),
-        }
-    }
-
-    fn target(&self) -> String {
-        format!("127.0.0.1:{}", self.tcp.port())
-    }
-
-    /// Probes with the root that is right.
-    fn probe(&self, args: &[&str]) -> Ran {
-        compare(&[&["probe", &self.target(), "--ca", &self.root], args].concat())
-    }
-}
-
-/// The objects of one type on standard output, one a line.
-fn objects(ran: &Ran, kind: &str) -> Vec<Value> {
-    let object = |line| serde_json::from_str(line).expect("a JSON object a line");
-    let mut objects: Vec<Value> = ran.out.lines().map(object).collect();
-    objects.retain(|object| object["type"] == kind);
-    objects
-}
-
-fn connections(ran: &Ran) -> Vec<Value> {
-    objects(ran, "connection")
-}
-
-fn verdicts(ran: &Ran) -> Vec<Value> {
-    objects(ran, "verdict")
-}
+const BACKENDS: [&str; 3] = ["rustls", "openssl", "rustls-preview"];
 
 #[test]
-fn both_backends_resume_from_the_second_connection_on() {
+fn every_backend_resumes_from_the_second_connection_on() {
     for library in Library::ALL {
         let lab = Lab::new(&format!("resumes-{library}"), library);
         for tls in ["1.2", "1.3"] {
@@ -73,7 +24,7 @@ fn both_backends_resume_from_the_second_connection_on() {
             assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
             assert_eq!(ran.err, "");
             let rows = connections(&ran);
-            assert_eq!(rows.len(), 2 * 5);
+            assert_eq!(rows.len(), 3 * 5);
             for row in &rows {
                 let later = row["connection"] != 1;
                 assert_eq!(row["resumed"], later, "{row}");
@@ -90,7 +41,7 @@ fn both_backends_resume_from_the_second_connection_on() {
             assert_eq!(rows[0]["group"], "X25519");
             let verdicts = verdicts(&ran);
             let backends: Vec<_> = verdicts.iter().map(|verdict| &verdict["backend"]).collect();
-            assert_eq!(backends, ["rustls", "openssl"]);
+            assert_eq!(backends, BACKENDS);
             assert!(
                 verdicts.iter().all(|verdict| verdict["code"] == "resumes"),
                 "{verdicts:?}"
@@ -103,7 +54,7 @@ fn both_backends_resume_from_the_second_connection_on() {
             .iter()
             .filter(|seen| seen.resumed)
             .count();
-        assert_eq!(resumed, 2 * 2 * 4);
+        assert_eq!(resumed, 2 * 3 * 4);
     }
 }
 
@@ -112,16 +63,10 @@ fn a_person_gets_tables() {
     let lab = Lab::new("tables", Library::Rustls);
     let ran = lab.probe(&["--connections", "2"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(
-        ran.out.contains("rustls: the server resumes"),
-        "{}",
-        ran.out
-    );
-    assert!(
-        ran.out.contains("openssl: the server resumes"),
-        "{}",
-        ran.out
-    );
+    for backend in BACKENDS {
+        let verdict = format!("{backend}: the server resumes");
+        assert!(ran.out.contains(&verdict), "{}", ran.out);
+    }
     assert!(
         ran.out.lines().all(|line| line.chars().count() <= 100),
         "{}",
@@ -135,7 +80,7 @@ fn connections_are_made_at_the_same_time() {
     let args = ["--json", "--connections", "12", "--concurrency", "3"];
     let ran = lab.probe(&args);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for backend in ["rustls", "openssl"] {
+    for backend in BACKENDS {
         let mut rows = connections(&ran);
         rows.retain(|row| row["backend"] == backend);
         let mut numbers: Vec<_> = rows.iter().map(|row| row["connection"].as_u64()).collect();
@@ -183,7 +128,7 @@ fn assert_fails(ran: &Ran, count: usize, says: &str) {
 }
 
 fn each_backend(mut check: impl FnMut(&str)) {
-    for backend in ["rustls", "openssl"] {
+    for backend in BACKENDS {
         check(backend);
     }
 }
@@ -194,15 +139,15 @@ fn a_refused_port() {
     let target = free.local_addr().unwrap().to_string();
     drop(free);
     let ran = compare(&["probe", &target, "--json", "--connections", "2"]);
-    assert_fails(&ran, 4, "refuses connections");
+    assert_fails(&ran, 6, "refuses connections");
     assert_once_a_backend(&ran, &format!("{target} refuses"));
 }
 
 /// Standard error has one line for each backend, which says `what`.
 fn assert_once_a_backend(ran: &Ran, what: &str) {
     let lines: Vec<_> = ran.err.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", ran.err);
-    for (line, backend) in lines.iter().zip(["rustls", "openssl"]) {
+    assert_eq!(lines.len(), BACKENDS.len(), "{}", ran.err);
+    for (line, backend) in lines.iter().zip(BACKENDS) {
         assert!(line.starts_with(&format!("compare: {backend}: ")), "{line}");
         assert!(line.contains(what), "{what:?} is not in {line}");
     }
@@ -244,7 +189,7 @@ fn an_unknown_host() {
         "--connections",
         "1",
     ]);
-    assert_fails(&ran, 2, "no address found");
+    assert_fails(&ran, 3, "no address found");
     assert_once_a_backend(&ran, "no-such-host.invalid");
 }
 
@@ -325,7 +270,7 @@ fn a_failure_does_not_stop_the_rest() {
         },
     );
     let ran = lab.probe(&["--json", "--connections", "3", "--tls", "1.2"]);
-    assert_fails(&ran, 6, "127.0.0.1");
+    assert_fails(&ran, 9, "127.0.0.1");
 }
 
 #[test]

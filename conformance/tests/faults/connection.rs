@@ -1,0 +1,159 @@
+//! A connection of the client.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conformance::{Connection, Wire};
+use openssl::ssl::{ErrorCode, SslSession, SslStream, SslVersion};
+use store_core::Outcome;
+use tls_resume::{ReadTimeout, Resumption};
+
+use crate::client::{Offered, Shared, index, lock};
+use crate::fault::Fault;
+
+/// A connection of the client.
+pub(crate) struct FaultyConnection {
+    pub(crate) stream: SslStream<Wire>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) offered: Option<Offered>,
+}
+
+impl FaultyConnection {
+    fn received(&self) -> usize {
+        let state = self.stream.ssl().ex_data(index());
+        state.map_or(0, |state| lock(state).received)
+    }
+
+    pub(crate) fn handshake(&mut self) -> Result<(), openssl::ssl::Error> {
+        let session = self.stream.ssl().session();
+        let allowed = session.is_some_and(|session| session.max_early_data() > 0);
+        if self.offered.is_some() && allowed && self.shared.has(Fault::SendsEarlyData) {
+            self.stream.write_early_data(b"too early")?;
+        }
+        self.stream.connect()
+    }
+
+    /// The handshake is done: counts it, and fetches a renewed TLS 1.2 ticket.
+    pub(crate) fn settle(&self) {
+        let ssl = self.stream.ssl();
+        let Some(state) = ssl.ex_data(index()) else {
+            return;
+        };
+        let resumed = ssl.session_reused();
+        let key = {
+            let mut state = lock(state);
+            state.resumed = resumed;
+            state.key.clone()
+        };
+        let Some(offered) = &self.offered else { return };
+        let outcome = if resumed {
+            Outcome::Resumed
+        } else {
+            Outcome::Declined
+        };
+        self.shared.store.report(&key, outcome);
+        if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
+            return;
+        }
+        if self.shared.has(Fault::MissesRenewals) {
+            return;
+        }
+        let renewed = ssl.session().map(ToOwned::to_owned);
+        let differs = |session: &SslSession| session.to_der().is_ok_and(|der| der != offered.der);
+        if let Some(session) = renewed.filter(differs) {
+            self.shared.put(ssl, session);
+        }
+    }
+}
+
+impl Connection for FaultyConnection {
+    fn resumption(&self) -> Resumption {
+        match (self.stream.ssl().session_reused(), &self.offered) {
+            (true, _) if self.shared.has(Fault::SaysFull) => Resumption::Full,
+            (true, _) => Resumption::Resumed,
+            (false, Some(_)) => Resumption::Declined,
+            (false, None) => Resumption::Full,
+        }
+    }
+
+    fn read_tickets(&mut self) -> Result<usize, String> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let said = |error: std::io::Error| error.to_string();
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(PAUSE))
+            .map_err(said)?;
+        // A server in this process has nothing more to say after the first look.
+        let far_away = self
+            .stream
+            .get_ref()
+            .read_timeout()
+            .map_err(said)?
+            .is_some();
+        let mut looks = if far_away { 500 } else { 1 };
+        while looks > 0 {
+            match self.stream.ssl_peek(&mut [0]) {
+                Err(error) if error.code() == ErrorCode::WANT_READ => {}
+                Err(error) => return Err(error.to_string()),
+                Ok(_) => return Err("there is data".into()),
+            }
+            let done =
+                self.received() > 0 || self.stream.ssl().version2() == Some(SslVersion::TLS1_2);
+            looks = if done { 0 } else { looks - 1 };
+        }
+        self.stream.get_ref().set_read_timeout(None).map_err(said)?;
+        Ok(self.received())
+    }
+
+    fn read_data(&mut self) -> Result<usize, String> {
+        let read = self.stream.ssl_read(&mut [0; 64]);
+        let refused = read
+            .as_ref()
+            .is_err_and(|error| error.code() == ErrorCode::SSL);
+        if refused
+            && self.stream.ssl().session_reused()
+            && !self.shared.has(Fault::KeepsWhatIsRefused)
+        {
+            let state = self.stream.ssl().ex_data(index());
+            if let (Some(state), Some(offered)) = (state, &self.offered) {
+                self.shared.store.remove_up_to(&lock(state).key, offered.id);
+            }
+        }
+        read.map_err(|error| error.to_string())
+    }
+
+    fn forget(&self) {
+        let Some(state) = self.stream.ssl().ex_data(index()) else {
+            return;
+        };
+        let mut state = lock(state);
+        state.revoked = true;
+        if self.shared.has(Fault::ForgetsNothing) {
+            return;
+        }
+        for id in std::mem::take(&mut state.stored) {
+            self.shared.store.remove(&state.key, id);
+        }
+        if let Some(offered) = &self.offered {
+            self.shared.store.remove(&state.key, offered.id);
+        }
+    }
+
+    fn close(mut self) -> Result<(), String> {
+        self.stream
+            .shutdown()
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        self.stream.get_mut()
+    }
+}
+
+impl fmt::Debug for FaultyConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyConnection").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,238 @@
+//! The client's store beyond its memory, and what can be wrong with that: faults of the place and
+//! of its keys, in a wrapper around a tier that is sound.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use conformance::{Failure, Setup, Store};
+use openssl::ssl::SslSession;
+use store_core::{Encoded, Portable, SessionKey, Timestamp, Usage};
+use store_tiers::lmdb::{LmdbSettings, LmdbTier};
+use store_tiers::redis::{RedisSettings, RedisTier};
+use store_tiers::{
+    KeyRing, Sealed, ServerId, SharedSettings, SharedStore, Taken, Tier, TierError, key_file,
+};
+
+use crate::client::Stored;
+use crate::fault::Fault;
+
+/// Longer than any fetch takes from a place that works.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// More records than a server has.
+const ALL: usize = 1_000;
+
+impl Portable for Stored {
+    const FORMAT: u32 = 0xfa17;
+
+    fn encode(&self) -> Option<Encoded> {
+        let Self::Encoded(der) = self else {
+            return None;
+        };
+        Some(Encoded {
+            facts: Vec::new(),
+            session: der.clone().into(),
+        })
+    }
+
+    fn decode(encoded: &Encoded, _: Usage) -> Option<(Self, usize)> {
+        let der = encoded.session.to_vec();
+        SslSession::from_der(&der).ok()?;
+        let weight = der.len();
+        Some((Self::Encoded(der), weight))
+    }
+}
+
+/// Opens the place that a client is told of.
+pub(crate) fn open(
+    setup: &Setup,
+    store: &Store,
+    fault: Fault,
+) -> Result<SharedStore<Stored>, String> {
+    let ring = match fault {
+        Fault::OneKeyForAll => KeyRing::new([1; 32], [(1, [2; 32])]).map_err(said)?,
+        _ => key_file::read_or_create(&store.keys).map_err(said)?,
+    };
+    let inner: Box<dyn Tier> = match store.url.strip_prefix("lmdb:") {
+        Some(dir) => Box::new(lmdb(Path::new(dir), fault)?),
+        None => Box::new(RedisTier::new(&store.url, &RedisSettings::default()).map_err(said)?),
+    };
+    let tier = FaultyTier {
+        inner,
+        fault,
+        ring: ring.clone(),
+        lent: Vec::new(),
+    };
+    let (limits, clock) = (setup.limits.clone(), setup.clock.clone());
+    let settings = SharedSettings::default();
+    SharedStore::new(limits, Box::new(tier), ring, settings, clock).map_err(said)
+}
+
+fn lmdb(dir: &Path, fault: Fault) -> Result<LmdbTier, String> {
+    let data_file = || -> Option<PathBuf> {
+        let mut places = fs::read_dir(dir).ok()?.flatten();
+        places.find_map(|place| Some(place.path().join("data.mdb")).filter(|file| file.exists()))
+    };
+    if fault == Fault::TroubleIsAnError {
+        // What a file of LMDB's begins with.
+        let magic = 0xbeef_c0de_u32.to_ne_bytes();
+        let sound =
+            |file: PathBuf| fs::read(file).is_ok_and(|data| data.get(16..20) == Some(&magic));
+        if data_file().is_some_and(|file| !sound(file)) {
+            return Err("the file is damaged".to_owned());
+        }
+    }
+    let tier = LmdbTier::open(dir, LmdbSettings::default()).map_err(said)?;
+    if fault == Fault::PublicFiles {
+        let file = data_file().ok_or("no file was made")?;
+        fs::set_permissions(file, Permissions::from_mode(0o644)).map_err(said)?;
+    }
+    Ok(tier)
+}
+
+/// Has a session fetched for a connection.
+pub(crate) fn fetch(
+    beyond: &SharedStore<Stored>,
+    key: &SessionKey,
+    fault: Fault,
+) -> Result<(), Failure> {
+    let found = beyond.prefetch(key, PATIENCE);
+    let stats = beyond.tier_stats();
+    if fault == Fault::TroubleIsAnError && !found && stats.missed == 0 {
+        return Err(Failure::Other("the store does not answer".to_owned()));
+    }
+    if fault == Fault::TamperingIsAnError && stats.rejected() > 0 {
+        return Err(Failure::Other("a record was tampered with".to_owned()));
+    }
+    Ok(())
+}
+
+/// A tier that is sound, behind what may not be.
+struct FaultyTier {
+    inner: Box<dyn Tier>,
+    fault: Fault,
+    ring: KeyRing,
+    /// What was handed out and is still there.
+    lent: Vec<Sealed>,
+}
+
+impl FaultyTier {
+    /// All single-use records of a server, which stay where they are.
+    fn look(&mut self, server: &ServerId, now: Timestamp) -> Result<Vec<Sealed>, TierError> {
+        let sealed = |bytes| Sealed {
+            server: *server,
+            usage: Usage::SingleUse,
+            // The record itself knows better.
+            expires: now.after(Duration::from_secs(3_600)),
+            bytes,
+        };
+        let found = self.inner.take(server, ALL, now)?.single_use;
+        let found: Vec<Sealed> = found.into_iter().map(sealed).collect();
+        self.inner.put(&found, now)?;
+        Ok(found)
+    }
+
+    /// The record, and beside it the server's name and the session as they are.
+    fn with_plain_copy(&self, record: &Sealed, now: Timestamp) -> Sealed {
+        let mut shown = record.clone();
+        if let Ok(plain) = self.ring.open(&record.bytes, &record.server, now) {
+            shown.bytes.extend(plain.key.as_key().encode());
+            shown.bytes.extend(plain.session.iter());
+        }
+        let copied = shown.bytes.len() - record.bytes.len();
+        let copied = u32::try_from(copied).expect("a session of a few kilobytes");
+        shown.bytes.extend(copied.to_be_bytes());
+        shown
+    }
+}
+
+fn without_plain_copy(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(copied) = bytes.last_chunk::<4>() {
+        let copied = u32::from_be_bytes(*copied) as usize + 4;
+        bytes.truncate(bytes.len().saturating_sub(copied));
+    }
+    bytes
+}
+
+impl Tier for FaultyTier {
+    fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
+        if self.fault != Fault::KeepsPlainCopies {
+            return self.inner.put(records, now);
+        }
+        let records = records.iter();
+        let shown: Vec<_> = records
+            .map(|record| self.with_plain_copy(record, now))
+            .collect();
+        self.inner.put(&shown, now)
+    }
+
+    fn take(&mut self, server: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
+        match self.fault {
+            Fault::HandsOutCopies | Fault::SettlesAtTheEnd => {
+                let mut found = self.look(server, now)?;
+                if self.fault == Fault::SettlesAtTheEnd {
+                    let lent =
+                        |record: &Sealed| self.lent.iter().any(|one| one.bytes == record.bytes);
+                    found.retain(|record| !lent(record));
+                }
+                found.truncate(most);
+                self.lent.extend(found.iter().cloned());
+                let reusable = self.inner.take(server, 0, now)?.reusable;
+                Ok(Taken {
+                    single_use: found.into_iter().map(|record| record.bytes).collect(),
+                    reusable,
+                })
+            }
+            Fault::KeepsPlainCopies => {
+                let taken = self.inner.take(server, most, now)?;
+                let single_use = taken.single_use.into_iter();
+                Ok(Taken {
+                    single_use: single_use.map(without_plain_copy).collect(),
+                    reusable: taken.reusable.map(without_plain_copy),
+                })
+            }
+            _ => self.inner.take(server, most, now),
+        }
+    }
+
+    fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
+        match self.fault {
+            Fault::ClearsMemoryOnly => Ok(()),
+            _ => self.inner.remove(server),
+        }
+    }
+
+    fn clear(&mut self) -> Result<(), TierError> {
+        match self.fault {
+            Fault::ClearsMemoryOnly => Ok(()),
+            _ => self.inner.clear(),
+        }
+    }
+}
+
+impl Drop for FaultyTier {
+    /// Removes what was handed out: too late for a process that is killed.
+    fn drop(&mut self) {
+        if self.fault != Fault::SettlesAtTheEnd {
+            return;
+        }
+        let now = Timestamp::EPOCH;
+        for record in &self.lent {
+            let found = self.inner.take(&record.server, ALL, now);
+            let found = found.unwrap_or_default().single_use.into_iter();
+            let others = found.filter(|bytes| *bytes != record.bytes);
+            let others: Vec<_> = others
+                .map(|bytes| Sealed {
+                    bytes,
+                    ..record.clone()
+                })
+                .collect();
+            let _ = self.inner.put(&others, now);
+        }
+    }
+}
+
+fn said(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
