@@ -210,12 +210,8 @@ fn share<S: Portable>(
 ) -> Result<Opened<S>, Error> {
     let (limits, clock) = (settings.limits.clone(), Arc::clone(&settings.clock));
     // Who is willing to wait for longer gets what comes later.
-    let default = SharedSettings::default();
-    let patience = default.patience.max(settings.place.wait);
-    let how = SharedSettings {
-        patience,
-        ..default
-    };
+    let mut how = SharedSettings::default();
+    how.patience = how.patience.max(settings.place.wait);
     let shared = SharedStore::new(limits, tier, ring, how, clock).map_err(of_config)?;
     let memory = Arc::clone(shared.memory());
     Ok((memory, Some(Box::new(shared))))
