@@ -224,7 +224,8 @@ fn stop_within_a_change(writer: &Offspring, directory: &Path) -> Result<Receiver
 
 fn clear_reaches_all<C: Client>(launcher: &Launcher) -> Checked {
     for of_all in [true, false] {
-        let processes = Processes::<C>::new(launcher, Protocol::Tls13, 4)?;
+        // More than the client that clears takes out and throws away when it looks again.
+        let processes = Processes::<C>::new(launcher, Protocol::Tls13, MANY)?;
         processes.fill()?;
         let stage = processes.stage()?;
         let mut connection = stage.open(HOST, PORT).map_err(said)?;
