@@ -19,7 +19,6 @@ pub mod error;
 pub mod harness;
 pub mod probe;
 mod progress;
-pub mod redis_server;
 pub mod report;
 pub mod run;
 pub mod sample;

@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::stage::{Stage, holds, identity, said, setup};
 
 pub(crate) use self::offspring::Offspring;
-pub(crate) use self::place::{Place, free_port, redis_is_missing};
+pub(crate) use self::place::Place;
 pub(crate) use self::writer::Writer;
 
 /// The name of the children's security domain.

@@ -6,4 +6,3 @@
 #![forbid(unsafe_code)]
 
 pub mod mta;
-pub mod redis_server;

@@ -25,9 +25,8 @@ pub use ledger::Ledger;
 pub use result::Round;
 pub use server::Servers;
 
+use lab::redis::RedisServer;
 use tempfile::TempDir;
-
-use crate::redis_server::RedisServer;
 
 /// How many turns the stores take, so that what else the machine has to do hits all of them alike.
 const TURNS: usize = 10;

@@ -17,6 +17,8 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
+//! [`redis`] is a real one, too, for sessions that are shared.
+//!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
 
@@ -26,6 +28,7 @@
 pub mod certificate;
 pub mod client_hello;
 pub mod hostile;
+pub mod redis;
 pub mod server;
 pub mod tcp;
 pub mod transport;

@@ -21,8 +21,9 @@ pub mod worker;
 
 use std::path::PathBuf;
 
+use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
+
 use self::crew::Crew;
-use crate::redis_server::{self, RedisServer, RedisServerError};
 use crate::report::TierRow;
 use crate::table::table;
 
@@ -58,7 +59,7 @@ impl Plan {
         Self {
             rounds,
             program,
-            redis_server: redis_server::program(),
+            redis_server: redis::program(),
         }
     }
 }
@@ -91,7 +92,11 @@ impl Measured {
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
     let mut measured = Measured::default();
     measured.add("lmdb", lmdb(plan, progress));
-    match RedisServer::start(&plan.redis_server) {
+    let settings = RedisSettings {
+        program: plan.redis_server.clone(),
+        ..RedisSettings::default()
+    };
+    match RedisServer::start_with(settings) {
         Ok(server) => measured.add("redis", redis(&server, plan, progress)),
         Err(missing @ RedisServerError::Missing(_)) => {
             measured.missing.push(("redis", missing.to_string()));

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use compare::redis_server::{self, RedisServer};
+use lab::redis::RedisServer;
 use lab::server::Library;
 use serde_json::Value;
 use store_core::{Clock, SystemClock};
@@ -30,8 +30,7 @@ impl Place {
     }
 
     fn redis() -> Self {
-        let server =
-            RedisServer::start(&redis_server::program()).unwrap_or_else(|error| panic!("{error}"));
+        let server = RedisServer::start().unwrap_or_else(|error| panic!("{error}"));
         Self {
             redis: Some(server),
             ..Self::lmdb()

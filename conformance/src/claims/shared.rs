@@ -7,12 +7,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
+use lab::redis;
 use lab::server::Protocol;
 use tls_resume::Resumption;
 
 use crate::child::{Launcher, Orders};
 use crate::client::Client;
-use crate::processes::{Offspring, Place, Processes, Writer, free_port, redis_is_missing, resumed};
+use crate::processes::{Offspring, Place, Processes, Writer, resumed};
 use crate::stage::{HOST, PORT, equal, holds, said, seen};
 use crate::{Checked, Claim};
 
@@ -27,7 +28,8 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         once_among_machines::<C>,
     );
     let by_redis = if by_redis.applies() {
-        Claim::unless(redis_is_missing(), by_redis)
+        let missing = (!redis::is_installed()).then_some("redis-server is not installed");
+        Claim::unless(missing, by_redis)
     } else {
         by_redis
     };
@@ -128,7 +130,7 @@ fn killed_gives_nothing_back<C: Client>(launcher: &Launcher) -> Checked {
 }
 
 fn down_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {
-    is_a_miss::<C>(launcher, free_port()?)
+    is_a_miss::<C>(launcher, redis::free_port().map_err(said)?)
 }
 
 fn hung_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {

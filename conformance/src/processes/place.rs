@@ -1,16 +1,11 @@
 //! Where children share their sessions.
 
-use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use lab::redis::RedisServer;
 use tempfile::TempDir;
 
-use super::LONGEST;
 use crate::client::Store;
 use crate::stage::said;
 
@@ -19,7 +14,7 @@ pub(crate) struct Place {
     url: String,
     keys: PathBuf,
     folder: TempDir,
-    _process: Option<Redis>,
+    _redis: Option<RedisServer>,
 }
 
 impl Place {
@@ -31,17 +26,17 @@ impl Place {
             url: format!("lmdb:{}", directory.display()),
             keys: folder.path().join("keys"),
             folder,
-            _process: None,
+            _redis: None,
         })
     }
 
     /// A Redis of its own.
     pub(crate) fn redis() -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(said)?;
-        let redis = Redis::start(folder.path())?;
+        let redis = RedisServer::start().map_err(said)?;
+        let place = Self::at(redis.port())?;
         Ok(Self {
-            _process: Some(redis.0),
-            ..Self::at(redis.1)?
+            _redis: Some(redis),
+            ..place
         })
     }
 
@@ -52,7 +47,7 @@ impl Place {
             url: format!("redis://127.0.0.1:{port}"),
             keys: folder.path().join("keys"),
             folder,
-            _process: None,
+            _redis: None,
         })
     }
 
@@ -101,54 +96,4 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A port where nobody listens.
-pub(crate) fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(said)?;
-    Ok(listener.local_addr().map_err(said)?.port())
-}
-
-const REDIS: &str = "redis-server";
-
-/// Why there can be no Redis, if there cannot.
-pub(crate) fn redis_is_missing() -> Option<&'static str> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let installed = env::split_paths(&path).any(|folder| folder.join(REDIS).is_file());
-    (!installed).then_some("redis-server is not installed")
-}
-
-/// A Redis that is killed when it is dropped.
-struct Redis(Child);
-
-impl Redis {
-    /// Starts one that keeps all in memory, and gives its port.
-    fn start(folder: &Path) -> Result<(Self, u16), String> {
-        let port = free_port()?;
-        let child = Command::new(REDIS)
-            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
-            .arg(port.to_string())
-            .arg("--dir")
-            .arg(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(said)?;
-        let redis = Self(child);
-        let begun = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if begun.elapsed() > LONGEST {
-                return Err("redis-server does not answer".to_owned());
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok((redis, port))
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

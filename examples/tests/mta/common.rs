@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use examples::mta::{Backend, Crew, Orders, Servers};
-use examples::redis_server::RedisServer;
+use lab::redis::RedisServer;
 use tempfile::TempDir;
 
 /// The program.

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use examples::redis_server::free_port;
 use lab::certificate::{Authority, KeyKind};
+use lab::redis::free_port;
 use lab::server::{Library, Server, ServerSettings};
 use lab::transport::InMemory;
 use tls_resume::Shareable;

@@ -1,7 +1,7 @@
 //! R20: a store that does not work costs full handshakes, and no mail.
 
 use examples::mta::Delivery;
-use examples::redis_server::free_port;
+use lab::redis::free_port;
 
 use crate::common::{Town, crew, redis, signal};
 use crate::hung::Hung;

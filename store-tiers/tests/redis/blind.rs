@@ -36,8 +36,7 @@ fn a_dump_shows_neither_sessions_nor_names() {
         tier.put(&[sealed], now()).unwrap();
     }
 
-    server.ask::<()>("SAVE");
-    let dump = std::fs::read(server.path("dump.rdb")).unwrap();
+    let dump = server.dump().unwrap();
     let keys = server.keys().concat().into_bytes();
     let shows = |it: &[u8], what: &[u8]| it.windows(what.len()).any(|window| window == what);
     // What is searched holds what we put, uncompressed.

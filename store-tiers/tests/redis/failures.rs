@@ -6,11 +6,12 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lab::redis::free_port;
 use store_tiers::redis::{RedisSettings, RedisTier};
 use store_tiers::{Tier as _, TierError};
 
 use crate::proxy::{Proxy, Weather};
-use crate::server::{PATIENCE, Server, eventually, free_port};
+use crate::server::{PATIENCE, Server, eventually};
 use crate::{hours, id, now, often, once, patient, take, tier};
 
 /// Through a proxy: patient when it connects, not when it waits for an answer.
@@ -21,7 +22,7 @@ fn hasty(url: &str) -> RedisTier {
 
 #[test]
 fn down_at_the_start() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let mut tier = RedisTier::new(&format!("redis://127.0.0.1:{port}"), &patient()).unwrap();
     let record = [once("a", "ticket", hours(1))];
     let error = tier.put(&record, now()).unwrap_err();
@@ -38,7 +39,7 @@ fn down_at_the_start() {
     assert_eq!(tier.load(9, now()), Ok(Vec::new()));
     assert_eq!(tier.sweep(now()), Ok(false));
 
-    let _server = Server::on(port, "");
+    let _server = Server::on(port);
     tier.put(&record, now()).unwrap();
     assert_eq!(take(&mut tier, "a", 1).unwrap(), ["ticket"]);
 }
@@ -52,7 +53,7 @@ fn killed_in_between() {
     // The connection is found to be closed before anything is sent: so it is certain.
     let error = tier.put(&[once("a", "again", hours(1))], now());
     assert!(matches!(error, Err(TierError::NotDone(_))), "{error:?}");
-    server.restart();
+    server.restart().unwrap();
     tier.put(&[once("a", "again", hours(1))], now()).unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["again"]);
 }

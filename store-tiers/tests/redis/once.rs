@@ -55,7 +55,7 @@ fn a_restart_from_a_snapshot_brings_nothing_back() {
     assert_eq!(take(&mut tier, "a", 1).unwrap(), ["taken", "copy"]);
 
     server.kill();
-    server.restart();
+    server.restart().unwrap();
     let key = server.key("once");
     assert_eq!(
         server.ask::<u64>(&format!("ZCARD {key}")),
@@ -109,7 +109,7 @@ fn a_restart_from_a_snapshot_brings_nothing_back_that_was_removed() {
     server.ask::<()>("SAVE");
     tier.remove(&crate::id("a")).unwrap();
     server.kill();
-    server.restart();
+    server.restart().unwrap();
     assert_eq!(server.keys().len(), 1, "redis has it");
     assert_eq!(take(&mut tier, "a", 9).unwrap(), [""; 0]);
 }

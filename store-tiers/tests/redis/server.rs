@@ -1,25 +1,17 @@
-//! A real Redis for a test: on a free port, in a directory of its own, killed at the end.
+//! A real Redis for a test, and what the test asks of it.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ops::{Deref, DerefMut};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use lab::redis::{RedisServer, RedisSettings};
 use redis::{Connection, FromRedisValue};
 
 /// More than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// `redis-server`, or what the environment variable `REDIS_SERVER` names, such as `valkey-server`.
-pub(crate) struct Server {
-    child: Child,
-    dir: tempfile::TempDir,
-    port: u16,
-    config: Vec<String>,
-    sign_in: String,
-}
+/// A [`RedisServer`] that a test cannot do without, asked by the client that the tier uses.
+pub(crate) struct Server(RedisServer);
 
 impl Server {
     pub(crate) fn start() -> Self {
@@ -27,46 +19,33 @@ impl Server {
     }
 
     /// With these options of its command line, separated by blanks.
-    pub(crate) fn with(config: &str) -> Self {
-        Self::on(free_port(), config)
+    pub(crate) fn with(options: &str) -> Self {
+        Self::launch(None, options)
     }
 
-    pub(crate) fn on(port: u16, config: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let config: Vec<String> = config.split_whitespace().map(str::to_owned).collect();
-        let password = config.iter().position(|word| word == "--requirepass");
-        let sign_in = password.map_or(String::new(), |at| format!(":{}@", config[at + 1]));
-        let child = launch(dir.path(), port, &config);
-        let server = Self {
-            child,
-            dir,
+    pub(crate) fn on(port: u16) -> Self {
+        Self::launch(Some(port), "")
+    }
+
+    fn launch(port: Option<u16>, options: &str) -> Self {
+        // A replica need not wait for others that may want the same.
+        let words = ["--repl-diskless-sync-delay", "0"].into_iter();
+        let settings = RedisSettings {
             port,
-            config,
-            sign_in,
+            options: words
+                .chain(options.split_whitespace())
+                .map(str::to_owned)
+                .collect(),
+            ..RedisSettings::default()
         };
-        server.wait();
-        server
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis://{}127.0.0.1:{}", self.sign_in, self.port)
+        Self(RedisServer::start_with(settings).unwrap_or_else(|why| panic!("{why}")))
     }
 
     /// A connection beside that of the tier.
     pub(crate) fn connect(&self) -> Connection {
-        self.try_connect().expect("redis answers")
-    }
-
-    fn try_connect(&self) -> redis::RedisResult<Connection> {
-        redis::Client::open(self.url())?.get_connection_with_timeout(PATIENCE)
+        redis::Client::open(self.url())
+            .and_then(|client| client.get_connection_with_timeout(PATIENCE))
+            .expect("redis answers")
     }
 
     /// What Redis answers to this command, its words separated by blanks.
@@ -91,69 +70,19 @@ impl Server {
     pub(crate) fn info(&self, section: &str, field: &str) -> u64 {
         info(&mut self.connect(), section, field)
     }
+}
 
-    /// Kills it as a crash does: it writes nothing more.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it is ours");
-        self.child.wait().expect("it ends");
-    }
+impl Deref for Server {
+    type Target = RedisServer;
 
-    /// Starts it again after [`kill`](Self::kill), on the same port and with what it had saved.
-    pub(crate) fn restart(&mut self) {
-        self.child = launch(self.dir.path(), self.port, &self.config);
-        self.wait();
-    }
-
-    fn wait(&self) {
-        eventually("redis starts", || {
-            let answer = self.try_connect().map(|mut it| {
-                let pong: redis::RedisResult<String> = redis::cmd("PING").query(&mut it);
-                pong.is_ok()
-            });
-            answer.unwrap_or(false)
-        });
+    fn deref(&self) -> &RedisServer {
+        &self.0
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn launch(dir: &Path, port: u16, config: &[String]) -> Child {
-    let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| String::from("redis-server"));
-    Command::new(&program)
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-        .args([
-            "--save",
-            "",
-            "--rdbcompression",
-            "no",
-            "--repl-diskless-sync-delay",
-            "0",
-        ])
-        .arg("--dir")
-        .arg(dir)
-        .args(config)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("{program} does not start ({error}): apt-get install redis-server")
-        })
-}
-
-/// A port that nobody in this process gets again, below those that the system gives to outgoing
-/// connections: it stays free while a server is down.
-pub(crate) fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let tried = std::process::id() * 100 + TRIED.fetch_add(1, Ordering::SeqCst);
-        let port = u16::try_from(12_000 + tried % 20_000).expect("at most 31,999");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut RedisServer {
+        &mut self.0
     }
 }
 

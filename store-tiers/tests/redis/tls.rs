@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use lab::certificate::{Authority, Identity, KeyKind};
+use lab::redis::free_port;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 use store_tiers::redis::{RedisError, RedisTier};
 use store_tiers::{Tier as _, TierError};
 
-use crate::server::{Server, free_port};
+use crate::server::Server;
 use crate::{hours, id, now, once, patient, take};
 
 /// Redis with TLS on a second port.
@@ -29,7 +30,7 @@ fn start(authority: &Authority, clients: &str) -> TlsServer {
     let chain = write("chain.pem", identity.chain_pem());
     let key = write("key.pem", identity.key_pem());
     let roots = write("roots.pem", authority.root_pem());
-    let port = free_port();
+    let port = free_port().unwrap();
     let server = Server::with(&format!(
         "--tls-port {port} --tls-cert-file {chain} --tls-key-file {key} \
          --tls-ca-cert-file {roots} --tls-auth-clients {clients} --requirepass opensesame"
