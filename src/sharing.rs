@@ -100,8 +100,23 @@ impl<B: Backend> ConnectorBuilder<B> {
     ///
     /// [`Connector::connect`] has a session fetched while it connects, and dropping the last clone
     /// of the connector writes what memory still holds. A handshake never waits for the place; one
-    /// that is down, hung or damaged costs full handshakes. A process that forks makes its
-    /// connectors after the fork.
+    /// that is down, hung or damaged costs full handshakes; dropping a connector waits for it up to a
+    /// second. A process that forks makes its connectors after the fork.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "openssl", feature = "lmdb"))]
+    /// # fn main() -> Result<(), tls_resume::Error> {
+    /// let connector = tls_resume::openssl::Connector::builder()
+    ///     .domain("mail-out")
+    ///     .store("lmdb:/var/spool/mail/sessions")
+    ///     .build()?;
+    /// let stream = connector.connect("mail.example.com", 465)?;
+    /// println!("{:?} {:?}", stream.resumption(), connector.tier_stats());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(all(feature = "openssl", feature = "lmdb")))]
+    /// # fn main() {}
+    /// ```
     pub fn store(mut self, url: impl Into<String>) -> Self
     where
         B: Shareable,
