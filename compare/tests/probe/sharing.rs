@@ -306,7 +306,6 @@ fn stores_that_cannot_be_used_are_one_line_and_exit_code_2() {
         (&["--store", &orphan], "missing"),
         (&["--store", "redis://"], "redis://"),
         (&["--store", "redis://:hunter2@localhost:70000"], "redis://"),
-        (&["--store", "rediss://localhost"], "rediss://"),
         (&["--store", "https://:hunter2@localhost"], "redis://"),
         (
             &["--store", &lmdb, "--backend", "rustls"],
