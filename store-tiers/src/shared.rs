@@ -187,6 +187,14 @@ impl<S: Portable> SharedStore<S> {
         ready.reusable || ready.single_use > 0
     }
 
+    /// The same in a task of tokio.
+    #[cfg(feature = "tokio")]
+    pub async fn prefetch_async(&self, key: &SessionKey, deadline: Duration) -> bool {
+        self.fetch(key).arrived(deadline).await;
+        let ready = self.memory.ready(key, self.clock.now());
+        ready.reusable || ready.single_use > 0
+    }
+
     /// Loads up to `most` records of `domain` into memory, those that live longest, and waits for
     /// them at most for `deadline`: for a process that starts and is alone. Whether that was done.
     /// A tier for many machines gives none.

@@ -721,10 +721,10 @@ fn a_task_waits_without_blocking_its_thread() {
         .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(one.fetch(&key("a")).arrived(LONG));
+    assert!(runtime.block_on(one.prefetch_async(&key("a"), LONG)));
     assert_eq!(offered(&one, "a"), Some(1));
     place.set(|kept| kept.hangs = true);
-    runtime.block_on(one.fetch(&key("b")).arrived(SOON));
+    assert!(!runtime.block_on(one.prefetch_async(&key("b"), SOON)));
     assert_eq!(offered(&one, "b"), None);
     place.set(|kept| kept.hangs = false);
 }
