@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "__fuzzing"))]
 pub(crate) mod agreement;
 mod evict;
+mod leaving;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod model;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use self::segment::{Place, Segment, fixed_bytes, server_bytes};
 use crate::ghosts::{Ghost, Ghosts};
 use crate::server::{Dropped, Found, Held, Losses, Server};
-use crate::{Entry, EntryId, Generation, Limits, Refused, SessionKey, Stats, Timestamp, Usage};
+use crate::{Entry, EntryId, Generation, Limits, Refused, Stats, Timestamp, Usage};
 
 pub(crate) use self::segment::At;
 
@@ -168,58 +169,6 @@ impl<S> Shard<S> {
         }
         self.stats.offered += u64::from(found.is_some());
         found
-    }
-
-    /// Puts a session that had left memory; it is not new.
-    pub(crate) fn restore(
-        &mut self,
-        at: At<'_>,
-        entry: Entry<S>,
-        begun: Generation,
-        now: Timestamp,
-        dropped: &mut Vec<Dropped<S>>,
-    ) -> Result<EntryId, Refused> {
-        let put = self.put(at, entry, begun, now, dropped);
-        if put.is_ok() {
-            self.stats.stored -= 1;
-            self.stats.returned += 1;
-        }
-        put
-    }
-
-    /// Takes the oldest single-use sessions of a server out, all but `keep`, to be kept elsewhere.
-    pub(crate) fn surplus(
-        &mut self,
-        at: At<'_>,
-        keep: usize,
-        now: Timestamp,
-        dropped: &mut Vec<Dropped<S>>,
-    ) -> Vec<Held<S>> {
-        let mut losses = Losses::default();
-        let surplus =
-            self.with_server(at, |server| server.surplus(keep, now, dropped, &mut losses));
-        let surplus = surplus.unwrap_or_default();
-        self.count(losses);
-        self.stats.left += surplus.len() as u64;
-        surplus
-    }
-
-    /// The reusable session of a server, neither offered nor counted.
-    pub(crate) fn peek_reusable(&self, at: At<'_>, now: Timestamp) -> Option<Held<Arc<S>>> {
-        self.peek(at)?.peek_reusable(now)
-    }
-
-    /// Single-use sessions of a server that are valid, and whether it has a valid reusable one.
-    pub(crate) fn ready(&self, at: At<'_>, now: Timestamp) -> (usize, bool) {
-        self.peek(at).map_or((0, false), |server| {
-            (server.ready(now), server.peek_reusable(now).is_some())
-        })
-    }
-
-    /// The servers, in no order.
-    pub(crate) fn servers(&self) -> Vec<SessionKey> {
-        let all = self.once.oldest_first().chain(self.again.oldest_first());
-        all.map(|(place, _)| place.key().clone()).collect()
     }
 
     fn peek(&self, at: At<'_>) -> Option<&Server<S>> {
