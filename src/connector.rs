@@ -54,12 +54,13 @@ impl<B: Backend> Connector<B> {
     /// look-up of the name, which the system decides.
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         let name = Host::parse(host)?;
+        let key = self.resumable(&name, port);
         #[cfg(feature = "shared")]
-        let on_its_way = self.fetch(&name, port);
+        let on_its_way = self.fetch(key.as_ref());
         let tcp = transport::connect(&name.text, port, self.inner.settings.timeout)?;
         #[cfg(feature = "shared")]
         self.wait_for(on_its_way);
-        let mut stream = self.handshake(&name, port, tcp)?;
+        let mut stream = self.handshake(&name, key, tcp)?;
         match stream.transport().lift_deadline() {
             Ok(()) => Ok(stream),
             Err(error) => Err(Error::of_transport(&name.text, error)),
@@ -76,18 +77,18 @@ impl<B: Backend> Connector<B> {
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
         let name = Host::parse(host)?;
+        let key = self.resumable(&name, port);
         #[cfg(feature = "shared")]
-        self.wait_for(self.fetch(&name, port));
-        self.handshake(&name, port, Transport::new(io))
+        self.wait_for(self.fetch(key.as_ref()));
+        self.handshake(&name, key, Transport::new(io))
     }
 
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
-        port: u16,
+        key: Option<SessionKey>,
         io: Transport<IO>,
     ) -> Result<Stream<B, IO>, Error> {
-        let key = self.resumable(host, port);
         self.inner
             .backend
             .handshake(&host.text, key, io)
@@ -165,15 +166,13 @@ impl<B: Backend> Connector<B> {
 
     pub(crate) fn prefetch_for(&self, host: &str, port: u16) {
         if let Ok(host) = Host::parse(host) {
-            self.wait_for(self.fetch(&host, port));
+            self.wait_for(self.fetch(self.resumable(&host, port).as_ref()));
         }
     }
 
     /// Begins to fetch a session for a connection that is about to be made.
-    fn fetch(&self, host: &Host, port: u16) -> Option<Fetch> {
-        let beyond = self.beyond()?;
-        let key = self.resumable(host, port)?;
-        Some(beyond.fetch(key.as_key()))
+    fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+        Some(self.beyond()?.fetch(key?.as_key()))
     }
 
     fn wait_for(&self, on_its_way: Option<Fetch>) {

@@ -23,11 +23,6 @@ use crate::session::Session;
 /// of contexts can share.
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
     store: Arc<SessionStore<Session>>,
     clock: Arc<dyn Clock>,
 }
@@ -46,19 +41,17 @@ impl Sessions {
     /// Over a store that others see, too, such as one with a place behind it, whose time is that
     /// of `clock`.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            inner: Arc::new(Inner { store, clock }),
-        }
+        Self { store, clock }
     }
 
     /// The store itself.
     pub fn store(&self) -> &SessionStore<Session> {
-        &self.inner.store
+        &self.store
     }
 
     /// Where the time comes from.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.inner.clock
+        &self.clock
     }
 
     /// Finishes a context whose connections keep their sessions in this store.

@@ -183,14 +183,17 @@ impl<S: Portable> SharedStore<S> {
     pub fn prefetch<'k>(&self, key: impl Into<KeyRef<'k>>, deadline: Duration) -> bool {
         let key = key.into();
         self.fetch(key).wait(deadline);
-        let ready = self.memory.ready(key, self.clock.now());
-        ready.reusable || ready.single_use > 0
+        self.is_ready(key)
     }
 
     /// The same in a task of tokio.
     #[cfg(feature = "tokio")]
     pub async fn prefetch_async(&self, key: &SessionKey, deadline: Duration) -> bool {
         self.fetch(key).arrived(deadline).await;
+        self.is_ready(key.as_key())
+    }
+
+    fn is_ready(&self, key: KeyRef<'_>) -> bool {
         let ready = self.memory.ready(key, self.clock.now());
         ready.reusable || ready.single_use > 0
     }

@@ -95,29 +95,35 @@ impl<S: Portable> Worker<S> {
     /// Whether the tier works again: asks it for the records of nobody.
     fn try_again(&mut self) {
         let (nobody, now) = (ServerId::nobody(), self.clock.now());
-        let tier = self.tier.as_mut();
-        let probe = self.queue.while_called(|| tier.take(&nobody, 1, now));
-        if probe.is_ok() {
+        if self.ask(|tier| tier.take(&nobody, 1, now)).is_ok() {
             // What failed was perhaps something else, which may fail again.
             self.breaker.close();
             self.queue.set_resting(false);
         } else {
-            count(&self.queue.counters.failures, 1);
             self.breaker.failed(Instant::now());
         }
     }
 
-    /// Calls the tier, and notes how that went: one that fails is left alone.
-    fn call<T>(
+    /// Calls the tier, and counts it if that fails.
+    fn ask<T>(
         &mut self,
         call: impl FnOnce(&mut dyn Tier) -> Result<T, TierError>,
     ) -> Result<T, TierError> {
         let tier = self.tier.as_mut();
         let result = self.queue.while_called(|| call(tier));
+        count(&self.queue.counters.failures, usize::from(result.is_err()));
+        result
+    }
+
+    /// The same, and notes how that went: a tier that fails is left alone.
+    fn call<T>(
+        &mut self,
+        call: impl FnOnce(&mut dyn Tier) -> Result<T, TierError>,
+    ) -> Result<T, TierError> {
+        let result = self.ask(call);
         if result.is_ok() {
             self.breaker.succeeded();
         } else {
-            count(&self.queue.counters.failures, 1);
             self.queue.set_resting(true);
             self.breaker.failed(Instant::now());
         }
@@ -127,12 +133,10 @@ impl<S: Portable> Worker<S> {
     /// The same for a put. A tier that takes nothing, because it is full perhaps, may still give:
     /// then only what is to be written waits.
     fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-        let tier = self.tier.as_mut();
-        let result = self.queue.while_called(|| tier.put(records, now));
+        let result = self.ask(|tier| tier.put(records, now));
         if result.is_ok() {
             self.writes.succeeded();
         } else {
-            count(&self.queue.counters.failures, 1);
             self.writes.failed(Instant::now());
         }
         result

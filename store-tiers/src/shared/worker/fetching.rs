@@ -90,26 +90,8 @@ impl<S: Portable> Worker<S> {
         as_of: Generation,
         now: Timestamp,
     ) -> Restored {
-        let opened = self.ring.open(sealed, id, now);
-        let entry = opened.and_then(|record| self.entry_of(record, key, id, now));
-        match entry {
-            Ok(entry) => {
-                let restored = self.memory.restore(key, entry, as_of, now).is_ok();
-                let counters = &self.queue.counters;
-                count(
-                    if restored {
-                        &counters.fetched
-                    } else {
-                        &counters.lost
-                    },
-                    1,
-                );
-                if restored {
-                    Restored::Here
-                } else {
-                    Restored::NoRoom
-                }
-            }
+        match self.ring.open(sealed, id, now) {
+            Ok(record) => self.admit(record, key, id, as_of, now),
             Err(why) => {
                 self.queue.counters.reject(why);
                 match expiry(sealed) {
@@ -118,6 +100,32 @@ impl<S: Portable> Worker<S> {
                     _ => Restored::Rejected,
                 }
             }
+        }
+    }
+
+    /// The same with a record that is open.
+    fn admit(
+        &self,
+        record: Record,
+        key: &SessionKey,
+        id: &ServerId,
+        as_of: Generation,
+        now: Timestamp,
+    ) -> Restored {
+        let counters = &self.queue.counters;
+        let entry = match self.entry_of(record, key, id, now) {
+            Ok(entry) => entry,
+            Err(why) => {
+                counters.reject(why);
+                return Restored::Rejected;
+            }
+        };
+        if self.memory.restore(key, entry, as_of, now).is_ok() {
+            count(&counters.fetched, 1);
+            Restored::Here
+        } else {
+            count(&counters.lost, 1);
+            Restored::NoRoom
         }
     }
 
@@ -164,10 +172,11 @@ impl<S: Portable> Worker<S> {
         let mut others = Vec::new();
         for sealed in loaded {
             let theirs = match self.ring.open(&sealed.bytes, &sealed.server, now) {
-                Ok(Record { key, format, .. })
-                    if format == S::FORMAT && key.as_key().domain() == domain =>
+                Ok(record)
+                    if record.format == S::FORMAT && record.key.as_key().domain() == domain =>
                 {
-                    self.restore(&key, &sealed.server, &sealed.bytes, as_of, now);
+                    let key = record.key.clone();
+                    self.admit(record, &key, &sealed.server, as_of, now);
                     false
                 }
                 Ok(_) | Err(Rejected::UnknownKey) => true,

@@ -1,11 +1,11 @@
 //! From memory to the tier.
 
-use store_core::{Encoded, Entry, Generation, KeyRef, Portable, SessionKey, Timestamp, Usage};
+use store_core::{Encoded, Entry, Generation, Portable, SessionKey, Timestamp, Usage};
 
 use super::{Failed, Worker};
 use crate::shared::stats::count;
 use crate::shared::waiting::ToWrite;
-use crate::{Record, Sealed, TierError};
+use crate::{Record, Sealed, ServerId, TierError};
 
 /// Servers that memory is emptied of in one go.
 const FLUSH_BATCH: usize = 32;
@@ -52,9 +52,10 @@ impl<S: Portable> Worker<S> {
     ) {
         let single_use = what.all_but.map(|kept| self.memory.surplus(key, kept, now));
         let reusable = what.reusable.then(|| self.memory.reusable_copy(key, now));
+        let server = self.ring.server_id(key.as_key());
         let entries = single_use.into_iter().flatten().chain(reusable.flatten());
         for entry in entries {
-            match self.seal(key.as_key(), &entry) {
+            match self.seal(key, server, &entry) {
                 Some(sealed) => leaving.push(Leaving {
                     key: key.clone(),
                     entry,
@@ -126,10 +127,10 @@ impl<S: Portable> Worker<S> {
         Ok(())
     }
 
-    fn seal(&self, key: KeyRef<'_>, entry: &Entry<S>) -> Option<Sealed> {
+    fn seal(&self, key: &SessionKey, server: ServerId, entry: &Entry<S>) -> Option<Sealed> {
         let Encoded { facts, session } = entry.session.encode()?;
         let record = Record {
-            key: key.to_key(),
+            key: key.clone(),
             format: S::FORMAT,
             usage: entry.usage,
             established: entry.established,
@@ -137,7 +138,6 @@ impl<S: Portable> Worker<S> {
             facts,
             session,
         };
-        let server = self.ring.server_id(key);
         Some(Sealed {
             bytes: self.ring.seal(&record, &server).ok()?,
             server,
