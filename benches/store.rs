@@ -6,13 +6,13 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use store_core::{
-    Duplicate, Entry, KeyRef, Limits, SecurityDomain, SessionKey, SessionStore, Timestamp, Usage,
+    Entry, KeyRef, Limits, SecurityDomain, SessionKey, SessionStore, Storable, Timestamp, Usage,
 };
 
 /// A session of the size that a ticket has.
 struct Bytes([u8; 256]);
 
-impl Duplicate for Bytes {
+impl Storable for Bytes {
     fn duplicate(&self) -> Option<Self> {
         Some(Self(self.0))
     }

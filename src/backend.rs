@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::CertificateDer;
-use store_core::{Duplicate, SecurityDomain, SessionKey, SessionStore};
+use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
 
 use crate::Error;
 use crate::settings::Settings;
@@ -48,8 +48,8 @@ pub trait Backend: sealed::Backend {}
 
 pub(crate) mod sealed {
     use super::{
-        Arc, CertificateDer, Duplicate, Duration, Error, Protocol, Read, SecurityDomain,
-        SessionKey, SessionStore, Settings, Transport, Write, io,
+        Arc, CertificateDer, Duration, Error, Protocol, Read, SecurityDomain, SessionKey,
+        SessionStore, Settings, Storable, Transport, Write, io,
     };
 
     /// A library with its configuration, over a store.
@@ -57,7 +57,7 @@ pub(crate) mod sealed {
         /// What a caller can set for this backend alone.
         type Options: Default + Send;
         /// What the library hands out for resumption.
-        type Session: Duplicate + Send + Sync + 'static;
+        type Session: Storable + Send + Sync + 'static;
         /// A connection whose handshake is done.
         type Tls<IO: Read + Write>: Tls<IO>;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[cfg(feature = "redis-tls")]
 use pki_types::CertificateDer;
-use store_core::{Duplicate, KeyRef, Portable, SecurityDomain, SessionStore};
+use store_core::{KeyRef, Portable, SecurityDomain, SessionStore, Storable};
 use store_tiers::{Fetch, KeyRing, SharedSettings, SharedStore, Tier, TierStats, key_file};
 use zeroize::Zeroizing;
 
@@ -191,7 +191,7 @@ impl<B: Shareable> Connector<B> {
 }
 
 /// A store in memory alone.
-pub(crate) fn in_memory<S: Duplicate>(settings: &Settings) -> Result<Opened<S>, Error> {
+pub(crate) fn in_memory<S: Storable>(settings: &Settings) -> Result<Opened<S>, Error> {
     Ok((Arc::new(SessionStore::new(settings.limits.clone())?), None))
 }
 

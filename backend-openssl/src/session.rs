@@ -9,7 +9,7 @@ use openssl::hash::MessageDigest;
 use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode, SslVersion};
 use openssl::stack::StackRef;
 use openssl::x509::{X509, X509Ref, X509VerifyResult};
-use store_core::{Duplicate, Entry, Timestamp, Usage};
+use store_core::{Entry, Storable, Timestamp, Usage};
 
 use crate::ffi;
 
@@ -86,7 +86,7 @@ impl Session {
     }
 }
 
-impl Duplicate for Session {
+impl Storable for Session {
     fn duplicate(&self) -> Option<Self> {
         Self::copy_of(&self.inner, self.verification.clone())
     }

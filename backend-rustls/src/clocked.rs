@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use store_core::{Clock, Duplicate, SessionStore, Timestamp};
+use store_core::{Clock, SessionStore, Storable, Timestamp};
 
 /// A store and a clock, as all handles of one `Sessions` hold them. Cloning gives the same two.
 pub(crate) struct Clocked<S> {
@@ -11,7 +11,7 @@ pub(crate) struct Clocked<S> {
     clock: Arc<dyn Clock>,
 }
 
-impl<S: Duplicate> Clocked<S> {
+impl<S: Storable> Clocked<S> {
     pub(crate) fn new(store: Arc<SessionStore<S>>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }
@@ -38,7 +38,7 @@ impl<S> Clone for Clocked<S> {
     }
 }
 
-impl<S: Duplicate> fmt::Debug for Clocked<S> {
+impl<S: Storable> fmt::Debug for Clocked<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clocked")
             .field("store", &self.store)

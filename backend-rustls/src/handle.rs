@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::ServerName;
-use store_core::{Duplicate, Entry, Generation, KeyRef, Offer, SessionKey, SessionStore};
+use store_core::{Entry, Generation, KeyRef, Offer, SessionKey, SessionStore, Storable};
 use store_core::{Timestamp, Usage};
 
 use self::progress::{LookUp, Next, Offered, Progress};
@@ -15,14 +15,14 @@ use crate::host::host;
 
 /// What a connection may do with the store. A version of rustls has its own type in front of this
 /// one, which speaks that version's types and says what it promises.
-pub(crate) struct Handle<S: Duplicate> {
+pub(crate) struct Handle<S: Storable> {
     sessions: Clocked<S>,
     key: SessionKey,
     begun: Generation,
     progress: Mutex<Progress<S>>,
 }
 
-impl<S: Duplicate> Handle<S> {
+impl<S: Storable> Handle<S> {
     pub(crate) fn new(sessions: Clocked<S>, key: SessionKey) -> Self {
         let begun = sessions.store().generation();
         Self {
@@ -196,7 +196,7 @@ impl<S: Duplicate> Handle<S> {
     }
 }
 
-impl<S: Duplicate> Drop for Handle<S> {
+impl<S: Storable> Drop for Handle<S> {
     fn drop(&mut self) {
         let abandoned = self.progress().abandon();
         if let Some(id) = abandoned.remove_up_to {
@@ -208,7 +208,7 @@ impl<S: Duplicate> Drop for Handle<S> {
     }
 }
 
-impl<S: Duplicate> fmt::Debug for Handle<S> {
+impl<S: Storable> fmt::Debug for Handle<S> {
     /// Shows the key and the counts, never a session; by the name that its user knows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")

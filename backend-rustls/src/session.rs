@@ -1,7 +1,7 @@
 //! What rustls hands out for resumption, as the store holds it.
 
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
-use store_core::{Duplicate, Entry, Timestamp, Usage};
+use store_core::{Entry, Storable, Timestamp, Usage};
 
 /// What one session counts for at least in the store's byte limits: 4 KiB.
 ///
@@ -69,7 +69,7 @@ impl From<Tls13ClientSessionValue> for Session {
     }
 }
 
-impl Duplicate for Session {
+impl Storable for Session {
     /// A TLS 1.2 session is copied; a TLS 1.3 ticket is for one use and has no copy.
     fn duplicate(&self) -> Option<Self> {
         match &self.0 {

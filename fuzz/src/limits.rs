@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use store_core::{Duplicate, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
+use store_core::{Storable, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
 use store_core::{Timestamp, Usage};
 
 /// A session of no size.
 struct Session;
 
-impl Duplicate for Session {
+impl Storable for Session {
     fn duplicate(&self) -> Option<Self> {
         Some(Self)
     }

@@ -7,16 +7,49 @@ use thiserror::Error;
 
 use crate::Timestamp;
 
-/// The one thing the store asks of a session type.
+/// What the store asks of a session type, and what it may ask.
 ///
 /// A session holds key material: its own `Drop` must wipe it. The store drops sessions without
 /// holding a lock, so that may call into a TLS library.
-pub trait Duplicate: Sized {
+pub trait Storable: Sized {
     /// A private copy of a reusable session: a connection may change what it is given without
     /// the store's copy changing. `None` if the session cannot be copied: then it is not offered.
     ///
     /// Called without a lock held.
     fn duplicate(&self) -> Option<Self>;
+
+    /// What this session keeps alive and has in common with others of its server, such as the
+    /// server's certificates: it is counted once a server, and is not part of the entry's weight.
+    ///
+    /// Called under a lock, often: it should only look.
+    fn shared(&self) -> Option<Shared> {
+        None
+    }
+
+    /// The same session in a form that takes less memory, and its weight; `None` if it is as small
+    /// as it gets. The store asks for it when the session is no longer among the newest.
+    ///
+    /// Called without a lock held.
+    fn packed(&self) -> Option<(Self, usize)> {
+        None
+    }
+
+    /// A packed reusable session in the form that is quick to copy, and its weight; `None` if it
+    /// is that already, or cannot be had. A single-use session leaves the store as it is.
+    ///
+    /// Called without a lock held.
+    fn unpacked(&self) -> Option<(Self, usize)> {
+        None
+    }
+}
+
+/// Something that several sessions keep alive together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The same number for the same thing, for as long as a session keeps it alive: its address.
+    pub id: usize,
+    /// Bytes that it occupies.
+    pub bytes: usize,
 }
 
 /// How often a session may be used.

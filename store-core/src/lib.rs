@@ -3,16 +3,16 @@
 //! A client that reconnects saves most of a TLS handshake if it resumes an earlier session.
 //! [`SessionStore`] keeps those sessions: under a key that says who may use them, for as long as
 //! they are valid, within bounds that no server can break. Backends put a session type of their
-//! own into it; the store asks one thing of that type, that a reusable session can be copied
-//! ([`Duplicate`]).
+//! own into it; the store asks one thing of that type, that a reusable session can be copied, and
+//! lets it have a smaller form ([`Storable`]).
 //!
 //! ```
-//! use store_core::{Clock, Duplicate, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
+//! use store_core::{Clock, Storable, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
 //! use store_core::{SystemClock, Usage};
 //! use std::time::Duration;
 //!
 //! struct Ticket(Vec<u8>);
-//! impl Duplicate for Ticket {
+//! impl Storable for Ticket {
 //!     fn duplicate(&self) -> Option<Self> {
 //!         Some(Self(self.0.clone()))
 //!     }
@@ -66,7 +66,7 @@ pub mod fuzz;
 pub use behind::Behind;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
-pub use entry::{Duplicate, Entry, EntryId, Generation, Offer, Refused, Usage};
+pub use entry::{Entry, EntryId, Generation, Offer, Refused, Shared, Storable, Usage};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use portable::{Encoded, Portable};

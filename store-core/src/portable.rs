@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::{Duplicate, Usage};
+use crate::{Storable, Usage};
 
 /// A session that can be written down, and read again in another process.
 ///
@@ -11,7 +11,7 @@ use crate::{Duplicate, Usage};
     message = "`{Self}` cannot leave the memory of its process, so its store cannot be shared",
     note = "sessions of rustls 0.23 are opaque: use the OpenSSL backend, or the preview of the next rustls (feature `rustls-preview`)"
 )]
-pub trait Portable: Duplicate + Send + Sync + Sized + 'static {
+pub trait Portable: Storable + Send + Sync + Sized + 'static {
     /// The backend, and the format that it writes: a record of another number is not read. To be
     /// changed whenever what was written before must not be read any more.
     const FORMAT: u32;

@@ -12,7 +12,7 @@ use crate::server::Found;
 use crate::shard::{At, Shard, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
 use crate::watch::Watched;
-use crate::{Behind, Duplicate, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer};
+use crate::{Behind, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable};
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
 /// A shard is swept, grown and searched as a whole, so it is kept small.
@@ -62,7 +62,7 @@ struct Part<S> {
     failed: AtomicU64,
 }
 
-impl<S: Duplicate> SessionStore<S> {
+impl<S: Storable> SessionStore<S> {
     /// An empty store. Allocates next to nothing until it is used.
     pub fn new(limits: Limits) -> Result<Self, LimitsError> {
         Self::build(limits, None)

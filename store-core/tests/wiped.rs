@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use store_core::{
-    Clock, Duplicate, Entry, KeyRef, Limits, ManualClock, SecurityDomain, SessionStore, Timestamp,
+    Clock, Entry, KeyRef, Limits, ManualClock, SecurityDomain, SessionStore, Storable, Timestamp,
     Usage,
 };
 use zeroize::Zeroizing;
@@ -54,7 +54,7 @@ impl Session {
     }
 }
 
-impl Duplicate for Session {
+impl Storable for Session {
     fn duplicate(&self) -> Option<Self> {
         Some(Self(self.0.clone()))
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustls_next::client::{Tls12Session, Tls13Session};
-use store_core::{Duplicate, Encoded, Entry, Portable, Timestamp, Usage};
+use store_core::{Encoded, Entry, Portable, Storable, Timestamp, Usage};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::PROVIDER;
@@ -123,7 +123,7 @@ impl Session {
     }
 }
 
-impl Duplicate for Session {
+impl Storable for Session {
     /// A TLS 1.2 session is copied; a TLS 1.3 ticket is for one use and has no copy.
     fn duplicate(&self) -> Option<Self> {
         match &self.value {

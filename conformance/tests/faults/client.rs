@@ -12,8 +12,8 @@ use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslConnector, SslRef, SslSession, SslStream, SslVersion};
 use openssl::x509::X509VerifyResult;
 use store_core::{
-    Clock, Duplicate, Entry, EntryId, Generation, KeyRef, Limits, Offer, Outcome, SecurityDomain,
-    SessionKey, SessionStore, Timestamp, Usage,
+    Clock, Entry, EntryId, Generation, KeyRef, Limits, Offer, Outcome, SecurityDomain, SessionKey,
+    SessionStore, Storable, Timestamp, Usage,
 };
 use store_tiers::SharedStore;
 use tls_resume::{Stats, TierStats};
@@ -39,7 +39,7 @@ impl Stored {
     }
 }
 
-impl Duplicate for Stored {
+impl Storable for Stored {
     fn duplicate(&self) -> Option<Self> {
         Some(match self {
             Self::Encoded(der) => Self::Encoded(der.clone()),

@@ -23,7 +23,7 @@ use crate::{SecurityDomain, SessionKey};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Numbered(u64);
 
-impl Duplicate for Numbered {
+impl Storable for Numbered {
     fn duplicate(&self) -> Option<Self> {
         Some(*self)
     }

@@ -1,7 +1,7 @@
 //! Sessions that leave memory for a place behind the store, and come back.
 
 use crate::{
-    Duplicate, Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Timestamp,
+    Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Storable, Timestamp,
     Usage,
 };
 
@@ -15,7 +15,7 @@ pub struct Ready {
 }
 
 /// For whatever lies [behind](crate::Behind) the store. None of this counts as an offer or a miss.
-impl<S: Duplicate> SessionStore<S> {
+impl<S: Storable> SessionStore<S> {
     /// What there is of `key` for a connection.
     pub fn ready<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Ready {
         let Some((part, at)) = self.find(key.into()) else {

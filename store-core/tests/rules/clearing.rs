@@ -186,7 +186,7 @@ fn clearings_of_threads_do_not_undo_each_other() {
 #[derive(Clone)]
 struct Marked(store_core::Generation);
 
-impl store_core::Duplicate for Marked {
+impl store_core::Storable for Marked {
     fn duplicate(&self) -> Option<Self> {
         Some(self.clone())
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use store_core::{Duplicate, Entry, EntryId, KeyRef, Limits, Refused, SecurityDomain};
+use store_core::{Entry, EntryId, KeyRef, Limits, Refused, SecurityDomain, Storable};
 use store_core::{SessionKey, SessionStore, Timestamp, Usage};
 
 pub(crate) use store_core::Usage::{Reusable, SingleUse};
@@ -17,7 +17,7 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numbered(pub(crate) u64);
 
-impl Duplicate for Numbered {
+impl Storable for Numbered {
     fn duplicate(&self) -> Option<Self> {
         Some(*self)
     }
@@ -33,7 +33,7 @@ impl Tracked {
     }
 }
 
-impl Duplicate for Tracked {
+impl Storable for Tracked {
     fn duplicate(&self) -> Option<Self> {
         Some(Self::new(&self.0))
     }
@@ -90,7 +90,7 @@ pub(crate) fn weighs(number: u64, weight: usize) -> Entry<Numbered> {
     }
 }
 
-pub(crate) fn store<S: Duplicate>(limits: Limits) -> SessionStore<S> {
+pub(crate) fn store<S: Storable>(limits: Limits) -> SessionStore<S> {
     SessionStore::new(limits).expect("valid limits")
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn small(servers: usize) -> SessionStore<Numbered> {
 }
 
 /// Puts for a connection that begins and ends now.
-pub(crate) fn put<S: Duplicate>(
+pub(crate) fn put<S: Storable>(
     store: &SessionStore<S>,
     key: &SessionKey,
     entry: Entry<S>,

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use store_core::{Duplicate, Entry, Limits, Refused, SessionKey, SessionStore, Usage};
+use store_core::{Entry, Limits, Refused, SessionKey, SessionStore, Storable, Usage};
 
 use crate::helpers::*;
 
@@ -21,7 +21,7 @@ impl fmt::Debug for Telling {
     }
 }
 
-impl Duplicate for Telling {
+impl Storable for Telling {
     fn duplicate(&self) -> Option<Self> {
         Some(self.clone())
     }
@@ -69,7 +69,7 @@ struct Caller {
     drops: Arc<AtomicUsize>,
 }
 
-impl Duplicate for Caller {
+impl Storable for Caller {
     fn duplicate(&self) -> Option<Self> {
         let store = self.store.upgrade()?;
         store.stats();
@@ -205,7 +205,7 @@ fn a_dropped_store_drops_its_sessions() {
 }
 
 /// Makes an `accept` panic while the store works on `key`.
-fn accept_panics<S: Duplicate>(store: &SessionStore<S>, key: &SessionKey) {
+fn accept_panics<S: Storable>(store: &SessionStore<S>, key: &SessionKey) {
     let call = || {
         store.offer_where(key, start(), |_| {
             panic!("an accept that panics, as planned")

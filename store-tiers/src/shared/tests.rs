@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
-use store_core::{Duplicate, Encoded, Entry, EntryId, SystemClock, Timestamp, Usage};
+use store_core::{Encoded, Entry, EntryId, Storable, SystemClock, Timestamp, Usage};
 
 use super::*;
 use crate::{Sealed, ServerId, Taken, TierError};
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Numbered(u64);
 
-impl Duplicate for Numbered {
+impl Storable for Numbered {
     fn duplicate(&self) -> Option<Self> {
         Some(*self)
     }

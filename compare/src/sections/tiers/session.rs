@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use store_core::{
-    Clock, Duplicate, Encoded, KeyRef, Portable, SecurityDomain, SessionKey, SystemClock, Usage,
+    Clock, Encoded, KeyRef, Portable, SecurityDomain, SessionKey, Storable, SystemClock, Usage,
 };
 use store_tiers::{KeyError, KeyRing, Record, SealError, Sealed};
 use thiserror::Error;
@@ -17,7 +17,7 @@ const LIFETIME: Duration = Duration::from_secs(3_600);
 /// A kilobyte without meaning, to be used once. It costs nothing to encode and decode.
 pub(super) struct Session(Vec<u8>);
 
-impl Duplicate for Session {
+impl Storable for Session {
     fn duplicate(&self) -> Option<Self> {
         None // only a reusable one needs it
     }
