@@ -14,3 +14,11 @@ pub(crate) fn bar(length: usize, what: &'static str) -> ProgressBar {
     bar.tick(); // shown at once, then at each step: a thread for it could fail to start, and disturb
     bar
 }
+
+/// What is to be called at each step, with what is being done.
+pub(crate) fn each(bar: &ProgressBar) -> impl FnMut(&str) + '_ {
+    |what| {
+        bar.set_message(what.to_owned());
+        bar.inc(1);
+    }
+}

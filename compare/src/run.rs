@@ -1,6 +1,5 @@
 //! `compare run`: the sections in order, the report after each of them.
 
-use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -8,9 +7,8 @@ use std::path::Path;
 use crate::cli::RunOptions;
 use crate::environment::Environment;
 use crate::error::{Error, Outcome, complain};
-use crate::progress;
 use crate::report::Report;
-use crate::sections::{Section, equivalence, handshakes, tiers};
+use crate::sections::Section;
 
 /// Runs the sections that were asked for, and prints what they found.
 ///
@@ -40,10 +38,10 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
     for section in Section::ALL {
         if is_wanted(options, section) {
             report.skipped.remove(section.as_str());
-            let (text, mistakes) = fill(&mut report, section, options);
+            let shown = section.run(options, &mut report);
             save(&report, &file)?;
-            writeln!(out, "\n{text}")?;
-            for mistake in mistakes {
+            writeln!(out, "\n{}", shown.text)?;
+            for mistake in shown.mistakes {
                 outcome = Outcome::Failed;
                 complain(mistake);
             }
@@ -55,79 +53,6 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
 
 fn is_wanted(options: &RunOptions, section: Section) -> bool {
     options.only.is_empty() || options.only.contains(&section)
-}
-
-/// Runs a section into the report; gives its text and what went wrong.
-fn fill(report: &mut Report, section: Section, options: &RunOptions) -> (String, Vec<String>) {
-    match section {
-        Section::Handshakes => {
-            let plan = if options.quick {
-                handshakes::Plan::quick(options.seed)
-            } else {
-                handshakes::Plan::full(options.seed)
-            };
-            let bar = progress::bar(plan.steps(), "handshakes");
-            report.handshakes = handshakes::measure(&plan, &mut |what| {
-                bar.set_message(what.to_owned());
-                bar.inc(1);
-            });
-            bar.finish_and_clear();
-            let title = "A handshake's client time, median. Saves: full over resumed from the \
-                         store.\nStore: what the store costs above a session in hand.";
-            let rows = &report.handshakes;
-            let text = format!("{title}\n{}", handshakes::show(rows));
-            (text, handshakes::errors(rows).collect())
-        }
-        Section::Tiers => {
-            let measured = measure_tiers(options);
-            report.tiers.clone_from(&measured.rows);
-            report.skipped.extend(measured.skipped());
-            let title = "What places beyond the process take, with so many processes at work.\n\
-                         Put and take: one call of the tier. Prefetch: until a session is in memory.";
-            let text = format!("{title}\n{}", tiers::show(&measured));
-            (text, tiers::errors(&measured).collect())
-        }
-        Section::Equivalence => {
-            let bar = progress::bar(equivalence::steps(), "equivalence");
-            report.equivalence = equivalence::check(&mut |what| {
-                bar.set_message(what.to_owned());
-                bar.inc(1);
-            });
-            bar.finish_and_clear();
-            let rows = &report.equivalence;
-            let text = format!(
-                "Rules that every backend has to follow.\n{}",
-                equivalence::show(rows)
-            );
-            (text, equivalence::failures(rows).collect())
-        }
-    }
-}
-
-fn measure_tiers(options: &RunOptions) -> tiers::Measured {
-    let program = match env::current_exe() {
-        Ok(program) => program,
-        Err(error) => {
-            let reason = format!("cannot find this program to start it again: {error}");
-            let failed = vec![("lmdb", reason.clone()), ("redis", reason)];
-            return tiers::Measured {
-                failed,
-                ..Default::default()
-            };
-        }
-    };
-    let plan = if options.quick {
-        tiers::Plan::quick(program)
-    } else {
-        tiers::Plan::full(program)
-    };
-    let bar = progress::bar(tiers::steps(), "tiers");
-    let measured = tiers::measure(&plan, &mut |what| {
-        bar.set_message(what.to_owned());
-        bar.inc(1);
-    });
-    bar.finish_and_clear();
-    measured
 }
 
 fn introduce(environment: &Environment, out: &mut impl Write) -> Result<(), Error> {

@@ -5,8 +5,23 @@ use std::collections::BTreeMap;
 
 use conformance::Launcher;
 
-use crate::report::{EquivalenceRow, Outcome, Verdict};
+use super::Shown;
+use crate::cli::RunOptions;
+use crate::progress;
+use crate::report::{EquivalenceRow, Outcome, Report, Verdict};
 use crate::table::table;
+
+/// Checks every rule, and puts the verdicts into the report.
+pub fn run(_: &RunOptions, report: &mut Report) -> Shown {
+    let bar = progress::bar(steps(), "equivalence");
+    report.equivalence = check(&mut progress::each(&bar));
+    bar.finish_and_clear();
+    let title = "Rules that every backend has to follow.";
+    Shown {
+        text: format!("{title}\n{}", show(&report.equivalence)),
+        mistakes: failures(&report.equivalence).collect(),
+    }
+}
 
 /// How often [`check`] reports progress.
 pub fn steps() -> usize {

@@ -4,8 +4,11 @@
 use lab::certificate::{Authority, KeyKind};
 use lab::server::Library;
 
+use super::Shown;
+use crate::cli::RunOptions;
 use crate::harness::{Corner, GROUP, HandshakeError, Lane, Stage, Store, Take};
-use crate::report::HandshakeRow;
+use crate::progress;
+use crate::report::{HandshakeRow, Report};
 use crate::sample::Sample;
 use crate::table::table;
 
@@ -48,6 +51,24 @@ impl Plan {
 /// Times at which a corner reports progress.
 const STEPS_A_CORNER: usize = 10;
 const STORES: usize = Store::ALL.len();
+
+/// Measures all that was asked for, and puts it into the report.
+pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+    let plan = if options.quick {
+        Plan::quick(options.seed)
+    } else {
+        Plan::full(options.seed)
+    };
+    let bar = progress::bar(plan.steps(), "handshakes");
+    report.handshakes = measure(&plan, &mut progress::each(&bar));
+    bar.finish_and_clear();
+    let title = "A handshake's client time, median. Saves: full over resumed from the store.\n\
+                 Store: what the store costs above a session in hand.";
+    Shown {
+        text: format!("{title}\n{}", show(&report.handshakes)),
+        mistakes: errors(&report.handshakes).collect(),
+    }
+}
 
 /// Measures every corner. `progress` is called [`Plan::steps`] times, with what is being measured.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<HandshakeRow> {

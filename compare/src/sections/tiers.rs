@@ -19,12 +19,16 @@ mod crew;
 mod session;
 pub mod worker;
 
+use std::env;
 use std::path::PathBuf;
 
 use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
 
 use self::crew::Crew;
-use crate::report::TierRow;
+use super::Shown;
+use crate::cli::RunOptions;
+use crate::progress;
+use crate::report::{Report, TierRow};
 use crate::table::table;
 
 /// How many processes work at the same time.
@@ -61,6 +65,38 @@ impl Plan {
             program,
             redis_server: redis::program(),
         }
+    }
+}
+
+/// Measures both tiers, and puts the rows into the report.
+pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+    let measured = match env::current_exe() {
+        Ok(program) => {
+            let plan = if options.quick {
+                Plan::quick(program)
+            } else {
+                Plan::full(program)
+            };
+            let bar = progress::bar(steps(), "tiers");
+            let measured = measure(&plan, &mut progress::each(&bar));
+            bar.finish_and_clear();
+            measured
+        }
+        Err(error) => {
+            let reason = format!("cannot find this program to start it again: {error}");
+            Measured {
+                failed: vec![("lmdb", reason.clone()), ("redis", reason)],
+                ..Measured::default()
+            }
+        }
+    };
+    report.tiers.clone_from(&measured.rows);
+    report.skipped.extend(measured.skipped());
+    let title = "What places beyond the process take, with so many processes at work.\n\
+                 Put and take: one call of the tier. Prefetch: until a session is in memory.";
+    Shown {
+        text: format!("{title}\n{}", show(&measured)),
+        mistakes: errors(&measured).collect(),
     }
 }
 

@@ -1,0 +1,189 @@
+//! The rows of the report's arrays.
+
+use conformance::Verdict;
+use serde::{Deserialize, Serialize};
+
+use crate::sample::Quantiles;
+
+/// Handshakes of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandshakeRow {
+    /// The client's library: the one that is measured.
+    pub backend: String,
+    /// The client's cryptography.
+    pub provider: String,
+    /// The server's library.
+    pub server: String,
+    /// The version of TLS.
+    pub protocol: String,
+    /// The kind of every key in the server's chain.
+    pub key: String,
+    /// The group of the key exchange.
+    pub group: String,
+    /// The cipher suite, by its IANA name. Empty if no handshake succeeded.
+    pub cipher: String,
+    /// `full` or `resumed`.
+    pub kind: String,
+    /// Where the session came from: `none`, `in-hand`, `tls-resume`, with OpenSSL also
+    /// `tls-resume-strip`, or a store that ours is compared with.
+    pub store: String,
+    /// Handshakes that were measured.
+    pub rounds: usize,
+    /// The client's time, from asking for a connection to having stored the tickets.
+    pub client_us: Option<Quantiles>,
+    /// The server's time, median.
+    pub server_us: Option<f64>,
+    /// Bytes that the client received, median.
+    pub bytes_in: u64,
+    /// Bytes that the client sent, median.
+    pub bytes_out: u64,
+    /// The client's time, as a multiple of what it is with the session in hand.
+    pub ratio_to_in_hand: Option<f64>,
+    /// The client's time above what it is with the session in hand. Noise can make it negative.
+    pub store_ns: Option<f64>,
+    /// Why the row is not what it claims to be. Then its numbers mean nothing.
+    pub error: Option<String>,
+}
+
+/// One operation of one store, by one thread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoreOpRow {
+    /// The store.
+    pub store: String,
+    /// `put`, `take`, `put+take`, `miss`, `put_at_capacity` or `hint`.
+    pub op: String,
+    /// Servers that the store holds.
+    pub servers: usize,
+    /// Median of the rounds.
+    pub ns_median: f64,
+    /// Allocations an operation, on average.
+    pub allocations: f64,
+}
+
+/// Threads that share one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContentionRow {
+    /// The store; in a mix of handshakes, with its backend.
+    pub store: String,
+    /// What the threads do.
+    pub mix: String,
+    /// How many they are.
+    pub threads: usize,
+    /// What each of them gets done; ideally the same for any number of threads, as long as there
+    /// is a processor for each.
+    pub ops_per_s_per_thread: f64,
+}
+
+/// A trace of connections on one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HitRateRow {
+    /// The trace.
+    pub trace: String,
+    /// The store.
+    pub store: String,
+    /// Bytes that the store may take.
+    pub budget: usize,
+    /// Connections of the trace, without those that warmed the store up.
+    pub connections: u64,
+    /// The part of them that was resumed.
+    pub rate: f64,
+}
+
+/// Connections to one server that begin together, again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BurstRow {
+    /// The client's library.
+    pub backend: String,
+    /// The store.
+    pub store: String,
+    /// The version of TLS.
+    pub protocol: String,
+    /// Tickets that the server gives after a full handshake, and after a resumed one.
+    pub tickets: (usize, usize),
+    /// Connections that begin together.
+    pub concurrency: usize,
+    /// The part of them that is resumed, once the store has seen some bursts.
+    pub resumed_rate: f64,
+}
+
+/// Sessions of distinct full handshakes in one store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryRow {
+    /// The store.
+    pub store: String,
+    /// Whose sessions: `opaque` (rustls 0.23), `preview`, `openssl-keep` or `openssl-strip`.
+    pub session: String,
+    /// The version of TLS.
+    pub protocol: String,
+    /// Bytes of the store without sessions.
+    pub bytes_empty: usize,
+    /// Servers.
+    pub servers: usize,
+    /// Sessions in all, as the store counts them.
+    pub sessions: usize,
+    /// Bytes that the process took, over the sessions.
+    pub bytes_per_session: f64,
+    /// Bytes that the store itself counts, over the sessions; `None` where it does not count.
+    pub counted_per_session: Option<f64>,
+    /// The same as the first after each session was used and replaced.
+    pub bytes_per_session_after_churn: Option<f64>,
+    /// Bytes a session as a multiple of what rustls's own memory cache takes.
+    pub ratio_to_rustls_memory: Option<f64>,
+}
+
+/// One operation on a store that is full of servers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScaleRow {
+    /// `put`, `take` or `sweep`.
+    pub op: String,
+    /// Servers held.
+    pub servers: usize,
+    /// Bytes that the store may take.
+    pub budget: usize,
+    /// Bytes that it counts.
+    pub bytes_counted: usize,
+    /// Bytes that were really allocated.
+    pub bytes_allocated: usize,
+    /// Calls that were measured.
+    pub n: u64,
+    /// What a call took, median.
+    pub p50_us: f64,
+    /// One call in a hundred took longer.
+    pub p99_us: f64,
+    /// One call in ten thousand took longer.
+    pub p99_99_us: f64,
+    /// The longest call.
+    pub max_us: f64,
+}
+
+/// Calls of one kind, by several processes at the same time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TierRow {
+    /// The place: `lmdb` or `redis`.
+    pub tier: String,
+    /// `put`, `take` or `prefetch`.
+    pub op: String,
+    /// Processes that were at work.
+    pub processes: usize,
+    /// Calls that were measured, of all processes.
+    pub n: usize,
+    /// What a call took, median.
+    pub median_us: f64,
+    /// A hundredth of the calls took longer.
+    pub p99_us: f64,
+}
+
+/// A rule and what became of it on each backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquivalenceRow {
+    /// Its number, `R1` to `R27`.
+    pub rule: String,
+    /// What it says, in a few words.
+    pub title: String,
+    /// On rustls.
+    pub rustls: Verdict,
+    /// On OpenSSL.
+    pub openssl: Verdict,
+    /// On the preview of the next rustls.
+    pub rustls_preview: Verdict,
+}
