@@ -12,6 +12,11 @@ use crate::Timestamp;
 /// A session holds key material: its own `Drop` must wipe it. The store drops sessions without
 /// holding a lock, so that may call into a TLS library.
 pub trait Storable: Sized {
+    /// Whether sessions of this type have a smaller form. If not, which is what it says unless it
+    /// is set, the store does without all that packing needs, and calls neither
+    /// [`packed`](Self::packed) nor [`unpacked`](Self::unpacked).
+    const PACKS: bool = false;
+
     /// A private copy of a reusable session: a connection may change what it is given without
     /// the store's copy changing. `None` if the session cannot be copied: then it is not offered.
     ///
@@ -27,7 +32,8 @@ pub trait Storable: Sized {
     }
 
     /// The same session in a form that takes less memory, and its weight; `None` if it is as small
-    /// as it gets. The store asks for it when the session is no longer among the newest.
+    /// as it gets. The store asks for it when the session is no longer among the
+    /// [newest](crate::Limits::unpacked_sessions); a single-use one is not offered meanwhile.
     ///
     /// Called without a lock held.
     fn packed(&self) -> Option<(Self, usize)> {
@@ -84,7 +90,8 @@ pub struct Entry<S> {
     pub established: Timestamp,
     /// From when on it may no longer be offered.
     pub expires: Timestamp,
-    /// Bytes of memory it occupies, as exactly as its backend can tell.
+    /// Bytes of memory that it keeps for itself beside its own value, as exactly as its backend
+    /// can tell: the store counts the value with the place that it is kept in.
     pub weight: usize,
 }
 

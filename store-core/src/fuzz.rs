@@ -39,7 +39,8 @@ fn limits(bytes: &mut Bytes<'_>) -> Option<Limits> {
             .with_sessions_per_server(sessions.into())
             .with_bytes(session_bytes, server_bytes, total_bytes)
             .with_lifetimes(seconds(bytes.u8()?), seconds(bytes.u8()?))
-            .with_total_age(seconds(bytes.u8()?)),
+            .with_total_age(seconds(bytes.u8()?))
+            .with_unpacked_sessions(usize::from(sessions) - 1),
     )
 }
 
@@ -67,6 +68,7 @@ fn op(bytes: &mut Bytes<'_>) -> Option<Op> {
             },
             late: flags & 4 != 0,
             returns: flags & 8 != 0,
+            shares: if flags & 16 == 0 { 0 } else { bytes.u8()? % 4 },
         },
         2 | 3 => Op::Offer {
             server: bytes.below(SERVERS)?,
@@ -89,9 +91,15 @@ fn op(bytes: &mut Bytes<'_>) -> Option<Op> {
                 _ => Op::Remove { server, id },
             }
         }
-        5 => Op::SetHint {
+        5 if flags & 1 == 0 => Op::SetHint {
             server: bytes.below(SERVERS)?,
             group: bytes.u8()?.into(),
+        },
+        5 => Op::ComeBack {
+            which: flags >> 2,
+            weight: bytes.u8()?.into(),
+            shares: bytes.u8()? % 4,
+            renewed: flags & 2 != 0,
         },
         6 => match flags & 7 {
             0 => Op::Clear,

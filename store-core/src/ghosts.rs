@@ -23,16 +23,71 @@ struct Slot {
     // The upper half of the key's hash; the lower bits are the slot's index. Two servers that
     // agree in both are taken for one.
     tag: u32,
-    ghost: Option<Ghost>,
+    known: Known,
+}
+
+/// A ghost in four bytes.
+#[derive(Clone, Copy, Debug, Default)]
+enum Known {
+    #[default]
+    Nothing,
+    Seen {
+        again: bool,
+    },
+    Chose {
+        again: bool,
+        group: u16,
+    },
+}
+
+impl From<Ghost> for Known {
+    fn from(ghost: Ghost) -> Self {
+        let again = ghost.seen_again;
+        match ghost.hint {
+            None => Self::Seen { again },
+            Some(group) => Self::Chose { again, group },
+        }
+    }
+}
+
+impl Known {
+    fn ghost(self) -> Option<Ghost> {
+        let (seen_again, hint) = match self {
+            Self::Nothing => return None,
+            Self::Seen { again } => (again, None),
+            Self::Chose { again, group } => (again, Some(group)),
+        };
+        Some(Ghost { hint, seen_again })
+    }
 }
 
 impl Ghosts {
-    /// Makes room for about `servers` ghosts, if there is none yet.
-    pub(crate) fn prepare(&mut self, servers: usize) {
-        if self.slots.is_empty() {
-            let len = servers.clamp(16, 1 << 16).next_power_of_two();
-            self.slots = vec![Slot::default(); len].into();
+    /// Bytes of a table for some servers that together may cost `bytes`: a small part of that.
+    pub(crate) fn bytes_for(servers: usize, bytes: usize) -> usize {
+        Self::len_for(servers, bytes) * size_of::<Slot>()
+    }
+
+    fn len_for(servers: usize, bytes: usize) -> usize {
+        /// With less, there is better use for it.
+        const TOO_LITTLE: usize = 512;
+        if bytes < TOO_LITTLE {
+            return 0;
         }
+        let affordable = bytes / (64 * size_of::<Slot>());
+        let len = servers.min(affordable).clamp(16, 1 << 16);
+        len.next_power_of_two()
+    }
+
+    /// Makes room for about as many ghosts as there may be servers, if there is none yet.
+    pub(crate) fn prepare(&mut self, servers: usize, bytes: usize) {
+        if self.slots.is_empty() {
+            self.slots = vec![Slot::default(); Self::len_for(servers, bytes)].into();
+        }
+    }
+
+    /// Bytes that the table occupies.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val::<[Slot]>(&self.slots)
     }
 
     /// Remembers a server that has no session (any more).
@@ -40,7 +95,7 @@ impl Ghosts {
         if let Some(slot) = self.slot(hash) {
             *slot = Slot {
                 tag: tag(hash),
-                ghost: Some(ghost),
+                known: Known::from(ghost),
             };
         }
     }
@@ -48,13 +103,13 @@ impl Ghosts {
     /// What is known of a server.
     pub(crate) fn get(&self, hash: u64) -> Option<Ghost> {
         let slot = self.slots.get(index(hash, self.slots.len())?)?;
-        slot.ghost.filter(|_| slot.tag == tag(hash))
+        (slot.tag == tag(hash)).then(|| slot.known.ghost())?
     }
 
     /// Forgets a server and says what was known.
     pub(crate) fn take(&mut self, hash: u64) -> Option<Ghost> {
         let ghost = self.get(hash)?;
-        self.slot(hash)?.ghost = None;
+        self.slot(hash)?.known = Known::Nothing;
         Some(ghost)
     }
 
@@ -87,7 +142,9 @@ mod tests {
         };
         ghosts.set(1, ghost);
         assert_eq!(ghosts.get(1), None, "without room nothing is remembered");
-        ghosts.prepare(10);
+        ghosts.prepare(10, 10_000);
+        assert_eq!(ghosts.bytes(), 16 * 8);
+        assert_eq!(ghosts.bytes(), Ghosts::bytes_for(10, 10_000));
         ghosts.set(1, ghost);
         assert_eq!(ghosts.get(1), Some(ghost));
         let collides = (7 << 32) | 1;

@@ -6,9 +6,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::SecurityDomain;
 
-/// Longest name that is folded to lower case on the stack while it is hashed; DNS allows 253.
-const NAME_MAX: usize = 255;
-
 /// A server as the store knows it: security domain, host, and where they matter port and endpoint.
 ///
 /// Host names are kept in lower case and without a trailing dot, IP addresses in their one binary
@@ -210,6 +207,7 @@ impl<'a> From<&'a SessionKey> for KeyRef<'a> {
 }
 
 impl PartialEq for KeyRef<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.host == other.host
             && self.port == other.port
@@ -221,14 +219,58 @@ impl PartialEq for KeyRef<'_> {
 impl Eq for KeyRef<'_> {}
 
 impl Hash for KeyRef<'_> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         // The domain is a digest already: part of it spreads as well as the whole, and equality
         // still compares the whole.
-        state.write(&self.domain.as_bytes()[..8]);
-        self.host.hash(state);
-        self.port.hash(state);
-        self.endpoint.hash(state);
+        let domain = self.domain.as_bytes().first_chunk().copied();
+        let domain = u64::from_le_bytes(domain.unwrap_or_default());
+        // What there is, and the length of what is hashed below, in one number.
+        let port = self.port.map_or(0, |port| 1 << 16 | u64::from(port));
+        let endpoint = self
+            .endpoint
+            .map_or(0, |endpoint| endpoint.len() as u64 + 1);
+        let (kind, len) = match self.host {
+            HostRef::Name(name) => (0, name.len() as u64),
+            HostRef::Address(IpAddr::V4(_)) => (1, 0),
+            HostRef::Address(IpAddr::V6(_)) => (2, 0),
+        };
+        let shape = port | kind << 17 | (len << 19) | endpoint.rotate_right(16);
+        state.write_u128(u128::from(domain) << 64 | u128::from(shape));
+        match self.host {
+            HostRef::Name(name) => hash_name(name.as_bytes(), state),
+            HostRef::Address(IpAddr::V4(address)) => state.write_u32(address.to_bits()),
+            HostRef::Address(IpAddr::V6(address)) => state.write_u128(address.to_bits()),
+        }
+        if let Some(endpoint) = self.endpoint {
+            state.write(endpoint);
+        }
     }
+}
+
+/// Hashes a name without regard to case, sixteen bytes at a time.
+#[inline]
+fn hash_name<H: Hasher>(name: &[u8], state: &mut H) {
+    /// Turns upper-case letters to lower-case ones. Some other characters become the same too,
+    /// which equality tells apart.
+    const FOLD: u128 = u128::from_ne_bytes([0x20; 16]);
+    let (chunks, rest) = name.as_chunks();
+    for chunk in chunks {
+        state.write_u128(u128::from_le_bytes(*chunk) | FOLD);
+    }
+    if rest.is_empty() {
+        return;
+    }
+    // The last bytes; some of them once more, rather than to copy a number of them that varies.
+    let last = if let Some(last) = name.last_chunk() {
+        u128::from_le_bytes(*last)
+    } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        u128::from(u64::from_le_bytes(*first)) << 64 | u128::from(u64::from_le_bytes(*last))
+    } else {
+        name.iter()
+            .fold(0, |sum, byte| sum << 8 | u128::from(*byte))
+    };
+    state.write_u128(last | FOLD);
 }
 
 impl fmt::Debug for KeyRef<'_> {
@@ -280,9 +322,11 @@ impl<'a> HostRef<'a> {
 }
 
 impl PartialEq for HostRef<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Name(one), Self::Name(other)) => one.eq_ignore_ascii_case(other),
+            // Most names come in lower case, and comparing bytes is quick.
+            (Self::Name(one), Self::Name(other)) => one == other || one.eq_ignore_ascii_case(other),
             (Self::Address(one), Self::Address(other)) => one == other,
             _ => false,
         }
@@ -290,23 +334,6 @@ impl PartialEq for HostRef<'_> {
 }
 
 impl Eq for HostRef<'_> {}
-
-impl Hash for HostRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Name(name) => {
-                // Anything longer is no DNS name: its first part has to do.
-                let len = name.len().min(NAME_MAX);
-                let mut lower = [0; NAME_MAX];
-                lower[..len].copy_from_slice(&name.as_bytes()[..len]);
-                lower[..len].make_ascii_lowercase();
-                state.write(&lower[..len]);
-                state.write_usize(name.len());
-            }
-            Self::Address(address) => address.hash(state),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

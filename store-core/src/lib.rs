@@ -36,7 +36,7 @@
 //!
 //! # What the layers are
 //! [`SessionStore`] is a row of shards behind locks. A shard is a state machine without lock or
-//! clock: servers in two least-recently-used segments (seen once, seen again) and a small table
+//! clock: servers in two least-recently-used lists (seen once, seen again) and a small table
 //! of what is worth remembering of servers that hold no session. A server holds its single-use
 //! sessions, newest first, at most one reusable session, and the key-exchange group it chose.
 
@@ -44,10 +44,13 @@
 #![deny(missing_docs)]
 
 mod behind;
+mod chain;
 mod clock;
 mod domain;
 mod entry;
 mod ghosts;
+mod hashing;
+mod held;
 mod key;
 mod limits;
 mod portable;
@@ -64,6 +67,7 @@ mod watch;
 pub mod fuzz;
 
 pub use behind::Behind;
+pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
 pub use entry::{Entry, EntryId, Generation, Offer, Refused, Shared, Storable, Usage};

@@ -29,6 +29,10 @@ pub struct Limits {
     pub server_bytes: usize,
     /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
     pub total_bytes: usize,
+    /// The sessions put last, in the whole store, that stay as they are; older ones are packed, if
+    /// their type [has a smaller form](crate::Storable::PACKS). Default 128; each part of a store
+    /// of some hundred servers has its share, at least 4. Zero packs everything at once.
+    pub unpacked_sessions: usize,
     /// Longest life of a single-use session. Default, and most, 7 days.
     #[serde(with = "seconds")]
     pub single_use_lifetime: Duration,
@@ -48,6 +52,7 @@ impl Default for Limits {
             session_bytes: 48 * KIB,
             server_bytes: MIB,
             total_bytes: 64 * MIB,
+            unpacked_sessions: 128,
             single_use_lifetime: Usage::SingleUse.longest_lifetime(),
             reusable_lifetime: Usage::Reusable.longest_lifetime(),
             total_age: Usage::SingleUse.longest_lifetime(),
@@ -86,6 +91,15 @@ impl Limits {
             session_bytes: session,
             server_bytes: server,
             total_bytes: total,
+            ..self
+        }
+    }
+
+    /// Changes the number of sessions that are not packed.
+    #[must_use]
+    pub fn with_unpacked_sessions(self, unpacked_sessions: usize) -> Self {
+        Self {
+            unpacked_sessions,
             ..self
         }
     }
@@ -153,6 +167,23 @@ impl Limits {
             }
         }
         Ok(())
+    }
+
+    /// The share of one of so many parts of a store.
+    pub(crate) fn share(&self, parts: usize) -> Self {
+        /// Fewer would be packed while their connection still uses them.
+        const LEAST_UNPACKED: usize = 4;
+        let parts = parts.max(1);
+        let unpacked_sessions = match self.unpacked_sessions {
+            0 => 0,
+            sessions => (sessions / parts).max(LEAST_UNPACKED),
+        };
+        Self {
+            servers: self.servers / parts,
+            total_bytes: (self.total_bytes / parts).min(usize::MAX / 2),
+            unpacked_sessions,
+            ..self.clone()
+        }
     }
 
     /// The longest life of a session of this usage.
@@ -241,6 +272,7 @@ mod tests {
     fn serde_round_trips_and_refuses_unknown_fields() {
         let limits = Limits::default()
             .with_servers(7)
+            .with_unpacked_sessions(0)
             .with_total_age(Duration::from_secs(60));
         let text = serde_json::to_string(&limits).unwrap();
         assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);

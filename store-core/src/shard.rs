@@ -2,50 +2,58 @@
 
 #[cfg(any(test, feature = "__fuzzing"))]
 pub(crate) mod agreement;
+mod clearing;
 mod evict;
 mod leaving;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod model;
 #[cfg(test)]
 mod model_tests;
-mod segment;
+mod order;
+mod packing;
+mod sweep;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use self::segment::{Place, Segment, fixed_bytes, server_bytes};
+use self::order::{Order, Which, fixed_bytes};
 use crate::ghosts::{Ghost, Ghosts};
-use crate::server::{Dropped, Found, Held, Losses, Server};
-use crate::{Entry, EntryId, Generation, Limits, Refused, Stats, Timestamp, Usage};
+use crate::held::{Dropped, Found, Held, Losses};
+use crate::server::{Bounds, Server, place};
+use crate::{
+    Entry, EntryId, Generation, Limits, Refused, SessionKey, Stats, Storable, Timestamp, Usage,
+};
 
-pub(crate) use self::segment::At;
+pub(crate) use self::order::{At, Index};
+pub(crate) use self::packing::{Form, ToPack};
 
-/// How many cleared servers are remembered by name; see [`Shard::clear_server`].
-const CLEARED_SERVERS: usize = 64;
+/// How many servers whose last session was taken keep their place for the next one. A server that
+/// gives one ticket a connection is one of them most of the time.
+const EMPTIED: usize = 8;
+
 /// One part of a store, without lock or clock.
 ///
-/// Two segments in least-recently-used order: a server enters `once`, and moves to `again` when
-/// it is put to after a connection was offered one of its sessions. A scan of servers that are
-/// never seen again passes through `once` and leaves `again` alone.
+/// Two lists in least-recently-used order: a server enters `Once`, and moves to `Again` when it is
+/// put to after a connection was offered one of its sessions. A scan of servers that are never
+/// seen again passes through `Once` and leaves `Again` alone. A third one, `Emptied`, has the few
+/// servers whose last session was taken just now: they hold nothing, count as no server, and go
+/// before anybody else.
 pub(crate) struct Shard<S> {
-    limits: Arc<Limits>,
-    once: Segment<S>,
-    again: Segment<S>,
+    // Those of this shard; of the bytes, those that servers may cost.
+    limits: Limits,
+    order: Order<S>,
     ghosts: Ghosts,
     // invariant: no session in the shard expires before this
     next_expiry: Timestamp,
+    swept: Timestamp,
+    begun: u32,
     last_id: u64,
+    // The sessions put last, oldest first; empty for a type without a smaller form.
+    unpacked: VecDeque<(Index, EntryId)>,
     // Puts of connections begun before this are refused, whatever their server.
     cleared: Generation,
     // The same for single servers, by hash; oldest first, at most CLEARED_SERVERS.
     cleared_servers: Vec<(u64, Generation)>,
     pub(crate) stats: Stats,
-}
-
-/// The two segments, to name one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Once,
-    Again,
 }
 
 /// Which sessions a connection can use.
@@ -56,16 +64,25 @@ pub(crate) enum Want {
     Reusable,
 }
 
-impl<S> Shard<S> {
-    /// An empty shard; `limits` are its own, already divided. Allocates next to nothing.
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+impl<S: Storable> Shard<S> {
+    /// An empty shard; `limits` are its own, already divided. Allocates nothing.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let ghosts = Ghosts::bytes_for(limits.servers, limits.total_bytes);
+        let limits = Limits {
+            // So many that an index always suffices.
+            servers: limits.servers.min(1 << 30),
+            total_bytes: limits.total_bytes.saturating_sub(ghosts),
+            ..limits.clone()
+        };
         Self {
             limits,
-            once: Segment::new(),
-            again: Segment::new(),
+            order: Order::new(),
             ghosts: Ghosts::default(),
             next_expiry: Timestamp::NEVER,
+            swept: Timestamp::EPOCH,
+            begun: 0,
             last_id: 0,
+            unpacked: VecDeque::new(),
             cleared: Generation(0),
             cleared_servers: Vec::new(),
             stats: Stats::default(),
@@ -91,14 +108,15 @@ impl<S> Shard<S> {
         let own_bound = now.after(self.limits.lifetime(usage));
         let age_bound = established.after(self.limits.total_age);
         let expires = expires.min(own_bound).min(age_bound);
-        let room = self
-            .limits
-            .total_bytes
-            .checked_sub(fixed_bytes::<S>(at.key));
-        let most = room.map(|room| room.min(self.limits.server_bytes));
+        let fixed = fixed_bytes::<S>(at.key);
+        let shared = session.shared().map_or(0, |shared| shared.bytes);
+        let bytes = weight.saturating_add(shared);
         let refused = if self.is_cleared(at.hash, begun) {
             Some((Refused::Cleared, &mut self.stats.refused_cleared))
-        } else if most.is_none_or(|most| weight > self.limits.session_bytes.min(most)) {
+        } else if self
+            .most_for_one(fixed, usage)
+            .is_none_or(|most| bytes > most)
+        {
             Some((Refused::TooLarge, &mut self.stats.refused_too_large))
         } else if expires <= now {
             Some((Refused::Expired, &mut self.stats.refused_expired))
@@ -124,16 +142,44 @@ impl<S> Shard<S> {
         self.stats.stored += 1;
         self.next_expiry = self.next_expiry.min(expires);
 
-        let server_limits = (self.limits.sessions_per_server, most.unwrap_or_default());
-        let (which, place, mut server) = self.check_out(at);
-        let losses = server.put(held, usage, server_limits, now, dropped);
-        self.count(losses);
-        self.make_room(server_bytes(&place, &server), now, dropped);
-        self.segment(which).insert(place, server);
+        let mut bounds = self.bounds(fixed);
+        let (index, which) = self.check_out(at);
+        let first = self.order.first_expiry(index).min(expires);
+        self.order.set_first_expiry(index, first);
+        let others = self.order.bytes();
+        if let Some(node) = self.order.get_mut(index) {
+            node.server.need.given();
+            if others + node.bytes() + weight > self.limits.total_bytes {
+                // Before any server has to go, this one goes without what it does not need.
+                bounds.sessions = bounds.sessions.min(node.server.need.sessions());
+            }
+            let losses = node.server.put(held, usage, bounds, now, dropped);
+            let bytes = node.bytes();
+            self.count(losses);
+            self.make_room(1, bytes, now, dropped);
+        }
+        self.order.link(index, which);
         if which == Which::Again {
             self.keep_share();
         }
+        self.note_unpacked(index, id);
         Ok(id)
+    }
+
+    /// Bytes that one session may have; nothing if not even its place fits.
+    fn most_for_one(&self, fixed: usize, usage: Usage) -> Option<usize> {
+        let taken = fixed + place::<S>(usage);
+        let room = self.limits.total_bytes.checked_sub(taken)?;
+        let most = self.limits.session_bytes.min(self.limits.server_bytes);
+        Some(most.min(room))
+    }
+
+    fn bounds(&self, fixed: usize) -> Bounds {
+        Bounds {
+            sessions: self.limits.sessions_per_server,
+            bytes: self.limits.server_bytes,
+            room: self.limits.total_bytes.saturating_sub(fixed),
+        }
     }
 
     /// Finds a session for a connection, in the order of the `rustls` client: the newest
@@ -147,7 +193,7 @@ impl<S> Shard<S> {
         dropped: &mut Vec<Dropped<S>>,
     ) -> Option<Found<S>> {
         let mut losses = Losses::default();
-        let found = self.with_server(at, |server| {
+        let found = self.visit(at, After::Waits, |server| {
             server.visited = true;
             let single_use = (want != Want::Reusable)
                 .then(|| server.take(now, accept, dropped, &mut losses))
@@ -172,7 +218,8 @@ impl<S> Shard<S> {
     }
 
     fn peek(&self, at: At<'_>) -> Option<&Server<S>> {
-        self.again.peek(at).or_else(|| self.once.peek(at))
+        let node = self.order.get(self.order.find(at)?)?;
+        Some(&node.server)
     }
 
     /// Sessions held of a server.
@@ -189,11 +236,11 @@ impl<S> Shard<S> {
     }
 
     pub(crate) fn set_hint(&mut self, at: At<'_>, group: u16) {
-        let resident = self.again.peek_mut(at).or_else(|| self.once.peek_mut(at));
-        if let Some(server) = resident {
-            server.hint = Some(group);
+        let resident = self.order.find(at);
+        if let Some(node) = resident.and_then(|index| self.order.get_mut(index)) {
+            node.server.hint = Some(group);
         } else {
-            self.ghosts.prepare(self.limits.servers);
+            self.prepare_ghosts();
             let known = self.ghosts.get(at.hash).unwrap_or_default();
             self.ghosts.set(
                 at.hash,
@@ -212,204 +259,163 @@ impl<S> Shard<S> {
         id: EntryId,
         dropped: &mut Vec<Dropped<S>>,
     ) -> Option<Usage> {
-        self.remove_with(at, |server| server.remove(id), dropped)
+        let removed = self.visit(at, After::Leaves, |server| server.remove(id, dropped));
+        let removed = removed.flatten();
+        self.stats.removed += u64::from(removed.is_some());
+        removed
     }
 
     /// Removes the session `id` of a server and all that came before it.
     pub(crate) fn remove_up_to(&mut self, at: At<'_>, id: EntryId, dropped: &mut Vec<Dropped<S>>) {
-        let removed = self.with_server(at, |server| server.remove_up_to(id, dropped));
+        let remove = |server: &mut Server<S>| server.remove_up_to(id, dropped);
+        let removed = self.visit(at, After::Leaves, remove);
         self.stats.removed += removed.unwrap_or(0);
     }
 
     /// Removes the reusable session of a server, and says whether there was one.
     pub(crate) fn remove_reusable(&mut self, at: At<'_>, dropped: &mut Vec<Dropped<S>>) -> bool {
-        self.remove_with(at, Server::remove_reusable, dropped)
-            .is_some()
+        let remove = |server: &mut Server<S>| server.drop_reusable(dropped);
+        let removed = self.visit(at, After::Leaves, remove) == Some(true);
+        self.stats.removed += u64::from(removed);
+        removed
     }
 
-    fn remove_with(
-        &mut self,
-        at: At<'_>,
-        remove: impl FnMut(&mut Server<S>) -> Option<Dropped<S>>,
-        dropped: &mut Vec<Dropped<S>>,
-    ) -> Option<Usage> {
-        let removed = self.with_server(at, remove).flatten()?;
-        self.stats.removed += 1;
-        let usage = match removed {
-            Dropped::Shared(_) => Usage::Reusable,
-            Dropped::Session(_) | Dropped::Server(_) => Usage::SingleUse,
-        };
-        dropped.push(removed);
-        Some(usage)
-    }
-
-    /// Removes a server with all that is known of it, and refuses what connections put that began
-    /// before `now_is`.
-    pub(crate) fn clear_server(
-        &mut self,
-        at: At<'_>,
-        now_is: Generation,
-        dropped: &mut Vec<Dropped<S>>,
-    ) {
-        self.ghosts.take(at.hash);
-        for which in [Which::Again, Which::Once] {
-            if let Some((_, server)) = self.segment(which).remove(at) {
-                self.stats.removed += server.len() as u64;
-                dropped.push(Dropped::Server(server));
-            }
-        }
-        self.cleared_servers.retain(|(hash, _)| *hash != at.hash);
-        if self.cleared_servers.len() >= CLEARED_SERVERS {
-            // No room to remember the oldest by name: refuse late puts to all servers instead.
-            let (_, oldest) = self.cleared_servers.remove(0);
-            self.cleared = self.cleared.max(oldest);
-        }
-        self.cleared_servers.push((at.hash, now_is));
-    }
-
-    /// Removes everything, and refuses what connections put that began before `now_is`.
-    pub(crate) fn clear(&mut self, now_is: Generation, dropped: &mut Vec<Dropped<S>>) {
-        self.stats.removed += self.sessions() as u64;
-        for which in [Which::Once, Which::Again] {
-            let segment = std::mem::replace(self.segment(which), Segment::new());
-            dropped.extend(segment.into_servers().map(Dropped::Server));
-        }
-        self.ghosts = Ghosts::default();
-        self.next_expiry = Timestamp::NEVER;
-        self.cleared = self.cleared.max(now_is);
-        self.cleared_servers.clear();
-    }
-
-    /// Starts over after a panic in the middle of a change, keeping the counters.
-    pub(crate) fn start_over(&mut self, dropped: &mut Vec<Dropped<S>>) {
-        let by_name = self.cleared_servers.iter().map(|(_, cleared)| *cleared);
-        let cleared = by_name.fold(self.cleared, Generation::max);
-        self.clear(cleared, dropped);
-    }
-
-    /// Drops all sessions of the shard that are not valid at `now`.
-    pub(crate) fn sweep(&mut self, now: Timestamp, dropped: &mut Vec<Dropped<S>>) {
-        let mut expired = 0;
-        let mut next_expiry = Timestamp::NEVER;
-        for which in [Which::Once, Which::Again] {
-            let mut emptied = Vec::new();
-            self.segment(which).visit_all(|place, server| {
-                expired += server.prune(now, dropped);
-                next_expiry = next_expiry.min(server.first_expiry());
-                if server.is_empty() {
-                    emptied.push(place.clone());
-                }
-            });
-            for place in emptied {
-                self.leave_a_ghost(place.at(), which);
-            }
-        }
-        self.stats.expired += expired;
-        self.next_expiry = next_expiry;
-    }
-
-    /// Whether a sweep at `now` might find anything. A clock that went back is noticed when the
-    /// sessions are visited.
-    pub(crate) fn needs_sweep(&self, now: Timestamp) -> bool {
-        self.next_expiry <= now
+    /// The servers that have a session, in no order.
+    pub(crate) fn servers(&self) -> Vec<SessionKey> {
+        let holding = self.order.all().filter(|node| !node.server.is_empty());
+        holding.map(|node| node.key().clone()).collect()
     }
 
     /// The counters and what is held now.
     pub(crate) fn stats(&self) -> Stats {
-        let servers = (self.once.len() + self.again.len()) as u64;
-        let (sessions, bytes) = (
-            self.sessions() as u64,
-            (self.once.bytes() + self.again.bytes()) as u64,
-        );
         Stats {
-            servers,
-            sessions,
-            bytes,
+            servers: (self.order.len(Which::Once) + self.order.len(Which::Again)) as u64,
+            sessions: self.sessions() as u64,
+            bytes: (self.order.bytes() + self.ghosts.bytes()) as u64,
             ..self.stats
         }
     }
 
     fn sessions(&self) -> usize {
-        let all = self.once.oldest_first().chain(self.again.oldest_first());
-        all.map(|(_, server)| server.len()).sum()
+        self.order.all().map(|node| node.server.len()).sum()
     }
 
-    fn segment(&mut self, which: Which) -> &mut Segment<S> {
-        match which {
-            Which::Once => &mut self.once,
-            Which::Again => &mut self.again,
-        }
+    fn prepare_ghosts(&mut self) {
+        let Limits {
+            servers,
+            total_bytes,
+            ..
+        } = self.limits;
+        self.ghosts.prepare(servers, total_bytes);
     }
 
-    fn is_cleared(&self, hash: u64, begun: Generation) -> bool {
-        let by_name = self
-            .cleared_servers
-            .iter()
-            .find(|(cleared, _)| *cleared == hash);
-        begun < self.cleared || by_name.is_some_and(|(_, cleared)| begun < *cleared)
-    }
-
-    /// Takes a server out of the order to put to it: from its segment, or a new one with what its
-    /// ghost remembers; and says into which segment it goes back.
-    fn check_out(&mut self, at: At<'_>) -> (Which, Place, Server<S>) {
-        if let Some((place, server)) = self.again.remove(at) {
-            return (Which::Again, place, server);
+    /// Takes a server out of its list to put to it, or makes one with what its ghost remembers;
+    /// and says into which list it goes back.
+    fn check_out(&mut self, at: At<'_>) -> (Index, Which) {
+        let found = self.order.find(at);
+        if let Some((index, node)) =
+            found.and_then(|index| Some((index, self.order.get_mut(index)?)))
+        {
+            let seen_again = std::mem::take(&mut node.server.visited);
+            let stays = node.which() == Which::Again;
+            self.order.unlink(index);
+            return (index, segment(seen_again || stays));
         }
-        if let Some((place, mut server)) = self.once.remove(at) {
-            let which = if server.visited {
-                Which::Again
-            } else {
-                Which::Once
-            };
-            server.visited = false;
-            return (which, place, server);
-        }
-        self.ghosts.prepare(self.limits.servers);
+        self.prepare_ghosts();
         let ghost = self.ghosts.take(at.hash).unwrap_or_default();
-        let which = if ghost.seen_again {
-            Which::Again
-        } else {
-            Which::Once
-        };
-        let place = Place::new(at);
-        (which, place, Server::new(ghost.hint))
+        let index = self.order.insert(at, Server::new(ghost.hint));
+        (index, segment(ghost.seen_again))
     }
 
-    /// Calls `visit` with a server, counts it as used, and lets it go if that emptied it.
-    fn with_server<T>(
+    /// Calls `visit` with a server that holds something and counts it as used; `after` says what
+    /// becomes of it if that emptied it.
+    fn visit<T>(
         &mut self,
         at: At<'_>,
-        mut visit: impl FnMut(&mut Server<S>) -> T,
+        after: After,
+        visit: impl FnOnce(&mut Server<S>) -> T,
     ) -> Option<T> {
-        for which in [Which::Again, Which::Once] {
-            let visited = self.segment(which).visit(at, &mut visit);
-            if let Some((result, empty)) = visited {
-                if empty {
-                    self.leave_a_ghost(at, which);
-                }
-                return Some(result);
-            }
+        let index = self.order.find(at)?;
+        let node = self.order.get_mut(index)?;
+        if after == After::Waits {
+            node.server.need.asked();
         }
-        None
+        if node.which() == Which::Emptied {
+            return None;
+        }
+        let visit = |server: &mut Server<S>| (visit(server), server.is_empty());
+        let (result, empty) = self.order.change(index, visit)?;
+        if empty {
+            self.emptied(index, after);
+        } else {
+            self.order.touch(index);
+        }
+        Some(result)
     }
 
-    /// Lets an empty server go and remembers what is worth it.
-    fn leave_a_ghost(&mut self, at: At<'_>, which: Which) {
-        if let Some((_, server)) = self.segment(which).remove(at) {
-            let seen_again = which == Which::Again || server.visited;
-            self.ghosts.set(
-                at.hash,
-                Ghost {
-                    hint: server.hint,
-                    seen_again,
-                },
-            );
+    /// Does what is to be done with a server that holds nothing any more.
+    fn emptied(&mut self, index: Index, after: After) {
+        let Some(which) = self.order.unlink(index) else {
+            return;
+        };
+        if let Some(node) = self.order.get_mut(index) {
+            node.server.visited |= which == Which::Again;
         }
+        match after {
+            After::Waits => {
+                self.order.set_first_expiry(index, Timestamp::NEVER);
+                self.order.link(index, Which::Emptied);
+                if self.order.len(Which::Emptied) > EMPTIED {
+                    self.let_emptied_go();
+                }
+            }
+            After::Leaves => self.leave_a_ghost(index),
+        }
+    }
+
+    /// Lets go of a server that is in no list and holds nothing, and remembers what is worth it.
+    fn leave_a_ghost(&mut self, index: Index) {
+        let hash = self.order.hash(index);
+        if let Some(node) = self.order.remove(index) {
+            let ghost = Ghost {
+                hint: node.server.hint,
+                seen_again: node.server.visited,
+            };
+            self.ghosts.set(hash, ghost);
+        }
+    }
+
+    /// Lets go of the one of the emptied servers that has waited longest.
+    fn let_emptied_go(&mut self) -> bool {
+        let Some(index) = self.order.oldest(Which::Emptied) else {
+            return false;
+        };
+        self.order.unlink(index);
+        self.leave_a_ghost(index);
+        true
     }
 
     fn count(&mut self, losses: Losses) {
         self.stats.expired += losses.expired;
         self.stats.evicted += losses.evicted;
         self.stats.replaced += losses.replaced;
+    }
+}
+
+/// What becomes of a server that holds nothing any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// It waits for its next session: connections take and put in turn.
+    Waits,
+    /// It goes.
+    Leaves,
+}
+
+/// The list that a server belongs into.
+fn segment(seen_again: bool) -> Which {
+    if seen_again {
+        Which::Again
+    } else {
+        Which::Once
     }
 }

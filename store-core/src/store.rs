@@ -1,16 +1,22 @@
 //! The store: shards behind locks.
 
 mod leaving;
+mod offering;
+mod packing;
+mod part;
+mod process;
 
 pub use self::leaving::Ready;
 
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use crate::server::Found;
+use self::offering::Sweep;
+use self::part::Part;
+use self::process::Process;
+use crate::hashing::KeyHasher;
 use crate::shard::{At, Shard, Want};
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, RandomState};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::watch::Watched;
 use crate::{Behind, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable};
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
@@ -41,26 +47,23 @@ const SERVERS_BYTES_A_SHARD: usize = 4;
 ///
 /// Time is an argument of every operation that depends on it; see [`Clock`](crate::Clock).
 pub struct SessionStore<S> {
+    // What every operation reads; of it, only the generation ever changes.
     limits: Limits,
-    hasher: RandomState,
+    hasher: KeyHasher,
     // invariant: empty if resumption is off, else a power of two long
     shards: Box<[Part<S>]>,
     generation: AtomicU64,
-    next_swept: AtomicUsize,
-    // The process that the sessions belong to.
-    process: AtomicU64,
+    process: Process,
     watched: Watched,
     behind: Option<Arc<dyn Behind>>,
     // Held while a generation is drawn and told to what lies behind, so that they arrive in order.
     telling: Mutex<()>,
+    next_swept: Alone<AtomicUsize>,
 }
 
-struct Part<S> {
-    shard: Mutex<Shard<S>>,
-    resumed: AtomicU64,
-    declined: AtomicU64,
-    failed: AtomicU64,
-}
+/// In a cache line of its own: writing it disturbs nobody who reads what is beside it.
+#[repr(align(64))]
+struct Alone<T>(T);
 
 impl<S: Storable> SessionStore<S> {
     /// An empty store. Allocates next to nothing until it is used.
@@ -75,23 +78,17 @@ impl<S: Storable> SessionStore<S> {
 
     fn build(limits: Limits, behind: Option<Arc<dyn Behind>>) -> Result<Self, LimitsError> {
         limits.validate()?;
-        let shards = shards_for(&limits);
-        let share = Arc::new(Limits {
-            servers: limits.servers / shards.max(1),
-            total_bytes: (limits.total_bytes / shards.max(1)).min(usize::MAX / 2),
-            ..limits.clone()
-        });
-        let shards = (0..shards).map(|_| Part::new(Arc::clone(&share))).collect();
+        let shards = (0..shards_for(&limits)).map(|_| Part::new()).collect();
         Ok(Self {
             limits,
-            hasher: RandomState::new(),
+            hasher: KeyHasher::new(),
             shards,
             generation: AtomicU64::new(1),
-            next_swept: AtomicUsize::new(0),
-            process: AtomicU64::new(std::process::id().into()),
+            process: Process::this(),
             watched: Watched::new(),
             behind,
             telling: Mutex::new(()),
+            next_swept: Alone(AtomicUsize::new(0)),
         })
     }
 
@@ -105,6 +102,20 @@ impl<S: Storable> SessionStore<S> {
     pub fn generation(&self) -> Generation {
         self.leave_to_parent();
         Generation(self.generation.load(Ordering::Acquire))
+    }
+
+    /// What a connection to `key` begins with: the generation for what it will
+    /// [`put`](Self::put), and an offer as from [`offer_where`](Self::offer_where). Sweeps as it
+    /// goes, so that [`sweep`](Self::sweep) need not be called.
+    pub fn begin<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        now: Timestamp,
+        accept: impl FnMut(&S) -> bool,
+    ) -> (Generation, Option<Offer<S>>) {
+        let (begun, key) = (self.generation(), key.into());
+        let offer = self.find_session(key, Want::Any, now, Sweep::Along, accept);
+        (begun, offer)
     }
 
     /// Stores a session that a connection to `key` was given, one begun at `begun`.
@@ -122,7 +133,14 @@ impl<S: Storable> SessionStore<S> {
             return Err(Refused::Off);
         };
         let (mut dropped, usage) = (Vec::new(), entry.usage);
-        let put = part.lock().put(at, entry, begun, now, &mut dropped);
+        let mut room = part.lock();
+        let shard = room.get_or_make(&self.limits, self.shards.len());
+        let put = shard.put(at, entry, begun, now, &mut dropped);
+        let to_pack = shard.next_to_pack();
+        drop(room);
+        if let Some(to_pack) = to_pack {
+            self.pack(part, to_pack, now);
+        }
         self.watched.note(at.key, |stats| match put {
             Ok(_) => stats.stored += 1,
             Err(_) => stats.refused += 1,
@@ -149,30 +167,32 @@ impl<S: Storable> SessionStore<S> {
         now: Timestamp,
         accept: impl FnMut(&S) -> bool,
     ) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::Any, now, accept)
+        self.find_session(key.into(), Want::Any, now, Sweep::No, accept)
     }
 
     /// Takes the newest valid single-use session of `key`, which is removed.
     pub fn take<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::SingleUse, now, |_| true)
+        self.find_session(key.into(), Want::SingleUse, now, Sweep::No, |_| true)
     }
 
     /// A private copy of the valid reusable session of `key`.
     pub fn copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::Reusable, now, |_| true)
+        self.find_session(key.into(), Want::Reusable, now, Sweep::No, |_| true)
     }
 
     /// The key-exchange group that the server chose last, by its TLS number.
     pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
         let (part, at) = self.find(key.into())?;
-        part.lock().hint(at)
+        part.lock().get()?.hint(at)
     }
 
     /// Remembers the group that the server chose. Hints take no place from sessions: a server
     /// without a session has its hint kept in a small table that forgets.
     pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
         if let Some((part, at)) = self.find(key.into()) {
-            part.lock().set_hint(at, group);
+            let mut room = part.lock();
+            let shard = room.get_or_make(&self.limits, self.shards.len());
+            shard.set_hint(at, group);
         }
     }
 
@@ -184,7 +204,8 @@ impl<S: Storable> SessionStore<S> {
             return false;
         };
         let mut dropped = Vec::new();
-        let removed = part.lock().remove(at, id, &mut dropped);
+        let remove = |shard: &mut Shard<S>| shard.remove(at, id, &mut dropped);
+        let removed = part.lock().get().and_then(remove);
         let was_there = removed.is_some();
         if self.behind.is_some() && removed != Some(Usage::SingleUse) {
             self.clear_server(at.key);
@@ -203,7 +224,9 @@ impl<S: Storable> SessionStore<S> {
         }
         if let Some((part, at)) = self.find(key) {
             let mut dropped = Vec::new();
-            part.lock().remove_up_to(at, id, &mut dropped);
+            if let Some(shard) = part.lock().get() {
+                shard.remove_up_to(at, id, &mut dropped);
+            }
         }
     }
 
@@ -214,7 +237,8 @@ impl<S: Storable> SessionStore<S> {
             return false;
         };
         let mut dropped = Vec::new();
-        let removed = part.lock().remove_reusable(at, &mut dropped);
+        let remove = |shard: &mut Shard<S>| shard.remove_reusable(at, &mut dropped);
+        let removed = part.lock().get().is_some_and(remove);
         if self.behind.is_some() {
             self.clear_server(at.key);
         }
@@ -227,11 +251,12 @@ impl<S: Storable> SessionStore<S> {
         if let Some((part, at)) = self.find(key.into()) {
             let mut dropped = Vec::new();
             let telling = self.telling();
-            let mut shard = part.lock();
+            let mut room = part.lock();
             // Under the lock, so that generations reach a shard in their order.
             let now_is = self.next_generation();
+            let shard = room.get_or_make(&self.limits, self.shards.len());
             shard.clear_server(at, now_is, &mut dropped);
-            drop(shard);
+            drop(room);
             if let Some(behind) = &self.behind {
                 behind.revoked(at.key, now_is);
             }
@@ -252,10 +277,13 @@ impl<S: Storable> SessionStore<S> {
     fn clear_memory(&self) {
         for part in &self.shards {
             let mut dropped = Vec::new();
-            let mut shard = part.lock();
+            let mut room = part.lock();
             let now_is = self.next_generation();
-            shard.clear(now_is, &mut dropped);
-            drop(shard);
+            match room.get() {
+                Some(shard) => shard.clear(now_is, &mut dropped),
+                None => room.clear_nothing(now_is),
+            }
+            drop(room);
         }
     }
 
@@ -264,35 +292,13 @@ impl<S: Storable> SessionStore<S> {
         self.behind.is_some().then(telling)
     }
 
-    /// Frees expired sessions, one part of the store a call: some 500 to 1,000 servers (more only
-    /// where `server_bytes` is a large part of `total_bytes`) are looked at, and only if one of
-    /// their sessions can have expired. Call it now and then, for instance at each new connection;
-    /// it returns at once when there is nothing to do.
-    pub fn sweep(&self, now: Timestamp) {
-        if self.shards.is_empty() {
-            return;
-        }
-        let next = self.next_swept.fetch_add(1, Ordering::Relaxed) & (self.shards.len() - 1);
-        let mut dropped = Vec::new();
-        let mut shard = self.shards[next].lock();
-        if shard.needs_sweep(now) {
-            shard.sweep(now, &mut dropped);
-        }
-        drop(shard);
-    }
-
     /// Counts what became of a session that `key`'s connection was offered.
     pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
         let Some((part, at)) = self.find(key.into()) else {
             return;
         };
         self.watched.note(at.key, |stats| stats.count(outcome));
-        let counter = match outcome {
-            Outcome::Resumed => &part.resumed,
-            Outcome::Declined => &part.declined,
-            Outcome::Failed => &part.failed,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        part.count(outcome);
     }
 
     /// Counts what happens to one server from now on, for
@@ -311,7 +317,9 @@ impl<S: Storable> SessionStore<S> {
     pub fn server_stats<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<ServerStats> {
         let key = key.into();
         let stats = self.watched.get(key)?;
-        let held = self.find(key).map_or(0, |(part, at)| part.lock().held(at));
+        let held = self.find(key).map_or(0, |(part, at)| {
+            part.lock().get().map_or(0, |shard| shard.held(at))
+        });
         Some(ServerStats {
             held: held as u64,
             ..stats
@@ -327,52 +335,20 @@ impl<S: Storable> SessionStore<S> {
         sum
     }
 
+    #[inline]
     fn find<'s, 'k>(&'s self, key: KeyRef<'k>) -> Option<(&'s Part<S>, At<'k>)> {
         let last = self.shards.len().checked_sub(1)?;
-        let hash = self.hasher.hash_one(key);
-        // Bits that neither the shard's map nor its ghosts use first.
-        let index = usize::try_from(hash >> 40).unwrap_or_default() & last;
-        Some((&self.shards[index], At { hash, key }))
-    }
-
-    fn find_session(
-        &self,
-        key: KeyRef<'_>,
-        want: Want,
-        now: Timestamp,
-        mut accept: impl FnMut(&S) -> bool,
-    ) -> Option<Offer<S>> {
-        let (part, at) = self.find(key)?;
-        self.leave_to_parent();
-        let mut dropped = Vec::new();
-        let found = part.lock().offer(at, want, now, &mut accept, &mut dropped);
-        self.watched.note(key, |stats| match &found {
-            Some(found) => {
-                stats.offered += 1;
-                stats.taken += u64::from(matches!(found, Found::SingleUse(_)));
-            }
-            None => stats.missed += 1,
-        });
-        if let (None, Some(behind)) = (&found, &self.behind) {
-            behind.missed(key);
-        }
-        Some(match found? {
-            Found::SingleUse(held) => held.into_offer(Usage::SingleUse),
-            Found::Reusable(held) => {
-                let copy = held.session.duplicate()?;
-                held.map(|_| copy).into_offer(Usage::Reusable)
-            }
-        })
+        let hash = self.hasher.hash(key);
+        Some((&self.shards[part_of(hash) & last], At { hash, key }))
     }
 
     /// In a process that was forked since the store was last used, drops what is the parent's.
     fn leave_to_parent(&self) {
-        let process = u64::from(std::process::id());
-        if self.process.load(Ordering::Acquire) != process {
+        if !self.process.is_this() {
             // Before the store is said to belong here: who comes in between clears it, too. What
             // lies behind is the parent's, and not told.
             self.clear_memory();
-            self.process.store(process, Ordering::Release);
+            self.process.take_over();
         }
     }
 
@@ -381,39 +357,9 @@ impl<S: Storable> SessionStore<S> {
     }
 }
 
-impl<S> Part<S> {
-    fn new(limits: Arc<Limits>) -> Self {
-        Self {
-            shard: Mutex::new(Shard::new(limits)),
-            resumed: AtomicU64::new(0),
-            declined: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shard<S>> {
-        loop {
-            let poisoned = match self.shard.lock() {
-                Ok(shard) => return shard,
-                Err(poisoned) => poisoned,
-            };
-            // An `accept` or an allocation panicked half-way: what is left is a miss for all.
-            let mut dropped = Vec::new();
-            let mut shard = PoisonError::into_inner(poisoned);
-            shard.start_over(&mut dropped);
-            self.shard.clear_poison();
-            drop(shard);
-        }
-    }
-
-    fn stats(&self) -> Stats {
-        Stats {
-            resumed: self.resumed.load(Ordering::Relaxed),
-            declined: self.declined.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            ..self.lock().stats()
-        }
-    }
+/// Which part a hash belongs to, by bits that neither a shard's map nor its ghosts use first.
+fn part_of(hash: u64) -> usize {
+    usize::try_from(hash >> 40).unwrap_or_default()
 }
 
 impl<S> fmt::Debug for SessionStore<S> {

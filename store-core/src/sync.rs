@@ -1,5 +1,5 @@
-//! The lock, the atomics and the hash seeds of the store: those of `std`, and in this crate's own
-//! unit tests those of a model checker.
+//! The lock and the atomics of the store: those of `std`, and in this crate's own unit tests those
+//! of a model checker.
 //!
 //! Under `cfg(test)` a [`SessionStore`](crate::SessionStore) works only inside a `shuttle` run,
 //! which decides at every lock and every atomic which thread goes on: see
@@ -8,38 +8,13 @@
 //! things are done, not the `Ordering`s given.
 
 #[cfg(not(test))]
-pub(crate) use std::{
-    hash::RandomState,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-    sync::{Mutex, MutexGuard, PoisonError},
+pub(crate) use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 #[cfg(test)]
-pub(crate) use self::checked::RandomState;
-#[cfg(test)]
-pub(crate) use shuttle::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-    sync::{Mutex, MutexGuard, PoisonError},
+pub(crate) use shuttle::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
-
-#[cfg(test)]
-mod checked {
-    use std::hash::{BuildHasher, DefaultHasher};
-
-    /// The same seed in every run: a schedule can only be replayed if keys hash as before.
-    pub(crate) struct RandomState;
-
-    impl RandomState {
-        pub(crate) fn new() -> Self {
-            Self
-        }
-    }
-
-    impl BuildHasher for RandomState {
-        type Hasher = DefaultHasher;
-
-        fn build_hasher(&self) -> DefaultHasher {
-            DefaultHasher::new()
-        }
-    }
-}

@@ -77,10 +77,15 @@ impl Watched {
     }
 
     /// Counts something that happened to a server, if it is watched.
+    #[inline]
     pub(crate) fn note(&self, key: KeyRef<'_>, note: impl FnOnce(&mut ServerStats)) {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return;
+        if self.count.load(Ordering::Relaxed) > 0 {
+            self.note_if_watched(key, note);
         }
+    }
+
+    #[cold]
+    fn note_if_watched(&self, key: KeyRef<'_>, note: impl FnOnce(&mut ServerStats)) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let watched = servers
             .iter_mut()

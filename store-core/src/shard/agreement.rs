@@ -1,27 +1,73 @@
 //! Operations on a shard and on its naive model: the same answers, the same counters. Driven by
 //! property tests (`model_tests.rs`) and by a fuzzer (`fuzz.rs`).
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::model::Model;
-use super::{At, Shard, Want, fixed_bytes};
-use crate::server::Found;
-use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage};
+use super::{At, Form, Shard, ToPack, Want, fixed_bytes};
+use crate::held::{Found, Held};
+use crate::server::{Packable, place};
+use crate::{
+    Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Shared, Storable, Timestamp, Usage,
+};
 
 /// Servers that operations name.
-pub(crate) const SERVERS: u8 = 8;
+pub(crate) const SERVERS: u8 = 12;
 
 /// A session that knows its number and counts its end.
 pub(crate) struct Tracked {
     pub(super) number: u64,
+    shared: Option<Shared>,
     alive: Arc<AtomicUsize>,
+}
+
+impl Tracked {
+    fn new(number: u64, shares: u8, alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Ordering::SeqCst);
+        let id = usize::from(shares);
+        Self {
+            number,
+            shared: (id > 0).then_some(Shared { id, bytes: id * 20 }),
+            alive: Arc::clone(alive),
+        }
+    }
+}
+
+impl Storable for Tracked {
+    const PACKS: bool = true;
+
+    fn duplicate(&self) -> Option<Self> {
+        None
+    }
+
+    fn shared(&self) -> Option<Shared> {
+        self.shared
+    }
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Bytes of what the sessions are held in.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) fixed: usize,
+    pub(super) single_use: usize,
+    pub(super) reusable: usize,
+}
+
+impl Sizes {
+    pub(super) fn place(&self, usage: Usage) -> usize {
+        match usage {
+            Usage::SingleUse => self.single_use,
+            Usage::Reusable => self.reusable,
+        }
     }
 }
 
@@ -36,6 +82,8 @@ pub(crate) enum Op {
         age: u64,
         late: bool,
         returns: bool,
+        /// One of a few things that sessions keep alive, or nothing.
+        shares: u8,
     },
     Offer {
         server: u8,
@@ -66,6 +114,14 @@ pub(crate) enum Op {
     },
     Clear,
     Sweep,
+    /// One of those that are away to be packed comes back in another form.
+    ComeBack {
+        which: u8,
+        weight: usize,
+        shares: u8,
+        /// A reusable one as one that was unpacked.
+        renewed: bool,
+    },
     Later {
         millis: u64,
     },
@@ -74,19 +130,32 @@ pub(crate) enum Op {
     },
 }
 
+fn number_of(away: &ToPack<Tracked>) -> u64 {
+    match &away.session {
+        Packable::SingleUse(held) => held.session.number,
+        Packable::Reusable(held) => held.session.number,
+    }
+}
+
 /// Carries out `ops` on a shard and on its model, and panics where they do not agree, where a
 /// bound does not hold or where a session leaks.
 #[allow(clippy::too_many_lines, reason = "one arm an operation")]
 pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
     let domain = SecurityDomain::from([0; 32]);
-    let names: Vec<String> = (0..SERVERS).map(|n| format!("server-{n}")).collect();
+    let names: Vec<String> = (0..SERVERS).map(|n| format!("server-{n:02}")).collect();
     let at = |server: u8| At {
         hash: u64::from(server),
         key: KeyRef::new(&domain, &names[usize::from(server)]),
     };
     let alive = Arc::new(AtomicUsize::new(0));
-    let mut shard = Shard::<Tracked>::new(Arc::new(limits.clone()));
-    let mut model = Model::new(fixed_bytes::<Tracked>(at(0).key));
+    let mut shard = Shard::<Tracked>::new(limits);
+    let sizes = Sizes {
+        fixed: fixed_bytes::<Tracked>(at(0).key),
+        single_use: place::<Tracked>(Usage::SingleUse),
+        reusable: place::<Tracked>(Usage::Reusable),
+    };
+    let mut model = Model::new(limits, sizes);
+    let mut away: VecDeque<ToPack<Tracked>> = VecDeque::new();
     let mut now = Timestamp::from_unix(Duration::from_secs(1_000_000));
     let mut generation = Generation(1);
     let mut cleared = [Generation(0); SERVERS as usize];
@@ -103,13 +172,10 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                 age,
                 late,
                 returns,
+                shares,
             } => {
                 number += 1;
-                alive.fetch_add(1, Ordering::SeqCst);
-                let session = Tracked {
-                    number,
-                    alive: Arc::clone(&alive),
-                };
+                let session = Tracked::new(number, shares, &alive);
                 let lifetime = Some(Duration::from_millis(lives));
                 let established = now
                     .since(Timestamp::EPOCH.after(Duration::from_millis(age)))
@@ -122,7 +188,7 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                     model.stats.refused_cleared += 1;
                     false
                 } else {
-                    model.put(limits, server, &entry, now, returns)
+                    model.put(server, &entry, now, returns)
                 };
                 let put = if returns {
                     shard.restore(at(server), entry, begun, now, &mut dropped)
@@ -131,6 +197,55 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                 };
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
+                let to_pack = shard.next_to_pack();
+                assert_eq!(to_pack.as_ref().map(number_of), model.next_to_pack());
+                away.extend(to_pack);
+            }
+            Op::ComeBack {
+                which,
+                weight,
+                shares,
+                renewed,
+            } => {
+                let index = usize::from(which) % away.len().max(1);
+                let Some(ToPack { place, session }) = away.remove(index) else {
+                    continue;
+                };
+                number += 1;
+                let form = Tracked::new(number, shares, &alive);
+                let with = |held: &Held<Tracked>, session| Held {
+                    weight,
+                    ..held.with(session)
+                };
+                match session {
+                    Packable::SingleUse(held) => {
+                        let expected = model.change_form(held.session.number, &form, weight, now);
+                        let form = Form::SingleUse(with(&held, form));
+                        let changed = shard.change_form(place, form, now, &mut dropped);
+                        assert_eq!(changed, expected, "{op:?}");
+                    }
+                    Packable::Reusable(old) if renewed && limits.unpacked_sessions > 0 => {
+                        let was_there = model.change_form(old.session.number, &form, weight, now);
+                        if was_there {
+                            model.renew(old.id.0);
+                        }
+                        let new = with(&old, form);
+                        let to_pack = shard.unpack(place, old, new, now, &mut dropped);
+                        assert_eq!(
+                            to_pack.as_ref().map(number_of),
+                            model.next_to_pack(),
+                            "{op:?}"
+                        );
+                        away.extend(to_pack);
+                    }
+                    Packable::Reusable(old) => {
+                        let expected = model.change_form(old.session.number, &form, weight, now);
+                        let new = with(&old, form);
+                        let form = Form::Reusable { old, new };
+                        let changed = shard.change_form(place, form, now, &mut dropped);
+                        assert_eq!(changed, expected, "{op:?}");
+                    }
+                }
             }
             Op::Offer {
                 server,
@@ -203,12 +318,15 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
         }
         assert!(stats.servers <= limits.servers as u64);
         assert!(stats.bytes <= limits.total_bytes as u64);
+        // What is away and no longer in its place is dropped when it comes back.
+        let mut all: HashSet<u64> = model.sessions().map(|session| session.number).collect();
+        all.extend(away.iter().map(number_of));
         assert_eq!(
-            alive.load(Ordering::SeqCst) as u64,
-            stats.sessions,
+            alive.load(Ordering::SeqCst),
+            all.len(),
             "nothing leaks: {op:?}"
         );
     }
-    drop(shard);
+    drop((shard, away));
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }

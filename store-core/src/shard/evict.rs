@@ -1,10 +1,10 @@
 //! Who has to go when space is short.
 
-use super::segment::Place;
+use super::order::Index;
 use super::{Shard, Which};
-use crate::Timestamp;
 use crate::ghosts::Ghost;
-use crate::server::{Dropped, Server};
+use crate::held::Dropped;
+use crate::{Storable, Timestamp};
 
 /// How many of the least recently used servers are looked through for one whose sessions have all
 /// expired, before a living one is evicted.
@@ -12,81 +12,103 @@ pub(super) const LOOK_FOR_EXPIRED: usize = 16;
 /// Share of a shard, in servers and in bytes, that servers seen again may fill.
 const SEEN_AGAIN_SHARE: (usize, usize) = (4, 5);
 
-impl<S> Shard<S> {
-    /// Evicts until one more server of `bytes` fits.
+impl<S: Storable> Shard<S> {
+    /// Evicts until so many more servers and bytes fit.
     pub(super) fn make_room(
         &mut self,
+        servers: usize,
         bytes: usize,
         now: Timestamp,
         dropped: &mut Vec<Dropped<S>>,
     ) {
-        while self.once.len() + self.again.len() >= self.limits.servers
-            || self.once.bytes() + self.again.bytes() + bytes > self.limits.total_bytes
-        {
+        loop {
+            let holding = self.order.len(Which::Once) + self.order.len(Which::Again);
+            let full = self.order.bytes() + bytes > self.limits.total_bytes;
+            if !full && holding + servers <= self.limits.servers {
+                return;
+            }
+            if full && self.let_emptied_go() {
+                continue;
+            }
             let evicted = self.expired_server(now).or_else(|| self.least_wanted());
-            let Some((place, server)) = evicted else {
+            let Some(index) = evicted else {
                 return;
             };
-            if server.last_expiry() <= now {
-                self.stats.expired += server.len() as u64;
-            } else {
-                self.stats.evicted += server.len() as u64;
-            }
-            self.ghosts.set(
-                place.at().hash,
-                Ghost {
-                    hint: server.hint,
-                    seen_again: false,
-                },
-            );
-            dropped.push(Dropped::Server(server));
+            self.evict(index, now, dropped);
         }
+    }
+
+    fn evict(&mut self, index: Index, now: Timestamp, dropped: &mut Vec<Dropped<S>>) {
+        self.order.unlink(index);
+        let hash = self.order.hash(index);
+        let Some(node) = self.order.remove(index) else {
+            return;
+        };
+        let server = node.server;
+        if server.last_expiry() <= now {
+            self.stats.expired += server.len() as u64;
+        } else {
+            self.stats.evicted += server.len() as u64;
+        }
+        let ghost = Ghost {
+            hint: server.hint,
+            seen_again: false,
+        };
+        self.ghosts.set(hash, ghost);
+        dropped.push(Dropped::Server(server));
     }
 
     /// A server among the least recently used whose sessions have all expired.
-    fn expired_server(&mut self, now: Timestamp) -> Option<(Place, Server<S>)> {
+    fn expired_server(&self, now: Timestamp) -> Option<Index> {
         if now < self.next_expiry {
             return None;
         }
-        for which in [Which::Once, Which::Again] {
-            let segment = self.segment(which);
-            let expired = segment
-                .oldest_first()
-                .take(LOOK_FOR_EXPIRED)
-                .find(|(_, server)| server.last_expiry() <= now)
-                .map(|(place, _)| place.clone());
-            if let Some(place) = expired {
-                return segment.remove(place.at());
-            }
-        }
-        None
+        [Which::Once, Which::Again].into_iter().find_map(|which| {
+            let mut oldest = self.order.oldest_first(which).take(LOOK_FOR_EXPIRED);
+            let expired = oldest.find(|(_, node)| node.server.last_expiry() <= now);
+            expired.map(|(index, _)| index)
+        })
     }
 
-    /// The least recently used server: of those seen once, else of those seen again. One in `once`
-    /// that was visited since it came moves on to `again` instead.
-    fn least_wanted(&mut self) -> Option<(Place, Server<S>)> {
-        while let Some((place, mut server)) = self.once.pop_oldest() {
-            if !server.visited {
-                return Some((place, server));
+    /// The least recently used server: of those seen once, else of those seen again. One in `Once`
+    /// that was visited since it came moves on to `Again` instead.
+    fn least_wanted(&mut self) -> Option<Index> {
+        while let Some(index) = self.order.oldest(Which::Once) {
+            if !self.move_to(index, Which::Again) {
+                return Some(index);
             }
-            server.visited = false;
-            self.again.insert(place, server);
             self.keep_share();
         }
-        self.again.pop_oldest()
+        self.order.oldest(Which::Again)
     }
 
-    /// Sends servers from `again` back to `once` while they fill more than their share.
+    /// Sends servers from `Again` back to `Once` while they fill more than their share.
     pub(super) fn keep_share(&mut self) {
         let (part, whole) = SEEN_AGAIN_SHARE;
         let servers = (self.limits.servers.saturating_mul(part) / whole).max(1);
         let bytes = self.limits.total_bytes / whole * part;
-        while self.again.len() > servers || (self.again.bytes() > bytes && self.again.len() > 1) {
-            let Some((place, mut server)) = self.again.pop_oldest() else {
+        while self.order.len(Which::Again) > servers
+            || (self.order.bytes_of(Which::Again) > bytes && self.order.len(Which::Again) > 1)
+        {
+            let Some(index) = self.order.oldest(Which::Again) else {
                 return;
             };
-            server.visited = false;
-            self.once.insert(place, server);
+            self.move_to(index, Which::Once);
         }
+    }
+
+    /// Makes a server the most recently used of another list, with its mark taken off; to `Again`
+    /// only if it has one.
+    fn move_to(&mut self, index: Index, which: Which) -> bool {
+        let Some(node) = self.order.get_mut(index) else {
+            return false;
+        };
+        let visited = std::mem::take(&mut node.server.visited);
+        let moves = visited || which == Which::Once;
+        if moves {
+            self.order.unlink(index);
+            self.order.link(index, which);
+        }
+        moves
     }
 }

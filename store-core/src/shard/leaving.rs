@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{At, Shard};
-use crate::server::{Dropped, Held, Losses};
-use crate::{Entry, EntryId, Generation, Refused, SessionKey, Timestamp};
+use super::{After, At, Shard};
+use crate::held::{Dropped, Held, Losses};
+use crate::server::Server;
+use crate::{Entry, EntryId, Generation, Refused, Storable, Timestamp};
 
-impl<S> Shard<S> {
+impl<S: Storable> Shard<S> {
     /// Puts a session that had left memory; it is not new.
     pub(crate) fn restore(
         &mut self,
@@ -33,8 +34,8 @@ impl<S> Shard<S> {
         dropped: &mut Vec<Dropped<S>>,
     ) -> Vec<Held<S>> {
         let mut losses = Losses::default();
-        let surplus =
-            self.with_server(at, |server| server.surplus(keep, now, dropped, &mut losses));
+        let surplus = |server: &mut Server<S>| server.surplus(keep, now, dropped, &mut losses);
+        let surplus = self.visit(at, After::Leaves, surplus);
         let surplus = surplus.unwrap_or_default();
         self.count(losses);
         self.stats.left += surplus.len() as u64;
@@ -42,7 +43,7 @@ impl<S> Shard<S> {
     }
 
     /// The reusable session of a server, neither offered nor counted.
-    pub(crate) fn peek_reusable(&self, at: At<'_>, now: Timestamp) -> Option<Held<Arc<S>>> {
+    pub(crate) fn peek_reusable(&self, at: At<'_>, now: Timestamp) -> Option<Arc<Held<S>>> {
         self.peek(at)?.peek_reusable(now)
     }
 
@@ -51,11 +52,5 @@ impl<S> Shard<S> {
         self.peek(at).map_or((0, false), |server| {
             (server.ready(now), server.peek_reusable(now).is_some())
         })
-    }
-
-    /// The servers, in no order.
-    pub(crate) fn servers(&self) -> Vec<SessionKey> {
-        let all = self.once.oldest_first().chain(self.again.oldest_first());
-        all.map(|(place, _)| place.key().clone()).collect()
     }
 }

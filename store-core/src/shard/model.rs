@@ -1,86 +1,86 @@
 //! What a shard should do, written naively.
 
-use std::collections::HashMap;
-use std::time::Duration;
+mod packing;
+mod row;
 
-use super::Want;
-use super::agreement::Tracked;
+use std::collections::{HashMap, VecDeque};
+
+use self::row::{Row, Session};
+use super::agreement::{Sizes, Tracked};
 use super::evict::LOOK_FOR_EXPIRED;
-use crate::ghosts::Ghost;
-use crate::{Entry, Limits, Stats, Timestamp, Usage};
-
-#[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) id: u64,
-    number: u64,
-    pub(super) usage: Usage,
-    received: Timestamp,
-    expires: Timestamp,
-    weight: usize,
-}
-
-impl Session {
-    fn valid(&self, now: Timestamp) -> bool {
-        now < self.expires && self.received <= now.after(Duration::from_secs(1))
-    }
-}
-
-/// A server.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    name: u8,
-    pub(super) sessions: Vec<Session>,
-    hint: Option<u16>,
-    visited: bool,
-}
+use super::{EMPTIED, Want};
+use crate::ghosts::{Ghost, Ghosts};
+use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage};
 
 /// What the shard should do, written with vectors, oldest first.
-#[derive(Default)]
 pub(super) struct Model {
+    limits: Limits,
+    sizes: Sizes,
     once: Vec<Row>,
     again: Vec<Row>,
+    emptied: Vec<Row>,
     ghosts: HashMap<u8, Ghost>,
-    fixed: usize,
+    ghost_bytes: usize,
+    has_ghosts: bool,
+    unpacked: VecDeque<u64>,
     pub(super) last_id: u64,
     pub(super) stats: Stats,
     // The shard looks for expired servers only once its bound has passed: the same bound here.
-    next_expiry: Option<Timestamp>,
+    next_expiry: Timestamp,
 }
 
 impl Model {
-    /// Nothing yet; a server costs `fixed` bytes without its sessions.
-    pub(super) fn new(fixed: usize) -> Self {
+    /// Nothing yet.
+    pub(super) fn new(limits: &Limits, sizes: Sizes) -> Self {
+        let ghost_bytes = Ghosts::bytes_for(limits.servers, limits.total_bytes);
         Self {
-            fixed,
-            ..Self::default()
+            limits: Limits {
+                total_bytes: limits.total_bytes.saturating_sub(ghost_bytes),
+                ..limits.clone()
+            },
+            sizes,
+            once: Vec::new(),
+            again: Vec::new(),
+            emptied: Vec::new(),
+            ghosts: HashMap::new(),
+            ghost_bytes,
+            has_ghosts: false,
+            unpacked: VecDeque::new(),
+            last_id: 0,
+            stats: Stats::default(),
+            next_expiry: Timestamp::NEVER,
         }
     }
 
     fn bytes(&self, rows: &[Row]) -> usize {
-        let weight = |row: &Row| {
-            row.sessions
-                .iter()
-                .map(|session| session.weight)
-                .sum::<usize>()
-        };
-        rows.iter().map(|row| self.fixed + weight(row)).sum()
+        let costs = |row: &Row| self.sizes.fixed + row.footprint(&self.sizes);
+        rows.iter().map(costs).sum()
+    }
+
+    fn all_bytes(&self) -> usize {
+        self.bytes(&self.once) + self.bytes(&self.again) + self.bytes(&self.emptied)
     }
 
     pub(super) fn put(
         &mut self,
-        limits: &Limits,
         name: u8,
         entry: &Entry<Tracked>,
         now: Timestamp,
         returns: bool,
     ) -> bool {
-        let room = limits.total_bytes.checked_sub(self.fixed);
-        let most = room.unwrap_or_default().min(limits.server_bytes);
+        let mut limits = self.limits.clone();
+        let taken = self.sizes.fixed + self.sizes.place(entry.usage);
+        let room = limits.total_bytes.checked_sub(taken);
+        let most = limits.session_bytes.min(limits.server_bytes);
+        let most = room.map(|room| room.min(most));
         let expires = entry
             .expires
             .min(now.after(limits.lifetime(entry.usage)))
             .min(entry.established.after(limits.total_age));
-        if room.is_none() || entry.weight > limits.session_bytes.min(most) {
+        let shared = entry.session.shared();
+        let bytes = shared.map_or(0, |shared| shared.bytes);
+        let bytes = entry.weight.saturating_add(bytes);
+        if most.is_none_or(|most| bytes > most) {
             self.stats.refused_too_large += 1;
             return false;
         }
@@ -94,89 +94,84 @@ impl Model {
         } else {
             self.stats.stored += 1;
         }
-        self.next_expiry = Some(self.next_expiry.map_or(expires, |next| next.min(expires)));
+        self.next_expiry = self.next_expiry.min(expires);
 
         let (mut row, seen_again) = self.check_out(name);
-        if entry.usage == Usage::Reusable {
-            let before = row.sessions.len();
-            row.sessions
-                .retain(|session| session.usage != Usage::Reusable);
-            self.stats.replaced += (before - row.sessions.len()) as u64;
-        }
-        row.sessions.push(Session {
+        let session = Session {
             id: self.last_id,
             number: entry.session.number,
             usage: entry.usage,
             received: now,
             expires,
             weight: entry.weight,
-        });
-        let weight = |row: &Row| {
-            row.sessions
-                .iter()
-                .map(|session| session.weight)
-                .sum::<usize>()
+            shared,
+            away: None,
         };
-        let tickets = |row: &Row| {
-            row.sessions
-                .iter()
-                .filter(|session| session.usage == Usage::SingleUse)
-                .count()
-        };
-        if tickets(&row) > limits.sessions_per_server || weight(&row) > most {
-            let before = row.sessions.len();
-            row.sessions.retain(|session| session.valid(now));
-            self.stats.expired += (before - row.sessions.len()) as u64;
+        row.need.given();
+        let costs = self.sizes.fixed + row.footprint(&self.sizes) + entry.weight;
+        if self.all_bytes() + costs > limits.total_bytes {
+            limits.sessions_per_server = limits.sessions_per_server.min(row.need.sessions());
         }
-        while tickets(&row) > limits.sessions_per_server || weight(&row) > most {
-            let newest = self.last_id;
-            let oldest_ticket = row
-                .sessions
-                .iter()
-                .position(|session| session.usage == Usage::SingleUse && session.id != newest);
-            let reusable = row.sessions.iter().position(|session| session.id != newest);
-            row.sessions
-                .remove(oldest_ticket.or(reusable).expect("the new one fits alone"));
-            self.stats.evicted += 1;
-        }
-
-        let needed = self.fixed + weight(&row);
-        self.make_room(limits, needed, now);
-        if seen_again {
+        row.put(session, &limits, &self.sizes, now, &mut self.stats);
+        let needed = self.sizes.fixed + row.footprint(&self.sizes);
+        self.make_room(1, needed, now);
+        let rows = if seen_again {
             &mut self.again
         } else {
             &mut self.once
-        }
-        .push(row);
+        };
+        rows.push(row);
         if seen_again {
-            self.keep_share(limits);
+            self.keep_share();
         }
+        self.unpacked.push_back(self.last_id);
         true
     }
 
     fn check_out(&mut self, name: u8) -> (Row, bool) {
-        if let Some(index) = self.again.iter().position(|row| row.name == name) {
-            return (self.again.remove(index), true);
+        for (rows, again) in [
+            (&mut self.again, true),
+            (&mut self.once, false),
+            (&mut self.emptied, false),
+        ] {
+            if let Some(index) = rows.iter().position(|row| row.name == name) {
+                let mut row = rows.remove(index);
+                let visited = std::mem::take(&mut row.visited);
+                return (row, again || visited);
+            }
         }
-        if let Some(index) = self.once.iter().position(|row| row.name == name) {
-            let mut row = self.once.remove(index);
-            return (row.clone(), std::mem::take(&mut row.visited)).unvisited();
-        }
+        self.has_ghosts = true;
         let ghost = self.ghosts.remove(&name).unwrap_or_default();
-        let row = Row {
-            name,
-            sessions: Vec::new(),
-            hint: ghost.hint,
-            visited: false,
-        };
-        (row, ghost.seen_again)
+        (Row::new(name, ghost.hint), ghost.seen_again)
     }
 
-    fn make_room(&mut self, limits: &Limits, needed: usize, now: Timestamp) {
-        while self.once.len() + self.again.len() >= limits.servers
-            || self.bytes(&self.once) + self.bytes(&self.again) + needed > limits.total_bytes
-        {
-            let row = self.evict(limits, now);
+    /// What becomes of a row without sessions: remembered by what is worth it.
+    fn leave_a_ghost(&mut self, row: &Row, seen_again: bool) {
+        let ghost = Ghost {
+            hint: row.hint,
+            seen_again,
+        };
+        if self.ghost_bytes > 0 {
+            self.ghosts.insert(row.name, ghost);
+        }
+    }
+
+    fn let_emptied_go(&mut self) {
+        let row = self.emptied.remove(0);
+        self.leave_a_ghost(&row, row.visited);
+    }
+
+    fn make_room(&mut self, servers: usize, needed: usize, now: Timestamp) {
+        loop {
+            let full = self.all_bytes() + needed > self.limits.total_bytes;
+            if !full && self.once.len() + self.again.len() + servers <= self.limits.servers {
+                return;
+            }
+            if full && !self.emptied.is_empty() {
+                self.let_emptied_go();
+                continue;
+            }
+            let row = self.evict(now);
             let over = row.sessions.iter().all(|session| session.expires <= now);
             let counter = if over {
                 &mut self.stats.expired
@@ -184,18 +179,12 @@ impl Model {
                 &mut self.stats.evicted
             };
             *counter += row.sessions.len() as u64;
-            self.ghosts.insert(
-                row.name,
-                Ghost {
-                    hint: row.hint,
-                    seen_again: false,
-                },
-            );
+            self.leave_a_ghost(&row, false);
         }
     }
 
-    fn evict(&mut self, limits: &Limits, now: Timestamp) -> Row {
-        if self.next_expiry.is_some_and(|next| next <= now) {
+    fn evict(&mut self, now: Timestamp) -> Row {
+        if self.next_expiry <= now {
             for rows in [&mut self.once, &mut self.again] {
                 let over = |row: &Row| row.sessions.iter().all(|session| session.expires <= now);
                 if let Some(index) = rows.iter().take(LOOK_FOR_EXPIRED).position(over) {
@@ -210,12 +199,13 @@ impl Model {
             }
             row.visited = false;
             self.again.push(row);
-            self.keep_share(limits);
+            self.keep_share();
         }
         self.again.remove(0)
     }
 
-    fn keep_share(&mut self, limits: &Limits) {
+    fn keep_share(&mut self) {
+        let limits = &self.limits;
         while self.again.len() > (limits.servers * 4 / 5).max(1)
             || (self.bytes(&self.again) > limits.total_bytes / 5 * 4 && self.again.len() > 1)
         {
@@ -232,7 +222,12 @@ impl Model {
         even: bool,
         now: Timestamp,
     ) -> Option<(u64, u64)> {
-        let found = self.visit(name, |row, stats| {
+        let mut emptied = self.emptied.iter_mut();
+        if let Some(row) = emptied.find(|row| row.name == name) {
+            row.need.asked();
+        }
+        let found = self.visit(name, true, |row, stats| {
+            row.need.asked();
             row.visited = true;
             for usage in [Usage::SingleUse, Usage::Reusable] {
                 let unwanted = if usage == Usage::SingleUse {
@@ -255,7 +250,7 @@ impl Model {
                         stats.expired += 1;
                         continue;
                     }
-                    if even && !session.number.is_multiple_of(2) {
+                    if session.away.is_some() || (even && !session.number.is_multiple_of(2)) {
                         continue;
                     }
                     let answer = (session.id, session.number);
@@ -278,7 +273,7 @@ impl Model {
 
     /// The numbers of the sessions that leave.
     pub(super) fn surplus(&mut self, name: u8, keep: usize, now: Timestamp) -> Vec<u64> {
-        let surplus = self.visit(name, |row, stats| {
+        let surplus = self.visit(name, false, |row, stats| {
             let single_use = |session: &&Session| session.usage == Usage::SingleUse;
             let many = row.sessions.iter().filter(single_use).count();
             let leaving = many.saturating_sub(keep);
@@ -287,6 +282,7 @@ impl Model {
                 .iter()
                 .filter(single_use)
                 .take(leaving)
+                .filter(|session| session.away.is_none())
                 .cloned()
                 .collect();
             row.sessions
@@ -305,41 +301,51 @@ impl Model {
         let sessions = rows
             .filter(|row| row.name == name)
             .flat_map(|row| &row.sessions)
-            .filter(|session| session.valid(now));
+            .filter(|session| session.valid(now) && session.away.is_none());
         let (single_use, reusable): (Vec<_>, Vec<_>) =
             sessions.partition(|session| session.usage == Usage::SingleUse);
         (single_use.len(), !reusable.is_empty())
     }
 
+    /// Uses a row; if that empties it, it `waits` for the next session or goes.
     pub(super) fn visit<T>(
         &mut self,
         name: u8,
+        waits: bool,
         visit: impl FnOnce(&mut Row, &mut Stats) -> T,
     ) -> Option<T> {
-        for (rows, again) in [(&mut self.again, true), (&mut self.once, false)] {
-            if let Some(index) = rows.iter().position(|row| row.name == name) {
-                let mut row = rows.remove(index);
-                let result = visit(&mut row, &mut self.stats);
-                if row.sessions.is_empty() {
-                    let seen_again = again || row.visited;
-                    self.ghosts.insert(
-                        name,
-                        Ghost {
-                            hint: row.hint,
-                            seen_again,
-                        },
-                    );
-                } else {
-                    rows.push(row);
-                }
+        for again in [true, false] {
+            let rows = if again {
+                &mut self.again
+            } else {
+                &mut self.once
+            };
+            let Some(index) = rows.iter().position(|row| row.name == name) else {
+                continue;
+            };
+            let mut row = rows.remove(index);
+            let result = visit(&mut row, &mut self.stats);
+            if !row.sessions.is_empty() {
+                rows.push(row);
                 return Some(result);
             }
+            row.visited |= again;
+            if waits {
+                row.first_expiry = Timestamp::NEVER;
+                self.emptied.push(row);
+                if self.emptied.len() > EMPTIED {
+                    self.let_emptied_go();
+                }
+            } else {
+                self.leave_a_ghost(&row, row.visited);
+            }
+            return Some(result);
         }
         None
     }
 
     pub(super) fn remove_where(&mut self, name: u8, gone: impl Fn(&Session) -> bool) -> u64 {
-        let removed = self.visit(name, |row, _| {
+        let removed = self.visit(name, false, |row, _| {
             let before = row.sessions.len();
             row.sessions.retain(|session| !gone(session));
             (before - row.sessions.len()) as u64
@@ -349,30 +355,29 @@ impl Model {
         removed
     }
 
+    fn rows(&mut self) -> impl Iterator<Item = &mut Row> {
+        let holding = self.again.iter_mut().chain(&mut self.once);
+        holding.chain(&mut self.emptied)
+    }
+
     pub(super) fn hint(&self, name: u8) -> Option<u16> {
-        let row = self
-            .again
-            .iter()
-            .chain(&self.once)
-            .find(|row| row.name == name);
+        let mut rows = self.again.iter().chain(&self.once).chain(&self.emptied);
+        let row = rows.find(|row| row.name == name);
         row.map_or_else(|| self.ghosts.get(&name)?.hint, |row| row.hint)
     }
 
     pub(super) fn set_hint(&mut self, name: u8, group: u16) {
-        let row = self
-            .again
-            .iter_mut()
-            .chain(&mut self.once)
-            .find(|row| row.name == name);
-        match row {
-            Some(row) => row.hint = Some(group),
-            None => self.ghosts.entry(name).or_default().hint = Some(group),
+        if let Some(row) = self.rows().find(|row| row.name == name) {
+            row.hint = Some(group);
+        } else if self.ghost_bytes > 0 {
+            self.has_ghosts = true;
+            self.ghosts.entry(name).or_default().hint = Some(group);
         }
     }
 
     pub(super) fn clear_server(&mut self, name: u8) {
         self.ghosts.remove(&name);
-        for rows in [&mut self.again, &mut self.once] {
+        for rows in [&mut self.again, &mut self.once, &mut self.emptied] {
             if let Some(index) = rows.iter().position(|row| row.name == name) {
                 self.stats.removed += rows.remove(index).sessions.len() as u64;
             }
@@ -380,65 +385,59 @@ impl Model {
     }
 
     pub(super) fn clear(&mut self) {
-        self.stats.removed += self.sessions();
+        self.stats.removed += self.sessions().count() as u64;
         self.once.clear();
         self.again.clear();
+        self.emptied.clear();
         self.ghosts.clear();
-        self.next_expiry = None;
+        self.has_ghosts = false;
+        self.unpacked.clear();
+        self.next_expiry = Timestamp::NEVER;
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        for (rows, again) in [(&mut self.once, false), (&mut self.again, true)] {
-            for row in rows.iter_mut() {
-                let before = row.sessions.len();
-                row.sessions.retain(|session| session.valid(now));
-                self.stats.expired += (before - row.sessions.len()) as u64;
+        for again in [false, true] {
+            let rows = if again {
+                &mut self.again
+            } else {
+                &mut self.once
+            };
+            for mut row in std::mem::take(rows) {
+                if row.first_expiry <= now {
+                    self.stats.expired += row.prune(now);
+                    let tickets = row.tickets();
+                    if row.places / 4 > tickets {
+                        row.places = tickets * 2;
+                    }
+                    let expiries = row.sessions.iter().map(|session| session.expires);
+                    row.first_expiry = expiries.min().unwrap_or(Timestamp::NEVER);
+                }
                 if row.sessions.is_empty() {
-                    let seen_again = again || row.visited;
-                    self.ghosts.insert(
-                        row.name,
-                        Ghost {
-                            hint: row.hint,
-                            seen_again,
-                        },
-                    );
+                    self.leave_a_ghost(&row, again || row.visited);
+                } else if again {
+                    self.again.push(row);
+                } else {
+                    self.once.push(row);
                 }
             }
-            rows.retain(|row| !row.sessions.is_empty());
         }
         let rows = self.once.iter().chain(&self.again);
-        self.next_expiry = rows
-            .flat_map(|row| &row.sessions)
-            .map(|session| session.expires)
-            .min();
+        let next = rows.map(|row| row.first_expiry).min();
+        self.next_expiry = next.unwrap_or(Timestamp::NEVER);
     }
 
-    fn sessions(&self) -> u64 {
-        self.once
-            .iter()
-            .chain(&self.again)
-            .map(|row| row.sessions.len() as u64)
-            .sum()
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &Session> {
+        let rows = self.once.iter().chain(&self.again);
+        rows.flat_map(|row| &row.sessions)
     }
 
     pub(super) fn stats(&self) -> Stats {
+        let ghosts = if self.has_ghosts { self.ghost_bytes } else { 0 };
         Stats {
             servers: (self.once.len() + self.again.len()) as u64,
-            sessions: self.sessions(),
-            bytes: (self.bytes(&self.once) + self.bytes(&self.again)) as u64,
+            sessions: self.sessions().count() as u64,
+            bytes: (self.all_bytes() + ghosts) as u64,
             ..self.stats
         }
-    }
-}
-
-/// A row leaves `once` with its mark taken off.
-trait Unvisited {
-    fn unvisited(self) -> Self;
-}
-
-impl Unvisited for (Row, bool) {
-    fn unvisited(mut self) -> Self {
-        self.0.visited = false;
-        self
     }
 }

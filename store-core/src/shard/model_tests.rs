@@ -19,9 +19,13 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => Just(Want::Reusable),
     ];
     prop_oneof![
-        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2))
-            .prop_map(|(server, usage, weight, lives, age, late, returns)| {
-                Op::Put { server, usage, weight, lives, age, late, returns }
+        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2), 0..4_u8)
+            .prop_map(|(server, usage, weight, lives, age, late, returns, shares)| {
+                Op::Put { server, usage, weight, lives, age, late, returns, shares }
+            }),
+        4 => (0..4_u8, 0..200_usize, 0..4_u8, any::<bool>())
+            .prop_map(|(which, weight, shares, renewed)| {
+                Op::ComeBack { which, weight, shares, renewed }
             }),
         2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
         8 => (server.clone(), want, prop::bool::weighted(0.2))
@@ -46,17 +50,19 @@ fn limits() -> impl Strategy<Value = Limits> {
         1..4_usize,
         1..6_usize,
         5..15_u64,
+        0..6_usize,
     )
         .prop_map(
-            |(servers, sessions, session_bytes, per_server, servers_full, age)| {
+            |(servers, sessions, session_bytes, per_server, servers_full, age, unpacked)| {
                 let server_bytes = session_bytes * per_server;
-                let total = (server_bytes + 400) * servers_full;
+                let total = (server_bytes + 700) * servers_full;
                 Limits::default()
                     .with_servers(servers)
                     .with_sessions_per_server(sessions)
                     .with_bytes(session_bytes, server_bytes, total)
                     .with_lifetimes(Duration::from_secs(12), Duration::from_secs(9))
                     .with_total_age(Duration::from_secs(age))
+                    .with_unpacked_sessions(unpacked)
             },
         )
 }

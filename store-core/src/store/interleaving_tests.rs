@@ -362,3 +362,83 @@ fn bounds_hold_at_every_moment() {
         assert_eq!(store.stats().sessions, 2);
     });
 }
+
+/// A session that is packed as soon as it is stored.
+#[derive(Clone, Copy)]
+struct Packs {
+    number: u64,
+    packed: bool,
+}
+
+impl Storable for Packs {
+    const PACKS: bool = true;
+
+    fn duplicate(&self) -> Option<Self> {
+        Some(*self)
+    }
+
+    fn packed(&self) -> Option<(Self, usize)> {
+        // Where a real one takes its time, others go on.
+        thread::yield_now();
+        let packed = Self {
+            packed: true,
+            ..*self
+        };
+        (!self.packed).then_some((packed, 10))
+    }
+
+    fn unpacked(&self) -> Option<(Self, usize)> {
+        thread::yield_now();
+        let unpacked = Self {
+            packed: false,
+            ..*self
+        };
+        self.packed.then_some((unpacked, 100))
+    }
+}
+
+/// R7, R22: a session that is away to be packed is handed out once, does not come back after it
+/// was cleared, and is not lost.
+#[test]
+fn packing_neither_doubles_nor_revives_nor_loses_a_session() {
+    explore(|| {
+        let limits = Limits::default().with_servers(4).with_unpacked_sessions(0);
+        let store: Arc<SessionStore<Packs>> = Arc::new(SessionStore::new(limits).expect("valid"));
+        let put = |store: &SessionStore<Packs>, host: &str, usage, number| {
+            let session = Packs {
+                number,
+                packed: false,
+            };
+            let entry = Entry::new(session, usage, None, 100, at(0));
+            let put = store.put(&key(host), entry, store.generation(), at(0));
+            assert!(put.is_ok() || host == "cleared", "{put:?}");
+        };
+        let numbers = |store: &SessionStore<Packs>, host: &str| -> Vec<u64> {
+            let take = || store.take(&key(host), at(0));
+            let taken = std::iter::from_fn(take);
+            taken.map(|offer| offer.entry.session.number).collect()
+        };
+        let workers = [(1, "kept"), (2, "kept"), (3, "cleared")].map(|(number, host)| {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                put(&store, host, Usage::SingleUse, number);
+                put(&store, host, Usage::Reusable, number + 10);
+                numbers(&store, "kept")
+            })
+        });
+        store.clear_server(&key("cleared"));
+        let before = store.stats();
+        assert_adds_up(&before);
+        let mut all: Vec<u64> = workers.into_iter().flat_map(join).collect();
+        let cleared_after = numbers(&store, "cleared");
+        assert!(matches!(cleared_after[..], [] | [3]));
+        all.extend(numbers(&store, "kept"));
+        all.sort_unstable();
+        assert_eq!(all, [1, 2], "once each");
+        let copy = store.copy(&key("kept"), at(0)).expect("it stays");
+        assert!(!copy.entry.session.packed, "offered as it is quick to use");
+        store.clear();
+        assert_eq!(store.stats().bytes, 0);
+        assert_adds_up(&store.stats());
+    });
+}

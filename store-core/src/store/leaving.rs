@@ -1,5 +1,7 @@
 //! Sessions that leave memory for a place behind the store, and come back.
 
+use super::Part;
+use crate::shard::Shard;
 use crate::{
     Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Storable, Timestamp,
     Usage,
@@ -21,7 +23,9 @@ impl<S: Storable> SessionStore<S> {
         let Some((part, at)) = self.find(key.into()) else {
             return Ready::default();
         };
-        let (single_use, reusable) = part.lock().ready(at, now);
+        let mut room = part.lock();
+        let ready = room.get().map(|shard| shard.ready(at, now));
+        let (single_use, reusable) = ready.unwrap_or_default();
         Ready {
             single_use,
             reusable,
@@ -40,8 +44,9 @@ impl<S: Storable> SessionStore<S> {
             return Vec::new();
         };
         let mut dropped = Vec::new();
-        let surplus = part.lock().surplus(at, keep, now, &mut dropped);
-        let entries = surplus.into_iter();
+        let surplus = |shard: &mut Shard<S>| shard.surplus(at, keep, now, &mut dropped);
+        let surplus = part.lock().get().map(surplus);
+        let entries = surplus.into_iter().flatten();
         entries
             .map(|held| held.into_offer(Usage::SingleUse).entry)
             .collect()
@@ -54,9 +59,9 @@ impl<S: Storable> SessionStore<S> {
         now: Timestamp,
     ) -> Option<Entry<S>> {
         let (part, at) = self.find(key.into())?;
-        let held = part.lock().peek_reusable(at, now)?;
+        let held = part.lock().get()?.peek_reusable(at, now)?;
         let copy = held.session.duplicate()?;
-        Some(held.map(|_| copy).into_offer(Usage::Reusable).entry)
+        Some(held.with(copy).into_offer(Usage::Reusable).entry)
     }
 
     /// Puts a session back that left memory, here or in another process, as one that was there at
@@ -73,12 +78,21 @@ impl<S: Storable> SessionStore<S> {
             return Err(Refused::Off);
         };
         let mut dropped = Vec::new();
-        part.lock().restore(at, entry, as_of, now, &mut dropped)
+        let mut room = part.lock();
+        let shard = room.get_or_make(&self.limits, self.shards.len());
+        let restored = shard.restore(at, entry, as_of, now, &mut dropped);
+        let to_pack = shard.next_to_pack();
+        drop(room);
+        if let Some(to_pack) = to_pack {
+            self.pack(part, to_pack, now);
+        }
+        restored
     }
 
     /// The servers that have a session now, a part of the store at a time, in no order.
     pub fn servers(&self) -> impl Iterator<Item = SessionKey> + '_ {
         let parts = self.shards.iter();
-        parts.flat_map(|part| part.lock().servers())
+        let servers = |part: &Part<S>| part.lock().get().map(|shard| shard.servers());
+        parts.flat_map(move |part| servers(part).unwrap_or_default())
     }
 }

@@ -66,7 +66,8 @@ fn a_store_needs_valid_limits() {
 fn every_field_is_read_from_configuration() {
     let text = r#"{
         "servers": 1, "sessions_per_server": 2, "session_bytes": 3, "server_bytes": 4,
-        "total_bytes": 5, "single_use_lifetime": 6, "reusable_lifetime": 7, "total_age": 8
+        "total_bytes": 5, "single_use_lifetime": 6, "reusable_lifetime": 7, "total_age": 8,
+        "unpacked_sessions": 9
     }"#;
     let limits: Limits = serde_json::from_str(text).expect("valid");
     let expected = Limits::default()
@@ -74,7 +75,8 @@ fn every_field_is_read_from_configuration() {
         .with_sessions_per_server(2)
         .with_bytes(3, 4, 5)
         .with_lifetimes(secs(6), secs(7))
-        .with_total_age(secs(8));
+        .with_total_age(secs(8))
+        .with_unpacked_sessions(9);
     assert_eq!(limits, expected);
     let written = serde_json::to_value(&limits).expect("written");
     let read: serde_json::Value = serde_json::from_str(text).expect("valid");

@@ -14,5 +14,6 @@ mod helpers;
 mod keys;
 mod once;
 mod order;
+mod packing;
 mod secret;
 mod validity;

@@ -175,7 +175,12 @@ fn a_sweep_frees_expired_sessions_in_steps() {
     }
     assert_eq!(count(), 0);
     let stats = store.stats();
-    assert_eq!((stats.expired, stats.servers, stats.bytes), (4_000, 0, 0));
+    assert_eq!((stats.expired, stats.servers), (4_000, 0));
+    assert!(
+        stats.bytes < 64 << 10,
+        "what is remembered: {}",
+        stats.bytes
+    );
 }
 
 /// R19: a sweep leaves the living sessions of a server of which others have expired.
