@@ -12,13 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::rustls::client::Resumption as RustlsResumption;
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
     SupportedProtocolVersion,
 };
-use backend_rustls::{Connection, Session, Sessions};
+use backend_rustls::{Configs, Connection, Lent, Session, Sessions};
 use pki_types::{CertificateDer, ServerName};
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
@@ -38,7 +37,7 @@ pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 /// rustls 0.23 behind a connector.
 #[derive(Debug)]
 pub struct Rustls {
-    config: ClientConfig,
+    configs: Configs,
     sessions: Sessions,
     domain: SecurityDomain,
 }
@@ -78,10 +77,10 @@ impl sealed::Backend for Rustls {
     ) -> Result<Self, Error> {
         let provider = options.provider.unwrap_or_else(backend_rustls::provider);
         let domain = domain_of(settings, &provider);
-        let config = config(settings, provider)?;
+        let configs = Configs::new(config(settings, provider)?);
         let sessions = Sessions::over(store, Arc::clone(&settings.clock));
         Ok(Self {
-            config,
+            configs,
             sessions,
             domain,
         })
@@ -101,12 +100,8 @@ impl sealed::Backend for Rustls {
             Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
         })?;
         let handle = key.map(|key| self.sessions.connection(key));
-        let mut config = self.config.clone();
-        config.resumption = match &handle {
-            Some(handle) => handle.resumption(),
-            None => RustlsResumption::disabled(),
-        };
-        let connection = ClientConnection::new(Arc::new(config), name.to_owned());
+        let lent = self.configs.lend(handle.as_ref());
+        let connection = ClientConnection::new(lent.config(), name.to_owned());
         let mut connection = connection.map_err(|error| of_rustls(host, error))?;
         while connection.is_handshaking() {
             // One turn of reading and writing; rustls sends its alert itself before it fails.
@@ -123,6 +118,7 @@ impl sealed::Backend for Rustls {
         }
         Ok(Tls {
             connection,
+            _lent: lent,
             io,
             handle,
         })
@@ -203,6 +199,8 @@ fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
 /// A rustls connection whose handshake is done, with its transport.
 pub struct Tls<IO> {
     connection: ClientConnection,
+    // Dropped after the connection that uses it.
+    _lent: Lent,
     io: Transport<IO>,
     handle: Option<Arc<Connection>>,
 }

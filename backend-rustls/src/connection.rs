@@ -44,7 +44,8 @@ impl Connection {
         }
     }
 
-    /// What the `ClientConfig` of this connection carries; a clone of a config costs little.
+    /// What the `ClientConfig` of this connection carries: a clone of one, or one that is lent by
+    /// [`Configs`](crate::Configs).
     pub fn resumption(self: &Arc<Self>) -> Resumption {
         Resumption::store(Arc::<Self>::clone(self))
     }
@@ -112,8 +113,9 @@ impl Connection {
             return;
         }
         let bytes = self.arrived.swap(0, Ordering::Relaxed);
-        let entry = session.into_entry(bytes, self.handle.now());
-        self.handle.receive(entry, early_data);
+        let now = self.handle.arrival();
+        let entry = session.into_entry(bytes, now);
+        self.handle.receive(entry, early_data, now);
     }
 }
 

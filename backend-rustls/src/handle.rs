@@ -3,15 +3,19 @@
 mod progress;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustls::pki_types::ServerName;
-use store_core::{Entry, Generation, KeyRef, Offer, SessionKey, SessionStore, Storable};
+use store_core::{Entry, Generation, HostRef, KeyRef, Offer, SessionKey, SessionStore, Storable};
 use store_core::{Timestamp, Usage};
 
-use self::progress::{LookUp, Next, Offered, Progress};
+use self::progress::{Claim, Next, Offered, Progress};
 use crate::clocked::Clocked;
 use crate::host::host;
+
+/// Stands for no group.
+const NO_GROUP: u32 = u32::MAX;
 
 /// What a connection may do with the store. A version of rustls has its own type in front of this
 /// one, which speaks that version's types and says what it promises.
@@ -19,6 +23,11 @@ pub(crate) struct Handle<S: Storable> {
     sessions: Clocked<S>,
     key: SessionKey,
     begun: Generation,
+    /// When a session was looked for.
+    began: OnceLock<Timestamp>,
+    settled: AtomicBool,
+    /// The group that the store was found to know.
+    hinted: AtomicU32,
     progress: Mutex<Progress<S>>,
 }
 
@@ -29,6 +38,9 @@ impl<S: Storable> Handle<S> {
             sessions,
             key,
             begun,
+            began: OnceLock::new(),
+            settled: AtomicBool::new(false),
+            hinted: AtomicU32::new(NO_GROUP),
             progress: Mutex::new(Progress::default()),
         }
     }
@@ -45,18 +57,26 @@ impl<S: Storable> Handle<S> {
         self.progress().early_data_max()
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
-        self.sessions.now()
+    /// When what comes in now came in. Until the handshake is settled that is when it began, by the
+    /// one look at the clock that a connection takes: a session is then thought older than it is, by
+    /// as long as the handshake took. So it is given up earlier and never later than it must be.
+    pub(crate) fn arrival(&self) -> Timestamp {
+        match self.began.get() {
+            Some(began) if !self.settled.load(Ordering::Relaxed) => *began,
+            _ => self.sessions.now(),
+        }
     }
 
     /// The handshake succeeded: `resumed`, or in full. Later calls do nothing.
     pub(crate) fn settle(&self, resumed: bool) {
-        let settled = self.progress().settle(resumed, self.now());
+        let now = self.arrival();
+        let settled = self.progress().settle(resumed, now);
+        self.settled.store(true, Ordering::Relaxed);
         if let Some(outcome) = settled.outcome {
             self.store().report(&self.key, outcome);
         }
         for entry in settled.received {
-            self.put(entry);
+            self.put(entry, now);
         }
     }
 
@@ -80,12 +100,18 @@ impl<S: Storable> Handle<S> {
     /// Whether rustls speaks of the server that this connection was made for.
     pub(crate) fn is_for(&self, name: &ServerName<'_>) -> bool {
         let key = self.key.as_key();
-        host(name).is_some_and(|host| KeyRef::of_host(key.domain(), host).host() == key.host())
+        match (host(name), key.host()) {
+            // Nearly always: what the key was made of is what rustls was told.
+            (Some(HostRef::Name(one)), HostRef::Name(other)) if one == other => true,
+            (Some(host), other) => KeyRef::of_host(key.domain(), host).host() == other,
+            (None, _) => false,
+        }
     }
 
-    /// Stored at once: a hint is no secret, and nobody's trust rests on it.
+    /// Stored at once: a hint is no secret, and nobody's trust rests on it. Not again if it is
+    /// what the store said: that is what most servers choose.
     pub(crate) fn set_hint(&self, name: &ServerName<'_>, group: u16) {
-        if self.is_for(name) {
+        if self.is_for(name) && self.hinted.load(Ordering::Relaxed) != u32::from(group) {
             self.store().set_hint(&self.key, group);
         }
     }
@@ -94,16 +120,18 @@ impl<S: Storable> Handle<S> {
         if !self.is_for(name) {
             return None;
         }
-        self.store().hint(&self.key)
+        let group = self.store().hint(&self.key)?;
+        self.hinted.store(group.into(), Ordering::Relaxed);
+        Some(group)
     }
 
-    /// A session came in, from the server that this connection is for. `early_data` is how many
-    /// bytes a TLS 1.3 ticket allows.
-    pub(crate) fn receive(&self, entry: Entry<S>, early_data: Option<u32>) {
+    /// A session came in, from the server that this connection is for, at its
+    /// [`arrival`](Self::arrival). `early_data` is how many bytes a TLS 1.3 ticket allows.
+    pub(crate) fn receive(&self, entry: Entry<S>, early_data: Option<u32>, now: Timestamp) {
         let room = self.room();
         let next = self.progress().receive(entry, early_data, room);
         match next {
-            Next::Store(entry) => self.put(entry),
+            Next::Store(entry) => self.put(entry, now),
             // Here, where the lock is released.
             Next::Drop(entry) => drop(entry),
         }
@@ -116,7 +144,7 @@ impl<S: Storable> Handle<S> {
         if !self.is_for(name) || !self.progress().may_offer() {
             return None;
         }
-        let offer = self.store().offer(&self.key, self.now());
+        let offer = self.store().offer(&self.key, self.begin());
         match offer {
             Some(offer) if offer.entry.usage == Usage::SingleUse => Some(self.hand_out(offer)),
             other => {
@@ -131,16 +159,18 @@ impl<S: Storable> Handle<S> {
     /// A reusable session to offer: what [`take`](Self::take) found and could not give, if it was
     /// asked before; rustls does. Else a look-up.
     pub(crate) fn copy(&self, name: &ServerName<'_>) -> Option<S> {
-        if !self.is_for(name) || !self.progress().may_offer() {
+        if !self.is_for(name) {
             return None;
         }
-        let look_up = self.progress().swap_look_up(LookUp::NotMade);
-        let offer = match look_up {
-            LookUp::Found(offer) => offer,
-            LookUp::Nothing => return None,
-            LookUp::NotMade => self.store().copy(&self.key, self.now())?,
-        };
-        Some(self.hand_out(offer))
+        let claim = self.progress().claim();
+        match claim {
+            Claim::Found(session) => Some(session),
+            Claim::Nothing => None,
+            Claim::LookUp => {
+                let offer = self.store().copy(&self.key, self.begin())?;
+                Some(self.hand_out(offer))
+            }
+        }
     }
 
     /// Removes the reusable session that this connection offered, if it is still there: rustls
@@ -154,6 +184,15 @@ impl<S: Storable> Handle<S> {
         if let Some(id) = offered {
             self.store().remove(&self.key, id);
         }
+    }
+
+    /// The time, for a look-up, which is a good moment for a bounded sweep.
+    fn begin(&self) -> Timestamp {
+        let now = self.sessions.now();
+        // The first one stays: earlier is safe.
+        let _ = self.began.set(now);
+        self.store().sweep(now);
+        now
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress<S>> {
@@ -175,9 +214,9 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    fn put(&self, entry: Entry<S>) {
+    fn put(&self, entry: Entry<S>, now: Timestamp) {
         // Refused is counted by the store, and means no more than a full handshake next time.
-        let Ok(id) = self.store().put(&self.key, entry, self.begun, self.now()) else {
+        let Ok(id) = self.store().put(&self.key, entry, self.begun, now) else {
             return;
         };
         // One more than the store holds: the oldest one is then gone from memory for sure, which
@@ -198,7 +237,8 @@ impl<S: Storable> Handle<S> {
 
 impl<S: Storable> Drop for Handle<S> {
     fn drop(&mut self) {
-        let abandoned = self.progress().abandon();
+        let progress = self.progress.get_mut();
+        let abandoned = progress.unwrap_or_else(PoisonError::into_inner).abandon();
         if let Some(id) = abandoned.remove_up_to {
             self.store().remove_up_to(&self.key, id);
         }

@@ -10,7 +10,8 @@
 //!   hyper, reqwest, tokio-rustls or whatever uses that config resumes through the store.
 //! - [`Connection`] is for one connection whose code can be changed. It knows its key, what it
 //!   offered and what it was given, so it can do what a shared handle cannot: store nothing from a
-//!   handshake that is not settled, revoke, and keep a session's age across renewals.
+//!   handshake that is not settled, revoke, and keep a session's age across renewals. [`Configs`]
+//!   has a `ClientConfig` for each such connection.
 //!
 //! ```
 //! # #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
@@ -59,6 +60,7 @@
 #![deny(missing_docs)]
 
 mod clocked;
+mod configs;
 mod connection;
 mod handle;
 mod host;
@@ -70,6 +72,7 @@ mod session;
 mod sessions;
 mod shared;
 
+pub use configs::{Configs, Lent};
 pub use connection::Connection;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 pub use provider::provider;

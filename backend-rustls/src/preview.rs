@@ -69,14 +69,14 @@ pub use sessions::Sessions;
 /// The version of rustls that this is about.
 pub const RUSTLS: &str = "0.24.0-dev.1";
 
-/// The cryptography that sessions are decoded for: aws-lc-rs.
+/// The cryptography that sessions are read for: aws-lc-rs.
 static PROVIDER: CryptoProvider = rustls_next_aws_lc_rs::DEFAULT_PROVIDER;
 
 /// The cryptography of aws-lc-rs, for `ClientConfig::builder`.
 ///
-/// A session holds its cipher suite as a provider implements it. One that was written down comes
-/// back with those of aws-lc-rs, so the configs of a store that is shared need this provider, or
-/// one with fewer of its suites and groups.
+/// A session of rustls holds its cipher suite as a provider implements it. The store keeps what is
+/// written down, which comes back with those of aws-lc-rs: so the configs need this provider, or
+/// one with fewer of its suites and groups. A session with a suite that it has not is not stored.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(PROVIDER.clone())
 }

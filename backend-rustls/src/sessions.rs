@@ -71,10 +71,9 @@ impl Sessions {
     /// A handle for one connection, to the server `key`, that begins now.
     ///
     /// The key's domain must tell apart configs with different verifier or resolver `Arc`s, for
-    /// the reason given at [`shared`](Self::shared). Frees some expired sessions on the way, in
-    /// one bounded step.
+    /// the reason given at [`shared`](Self::shared). Its look-up frees some expired sessions on the
+    /// way, in one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
-        self.store().sweep(self.inner.now());
         Arc::new(Connection::new(self.inner.clone(), key))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
 use store_core::{Entry, EntryId, Offer, Outcome, Timestamp, Usage};
 
 /// The state of one connection, without a lock: it calls nothing, and hands what is to be dropped
@@ -13,7 +14,7 @@ pub(super) struct Progress<S> {
     /// Whether the outcome of an offer has been reported.
     reported: bool,
     // Oldest first; only as many as the store can still hold.
-    stored: VecDeque<EntryId>,
+    stored: SmallVec<[EntryId; 4]>,
     tickets: usize,
     early_data_max: Option<u32>,
 }
@@ -25,7 +26,7 @@ impl<S> Default for Progress<S> {
             look_up: LookUp::NotMade,
             offered: None,
             reported: false,
-            stored: VecDeque::new(),
+            stored: SmallVec::new(),
             tickets: 0,
             early_data_max: None,
         }
@@ -53,6 +54,15 @@ impl<S> From<Option<Offer<S>>> for LookUp<S> {
     }
 }
 
+/// What there is for rustls when it asks a second time.
+pub(super) enum Claim<S> {
+    /// A session; it is noted that it was handed out.
+    Found(S),
+    Nothing,
+    /// Nobody has looked yet.
+    LookUp,
+}
+
 /// What a connection's sessions descend from.
 #[derive(Clone, Copy)]
 struct Origin {
@@ -66,12 +76,11 @@ struct Origin {
 }
 
 impl Origin {
-    fn apply<S>(self, entry: Entry<S>) -> Entry<S> {
-        let expires = match entry.usage {
-            Usage::Reusable => entry.expires.min(self.reusable_until),
-            Usage::SingleUse => entry.expires,
-        };
-        Entry { expires, ..entry }.established_at(self.established)
+    fn apply<S>(self, entry: &mut Entry<S>) {
+        if entry.usage == Usage::Reusable {
+            entry.expires = entry.expires.min(self.reusable_until);
+        }
+        entry.established = self.established;
     }
 }
 
@@ -115,7 +124,7 @@ pub(super) struct Settled<S> {
 
 /// What is to be removed from the store, with what was never in it.
 pub(super) struct Forgotten<S> {
-    pub(super) stored: VecDeque<EntryId>,
+    pub(super) stored: SmallVec<[EntryId; 4]>,
     _waiting: Phase<S>,
     _look_up: LookUp<S>,
 }
@@ -154,10 +163,25 @@ impl<S> Progress<S> {
         std::mem::replace(&mut self.look_up, look_up)
     }
 
+    /// What the look-up for the other version of TLS found for this one.
+    pub(super) fn claim(&mut self) -> Claim<S> {
+        if !self.may_offer() {
+            return Claim::Nothing;
+        }
+        match self.swap_look_up(LookUp::NotMade) {
+            LookUp::Found(offer) => {
+                self.hand_out(Offered::new(&offer));
+                Claim::Found(offer.entry.session)
+            }
+            LookUp::Nothing => Claim::Nothing,
+            LookUp::NotMade => Claim::LookUp,
+        }
+    }
+
     /// A session came in. At most `room` wait for the end of the handshake, the newest.
     pub(super) fn receive(
         &mut self,
-        entry: Entry<S>,
+        mut entry: Entry<S>,
         early_data: Option<u32>,
         room: usize,
     ) -> Next<S> {
@@ -165,6 +189,10 @@ impl<S> Progress<S> {
         self.early_data_max = self.early_data_max.max(early_data);
         match &mut self.phase {
             Phase::Handshake(waiting) => {
+                if waiting.is_empty() {
+                    // As many as most servers give.
+                    waiting.reserve_exact(2);
+                }
                 waiting.push_back(entry);
                 Next::Drop(if waiting.len() > room {
                     waiting.pop_front()
@@ -172,7 +200,10 @@ impl<S> Progress<S> {
                     None
                 })
             }
-            Phase::Settled(origin) => Next::Store(origin.apply(entry)),
+            Phase::Settled(origin) => {
+                origin.apply(&mut entry);
+                Next::Store(entry)
+            }
             Phase::Forgotten => Next::Drop(Some(entry)),
         }
     }
@@ -203,10 +234,13 @@ impl<S> Progress<S> {
                 received: nothing,
             };
         }
-        let received = match std::mem::replace(&mut self.phase, Phase::Settled(origin)) {
-            Phase::Handshake(waiting) => waiting.into_iter().map(|it| origin.apply(it)).collect(),
+        let mut received = match std::mem::replace(&mut self.phase, Phase::Settled(origin)) {
+            Phase::Handshake(waiting) => waiting,
             Phase::Settled(_) | Phase::Forgotten => nothing,
         };
+        for entry in &mut received {
+            origin.apply(entry);
+        }
         Settled { outcome, received }
     }
 
@@ -223,9 +257,9 @@ impl<S> Progress<S> {
         if matches!(self.phase, Phase::Forgotten) {
             return false;
         }
-        self.stored.push_back(id);
+        self.stored.push(id);
         if self.stored.len() > room {
-            self.stored.pop_front();
+            self.stored.remove(0);
         }
         true
     }

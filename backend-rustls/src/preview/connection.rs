@@ -118,8 +118,9 @@ impl Connection {
         }
         let (lifetime, early_data) = (session.lifetime(), session.early_data());
         self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
-        let entry = session.into_entry(self.handle.now());
-        self.handle.receive(entry, early_data);
+        let now = self.handle.arrival();
+        self.handle
+            .receive(session.into_entry(now), early_data, now);
     }
 }
 
@@ -133,13 +134,13 @@ impl ClientSessionStore for Connection {
     }
 
     fn set_tls12_session(&self, key: ClientSessionKey<'static>, session: Tls12Session) {
-        if let Some(session) = Session::of_tls12(session) {
+        if let Some(session) = Session::of_tls12(&session) {
             self.receive(&key.server_name, session);
         }
     }
 
     fn tls12_session(&self, key: &ClientSessionKey<'_>) -> Option<Tls12Session> {
-        self.handle.copy(&key.server_name)?.into_tls12()
+        self.handle.copy(&key.server_name)?.to_tls12()
     }
 
     fn remove_tls12_session(&self, key: &ClientSessionKey<'static>) {
@@ -147,7 +148,7 @@ impl ClientSessionStore for Connection {
     }
 
     fn insert_tls13_ticket(&self, key: ClientSessionKey<'static>, ticket: Tls13Session) {
-        if let Some(session) = Session::of_tls13(ticket) {
+        if let Some(session) = Session::of_tls13(&ticket) {
             self.receive(&key.server_name, session);
         }
     }

@@ -1,104 +1,124 @@
 //! What the next rustls hands out for resumption, as the store holds it and as it is written down.
 
+use std::cell::Cell;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustls_next::client::{Tls12Session, Tls13Session};
-use store_core::{Encoded, Entry, Portable, Storable, Timestamp, Usage};
+use rustls_next::crypto::CipherSuite;
+use store_core::{Chain, Chains, Encoded, Entry, Portable, Shared, Storable, Timestamp, Usage};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::PROVIDER;
-use super::written::Facts;
+use super::written::{Facts, Parts, join};
 
-/// Bytes of memory that a session takes beside what its encoding holds, with a chain of up to six
-/// certificates: itself, the vectors and counters behind it, and what an allocator rounds up. Each
-/// further certificate takes some 40 more. A test measures it.
-const OVERHEAD: usize = 768;
 /// No encoding is longer: a ticket and QUIC parameters have 16-bit lengths, and rustls takes 64 KiB
 /// of certificates.
 const LONGEST: usize = 3 * 65_536 + 4_096;
 /// How long rustls says at most that a session may be used.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// The certificates of all sessions of this process: a session that comes from beyond it knows no
+/// store, and should find those that are here.
+static CHAINS: LazyLock<Chains> = LazyLock::new(Chains::default);
+
 /// One session of the next rustls: a TLS 1.2 session or a TLS 1.3 ticket with its secret.
 ///
-/// Without `Debug`: it holds key material, which rustls wipes when it is dropped.
+/// It is kept as it is written down, without the peer's certificates, which sessions share. What
+/// rustls makes of that at a connection takes several times the memory.
+///
+/// Without `Debug`: it holds key material, which is wiped when it is dropped.
 #[expect(
     missing_debug_implementations,
     reason = "a session is a secret and is never shown"
 )]
 pub struct Session {
-    value: Value,
-    facts: Facts,
+    // invariant: what `Parts::split` made of an encoding, with facts that can be read
+    own: Zeroizing<Box<[u8]>>,
+    chain: Chain,
+    usage: Usage,
 }
 
-enum Value {
-    // In a box: its secret stands in the session itself, and whoever moved it about would leave
-    // copies behind. A ticket has its secret elsewhere.
-    Tls12(Box<Tls12Session>),
-    Tls13(Tls13Session),
+thread_local! {
+    /// Where sessions are written, wiped after each. It has room for any: a buffer that grew would
+    /// leave secrets behind, and its size is not known before. What is not written to costs
+    /// next to nothing.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-impl Value {
-    fn usage(&self) -> Usage {
-        match self {
-            Self::Tls12(_) => Usage::Reusable,
-            Self::Tls13(_) => Usage::SingleUse,
-        }
-    }
-
-    fn encode(&self, buffer: &mut Vec<u8>) {
-        match self {
-            Self::Tls12(session) => session.encode(buffer),
-            Self::Tls13(session) => session.encode(buffer),
-        }
-    }
-
-    /// Shows its encoding to `read`, and wipes it.
-    fn written<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
-        // With room for any: a buffer that grew would leave secrets behind. Memory that is not
-        // written to costs next to nothing.
-        let mut buffer = Vec::with_capacity(LONGEST);
-        self.encode(&mut buffer);
-        let read = read(&buffer);
-        buffer.as_mut_slice().zeroize();
-        read
-    }
+/// Shows what `encode` writes to `read`, and wipes it. `None` in a thread that is at its end.
+fn written<T>(encode: impl FnOnce(&mut Vec<u8>), read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    let mut buffer = SCRATCH.try_with(Cell::take).ok()?;
+    buffer.reserve_exact(LONGEST);
+    encode(&mut buffer);
+    let read = read(&buffer);
+    buffer.as_mut_slice().zeroize();
+    buffer.clear();
+    let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
+    Some(read)
 }
 
 impl Session {
-    /// `None` if its encoding is not the one that is known here.
-    pub(super) fn of_tls12(session: Tls12Session) -> Option<Self> {
-        Self::of(Value::Tls12(Box::new(session)))
+    /// `None` if its encoding is not the one that is known here, or its cipher suite is another
+    /// provider's.
+    pub(super) fn of_tls12(session: &Tls12Session) -> Option<Self> {
+        let read = |encoded: &[u8]| Self::of(encoded, Usage::Reusable);
+        written(|buffer| session.encode(buffer), read)?
     }
 
     /// The same; a ticket for QUIC is not one for TCP, and none here.
-    pub(super) fn of_tls13(session: Tls13Session) -> Option<Self> {
-        Self::of(Value::Tls13(session))
+    pub(super) fn of_tls13(session: &Tls13Session) -> Option<Self> {
+        let read = |encoded: &[u8]| Self::of(encoded, Usage::SingleUse);
+        written(|buffer| session.encode(buffer), read)?
     }
 
-    fn of(value: Value) -> Option<Self> {
-        let facts = value.written(|bytes| Facts::read(bytes, value.usage()))?;
-        Some(Self { value, facts })
+    fn of(encoded: &[u8], usage: Usage) -> Option<Self> {
+        let parts = Parts::split(encoded, usage)?;
+        let suite = CipherSuite(u16::from_be_bytes(*encoded.first_chunk()?));
+        let known = match usage {
+            Usage::Reusable => {
+                let mut suites = PROVIDER.tls12_cipher_suites.iter();
+                suites.any(|known| known.common.suite == suite)
+            }
+            Usage::SingleUse => {
+                let mut suites = PROVIDER.tls13_cipher_suites.iter();
+                suites.any(|known| known.common.suite == suite)
+            }
+        };
+        known.then(|| Self {
+            own: Zeroizing::new(parts.own.into()),
+            chain: CHAINS.of(parts.certificates),
+            usage,
+        })
     }
 
     /// How often it may be used: a TLS 1.3 ticket once, a TLS 1.2 session until it expires.
     pub fn usage(&self) -> Usage {
-        self.value.usage()
+        self.usage
     }
 
     /// How long it may be used, by the server's word; zero if it did not say.
     pub fn lifetime(&self) -> Duration {
-        self.facts.lifetime
+        self.facts().map_or(Duration::ZERO, |facts| facts.lifetime)
     }
 
     /// Bytes of early data that a TLS 1.3 ticket allows. `None` for a TLS 1.2 session.
     pub fn early_data(&self) -> Option<u32> {
-        self.facts.early_data
+        self.facts()?.early_data
     }
 
-    /// Bytes of memory that it occupies.
+    /// Bytes of memory that it occupies, without the certificates that it shares.
     pub fn weight(&self) -> usize {
-        self.facts.bytes + OVERHEAD
+        // As allocators round up, with their own word.
+        (self.own.len() + size_of::<usize>()).next_multiple_of(16) + size_of::<Self>()
+    }
+
+    fn facts(&self) -> Option<Facts> {
+        Facts::read(&self.own, self.usage)
+    }
+
+    fn joined(&self) -> Zeroizing<Vec<u8>> {
+        join(&self.own, &self.chain, self.usage)
     }
 
     /// The session with what the store must know of it, received at `now` from a full handshake.
@@ -107,18 +127,17 @@ impl Session {
         Entry::new(self, usage, Some(lifetime), weight, now)
     }
 
-    pub(super) fn into_tls12(self) -> Option<Tls12Session> {
-        match self.value {
-            // Cloned, so that what was in the box is wiped by its own drop.
-            Value::Tls12(session) => Some(session.as_ref().clone()),
-            Value::Tls13(_) => None,
+    pub(super) fn to_tls12(&self) -> Option<Tls12Session> {
+        match self.usage {
+            Usage::Reusable => Tls12Session::from_slice(&self.joined(), &PROVIDER).ok(),
+            Usage::SingleUse => None,
         }
     }
 
     pub(super) fn into_tls13(self) -> Option<Tls13Session> {
-        match self.value {
-            Value::Tls13(session) => Some(session),
-            Value::Tls12(_) => None,
+        match self.usage {
+            Usage::SingleUse => Tls13Session::from_slice(&self.joined(), &PROVIDER).ok(),
+            Usage::Reusable => None,
         }
     }
 }
@@ -126,13 +145,19 @@ impl Session {
 impl Storable for Session {
     /// A TLS 1.2 session is copied; a TLS 1.3 ticket is for one use and has no copy.
     fn duplicate(&self) -> Option<Self> {
-        match &self.value {
-            Value::Tls12(session) => Some(Self {
-                value: Value::Tls12(session.clone()),
-                facts: self.facts,
+        match self.usage {
+            Usage::Reusable => Some(Self {
+                own: self.own.clone(),
+                chain: self.chain.clone(),
+                usage: self.usage,
             }),
-            Value::Tls13(_) => None,
+            Usage::SingleUse => None,
         }
+    }
+
+    /// The peer's certificates.
+    fn shared(&self) -> Option<Shared> {
+        self.chain.shared()
     }
 }
 
@@ -149,12 +174,9 @@ impl Portable for Session {
     const FORMAT: u32 = 0x0002_0001;
 
     fn encode(&self) -> Option<Encoded> {
-        // With room for all, so that nothing is left behind where it grew.
-        let mut session = Zeroizing::new(Vec::with_capacity(self.facts.bytes));
-        self.value.encode(&mut session);
         Some(Encoded {
-            facts: version(self.usage()).to_vec(),
-            session,
+            facts: version(self.usage).to_vec(),
+            session: self.joined(),
         })
     }
 
@@ -171,16 +193,20 @@ impl Portable for Session {
         if facts.lifetime > LONGEST_LIFETIME || unlimited {
             return None;
         }
-        let value = match usage {
-            Usage::Reusable => {
-                Value::Tls12(Box::new(Tls12Session::from_slice(bytes, &PROVIDER).ok()?))
-            }
-            Usage::SingleUse => Value::Tls13(Tls13Session::from_slice(bytes, &PROVIDER).ok()?),
-        };
         // Not all that can be read is what was written: any byte but 1 reads as "no".
-        let exact = value.written(|again| again == bytes.as_slice());
-        let session = Self { value, facts };
+        let same = |again: &[u8]| again == bytes.as_slice();
+        let exact = match usage {
+            Usage::Reusable => {
+                let session = Tls12Session::from_slice(bytes, &PROVIDER).ok()?;
+                written(|buffer| session.encode(buffer), same)?
+            }
+            Usage::SingleUse => {
+                let session = Tls13Session::from_slice(bytes, &PROVIDER).ok()?;
+                written(|buffer| session.encode(buffer), same)?
+            }
+        };
+        let session = exact.then(|| Self::of(bytes, usage))??;
         let weight = session.weight();
-        exact.then_some((session, weight))
+        Some((session, weight))
     }
 }

@@ -45,9 +45,8 @@ impl Sessions {
     /// A handle for one connection, to the server `key`, that begins now.
     ///
     /// The key's domain must tell apart configs that do not trust the same: nothing else does
-    /// ([`preview`](super)). Frees some expired sessions on the way, in one bounded step.
+    /// ([`preview`](super)). Its look-up frees some expired sessions on the way, in one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
-        self.store().sweep(self.inner.now());
         Arc::new(Connection::new(self.inner.clone(), key))
     }
 }

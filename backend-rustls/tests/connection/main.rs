@@ -9,6 +9,7 @@
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 mod rustls_0_23 {
     mod client;
+    mod configs;
     #[path = "../resumption.rs"]
     mod resumption;
     mod shared;

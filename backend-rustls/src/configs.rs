@@ -1,0 +1,99 @@
+//! Configurations for connections that have a handle of their own.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+
+use crate::Connection;
+
+/// What is lent again rather than made again; more than are in use at once, seldom.
+const MOST_IDLE: usize = 16;
+
+/// A `ClientConfig` for connections that each have a handle of their own ([`Connection`]).
+///
+/// The handle rides in the configuration, so every connection needs one of its own. Making a copy
+/// takes longer than the store does; this keeps up to 16 that are no longer in use, and gives each
+/// of them the next connection's handle. Cloning it gives the same ones.
+#[derive(Clone)]
+pub struct Configs(Arc<Pool>);
+
+struct Pool {
+    config: ClientConfig,
+    // invariant: nobody else has one of them, but for a `Lent` in its drop
+    idle: Mutex<Vec<Arc<ClientConfig>>>,
+}
+
+impl Configs {
+    /// Those that are as `config` is, but for its `resumption`.
+    pub fn new(mut config: ClientConfig) -> Self {
+        config.resumption = Resumption::disabled();
+        Self(Arc::new(Pool {
+            config,
+            idle: Mutex::default(),
+        }))
+    }
+
+    /// One for a connection with this handle, or for one that neither offers nor keeps sessions.
+    pub fn lend(&self, handle: Option<&Arc<Connection>>) -> Lent {
+        let idle = self.0.idle().pop();
+        let mut config = idle.unwrap_or_else(|| Arc::new(self.0.config.clone()));
+        if let Some(handle) = handle {
+            // Copies it in the rare case that who lent it before is still at letting it go.
+            Arc::make_mut(&mut config).resumption = handle.resumption();
+        }
+        Lent {
+            config,
+            pool: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// A configuration with a connection's handle in it: to be dropped after the connection, or it
+/// cannot be lent again.
+pub struct Lent {
+    config: Arc<ClientConfig>,
+    pool: Arc<Pool>,
+}
+
+impl Lent {
+    /// What `ClientConnection::new` wants.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Whoever still has it may yet connect with it, and the handle in it is one connection's.
+        let Some(config) = Arc::get_mut(&mut self.config) else {
+            return;
+        };
+        // The handle goes now, without a lock: it may tell the store how its connection ended.
+        config.resumption = self.pool.config.resumption.clone();
+        let mut idle = self.pool.idle();
+        if idle.len() < MOST_IDLE {
+            idle.push(Arc::clone(&self.config));
+        }
+    }
+}
+
+impl Pool {
+    fn idle(&self) -> MutexGuard<'_, Vec<Arc<ClientConfig>>> {
+        // Nothing panics half-way through a change.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Configs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Configs").field(&self.0.config).finish()
+    }
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lent").field(&self.config).finish()
+    }
+}
