@@ -32,6 +32,8 @@ pub type ConnectorBuilder = crate::connector::ConnectorBuilder<OpenSsl>;
 /// A TLS connection by OpenSSL.
 pub type Stream<IO> = crate::stream::Stream<OpenSsl, IO>;
 
+pub use backend_openssl::PeerCertificate;
+
 /// OpenSSL behind a connector.
 #[derive(Debug)]
 pub struct OpenSsl {
@@ -39,6 +41,26 @@ pub struct OpenSsl {
 }
 
 impl Backend for OpenSsl {}
+
+/// What only OpenSSL can be told.
+#[derive(Debug, Default)]
+pub struct Options {
+    // Not part of the security domain: a session with its peer's certificate and one without have
+    // the same verdict, and either may be resumed where the other is.
+    peer_certificate: PeerCertificate,
+}
+
+impl ConnectorBuilder {
+    /// Whether OpenSSL itself has the server's certificate on resumed connections, too. Default
+    /// [`PeerCertificate::Keep`]. Without it, sessions take less memory.
+    ///
+    /// [`Stream::peer_certificates`](crate::generic::Stream::peer_certificates) has the whole chain
+    /// either way, and what is verified is the same.
+    pub fn peer_certificate(mut self, peer_certificate: PeerCertificate) -> Self {
+        self.options.peer_certificate = peer_certificate;
+        self
+    }
+}
 
 #[cfg(feature = "shared")]
 impl crate::Shareable for OpenSsl {}
@@ -51,16 +73,17 @@ impl<IO: Read + Write> Stream<IO> {
 }
 
 impl sealed::Backend for OpenSsl {
-    type Options = ();
+    type Options = Options;
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
     fn build(
         settings: &Settings,
-        (): (),
+        options: Options,
         store: Arc<SessionStore<Session>>,
     ) -> Result<Self, Error> {
-        let sessions = Sessions::over(store, Arc::clone(&settings.clock));
+        let sessions = Sessions::over(store, Arc::clone(&settings.clock))
+            .with_peer_certificate(options.peer_certificate);
         let builder = configure(settings)?;
         let domain = offers(domain::of(settings, "openssl"), settings).finish();
         let connector = sessions
@@ -83,12 +106,11 @@ impl sealed::Backend for OpenSsl {
             let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
             Error::new(ErrorKind::Handshake, message).caused_by(error)
         };
-        let configuration = self.connector.configure().map_err(setup)?;
-        let mut ssl = configuration.into_ssl(host).map_err(setup)?;
-        if let Some(key) = key {
-            self.connector.prepare(&mut ssl, key);
-        }
-        match ssl.connect(io) {
+        let ssl = match key {
+            Some(key) => self.connector.ssl(host, key),
+            None => self.connector.configure().and_then(|it| it.into_ssl(host)),
+        };
+        match ssl.map_err(setup)?.connect(io) {
             Ok(stream) => Ok(Tls { stream }),
             Err(HandshakeError::SetupFailure(error)) => Err(setup(error)),
             Err(HandshakeError::Failure(failed) | HandshakeError::WouldBlock(failed)) => {
@@ -231,19 +253,16 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     }
 
     fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
-        let der = |certificate: &::openssl::x509::X509Ref| certificate.to_der().ok();
         let ssl = self.stream.ssl();
-        let ders: Vec<_> = match ssl.peer_cert_chain() {
-            Some(chain) => chain.iter().filter_map(der).collect(),
-            // A session that was written down has kept the server's own certificate only.
-            None => ssl
-                .peer_certificate()
-                .as_deref()
-                .and_then(der)
-                .into_iter()
-                .collect(),
-        };
-        ders.into_iter().map(CertificateDer::from).collect()
+        let of_session = self.handle().and_then(Connection::offered_chain);
+        if let Some(chain) = of_session.filter(|_| ssl.session_reused()) {
+            let owned = |certificate: &[u8]| CertificateDer::from(certificate.to_vec());
+            return chain.iter().map(owned).collect();
+        }
+        let sent = ssl.peer_cert_chain().into_iter().flatten();
+        sent.filter_map(|certificate| certificate.to_der().ok())
+            .map(CertificateDer::from)
+            .collect()
     }
 
     fn alpn(&self) -> Option<Vec<u8>> {

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef, SslSessionRef, SslVersion};
-use store_core::{EntryId, Generation, Offer, Outcome, SessionKey, Timestamp, Usage};
+use store_core::{Chain, EntryId, Generation, Offer, Outcome, SessionKey, Timestamp, Usage};
 
 use crate::connector::Sessions;
 use crate::ffi::{self, Handshakes};
-use crate::session::{Session, Verification};
+use crate::origin::Origin;
+use crate::session::Session;
+use crate::verification::{Address, Demands, Verification};
 
 /// What a connection carries through its handshake: its key, the moment it began, what it demands
 /// and what it offered. It lives in the `SSL` object and dies with it.
@@ -19,18 +21,23 @@ pub struct Connection {
     sessions: Sessions,
     key: SessionKey,
     begun: Generation,
-    demanded: Verification,
+    // None: just what was demanded of the session that was offered.
+    demanded: Option<Verification>,
+    offered: Option<Offered>,
     state: Mutex<State>,
 }
 
-/// The part that the handshake changes.
+/// The part that the handshake changes. The store is called with it locked: what is stored and what
+/// `forget` knows of are the same.
 struct State {
-    offered: Option<Offered>,
     phase: Phase,
     // Set by `forget`: nothing more is stored.
     revoked: bool,
     // What this connection put; only the newest can still be there.
-    stored: VecDeque<EntryId>,
+    newest: Option<EntryId>,
+    older: VecDeque<EntryId>,
+    // Of a full handshake that gave a session: the next one has it in common.
+    origin: Option<Arc<Origin>>,
     received: usize,
     lifetime: Option<Duration>,
     early_data_max: Option<u32>,
@@ -46,14 +53,20 @@ enum Phase {
 }
 
 /// What is remembered of the session that was offered, which itself is OpenSSL's now.
-#[derive(Clone)]
 struct Offered {
     id: EntryId,
     usage: Usage,
     established: Timestamp,
-    verification: Verification,
+    origin: Arc<Origin>,
     // A renewed session has another one.
-    ssl_id: Vec<u8>,
+    ssl_id: SslId,
+}
+
+/// A session's name on the wire, of 32 bytes at most.
+#[derive(PartialEq, Eq)]
+struct SslId {
+    bytes: [u8; 32],
+    len: usize,
 }
 
 /// The connection that [`Connector::prepare`](crate::Connector::prepare) put into `ssl`.
@@ -63,32 +76,33 @@ pub fn connection(ssl: &SslRef) -> Option<&Connection> {
 
 impl Connection {
     /// Looks for a session for `ssl`, offers it, and leaves the connection in `ssl`.
-    pub(crate) fn begin(sessions: Sessions, key: SessionKey, ssl: &mut SslRef) {
+    pub(crate) fn begin(sessions: Sessions, key: SessionKey, ssl: &mut SslRef, address: Address) {
         let Some(index) = index() else { return };
         let now = sessions.clock().now();
         let store = sessions.store();
         store.sweep(now);
         let begun = store.generation();
-        let demanded = Verification::demanded_by(ssl);
+        let demands = Demands::of(ssl, address);
+        let offer = store.offer_where(&key, now, |session| {
+            session.verification().satisfies(&demands)
+        });
+        let same = |offer: &Offer<Session>| demands.are(offer.entry.session.verification());
+        let mut demanded = None;
+        if !offer.as_ref().is_some_and(same) {
+            demanded = Some(demands.into_verification());
+        }
         // A session from an earlier `begin`, for another key perhaps, or of the application's.
         ffi::withdraw(ssl);
-        let offered = store
-            .offer_where(&key, now, |session| {
-                session.verification().satisfies(&demanded)
-            })
-            .filter(|offer| ffi::offer(ssl, offer.entry.session.as_ssl()))
-            .map(|Offer { id, entry }| Offered {
-                id,
-                usage: entry.usage,
-                established: entry.established,
-                verification: entry.session.verification().clone(),
-                ssl_id: entry.session.as_ssl().id().to_vec(),
-            });
+        let offered = offer.and_then(|offer| Offered::to(ssl, offer));
+        if offered.is_none() && demanded.is_none() {
+            demanded = Some(Demands::of(ssl, address).into_verification());
+        }
         let state = Mutex::new(State {
-            offered,
             phase: Phase::Prepared,
             revoked: false,
-            stored: VecDeque::new(),
+            newest: None,
+            older: VecDeque::new(),
+            origin: None,
             received: 0,
             lifetime: None,
             early_data_max: None,
@@ -100,6 +114,7 @@ impl Connection {
                 key,
                 begun,
                 demanded,
+                offered,
                 state,
             },
         );
@@ -112,7 +127,14 @@ impl Connection {
 
     /// Whether a session was offered.
     pub fn offered(&self) -> bool {
-        self.state().offered.is_some()
+        self.offered.is_some()
+    }
+
+    /// The certificates of the server, its own first, that the session offered was made with: those
+    /// of this connection, too, if it was resumed. Of a session that comes from beyond this process,
+    /// the server's own certificate only.
+    pub fn offered_chain(&self) -> Option<&Chain> {
+        self.offered.as_ref().map(|offered| &offered.origin.chain)
     }
 
     /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
@@ -135,82 +157,90 @@ impl Connection {
     /// sends on this connection is not stored. Copies that other connections hold already are not
     /// called back.
     pub fn forget(&self) {
-        let (stored, offered) = {
-            let mut state = self.state();
-            state.revoked = true;
-            (std::mem::take(&mut state.stored), state.offered.clone())
-        };
-        for id in stored {
+        let mut state = self.state();
+        state.revoked = true;
+        let stored = std::mem::take(&mut state.older);
+        for id in stored.into_iter().chain(state.newest.take()) {
             self.sessions.store().remove(&self.key, id);
         }
-        if let Some(offered) = offered {
-            self.remove_reusable(&offered);
+        drop(state);
+        if let Some(offered) = &self.offered
+            && offered.usage == Usage::Reusable
+        {
+            self.sessions.store().remove(&self.key, offered.id);
         }
     }
 
     /// Takes a session that OpenSSL has just received, from within its callback.
     pub(crate) fn received(&self, ssl: &SslRef, session: &SslSessionRef) {
-        let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
-        let early_data_max = session.max_early_data();
-        let offered = {
-            let mut state = self.state();
-            state.received = state.received.saturating_add(1);
-            state.lifetime = Some(lifetime);
-            state.early_data_max = Some(early_data_max);
-            if state.revoked {
-                return;
-            }
-            state.offered.clone()
-        };
+        let mut state = self.state();
+        state.received = state.received.saturating_add(1);
+        state.lifetime = Some(Duration::from_secs(ffi::ticket_lifetime(session)));
+        state.early_data_max = Some(session.max_early_data());
+        if state.revoked {
+            return;
+        }
         // A resumed handshake has verified nothing: what the session knows is what the one before
         // it knew, and its age counts from there. If that one is not of this store, nothing is
         // known.
-        let (verification, established) = if ssl.session_reused() {
-            let Some(offered) = offered else { return };
-            (Some(offered.verification), Some(offered.established))
+        let (origin, established) = if ssl.session_reused() {
+            let Some(offered) = &self.offered else { return };
+            (self.inherited(offered), Some(offered.established))
         } else {
-            // Where the demands have changed since, what was checked is not known.
-            let shown = Verification::shown_by(ssl).filter(|shown| *shown == self.demanded);
-            (shown, None)
+            let Some(shown) = self.shown(ssl) else {
+                return;
+            };
+            let known = state.origin.take().filter(|known| **known == shown);
+            let origin = known.unwrap_or_else(|| Arc::new(shown));
+            state.origin = Some(Arc::clone(&origin));
+            (origin, None)
         };
-        let copy = verification.and_then(|known| Session::copy_of(session, known));
-        let Some(copy) = copy else { return };
-
         let now = self.sessions.clock().now();
-        let entry = copy.into_entry(ssl.peer_cert_chain(), now);
+        let Some(entry) = Session::received(session, origin, now) else {
+            return;
+        };
         let entry = entry.established_at(established.unwrap_or(now));
         let store = self.sessions.store();
         let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
             return;
         };
+        if let Some(older) = state.newest.replace(id) {
+            state.older.push_back(older);
+        }
+        if state.older.len() > store.limits().sessions_per_server {
+            state.older.pop_front();
+        }
+    }
 
-        let most = store.limits().sessions_per_server.saturating_add(1);
-        let mut state = self.state();
-        if state.revoked {
-            // `forget` came between: it did not see this one.
-            drop(state);
-            store.remove(&self.key, id);
-            return;
+    /// What a full handshake has shown of the peer.
+    fn shown(&self, ssl: &SslRef) -> Option<Origin> {
+        let shown = Verification::shown_by(ssl)?;
+        let of_offered = || self.offered.as_ref().map(|it| &it.origin.verification);
+        // Where the demands have changed since, what was checked is not known.
+        let same = Some(&shown) == self.demanded.as_ref().or_else(of_offered);
+        same.then(|| Origin::of(ssl, shown, self.sessions.peer_certificate()))
+    }
+
+    /// What is known of the peer after a resumed handshake. A session from beyond this process does
+    /// not know the policy here.
+    fn inherited(&self, offered: &Offered) -> Arc<Origin> {
+        let policy = self.sessions.peer_certificate();
+        if offered.origin.policy == policy {
+            return Arc::clone(&offered.origin);
         }
-        state.stored.push_back(id);
-        if state.stored.len() > most {
-            state.stored.pop_front();
-        }
+        let origin = Origin::clone(&offered.origin);
+        Arc::new(Origin { policy, ..origin })
     }
 
     /// Counts the outcome, and fetches a ticket that was renewed in a resumed TLS 1.2 handshake,
     /// for which there is no callback.
     fn succeeded(&self, ssl: &SslRef) {
         let resumed = ssl.session_reused();
-        let offered = {
-            let mut state = self.state();
-            if state.phase != Phase::Started {
-                return;
-            }
-            state.phase = if resumed { Phase::Resumed } else { Phase::Full };
-            state.offered.clone()
-        };
-        let Some(offered) = offered else { return };
+        let phase = if resumed { Phase::Resumed } else { Phase::Full };
+        if !self.ends_in(phase) {
+            return;
+        }
+        let Some(offered) = &self.offered else { return };
         let outcome = if resumed {
             Outcome::Resumed
         } else {
@@ -220,9 +250,8 @@ impl Connection {
         if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
             return;
         }
-        if let Some(session) = ssl
-            .session()
-            .filter(|session| session.id() != offered.ssl_id)
+        if let Some(session) = ssl.session()
+            && SslId::of(session) != offered.ssl_id
         {
             self.received(ssl, session);
         }
@@ -231,15 +260,9 @@ impl Connection {
     /// A handshake that began and did not succeed takes the session with it that it offered, and
     /// all older ones of its server: the next connection does not fail for the same reason.
     fn failed(&self) {
-        let offered = {
-            let mut state = self.state();
-            if state.phase != Phase::Started {
-                return;
-            }
-            state.phase = Phase::Failed;
-            state.offered.clone()
-        };
-        if let Some(offered) = offered {
+        if self.ends_in(Phase::Failed)
+            && let Some(offered) = &self.offered
+        {
             self.sessions.store().remove_up_to(&self.key, offered.id);
             self.sessions.store().report(&self.key, Outcome::Failed);
         }
@@ -249,25 +272,51 @@ impl Connection {
     /// section 6.2), and if it resumed a session, that one and all older ones of its server. In
     /// TLS 1.2 an alert is how a server refuses a resumption that the client has finished already.
     fn refused(&self) {
-        let resumed = {
-            let state = self.state();
-            let resumed = state.phase == Phase::Resumed;
-            state.offered.clone().filter(|_| resumed)
-        };
+        let resumed = self.state().phase == Phase::Resumed;
         self.forget();
-        if let Some(resumed) = resumed {
-            self.sessions.store().remove_up_to(&self.key, resumed.id);
+        if resumed && let Some(offered) = &self.offered {
+            self.sessions.store().remove_up_to(&self.key, offered.id);
         }
     }
 
-    fn remove_reusable(&self, offered: &Offered) {
-        if offered.usage == Usage::Reusable {
-            self.sessions.store().remove(&self.key, offered.id);
+    /// Notes how the handshake ended, if one is under way.
+    fn ends_in(&self, phase: Phase) -> bool {
+        let mut state = self.state();
+        let under_way = state.phase == Phase::Started;
+        if under_way {
+            state.phase = phase;
         }
+        under_way
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Offered {
+    /// Offers a session in the handshake of `ssl`.
+    fn to(ssl: &mut SslRef, offer: Offer<Session>) -> Option<Self> {
+        let Offer { id, entry } = offer;
+        let (usage, established) = (entry.usage, entry.established);
+        let (live, origin) = entry.session.into_live()?;
+        ffi::offer(ssl, &live).then(|| Self {
+            id,
+            usage,
+            established,
+            origin,
+            ssl_id: SslId::of(&live),
+        })
+    }
+}
+
+impl SslId {
+    fn of(session: &SslSessionRef) -> Self {
+        let id = session.id();
+        let mut bytes = [0; _];
+        let len = id.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&id[..len]);
+        Self { bytes, len }
     }
 }
 

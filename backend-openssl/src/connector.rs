@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    ConnectConfiguration, HandshakeError, SslConnector, SslConnectorBuilder, SslRef,
+    ConnectConfiguration, HandshakeError, Ssl, SslConnector, SslConnectorBuilder, SslRef,
     SslSessionCacheMode, SslStream,
 };
 use store_core::{
@@ -17,7 +18,9 @@ use thiserror::Error;
 
 use crate::connection::{self, Connection, Connections};
 use crate::ffi;
+use crate::origin::PeerCertificate;
 use crate::session::Session;
+use crate::verification::Address;
 
 /// The store for OpenSSL clients. Cheap to clone; all clones are the same store, which any number
 /// of contexts can share.
@@ -25,6 +28,7 @@ use crate::session::Session;
 pub struct Sessions {
     store: Arc<SessionStore<Session>>,
     clock: Arc<dyn Clock>,
+    peer_certificate: PeerCertificate,
 }
 
 impl Sessions {
@@ -41,7 +45,26 @@ impl Sessions {
     /// Over a store that others see, too, such as one with a place behind it, whose time is that
     /// of `clock`.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self {
+            store,
+            clock,
+            peer_certificate: PeerCertificate::default(),
+        }
+    }
+
+    /// The same store, whose connections from now on leave their peer's certificate in sessions or
+    /// not. Sessions that are there already are used as they are.
+    #[must_use]
+    pub fn with_peer_certificate(self, peer_certificate: PeerCertificate) -> Self {
+        Self {
+            peer_certificate,
+            ..self
+        }
+    }
+
+    /// Whether sessions keep their peer's certificate.
+    pub fn peer_certificate(&self) -> PeerCertificate {
+        self.peer_certificate
     }
 
     /// The store itself.
@@ -90,6 +113,7 @@ impl Sessions {
         });
         ffi::observe_handshakes::<Connections>(&mut builder);
         Ok(Connector {
+            demands_address: ffi::demands_address(&builder),
             inner: builder.build(),
             sessions: self.clone(),
             domain,
@@ -114,6 +138,8 @@ pub struct Connector {
     inner: SslConnector,
     sessions: Sessions,
     domain: SecurityDomain,
+    // Whether every connection of the context demands an IP address.
+    demands_address: bool,
 }
 
 impl Connector {
@@ -126,9 +152,21 @@ impl Connector {
         port: u16,
         io: IO,
     ) -> Result<SslStream<IO>, HandshakeError<IO>> {
+        self.ssl(host, self.key(host, port))?.connect(io)
+    }
+
+    /// An `Ssl` for a handshake with `host`, by name or address, which is sent in SNI and verified.
+    /// It is [prepared](Self::prepare) with `key`, which is quicker here, where it is known what
+    /// the `Ssl` demands.
+    pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
-        self.prepare(&mut ssl, self.key(host, port));
-        ssl.connect(io)
+        let address = if self.demands_address || host.parse::<IpAddr>().is_ok() {
+            Address::Ask
+        } else {
+            Address::None
+        };
+        Connection::begin(self.sessions.clone(), key, &mut ssl, address);
+        Ok(ssl)
     }
 
     /// The settings of one connection, for callers that make their own `Ssl`.
@@ -155,7 +193,7 @@ impl Connector {
     /// Once the handshake is under way, [`connection()`](crate::connection()) tells what became of
     /// it.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        Connection::begin(self.sessions.clone(), key, ssl);
+        Connection::begin(self.sessions.clone(), key, ssl, Address::Ask);
     }
 
     /// The store that this connector uses.

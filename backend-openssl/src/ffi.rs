@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use foreign_types::{ForeignType, ForeignTypeRef};
+use openssl::error::ErrorStack;
 use openssl::ssl::{SslContextBuilder, SslRef, SslSession, SslSessionRef};
-use openssl::x509::X509Ref;
 use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509, X509_VERIFY_PARAM};
 
 const SSL_CB_HANDSHAKE_START: c_int = 0x10;
@@ -33,6 +33,7 @@ unsafe extern "C" {
     fn SSL_CTX_get_info_callback(ctx: *mut SSL_CTX) -> Option<InfoCallback>;
     fn SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<NewSessionCallback>;
     fn SSL_get0_param(ssl: *const SSL) -> *mut X509_VERIFY_PARAM;
+    fn SSL_CTX_get0_param(ctx: *mut SSL_CTX) -> *mut X509_VERIFY_PARAM;
     fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
     fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
@@ -53,6 +54,16 @@ fn quietly<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Passes on what came of a call that fails only when memory is out. A mark in the error queue
+/// costs as much as copying a session does, so that such a call has none: if it failed, the queue
+/// is emptied.
+fn done(good: bool) -> bool {
+    if !good {
+        drop(ErrorStack::get());
+    }
+    good
+}
+
 /// A private copy of a session: its own object, linked to no context, sharing only immutable,
 /// reference-counted parts such as certificates.
 ///
@@ -62,8 +73,8 @@ pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
     // is either owned by the store, where nothing changes it, or handed over by the callback of
     // the thread that runs this. The result is null or a new reference that we own.
     unsafe {
-        let copy = quietly(|| SSL_SESSION_dup(session.as_ptr()));
-        (!copy.is_null()).then(|| SslSession::from_ptr(copy))
+        let copy = SSL_SESSION_dup(session.as_ptr());
+        done(!copy.is_null()).then(|| SslSession::from_ptr(copy))
     }
 }
 
@@ -77,16 +88,12 @@ pub(crate) fn ticket_lifetime(session: &SslSessionRef) -> u64 {
     unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into()
 }
 
-/// The certificate of the peer that a session was made with.
+/// Whether a session has a certificate of its peer.
 ///
 /// Corresponds to `SSL_SESSION_get0_peer`.
-pub(crate) fn peer(session: &SslSessionRef) -> Option<&X509Ref> {
-    // SAFETY: the session is valid for the call and only read. The result is null or owned by the
-    // session, which the reference cannot outlive and which nothing changes.
-    unsafe {
-        let peer = SSL_SESSION_get0_peer(session.as_ptr());
-        (!peer.is_null()).then(|| X509Ref::from_ptr(peer))
-    }
+pub(crate) fn has_peer(session: &SslSessionRef) -> bool {
+    // SAFETY: the session is valid for the call and only read; the result is not looked at.
+    !unsafe { SSL_SESSION_get0_peer(session.as_ptr()) }.is_null()
 }
 
 /// Bytes of a session's ticket; 0 if it has none.
@@ -101,22 +108,14 @@ pub(crate) fn ticket_len(session: &SslSessionRef) -> usize {
     len
 }
 
-/// Bytes of a certificate as it was sent.
-///
-/// Corresponds to `i2d_X509`.
-pub(crate) fn certificate_len(certificate: &X509Ref) -> usize {
-    // SAFETY: the certificate is valid for the call and only read; without a buffer, only the
-    // length is computed.
-    let len = quietly(|| unsafe { openssl_sys::i2d_X509(certificate.as_ptr(), ptr::null_mut()) });
-    usize::try_from(len).unwrap_or(0)
-}
-
 /// Takes back whatever session `ssl` was to offer.
 ///
 /// Corresponds to `SSL_set_session` with no session.
 pub(crate) fn withdraw(ssl: &mut SslRef) {
-    // SAFETY: null is allowed and means no session; OpenSSL drops its reference to the old one.
-    quietly(|| unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), ptr::null_mut()) });
+    if ssl.session().is_some() {
+        // SAFETY: null is allowed and means no session; OpenSSL drops its reference to the old one.
+        done(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), ptr::null_mut()) } == 1);
+    }
 }
 
 /// Offers `session` in the handshake that `ssl` is about to make, and says whether OpenSSL took
@@ -127,48 +126,75 @@ pub(crate) fn offer(ssl: &mut SslRef, session: &SslSessionRef) -> bool {
     // SAFETY: the crate's condition is that the session belongs to the context of `ssl`, because
     // a session in the cache of one context must not be changed through another. Sessions of this
     // crate are duplicates: they are in no context's cache, and this one is `ssl`'s alone.
-    quietly(|| unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), session.as_ptr()) }) == 1
+    done(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), session.as_ptr()) } == 1)
 }
 
-/// All that the peer of `ssl` must prove to be, in one text, if anything is demanded: host names
-/// (of which one will do) and how they are matched, a mail address, an IP address.
+/// The host that the peer of `ssl` must prove to be, or one of several.
 ///
-/// Corresponds to `X509_VERIFY_PARAM_get0_host`, `X509_VERIFY_PARAM_get_hostflags`,
-/// `X509_VERIFY_PARAM_get0_email` and `X509_VERIFY_PARAM_get1_ip_asc`.
-pub(crate) fn demanded_names(ssl: &SslRef) -> Option<String> {
-    let mut names = String::new();
-    // No name has a zero byte: a list can be read in one way only.
-    let mut add = |kind: &str, name: &CStr| {
-        names.extend([kind, &name.to_string_lossy(), "\0"]);
-    };
-    // SAFETY: SSL_get0_param never returns null and the result lives as long as `ssl`. Hosts and
-    // the mail address are owned by it and copied here (past the last host, null is returned);
-    // the text of the IP address is ours, copied and freed here.
+/// Corresponds to `X509_VERIFY_PARAM_get0_host`.
+pub(crate) fn host(ssl: &SslRef, index: c_int) -> Option<&[u8]> {
+    // SAFETY: SSL_get0_param never returns null and the result lives as long as `ssl`; past the
+    // last host, null is returned. The name is owned by it, and changed only through `&mut`.
     unsafe {
-        let param = SSL_get0_param(ssl.as_ptr());
-        for index in 0.. {
-            let host = X509_VERIFY_PARAM_get0_host(param, index);
-            if host.is_null() {
-                break;
-            }
-            add("host ", CStr::from_ptr(host));
-        }
-        let email = X509_VERIFY_PARAM_get0_email(param);
-        if !email.is_null() {
-            add("email ", CStr::from_ptr(email));
-        }
-        // That there is no address is an error to OpenSSL.
-        let address = quietly(|| X509_VERIFY_PARAM_get1_ip_asc(param));
-        if !address.is_null() {
-            add("address ", CStr::from_ptr(address));
-            openssl_sys::CRYPTO_free(address.cast::<c_void>(), c"".as_ptr(), 0);
-        }
-        if names.is_empty() {
-            return None;
-        }
-        let flags = X509_VERIFY_PARAM_get_hostflags(param);
-        Some(format!("{names}flags {flags:x}"))
+        text(X509_VERIFY_PARAM_get0_host(
+            SSL_get0_param(ssl.as_ptr()),
+            index,
+        ))
     }
+}
+
+/// The mail address that the peer of `ssl` must prove to have.
+///
+/// Corresponds to `X509_VERIFY_PARAM_get0_email`.
+pub(crate) fn email(ssl: &SslRef) -> Option<&[u8]> {
+    // SAFETY: as for hosts.
+    unsafe { text(X509_VERIFY_PARAM_get0_email(SSL_get0_param(ssl.as_ptr()))) }
+}
+
+/// How the hosts that the peer of `ssl` must prove to be are matched.
+///
+/// Corresponds to `X509_VERIFY_PARAM_get_hostflags`.
+pub(crate) fn host_flags(ssl: &SslRef) -> u32 {
+    // SAFETY: as for hosts; only read.
+    unsafe { X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl.as_ptr())) }
+}
+
+/// The IP address that the peer of `ssl` must prove to have, as text.
+///
+/// Corresponds to `X509_VERIFY_PARAM_get1_ip_asc`.
+pub(crate) fn address(ssl: &SslRef) -> Option<String> {
+    // SAFETY: SSL_get0_param never returns null, and the result is valid for the call.
+    unsafe { address_in(SSL_get0_param(ssl.as_ptr())) }
+}
+
+/// Whether connections of this context demand an IP address, if they are told nothing else.
+///
+/// Corresponds to `X509_VERIFY_PARAM_get1_ip_asc`.
+pub(crate) fn demands_address(builder: &SslContextBuilder) -> bool {
+    // SAFETY: SSL_CTX_get0_param never returns null, and the result is valid for the call.
+    unsafe { address_in(SSL_CTX_get0_param(builder.as_ptr())) }.is_some()
+}
+
+/// # Safety
+///
+/// `param` is valid.
+unsafe fn address_in(param: *mut X509_VERIFY_PARAM) -> Option<String> {
+    // SAFETY: valid by the caller's word, and only read. That there is no address is an error to
+    // OpenSSL. The text is ours: copied and freed here.
+    unsafe {
+        let address = quietly(|| X509_VERIFY_PARAM_get1_ip_asc(param));
+        let copy = text(address).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        openssl_sys::CRYPTO_free(address.cast::<c_void>(), c"".as_ptr(), 0);
+        copy
+    }
+}
+
+/// # Safety
+///
+/// `text` is null, or ends with a zero byte and lives unchanged for `'a`.
+unsafe fn text<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: by the caller's word.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
 /// The key-exchange group of the connection, by its number in the TLS registry. `None` before the

@@ -42,12 +42,16 @@
 
 mod connection;
 mod connector;
+mod der;
 #[allow(unsafe_code, reason = "the one place where C is called")]
 mod ffi;
+mod origin;
 mod portable;
 mod session;
+mod verification;
 
 pub use connection::{Connection, connection};
 pub use connector::{AttachError, Connector, Sessions};
 pub use ffi::negotiated_group;
+pub use origin::PeerCertificate;
 pub use session::Session;

@@ -1,15 +1,16 @@
 //! Sessions written down: OpenSSL's own encoding, with how their peer was verified beside it.
 
-use std::sync::Arc;
-
 use openssl::ssl::SslSession;
 use store_core::{Encoded, Portable, Usage};
 use zeroize::Zeroizing;
 
-use crate::session::{Session, Verification, usage};
+use crate::der::Fields;
+use crate::origin::Origin;
+use crate::session::{Session, usage};
+use crate::verification::Verification;
 
 /// OpenSSL's encoding is DER (`i2d_SSL_SESSION`), which leaves out the peer's certificates but its
-/// own. It is not protected by anything: most changes of a byte decode to another session, and one
+/// own; that one is in it whatever the policy is. It is not protected by anything: most changes of a byte decode to another session, and one
 /// without its verification result reads as verified. So the facts stand beside it, and whoever
 /// stores it seals both.
 impl Portable for Session {
@@ -18,7 +19,7 @@ impl Portable for Session {
     fn encode(&self) -> Option<Encoded> {
         Some(Encoded {
             facts: encode_facts(self.verification()),
-            session: Zeroizing::new(self.as_ssl().to_der().ok()?),
+            session: self.to_der()?,
         })
     }
 
@@ -30,8 +31,9 @@ impl Portable for Session {
         if *again != *encoded.session || usage(&session) != expected {
             return None;
         }
-        let session = Self::new(session, verification);
-        let weight = session.weight(None);
+        let peer = Fields::read(&encoded.session)?.peer;
+        let session = Self::new(session, Origin::read(verification, peer));
+        let weight = session.weight();
         Some((session, weight))
     }
 }
@@ -56,11 +58,11 @@ fn decode_facts(mut facts: &[u8]) -> Option<Verification> {
     let name = take_part(&mut facts)?;
     let own = take_part(&mut facts)?;
     let name = match name {
-        Part::Present(name) => Some(Arc::from(std::str::from_utf8(name).ok()?)),
+        Part::Present(name) => Some(Box::from(str::from_utf8(name).ok()?)),
         Part::Absent => None,
     };
     let own = match own {
-        Part::Present(own) => Some(Arc::from(own)),
+        Part::Present(own) => Some(Box::from(own)),
         Part::Absent => None,
     };
     facts.is_empty().then_some(Verification { peer, name, own })

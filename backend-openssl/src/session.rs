@@ -1,94 +1,145 @@
-//! A stored session, and how its peer was verified.
+//! A stored session, ready to be offered or packed.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foreign_types::ForeignTypeRef;
-use openssl::hash::MessageDigest;
-use openssl::ssl::{SslRef, SslSession, SslSessionRef, SslVerifyMode, SslVersion};
-use openssl::stack::StackRef;
-use openssl::x509::{X509, X509Ref, X509VerifyResult};
-use store_core::{Entry, Storable, Timestamp, Usage};
+use openssl::ssl::{SslSession, SslSessionRef, SslVersion};
+use store_core::{Entry, Shared, Storable, Timestamp, Usage};
+use zeroize::Zeroizing;
 
+use crate::der::Fields;
 use crate::ffi;
+use crate::origin::{Origin, PeerCertificate};
+use crate::verification::Verification;
 
-/// Bytes of a duplicate itself, and of each certificate of the peer that it keeps alive in parsed
-/// form. Measured on OpenSSL 3.6: 8.6 kB (TLS 1.3) to 15.7 kB (TLS 1.2) with two certificates.
+/// Bytes of an object without certificates and ticket, and of each certificate that it keeps alive
+/// in parsed form. Measured on OpenSSL 3.6.
 const OBJECT_BYTES: usize = 1_200;
-const CERTIFICATE_BYTES: usize = 6 * 1024;
+const CERTIFICATE_BYTES: usize = 7 * 1024;
 /// Large certificates weigh a multiple of their encoding, which is kept twice beside the parsed
 /// names: 4.7 with 600 names.
 const PARSED: usize = 5;
+/// What an allocator adds to what is packed.
+const ALLOCATION_BYTES: usize = 16;
 
-/// An OpenSSL session as the store keeps it: an object of its own, which nothing changes, and the
-/// facts of its verification. OpenSSL wipes its secrets when the last reference is dropped.
+/// An OpenSSL session as the store keeps it, with what is known of the handshake that it descends
+/// from. Its secrets are wiped when it is dropped.
 pub struct Session {
-    inner: SslSession,
-    verification: Verification,
+    form: Form,
+    origin: Arc<Origin>,
 }
 
-/// How the peer of a session was verified, or must be verified for a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verification {
-    /// The certificate had to be valid (`SSL_VERIFY_PEER`), and it was.
-    pub(crate) peer: bool,
-    /// The names and addresses that the certificate had to be for.
-    pub(crate) name: Option<Arc<str>>,
-    /// The digest of the client's own certificate, where it is not that of the context, which the
-    /// security domain covers.
-    pub(crate) own: Option<Arc<[u8]>>,
+enum Form {
+    /// An object of its own, which nothing changes. OpenSSL wipes it with the last reference.
+    Live(SslSession),
+    /// OpenSSL's DER, without the peer's certificate if that is the first of the origin's chain.
+    Packed(Zeroizing<Box<[u8]>>),
 }
 
 impl Session {
     /// A session that nobody else has.
-    pub(crate) fn new(inner: SslSession, verification: Verification) -> Self {
+    pub(crate) fn new(live: SslSession, origin: Origin) -> Self {
         Self {
-            inner,
-            verification,
+            form: Form::Live(live),
+            origin: Arc::new(origin),
         }
     }
 
-    /// A private copy of what OpenSSL hands out. Taken inside the `new_session` callback, it stays
-    /// good whatever happens to the connection.
-    pub(crate) fn copy_of(session: &SslSessionRef, verification: Verification) -> Option<Self> {
-        Some(Self::new(ffi::duplicate(session)?, verification))
+    /// An entry with a private copy of what OpenSSL hands out at `now`, as one of a full handshake.
+    /// Taken inside the `new_session` callback, it stays good whatever happens to the connection.
+    pub(crate) fn received(
+        session: &SslSessionRef,
+        origin: Arc<Origin>,
+        now: Timestamp,
+    ) -> Option<Entry<Self>> {
+        let strip = origin.policy == PeerCertificate::Strip && ffi::has_peer(session);
+        let form = if strip {
+            Form::pack(session, &origin)?
+        } else {
+            Form::Live(ffi::duplicate(session)?)
+        };
+        let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
+        let copy = Self { form, origin };
+        let weight = copy.weight();
+        let usage = usage(session);
+        Some(Entry::new(copy, usage, Some(lifetime), weight, now))
     }
 
-    pub(crate) fn as_ssl(&self) -> &SslSessionRef {
-        &self.inner
+    /// The object to be offered. `None` if it cannot be made, which is a miss.
+    pub(crate) fn into_live(self) -> Option<(SslSession, Arc<Origin>)> {
+        let live = match self.form {
+            Form::Live(live) => live,
+            Form::Packed(der) => unpack(&der, &self.origin)?,
+        };
+        Some((live, self.origin))
     }
 
     pub(crate) fn verification(&self) -> &Verification {
-        &self.verification
+        &self.origin.verification
     }
 
-    /// The session as an entry that a full handshake gave at `now`; `chain` is what the peer
-    /// sent.
-    pub(crate) fn into_entry(self, chain: Option<&StackRef<X509>>, now: Timestamp) -> Entry<Self> {
-        let lifetime = Duration::from_secs(ffi::ticket_lifetime(&self.inner));
-        let usage = usage(&self.inner);
-        let weight = self.weight(chain);
-        Entry::new(self, usage, Some(lifetime), weight, now)
+    /// OpenSSL's DER, with the peer's certificate if one is known.
+    pub(crate) fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
+        match &self.form {
+            Form::Packed(der) => with_peer(der, &self.origin),
+            Form::Live(live) => with_peer(&live_der(live)?, &self.origin),
+        }
     }
 
-    /// Bytes that it occupies with the certificates that it keeps alive: `chain`, or the peer's
-    /// own.
-    pub(crate) fn weight(&self, chain: Option<&StackRef<X509>>) -> usize {
-        let weigh = |certificate: &X509Ref| {
-            CERTIFICATE_BYTES.max(PARSED.saturating_mul(ffi::certificate_len(certificate)))
+    /// Bytes that it occupies with the parsed certificates that it keeps alive, but without what it
+    /// [shares](Storable::shared).
+    pub(crate) fn weight(&self) -> usize {
+        let form = match &self.form {
+            Form::Packed(der) => ALLOCATION_BYTES + der.len(),
+            Form::Live(live) => {
+                let certificates = self.origin.chain.iter().filter(|_| ffi::has_peer(live));
+                certificates
+                    .map(|one| CERTIFICATE_BYTES.max(PARSED.saturating_mul(one.len())))
+                    .fold(OBJECT_BYTES + ffi::ticket_len(live), usize::saturating_add)
+            }
         };
-        let certificates = match chain {
-            Some(chain) => chain.iter().map(weigh).fold(0, usize::saturating_add),
-            None => ffi::peer(&self.inner).map_or(0, weigh),
+        form.saturating_add(self.origin.bytes())
+    }
+
+    fn in_form(&self, form: Form) -> (Self, usize) {
+        let session = Self {
+            form,
+            origin: Arc::clone(&self.origin),
         };
-        (OBJECT_BYTES + ffi::ticket_len(&self.inner)).saturating_add(certificates)
+        let weight = session.weight();
+        (session, weight)
     }
 }
 
 impl Storable for Session {
+    const PACKS: bool = true;
+
     fn duplicate(&self) -> Option<Self> {
-        Self::copy_of(&self.inner, self.verification.clone())
+        let form = match &self.form {
+            Form::Live(live) => Form::Live(ffi::duplicate(live)?),
+            Form::Packed(der) => Form::Packed(der.clone()),
+        };
+        Some(self.in_form(form).0)
+    }
+
+    fn shared(&self) -> Option<Shared> {
+        self.origin.chain.shared()
+    }
+
+    fn packed(&self) -> Option<(Self, usize)> {
+        match &self.form {
+            Form::Live(live) => Some(self.in_form(Form::pack(live, &self.origin)?)),
+            Form::Packed(_) => None,
+        }
+    }
+
+    fn unpacked(&self) -> Option<(Self, usize)> {
+        match &self.form {
+            Form::Live(_) => None,
+            Form::Packed(der) => Some(self.in_form(Form::Live(unpack(der, &self.origin)?))),
+        }
     }
 }
 
@@ -96,9 +147,41 @@ impl fmt::Debug for Session {
     /// Shows how the peer was verified, never the session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("verification", &self.verification)
+            .field("verification", self.verification())
             .finish_non_exhaustive()
     }
+}
+
+impl Form {
+    fn pack(session: &SslSessionRef, origin: &Origin) -> Option<Self> {
+        let mut der = live_der(session)?;
+        let fields = Fields::read(&der)?;
+        // One that the chain does not know stays where it is.
+        if fields.peer.is_some() && fields.peer == origin.peer() {
+            der = fields.write(None);
+        }
+        // It has its exact size already, and is moved.
+        Some(Self::Packed(Zeroizing::new(
+            mem::take(&mut *der).into_boxed_slice(),
+        )))
+    }
+}
+
+fn live_der(session: &SslSessionRef) -> Option<Zeroizing<Vec<u8>>> {
+    session.to_der().ok().map(Zeroizing::new)
+}
+
+fn with_peer(der: &[u8], origin: &Origin) -> Option<Zeroizing<Vec<u8>>> {
+    let fields = Fields::read(der)?;
+    Some(fields.write(fields.peer.or_else(|| origin.peer())))
+}
+
+fn unpack(der: &[u8], origin: &Origin) -> Option<SslSession> {
+    match origin.policy {
+        PeerCertificate::Keep => SslSession::from_der(&with_peer(der, origin)?),
+        PeerCertificate::Strip => SslSession::from_der(der),
+    }
+    .ok()
 }
 
 /// TLS 1.3 tickets are used once, sessions of earlier versions until they expire.
@@ -107,74 +190,5 @@ pub(crate) fn usage(session: &SslSessionRef) -> Usage {
         Usage::SingleUse
     } else {
         Usage::Reusable
-    }
-}
-
-impl Verification {
-    /// What the connection demands of its peer, as it is configured now.
-    pub(crate) fn demanded_by(ssl: &SslRef) -> Self {
-        let peer = ssl.verify_mode().contains(SslVerifyMode::PEER);
-        Self {
-            peer,
-            name: ffi::demanded_names(ssl).map(Into::into),
-            own: own_certificate(ssl),
-        }
-    }
-
-    /// What a full handshake of the connection has shown, or nothing if verification was demanded
-    /// and did not succeed (a verify callback may have let it pass: that verdict cannot be
-    /// repeated on resumption, so such a session is not kept).
-    pub(crate) fn shown_by(ssl: &SslRef) -> Option<Self> {
-        let shown = Self::demanded_by(ssl);
-        // Without a certificate, as with a pre-shared key, the result is OK as well.
-        let verified =
-            || ssl.verify_result() == X509VerifyResult::OK && ssl.peer_certificate().is_some();
-        (!shown.peer || verified()).then_some(shown)
-    }
-
-    /// Whether a session verified like this may be resumed by a connection with these demands. A
-    /// resumed handshake verifies nothing itself: not the chain, not the name; and the server may
-    /// take the client for who it was in the full one.
-    pub(crate) fn satisfies(&self, demanded: &Self) -> bool {
-        let peer = self.peer || !demanded.peer;
-        // Demanded even if the peer need not be valid: an application may look at the result of
-        // the verification, which a resumed connection takes from the session.
-        let name = demanded.name.is_none() || self.name == demanded.name;
-        peer && name && self.own == demanded.own
-    }
-}
-
-/// The digest of the certificate that a connection was given for itself alone.
-fn own_certificate(ssl: &SslRef) -> Option<Arc<[u8]>> {
-    let own = ssl.certificate()?;
-    let of_context = ssl.ssl_context().certificate();
-    if of_context.is_some_and(|shared| shared.as_ptr() == own.as_ptr()) {
-        return None;
-    }
-    // What cannot be told apart is nobody's: an empty digest is that of no certificate.
-    let digest = own.digest(MessageDigest::sha256());
-    Some(digest.map_or_else(|_| Arc::default(), |digest| Arc::from(&*digest)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// R4: a session is offered only where its own verification was at least as strict.
-    #[test]
-    fn verification_satisfies_what_demands_no_more() {
-        let of = |peer, name: Option<&str>| Verification {
-            peer,
-            name: name.map(Into::into),
-            own: None,
-        };
-        let strict = of(true, Some("a"));
-        assert!(strict.satisfies(&strict));
-        assert!(strict.satisfies(&of(false, None)));
-        assert!(strict.satisfies(&of(true, None)));
-        assert!(!of(true, None).satisfies(&strict));
-        assert!(!of(false, Some("a")).satisfies(&strict));
-        assert!(!of(true, Some("b")).satisfies(&strict));
-        assert!(!of(false, Some("b")).satisfies(&of(false, Some("a"))));
     }
 }

@@ -11,6 +11,8 @@ mod resumption;
 mod settings;
 #[cfg(all(feature = "lmdb", feature = "redis"))]
 mod sharing;
+#[cfg(feature = "openssl")]
+mod stripped;
 mod tickets;
 mod transports;
 
@@ -63,6 +65,7 @@ on_backends! {
     resumption:
         resumes_over_tcp,
         resumes_over_a_stream_of_ones_own,
+        the_whole_chain_is_known_after_a_resumption,
         a_connection_says_what_it_is,
         declined_after_the_servers_keys_rotate,
         every_ticket_is_used_once_by_many_threads,

@@ -176,3 +176,18 @@ pub(crate) fn stats_add_up<B: Backend>() {
         assert!(stats.bytes > 0);
     }
 }
+
+/// The chain of the full handshake, by any number of resumptions.
+pub(crate) fn the_whole_chain_is_known_after_a_resumption<B: Backend>() {
+    each(|library, version| {
+        let server = server(library, version);
+        let client = client::<B>();
+        let sent = visit_in_memory(&client, &server).peer_certificates();
+        assert!(sent.len() > 1, "{library} {version:?}");
+        for _ in 0..3 {
+            let stream = visit_in_memory(&client, &server);
+            assert_eq!(stream.resumption(), Resumption::Resumed);
+            assert_eq!(stream.peer_certificates(), sent, "{library} {version:?}");
+        }
+    });
+}

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use backend_openssl::{Connection, Connector, Sessions, connection};
+use backend_openssl::{Connection, Connector, PeerCertificate, Sessions, connection};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::transport::InMemory;
@@ -86,9 +86,14 @@ impl Client {
     }
 
     pub fn with(builder: SslConnectorBuilder, limits: Limits) -> Self {
+        Self::under(builder, limits, PeerCertificate::Keep)
+    }
+
+    pub fn under(builder: SslConnectorBuilder, limits: Limits, policy: PeerCertificate) -> Self {
         let start = Timestamp::from_unix(Duration::from_secs(1_800_000_000));
         let clock = Arc::new(ManualClock::new(start));
         let sessions = Sessions::with_clock(limits, clock.clone()).unwrap();
+        let sessions = sessions.with_peer_certificate(policy);
         let connector = sessions.attach(builder, domain("one")).unwrap();
         Self {
             clock,
