@@ -1,0 +1,88 @@
+//! What the general caches keep for a server: a bounded queue of tickets, and the hint.
+
+use std::collections::VecDeque;
+
+use store_core::Timestamp;
+
+/// One server's tickets, oldest first, and its hint.
+pub(super) struct Queue<V> {
+    tickets: VecDeque<Ticket<V>>,
+    bytes: usize,
+    pub(super) hint: Option<u16>,
+}
+
+struct Ticket<V> {
+    value: V,
+    expires: Timestamp,
+    weight: usize,
+}
+
+impl<V> Queue<V> {
+    /// Adds a ticket; the oldest goes where there are more than `most`.
+    pub(super) fn push(&mut self, value: V, expires: Timestamp, weight: usize, most: usize) {
+        while self.tickets.len() >= most {
+            let Some(oldest) = self.tickets.pop_front() else {
+                return; // a queue for no tickets
+            };
+            self.bytes -= oldest.weight;
+        }
+        self.bytes += weight;
+        self.tickets.push_back(Ticket {
+            value,
+            expires,
+            weight,
+        });
+    }
+
+    /// The newest ticket that has not expired; expired ones that are newer go.
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<V> {
+        loop {
+            let ticket = self.tickets.pop_back()?;
+            self.bytes -= ticket.weight;
+            if ticket.expires > now {
+                return Some(ticket.value);
+            }
+        }
+    }
+
+    /// What its tickets weigh.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// When the last of its tickets expires.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.tickets.iter().map(|ticket| ticket.expires).max()
+    }
+}
+
+impl<V> Default for Queue<V> {
+    fn default() -> Self {
+        Self {
+            tickets: VecDeque::new(),
+            bytes: 0,
+            hint: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn tickets_come_out_newest_first_and_expired_ones_do_not() {
+        let at = |seconds| Timestamp::from_unix(Duration::from_secs(seconds));
+        let mut queue = Queue::default();
+        for (value, expires) in [(1, 20), (2, 20), (3, 10), (4, 20)] {
+            queue.push(value, at(expires), 100, 3);
+        }
+        assert_eq!(queue.bytes(), 300);
+        assert_eq!(queue.expires(), Some(at(20)));
+        assert_eq!(queue.pop(at(10)), Some(4));
+        assert_eq!(queue.pop(at(10)), Some(2));
+        assert_eq!(queue.pop(at(10)), None);
+        assert_eq!(queue.bytes(), 0);
+    }
+}

@@ -1,0 +1,140 @@
+//! What the measurement itself has to show before it may judge stores.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::*;
+use crate::Peer;
+
+fn plan() -> Plan {
+    Plan {
+        connections: 8_000,
+        servers: 500,
+        ..Plan::quick(5)
+    }
+}
+
+/// A client that keeps one ticket of a server and offers it again and again.
+#[derive(Default)]
+struct Naive(Mutex<HashMap<ServerName<'static>, Ticket>>);
+
+impl Peer<Ticket> for Naive {
+    fn put(
+        &self,
+        server: &ServerName<'static>,
+        value: Ticket,
+        _expires: Timestamp,
+        _weight: usize,
+        _now: Timestamp,
+    ) {
+        self.0
+            .lock()
+            .unwrap()
+            .entry(server.clone())
+            .or_insert(value);
+    }
+
+    fn take(&self, server: &ServerName<'static>, _now: Timestamp) -> Option<Ticket> {
+        self.0.lock().unwrap().get(server).cloned()
+    }
+
+    fn set_hint(&self, _: &ServerName<'static>, _: u16) {}
+
+    fn hint(&self, _: &ServerName<'static>) -> Option<u16> {
+        None
+    }
+}
+
+#[test]
+fn a_client_that_offers_twice_is_caught() {
+    for kind in Kind::ALL {
+        let trace = Trace::new(kind, &plan());
+        let mut servers = Servers::new(&trace.profiles);
+        replay(&trace, &Naive::default(), &mut servers);
+        let tally = servers.tally();
+        assert!(
+            tally.used_twice > tally.connections / 4,
+            "{kind:?}: {tally:?}"
+        );
+        // A crawl of so few connections is over sooner than any ticket.
+        let late = tally.expired > 0 || kind == Kind::Crawl;
+        assert!(late, "{kind:?}: {tally:?}");
+        assert!(tally.resumed < tally.connections / 4, "{kind:?}: {tally:?}");
+    }
+}
+
+/// What is the most that any client can resume, reckoned without a store: who begins with how many
+/// tickets that are good, the newest used first.
+fn most_resumed(trace: &Trace) -> u64 {
+    let mut tickets: HashMap<u32, Vec<Timestamp>> = HashMap::new();
+    let mut resumed = 0;
+    for (number, arrival) in trace.arrivals.iter().enumerate() {
+        let profile = trace.profiles[arrival.server as usize];
+        let good = tickets.entry(arrival.server).or_default();
+        good.retain(|expires| *expires > arrival.at);
+        let resume = good.len().min(arrival.together.into());
+        good.truncate(good.len() - resume);
+        let full = usize::from(arrival.together) - resume;
+        let new =
+            resume * usize::from(profile.after_resumed) + full * usize::from(profile.after_full);
+        good.extend((0..new).map(|_| arrival.at.after(profile.lifetime)));
+        resumed += if number < trace.warm_up {
+            0
+        } else {
+            resume as u64
+        };
+    }
+    resumed
+}
+
+#[test]
+fn a_store_that_forgets_nothing_reaches_the_ceiling() {
+    for kind in Kind::ALL {
+        let trace = Trace::new(kind, &plan());
+        let most = most_resumed(&trace);
+        let ceiling = Rate::of(&trace, Store::Ceiling, 0).tally;
+        assert_eq!(ceiling.resumed, most, "{kind:?}");
+        let counted = &trace.arrivals[trace.warm_up..];
+        let due: u64 = counted
+            .iter()
+            .map(|arrival| u64::from(arrival.together))
+            .sum();
+        assert_eq!(ceiling.connections, due, "{kind:?}");
+        assert!(
+            most < due,
+            "{kind:?}: each server is met for the first time"
+        );
+    }
+}
+
+#[test]
+fn our_store_gives_what_it_holds() {
+    for kind in Kind::ALL {
+        let trace = Trace::new(kind, &plan());
+        let plenty = trace.profiles.len() * 64 * TICKET_BYTES * 8;
+        let ours = Rate::of(&trace, Store::TlsResume, plenty).tally;
+        assert_eq!(ours.resumed, most_resumed(&trace), "{kind:?}");
+    }
+}
+
+#[test]
+fn every_trace_meets_every_store_once_a_budget() {
+    let plan = Plan {
+        connections: 2_000,
+        parts: vec![16, 4],
+        ..plan()
+    };
+    let mut steps = 0;
+    let rates = measure(&plan, &mut |_| steps += 1);
+    assert_eq!((steps, rates.len()), (plan.steps(), plan.steps()));
+    let mut rates = rates.iter();
+    for kind in &plan.kinds {
+        for part in &plan.parts {
+            for store in Store::ALL {
+                let rate = rates.next().unwrap();
+                assert_eq!((&rate.trace, rate.store), (&kind.name(), store));
+                assert_eq!(rate.budget, plan.budget(*part));
+            }
+        }
+    }
+}
