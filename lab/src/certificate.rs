@@ -4,8 +4,10 @@
 //! certificate are all present, so that a chain weighs what a chain weighs on the internet.
 
 mod extensions;
+mod public;
 
 use std::fmt;
+use std::ops::Range;
 
 use openssl::pkey::PKey;
 use openssl::x509::X509;
@@ -15,6 +17,8 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PKCS_RSA_SHA256, RsaKeySize, date_time_ymd,
 };
+
+pub use public::PublicAuthorities;
 
 /// The kind of key that every certificate of an [`Authority`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,7 +123,7 @@ impl Authority {
     ///
     /// Panics if `names` is empty or holds a name that is not ASCII.
     pub fn issue(&self, names: &[&str]) -> Identity {
-        self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2025, 2045)
+        self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2025..2045)
     }
 
     /// Issues a server certificate that ran out on the first day of 2021.
@@ -128,7 +132,7 @@ impl Authority {
     ///
     /// Panics as [`issue`](Self::issue) does.
     pub fn issue_expired(&self, names: &[&str]) -> Identity {
-        self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2020, 2021)
+        self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2020..2021)
     }
 
     /// Issues a client certificate.
@@ -137,47 +141,21 @@ impl Authority {
     ///
     /// Panics if `name` is not ASCII.
     pub fn issue_client(&self, name: &str) -> Identity {
-        self.leaf(&[name], ExtendedKeyUsagePurpose::ClientAuth, 2025, 2045)
+        self.leaf(&[name], ExtendedKeyUsagePurpose::ClientAuth, 2025..2045)
     }
 
     fn leaf(
         &self,
         names: &[&str],
         purpose: ExtendedKeyUsagePurpose,
-        from_year: i32,
-        until_year: i32,
+        years: Range<i32>,
     ) -> Identity {
-        let common_name = *names.first().expect("a certificate has at least one name");
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).expect("names are ASCII");
-        params.distinguished_name = DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, common_name);
-        params.not_before = date_time_ymd(from_year, 1, 1);
-        params.not_after = date_time_ymd(until_year, 1, 1);
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        if self.kind == KeyKind::Rsa2048 {
-            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
-        }
-        params.extended_key_usages = vec![purpose];
-        params.use_authority_key_identifier_extension = true;
-        params.crl_distribution_points = crl("e5");
-        params.custom_extensions = vec![
-            extensions::domain_validated_policy(),
-            extensions::authority_information_access("e5"),
-            extensions::certificate_timestamps(),
-        ];
-
+        let params = leaf_params(names, self.kind, purpose, years, "e5");
         let key = self.kind.generate();
         let leaf = params
             .signed_by(&key, &self.issuer)
             .expect("the leaf's fields are well formed");
-        Identity {
-            chain: vec![leaf.into(), self.intermediate.clone()],
-            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        }
+        Identity::new(vec![leaf.into(), self.intermediate.clone()], &key)
     }
 }
 
@@ -191,13 +169,20 @@ impl fmt::Debug for Authority {
 
 /// A certificate chain and its private key.
 pub struct Identity {
-    /// The leaf, then the intermediate. The root is not sent.
+    /// The leaf, then what is above it. The root that clients trust is not sent.
     pub chain: Vec<CertificateDer<'static>>,
     /// The leaf's key, as PKCS#8.
     pub key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
+    fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        Self {
+            chain,
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        }
+    }
+
     /// The chain as PEM text, the leaf first.
     pub fn chain_pem(&self) -> String {
         self.chain.iter().map(certificate_pem).collect()
@@ -231,6 +216,39 @@ impl fmt::Debug for Identity {
             .field("certificates", &self.chain.len())
             .finish_non_exhaustive()
     }
+}
+
+/// What stands in a leaf. `issuer` is what its issuer's addresses are called by.
+fn leaf_params(
+    names: &[&str],
+    kind: KeyKind,
+    purpose: ExtendedKeyUsagePurpose,
+    years: Range<i32>,
+    issuer: &str,
+) -> CertificateParams {
+    let common_name = *names.first().expect("a certificate has at least one name");
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("names are ASCII");
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    params.not_before = date_time_ymd(years.start, 1, 1);
+    params.not_after = date_time_ymd(years.end, 1, 1);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    if kind == KeyKind::Rsa2048 {
+        params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+    }
+    params.extended_key_usages = vec![purpose];
+    params.use_authority_key_identifier_extension = true;
+    params.crl_distribution_points = crl(issuer);
+    params.custom_extensions = vec![
+        extensions::domain_validated_policy(),
+        extensions::authority_information_access(issuer),
+        extensions::certificate_timestamps(),
+    ];
+    params
 }
 
 fn authority_params(

@@ -18,6 +18,7 @@ pub struct InMemory {
     bytes_in: u64,
     bytes_out: u64,
     server_time: Duration,
+    held: bool,
     cut: bool,
 }
 
@@ -33,6 +34,7 @@ impl InMemory {
             bytes_in: 0,
             bytes_out: 0,
             server_time: start.elapsed(),
+            held: false,
             cut: false,
         }
     }
@@ -57,6 +59,12 @@ impl InMemory {
         &mut self.server
     }
 
+    /// While held, the server is as silent as one that is far away: reads yield
+    /// [`ErrorKind::WouldBlock`]. What is written reaches it.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// Drops the connection as a network would: from now on reads find the end of the stream,
     /// without a `close_notify`, and writes fail with [`ErrorKind::BrokenPipe`].
     pub fn cut(&mut self) {
@@ -77,6 +85,9 @@ impl Read for InMemory {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.cut {
             return Ok(0);
+        }
+        if self.held {
+            return Err(ErrorKind::WouldBlock.into());
         }
         if self.read == self.inbound.len() {
             self.inbound.clear();
