@@ -17,7 +17,8 @@ use crate::backend::Backend;
 use crate::error::complain;
 use crate::probe::{Place, Target};
 use crate::sections::Section;
-use crate::sections::tiers::worker::{self, WorkerOptions};
+use crate::sections::memory::worker as memory_worker;
+use crate::sections::tiers::worker as tiers_worker;
 
 /// Measures, checks and probes TLS session resumption on rustls and on OpenSSL.
 #[derive(Debug, Parser)]
@@ -36,8 +37,11 @@ pub enum Command {
     /// Connect to a server several times and say whether it lets clients resume
     Probe(ProbeOptions),
     /// One of the processes of the section `tiers`
-    #[command(name = worker::NAME, hide = true)]
-    TiersWorker(WorkerOptions),
+    #[command(name = tiers_worker::NAME, hide = true)]
+    TiersWorker(tiers_worker::WorkerOptions),
+    /// The process of one row of the section `memory`
+    #[command(name = memory_worker::NAME, hide = true)]
+    MemoryWorker(memory_worker::WorkerOptions),
 }
 
 /// Arguments of `compare run`.
@@ -249,11 +253,12 @@ mod tests {
     #[test]
     fn what_the_program_asks_itself_is_not_in_the_help() {
         let help = parse_line("compare --help").unwrap_err();
-        assert!(
-            help.contains("probe") && !help.contains(worker::NAME),
-            "{help}"
-        );
+        assert!(help.contains("probe"), "{help}");
+        for name in [tiers_worker::NAME, memory_worker::NAME] {
+            assert!(!help.contains(name), "{help}");
+        }
         assert!(parse_line("compare tiers-worker lmdb:sessions 1").is_ok());
+        assert!(parse_line("compare memory-worker preview 1.3 10 1 2").is_ok());
     }
 
     #[test]

@@ -9,13 +9,15 @@
 //!
 //! The program is a thin layer over this library: [`cli`] reads the command line.
 
-#![deny(unsafe_code)] // one call has no safe wrapper: `harness/openssl/in_hand.rs`
+#![deny(unsafe_code)] // one call has no safe wrapper: `harness/openssl/offer.rs`
 #![warn(missing_docs)]
 
 pub mod backend;
 pub mod cli;
+pub mod counting;
 pub mod environment;
 pub mod error;
+pub mod goals;
 pub mod harness;
 pub mod probe;
 mod progress;

@@ -4,10 +4,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use compare::cli::{self, Command};
+use compare::counting::Counting;
 use compare::error::{Outcome, complain};
-use compare::sections::tiers::worker;
+use compare::sections::{memory, tiers};
 use compare::{probe, run};
 use conformance::child;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     if child::is_asked_for() {
@@ -21,7 +25,8 @@ fn main() -> ExitCode {
     let result = match &command {
         Command::Run(options) => run::run(options, &mut out),
         Command::Probe(options) => probe::run(options, &mut out),
-        Command::TiersWorker(options) => worker::run(options, &mut out),
+        Command::TiersWorker(options) => tiers::worker::run(options, &mut out),
+        Command::MemoryWorker(options) => memory::worker::run(options, &mut out),
     };
     match result.and_then(|outcome| {
         out.flush()?;

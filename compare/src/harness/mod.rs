@@ -3,109 +3,39 @@
 //! A [`Stage`] is a server in this process and the root that its clients trust. A [`Lane`] is one
 //! client on that stage with one way of keeping sessions. Each handshake runs on one thread over
 //! memory. The client's clock starts when a connection is asked for and stops when the tickets are
-//! stored; what the server does meanwhile is subtracted. Closing the connection comes after it.
+//! stored; what the server does meanwhile is subtracted. The name to connect to is made before it;
+//! closing and dropping the connection come after it.
 //!
 //! No handshake is taken at its word: client and server, each by its own library, have to say that
 //! it was resumed, or that it was not.
 
 mod clock;
+mod corner;
 mod openssl;
 mod rustls;
 
 use std::fmt;
 use std::time::Duration;
 
-use lab::certificate::{Authority, KeyKind};
-use lab::server::{Group, Library, Protocol, Server, ServerSettings};
+use lab::certificate::Authority;
+use lab::server::{Group, Handshake, Library, Protocol, Server, ServerSettings};
 use lab::transport::InMemory;
 use pki_types::CertificateDer;
 use thiserror::Error;
 
 use self::clock::Reading;
+pub use self::corner::{Corner, Groups, Stack, Store};
 
 /// The name that every client asks for and verifies.
 const NAME: &str = "server.lab.example";
 /// The port in the keys of the stores. Nothing listens there.
 const PORT: u16 = 443;
-/// Tickets that follow a full handshake.
-const TICKETS: usize = 2;
-/// The group of every key exchange. Clients name P-256 after it: in TLS 1.2, OpenSSL takes an ECDSA
-/// certificate only if its curve is among the groups.
-pub const GROUP: Group = Group::X25519;
-
-/// Who connects to whom, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Corner {
-    /// The client's library: the one that is measured.
-    pub client: Library,
-    /// The server's library.
-    pub server: Library,
-    /// The version of TLS that both are pinned to.
-    pub protocol: Protocol,
-    /// The kind of every key in the server's chain.
-    pub key: KeyKind,
-}
-
-impl Corner {
-    /// Every combination for one kind of key.
-    pub fn all(key: KeyKind) -> impl Iterator<Item = Self> {
-        Library::ALL.into_iter().flat_map(move |client| {
-            Protocol::ALL.into_iter().flat_map(move |protocol| {
-                Library::ALL.into_iter().map(move |server| Self {
-                    client,
-                    server,
-                    protocol,
-                    key,
-                })
-            })
-        })
-    }
-}
-
-impl fmt::Display for Corner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            client,
-            server,
-            protocol,
-            key,
-        } = self;
-        write!(f, "{client} to {server}, TLS {protocol}, {key}")
-    }
-}
-
-/// Where a client's sessions come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Store {
-    /// From nowhere: every handshake is a full one.
-    None,
-    /// From a variable, where the newest lies ready: the floor for any store.
-    InHand,
-    /// From the store of tls-resume.
-    TlsResume,
-}
-
-impl Store {
-    /// All ways.
-    pub const ALL: [Self; 3] = [Self::None, Self::InHand, Self::TlsResume];
-
-    /// The name used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::InHand => "in-hand",
-            Self::TlsResume => "tls-resume",
-        }
-    }
-
-    /// Whether the handshakes are resumed, all but a lane's first.
-    pub fn resumes(self) -> bool {
-        self != Self::None
-    }
-}
+/// Tickets that follow a handshake, full or resumed, where a stage is not told otherwise: then the
+/// stores neither grow nor run dry, and both libraries' servers send the same.
+pub const TICKETS: usize = 1;
 
 /// A server and what its clients trust.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stage {
     corner: Corner,
     server: Server,
@@ -113,12 +43,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets the stage for a corner. `authority` has keys of the corner's kind.
+    /// Sets the stage for a corner that is possible. `authority` has keys of the corner's kind.
     pub fn new(corner: Corner, authority: &Authority) -> Self {
+        Self::with_tickets(corner, authority, TICKETS)
+    }
+
+    /// The same with so many tickets after a full handshake. After a resumed one, rustls sends as
+    /// many again, OpenSSL one.
+    pub fn with_tickets(corner: Corner, authority: &Authority, tickets: usize) -> Self {
         let settings = ServerSettings {
             protocols: vec![corner.protocol],
-            groups: vec![GROUP],
-            tickets: TICKETS,
+            groups: corner.groups.of_server(),
+            tickets,
             ..ServerSettings::new(authority.issue(&[NAME]))
         };
         Self {
@@ -128,29 +64,40 @@ impl Stage {
         }
     }
 
-    /// A client on this stage, after its first handshake: a full one that gives it sessions.
-    pub fn lane(&self, store: Store) -> Result<Lane, HandshakeError> {
-        let (protocol, root) = (self.corner.protocol, &self.root);
-        let client: Box<dyn Client> = match self.corner.client {
-            Library::Rustls => Box::new(rustls::RustlsClient::new(protocol, root, store)?),
-            Library::OpenSsl => Box::new(openssl::OpenSslClient::new(protocol, root, store)?),
+    /// The corner.
+    pub fn corner(&self) -> Corner {
+        self.corner
+    }
+
+    /// A client on this stage that has not connected yet.
+    pub fn fresh_lane(&self, store: Store) -> Result<Lane, HandshakeError> {
+        let client: Box<dyn Client> = match self.corner.client.library() {
+            Library::Rustls => Box::new(rustls::RustlsClient::new(self.corner, &self.root, store)?),
+            Library::OpenSsl => {
+                Box::new(openssl::OpenSslClient::new(self.corner, &self.root, store)?)
+            }
         };
-        let lane = Lane {
+        Ok(Lane {
             client,
             server: self.server.clone(),
-            protocol,
+            corner: self.corner,
             store,
-        };
+        })
+    }
+
+    /// A client on this stage, after its first handshake: a full one that gives it sessions.
+    pub fn lane(&self, store: Store) -> Result<Lane, HandshakeError> {
+        let lane = self.fresh_lane(store)?;
         lane.connect(false)?;
         Ok(lane)
     }
 }
 
-/// One client with one way of keeping sessions.
+/// One client with one way of keeping sessions. Threads can share it.
 pub struct Lane {
     client: Box<dyn Client>,
     server: Server,
-    protocol: Protocol,
+    corner: Corner,
     store: Store,
 }
 
@@ -160,20 +107,32 @@ impl Lane {
         self.connect(self.store.resumes())
     }
 
-    fn connect(&self, resumed: bool) -> Result<Take, HandshakeError> {
-        let mut transport = InMemory::new(&self.server);
-        let seen = self.client.connect(&mut transport)?;
-        let by_server = transport
-            .server()
-            .facts()
-            .ok_or(HandshakeError::ServerNotDone)?;
-        for (who, word) in [("client", seen.resumed), ("server", by_server.resumed)] {
-            if word != resumed {
-                return Err(HandshakeError::Kind { who, resumed: word });
-            }
+    /// Makes so many handshakes at once: each has taken its session and said hello before the
+    /// server answers the first. Gives how many were resumed, by the server's word.
+    pub fn burst(&self, connections: usize) -> Result<usize, HandshakeError> {
+        let begun: Vec<_> = (0..connections)
+            .map(|_| {
+                let mut transport = InMemory::new(&self.server);
+                transport.hold(true);
+                self.client.begin(transport)
+            })
+            .collect::<Result<_, _>>()?;
+        let mut resumed = 0;
+        for mut begun in begun {
+            begun.transport().hold(false);
+            let (_, by_server) = self.checked(begun.finish()?)?;
+            resumed += usize::from(by_server.resumed);
         }
-        if by_server.protocol != self.protocol {
-            return Err(HandshakeError::Protocol(by_server.protocol));
+        Ok(resumed)
+    }
+
+    fn connect(&self, resumed: bool) -> Result<Take, HandshakeError> {
+        let transport = InMemory::new(&self.server);
+        let seen = self.client.begin(transport)?.finish()?;
+        let (seen, by_server) = self.checked(seen)?;
+        if by_server.resumed != resumed {
+            let resumed = by_server.resumed;
+            return Err(HandshakeError::Kind { resumed });
         }
         Ok(Take {
             client: seen.reading.client,
@@ -183,14 +142,44 @@ impl Lane {
             cipher: seen.cipher,
         })
     }
+
+    /// Both sides tell the same, and what the corner is about.
+    fn checked(&self, mut seen: Seen) -> Result<(Seen, Handshake), HandshakeError> {
+        let by_server = seen.by_server.take().ok_or(HandshakeError::ServerNotDone)?;
+        if seen.resumed != by_server.resumed {
+            return Err(HandshakeError::Words {
+                resumed: by_server.resumed,
+            });
+        }
+        if by_server.protocol != self.corner.protocol {
+            return Err(HandshakeError::Protocol(by_server.protocol));
+        }
+        // A resumed handshake of TLS 1.2 has no key exchange.
+        if self.corner.protocol == Protocol::Tls13 || !seen.resumed {
+            let wanted = self.corner.groups.negotiated();
+            if seen.group != Some(number(wanted)) {
+                return Err(HandshakeError::Group { wanted });
+            }
+        }
+        Ok((seen, by_server))
+    }
 }
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lane")
-            .field("server", &self.server)
+            .field("corner", &self.corner)
             .field("store", &self.store)
             .finish_non_exhaustive()
+    }
+}
+
+/// A group's number in the TLS registry.
+fn number(group: Group) -> u16 {
+    match group {
+        Group::P256 => 23,
+        Group::X25519 => 29,
+        Group::X25519MlKem768 => 4588,
     }
 }
 
@@ -219,17 +208,30 @@ pub enum HandshakeError {
     /// The client is done and the server is not.
     #[error("the server did not finish the handshake")]
     ServerNotDone,
-    /// One side calls the handshake resumed, or full, where it should be the other.
-    #[error("the {who} says that the handshake was {}", if *resumed { "resumed" } else { "full" })]
+    /// The two sides do not agree on what it was.
+    #[error(
+        "the server says that the handshake was {}, and the client that it was not",
+        kind(*resumed)
+    )]
+    Words {
+        /// What the server says.
+        resumed: bool,
+    },
+    /// It was resumed, or full, where it should be the other.
+    #[error("the server says that the handshake was {}", kind(*resumed))]
     Kind {
-        /// Who says so.
-        who: &'static str,
-        /// What it says.
+        /// What it was.
         resumed: bool,
     },
     /// Another version of TLS was negotiated.
     #[error("the server says that the handshake was one of TLS {0}")]
     Protocol(Protocol),
+    /// Another group was negotiated.
+    #[error("the client says that the group was not {wanted}")]
+    Group {
+        /// What it should have been.
+        wanted: Group,
+    },
 }
 
 impl HandshakeError {
@@ -238,15 +240,30 @@ impl HandshakeError {
     }
 }
 
-/// What either library's client does for a [`Lane`].
-trait Client {
-    /// Makes a handshake, reads the tickets, and closes the connection off the clock.
-    fn connect(&self, transport: &mut InMemory) -> Result<Seen, HandshakeError>;
+fn kind(resumed: bool) -> &'static str {
+    if resumed { "resumed" } else { "full" }
 }
 
-/// A handshake as the client saw it.
+/// What either library's client does for a [`Lane`].
+trait Client: Send + Sync {
+    /// Takes a session, says hello, and goes on as far as the server's answers allow.
+    fn begin(&self, transport: InMemory) -> Result<Box<dyn Begun + '_>, HandshakeError>;
+}
+
+/// A handshake under way.
+trait Begun {
+    fn transport(&mut self) -> &mut InMemory;
+
+    /// Comes to the end of the handshake, reads the tickets, and closes the connection off the
+    /// clock.
+    fn finish(self: Box<Self>) -> Result<Seen, HandshakeError>;
+}
+
+/// A handshake as the client saw it, and what its server says.
 struct Seen {
     reading: Reading,
     resumed: bool,
     cipher: String,
+    group: Option<u16>,
+    by_server: Option<Handshake>,
 }

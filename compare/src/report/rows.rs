@@ -20,12 +20,14 @@ pub struct HandshakeRow {
     pub key: String,
     /// The group of the key exchange.
     pub group: String,
+    /// What the client offered for it: `this first`, then P-256; or its library's `default`.
+    pub offered: String,
     /// The cipher suite, by its IANA name. Empty if no handshake succeeded.
     pub cipher: String,
     /// `full` or `resumed`.
     pub kind: String,
     /// Where the session came from: `none`, `in-hand`, `tls-resume`, with OpenSSL also
-    /// `tls-resume-strip`, or a store that ours is compared with.
+    /// `tls-resume-strip` and `tls-resume-hint`, or a store that ours is compared with.
     pub store: String,
     /// Handshakes that were measured.
     pub rounds: usize,
@@ -39,8 +41,13 @@ pub struct HandshakeRow {
     pub bytes_out: u64,
     /// The client's time, as a multiple of what it is with the session in hand.
     pub ratio_to_in_hand: Option<f64>,
-    /// The client's time above what it is with the session in hand. Noise can make it negative.
+    /// The client's time above what it is with the session in hand, median of the differences
+    /// within a round. Noise can make it negative.
     pub store_ns: Option<f64>,
+    /// With `store_ns_high`, the interval that holds the true median 19 times of 20.
+    pub store_ns_low: Option<f64>,
+    /// See `store_ns_low`.
+    pub store_ns_high: Option<f64>,
     /// Why the row is not what it claims to be. Then its numbers mean nothing.
     pub error: Option<String>,
 }
@@ -50,14 +57,14 @@ pub struct HandshakeRow {
 pub struct StoreOpRow {
     /// The store.
     pub store: String,
-    /// `put`, `take`, `put+take`, `miss`, `put_at_capacity` or `hint`.
+    /// `put`, `take`, `put+take`, `miss`, `put_at_capacity`, `hint` or `set_hint`.
     pub op: String,
     /// Servers that the store holds.
     pub servers: usize,
     /// Median of the rounds.
     pub ns_median: f64,
-    /// Allocations an operation, on average.
-    pub allocations: f64,
+    /// Allocations an operation, on average; `None` where they were not counted.
+    pub allocations: Option<f64>,
 }
 
 /// Threads that share one store.
@@ -98,15 +105,21 @@ pub struct BurstRow {
     pub store: String,
     /// The version of TLS.
     pub protocol: String,
-    /// Tickets that the server gives after a full handshake, and after a resumed one.
+    /// Tickets that the server gives after a full handshake, and after a resumed one. A TLS 1.2
+    /// session can be used again.
     pub tickets: (usize, usize),
     /// Connections that begin together.
     pub concurrency: usize,
-    /// The part of them that is resumed, once the store has seen some bursts.
+    /// Bursts, the first half of them to get used to it.
+    pub rounds: usize,
+    /// The part of the connections that is resumed in the other half, by the server's word.
     pub resumed_rate: f64,
+    /// Why there is no such part.
+    pub error: Option<String>,
 }
 
-/// Sessions of distinct full handshakes in one store.
+/// Sessions of distinct full handshakes in one store. Bytes are those in use in the whole process,
+/// by the C library's own count, with its headers and rounding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemoryRow {
     /// The store.
@@ -115,14 +128,24 @@ pub struct MemoryRow {
     pub session: String,
     /// The version of TLS.
     pub protocol: String,
-    /// Bytes of the store without sessions.
+    /// Bytes of the store without sessions, with the limits that it has by itself.
     pub bytes_empty: usize,
-    /// Servers.
+    /// The same with limits that hold what is in this row. Part of the bytes of the sessions below.
+    pub bytes_empty_sized: usize,
+    /// Servers. Each has a certificate of its own (1.15 kB), from one of four issuers (0.94 kB each),
+    /// which are below one of two roots that are sent, too (1.21 kB each).
     pub servers: usize,
-    /// Sessions in all, as the store counts them.
+    /// Bytes of the three certificates that a server sends.
+    pub chain_bytes: usize,
+    /// Full handshakes with each server, in each of which its chain arrived anew.
+    pub handshakes_per_server: usize,
+    /// Sessions in all.
     pub sessions: usize,
-    /// Bytes that the process took, over the sessions.
+    /// Bytes in use with the sessions more than without, over the sessions.
     pub bytes_per_session: f64,
+    /// The same by what the system holds in memory for the process: whole pages, free blocks between
+    /// others included.
+    pub resident_per_session: f64,
     /// Bytes that the store itself counts, over the sessions; `None` where it does not count.
     pub counted_per_session: Option<f64>,
     /// The same as the first after each session was used and replaced.
@@ -150,6 +173,8 @@ pub struct ScaleRow {
     pub p50_us: f64,
     /// One call in a hundred took longer.
     pub p99_us: f64,
+    /// One call in a thousand took longer.
+    pub p99_9_us: f64,
     /// One call in ten thousand took longer.
     pub p99_99_us: f64,
     /// The longest call.

@@ -1,12 +1,79 @@
-//! Not built yet.
+//! What threads get done that share a store: operations alone ([`peers::contention`]), and whole
+//! handshakes ([`handshake_threads`]).
 
-use super::{Section, Shown};
+use peers::contention::{self, Plan};
+
+use super::{Shown, handshake_threads};
 use crate::cli::RunOptions;
-use crate::report::Report;
+use crate::progress;
+use crate::report::{ContentionRow, Report};
+use crate::table::table;
 
-/// Not built yet.
-pub fn run(_: &RunOptions, report: &mut Report) -> Shown {
-    let section = Section::Contention.as_str().to_owned();
-    report.skipped.insert(section, "not built yet".to_owned());
-    Shown::default()
+/// Measures all that was asked for, and puts it into the report.
+pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+    let (plan, handshakes) = if options.quick {
+        let handshakes = handshake_threads::Plan::quick();
+        (Plan::quick(options.seed), handshakes)
+    } else {
+        let handshakes = handshake_threads::Plan::full();
+        (Plan::full(options.seed), handshakes)
+    };
+    let bar = progress::bar(plan.steps() + handshakes.steps(), "contention");
+    let rows = contention::measure(&plan, &mut progress::each(&bar));
+    report.contention = rows.iter().map(row).collect();
+    let mut mistakes = Vec::new();
+    match handshake_threads::measure(&handshakes, &mut progress::each(&bar)) {
+        Ok(rows) => report.contention.extend(rows),
+        Err((corner, error)) => mistakes.push(format!("contention, {corner}: {error}")),
+    }
+    bar.finish_and_clear();
+    let title = format!(
+        "What each of several threads gets done in a millisecond, all on one store, with {} cores.",
+        report.environment.cores
+    );
+    Shown {
+        text: format!("{title}\n{}", show(&report.contention)),
+        mistakes,
+    }
+}
+
+fn row(row: &contention::Row) -> ContentionRow {
+    ContentionRow {
+        store: row.store.to_string(),
+        mix: row.mix.to_string(),
+        threads: row.threads,
+        ops_per_s_per_thread: row.ops_per_s_per_thread.round(),
+    }
+}
+
+/// The rows as a table: a line for each store in each mix, a column for each number of threads.
+pub fn show(rows: &[ContentionRow]) -> String {
+    let mut threads: Vec<_> = rows.iter().map(|row| row.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    let mut lines: Vec<(&str, &str)> = Vec::new();
+    for row in rows {
+        let line = (row.mix.as_str(), row.store.as_str());
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let columns: Vec<_> = threads.iter().map(ToString::to_string).collect();
+    let mut header = vec!["mix", "store"];
+    header.extend(columns.iter().map(String::as_str));
+    let mut table = table(&header, 2);
+    for (mix, store) in lines {
+        let mut cells = vec![mix.to_owned(), store.to_owned()];
+        cells.extend(threads.iter().map(|threads| {
+            let is_it = |row: &&ContentionRow| {
+                (row.mix.as_str(), row.store.as_str(), row.threads) == (mix, store, *threads)
+            };
+            rows.iter().find(is_it).map_or_else(
+                || "-".to_owned(),
+                |row| format!("{:.1}", row.ops_per_s_per_thread / 1_000.0),
+            )
+        }));
+        table.add_row(cells);
+    }
+    table.to_string()
 }

@@ -3,6 +3,7 @@
 pub mod burst;
 pub mod contention;
 pub mod equivalence;
+pub mod handshake_threads;
 pub mod handshakes;
 pub mod hit_rate;
 pub mod memory;

@@ -1,62 +1,95 @@
 //! A session that lies ready in a variable: the least that a store can be.
-#![allow(
-    unsafe_code,
-    reason = "the openssl crate has no safe way to offer a session"
-)]
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    ConnectConfiguration, Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession,
-    SslSessionCacheMode, SslVersion,
+    Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession, SslSessionCacheMode, SslSessionRef,
+    SslVersion,
 };
+
+use super::offer::offer;
+use super::{Keeper, NAME};
 
 /// A context with one place for a session. A newer one replaces the one that is there.
 pub(super) struct InHand {
     connector: SslConnector,
-    slot: Arc<Mutex<Option<SslSession>>>,
+    slot: Slot<SslSession>,
 }
 
 impl InHand {
     pub(super) fn attach(mut builder: SslConnectorBuilder) -> Self {
-        let slot = Arc::new(Mutex::new(None));
-        let received = Arc::clone(&slot);
-        builder
-            .set_session_cache_mode(SslSessionCacheMode::CLIENT | SslSessionCacheMode::NO_INTERNAL);
+        let slot = Slot::default();
+        let received = slot.clone();
+        builder.set_session_cache_mode(NO_INTERNAL);
         builder.set_new_session_callback(move |_, session| {
-            *lock(&received) = Some(session);
+            received.lock().replace(session);
         });
         Self {
             connector: builder.build(),
             slot,
         }
     }
+}
 
-    pub(super) fn configure(&self) -> Result<ConnectConfiguration, ErrorStack> {
-        self.connector.configure()
-    }
-
-    /// Offers the session, if there is one, and leaves the variable empty.
-    pub(super) fn offer(&self, mut ssl: Ssl) -> Result<Ssl, ErrorStack> {
-        let session = lock(&self.slot).take();
+impl Keeper for InHand {
+    fn connection(&self) -> Result<Ssl, ErrorStack> {
+        let mut ssl = self.connector.configure()?.into_ssl(NAME)?;
+        let session = {
+            let mut slot = self.slot.lock();
+            if slot.as_deref().is_some_and(is_single_use) {
+                slot.take()
+            } else {
+                slot.clone()
+            }
+        };
         if let Some(session) = session {
-            // SAFETY: what is in the slot came from a connection of `connector`'s context, and
-            // `ssl` is one, too. OpenSSL takes a reference of its own.
-            unsafe { ssl.set_session(&session) }?;
+            offer(&mut ssl, &session)?;
         }
         Ok(ssl)
     }
 
-    /// Puts the session back after a resumed TLS 1.2 handshake, for which there is no callback. It
-    /// is the connection's own: where the ticket was renewed, that is a newer one.
-    pub(super) fn keep(&self, ssl: &SslRef) {
-        if ssl.session_reused() && ssl.version2() == Some(SslVersion::TLS1_2) {
-            *lock(&self.slot) = ssl.session().map(ToOwned::to_owned);
+    /// Keeps what a resumed TLS 1.2 handshake has renewed, for which there is no callback.
+    fn settled(&self, ssl: &SslRef) -> Result<(), ErrorStack> {
+        if let Some(session) = reused_tls12(ssl) {
+            self.slot.lock().replace(session.to_owned());
         }
+        Ok(())
     }
 }
 
-fn lock(slot: &Mutex<Option<SslSession>>) -> MutexGuard<'_, Option<SslSession>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
+/// Sessions go to the callback and nowhere else.
+pub(super) const NO_INTERNAL: SslSessionCacheMode = SslSessionCacheMode::CLIENT
+    .union(SslSessionCacheMode::NO_INTERNAL)
+    .union(SslSessionCacheMode::NO_AUTO_CLEAR);
+
+/// A place that the callback of a context shares with the context's owner.
+pub(super) struct Slot<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Slot<T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+pub(super) fn is_single_use(session: &SslSessionRef) -> bool {
+    session.protocol_version() == SslVersion::TLS1_3
+}
+
+/// The session of a resumed TLS 1.2 connection: the one that was offered, or the server's newer one.
+pub(super) fn reused_tls12(ssl: &SslRef) -> Option<&SslSessionRef> {
+    let session = ssl.session()?;
+    (ssl.session_reused() && !is_single_use(session)).then_some(session)
 }

@@ -1,0 +1,54 @@
+//! What tls-resume sets out to reach, held against the numbers of a report: losses included.
+
+mod sections;
+
+use crate::report::Report;
+
+/// A goal and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goal {
+    /// What is measured.
+    pub what: String,
+    /// What it should be.
+    pub wanted: String,
+    /// What it is.
+    pub found: String,
+    /// Whether that is enough.
+    pub reached: bool,
+}
+
+impl Goal {
+    fn new(what: impl Into<String>, wanted: &str, found: String, reached: bool) -> Self {
+        Self {
+            what: what.into(),
+            wanted: wanted.to_owned(),
+            found,
+            reached,
+        }
+    }
+}
+
+/// All goals on which the report has numbers.
+pub fn of(report: &Report) -> Vec<Goal> {
+    let Report {
+        handshakes,
+        store_ops,
+        contention,
+        hit_rate,
+        burst,
+        memory,
+        scale,
+        ..
+    } = report;
+    [
+        sections::handshakes(handshakes),
+        sections::hints(handshakes),
+        sections::store_ops(store_ops),
+        sections::contention(contention),
+        sections::memory(memory),
+        sections::hit_rate(hit_rate),
+        sections::burst(burst),
+        sections::scale(scale),
+    ]
+    .concat()
+}
