@@ -24,7 +24,7 @@ use crate::report::{HandshakeRow, Report};
 /// Times at which a case begins anew, with new clients: where their memory lies is chance, too.
 const BLOCKS: usize = 10;
 /// Rounds of a block that are not counted.
-const WARM_UP: usize = 10;
+const WARM_UP: usize = 2;
 /// One round of so many has full handshakes in it: they take long, and little rests on them.
 const FULL_EVERY: usize = 8;
 
@@ -90,7 +90,7 @@ fn measure_case(
         let warm_up = WARM_UP.min(rounds);
         for round in 0..warm_up + rounds {
             let counted = round.checked_sub(warm_up);
-            // One handshake of each, in an order of its own: what disturbs the machine disturbs
+            // A few handshakes of each, in an order of its own: what disturbs the machine disturbs
             // all alike, and each comes after each other as often.
             turns.shuffle(order);
             for turn in &turns {
@@ -107,7 +107,7 @@ fn measure_case(
     let floor = tracks
         .iter()
         .position(|track| track.store() == Store::InHand);
-    let in_hand = floor.map(|floor| tracks[floor].client().to_vec());
+    let in_hand = floor.map(|floor| tracks[floor].rounds().to_vec());
     tracks
         .into_iter()
         .enumerate()

@@ -22,7 +22,7 @@ pub struct Case {
     pub corner: Corner,
     /// The stores. With [`Store::InHand`] among them, the others are compared with it.
     pub stores: Vec<Store>,
-    /// Rounds that are measured, with a handshake from each store in each.
+    /// Rounds that are measured, with some handshakes in a row from each store in each.
     pub rounds: usize,
 }
 
@@ -44,11 +44,11 @@ impl Plan {
     /// Ends within 20 seconds. The keys are ECDSA, as in most of the web.
     pub fn quick(seed: u64) -> Self {
         let rounds = Rounds {
-            main: 2_000,
-            other_server: 400,
-            other_crypto: 200,
-            other_provider: 200,
-            hint: 400,
+            main: 250,
+            other_server: 50,
+            other_crypto: 25,
+            other_provider: 25,
+            hint: 50,
         };
         Self::new(&rounds, &[KeyKind::EcdsaP256], seed)
     }
@@ -56,11 +56,11 @@ impl Plan {
     /// Ends within six minutes.
     pub fn full(seed: u64) -> Self {
         let rounds = Rounds {
-            main: 30_000,
-            other_server: 10_000,
-            other_crypto: 4_000,
-            other_provider: 3_000,
-            hint: 5_000,
+            main: 3_600,
+            other_server: 1_200,
+            other_crypto: 400,
+            other_provider: 300,
+            hint: 600,
         };
         Self::new(&rounds, &KeyKind::ALL, seed)
     }

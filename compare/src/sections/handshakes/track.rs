@@ -7,12 +7,21 @@ use crate::harness::{Corner, HandshakeError, Lane, Stage, Store, Take};
 use crate::report::HandshakeRow;
 use crate::sample::Sample;
 
+/// Handshakes in a row that count.
+///
+/// One of another client comes before them, and leaves the processor's caches full of what it
+/// needed; the first handshake after it pays for that, and does not count. An application makes one
+/// connection after the other with the same client.
+const RUN: usize = 7;
+
 /// One store and what was measured of it.
 pub(super) struct Track {
     store: Store,
     lane: Option<Lane>,
     error: Option<HandshakeError>,
-    client: Vec<Duration>,
+    client: Sample,
+    // The median of each round.
+    rounds: Vec<Duration>,
     server: Sample,
     bytes_in: Vec<u64>,
     bytes_out: Vec<u64>,
@@ -25,7 +34,8 @@ impl Track {
             store,
             lane: None,
             error: None,
-            client: Vec::new(),
+            client: Sample::default(),
+            rounds: Vec::new(),
             server: Sample::default(),
             bytes_in: Vec::new(),
             bytes_out: Vec::new(),
@@ -37,9 +47,9 @@ impl Track {
         self.store
     }
 
-    /// The client's times, in the order of the rounds.
-    pub(super) fn client(&self) -> &[Duration] {
-        &self.client
+    /// The client's time in each round, median.
+    pub(super) fn rounds(&self) -> &[Duration] {
+        &self.rounds
     }
 
     /// Goes on with a new client, unless a handshake has failed: then the row is worth nothing.
@@ -52,14 +62,22 @@ impl Track {
         }
     }
 
-    /// Makes a handshake, which counts or is for warming up.
+    /// Makes handshakes, one after the other: one that does not count, and [`RUN`] that do unless
+    /// this is for warming up.
     pub(super) fn measure(&mut self, counts: bool) {
-        let Some(lane) = &self.lane else { return };
-        match lane.measure() {
-            Ok(take) if counts => self.add(take),
-            Ok(_) => {}
-            Err(error) => self.fail(error),
+        let mut run = Vec::with_capacity(RUN);
+        for number in 0..=RUN {
+            let Some(lane) = &self.lane else { return };
+            match lane.measure() {
+                Ok(take) if counts && number > 0 => {
+                    run.push(take.client);
+                    self.add(take);
+                }
+                Ok(_) => {}
+                Err(error) => self.fail(error),
+            }
         }
+        self.rounds.extend(median_of(run));
     }
 
     fn add(&mut self, take: Take) {
@@ -77,13 +95,9 @@ impl Track {
 
     /// What was measured. `in_hand` is the floor's time in the same rounds, unless this is the floor.
     pub(super) fn into_row(self, corner: Corner, in_hand: Option<&[Duration]>) -> HandshakeRow {
-        let mut client = Sample::default();
-        for duration in &self.client {
-            client.push(*duration);
-        }
         let above = in_hand
             .filter(|_| self.store.resumes())
-            .and_then(|floor| Some((paired(&self.client, floor)?, median_of(floor.to_vec())?)));
+            .and_then(|floor| Some((paired(&self.rounds, floor)?, median_of(floor.to_vec())?)));
         HandshakeRow {
             backend: corner.client.library().to_string(),
             provider: corner.client.provider().to_owned(),
@@ -95,8 +109,8 @@ impl Track {
             cipher: self.cipher,
             kind: kind(self.store).to_owned(),
             store: self.store.to_string(),
-            rounds: client.len(),
-            client_us: client.quantiles(),
+            rounds: self.client.len(),
+            client_us: self.client.quantiles(),
             server_us: self.server.quantiles().map(|us| us.median),
             bytes_in: median_of(self.bytes_in).unwrap_or_default(),
             bytes_out: median_of(self.bytes_out).unwrap_or_default(),
