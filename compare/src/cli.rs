@@ -34,6 +34,8 @@ struct Cli {
 pub enum Command {
     /// Measure and check the backends side by side, and write report.json
     Run(RunOptions),
+    /// Print a saved report.json again
+    Report(ReportOptions),
     /// Connect to a server several times and say whether it lets clients resume
     Probe(ProbeOptions),
     /// One of the processes of the section `tiers`
@@ -71,6 +73,17 @@ impl Default for RunOptions {
             seed: 0,
         }
     }
+}
+
+/// Arguments of `compare report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportOptions {
+    /// What `compare run` has written
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// A page in Markdown: replaces what stands there between two marks
+    #[arg(long, value_name = "PAGE")]
+    pub into: Option<PathBuf>,
 }
 
 /// Arguments of `compare probe`.

@@ -10,11 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use openssl::asn1::Asn1Time;
 use serde::{Deserialize, Serialize};
 
+use crate::table::Style;
+
 /// The lock file that this program was built with.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
 /// Crates whose version changes what is measured.
-const CRATES: [&str; 14] = [
+const CRATES: [&str; 16] = [
     "rustls",
     "aws-lc-rs",
     "aws-lc-sys",
@@ -25,6 +27,8 @@ const CRATES: [&str; 14] = [
     "openssl",
     "openssl-sys",
     "lru",
+    "quick_cache",
+    "moka",
     "store-core",
     "store-tiers",
     "heed",
@@ -82,6 +86,47 @@ impl Environment {
             unix_time,
             seed,
             command: command(env::args_os()),
+        }
+    }
+}
+
+/// The environment as lines of text.
+pub fn text(environment: &Environment, style: Style) -> String {
+    let Environment {
+        machine,
+        cores,
+        system,
+        rustc,
+        openssl,
+        versions,
+        allocator,
+        pinned,
+        date,
+        seed,
+        command,
+        ..
+    } = environment;
+    let version = |name: &str| versions.get(name).map_or("?", String::as_str);
+    let mut lines = vec![
+        format!("{machine}, {cores} cores, {system}; {rustc}; allocator: {allocator}"),
+        format!(
+            "rustls {} on aws-lc-rs {}; {openssl}",
+            version("rustls"),
+            version("aws-lc-rs")
+        ),
+    ];
+    lines.extend(pinned.iter().map(|(what, how)| format!("{what}: {how}")));
+    if environment.profile != "release" {
+        lines.push("Built without --release: read no numbers from this.".to_owned());
+    }
+    match style {
+        Style::Terminal => lines.join("\n"),
+        Style::Markdown => {
+            let peers =
+                ["lru", "quick_cache", "moka"].map(|peer| format!("{peer} {}", version(peer)));
+            lines.push(peers.join(", "));
+            lines.push(format!("{date}, seed {seed}: `{command}`"));
+            format!("- {}", lines.join("\n- "))
         }
     }
 }

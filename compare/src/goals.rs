@@ -3,6 +3,7 @@
 mod sections;
 
 use crate::report::Report;
+use crate::table::Style;
 
 /// A goal and what became of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,4 +52,17 @@ pub fn of(report: &Report) -> Vec<Goal> {
         sections::scale(scale),
     ]
     .concat()
+}
+
+/// The goals as a table; nothing where there are none.
+pub fn text(report: &Report, style: Style) -> Option<String> {
+    let goals = of(report);
+    let mut table = style.table(&["what", "goal", "measured", ""], 2);
+    for goal in &goals {
+        let reached = if goal.reached { "yes" } else { "NO" };
+        table.add_row([&goal.what, &goal.wanted, &goal.found, reached]);
+    }
+    let reached = goals.iter().filter(|goal| goal.reached).count();
+    let title = format!("Goals: {reached} of {} are reached.", goals.len());
+    (!goals.is_empty()).then(|| style.titled(&title, table))
 }

@@ -2,6 +2,7 @@
 //! backends follow the same rules.
 //!
 //! - [`run`] measures and checks, section by section, and writes `report.json` ([`report`]).
+//! - [`show`] prints a saved report again; [`goals`] holds it against what this project set out for.
 //! - [`probe`] connects to a server, several times, and says whether it lets clients resume; with a
 //!   store beyond memory, also clients of another process.
 //! - [`harness`] are the clients that are measured; the benchmarks of the package `benches` use
@@ -25,4 +26,5 @@ pub mod report;
 pub mod run;
 pub mod sample;
 pub mod sections;
-mod table;
+pub mod show;
+pub mod table;

@@ -7,7 +7,7 @@ use compare::cli::{self, Command};
 use compare::counting::Counting;
 use compare::error::{Outcome, complain};
 use compare::sections::{memory, tiers};
-use compare::{probe, run};
+use compare::{probe, run, show};
 use conformance::child;
 
 #[global_allocator]
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     let mut out = ToTheEnd(io::stdout().lock());
     let result = match &command {
         Command::Run(options) => run::run(options, &mut out),
+        Command::Report(options) => show::run(options, &mut out),
         Command::Probe(options) => probe::run(options, &mut out),
         Command::TiersWorker(options) => tiers::worker::run(options, &mut out),
         Command::MemoryWorker(options) => memory::worker::run(options, &mut out),

@@ -5,10 +5,12 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::cli::RunOptions;
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::error::{Error, Outcome, complain};
+use crate::goals;
 use crate::report::Report;
 use crate::sections::Section;
+use crate::table::Style;
 
 /// Runs the sections that were asked for, and prints what they found.
 ///
@@ -32,20 +34,27 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
         source,
     })?;
     save(&report, &file)?;
-    introduce(&report.environment, out)?;
+    writeln!(
+        out,
+        "{}",
+        environment::text(&report.environment, Style::Terminal)
+    )?;
 
     let mut outcome = Outcome::AsClaimed;
     for section in Section::ALL {
         if is_wanted(options, section) {
             report.skipped.remove(section.as_str());
-            let shown = section.run(options, &mut report);
+            let mistakes = section.run(options, &mut report);
             save(&report, &file)?;
-            writeln!(out, "\n{}", shown.text)?;
-            for mistake in shown.mistakes {
+            writeln!(out, "\n{}", section.text(&report, Style::Terminal))?;
+            for mistake in mistakes {
                 outcome = Outcome::Failed;
                 complain(mistake);
             }
         }
+    }
+    if let Some(goals) = goals::text(&report, Style::Terminal) {
+        writeln!(out, "\n{goals}")?;
     }
     writeln!(out, "\nWritten: {}", file.display())?;
     Ok(outcome)
@@ -53,36 +62,6 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
 
 fn is_wanted(options: &RunOptions, section: Section) -> bool {
     options.only.is_empty() || options.only.contains(&section)
-}
-
-fn introduce(environment: &Environment, out: &mut impl Write) -> Result<(), Error> {
-    let Environment {
-        machine,
-        cores,
-        openssl,
-        versions,
-        allocator,
-        ..
-    } = environment;
-    let version = |name: &str| versions.get(name).map_or("?", String::as_str);
-    writeln!(
-        out,
-        "{machine}, {cores} cores; {}; allocator: {allocator}",
-        environment.rustc
-    )?;
-    writeln!(
-        out,
-        "rustls {} on aws-lc-rs {}; {openssl}",
-        version("rustls"),
-        version("aws-lc-rs"),
-    )?;
-    for (what, how) in &environment.pinned {
-        writeln!(out, "{what}: {how}")?;
-    }
-    if environment.profile != "release" {
-        writeln!(out, "Built without --release: read no numbers from this.")?;
-    }
-    Ok(())
 }
 
 fn save(report: &Report, file: &Path) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use compare::report::HitRateRow;
 use compare::sections::hit_rate;
+use compare::table::Style;
 use peers::traces::{Kind, Plan, Rate, Store, Tally, measure};
 
 fn plan() -> Plan {
@@ -34,7 +35,7 @@ fn every_store_is_in_the_table_with_every_budget() {
         assert!(row.connections >= 1_900, "{row:?}");
         assert!(0.0 < row.rate && row.rate < 1.0, "{row:?}");
     }
-    let shown = hit_rate::show(&rows);
+    let shown = hit_rate::show(&rows, Style::Terminal);
     assert!(
         shown.lines().all(|line| line.chars().count() <= 100),
         "{shown}"
@@ -80,7 +81,10 @@ fn a_table_has_gaps_where_there_is_no_row() {
         connections: 10,
         rate: 0.123_456,
     };
-    let shown = hit_rate::show(&[row("crawl", 35_000_000), row("mta", 8_750_000)]);
+    let shown = hit_rate::show(
+        &[row("crawl", 35_000_000), row("mta", 8_750_000)],
+        Style::Terminal,
+    );
     let numbers: Vec<Vec<&str>> = shown
         .lines()
         .filter(|line| line.contains("lru-8"))

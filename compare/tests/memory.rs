@@ -7,6 +7,7 @@ use std::path::Path;
 use common::{compare, file};
 use compare::report::MemoryRow;
 use compare::sections::memory::{self, Holder, Plan, Population};
+use compare::table::Style;
 use lab::server::Protocol;
 
 fn plan(program: &Path) -> Plan {
@@ -46,7 +47,7 @@ fn every_store_is_weighed_with_every_population() {
         }
     }
     assert_eq!(rows.next(), None);
-    let shown = memory::show(&measured.rows);
+    let shown = memory::show(&measured.rows, Style::Terminal);
     assert!(
         shown.lines().all(|line| line.chars().count() <= 100),
         "{shown}"

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{compare, file, ran};
+use compare::environment::Environment;
+use compare::report::Report;
 use compare::sections::tiers::{self, OPS, PROCESSES, Plan};
+use compare::table::Style;
 
 fn plan(program: &Path) -> Plan {
     Plan {
@@ -39,7 +42,7 @@ fn every_call_of_every_process_counts() {
         }
     }
     assert_eq!(rows.next(), None);
-    let shown = tiers::show(&measured);
+    let shown = tiers::show(&measured.rows, Style::Terminal);
     assert!(
         shown.lines().all(|line| line.chars().count() <= 100),
         "{shown}"
@@ -58,7 +61,10 @@ fn without_redis_its_rows_are_skipped() {
     assert_eq!(skipped.len(), 1, "{skipped:?}");
     assert_eq!(skipped[0].0, "tiers (redis)");
     assert!(skipped[0].1.contains("apt-get install redis-server"));
-    assert!(tiers::show(&measured).contains("skipped: redis: "));
+    let mut report = Report::new(Environment::detect(0));
+    report.skipped.extend(skipped);
+    let text = tiers::text(&report, Style::Terminal);
+    assert!(text.contains("skipped: tiers (redis): "), "{text}");
 }
 
 #[test]

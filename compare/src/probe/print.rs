@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::connection::ConnectionRow;
 use super::verdict::Verdict;
-use crate::table::table;
+use crate::table::Style;
 
 /// One object on a line of its own, at once: a program may be waiting for it.
 pub(super) fn json(row: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
@@ -24,7 +24,7 @@ pub(super) fn tables(
     let header = [
         "", "version", "offered", "resumed", "tickets", "lifetime", "group", "us", "in", "out",
     ];
-    let mut table = table(&header, 4);
+    let mut table = Style::Terminal.table(&header, 4);
     for row in rows.iter().filter(|row| row.error.is_none()) {
         table.add_row([
             row.connection.to_string(),

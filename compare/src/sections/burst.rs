@@ -7,12 +7,11 @@
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
 
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::harness::{Corner, HandshakeError, Stack, Stage, Store};
 use crate::progress;
 use crate::report::{BurstRow, Report};
-use crate::table::table;
+use crate::table::Style;
 
 /// Tickets after a full handshake of TLS 1.3: what both libraries' servers send by default.
 const TICKETS: usize = 2;
@@ -51,7 +50,7 @@ impl Plan {
 }
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let plan = if options.quick {
         Plan::quick()
     } else {
@@ -60,12 +59,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
     let bar = progress::bar(plan.steps(), "burst");
     report.burst = measure(&plan, &mut progress::each(&bar));
     bar.finish_and_clear();
-    let title = "Connections that begin together: the part that is resumed, in percent, by the \
-                 server's word.";
-    Shown {
-        text: format!("{title}\n{}", show(&report.burst)),
-        mistakes: errors(&report.burst).collect(),
-    }
+    errors(&report.burst).collect()
 }
 
 /// Each client to servers of both libraries, which differ in what follows a resumed handshake.
@@ -141,8 +135,15 @@ fn bursts(
     Ok(resumed as f64 / (concurrency * (rounds - first_half)) as f64)
 }
 
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    let title = "Connections that begin together: the part that is resumed, in percent, by the \
+                 server's word.";
+    style.titled(title, show(&report.burst, style))
+}
+
 /// The rows as a table: a line for each store and server, a column for each size of a burst.
-pub fn show(rows: &[BurstRow]) -> String {
+pub fn show(rows: &[BurstRow], style: Style) -> String {
     let line = |row: &BurstRow| {
         let (full, resumed) = row.tickets;
         [
@@ -164,7 +165,7 @@ pub fn show(rows: &[BurstRow]) -> String {
         .into_iter()
         .chain(sizes.iter().map(String::as_str))
         .collect();
-    let mut table = table(&header, left.len());
+    let mut table = style.table(&header, left.len());
     for rows in rows.chunk_by(|one, next| line(one) == line(next)) {
         let rates = rows.iter().map(|row| match row.error {
             None => format!("{:.1}", row.resumed_rate * 100.0),
@@ -172,7 +173,7 @@ pub fn show(rows: &[BurstRow]) -> String {
         });
         table.add_row(line(&rows[0]).into_iter().chain(rates));
     }
-    format!("{table}\ntickets: after a full handshake, after a resumed one")
+    format!("{table}\n\ntickets: after a full handshake, after a resumed one")
 }
 
 /// What went wrong, a line for each row without a result.

@@ -3,14 +3,14 @@
 
 use peers::contention::{self, Plan};
 
-use super::{Shown, handshake_threads};
+use super::handshake_threads;
 use crate::cli::RunOptions;
 use crate::progress;
 use crate::report::{ContentionRow, Report};
-use crate::table::table;
+use crate::table::Style;
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let (plan, handshakes) = if options.quick {
         let handshakes = handshake_threads::Plan::quick();
         (Plan::quick(options.seed), handshakes)
@@ -27,14 +27,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
         Err((corner, error)) => mistakes.push(format!("contention, {corner}: {error}")),
     }
     bar.finish_and_clear();
-    let title = format!(
-        "What each of several threads gets done in a millisecond, all on one store, with {} cores.",
-        report.environment.cores
-    );
-    Shown {
-        text: format!("{title}\n{}", show(&report.contention)),
-        mistakes,
-    }
+    mistakes
 }
 
 fn row(row: &contention::Row) -> ContentionRow {
@@ -46,8 +39,17 @@ fn row(row: &contention::Row) -> ContentionRow {
     }
 }
 
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    let title = format!(
+        "What each of several threads gets done in a millisecond, all on one store, with {} cores.",
+        report.environment.cores
+    );
+    style.titled(&title, show(&report.contention, style))
+}
+
 /// The rows as a table: a line for each store in each mix, a column for each number of threads.
-pub fn show(rows: &[ContentionRow]) -> String {
+pub fn show(rows: &[ContentionRow], style: Style) -> String {
     let mut threads: Vec<_> = rows.iter().map(|row| row.threads).collect();
     threads.sort_unstable();
     threads.dedup();
@@ -61,7 +63,7 @@ pub fn show(rows: &[ContentionRow]) -> String {
     let columns: Vec<_> = threads.iter().map(ToString::to_string).collect();
     let mut header = vec!["mix", "store"];
     header.extend(columns.iter().map(String::as_str));
-    let mut table = table(&header, 2);
+    let mut table = style.table(&header, 2);
     for (mix, store) in lines {
         let mut cells = vec![mix.to_owned(), store.to_owned()];
         cells.extend(threads.iter().map(|threads| {

@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 
 use conformance::Launcher;
 
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::progress;
 use crate::report::{EquivalenceRow, Outcome, Report, Verdict};
-use crate::table::table;
+use crate::table::Style;
 
 /// Checks every rule, and puts the verdicts into the report.
-pub fn run(_: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(_: &RunOptions, report: &mut Report) -> Vec<String> {
     let bar = progress::bar(steps(), "equivalence");
     report.equivalence = check(&mut progress::each(&bar));
     bar.finish_and_clear();
+    failures(&report.equivalence).collect()
+}
+
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
     let title = "Rules that every backend has to follow.";
-    Shown {
-        text: format!("{title}\n{}", show(&report.equivalence)),
-        mistakes: failures(&report.equivalence).collect(),
-    }
+    style.titled(title, show(&report.equivalence, style))
 }
 
 /// How often [`check`] reports progress.
@@ -53,8 +54,8 @@ const BACKENDS: [Backend; 3] = [
 ];
 
 /// The rules as a table, and below it why a rule does not apply.
-pub fn show(rows: &[EquivalenceRow]) -> String {
-    let mut table = table(&["rule", "claim", "rustls", "openssl", "preview"], 5);
+pub fn show(rows: &[EquivalenceRow], style: Style) -> String {
+    let mut table = style.table(&["rule", "claim", "rustls", "openssl", "preview"], 5);
     for row in rows {
         let [rustls, openssl, preview] = BACKENDS.map(|(_, of)| word(of(row)));
         table.add_row([

@@ -13,9 +13,8 @@ use rand::seq::SliceRandom;
 
 pub use self::paired::{Paired, paired};
 pub use self::plan::{Case, Plan};
-pub use self::show::show;
+pub use self::show::{show, text};
 use self::track::Track;
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::harness::{Stage, Store};
 use crate::progress;
@@ -29,7 +28,7 @@ const WARM_UP: usize = 2;
 const FULL_EVERY: usize = 8;
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let plan = if options.quick {
         Plan::quick(options.seed)
     } else {
@@ -38,10 +37,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
     let bar = progress::bar(plan.steps(), "handshakes");
     report.handshakes = measure(&plan, &mut progress::each(&bar));
     bar.finish_and_clear();
-    Shown {
-        text: show(&report.handshakes),
-        mistakes: errors(&report.handshakes).collect(),
-    }
+    errors(&report.handshakes).collect()
 }
 
 /// Measures every case. `progress` is called [`Plan::steps`] times, with what is being measured.

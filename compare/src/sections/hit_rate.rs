@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 
 use peers::traces::{self, Plan, Rate, Store};
 
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::progress;
 use crate::report::{HitRateRow, Report};
-use crate::table::table;
+use crate::table::Style;
 
 /// Replays all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let plan = if options.quick {
         Plan::quick(options.seed)
     } else {
@@ -24,13 +23,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
     let rates = traces::measure(&plan, &mut progress::each(&bar));
     bar.finish_and_clear();
     report.hit_rate = rates.iter().map(row).collect();
-    let title = "Connections that are resumed, in percent, with stores of equal bytes. -64, -8, \
-                 -2: the most\ntickets of a server. ceiling: a store that forgets nothing but \
-                 what has expired.";
-    Shown {
-        text: format!("{title}\n{}", show(&report.hit_rate)),
-        mistakes: rates.iter().filter_map(mistake).collect(),
-    }
+    rates.iter().filter_map(mistake).collect()
 }
 
 /// What the report says of a rate.
@@ -59,8 +52,16 @@ pub fn mistake(rate: &Rate) -> Option<String> {
         .then(|| format!("hit rate, {trace}, {store}: {late} tickets offered that had expired"))
 }
 
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    let title = "Connections that are resumed, in percent, with stores of equal bytes. -64, -8, \
+                 -2: the most\ntickets of a server. ceiling: a store that forgets nothing but \
+                 what has expired.";
+    style.titled(title, show(&report.hit_rate, style))
+}
+
 /// The rows as a table: a line for each store with each budget, a column for each trace.
-pub fn show(rows: &[HitRateRow]) -> String {
+pub fn show(rows: &[HitRateRow], style: Style) -> String {
     let mut traces: Vec<&str> = Vec::new();
     let mut stores: Vec<&str> = Vec::new();
     let mut percent = BTreeMap::new();
@@ -78,7 +79,7 @@ pub fn show(rows: &[HitRateRow]) -> String {
     budgets.sort_unstable();
     budgets.dedup();
 
-    let mut table = table(&[&["MB", "store"], traces.as_slice()].concat(), 2);
+    let mut table = style.table(&[&["MB", "store"], traces.as_slice()].concat(), 2);
     for budget in budgets {
         for store in &stores {
             let cell = |trace: &&str| {

@@ -29,11 +29,11 @@ use std::thread;
 use lab::server::Protocol;
 
 pub use self::client::Holder;
-use super::{Section, Shown};
+use super::Section;
 use crate::cli::RunOptions;
 use crate::progress;
 use crate::report::{MemoryRow, Report};
-use crate::table::table;
+use crate::table::Style;
 
 /// Processes at a time: nothing here is timed.
 const AT_A_TIME: usize = 2;
@@ -121,7 +121,7 @@ impl Plan {
 }
 
 /// Measures all stores, and puts the rows into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let measured = match env::current_exe() {
         Ok(program) => {
             let plan = match (options.quick, options.only.as_slice()) {
@@ -148,13 +148,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
             .insert(Section::Memory.as_str().to_owned(), reason);
     }
     report.memory.clone_from(&measured.rows);
-    let title = "What a session takes in memory with three certificates, in bytes: in rustls's cache, and\n\
-                 in the store of tls-resume with the sessions of each backend. Empty: the store by its\n\
-                 own default. Used: after each was resumed and replaced. Ratio: to rustls-memory.";
-    Shown {
-        text: format!("{title}\n{}", show(&measured.rows)),
-        mistakes: measured.failed,
-    }
+    measured.failed
 }
 
 /// What was measured, and what was not.
@@ -253,12 +247,20 @@ fn compare_with_reference(rows: &mut [MemoryRow]) {
     }
 }
 
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    let title = "What a session takes in memory with three certificates, in bytes: in rustls's cache, and\n\
+                 in the store of tls-resume with the sessions of each backend. Empty: the store by its\n\
+                 own default. Used: after each was resumed and replaced. Ratio: to rustls-memory.";
+    style.titled(title, show(&report.memory, style))
+}
+
 /// The rows as a table.
-pub fn show(rows: &[MemoryRow]) -> String {
+pub fn show(rows: &[MemoryRow], style: Style) -> String {
     let header = [
         "version", "servers", "held by", "empty", "sessions", "each", "counted", "used", "ratio",
     ];
-    let mut table = table(&header, 3);
+    let mut table = style.table(&header, 3);
     for row in rows {
         let number = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))

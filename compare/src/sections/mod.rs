@@ -15,6 +15,7 @@ use clap::ValueEnum;
 
 use crate::cli::RunOptions;
 use crate::report::Report;
+use crate::table::Style;
 
 /// A part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,15 +38,6 @@ pub enum Section {
     Tiers,
     /// Whether every backend follows the rules
     Equivalence,
-}
-
-/// What a section found, for people to read.
-#[derive(Clone, Debug, Default)]
-pub struct Shown {
-    /// A title and a table.
-    pub text: String,
-    /// What is not as it should be, a line each.
-    pub mistakes: Vec<String>,
 }
 
 impl Section {
@@ -77,8 +69,9 @@ impl Section {
         }
     }
 
-    /// Measures or checks, and puts the rows into the report.
-    pub fn run(self, options: &RunOptions, report: &mut Report) -> Shown {
+    /// Measures or checks, and puts the rows into the report. Says what is not as it should be, a
+    /// line each.
+    pub fn run(self, options: &RunOptions, report: &mut Report) -> Vec<String> {
         match self {
             Self::Handshakes => handshakes::run(options, report),
             Self::Store => store_ops::run(options, report),
@@ -89,6 +82,21 @@ impl Section {
             Self::Scale => scale::run(options, report),
             Self::Tiers => tiers::run(options, report),
             Self::Equivalence => equivalence::run(options, report),
+        }
+    }
+
+    /// What the report has of it, for people to read.
+    pub fn text(self, report: &Report, style: Style) -> String {
+        match self {
+            Self::Handshakes => handshakes::text(report, style),
+            Self::Store => store_ops::text(report, style),
+            Self::Contention => contention::text(report, style),
+            Self::HitRate => hit_rate::text(report, style),
+            Self::Burst => burst::text(report, style),
+            Self::Memory => memory::text(report, style),
+            Self::Scale => scale::text(report, style),
+            Self::Tiers => tiers::text(report, style),
+            Self::Equivalence => equivalence::text(report, style),
         }
     }
 }

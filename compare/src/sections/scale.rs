@@ -2,14 +2,13 @@
 
 use peers::scale::{self, Latency, Plan, Scale};
 
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::report::{Report, ScaleRow};
-use crate::table::table;
+use crate::table::Style;
 use crate::{counting, progress};
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let plan = if options.quick {
         Plan::quick(options.seed, counting::measure)
     } else {
@@ -19,12 +18,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
     let scale = scale::measure(&plan, &mut progress::each(&bar));
     bar.finish_and_clear();
     report.scale = scale.latencies.iter().map(|op| row(op, &scale)).collect();
-    let title = "A store of very many servers that evicts and sweeps: microseconds a call, and \
-                 bytes.";
-    Shown {
-        text: format!("{title}\n{}", show(&report.scale)),
-        mistakes: Vec::new(),
-    }
+    Vec::new()
 }
 
 fn row(latency: &Latency, scale: &Scale) -> ScaleRow {
@@ -44,8 +38,15 @@ fn row(latency: &Latency, scale: &Scale) -> ScaleRow {
     }
 }
 
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    let title = "A store of very many servers that evicts and sweeps: microseconds a call, and \
+                 bytes.";
+    style.titled(title, show(&report.scale, style))
+}
+
 /// The rows as a table.
-pub fn show(rows: &[ScaleRow]) -> String {
+pub fn show(rows: &[ScaleRow], style: Style) -> String {
     let header = [
         "operation",
         "n",
@@ -55,7 +56,7 @@ pub fn show(rows: &[ScaleRow]) -> String {
         "p99.99",
         "longest",
     ];
-    let mut table = table(&header, 1);
+    let mut table = style.table(&header, 1);
     for row in rows {
         let us = |us: f64| format!("{us:.1}");
         table.add_row([

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use peers::ops::{self, Plan};
 
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::report::{Report, StoreOpRow};
-use crate::table::table;
+use crate::table::Style;
 use crate::{counting, progress};
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let plan = if options.quick {
         Plan::quick(options.seed, Some(counting::measure))
     } else {
@@ -21,15 +20,7 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
     let measured = ops::measure(&plan, &mut progress::each(&bar));
     bar.finish_and_clear();
     report.store_ops = measured.rows.iter().map(row).collect();
-    let title = "One operation on a store, one thread: nanoseconds, and in brackets allocations.";
-    let name = format!(
-        "rustls-memory is given a name of its own at each put: {:.0} ns of it.",
-        measured.name_clone_ns
-    );
-    Shown {
-        text: format!("{title}\n{name}\n{}", show(&report.store_ops)),
-        mistakes: Vec::new(),
-    }
+    Vec::new()
 }
 
 fn row(row: &ops::Row) -> StoreOpRow {
@@ -42,8 +33,14 @@ fn row(row: &ops::Row) -> StoreOpRow {
     }
 }
 
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    let title = "One operation on a store, one thread: nanoseconds, and in brackets allocations.";
+    style.titled(title, show(&report.store_ops, style))
+}
+
 /// The rows as a table: a line for each operation, a column for each store.
-pub fn show(rows: &[StoreOpRow]) -> String {
+pub fn show(rows: &[StoreOpRow], style: Style) -> String {
     let mut stores: Vec<&str> = Vec::new();
     let mut lines: Vec<(usize, &str)> = Vec::new();
     let mut cells = BTreeMap::new();
@@ -61,7 +58,7 @@ pub fn show(rows: &[StoreOpRow]) -> String {
     }
     let mut header = vec!["servers", "operation"];
     header.extend(&stores);
-    let mut table = table(&header, 2);
+    let mut table = style.table(&header, 2);
     for line in lines {
         let mut row = vec![line.0.to_string(), line.1.to_owned()];
         row.extend(stores.iter().map(|store| {

@@ -25,11 +25,10 @@ use std::path::PathBuf;
 use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
 
 use self::crew::Crew;
-use super::Shown;
 use crate::cli::RunOptions;
 use crate::progress;
 use crate::report::{Report, TierRow};
-use crate::table::table;
+use crate::table::Style;
 
 /// How many processes work at the same time.
 pub const PROCESSES: [usize; 3] = [1, 2, 4];
@@ -69,7 +68,7 @@ impl Plan {
 }
 
 /// Measures both tiers, and puts the rows into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
+pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     let measured = match env::current_exe() {
         Ok(program) => {
             let plan = if options.quick {
@@ -92,12 +91,18 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Shown {
     };
     report.tiers.clone_from(&measured.rows);
     report.skipped.extend(measured.skipped());
+    errors(&measured).collect()
+}
+
+/// What the report has of it, for people to read, with what is missing and why.
+pub fn text(report: &Report, style: Style) -> String {
     let title = "What places beyond the process take, with so many processes at work.\n\
                  Put and take: one call of the tier. Prefetch: until a session is in memory.";
-    Shown {
-        text: format!("{title}\n{}", show(&measured)),
-        mistakes: errors(&measured).collect(),
-    }
+    let missing = report.skipped.iter();
+    let missing = missing.filter(|(what, _)| what.starts_with("tiers ("));
+    let mut parts = vec![style.titled(title, show(&report.tiers, style))];
+    parts.extend(missing.map(|(what, why)| format!("skipped: {what}: {why}")));
+    parts.join("\n")
 }
 
 /// How often [`measure`] reports progress, if no tier is missing.
@@ -196,7 +201,7 @@ fn tier(
 }
 
 /// The rows as a table: a line for each tier and number of processes.
-pub fn show(measured: &Measured) -> String {
+pub fn show(rows: &[TierRow], style: Style) -> String {
     let header = [
         "tier",
         "processes",
@@ -207,9 +212,9 @@ pub fn show(measured: &Measured) -> String {
         "prefetch us",
         "p99",
     ];
-    let mut table = table(&header, 1);
+    let mut table = style.table(&header, 1);
     let of = |row: &TierRow| (row.tier.clone(), row.processes);
-    for lines in measured.rows.chunk_by(|one, next| of(one) == of(next)) {
+    for lines in rows.chunk_by(|one, next| of(one) == of(next)) {
         let (tier, processes) = of(&lines[0]);
         let mut cells = vec![tier, processes.to_string()];
         for op in OPS {
@@ -221,14 +226,7 @@ pub fn show(measured: &Measured) -> String {
         }
         table.add_row(cells);
     }
-    let mut lines = Vec::new();
-    if !table.is_empty() {
-        lines.push(table.to_string());
-    }
-    for (tier, reason) in &measured.missing {
-        lines.push(format!("skipped: {tier}: {reason}"));
-    }
-    lines.join("\n")
+    table.to_string()
 }
 
 /// What went wrong, a line for each tier that failed.

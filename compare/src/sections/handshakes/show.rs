@@ -1,20 +1,25 @@
 //! The rows as tables.
 
 use crate::harness::Store;
-use crate::report::HandshakeRow;
-use crate::table::table;
+use crate::report::{HandshakeRow, Report};
+use crate::table::Style;
 
 /// Two tables: a line for each corner with the client's medians, and what each store costs.
-pub fn show(rows: &[HandshakeRow]) -> String {
-    format!(
-        "A handshake's client time, median in microseconds. Saves: full over resumed from the \
-         store.\n{}\n\n\
-         What a store costs above a session in hand, where a server of the client's own library\n\
-         has an ECDSA key: nanoseconds of client time, with the interval that holds the truth 19\n\
-         times of 20. Peers: rustls-memory, hyper-openssl (its behaviour, made again), der.\n{}",
-        corners(rows),
-        stores(rows),
-    )
+pub fn show(rows: &[HandshakeRow], style: Style) -> String {
+    let handshakes = "A handshake's client time, median in microseconds. Saves: full over resumed \
+                      from the store.";
+    let costs = "What a store costs above a session in hand, where a server of the client's own \
+                 library\nhas an ECDSA key: nanoseconds of client time, with the interval that holds \
+                 the truth 19\ntimes of 20. Peers: rustls-memory, hyper-openssl (its behaviour, made \
+                 again), der.";
+    let handshakes = style.titled(handshakes, corners(rows, style));
+    let costs = style.titled(costs, stores(rows, style));
+    format!("{handshakes}\n\n{costs}")
+}
+
+/// What the report has of it, for people to read.
+pub fn text(report: &Report, style: Style) -> String {
+    show(&report.handshakes, style)
 }
 
 /// What tells one corner from another.
@@ -39,11 +44,11 @@ fn group(row: &HandshakeRow) -> String {
     }
 }
 
-fn corners(rows: &[HandshakeRow]) -> String {
+fn corners(rows: &[HandshakeRow], style: Style) -> String {
     let header = [
         "client", "server", "TLS", "key", "group", "full", "in-hand", "resumed", "saves",
     ];
-    let mut table = table(&header, 5);
+    let mut table = style.table(&header, 5);
     for lines in rows.chunk_by(|one, next| corner(one) == corner(next)) {
         let median = |store: Store| {
             let row = lines.iter().find(|row| row.store == store.as_str())?;
@@ -62,14 +67,14 @@ fn corners(rows: &[HandshakeRow]) -> String {
         ]);
         table.add_row(cells);
     }
-    format!("{table}\n* of the client library's default list")
+    format!("{table}\n\n\\* of the client library's default list")
 }
 
-fn stores(rows: &[HandshakeRow]) -> String {
+fn stores(rows: &[HandshakeRow], style: Style) -> String {
     let header = [
         "client", "server", "TLS", "group", "store", "ns", "from", "to", "ratio",
     ];
-    let mut table = table(&header, 5);
+    let mut table = style.table(&header, 5);
     let here = |row: &&HandshakeRow| {
         row.backend == row.server && row.key == "ecdsa-p256" && row.error.is_none()
     };
