@@ -80,10 +80,8 @@ impl Connection {
         let Some(index) = index() else { return };
         let now = sessions.clock().now();
         let store = sessions.store();
-        store.sweep(now);
-        let begun = store.generation();
         let demands = Demands::of(ssl, address);
-        let offer = store.offer_where(&key, now, |session| {
+        let (begun, offer) = store.begin(&key, now, |session| {
             session.verification().satisfies(&demands)
         });
         let same = |offer: &Offer<Session>| demands.are(offer.entry.session.verification());

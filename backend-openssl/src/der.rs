@@ -96,7 +96,7 @@ fn element(from: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         (usize::from(first), rest)
     } else {
         let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        if digits.len() > size_of::<u32>() {
+        if digits.is_empty() || digits.len() > size_of::<u32>() {
             return None;
         }
         let len = digits

@@ -14,11 +14,13 @@ use crate::verification::Verification;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PeerCertificate {
     /// It has: a session that is ready to be offered keeps the parsed certificates alive, 7 to 15
-    /// kB of them, and one that is not takes 13 µs to be made ready.
+    /// kB of them with two, and one that is not takes as long to be made ready as a resumed TLS 1.2
+    /// handshake. `SSL_get_peer_cert_chain` on a resumed connection has the whole chain or none,
+    /// depending on whether the session was ready.
     #[default]
     Keep,
     /// It has not: `SSL_get0_peer_certificate` is empty on resumed connections. A session that is
-    /// ready takes about 1.2 kB, and one that is not takes 1.3 µs to be made ready.
+    /// ready takes about 1.2 kB, and one that is not takes a tenth of that time.
     Strip,
 }
 

@@ -144,7 +144,7 @@ impl<S: Storable> Handle<S> {
         if !self.is_for(name) || !self.progress().may_offer() {
             return None;
         }
-        let offer = self.store().offer(&self.key, self.begin());
+        let (_, offer) = self.store().begin(&self.key, self.begin(), |_| true);
         match offer {
             Some(offer) if offer.entry.usage == Usage::SingleUse => Some(self.hand_out(offer)),
             other => {
@@ -186,12 +186,11 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    /// The time, for a look-up, which is a good moment for a bounded sweep.
+    /// The time, for a look-up.
     fn begin(&self) -> Timestamp {
         let now = self.sessions.now();
         // The first one stays: earlier is safe.
         let _ = self.began.set(now);
-        self.store().sweep(now);
         now
     }
 

@@ -112,8 +112,6 @@ impl ClientSessionStore for Shared {
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let now = self.sessions.clock().now();
-        // The first thing that rustls asks for a new connection: a good time for a bounded sweep.
-        self.sessions.store().sweep(now);
         let offer = self.sessions.store().take(self.key(name)?, now)?;
         offer.entry.session.into_tls13()
     }

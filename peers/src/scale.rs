@@ -19,7 +19,7 @@ use crate::{Peer, TlsResume};
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Servers that the store holds, about.
+    /// Servers that the store holds, at least about.
     pub servers: usize,
     /// Rounds of two puts, a take and a step of sweeping.
     pub rounds: usize,
@@ -93,7 +93,7 @@ pub struct Latency {
 pub enum Op {
     /// A ticket is stored.
     Put,
-    /// A ticket is taken, if there is one, after a step of sweeping.
+    /// A ticket is taken, if there is one.
     Take,
     /// A step of sweeping alone.
     Sweep,
@@ -125,8 +125,8 @@ const WEIGHT: usize = 300;
 const SHORT: Duration = Duration::from_secs(1_000);
 const LONG: Duration = Duration::from_secs(86_400);
 /// Bytes that one server may fill. The store has as many shards as let one server's share leave room
-/// for others, and what is done to a whole shard takes the longest: by the default of 1 MiB, shards
-/// would have some 8,000 servers each.
+/// for others, and what is done to a whole shard takes the longest: by the default of 512 KiB, shards
+/// would have some 4,000 servers each.
 const A_SERVER: usize = 16 * 1024;
 /// Servers by which the room of a server is found.
 const SAMPLE: usize = 20_000;
@@ -138,8 +138,9 @@ const SAMPLE: usize = 20_000;
 ///
 /// Panics if a latency is above what a histogram holds, which is hours.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Scale {
-    let budget = bytes_a_server() * plan.servers;
-    let servers = names("host", plan.servers + plan.servers / 5);
+    // Servers have more tickets at the end than they are filled with.
+    let budget = bytes_a_server() * plan.servers / 5 * 6;
+    let servers = names("host", plan.servers / 2 * 3);
     let mut rng = StdRng::seed_from_u64(plan.seed);
 
     progress(&format!("filling {} servers", plan.servers));

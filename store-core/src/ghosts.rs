@@ -1,8 +1,11 @@
 //! What is worth remembering of servers that hold no session.
 
-/// A fixed table of small facts about servers without a session: the group they chose and whether
-/// they were seen again. It costs no entry of the store, allocates once, and forgets by being
-/// overwritten: losing a ghost costs a round trip or a place in the queue, never correctness.
+use crate::server::Remembered;
+
+/// A fixed table of small facts about servers without a session: the group they chose, whether they
+/// were seen again, and how many sessions they need. It costs no entry of the store, allocates once,
+/// and forgets by being overwritten: losing a ghost costs a round trip or a place in the queue, never
+/// correctness.
 #[derive(Debug, Default)]
 pub(crate) struct Ghosts {
     // invariant: empty, or a power of two long
@@ -16,6 +19,8 @@ pub(crate) struct Ghost {
     pub(crate) hint: Option<u16>,
     /// Whether the server was ever offered a session.
     pub(crate) seen_again: bool,
+    /// How many sessions of it are used up before the next one comes.
+    pub(crate) need: Remembered,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,32 +37,57 @@ enum Known {
     #[default]
     Nothing,
     Seen {
-        again: bool,
+        seen: Seen,
     },
     Chose {
-        again: bool,
+        seen: Seen,
         group: u16,
     },
 }
 
+/// Two facts in a byte.
+#[derive(Clone, Copy, Debug)]
+struct Seen(u8);
+
+impl Seen {
+    const AGAIN: u8 = 1 << 7;
+
+    fn of(ghost: Ghost) -> Self {
+        let again = if ghost.seen_again { Self::AGAIN } else { 0 };
+        Self(again | ghost.need.sessions())
+    }
+
+    fn again(self) -> bool {
+        self.0 & Self::AGAIN != 0
+    }
+
+    fn need(self) -> Remembered {
+        Remembered::of(usize::from(self.0 & !Self::AGAIN))
+    }
+}
+
 impl From<Ghost> for Known {
     fn from(ghost: Ghost) -> Self {
-        let again = ghost.seen_again;
+        let seen = Seen::of(ghost);
         match ghost.hint {
-            None => Self::Seen { again },
-            Some(group) => Self::Chose { again, group },
+            None => Self::Seen { seen },
+            Some(group) => Self::Chose { seen, group },
         }
     }
 }
 
 impl Known {
     fn ghost(self) -> Option<Ghost> {
-        let (seen_again, hint) = match self {
+        let (seen, hint) = match self {
             Self::Nothing => return None,
-            Self::Seen { again } => (again, None),
-            Self::Chose { again, group } => (again, Some(group)),
+            Self::Seen { seen } => (seen, None),
+            Self::Chose { seen, group } => (seen, Some(group)),
         };
-        Some(Ghost { hint, seen_again })
+        Some(Ghost {
+            hint,
+            seen_again: seen.again(),
+            need: seen.need(),
+        })
     }
 }
 
@@ -139,6 +169,7 @@ mod tests {
         let ghost = Ghost {
             hint: Some(29),
             seen_again: true,
+            need: Remembered::of(64),
         };
         ghosts.set(1, ghost);
         assert_eq!(ghosts.get(1), None, "without room nothing is remembered");

@@ -11,8 +11,9 @@ use crate::KeyRef;
 /// A hash function of one store.
 ///
 /// A quick one, not a cryptographic one. Its seeds are drawn as those of `std`'s maps are, so that
-/// nobody can choose servers that collide without seeing the order of what is stored; and were one
-/// to succeed, it would cost a search in one shard, whose size is bounded.
+/// nobody can choose host names that collide without seeing the order of what is stored. Where
+/// keys collide all the same (some characters that no host name has are one to it), that costs a
+/// search in one shard, whose size is bounded.
 pub(crate) struct KeyHasher(SeedableRandomState);
 
 impl KeyHasher {

@@ -40,6 +40,23 @@ impl SessionKey {
         }
     }
 
+    /// Whether this is the key, without what borrowing it would cost.
+    #[inline]
+    pub(crate) fn is(&self, key: KeyRef<'_>) -> bool {
+        let same_host = match (&self.host, key.host) {
+            // This name is in lower case, and so are most others: comparing bytes is quick.
+            (Host::Name(one), HostRef::Name(other)) => {
+                **one == *other || same_but_for_case(one, other)
+            }
+            (Host::Address(one), HostRef::Address(other)) => *one == other,
+            _ => false,
+        };
+        same_host
+            && self.port == key.port
+            && self.domain == *key.domain
+            && self.endpoint.as_deref() == key.endpoint
+    }
+
     /// The key that [`KeyRef::encode`] wrote; `None` if it did not write exactly this.
     pub fn decode(encoded: &[u8]) -> Option<Self> {
         let (domain, rest) = encoded.split_first_chunk::<32>()?;
@@ -200,6 +217,11 @@ impl<'a> KeyRef<'a> {
     }
 }
 
+#[cold]
+fn same_but_for_case(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
 impl<'a> From<&'a SessionKey> for KeyRef<'a> {
     fn from(key: &'a SessionKey) -> Self {
         key.as_key()
@@ -296,6 +318,10 @@ pub enum HostRef<'a> {
 impl<'a> HostRef<'a> {
     /// Tells a name from the text of an IP address.
     pub fn parse(host: &'a str) -> Self {
+        // Nearly all are names, and reading an address takes longer than all else done with a key.
+        if !host.contains(':') && !host.ends_with(|last: char| last.is_ascii_digit()) {
+            return Self::Name(host).canonical();
+        }
         let bare = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'));

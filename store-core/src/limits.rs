@@ -25,7 +25,7 @@ pub struct Limits {
     pub sessions_per_server: usize,
     /// Bytes of one session. Default 48 KiB.
     pub session_bytes: usize,
-    /// Bytes of one server's sessions. Default 1 MiB.
+    /// Bytes of one server's sessions. Default 512 KiB.
     pub server_bytes: usize,
     /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
     pub total_bytes: usize,
@@ -50,7 +50,7 @@ impl Default for Limits {
             servers: 4_096,
             sessions_per_server: 64,
             session_bytes: 48 * KIB,
-            server_bytes: MIB,
+            server_bytes: 512 * KIB,
             total_bytes: 64 * MIB,
             unpacked_sessions: 128,
             single_use_lifetime: Usage::SingleUse.longest_lifetime(),

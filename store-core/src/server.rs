@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::held::{Dropped, Held, Losses};
 use crate::{EntryId, Storable, Timestamp, Usage};
 
-pub(crate) use self::need::Need;
+pub(crate) use self::need::{Need, Remembered};
 pub(crate) use self::packing::Packable;
 
 /// The sessions of one server, and what else is known of it.
@@ -42,14 +42,14 @@ pub(crate) struct Bounds {
 }
 
 impl<S: Storable> Server<S> {
-    pub(crate) fn new(hint: Option<u16>) -> Self {
+    pub(crate) fn new(hint: Option<u16>, need: Need) -> Self {
         Self {
             single_use: VecDeque::new(),
             reusable: None,
             bytes: 0,
             hint,
             visited: false,
-            need: Need::default(),
+            need,
         }
     }
 
@@ -94,9 +94,11 @@ impl<S: Storable> Server<S> {
 
     /// Adds a session and drops what it replaces or what no longer fits: expired sessions first,
     /// then the oldest single-use ones, the reusable one last, never the one just added.
+    #[inline]
     pub(crate) fn put(
         &mut self,
-        held: Held<S>,
+        session: S,
+        facts: &Held<()>,
         usage: Usage,
         bounds: Bounds,
         now: Timestamp,
@@ -112,14 +114,13 @@ impl<S: Storable> Server<S> {
                     losses.evicted += u64::from(self.drop_oldest(dropped));
                 }
                 self.grow(bounds.sessions);
-                self.count(&held.session, held.weight);
-                let here = held.with(());
-                self.single_use.push_back(here.with(Some(held.session)));
+                self.count(&session, facts.weight);
+                self.single_use.push_back(facts.with(Some(session)));
             }
             Usage::Reusable => {
                 losses.replaced += u64::from(self.drop_reusable(dropped));
-                self.count(&held.session, held.weight);
-                self.reusable = Some(Arc::new(held));
+                self.count(&session, facts.weight);
+                self.reusable = Some(Arc::new(facts.with(session)));
             }
         }
         if self.bytes > bounds.bytes || self.footprint() > bounds.room {
@@ -325,7 +326,12 @@ impl<S: Storable> Server<S> {
 
     #[inline]
     fn remove_at(&mut self, index: usize) -> Option<Held<Option<S>>> {
-        let held = self.single_use.remove(index)?;
+        // The newest, which is what connections take, leaves nothing to be moved.
+        let held = if index + 1 == self.single_use.len() {
+            self.single_use.pop_back()?
+        } else {
+            self.single_use.remove(index)?
+        };
         match &held.session {
             Some(session) => self.discount(session, held.weight),
             None => self.bytes -= held.weight,

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use self::order::{Order, Which, fixed_bytes};
 use crate::ghosts::{Ghost, Ghosts};
 use crate::held::{Dropped, Found, Held, Losses};
-use crate::server::{Bounds, Server, place};
+use crate::server::{self, Bounds, Need, Server};
 use crate::{
     Entry, EntryId, Generation, Limits, Refused, SessionKey, Stats, Storable, Timestamp, Usage,
 };
@@ -40,6 +40,9 @@ const EMPTIED: usize = 8;
 pub(crate) struct Shard<S> {
     // Those of this shard; of the bytes, those that servers may cost.
     limits: Limits,
+    // Not where something lies behind the store, which would take what is too much, and whose
+    // sessions come back one after the other.
+    sheds: bool,
     order: Order<S>,
     ghosts: Ghosts,
     // invariant: no session in the shard expires before this
@@ -65,8 +68,9 @@ pub(crate) enum Want {
 }
 
 impl<S: Storable> Shard<S> {
-    /// An empty shard; `limits` are its own, already divided. Allocates nothing.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// An empty shard; `limits` are its own, already divided. Allocates nothing. When bytes are
+    /// short and it `sheds`, a server goes without sessions that it does not need.
+    pub(crate) fn new(limits: &Limits, sheds: bool) -> Self {
         let ghosts = Ghosts::bytes_for(limits.servers, limits.total_bytes);
         let limits = Limits {
             // So many that an index always suffices.
@@ -76,6 +80,7 @@ impl<S: Storable> Shard<S> {
         };
         Self {
             limits,
+            sheds,
             order: Order::new(),
             ghosts: Ghosts::default(),
             next_expiry: Timestamp::NEVER,
@@ -131,9 +136,9 @@ impl<S: Storable> Shard<S> {
 
         self.last_id += 1;
         let id = EntryId(self.last_id);
-        let held = Held {
+        let facts = Held {
             id,
-            session,
+            session: (),
             established,
             received: now,
             expires,
@@ -143,22 +148,21 @@ impl<S: Storable> Shard<S> {
         self.next_expiry = self.next_expiry.min(expires);
 
         let mut bounds = self.bounds(fixed);
-        let (index, which) = self.check_out(at);
+        let (index, which) = self.place(at);
+        let total = self.limits.total_bytes;
+        let (held_now, sheds) = (self.order.bytes(), self.sheds);
+        let losses = self.order.change(index, |server| {
+            server.need.given();
+            if sheds && held_now + weight > total {
+                // Before any server has to go, this one goes without what it does not need.
+                bounds.sessions = bounds.sessions.min(server.need.sessions());
+            }
+            server.put(session, &facts, usage, bounds, now, dropped)
+        });
+        self.count(losses.unwrap_or_default());
         let first = self.order.first_expiry(index).min(expires);
         self.order.set_first_expiry(index, first);
-        let others = self.order.bytes();
-        if let Some(node) = self.order.get_mut(index) {
-            node.server.need.given();
-            if others + node.bytes() + weight > self.limits.total_bytes {
-                // Before any server has to go, this one goes without what it does not need.
-                bounds.sessions = bounds.sessions.min(node.server.need.sessions());
-            }
-            let losses = node.server.put(held, usage, bounds, now, dropped);
-            let bytes = node.bytes();
-            self.count(losses);
-            self.make_room(1, bytes, now, dropped);
-        }
-        self.order.link(index, which);
+        self.make_room_beside(index, now, dropped);
         if which == Which::Again {
             self.keep_share();
         }
@@ -168,7 +172,7 @@ impl<S: Storable> Shard<S> {
 
     /// Bytes that one session may have; nothing if not even its place fits.
     fn most_for_one(&self, fixed: usize, usage: Usage) -> Option<usize> {
-        let taken = fixed + place::<S>(usage);
+        let taken = fixed + server::place::<S>(usage);
         let room = self.limits.total_bytes.checked_sub(taken)?;
         let most = self.limits.session_bytes.min(self.limits.server_bytes);
         Some(most.min(room))
@@ -309,22 +313,26 @@ impl<S: Storable> Shard<S> {
         self.ghosts.prepare(servers, total_bytes);
     }
 
-    /// Takes a server out of its list to put to it, or makes one with what its ghost remembers;
-    /// and says into which list it goes back.
-    fn check_out(&mut self, at: At<'_>) -> (Index, Which) {
+    /// Makes a server that is put to the most recently used of the list it belongs into, or makes
+    /// one with what its ghost remembers; and says which list that is.
+    fn place(&mut self, at: At<'_>) -> (Index, Which) {
         let found = self.order.find(at);
         if let Some((index, node)) =
             found.and_then(|index| Some((index, self.order.get_mut(index)?)))
         {
             let seen_again = std::mem::take(&mut node.server.visited);
-            let stays = node.which() == Which::Again;
-            self.order.unlink(index);
-            return (index, segment(seen_again || stays));
+            let which = segment(seen_again || node.which() == Which::Again);
+            self.order.move_to(index, which);
+            return (index, which);
         }
         self.prepare_ghosts();
         let ghost = self.ghosts.take(at.hash).unwrap_or_default();
-        let index = self.order.insert(at, Server::new(ghost.hint));
-        (index, segment(ghost.seen_again))
+        let index = self
+            .order
+            .insert(at, Server::new(ghost.hint, Need::again(ghost.need)));
+        let which = segment(ghost.seen_again);
+        self.order.link(index, which);
+        (index, which)
     }
 
     /// Calls `visit` with a server that holds something and counts it as used; `after` says what
@@ -380,6 +388,7 @@ impl<S: Storable> Shard<S> {
             let ghost = Ghost {
                 hint: node.server.hint,
                 seen_again: node.server.visited,
+                need: node.server.need.remembered(),
             };
             self.ghosts.set(hash, ghost);
         }

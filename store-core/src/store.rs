@@ -12,17 +12,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::offering::Sweep;
-use self::part::Part;
+use self::part::{Part, Parts};
 use self::process::Process;
 use crate::hashing::KeyHasher;
-use crate::shard::{At, Shard, Want};
+use crate::shard::{At, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::watch::Watched;
 use crate::{Behind, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable};
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
-/// A shard is swept, grown and searched as a whole, so it is kept small.
-const SERVERS_A_SHARD: usize = 512;
+/// A shard is swept, grown and searched as a whole, so it is kept small; and the more there are, the
+/// more seldom two threads meet in one.
+const SERVERS_A_SHARD: usize = 128;
 /// An empty store stays small, whatever it may hold.
 const MOST_SHARDS: usize = 4_096;
 /// No server may fill more than this part of its shard.
@@ -50,20 +51,24 @@ pub struct SessionStore<S> {
     // What every operation reads; of it, only the generation ever changes.
     limits: Limits,
     hasher: KeyHasher,
-    // invariant: empty if resumption is off, else a power of two long
-    shards: Box<[Part<S>]>,
+    parts: Parts<S>,
     generation: AtomicU64,
     process: Process,
     watched: Watched,
     behind: Option<Arc<dyn Behind>>,
     // Held while a generation is drawn and told to what lies behind, so that they arrive in order.
     telling: Mutex<()>,
-    next_swept: Alone<AtomicUsize>,
+    counters: Counters,
 }
 
-/// In a cache line of its own: writing it disturbs nobody who reads what is beside it.
+/// What changes without a shard's lock. In a cache line of its own: writing it disturbs nobody who
+/// reads what is beside it.
 #[repr(align(64))]
-struct Alone<T>(T);
+struct Counters {
+    next_swept: AtomicUsize,
+    // Offers missed in parts that are not there.
+    missed: AtomicU64,
+}
 
 impl<S: Storable> SessionStore<S> {
     /// An empty store. Allocates next to nothing until it is used.
@@ -78,17 +83,20 @@ impl<S: Storable> SessionStore<S> {
 
     fn build(limits: Limits, behind: Option<Arc<dyn Behind>>) -> Result<Self, LimitsError> {
         limits.validate()?;
-        let shards = (0..shards_for(&limits)).map(|_| Part::new()).collect();
+        let parts = Parts::new(shards_for(&limits), behind.is_none());
         Ok(Self {
             limits,
             hasher: KeyHasher::new(),
-            shards,
+            parts,
             generation: AtomicU64::new(1),
             process: Process::this(),
             watched: Watched::new(),
             behind,
             telling: Mutex::new(()),
-            next_swept: Alone(AtomicUsize::new(0)),
+            counters: Counters {
+                next_swept: AtomicUsize::new(0),
+                missed: AtomicU64::new(0),
+            },
         })
     }
 
@@ -129,15 +137,15 @@ impl<S: Storable> SessionStore<S> {
         begun: Generation,
         now: Timestamp,
     ) -> Result<EntryId, Refused> {
-        let Some((part, at)) = self.find(key.into()) else {
+        let at = self.at(key);
+        let Some(part) = self.parts.get_or_make(at.hash, &self.limits) else {
             return Err(Refused::Off);
         };
         let (mut dropped, usage) = (Vec::new(), entry.usage);
-        let mut room = part.lock();
-        let shard = room.get_or_make(&self.limits, self.shards.len());
+        let mut shard = part.lock();
         let put = shard.put(at, entry, begun, now, &mut dropped);
         let to_pack = shard.next_to_pack();
-        drop(room);
+        drop(shard);
         if let Some(to_pack) = to_pack {
             self.pack(part, to_pack, now);
         }
@@ -170,9 +178,10 @@ impl<S: Storable> SessionStore<S> {
         self.find_session(key.into(), Want::Any, now, Sweep::No, accept)
     }
 
-    /// Takes the newest valid single-use session of `key`, which is removed.
+    /// Takes the newest valid single-use session of `key`, which is removed. Sweeps as it goes, as
+    /// [`begin`](Self::begin) does.
     pub fn take<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::SingleUse, now, Sweep::No, |_| true)
+        self.find_session(key.into(), Want::SingleUse, now, Sweep::Along, |_| true)
     }
 
     /// A private copy of the valid reusable session of `key`.
@@ -182,17 +191,16 @@ impl<S: Storable> SessionStore<S> {
 
     /// The key-exchange group that the server chose last, by its TLS number.
     pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
-        let (part, at) = self.find(key.into())?;
-        part.lock().get()?.hint(at)
+        let at = self.at(key);
+        self.parts.get(at.hash)?.lock().hint(at)
     }
 
     /// Remembers the group that the server chose. Hints take no place from sessions: a server
     /// without a session has its hint kept in a small table that forgets.
     pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
-        if let Some((part, at)) = self.find(key.into()) {
-            let mut room = part.lock();
-            let shard = room.get_or_make(&self.limits, self.shards.len());
-            shard.set_hint(at, group);
+        let at = self.at(key);
+        if let Some(part) = self.parts.get_or_make(at.hash, &self.limits) {
+            part.lock().set_hint(at, group);
         }
     }
 
@@ -200,12 +208,10 @@ impl<S: Storable> SessionStore<S> {
     /// meanwhile stays. If it, or a copy of it, may have left memory, all there is of the server
     /// goes.
     pub fn remove<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) -> bool {
-        let Some((part, at)) = self.find(key.into()) else {
-            return false;
-        };
+        let at = self.at(key);
         let mut dropped = Vec::new();
-        let remove = |shard: &mut Shard<S>| shard.remove(at, id, &mut dropped);
-        let removed = part.lock().get().and_then(remove);
+        let part = self.parts.get(at.hash);
+        let removed = part.and_then(|part| part.lock().remove(at, id, &mut dropped));
         let was_there = removed.is_some();
         if self.behind.is_some() && removed != Some(Usage::SingleUse) {
             self.clear_server(at.key);
@@ -222,23 +228,20 @@ impl<S: Storable> SessionStore<S> {
         if self.behind.is_some() {
             return self.clear_server(key);
         }
-        if let Some((part, at)) = self.find(key) {
+        let at = self.at(key);
+        if let Some(part) = self.parts.get(at.hash) {
             let mut dropped = Vec::new();
-            if let Some(shard) = part.lock().get() {
-                shard.remove_up_to(at, id, &mut dropped);
-            }
+            part.lock().remove_up_to(at, id, &mut dropped);
         }
     }
 
     /// Removes the reusable session of `key`, whichever it is, for a backend that is not told
     /// which one failed; where something lies behind the store, all there is of the server.
     pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
-        let Some((part, at)) = self.find(key.into()) else {
-            return false;
-        };
+        let at = self.at(key);
         let mut dropped = Vec::new();
-        let remove = |shard: &mut Shard<S>| shard.remove_reusable(at, &mut dropped);
-        let removed = part.lock().get().is_some_and(remove);
+        let part = self.parts.get(at.hash);
+        let removed = part.is_some_and(|part| part.lock().remove_reusable(at, &mut dropped));
         if self.behind.is_some() {
             self.clear_server(at.key);
         }
@@ -248,15 +251,15 @@ impl<S: Storable> SessionStore<S> {
     /// Removes all there is of one server. What connections to it put that have begun already is
     /// refused.
     pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
-        if let Some((part, at)) = self.find(key.into()) {
+        let at = self.at(key);
+        if let Some(part) = self.parts.get_or_make(at.hash, &self.limits) {
             let mut dropped = Vec::new();
             let telling = self.telling();
-            let mut room = part.lock();
+            let mut shard = part.lock();
             // Under the lock, so that generations reach a shard in their order.
             let now_is = self.next_generation();
-            let shard = room.get_or_make(&self.limits, self.shards.len());
             shard.clear_server(at, now_is, &mut dropped);
-            drop(room);
+            drop(shard);
             if let Some(behind) = &self.behind {
                 behind.revoked(at.key, now_is);
             }
@@ -275,16 +278,14 @@ impl<S: Storable> SessionStore<S> {
     }
 
     fn clear_memory(&self) {
-        for part in &self.shards {
-            let mut dropped = Vec::new();
-            let mut room = part.lock();
-            let now_is = self.next_generation();
-            match room.get() {
-                Some(shard) => shard.clear(now_is, &mut dropped),
-                None => room.clear_nothing(now_is),
-            }
-            drop(room);
+        let mut dropped = Vec::new();
+        let mut cleared = self.parts.hold();
+        *cleared = self.next_generation();
+        for part in self.parts.iter() {
+            let mut shard = part.lock();
+            shard.clear(self.next_generation(), &mut dropped);
         }
+        drop(cleared);
     }
 
     fn telling(&self) -> Option<MutexGuard<'_, ()>> {
@@ -294,7 +295,8 @@ impl<S: Storable> SessionStore<S> {
 
     /// Counts what became of a session that `key`'s connection was offered.
     pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
-        let Some((part, at)) = self.find(key.into()) else {
+        let at = self.at(key);
+        let Some(part) = self.parts.get_or_make(at.hash, &self.limits) else {
             return;
         };
         self.watched.note(at.key, |stats| stats.count(outcome));
@@ -315,11 +317,10 @@ impl<S: Storable> SessionStore<S> {
 
     /// The counters of a server that is watched, and what is held of it.
     pub fn server_stats<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<ServerStats> {
-        let key = key.into();
-        let stats = self.watched.get(key)?;
-        let held = self.find(key).map_or(0, |(part, at)| {
-            part.lock().get().map_or(0, |shard| shard.held(at))
-        });
+        let at = self.at(key);
+        let stats = self.watched.get(at.key)?;
+        let part = self.parts.get(at.hash);
+        let held = part.map_or(0, |part| part.lock().held(at));
         Some(ServerStats {
             held: held as u64,
             ..stats
@@ -328,18 +329,21 @@ impl<S: Storable> SessionStore<S> {
 
     /// The counters so far and what the store holds now. Walks over all servers.
     pub fn stats(&self) -> Stats {
-        let mut sum = Stats::default();
-        for part in &self.shards {
+        let mut sum = Stats {
+            missed: self.counters.missed.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
+        for part in self.parts.iter() {
             sum.add(&part.stats());
         }
         sum
     }
 
     #[inline]
-    fn find<'s, 'k>(&'s self, key: KeyRef<'k>) -> Option<(&'s Part<S>, At<'k>)> {
-        let last = self.shards.len().checked_sub(1)?;
+    fn at<'k>(&self, key: impl Into<KeyRef<'k>>) -> At<'k> {
+        let key = key.into();
         let hash = self.hasher.hash(key);
-        Some((&self.shards[part_of(hash) & last], At { hash, key }))
+        At { hash, key }
     }
 
     /// In a process that was forked since the store was last used, drops what is the parent's.
@@ -355,11 +359,6 @@ impl<S: Storable> SessionStore<S> {
     fn next_generation(&self) -> Generation {
         Generation(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
     }
-}
-
-/// Which part a hash belongs to, by bits that neither a shard's map nor its ghosts use first.
-fn part_of(hash: u64) -> usize {
-    usize::try_from(hash >> 40).unwrap_or_default()
 }
 
 impl<S> fmt::Debug for SessionStore<S> {

@@ -48,12 +48,14 @@ thread_local! {
 
 /// Shows what `encode` writes to `read`, and wipes it. `None` in a thread that is at its end.
 fn written<T>(encode: impl FnOnce(&mut Vec<u8>), read: impl FnOnce(&[u8]) -> T) -> Option<T> {
-    let mut buffer = SCRATCH.try_with(Cell::take).ok()?;
+    // Wiped if something panics on the way, too.
+    let mut buffer = Zeroizing::new(SCRATCH.try_with(Cell::take).ok()?);
     buffer.reserve_exact(LONGEST);
     encode(&mut buffer);
     let read = read(&buffer);
     buffer.as_mut_slice().zeroize();
     buffer.clear();
+    let buffer = std::mem::take(&mut *buffer);
     let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
     Some(read)
 }

@@ -46,11 +46,11 @@ impl Section {
         Self::Handshakes,
         Self::Store,
         Self::Contention,
+        Self::Scale,
+        Self::Tiers,
         Self::HitRate,
         Self::Burst,
         Self::Memory,
-        Self::Scale,
-        Self::Tiers,
         Self::Equivalence,
     ];
 

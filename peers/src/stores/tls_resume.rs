@@ -11,8 +11,7 @@ use crate::{Peer, Room};
 
 /// `store_core::SessionStore`.
 ///
-/// Keys are borrowed from names, and a take sweeps one shard first, as the shared handle of
-/// `backend-rustls` does it.
+/// Keys are borrowed from names, as the shared handle of `backend-rustls` does it.
 pub struct TlsResume<V> {
     store: SessionStore<SingleUse<V>>,
     domain: SecurityDomain,
@@ -62,7 +61,7 @@ impl<V> TlsResume<V> {
         self.store.stats()
     }
 
-    /// Frees some expired sessions: what a take does first.
+    /// Frees some expired sessions.
     pub fn sweep(&self, now: Timestamp) {
         self.store.sweep(now);
     }
@@ -99,7 +98,6 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
     }
 
     fn take(&self, server: &ServerName<'static>, now: Timestamp) -> Option<V> {
-        self.store.sweep(now);
         let offer = self.store.take(self.key(server), now)?;
         Some(offer.entry.session.0)
     }

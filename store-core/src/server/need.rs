@@ -12,11 +12,42 @@ pub(crate) struct Need {
     most: u16,
 }
 
+/// What is remembered of it while the server holds nothing: sessions, at most 127.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Remembered(u8);
+
+impl Remembered {
+    /// So many, or as many as can be remembered.
+    pub(crate) fn of(sessions: usize) -> Self {
+        const MOST: u8 = 127;
+        Self(u8::try_from(sessions).unwrap_or(MOST).min(MOST))
+    }
+
+    /// At most 127.
+    pub(crate) fn sessions(self) -> u8 {
+        self.0
+    }
+}
+
 /// Of what a row of connections has less than the longest one, this part is forgotten.
 const FORGOTTEN: u16 = 16;
 const UNIT: u16 = 16;
 
 impl Need {
+    /// As it was when its server held something last.
+    pub(crate) fn again(remembered: Remembered) -> Self {
+        Self {
+            asked: 0,
+            most: u16::from(remembered.sessions()) * UNIT,
+        }
+    }
+
+    /// What is to be remembered, connections that are under way now included.
+    pub(crate) fn remembered(self) -> Remembered {
+        let sessions = self.most.div_ceil(UNIT).max(self.asked.into());
+        Remembered::of(sessions.into())
+    }
+
     /// A connection asks for a session.
     pub(crate) fn asked(&mut self) {
         self.asked = self.asked.saturating_add(1);
@@ -75,6 +106,18 @@ mod tests {
             row(&mut need, 1);
         }
         assert_eq!(need.sessions(), 1);
+    }
+
+    #[test]
+    fn a_server_that_was_emptied_by_connections_is_remembered_by_them() {
+        let mut need = Need::default();
+        assert_eq!(need.remembered(), Remembered::of(0));
+        for _ in 0..10 {
+            need.asked();
+        }
+        assert_eq!(Need::again(need.remembered()).sessions(), 10);
+        row(&mut need, 1_000);
+        assert_eq!(Need::again(need.remembered()).sessions(), 127);
     }
 
     #[test]

@@ -148,7 +148,7 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
         key: KeyRef::new(&domain, &names[usize::from(server)]),
     };
     let alive = Arc::new(AtomicUsize::new(0));
-    let mut shard = Shard::<Tracked>::new(limits);
+    let mut shard = Shard::<Tracked>::new(limits, true);
     let sizes = Sizes {
         fixed: fixed_bytes::<Tracked>(at(0).key),
         single_use: place::<Tracked>(Usage::SingleUse),

@@ -1,6 +1,6 @@
 //! Who has to go when space is short.
 
-use super::order::Index;
+use super::order::{Index, Node};
 use super::{Shard, Which};
 use crate::ghosts::Ghost;
 use crate::held::Dropped;
@@ -13,6 +13,37 @@ pub(super) const LOOK_FOR_EXPIRED: usize = 16;
 const SEEN_AGAIN_SHARE: (usize, usize) = (4, 5);
 
 impl<S: Storable> Shard<S> {
+    /// Evicts others until a server fits that was put to.
+    #[inline]
+    pub(super) fn make_room_beside(
+        &mut self,
+        index: Index,
+        now: Timestamp,
+        dropped: &mut Vec<Dropped<S>>,
+    ) {
+        if self.fits(0, 0) {
+            return;
+        }
+        let Some(which) = self.order.unlink(index) else {
+            return;
+        };
+        let bytes = self.order.get(index).map_or(0, Node::bytes);
+        self.make_room(1, bytes, now, dropped);
+        self.order.link(index, which);
+    }
+
+    /// Whether so many more servers and bytes fit.
+    #[inline]
+    fn fits(&self, servers: usize, bytes: usize) -> bool {
+        let holding = self.order.len(Which::Once) + self.order.len(Which::Again);
+        holding + servers <= self.limits.servers && self.has_space(bytes)
+    }
+
+    #[inline]
+    fn has_space(&self, bytes: usize) -> bool {
+        self.order.bytes() + bytes <= self.limits.total_bytes
+    }
+
     /// Evicts until so many more servers and bytes fit.
     pub(super) fn make_room(
         &mut self,
@@ -21,13 +52,8 @@ impl<S: Storable> Shard<S> {
         now: Timestamp,
         dropped: &mut Vec<Dropped<S>>,
     ) {
-        loop {
-            let holding = self.order.len(Which::Once) + self.order.len(Which::Again);
-            let full = self.order.bytes() + bytes > self.limits.total_bytes;
-            if !full && holding + servers <= self.limits.servers {
-                return;
-            }
-            if full && self.let_emptied_go() {
+        while !self.fits(servers, bytes) {
+            if !self.has_space(bytes) && self.let_emptied_go() {
                 continue;
             }
             let evicted = self.expired_server(now).or_else(|| self.least_wanted());
@@ -53,6 +79,7 @@ impl<S: Storable> Shard<S> {
         let ghost = Ghost {
             hint: server.hint,
             seen_again: false,
+            need: server.need.remembered(),
         };
         self.ghosts.set(hash, ghost);
         dropped.push(Dropped::Server(server));
@@ -106,8 +133,7 @@ impl<S: Storable> Shard<S> {
         let visited = std::mem::take(&mut node.server.visited);
         let moves = visited || which == Which::Once;
         if moves {
-            self.order.unlink(index);
-            self.order.link(index, which);
+            self.order.move_to(index, which);
         }
         moves
     }

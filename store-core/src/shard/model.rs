@@ -10,6 +10,7 @@ use super::agreement::{Sizes, Tracked};
 use super::evict::LOOK_FOR_EXPIRED;
 use super::{EMPTIED, Want};
 use crate::ghosts::{Ghost, Ghosts};
+use crate::server::Need;
 use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage};
 
 /// What the shard should do, written with vectors, oldest first.
@@ -142,7 +143,9 @@ impl Model {
         }
         self.has_ghosts = true;
         let ghost = self.ghosts.remove(&name).unwrap_or_default();
-        (Row::new(name, ghost.hint), ghost.seen_again)
+        let mut row = Row::new(name, ghost.hint);
+        row.need = Need::again(ghost.need);
+        (row, ghost.seen_again)
     }
 
     /// What becomes of a row without sessions: remembered by what is worth it.
@@ -150,6 +153,7 @@ impl Model {
         let ghost = Ghost {
             hint: row.hint,
             seen_again,
+            need: row.need.remembered(),
         };
         if self.ghost_bytes > 0 {
             self.ghosts.insert(row.name, ghost);

@@ -57,6 +57,8 @@ struct Slot<S> {
 /// A server in its place.
 pub(super) struct Node<S> {
     key: SessionKey,
+    // Bytes that it costs without sessions.
+    fixed: usize,
     which: Which,
     pub(super) server: Server<S>,
 }
@@ -112,7 +114,7 @@ impl<S: Storable> Order<S> {
     pub(super) fn find(&self, at: At<'_>) -> Option<Index> {
         let is_it = |index: &Index| {
             let slot = &self.slots[index.at()];
-            let same = |node: &Node<S>| node.key.as_key() == at.key;
+            let same = |node: &Node<S>| node.key.is(at.key);
             slot.hash == at.hash && slot.node.as_deref().is_some_and(same)
         };
         self.table.find(at.hash, is_it).copied()
@@ -152,6 +154,7 @@ impl<S: Storable> Order<S> {
             first_expiry: Timestamp::NEVER,
             node: Some(Box::new(Node {
                 key: at.key.to_key(),
+                fixed: fixed_bytes::<S>(at.key),
                 which: Which::Once,
                 server,
             })),
@@ -205,6 +208,17 @@ impl<S: Storable> Order<S> {
         }
         let slot = &mut self.slots[index.at()];
         (slot.newer, slot.older) = (Index::NONE, newest);
+    }
+
+    /// Makes a server that is in a list the most recently used of one.
+    #[inline]
+    pub(super) fn move_to(&mut self, index: Index, which: Which) {
+        if self.get(index).is_some_and(|node| node.which == which) {
+            self.touch(index);
+        } else {
+            self.unlink(index);
+            self.link(index, which);
+        }
     }
 
     /// Makes a server the most recently used of its list.
@@ -314,7 +328,7 @@ impl<S: Storable> Node<S> {
 
     /// Bytes that the server with its sessions and its place costs.
     pub(super) fn bytes(&self) -> usize {
-        fixed_bytes::<S>(self.key.as_key()) + self.server.footprint()
+        self.fixed + self.server.footprint()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sessions that leave memory for a place behind the store, and come back.
 
 use super::Part;
-use crate::shard::Shard;
 use crate::{
     Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Storable, Timestamp,
     Usage,
@@ -20,11 +19,9 @@ pub struct Ready {
 impl<S: Storable> SessionStore<S> {
     /// What there is of `key` for a connection.
     pub fn ready<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Ready {
-        let Some((part, at)) = self.find(key.into()) else {
-            return Ready::default();
-        };
-        let mut room = part.lock();
-        let ready = room.get().map(|shard| shard.ready(at, now));
+        let at = self.at(key);
+        let part = self.parts.get(at.hash);
+        let ready = part.map(|part| part.lock().ready(at, now));
         let (single_use, reusable) = ready.unwrap_or_default();
         Ready {
             single_use,
@@ -40,12 +37,10 @@ impl<S: Storable> SessionStore<S> {
         keep: usize,
         now: Timestamp,
     ) -> Vec<Entry<S>> {
-        let Some((part, at)) = self.find(key.into()) else {
-            return Vec::new();
-        };
+        let at = self.at(key);
         let mut dropped = Vec::new();
-        let surplus = |shard: &mut Shard<S>| shard.surplus(at, keep, now, &mut dropped);
-        let surplus = part.lock().get().map(surplus);
+        let part = self.parts.get(at.hash);
+        let surplus = part.map(|part| part.lock().surplus(at, keep, now, &mut dropped));
         let entries = surplus.into_iter().flatten();
         entries
             .map(|held| held.into_offer(Usage::SingleUse).entry)
@@ -58,8 +53,8 @@ impl<S: Storable> SessionStore<S> {
         key: impl Into<KeyRef<'k>>,
         now: Timestamp,
     ) -> Option<Entry<S>> {
-        let (part, at) = self.find(key.into())?;
-        let held = part.lock().get()?.peek_reusable(at, now)?;
+        let at = self.at(key);
+        let held = self.parts.get(at.hash)?.lock().peek_reusable(at, now)?;
         let copy = held.session.duplicate()?;
         Some(held.with(copy).into_offer(Usage::Reusable).entry)
     }
@@ -74,15 +69,15 @@ impl<S: Storable> SessionStore<S> {
         as_of: Generation,
         now: Timestamp,
     ) -> Result<EntryId, Refused> {
-        let Some((part, at)) = self.find(key.into()) else {
+        let at = self.at(key);
+        let Some(part) = self.parts.get_or_make(at.hash, &self.limits) else {
             return Err(Refused::Off);
         };
         let mut dropped = Vec::new();
-        let mut room = part.lock();
-        let shard = room.get_or_make(&self.limits, self.shards.len());
+        let mut shard = part.lock();
         let restored = shard.restore(at, entry, as_of, now, &mut dropped);
         let to_pack = shard.next_to_pack();
-        drop(room);
+        drop(shard);
         if let Some(to_pack) = to_pack {
             self.pack(part, to_pack, now);
         }
@@ -91,8 +86,7 @@ impl<S: Storable> SessionStore<S> {
 
     /// The servers that have a session now, a part of the store at a time, in no order.
     pub fn servers(&self) -> impl Iterator<Item = SessionKey> + '_ {
-        let parts = self.shards.iter();
-        let servers = |part: &Part<S>| part.lock().get().map(|shard| shard.servers());
-        parts.flat_map(move |part| servers(part).unwrap_or_default())
+        let servers = |part: &Part<S>| part.lock().servers();
+        self.parts.iter().flat_map(servers)
     }
 }

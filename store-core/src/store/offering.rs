@@ -1,6 +1,7 @@
 //! What connections ask for, and what is swept as they come by.
 
-use super::{SessionStore, part_of};
+use super::SessionStore;
+use super::part::number_of;
 use crate::held::Found;
 use crate::shard::Want;
 use crate::sync::Ordering;
@@ -13,6 +14,9 @@ pub(super) enum Sweep {
     Along,
 }
 
+/// Of connections whose own part is not there, one in so many sweeps another.
+const NEIGHBOUR: u64 = 16;
+
 impl<S: Storable> SessionStore<S> {
     pub(super) fn find_session(
         &self,
@@ -22,61 +26,74 @@ impl<S: Storable> SessionStore<S> {
         sweep: Sweep,
         mut accept: impl FnMut(&S) -> bool,
     ) -> Option<Offer<S>> {
-        let (part, at) = self.find(key)?;
+        if self.parts.len() == 0 {
+            return None;
+        }
         self.leave_to_parent();
-        let (mut dropped, mut neighbour) = (Vec::new(), None);
-        let mut room = part.lock();
-        let found = if let Some(shard) = room.get() {
-            if sweep == Sweep::Along {
-                if shard.is_sweep_due(now) {
-                    shard.sweep(now, &mut dropped);
-                }
-                neighbour = shard.begin();
+        let at = self.at(key);
+        let Some(part) = self.parts.get(at.hash) else {
+            let missed = self.counters.missed.fetch_add(1, Ordering::Relaxed);
+            if sweep == Sweep::Along && missed.is_multiple_of(NEIGHBOUR) {
+                let next = usize::try_from(missed / NEIGHBOUR).unwrap_or_default();
+                self.sweep_part(next, now);
             }
-            shard.offer(at, want, now, &mut accept, &mut dropped)
-        } else {
-            room.miss();
-            None
+            self.note_missed(key);
+            return None;
         };
-        drop(room);
-        if let Some(distance) = neighbour {
-            self.sweep_part(part_of(at.hash).wrapping_add(distance), now);
-        }
-        self.watched.note(key, |stats| match &found {
-            Some(found) => {
-                stats.offered += 1;
-                stats.taken += u64::from(matches!(found, Found::SingleUse(_)));
+        let (mut dropped, mut neighbour) = (Vec::new(), None);
+        let mut shard = part.lock();
+        if sweep == Sweep::Along {
+            if shard.is_sweep_due(now) {
+                shard.sweep(now, &mut dropped);
             }
-            None => stats.missed += 1,
-        });
-        if let (None, Some(behind)) = (&found, &self.behind) {
-            behind.missed(key);
+            neighbour = shard.begin();
         }
-        match found? {
+        let found = shard.offer(at, want, now, &mut accept, &mut dropped);
+        drop(shard);
+        if let Some(distance) = neighbour {
+            self.sweep_part(number_of(at.hash).wrapping_add(distance), now);
+        }
+        let Some(found) = found else {
+            self.note_missed(key);
+            return None;
+        };
+        let single_use = matches!(found, Found::SingleUse(_));
+        self.watched.note(key, |stats| {
+            stats.offered += 1;
+            stats.taken += u64::from(single_use);
+        });
+        match found {
             Found::SingleUse(held) => Some(held.into_offer(Usage::SingleUse)),
             Found::Reusable(held) => self.copy_of(part, at, held, now),
         }
     }
 
-    /// Frees expired sessions, one part of the store a call: of some 500 to 1,000 servers (more
+    fn note_missed(&self, key: KeyRef<'_>) {
+        self.watched.note(key, |stats| stats.missed += 1);
+        if let Some(behind) = &self.behind {
+            behind.missed(key);
+        }
+    }
+
+    /// Frees expired sessions, one part of the store a call: of some 100 to 250 servers (more
     /// only where `server_bytes` is a large part of `total_bytes`) those are looked at of which a
     /// session can have expired. Call it now and then where no connection calls
     /// [`begin`](Self::begin); it returns at once when there is nothing to do.
     pub fn sweep(&self, now: Timestamp) {
-        let next = self.next_swept.0.fetch_add(1, Ordering::Relaxed);
+        let next = self.counters.next_swept.fetch_add(1, Ordering::Relaxed);
         self.sweep_part(next, now);
     }
 
     /// Sweeps one part, by a number of any size.
     fn sweep_part(&self, number: usize, now: Timestamp) {
-        let Some(last) = self.shards.len().checked_sub(1) else {
+        let Some(part) = self.parts.by_number(number) else {
             return;
         };
         let mut dropped = Vec::new();
-        if let Some(shard) = self.shards[number & last].lock().get()
-            && shard.needs_sweep(now)
-        {
+        let mut shard = part.lock();
+        if shard.needs_sweep(now) {
             shard.sweep(now, &mut dropped);
         }
+        drop(shard);
     }
 }

@@ -32,9 +32,9 @@ impl<S: Storable> SessionStore<S> {
             }
         };
         let mut dropped = Vec::new();
-        if let Some(shard) = part.lock().get() {
-            shard.change_form(place, form, now, &mut dropped);
-        }
+        let mut shard = part.lock();
+        shard.change_form(place, form, now, &mut dropped);
+        drop(shard);
     }
 
     /// A private copy of a reusable session for a connection. One that is packed takes its other
@@ -58,11 +58,11 @@ impl<S: Storable> SessionStore<S> {
             ..held.with(session)
         };
         let (mut dropped, mut to_pack) = (Vec::new(), None);
-        if let Some(shard) = part.lock().get()
-            && let Some(place) = shard.place_of(at)
-        {
+        let mut shard = part.lock();
+        if let Some(place) = shard.place_of(at) {
             to_pack = shard.unpack(place, held, new, now, &mut dropped);
         }
+        drop(shard);
         drop(dropped);
         if let Some(to_pack) = to_pack {
             self.pack(part, to_pack, now);

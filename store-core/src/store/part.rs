@@ -1,8 +1,20 @@
-//! A shard behind its lock.
+//! The parts of a store: shards behind locks, each made when it is first needed.
+
+use std::sync::OnceLock;
 
 use crate::shard::Shard;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::{Generation, Limits, Outcome, Stats, Storable};
+
+/// The parts of a store. Those that nothing was ever put into are not there.
+pub(super) struct Parts<S> {
+    // invariant: empty if resumption is off, else a power of two long
+    places: Box<[OnceLock<Box<Part<S>>>]>,
+    shed: bool,
+    // When everything was cleared last: what a part that is not there yet will know of it. Held
+    // while a part is made and while all are cleared, so that none comes in between.
+    cleared: Mutex<Generation>,
+}
 
 /// A shard behind its lock, and the outcomes of its servers.
 ///
@@ -10,56 +22,84 @@ use crate::{Generation, Limits, Outcome, Stats, Storable};
 /// wait for each other.
 #[repr(align(64))]
 pub(super) struct Part<S> {
-    room: Mutex<Room<S>>,
+    shard: Mutex<Shard<S>>,
     resumed: AtomicU64,
     declined: AtomicU64,
     failed: AtomicU64,
 }
 
-/// A place for a shard, which comes when it is needed.
-pub(super) struct Room<S> {
-    shard: Option<Box<Shard<S>>>,
-    // What a shard that has not come yet would remember: offers missed and when it was cleared.
-    missed: u64,
-    cleared: Generation,
-}
-
-impl<S: Storable> Room<S> {
-    /// The shard, if anything was ever put into it.
-    #[inline]
-    pub(super) fn get(&mut self) -> Option<&mut Shard<S>> {
-        self.shard.as_deref_mut()
+impl<S: Storable> Parts<S> {
+    /// So many parts, none of them there yet, which shed what servers do not need or do not.
+    pub(super) fn new(parts: usize, shed: bool) -> Self {
+        Self {
+            shed,
+            places: (0..parts).map(|_| OnceLock::new()).collect(),
+            cleared: Mutex::new(Generation(0)),
+        }
     }
 
-    /// The shard, one of so many in a store of these limits.
-    pub(super) fn get_or_make(&mut self, limits: &Limits, parts: usize) -> &mut Shard<S> {
-        self.shard.get_or_insert_with(|| {
-            let mut shard = Shard::new(&limits.share(parts));
-            shard.stats.missed = self.missed;
-            shard.clear(self.cleared, &mut Vec::new());
-            Box::new(shard)
+    /// How many there may be; zero if resumption is off.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The part of a hash, if it is there.
+    #[inline]
+    pub(super) fn get(&self, hash: u64) -> Option<&Part<S>> {
+        self.by_number(number_of(hash))
+    }
+
+    /// The part of this number, which may be too large and then begins again, if it is there.
+    #[inline]
+    pub(super) fn by_number(&self, number: usize) -> Option<&Part<S>> {
+        let last = self.places.len().checked_sub(1)?;
+        self.places[number & last].get().map(|part| &**part)
+    }
+
+    /// The part of a hash in a store of these limits; nothing if resumption is off.
+    #[inline]
+    pub(super) fn get_or_make(&self, hash: u64, limits: &Limits) -> Option<&Part<S>> {
+        let last = self.places.len().checked_sub(1)?;
+        let place = &self.places[number_of(hash) & last];
+        Some(match place.get() {
+            Some(part) => part,
+            None => self.make(place, limits),
         })
     }
 
-    /// Counts an offer for which there is not even a shard.
-    pub(super) fn miss(&mut self) {
-        self.missed += 1;
+    #[cold]
+    fn make<'p>(&self, place: &'p OnceLock<Box<Part<S>>>, limits: &Limits) -> &'p Part<S> {
+        let cleared = self.hold();
+        place.get_or_init(|| {
+            let mut shard = Shard::new(&limits.share(self.places.len()), self.shed);
+            shard.clear(*cleared, &mut Vec::new());
+            Box::new(Part::new(shard))
+        })
     }
 
-    /// Remembers a clear until there is a shard.
-    pub(super) fn clear_nothing(&mut self, now_is: Generation) {
-        self.cleared = self.cleared.max(now_is);
+    /// The generation in which everything was cleared last. No part is made while this is held.
+    pub(super) fn hold(&self) -> MutexGuard<'_, Generation> {
+        self.cleared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The parts that are there.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Part<S>> {
+        self.places
+            .iter()
+            .filter_map(OnceLock::get)
+            .map(|part| &**part)
     }
 }
 
+/// Which part a hash belongs to, by bits that neither a shard's map nor its ghosts use first.
+pub(super) fn number_of(hash: u64) -> usize {
+    usize::try_from(hash >> 40).unwrap_or_default()
+}
+
 impl<S: Storable> Part<S> {
-    pub(super) fn new() -> Self {
+    fn new(shard: Shard<S>) -> Self {
         Self {
-            room: Mutex::new(Room {
-                shard: None,
-                missed: 0,
-                cleared: Generation(0),
-            }),
+            shard: Mutex::new(shard),
             resumed: AtomicU64::new(0),
             declined: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -67,21 +107,22 @@ impl<S: Storable> Part<S> {
     }
 
     #[inline]
-    pub(super) fn lock(&self) -> MutexGuard<'_, Room<S>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shard<S>> {
         loop {
-            let poisoned = match self.room.lock() {
-                Ok(room) => return room,
-                Err(poisoned) => poisoned,
-            };
-            // An `accept` or an allocation panicked half-way: what is left is a miss for all.
-            let mut dropped = Vec::new();
-            let mut room = PoisonError::into_inner(poisoned);
-            if let Some(shard) = room.get() {
-                shard.start_over(&mut dropped);
+            match self.shard.lock() {
+                Ok(shard) => return shard,
+                Err(poisoned) => self.start_over(poisoned.into_inner()),
             }
-            self.room.clear_poison();
-            drop(room);
         }
+    }
+
+    /// An `accept` or an allocation panicked half-way: what is left is a miss for all.
+    #[cold]
+    fn start_over(&self, mut shard: MutexGuard<'_, Shard<S>>) {
+        let mut dropped = Vec::new();
+        shard.start_over(&mut dropped);
+        self.shard.clear_poison();
+        drop(shard);
     }
 
     /// Counts an outcome.
@@ -95,13 +136,7 @@ impl<S: Storable> Part<S> {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let mut room = self.lock();
-        let nothing = Stats {
-            missed: room.missed,
-            ..Stats::default()
-        };
-        let held = room.get().map_or(nothing, |shard| shard.stats());
-        drop(room);
+        let held = self.lock().stats();
         Stats {
             resumed: self.resumed.load(Ordering::Relaxed),
             declined: self.declined.load(Ordering::Relaxed),

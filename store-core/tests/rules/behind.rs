@@ -230,3 +230,24 @@ fn without_a_place_behind_it_a_session_is_removed_alone() {
     assert!(!store.remove(&a, id));
     assert_eq!(store.stats().sessions, 1);
 }
+
+/// What lies behind brings sessions back one after the other: where memory is full, other servers
+/// have to go, and not the ones that came just before.
+#[test]
+fn what_comes_back_stays_in_a_full_store() {
+    let limits = Limits::default()
+        .with_servers(400)
+        .with_bytes(2_000, 50_000, 300_000);
+    let store = SessionStore::with_behind(limits, Arc::new(Listener::default())).expect("valid");
+    for key in keys("cold", 390) {
+        put(&store, &key, weighs(0, 1_000), start()).expect("stored");
+    }
+    let key = key("a");
+    let as_of = store.generation();
+    for number in 0..10 {
+        let back = store.restore(&key, weighs(number, 1_000), as_of, start());
+        back.expect("there is room for it");
+    }
+    assert_eq!(store.ready(&key, start()).single_use, 10);
+    assert!(store.stats().evicted > 0, "the store is full");
+}

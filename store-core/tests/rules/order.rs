@@ -155,7 +155,7 @@ fn a_sweep_frees_expired_sessions_in_steps() {
     put_all("short", 10);
     put_all("long", 100);
     assert_eq!(count(), 4_000);
-    for _ in 0..16 {
+    for _ in 0..64 {
         store.sweep(start().after(millis(9_999)));
     }
     assert_eq!(count(), 4_000, "nothing has expired");
@@ -165,12 +165,12 @@ fn a_sweep_frees_expired_sessions_in_steps() {
         "one step frees a part: {}",
         count()
     );
-    for _ in 1..8 {
+    for _ in 1..32 {
         store.sweep(at(10));
     }
     assert_eq!(count(), 2_000, "all steps free all, and only that");
     assert_eq!(store.stats().expired, 2_000);
-    for _ in 0..8 {
+    for _ in 0..32 {
         store.sweep(at(100));
     }
     assert_eq!(count(), 0);
@@ -202,4 +202,42 @@ fn a_sweep_takes_single_sessions_out() {
     store.sweep(at(20));
     assert_eq!(store.stats().sessions, 2);
     assert_eq!(drain(&store, &key, at(20)), [3, 1]);
+}
+
+/// R17: a burst that uses up all sessions of its server finds as many again the next time, also
+/// where other servers keep the store full and come in between.
+#[test]
+fn a_full_store_keeps_what_bursts_use_up() {
+    const BURST: usize = 10;
+    for (others, tickets) in [(0, 1), (1, 1), (5, 1), (1, 2), (5, 2)] {
+        let limits = Limits::default()
+            .with_servers(400)
+            .with_bytes(2_000, 50_000, 300_000);
+        let store = store(limits);
+        let (mut cold, burst) = (keys("cold", 390).into_iter().cycle(), key("burst"));
+        let mut connect = |now| {
+            let key = cold.next().expect("without end");
+            let _ = store.offer(&key, now);
+            put(&store, &key, weighs(0, 1_000), now).expect("stored");
+        };
+        for _ in 0..390 {
+            connect(start());
+        }
+        for round in 0..12 {
+            let now = at(round);
+            for _ in 0..BURST {
+                connect(now);
+            }
+            let hits = (0..BURST).filter(|_| store.offer(&burst, now).is_some());
+            // The first knows of nothing; the second shows what the server needs.
+            assert!(hits.count() >= BURST * usize::from(round > 1), "{round}");
+            for _ in 0..others {
+                connect(now);
+            }
+            for number in 0..BURST * tickets {
+                let _ = put(&store, &burst, weighs(number as u64, 1_000), now);
+            }
+        }
+        assert!(store.stats().evicted > 0, "the store is full");
+    }
 }
