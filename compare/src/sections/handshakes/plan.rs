@@ -41,14 +41,14 @@ struct Rounds {
 }
 
 impl Plan {
-    /// Ends within 20 seconds. The keys are ECDSA, as in most of the web.
+    /// Ends within 15 seconds. The keys are ECDSA, as in most of the web.
     pub fn quick(seed: u64) -> Self {
         let rounds = Rounds {
-            main: 250,
-            other_server: 50,
-            other_crypto: 25,
-            other_provider: 25,
-            hint: 50,
+            main: 100,
+            other_server: 20,
+            other_crypto: 10,
+            other_provider: 10,
+            hint: 20,
         };
         Self::new(&rounds, &[KeyKind::EcdsaP256], seed)
     }
