@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store_core::{Storable, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
+use store_core::{Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable};
 use store_core::{Timestamp, Usage};
 
 /// A session of no size.
