@@ -61,9 +61,8 @@ pub struct SessionStore<S> {
     counters: Counters,
 }
 
-/// What changes without a shard's lock. In a cache line of its own: writing it disturbs nobody who
-/// reads what is beside it.
-#[repr(align(64))]
+/// What changes without a shard's lock. Seldom: a connection writes none of it once its server's
+/// part is there.
 struct Counters {
     next_swept: AtomicUsize,
     // Offers missed in parts that are not there.

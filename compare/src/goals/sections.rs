@@ -10,7 +10,8 @@ const OURS: &str = "tls-resume";
 /// What the store adds to a resumed handshake.
 pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
     let main = rows.iter().filter(|row| {
-        row.store.starts_with(OURS)
+        [OURS, "tls-resume-strip"].contains(&row.store.as_str())
+            && row.offered != "default"
             && ["aws-lc-rs", "openssl"].contains(&row.provider.as_str())
             && (row.server.as_str(), row.key.as_str(), row.group.as_str())
                 == (row.backend.as_str(), "ecdsa-p256", "X25519")
@@ -42,12 +43,14 @@ pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
                     &row.protocol,
                     &row.key,
                     &row.group,
+                    &row.offered,
                 ) == (
                     &with.backend,
                     &with.server,
                     &with.protocol,
                     &with.key,
                     &with.group,
+                    &with.offered,
                 )
         })?;
         let (with_us, without_us) = with.client_us.zip(without.client_us)?;
