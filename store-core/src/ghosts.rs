@@ -108,10 +108,11 @@ impl Ghosts {
         len.next_power_of_two()
     }
 
-    /// Makes room for about as many ghosts as there may be servers, if there is none yet.
-    pub(crate) fn prepare(&mut self, servers: usize, bytes: usize) {
+    /// Makes a table of so many bytes, which [`bytes_for`](Self::bytes_for) said, if there is none
+    /// yet.
+    pub(crate) fn prepare(&mut self, bytes: usize) {
         if self.slots.is_empty() {
-            self.slots = vec![Slot::default(); Self::len_for(servers, bytes)].into();
+            self.slots = vec![Slot::default(); bytes / size_of::<Slot>()].into();
         }
     }
 
@@ -173,7 +174,7 @@ mod tests {
         };
         ghosts.set(1, ghost);
         assert_eq!(ghosts.get(1), None, "without room nothing is remembered");
-        ghosts.prepare(10, 10_000);
+        ghosts.prepare(Ghosts::bytes_for(10, 10_000));
         assert_eq!(ghosts.bytes(), 16 * 8);
         assert_eq!(ghosts.bytes(), Ghosts::bytes_for(10, 10_000));
         ghosts.set(1, ghost);

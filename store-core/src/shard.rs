@@ -45,6 +45,8 @@ pub(crate) struct Shard<S> {
     sheds: bool,
     order: Order<S>,
     ghosts: Ghosts,
+    // What they will take; `limits` are without it.
+    ghost_bytes: usize,
     // invariant: no session in the shard expires before this
     next_expiry: Timestamp,
     swept: Timestamp,
@@ -71,11 +73,11 @@ impl<S: Storable> Shard<S> {
     /// An empty shard; `limits` are its own, already divided. Allocates nothing. When bytes are
     /// short and it `sheds`, a server goes without sessions that it does not need.
     pub(crate) fn new(limits: &Limits, sheds: bool) -> Self {
-        let ghosts = Ghosts::bytes_for(limits.servers, limits.total_bytes);
+        let ghost_bytes = Ghosts::bytes_for(limits.servers, limits.total_bytes);
         let limits = Limits {
             // So many that an index always suffices.
             servers: limits.servers.min(1 << 30),
-            total_bytes: limits.total_bytes.saturating_sub(ghosts),
+            total_bytes: limits.total_bytes.saturating_sub(ghost_bytes),
             ..limits.clone()
         };
         Self {
@@ -83,6 +85,7 @@ impl<S: Storable> Shard<S> {
             sheds,
             order: Order::new(),
             ghosts: Ghosts::default(),
+            ghost_bytes,
             next_expiry: Timestamp::NEVER,
             swept: Timestamp::EPOCH,
             begun: 0,
@@ -244,7 +247,7 @@ impl<S: Storable> Shard<S> {
         if let Some(node) = resident.and_then(|index| self.order.get_mut(index)) {
             node.server.hint = Some(group);
         } else {
-            self.prepare_ghosts();
+            self.ghosts.prepare(self.ghost_bytes);
             let known = self.ghosts.get(at.hash).unwrap_or_default();
             self.ghosts.set(
                 at.hash,
@@ -304,15 +307,6 @@ impl<S: Storable> Shard<S> {
         self.order.all().map(|node| node.server.len()).sum()
     }
 
-    fn prepare_ghosts(&mut self) {
-        let Limits {
-            servers,
-            total_bytes,
-            ..
-        } = self.limits;
-        self.ghosts.prepare(servers, total_bytes);
-    }
-
     /// Makes a server that is put to the most recently used of the list it belongs into, or makes
     /// one with what its ghost remembers; and says which list that is.
     fn place(&mut self, at: At<'_>) -> (Index, Which) {
@@ -325,7 +319,7 @@ impl<S: Storable> Shard<S> {
             self.order.move_to(index, which);
             return (index, which);
         }
-        self.prepare_ghosts();
+        self.ghosts.prepare(self.ghost_bytes);
         let ghost = self.ghosts.take(at.hash).unwrap_or_default();
         let index = self
             .order
