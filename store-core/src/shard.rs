@@ -25,6 +25,7 @@ use crate::{
 
 pub(crate) use self::order::{At, Index};
 pub(crate) use self::packing::{Form, ToPack};
+pub(crate) use self::sweep::NEIGHBOUR;
 
 /// How many servers whose last session was taken keep their place for the next one. A server that
 /// gives one ticket a connection is one of them most of the time.

@@ -11,7 +11,7 @@ use crate::{Storable, Timestamp};
 const PAUSE: Duration = Duration::from_secs(1);
 /// After how many connections to the servers of a shard its next neighbour is looked at too, so
 /// that shards are swept to which nobody connects.
-const NEIGHBOUR: u32 = 16;
+pub(crate) const NEIGHBOUR: u32 = 16;
 
 impl<S: Storable> Shard<S> {
     /// Drops all sessions that are not valid at `now` of the servers of which one has expired.

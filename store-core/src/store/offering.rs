@@ -3,7 +3,7 @@
 use super::SessionStore;
 use super::part::number_of;
 use crate::held::Found;
-use crate::shard::Want;
+use crate::shard::{NEIGHBOUR, Want};
 use crate::sync::Ordering;
 use crate::{KeyRef, Offer, Storable, Timestamp, Usage};
 
@@ -13,9 +13,6 @@ pub(super) enum Sweep {
     No,
     Along,
 }
-
-/// Of connections whose own part is not there, one in so many sweeps another.
-const NEIGHBOUR: u64 = 16;
 
 impl<S: Storable> SessionStore<S> {
     pub(super) fn find_session(
@@ -33,8 +30,8 @@ impl<S: Storable> SessionStore<S> {
         let at = self.at(key);
         let Some(part) = self.parts.get(at.hash) else {
             let missed = self.counters.missed.fetch_add(1, Ordering::Relaxed);
-            if sweep == Sweep::Along && missed.is_multiple_of(NEIGHBOUR) {
-                let next = usize::try_from(missed / NEIGHBOUR).unwrap_or_default();
+            if sweep == Sweep::Along && missed.is_multiple_of(NEIGHBOUR.into()) {
+                let next = usize::try_from(missed / u64::from(NEIGHBOUR)).unwrap_or_default();
                 self.sweep_part(next, now);
             }
             self.note_missed(key);
