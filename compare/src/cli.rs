@@ -12,11 +12,11 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lab::server::Protocol;
+use report::Section;
 
 use crate::backend::Backend;
 use crate::error::complain;
 use crate::probe::{Place, Target};
-use crate::sections::Section;
 use crate::sections::memory::worker as memory_worker;
 use crate::sections::tiers::worker as tiers_worker;
 

@@ -8,9 +8,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::asn1::Asn1Time;
-use serde::{Deserialize, Serialize};
-
-use crate::table::Style;
+use report::Environment;
 
 /// The lock file that this program was built with.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
@@ -35,99 +33,25 @@ const CRATES: [&str; 16] = [
     "redis",
 ];
 
-/// What was measured, where, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Environment {
-    /// The processor, as the system names it.
-    pub machine: String,
-    /// Processors that the program may use.
-    pub cores: usize,
-    /// The operating system and the architecture.
-    pub system: String,
-    /// The compiler that built the program.
-    pub rustc: String,
-    /// The profile it was built with; only `release` gives numbers worth reading.
-    pub profile: String,
-    /// The OpenSSL that is linked.
-    pub openssl: String,
-    /// Versions of the crates that matter.
-    pub versions: BTreeMap<String, String>,
-    /// Who allocates memory. It is one allocator for both libraries.
-    pub allocator: String,
-    /// What is the same for every handshake.
-    pub pinned: BTreeMap<String, String>,
-    /// When the run began.
-    pub date: String,
-    /// The same in seconds since 1970.
-    pub unix_time: u64,
-    /// The seed of the order in which variants are measured.
-    pub seed: u64,
-    /// The command line.
-    pub command: String,
-}
-
-impl Environment {
-    /// Looks around.
-    pub fn detect(seed: u64) -> Self {
-        let unix_time = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_secs());
-        Self {
-            machine: machine(),
-            cores: thread::available_parallelism().map_or(1, usize::from),
-            system: format!("{} {}", env::consts::OS, env::consts::ARCH),
-            rustc: env!("COMPARE_RUSTC").to_owned(),
-            profile: env!("COMPARE_PROFILE").to_owned(),
-            openssl: openssl::version::version().to_owned(),
-            versions: versions(LOCK_FILE),
-            allocator: "the system's malloc".to_owned(),
-            pinned: pinned(),
-            date: date(unix_time),
-            unix_time,
-            seed,
-            command: command(env::args_os()),
-        }
-    }
-}
-
-/// The environment as lines of text.
-pub fn text(environment: &Environment, style: Style) -> String {
-    let Environment {
-        machine,
-        cores,
-        system,
-        rustc,
-        openssl,
-        versions,
-        allocator,
-        pinned,
-        date,
+/// Looks around.
+pub fn detect(seed: u64) -> Environment {
+    let unix_time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs());
+    Environment {
+        machine: machine(),
+        cores: thread::available_parallelism().map_or(1, usize::from),
+        system: format!("{} {}", env::consts::OS, env::consts::ARCH),
+        rustc: env!("COMPARE_RUSTC").to_owned(),
+        profile: env!("COMPARE_PROFILE").to_owned(),
+        openssl: openssl::version::version().to_owned(),
+        versions: versions(LOCK_FILE),
+        allocator: "the system's malloc".to_owned(),
+        pinned: pinned(),
+        date: date(unix_time),
+        unix_time,
         seed,
-        command,
-        ..
-    } = environment;
-    let version = |name: &str| versions.get(name).map_or("?", String::as_str);
-    let mut lines = vec![
-        format!("{machine}, {cores} cores, {system}; {rustc}; allocator: {allocator}"),
-        format!(
-            "rustls {} on aws-lc-rs {}; {openssl}",
-            version("rustls"),
-            version("aws-lc-rs")
-        ),
-    ];
-    lines.extend(pinned.iter().map(|(what, how)| format!("{what}: {how}")));
-    if environment.profile != "release" {
-        lines.push("Built without --release: read no numbers from this.".to_owned());
-    }
-    match style {
-        Style::Terminal => lines.join("\n"),
-        Style::Markdown => {
-            let peers =
-                ["lru", "quick_cache", "moka"].map(|peer| format!("{peer} {}", version(peer)));
-            lines.push(peers.join(", "));
-            lines.push(format!("{date}, seed {seed}: `{command}`"));
-            format!("- {}", lines.join("\n- "))
-        }
+        command: command(env::args_os()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! rustls and OpenSSL side by side: what resumption saves, what the store costs, and whether both
 //! backends follow the same rules.
 //!
-//! - [`run`] measures and checks, section by section, and writes `report.json` ([`report`]).
-//! - [`show`] prints a saved report again; [`goals`] holds it against what this project set out for.
+//! - [`run`] measures and checks, section by section, and writes `report.json`.
+//! - [`show`] prints a saved report again: the package `report` has its contents and shows them.
 //! - [`probe`] connects to a server, several times, and says whether it lets clients resume; with a
 //!   store beyond memory, also clients of another process.
 //! - [`harness`] are the clients that are measured; the benchmarks of the package `benches` use
@@ -18,13 +18,10 @@ pub mod cli;
 pub mod counting;
 pub mod environment;
 pub mod error;
-pub mod goals;
 pub mod harness;
 pub mod probe;
 mod progress;
-pub mod report;
 pub mod run;
 pub mod sample;
 pub mod sections;
 pub mod show;
-pub mod table;

@@ -4,20 +4,20 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use report::text::{self, Style};
+use report::{Report, Section, goals};
+
 use crate::cli::RunOptions;
-use crate::environment::{self, Environment};
+use crate::environment;
 use crate::error::{Error, Outcome, complain};
-use crate::goals;
-use crate::report::Report;
-use crate::sections::Section;
-use crate::table::Style;
+use crate::sections;
 
 /// Runs the sections that were asked for, and prints what they found.
 ///
 /// What is measured when the program is interrupted is saved.
 pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error> {
     let file = options.out.join("report.json");
-    let mut report = Report::new(Environment::detect(options.seed));
+    let mut report = Report::new(environment::detect(options.seed));
     for section in Section::ALL {
         let reason = if is_wanted(options, section) {
             "interrupted before it ended"
@@ -37,16 +37,20 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
     writeln!(
         out,
         "{}",
-        environment::text(&report.environment, Style::Terminal)
+        text::environment(&report.environment, Style::Terminal)
     )?;
 
     let mut outcome = Outcome::AsClaimed;
     for section in Section::ALL {
         if is_wanted(options, section) {
             report.skipped.remove(section.as_str());
-            let mistakes = section.run(options, &mut report);
+            let mistakes = sections::run(section, options, &mut report);
             save(&report, &file)?;
-            writeln!(out, "\n{}", section.text(&report, Style::Terminal))?;
+            writeln!(
+                out,
+                "\n{}",
+                text::section(section, &report, Style::Terminal)
+            )?;
             for mistake in mistakes {
                 outcome = Outcome::Failed;
                 complain(mistake);

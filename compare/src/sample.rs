@@ -2,20 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-/// The middle of a sample and where its lowest and highest tenth begin, in microseconds.
-///
-/// The median is what is compared: a few rounds that the system interrupted do not move it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Quantiles {
-    /// Half of the measurements are below.
-    pub median: f64,
-    /// A tenth of the measurements are below.
-    pub p10: f64,
-    /// A tenth of the measurements are above.
-    pub p90: f64,
-}
+use report::Quantiles;
 
 /// Durations of one kind.
 #[derive(Clone, Debug, Default)]

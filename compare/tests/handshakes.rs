@@ -1,21 +1,17 @@
 //! The sections whose clients make handshakes: every row is there and is what it claims to be.
 
+#[path = "common/shown.rs"]
+mod shown;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use compare::harness::{Corner, Groups, Stack, Stage, Store};
-use compare::report::{BurstRow, HandshakeRow};
 use compare::sections::{burst, handshake_threads, handshakes};
-use compare::table::Style;
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Group, Library, Protocol};
-
-fn assert_fits(shown: &str) {
-    assert!(
-        shown.lines().all(|line| line.chars().count() <= 100),
-        "{shown}"
-    );
-}
+use report::{BurstRow, HandshakeRow, Section};
+use shown::shown;
 
 /// Who connects to whom.
 fn corner(row: &HandshakeRow) -> [&str; 6] {
@@ -72,7 +68,7 @@ fn every_store_is_measured_in_every_corner_and_does_what_it_claims() {
             assert_eq!(saves, resumed.kind == "resumed", "{resumed:?}");
         }
     }
-    assert_fits(&handshakes::show(&rows, Style::Terminal));
+    shown(Section::Handshakes, |report| report.handshakes = rows);
 }
 
 #[test]
@@ -171,7 +167,7 @@ fn a_burst_uses_up_what_a_store_has() {
     for tickets in [(2, 1), (2, 2), (1, 0), (1, 1)] {
         assert!(rows.iter().any(|row| find(&row, "tls-resume", tickets)));
     }
-    assert_fits(&burst::show(&rows, Style::Terminal));
+    shown(Section::Burst, |report| report.burst = rows);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The section `hit_rate`: every store on every trace, and what a store does wrong is said.
 
-use compare::report::HitRateRow;
+#[path = "common/shown.rs"]
+mod shown;
+
 use compare::sections::hit_rate;
-use compare::table::Style;
 use peers::traces::{Kind, Plan, Rate, Store, Tally, measure};
+use report::{HitRateRow, Section};
+use shown::shown;
 
 fn plan() -> Plan {
     Plan {
@@ -35,11 +38,7 @@ fn every_store_is_in_the_table_with_every_budget() {
         assert!(row.connections >= 1_900, "{row:?}");
         assert!(0.0 < row.rate && row.rate < 1.0, "{row:?}");
     }
-    let shown = hit_rate::show(&rows, Style::Terminal);
-    assert!(
-        shown.lines().all(|line| line.chars().count() <= 100),
-        "{shown}"
-    );
+    let shown = shown(Section::HitRate, |report| report.hit_rate = rows);
     assert!(!shown.contains(" - "), "{shown}");
     for store in Store::ALL {
         let name = format!(" {store} ");
@@ -81,10 +80,8 @@ fn a_table_has_gaps_where_there_is_no_row() {
         connections: 10,
         rate: 0.123_456,
     };
-    let shown = hit_rate::show(
-        &[row("crawl", 35_000_000), row("mta", 8_750_000)],
-        Style::Terminal,
-    );
+    let rows = vec![row("crawl", 35_000_000), row("mta", 8_750_000)];
+    let shown = shown(Section::HitRate, |report| report.hit_rate = rows);
     let numbers: Vec<Vec<&str>> = shown
         .lines()
         .filter(|line| line.contains("lru-8"))

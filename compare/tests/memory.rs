@@ -1,14 +1,16 @@
 //! The section `memory`: real processes, whose heaps are weighed.
 
 mod common;
+#[path = "common/shown.rs"]
+mod shown;
 
 use std::path::Path;
 
 use common::{compare, file};
-use compare::report::MemoryRow;
 use compare::sections::memory::{self, Holder, Plan, Population};
-use compare::table::Style;
 use lab::server::Protocol;
+use report::{MemoryRow, Section};
+use shown::shown;
 
 fn plan(program: &Path) -> Plan {
     let of = |protocol, handshakes, tickets| Population {
@@ -47,11 +49,7 @@ fn every_store_is_weighed_with_every_population() {
         }
     }
     assert_eq!(rows.next(), None);
-    let shown = memory::show(&measured.rows, Style::Terminal);
-    assert!(
-        shown.lines().all(|line| line.chars().count() <= 100),
-        "{shown}"
-    );
+    shown(Section::Memory, |report| report.memory = measured.rows);
 }
 
 /// Neither nothing was weighed, nor anything but sessions.

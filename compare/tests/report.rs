@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use compare::environment::Environment;
+use compare::environment;
 use compare::harness::{Corner, Stack, Store};
-use compare::report::{EquivalenceRow, Outcome, Report, SCHEMA, TierRow, Verdict};
-use compare::sections::Section;
 use compare::sections::handshakes::{self, Case, Plan};
 use lab::server::Protocol;
+use report::Section;
+use report::{EquivalenceRow, Outcome, Report, SCHEMA, TierRow, Verdict};
 
 fn one_round() -> Plan {
     let corners = Stack::MAIN.map(|client| Corner::new(client, Protocol::Tls13));
@@ -24,7 +24,7 @@ fn one_round() -> Plan {
 
 #[test]
 fn a_report_survives_its_file() {
-    let mut report = Report::new(Environment::detect(7));
+    let mut report = Report::new(environment::detect(7));
     report.handshakes = handshakes::measure(&one_round(), &mut |_| {});
     report.equivalence.push(EquivalenceRow {
         rule: "R2".to_owned(),

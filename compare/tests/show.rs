@@ -6,14 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{compare, file};
-use compare::environment::Environment;
-use compare::goals;
-use compare::report::{
-    BurstRow, ContentionRow, HitRateRow, MemoryRow, Report, ScaleRow, StoreOpRow,
-};
+use compare::environment;
+use report::goals;
+use report::{BurstRow, ContentionRow, HitRateRow, MemoryRow, Report, ScaleRow, StoreOpRow};
 
 fn report() -> Report {
-    let mut report = Report::new(Environment::detect(1));
+    let mut report = Report::new(environment::detect(1));
     let op = |store: &str, ns_median| StoreOpRow {
         store: store.to_owned(),
         op: "put+take".to_owned(),

@@ -1,15 +1,16 @@
 //! The section `tiers`: real processes, a real LMDB and a real Redis.
 
 mod common;
+#[path = "common/shown.rs"]
+mod shown;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{compare, file, ran};
-use compare::environment::Environment;
-use compare::report::Report;
 use compare::sections::tiers::{self, OPS, PROCESSES, Plan};
-use compare::table::Style;
+use report::Section;
+use shown::shown;
 
 fn plan(program: &Path) -> Plan {
     Plan {
@@ -42,11 +43,7 @@ fn every_call_of_every_process_counts() {
         }
     }
     assert_eq!(rows.next(), None);
-    let shown = tiers::show(&measured.rows, Style::Terminal);
-    assert!(
-        shown.lines().all(|line| line.chars().count() <= 100),
-        "{shown}"
-    );
+    shown(Section::Tiers, |report| report.tiers = measured.rows);
 }
 
 #[test]
@@ -61,9 +58,7 @@ fn without_redis_its_rows_are_skipped() {
     assert_eq!(skipped.len(), 1, "{skipped:?}");
     assert_eq!(skipped[0].0, "tiers (redis)");
     assert!(skipped[0].1.contains("apt-get install redis-server"));
-    let mut report = Report::new(Environment::detect(0));
-    report.skipped.extend(skipped);
-    let text = tiers::text(&report, Style::Terminal);
+    let text = shown(Section::Tiers, |report| report.skipped.extend(skipped));
     assert!(text.contains("skipped: tiers (redis): "), "{text}");
 }
 

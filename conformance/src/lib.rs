@@ -19,7 +19,6 @@ mod processes;
 mod stage;
 mod wire;
 
-use serde::{Deserialize, Serialize};
 use tls_resume::{openssl, rustls, rustls_preview};
 
 pub use child::Launcher;
@@ -27,7 +26,7 @@ pub use client::{Client, Connection, Failure, Setup, Store};
 pub use wire::Wire;
 
 /// One claim and how each backend did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The rule, such as `R7`.
     pub rule: String,
@@ -42,7 +41,7 @@ pub struct Row {
 }
 
 /// How a client did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Pass, fail, or not applicable.
     pub outcome: Outcome,
@@ -51,8 +50,7 @@ pub struct Verdict {
 }
 
 /// The outcome of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// What is claimed is so.
     Pass,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::connection::ConnectionRow;
 use super::verdict::Verdict;
-use crate::table::Style;
+use report::text::Style;
 
 /// One object on a line of its own, at once: a program may be waiting for it.
 pub(super) fn json(row: &impl Serialize, out: &mut impl Write) -> io::Result<()> {

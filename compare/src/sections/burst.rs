@@ -10,8 +10,7 @@ use lab::server::{Library, Protocol};
 use crate::cli::RunOptions;
 use crate::harness::{Corner, HandshakeError, Stack, Stage, Store};
 use crate::progress;
-use crate::report::{BurstRow, Report};
-use crate::table::Style;
+use report::{BurstRow, Report};
 
 /// Tickets after a full handshake of TLS 1.3: what both libraries' servers send by default.
 const TICKETS: usize = 2;
@@ -133,47 +132,6 @@ fn bursts(
         resumed += lane.burst(concurrency)?;
     }
     Ok(resumed as f64 / (concurrency * (rounds - first_half)) as f64)
-}
-
-/// What the report has of it, for people to read.
-pub fn text(report: &Report, style: Style) -> String {
-    let title = "Connections that begin together: the part that is resumed, in percent, by the \
-                 server's word.";
-    style.titled(title, show(&report.burst, style))
-}
-
-/// The rows as a table: a line for each store and server, a column for each size of a burst.
-pub fn show(rows: &[BurstRow], style: Style) -> String {
-    let line = |row: &BurstRow| {
-        let (full, resumed) = row.tickets;
-        [
-            row.backend.clone(),
-            row.protocol.clone(),
-            format!("{full}, {resumed}"),
-            row.store.clone(),
-        ]
-    };
-    let sizes: Vec<_> = rows
-        .chunk_by(|one, next| line(one) == line(next))
-        .next()
-        .into_iter()
-        .flatten()
-        .map(|row| row.concurrency.to_string())
-        .collect();
-    let left = ["client", "version", "tickets", "store"];
-    let header: Vec<_> = left
-        .into_iter()
-        .chain(sizes.iter().map(String::as_str))
-        .collect();
-    let mut table = style.table(&header, left.len());
-    for rows in rows.chunk_by(|one, next| line(one) == line(next)) {
-        let rates = rows.iter().map(|row| match row.error {
-            None => format!("{:.1}", row.resumed_rate * 100.0),
-            Some(_) => "-".to_owned(),
-        });
-        table.add_row(line(&rows[0]).into_iter().chain(rates));
-    }
-    format!("{table}\n\ntickets: after a full handshake, after a resumed one")
 }
 
 /// What went wrong, a line for each row without a result.

@@ -6,8 +6,7 @@ use peers::contention::{self, Plan};
 use super::handshake_threads;
 use crate::cli::RunOptions;
 use crate::progress;
-use crate::report::{ContentionRow, Report};
-use crate::table::Style;
+use report::{ContentionRow, Report};
 
 /// Measures all that was asked for, and puts it into the report.
 pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
@@ -37,45 +36,4 @@ fn row(row: &contention::Row) -> ContentionRow {
         threads: row.threads,
         ops_per_s_per_thread: row.ops_per_s_per_thread.round(),
     }
-}
-
-/// What the report has of it, for people to read.
-pub fn text(report: &Report, style: Style) -> String {
-    let title = format!(
-        "What each of several threads gets done in a millisecond, all on one store, with {} cores.",
-        report.environment.cores
-    );
-    style.titled(&title, show(&report.contention, style))
-}
-
-/// The rows as a table: a line for each store in each mix, a column for each number of threads.
-pub fn show(rows: &[ContentionRow], style: Style) -> String {
-    let mut threads: Vec<_> = rows.iter().map(|row| row.threads).collect();
-    threads.sort_unstable();
-    threads.dedup();
-    let mut lines: Vec<(&str, &str)> = Vec::new();
-    for row in rows {
-        let line = (row.mix.as_str(), row.store.as_str());
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
-    let columns: Vec<_> = threads.iter().map(ToString::to_string).collect();
-    let mut header = vec!["mix", "store"];
-    header.extend(columns.iter().map(String::as_str));
-    let mut table = style.table(&header, 2);
-    for (mix, store) in lines {
-        let mut cells = vec![mix.to_owned(), store.to_owned()];
-        cells.extend(threads.iter().map(|threads| {
-            let is_it = |row: &&ContentionRow| {
-                (row.mix.as_str(), row.store.as_str(), row.threads) == (mix, store, *threads)
-            };
-            rows.iter().find(is_it).map_or_else(
-                || "-".to_owned(),
-                |row| format!("{:.1}", row.ops_per_s_per_thread / 1_000.0),
-            )
-        }));
-        table.add_row(cells);
-    }
-    table.to_string()
 }

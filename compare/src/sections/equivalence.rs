@@ -1,27 +1,19 @@
 //! Whether every backend follows the rules of a correct store, as the package `conformance` has
 //! them.
 
-use std::collections::BTreeMap;
-
 use conformance::Launcher;
+
+use report::{EquivalenceRow, Outcome, Report, Verdict, text};
 
 use crate::cli::RunOptions;
 use crate::progress;
-use crate::report::{EquivalenceRow, Outcome, Report, Verdict};
-use crate::table::Style;
 
 /// Checks every rule, and puts the verdicts into the report.
 pub fn run(_: &RunOptions, report: &mut Report) -> Vec<String> {
     let bar = progress::bar(steps(), "equivalence");
     report.equivalence = check(&mut progress::each(&bar));
     bar.finish_and_clear();
-    failures(&report.equivalence).collect()
-}
-
-/// What the report has of it, for people to read.
-pub fn text(report: &Report, style: Style) -> String {
-    let title = "Rules that every backend has to follow.";
-    style.titled(title, show(&report.equivalence, style))
+    text::failures(&report.equivalence).collect()
 }
 
 /// How often [`check`] reports progress.
@@ -37,89 +29,20 @@ pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
         .map(|row| EquivalenceRow {
             rule: row.rule,
             title: row.title,
-            rustls: row.rustls,
-            openssl: row.openssl,
-            rustls_preview: row.rustls_preview,
+            rustls: verdict(row.rustls),
+            openssl: verdict(row.openssl),
+            rustls_preview: verdict(row.rustls_preview),
         })
         .collect()
 }
 
-/// A backend's name, and its verdict in a row.
-type Backend = (&'static str, fn(&EquivalenceRow) -> &Verdict);
-
-const BACKENDS: [Backend; 3] = [
-    ("rustls", |row| &row.rustls),
-    ("openssl", |row| &row.openssl),
-    ("rustls-preview", |row| &row.rustls_preview),
-];
-
-/// The rules as a table, and below it why a rule does not apply.
-pub fn show(rows: &[EquivalenceRow], style: Style) -> String {
-    let mut table = style.table(&["rule", "claim", "rustls", "openssl", "preview"], 5);
-    for row in rows {
-        let [rustls, openssl, preview] = BACKENDS.map(|(_, of)| word(of(row)));
-        table.add_row([
-            row.rule.as_str(),
-            row.title.as_str(),
-            rustls,
-            openssl,
-            preview,
-        ]);
-    }
-    let mut lines = vec![table.to_string()];
-    lines.extend(not_applicable(rows));
-    for (backend, of) in BACKENDS {
-        let count = |outcome| rows.iter().filter(|row| of(row).outcome == outcome).count();
-        let [pass, fail, not] = [Outcome::Pass, Outcome::Fail, Outcome::NotApplicable].map(count);
-        lines.push(format!("{backend}: {pass} pass, {fail} fail, {not} n/a"));
-    }
-    lines.join("\n")
-}
-
-/// Each reason once, with the rules that it keeps from applying.
-fn not_applicable(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
-    let mut rules = BTreeMap::<(&str, &str), Vec<&str>>::new();
-    for row in rows {
-        for because in with_outcome(row, Outcome::NotApplicable) {
-            let rules = rules.entry(because).or_default();
-            if rules.last() != Some(&row.rule.as_str()) {
-                rules.push(&row.rule);
-            }
-        }
-    }
-    rules.into_iter().map(|((backend, reason), rules)| {
-        format!("n/a on {backend}: {}: {reason}", rules.join(" "))
-    })
-}
-
-/// What failed, a line for each rule and backend.
-pub fn failures(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
-    rows.iter().flat_map(|row| {
-        with_outcome(row, Outcome::Fail).map(move |(backend, reason)| {
-            format!("{} ({}) fails on {backend}: {reason}", row.rule, row.title)
-        })
-    })
-}
-
-/// The backends of a row that have this outcome, with their reasons.
-fn with_outcome(
-    row: &EquivalenceRow,
-    outcome: Outcome,
-) -> impl Iterator<Item = (&'static str, &str)> {
-    BACKENDS
-        .into_iter()
-        .map(|(backend, of)| (backend, of(row)))
-        .filter(move |(_, verdict)| verdict.outcome == outcome)
-        .map(|(backend, verdict)| {
-            let reason = verdict.reason.as_deref();
-            (backend, reason.unwrap_or("no reason given"))
-        })
-}
-
-fn word(verdict: &Verdict) -> &'static str {
-    match verdict.outcome {
-        Outcome::Pass => "pass",
-        Outcome::Fail => "FAIL",
-        Outcome::NotApplicable => "n/a",
+fn verdict(of: conformance::Verdict) -> Verdict {
+    Verdict {
+        outcome: match of.outcome {
+            conformance::Outcome::Pass => Outcome::Pass,
+            conformance::Outcome::Fail => Outcome::Fail,
+            conformance::Outcome::NotApplicable => Outcome::NotApplicable,
+        },
+        reason: of.reason,
     }
 }

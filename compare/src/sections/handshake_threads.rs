@@ -13,7 +13,7 @@ use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
 
 use crate::harness::{Corner, HandshakeError, Lane, Stack, Stage, Store};
-use crate::report::ContentionRow;
+use report::ContentionRow;
 
 /// How much is measured.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 
 mod paired;
 mod plan;
-mod show;
 mod track;
 
 use lab::certificate::{Authority, KeyKind};
@@ -13,12 +12,11 @@ use rand::seq::SliceRandom;
 
 pub use self::paired::{Paired, paired};
 pub use self::plan::{Case, Plan};
-pub use self::show::{show, text};
 use self::track::Track;
 use crate::cli::RunOptions;
 use crate::harness::{Stage, Store};
 use crate::progress;
-use crate::report::{HandshakeRow, Report};
+use report::{HandshakeRow, Report};
 
 /// Times at which a case begins anew, with new clients: where their memory lies is chance, too.
 const BLOCKS: usize = 10;

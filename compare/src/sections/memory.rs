@@ -32,8 +32,7 @@ pub use self::client::Holder;
 use super::Section;
 use crate::cli::RunOptions;
 use crate::progress;
-use crate::report::{MemoryRow, Report};
-use crate::table::Style;
+use report::{MemoryRow, Report};
 
 /// Processes at a time: nothing here is timed.
 const AT_A_TIME: usize = 2;
@@ -245,39 +244,4 @@ fn compare_with_reference(rows: &mut [MemoryRow]) {
         row.ratio_to_rustls_memory =
             same.map(|(_, bytes)| (row.bytes_per_session / bytes * 1_000.0).round() / 1_000.0);
     }
-}
-
-/// What the report has of it, for people to read.
-pub fn text(report: &Report, style: Style) -> String {
-    let title = "What a session takes in memory with three certificates, in bytes: in rustls's cache, and\n\
-                 in the store of tls-resume with the sessions of each backend. Empty: the store by its\n\
-                 own default. Used: after each was resumed and replaced. Ratio: to rustls-memory.";
-    style.titled(title, show(&report.memory, style))
-}
-
-/// The rows as a table.
-pub fn show(rows: &[MemoryRow], style: Style) -> String {
-    let header = [
-        "version", "servers", "held by", "empty", "sessions", "each", "counted", "used", "ratio",
-    ];
-    let mut table = style.table(&header, 3);
-    for row in rows {
-        let number = |value: Option<f64>, digits: usize| {
-            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-        };
-        let reference = row.store == Holder::RustlsMemory.store();
-        let holder = if reference { &row.store } else { &row.session };
-        table.add_row([
-            row.protocol.clone(),
-            row.servers.to_string(),
-            holder.clone(),
-            row.bytes_empty.to_string(),
-            row.sessions.to_string(),
-            number(Some(row.bytes_per_session), 0),
-            number(row.counted_per_session, 0),
-            number(row.bytes_per_session_after_churn, 0),
-            number(row.ratio_to_rustls_memory, 2),
-        ]);
-    }
-    table.to_string()
 }

@@ -27,8 +27,7 @@ use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
 use self::crew::Crew;
 use crate::cli::RunOptions;
 use crate::progress;
-use crate::report::{Report, TierRow};
-use crate::table::Style;
+use report::{Report, TierRow};
 
 /// How many processes work at the same time.
 pub const PROCESSES: [usize; 3] = [1, 2, 4];
@@ -92,17 +91,6 @@ pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
     report.tiers.clone_from(&measured.rows);
     report.skipped.extend(measured.skipped());
     errors(&measured).collect()
-}
-
-/// What the report has of it, for people to read, with what is missing and why.
-pub fn text(report: &Report, style: Style) -> String {
-    let title = "What places beyond the process take, with so many processes at work.\n\
-                 Put and take: one call of the tier. Prefetch: until a session is in memory.";
-    let missing = report.skipped.iter();
-    let missing = missing.filter(|(what, _)| what.starts_with("tiers ("));
-    let mut parts = vec![style.titled(title, show(&report.tiers, style))];
-    parts.extend(missing.map(|(what, why)| format!("skipped: {what}: {why}")));
-    parts.join("\n")
 }
 
 /// How often [`measure`] reports progress, if no tier is missing.
@@ -198,35 +186,6 @@ fn tier(
         crew.end()?;
     }
     Ok(rows)
-}
-
-/// The rows as a table: a line for each tier and number of processes.
-pub fn show(rows: &[TierRow], style: Style) -> String {
-    let header = [
-        "tier",
-        "processes",
-        "put us",
-        "p99",
-        "take us",
-        "p99",
-        "prefetch us",
-        "p99",
-    ];
-    let mut table = style.table(&header, 1);
-    let of = |row: &TierRow| (row.tier.clone(), row.processes);
-    for lines in rows.chunk_by(|one, next| of(one) == of(next)) {
-        let (tier, processes) = of(&lines[0]);
-        let mut cells = vec![tier, processes.to_string()];
-        for op in OPS {
-            let row = lines.iter().find(|row| row.op == op);
-            cells.extend(match row {
-                Some(row) => [row.median_us, row.p99_us].map(|us| format!("{us:.1}")),
-                None => ["-", "-"].map(str::to_owned),
-            });
-        }
-        table.add_row(cells);
-    }
-    table.to_string()
 }
 
 /// What went wrong, a line for each tier that failed.

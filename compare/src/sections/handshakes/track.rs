@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::paired;
 use crate::harness::{Corner, HandshakeError, Lane, Stage, Store, Take};
-use crate::report::HandshakeRow;
 use crate::sample::Sample;
+use report::HandshakeRow;
 
 /// Handshakes in a row that count.
 ///

@@ -9,7 +9,7 @@ use super::crowd::Crowd;
 use super::{Population, heap};
 use crate::cli::{TlsVersion, number};
 use crate::error::{Error, Outcome};
-use crate::report::MemoryRow;
+use report::MemoryRow;
 
 /// The name of the hidden command.
 pub const NAME: &str = "memory-worker";

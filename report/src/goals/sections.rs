@@ -1,9 +1,7 @@
 //! The goals of each section.
 
 use super::Goal;
-use crate::report::{
-    BurstRow, ContentionRow, HandshakeRow, HitRateRow, MemoryRow, ScaleRow, StoreOpRow,
-};
+use crate::{BurstRow, ContentionRow, HandshakeRow, HitRateRow, MemoryRow, ScaleRow, StoreOpRow};
 
 const OURS: &str = "tls-resume";
 

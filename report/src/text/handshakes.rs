@@ -1,11 +1,10 @@
 //! The rows as tables.
 
-use crate::harness::Store;
-use crate::report::{HandshakeRow, Report};
-use crate::table::Style;
+use super::Style;
+use crate::{HandshakeRow, Report};
 
 /// Two tables: a line for each corner with the client's medians, and what each store costs.
-pub fn show(rows: &[HandshakeRow], style: Style) -> String {
+fn show(rows: &[HandshakeRow], style: Style) -> String {
     let handshakes = "A handshake's client time, median in microseconds. Saves: full over resumed \
                       from the store.";
     let costs = "What a store costs above a session in hand, where a server of the client's own \
@@ -18,7 +17,7 @@ pub fn show(rows: &[HandshakeRow], style: Style) -> String {
 }
 
 /// What the report has of it, for people to read.
-pub fn text(report: &Report, style: Style) -> String {
+pub(super) fn text(report: &Report, style: Style) -> String {
     show(&report.handshakes, style)
 }
 
@@ -50,18 +49,18 @@ fn corners(rows: &[HandshakeRow], style: Style) -> String {
     ];
     let mut table = style.table(&header, 5);
     for lines in rows.chunk_by(|one, next| corner(one) == corner(next)) {
-        let median = |store: Store| {
-            let row = lines.iter().find(|row| row.store == store.as_str())?;
+        let median = |store: &str| {
+            let row = lines.iter().find(|row| row.store == store)?;
             let us = row.client_us.filter(|_| row.error.is_none())?;
             Some(us.median)
         };
-        let (full, resumed) = (median(Store::None), median(Store::TlsResume));
+        let (full, resumed) = (median("none"), median("tls-resume"));
         let saves = full.zip(resumed).map(|(full, resumed)| full / resumed);
         let mut cells = start(&lines[0]);
         cells.insert(3, lines[0].key.clone());
         cells.extend([
             number(full, 1, ""),
-            number(median(Store::InHand), 1, ""),
+            number(median("in-hand"), 1, ""),
             number(resumed, 1, ""),
             number(saves, 2, "x"),
         ]);

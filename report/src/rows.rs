@@ -1,9 +1,19 @@
 //! The rows of the report's arrays.
 
-use conformance::Verdict;
 use serde::{Deserialize, Serialize};
 
-use crate::sample::Quantiles;
+/// The middle of a sample and where its lowest and highest tenth begin, in microseconds.
+///
+/// The median is what is compared: a few rounds that the system interrupted do not move it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Half of the measurements are below.
+    pub median: f64,
+    /// A tenth of the measurements are below.
+    pub p10: f64,
+    /// A tenth of the measurements are above.
+    pub p90: f64,
+}
 
 /// Handshakes of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -211,4 +221,25 @@ pub struct EquivalenceRow {
     pub openssl: Verdict,
     /// On the preview of the next rustls.
     pub rustls_preview: Verdict,
+}
+
+/// What became of a rule on a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it does not hold, or does not apply. None if it holds.
+    pub reason: Option<String>,
+}
+
+/// Whether a rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// The backend has nothing that it could be about.
+    NotApplicable,
 }

@@ -2,8 +2,8 @@
 
 mod sections;
 
-use crate::report::Report;
-use crate::table::Style;
+use crate::Report;
+use crate::text::Style;
 
 /// A goal and what became of it.
 #[derive(Clone, Debug, PartialEq)]

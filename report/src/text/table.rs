@@ -17,7 +17,7 @@ pub enum Style {
 
 impl Style {
     /// An empty table whose columns, except the first `left`, are aligned to the right.
-    pub(crate) fn table(self, header: &[&str], left: usize) -> Table {
+    pub fn table(self, header: &[&str], left: usize) -> Table {
         let mut table = Table::new();
         match self {
             Self::Terminal => table
@@ -36,7 +36,7 @@ impl Style {
     }
 
     /// What stands above a table, and the table.
-    pub(crate) fn titled(self, title: &str, table: impl std::fmt::Display) -> String {
+    pub fn titled(self, title: &str, table: impl std::fmt::Display) -> String {
         match self {
             Self::Terminal => format!("{title}\n{table}"),
             Self::Markdown => format!("{title}\n\n{table}\n"),

@@ -1,7 +1,5 @@
 //! The contents of `report.json`.
 
-mod rows;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -9,11 +7,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use conformance::{Outcome, Verdict};
+use thiserror::Error;
 
-pub use self::rows::*;
-use crate::environment::Environment;
-use crate::sections::Section;
+use crate::{
+    BurstRow, ContentionRow, Environment, EquivalenceRow, HandshakeRow, HitRateRow, MemoryRow,
+    ScaleRow, Section, StoreOpRow, TierRow,
+};
 
 /// The version of the format; it changes when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
@@ -78,4 +77,26 @@ impl Report {
         fs::write(&unfinished, text)?;
         fs::rename(&unfinished, file)
     }
+    /// Reads what [`save`](Self::save) wrote.
+    pub fn read(file: &Path) -> Result<Self, ReadError> {
+        let report: Self = serde_json::from_str(&fs::read_to_string(file)?)?;
+        if report.schema != SCHEMA {
+            return Err(ReadError::Schema(report.schema));
+        }
+        Ok(report)
+    }
+}
+
+/// Why a file is no report that can be shown.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// It cannot be read.
+    #[error("{0}")]
+    File(#[from] io::Error),
+    /// It holds something else.
+    #[error("not a report of this program: {0}")]
+    Other(#[from] serde_json::Error),
+    /// It is of another time.
+    #[error("of schema {0}, and this program reads {SCHEMA}")]
+    Schema(u32),
 }
