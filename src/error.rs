@@ -7,6 +7,7 @@ use std::io;
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
+    distrust: Option<Distrust>,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -35,12 +36,19 @@ pub enum ErrorKind {
     Io,
 }
 
-/// Why a certificate is refused.
-#[derive(Clone, Copy)]
-pub(crate) enum Distrust {
+/// Why a server's certificate is refused: what an [`Error`] of [`ErrorKind::Certificate`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// It leads to no root that is trusted, or the server did not send what it leads there by.
     Issuer,
+    /// It is for other names.
     Name,
-    Time,
+    /// It, or one that it leads to, has run out.
+    Expired,
+    /// It, or one that it leads to, is not valid yet.
+    NotYetValid,
+    /// Something else, which the message says.
     Other,
 }
 
@@ -50,6 +58,7 @@ impl Error {
         let message = message.to_string().replace(['\r', '\n'], " ");
         Self {
             kind,
+            distrust: None,
             message,
             source: None,
         }
@@ -70,11 +79,16 @@ impl Error {
         let advice = match distrust {
             Distrust::Issuer => "give the root certificate that it leads to",
             Distrust::Name => "check the host name",
-            Distrust::Time => "check the clock here and the certificate there",
+            Distrust::Expired | Distrust::NotYetValid => {
+                "check the clock here and the certificate there"
+            }
             Distrust::Other => "check the server's certificates",
         };
         let message = format!("{host}: the server's certificate is refused ({why}): {advice}");
-        Self::new(ErrorKind::Certificate, message)
+        Self {
+            distrust: Some(distrust),
+            ..Self::new(ErrorKind::Certificate, message)
+        }
     }
 
     /// A failure of the transport during the handshake with `host`.
@@ -105,6 +119,12 @@ impl Error {
     /// What kind of error this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Why the server's certificate is refused, the same on every backend; `None` if this is not
+    /// about a certificate.
+    pub fn distrust(&self) -> Option<Distrust> {
+        self.distrust
     }
 }
 

@@ -33,7 +33,7 @@ mod stream;
 mod transport;
 
 pub use backend::{Backend, Protocol, Resumption};
-pub use error::{Error, ErrorKind};
+pub use error::{Distrust, Error, ErrorKind};
 pub use pki_types;
 #[cfg(feature = "shared")]
 pub use sharing::Shareable;

@@ -6,14 +6,14 @@ use ::openssl::error::ErrorStack;
 use ::openssl::ssl::{ErrorCode, MidHandshakeSslStream};
 use ::openssl::x509::X509VerifyResult;
 
-use crate::error::Distrust;
-use crate::{Error, ErrorKind};
+use crate::{Distrust, Error, ErrorKind};
 
 fn distrust(verdict: X509VerifyResult) -> Distrust {
     // Of <openssl/x509_vfy.h>; the crate has names for two of them only.
     match verdict.as_raw() {
         2 | 18..=21 => Distrust::Issuer, // unknown, self-signed or not in the chain
-        9 | 10 => Distrust::Time,
+        9 => Distrust::NotYetValid,
+        10 => Distrust::Expired,
         62 | 64 => Distrust::Name, // or the IP address
         _ => Distrust::Other,
     }

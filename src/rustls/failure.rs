@@ -4,8 +4,7 @@ use std::io;
 
 use ::rustls::CertificateError;
 
-use crate::error::Distrust;
-use crate::{Error, ErrorKind};
+use crate::{Distrust, Error, ErrorKind};
 
 /// What went wrong in a handshake: rustls puts its own error into one of I/O.
 pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
@@ -40,10 +39,10 @@ fn distrust(why: &CertificateError) -> Distrust {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Distrust::Name
         }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => Distrust::Time,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Distrust::NotYetValid
+        }
         _ => Distrust::Other,
     }
 }

@@ -5,8 +5,7 @@ use std::io;
 
 use rustls_next::error::CertificateError;
 
-use crate::error::Distrust;
-use crate::{Error, ErrorKind};
+use crate::{Distrust, Error, ErrorKind};
 
 /// What went wrong in a handshake, where rustls's own error is in one of I/O.
 pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
@@ -37,10 +36,10 @@ fn distrust(why: &CertificateError) -> Distrust {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Distrust::Name
         }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => Distrust::Time,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Distrust::NotYetValid
+        }
         _ => Distrust::Other,
     }
 }
