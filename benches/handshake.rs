@@ -20,8 +20,10 @@ fn handshake(criterion: &mut Criterion) {
             let stage = Stage::new(Corner::new(client, protocol), &authority);
             let name = format!("handshake/{}/tls{protocol}", client.library());
             let mut group = criterion.benchmark_group(name);
-            for &store in Store::of(client.library()) {
-                let lane = stage.lane(store).expect("the first handshake succeeds");
+            for store in Store::of(client.library()) {
+                let lane = stage
+                    .lane(store.clone())
+                    .expect("the first handshake succeeds");
                 let id = match store {
                     Store::None => "full".to_owned(),
                     store => format!("resumed-{store}"),

@@ -21,8 +21,8 @@ fn main() {
         .expect("1.2 or 1.3");
     let store = Store::of(client.library())
         .iter()
-        .copied()
-        .find(|known| known.to_string() == store)
+        .find(|known| known.as_str() == store)
+        .cloned()
         .expect("a store of this client");
     let corner = Corner::new(client, protocol);
     let stage = Stage::new(corner, &Authority::new(KeyKind::EcdsaP256));

@@ -18,7 +18,7 @@ fn main() {
     for store in [Store::InHand, Store::TlsResume] {
         let cases = corners.clone().map(|corner| Case {
             corner,
-            stores: vec![Store::InHand, store, store],
+            stores: vec![Store::InHand, store.clone(), store.clone()],
             rounds,
         });
         let plan = Plan {

@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
@@ -14,11 +13,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lab::server::Protocol;
 use report::Section;
 
-use crate::backend::Backend;
 use crate::error::complain;
-use crate::probe::{Place, Target};
 use crate::sections::memory::worker as memory_worker;
 use crate::sections::tiers::worker as tiers_worker;
+use crate::serve;
 
 /// Measures, checks and probes TLS session resumption on rustls and on OpenSSL.
 #[derive(Debug, Parser)]
@@ -34,10 +32,12 @@ struct Cli {
 pub enum Command {
     /// Measure and check the backends side by side, and write report.json
     Run(RunOptions),
-    /// Print a saved report.json again
+    /// Show a saved report.json again: as text, and as a page in HTML beside it
     Report(ReportOptions),
     /// Connect to a server several times and say whether it lets clients resume
-    Probe(ProbeOptions),
+    Probe(probe::Options),
+    /// Serve any client, and say of each connection whether it offered a session and resumed
+    Serve(serve::Options),
     /// One of the processes of the section `tiers`
     #[command(name = tiers_worker::NAME, hide = true)]
     TiersWorker(tiers_worker::WorkerOptions),
@@ -62,6 +62,9 @@ pub struct RunOptions {
     #[arg(long, value_name = "N", default_value_t = 0)]
     #[arg(value_parser = number(0..=u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
+    /// Print report.json instead of tables, which go to standard error
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl Default for RunOptions {
@@ -71,6 +74,7 @@ impl Default for RunOptions {
             only: Vec::new(),
             out: PathBuf::from("target/compare"),
             seed: 0,
+            json: false,
         }
     }
 }
@@ -79,87 +83,25 @@ impl Default for RunOptions {
 #[derive(Clone, Debug, Args)]
 pub struct ReportOptions {
     /// What `compare run` has written
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// A page in Markdown: replaces what stands there between two marks
+    #[arg(value_name = "FILE", required_unless_present = "schema")]
+    pub file: Option<PathBuf>,
+    /// Where to write the page in HTML: beside FILE, if this is not given. `-`: to standard output,
+    /// instead of the text
+    #[arg(long, value_name = "OUT")]
+    pub html: Option<PathBuf>,
+    /// A page in Markdown: replaces what stands there between two marks, instead of printing the
+    /// text
     #[arg(long, value_name = "PAGE")]
     pub into: Option<PathBuf>,
+    /// Where to write one chart as SVG: handshakes, full and resumed, on each library
+    #[arg(long, value_name = "SVG")]
+    pub chart: Option<PathBuf>,
+    /// Print the JSON Schema of report.json, and do nothing else
+    #[arg(long, exclusive = true)]
+    pub schema: bool,
 }
 
-/// Arguments of `compare probe`.
-#[derive(Clone, Debug, Args)]
-pub struct ProbeOptions {
-    /// The server; the port is 443 unless given, IPv6 addresses stand in brackets
-    #[arg(value_name = "HOST[:PORT]")]
-    pub target: Target,
-    /// Who connects; with a --store beyond memory, `all` are openssl and rustls-preview
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = BackendChoice::All)]
-    pub backend: BackendChoice,
-    /// How many connections each backend makes
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    #[arg(value_parser = number(1..=100_000_usize), allow_negative_numbers = true)]
-    pub connections: usize,
-    /// How many of them at a time
-    #[arg(long, value_name = "K", default_value_t = 1)]
-    #[arg(value_parser = number(1..=1_024_usize), allow_negative_numbers = true)]
-    pub concurrency: usize,
-    /// Only this version of TLS
-    #[arg(long, value_name = "VERSION", value_enum)]
-    pub tls: Option<TlsVersion>,
-    /// A PEM file with the roots to trust instead of Mozilla's
-    #[arg(long, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
-    /// The name to ask for and to verify, if it is not HOST
-    #[arg(long, value_name = "NAME")]
-    pub sni: Option<String>,
-    /// Where sessions are kept
-    #[arg(long, value_name = "PLACE", default_value = "memory")]
-    #[arg(
-        help = "Where sessions are kept: memory, or where other processes find them: lmdb:DIR or \
-                  redis://HOST[:PORT]"
-    )]
-    pub store: Place,
-    /// The file with the keys that seal what leaves memory; it is made if it is not there
-    #[arg(long, value_name = "FILE")]
-    pub store_keys: Option<PathBuf>,
-    /// Shares no sessions with probes of another name
-    #[arg(long, value_name = "NAME")]
-    pub domain: Option<String>,
-    /// Seconds that connecting, and then the handshake, may take
-    #[arg(long, value_name = "S", default_value = "10")]
-    #[arg(value_parser = seconds(), allow_negative_numbers = true)]
-    pub timeout: Duration,
-    /// One JSON object a line instead of tables
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The values of `--backend`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BackendChoice {
-    /// rustls 0.23 with aws-lc-rs
-    Rustls,
-    /// OpenSSL
-    Openssl,
-    /// The preview of the next rustls with aws-lc-rs
-    RustlsPreview,
-    /// One after the other
-    All,
-}
-
-impl BackendChoice {
-    /// The backends that this stands for.
-    pub fn backends(self) -> &'static [Backend] {
-        match self {
-            Self::Rustls => &[Backend::Rustls],
-            Self::Openssl => &[Backend::OpenSsl],
-            Self::RustlsPreview => &[Backend::RustlsPreview],
-            Self::All => &Backend::ALL,
-        }
-    }
-}
-
-/// The values of `--tls`.
+/// A version of TLS as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TlsVersion {
     /// TLS 1.2
@@ -228,10 +170,6 @@ where
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("give a number from {} to {}", range.start(), range.end()))
     }
-}
-
-fn seconds() -> impl TypedValueParser<Value = Duration> {
-    number(1..=86_400_u64).map(Duration::from_secs)
 }
 
 #[cfg(test)]

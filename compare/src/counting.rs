@@ -4,9 +4,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use peers::Allocated;
+use peers::{Allocated, Meter};
 
 /// The allocator: for the one `#[global_allocator]` of a program.
 #[derive(Debug)]
@@ -18,6 +19,12 @@ thread_local! {
 }
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicI64 = AtomicI64::new(0);
+
+/// What counts, if [`Counting`] is this program's allocator.
+pub fn meter() -> Option<Meter> {
+    let one = measure(&mut || drop(black_box(Box::new(1_u64))));
+    (one.count > 0).then_some(measure)
+}
 
 /// Does the work, and says what this thread allocated meanwhile, and how many bytes of it are still
 /// there. All zero in a program with another allocator.

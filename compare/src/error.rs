@@ -18,6 +18,8 @@ pub enum Outcome {
     AsClaimed,
     /// At least one did not.
     Failed,
+    /// It was asked to end before it did. What was finished is saved.
+    Interrupted,
 }
 
 impl Outcome {
@@ -57,6 +59,16 @@ impl Error {
         match self {
             Self::BadInput(_) | Self::Report { .. } => 2,
             Self::Setup(_) | Self::Print(_) => 1,
+        }
+    }
+}
+
+impl From<probe::Error> for Error {
+    fn from(error: probe::Error) -> Self {
+        match error {
+            probe::Error::BadInput(message) => Self::BadInput(message),
+            probe::Error::Print(error) => Self::Print(error),
+            error => Self::Setup(error.to_string()),
         }
     }
 }

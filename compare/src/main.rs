@@ -7,7 +7,7 @@ use compare::cli::{self, Command};
 use compare::counting::Counting;
 use compare::error::{Outcome, complain};
 use compare::sections::{memory, tiers};
-use compare::{probe, run, show};
+use compare::{run, serve, show};
 use conformance::child;
 
 #[global_allocator]
@@ -21,11 +21,21 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(stop) => return stop.print(),
     };
-    let mut out = ToTheEnd(io::stdout().lock());
+    // What is coloured is so on a terminal only, and not where NO_COLOR is set.
+    let mut out = ToTheEnd(anstream::AutoStream::auto(io::stdout().lock()));
     let result = match &command {
         Command::Run(options) => run::run(options, &mut out),
         Command::Report(options) => show::run(options, &mut out),
-        Command::Probe(options) => probe::run(options, &mut out),
+        Command::Probe(options) => {
+            match probe::run(options, probe::is_coloured(), &mut out, &|why| {
+                complain(why);
+            }) {
+                Ok(true) => Ok(Outcome::AsClaimed),
+                Ok(false) => Ok(Outcome::Failed),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Command::Serve(options) => serve::run(options, &mut out),
         Command::TiersWorker(options) => tiers::worker::run(options, &mut out),
         Command::MemoryWorker(options) => memory::worker::run(options, &mut out),
     };
@@ -35,6 +45,7 @@ fn main() -> ExitCode {
     }) {
         Ok(Outcome::AsClaimed) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
+        Ok(Outcome::Interrupted) => ExitCode::from(130), // 128 and the number of SIGINT
         Err(error) => {
             complain(&error);
             ExitCode::from(error.exit_code())

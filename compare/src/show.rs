@@ -1,11 +1,11 @@
-//! `compare report`: what a saved report says, for people to read.
+//! `compare report`: what a saved report says, for people to read, and what any promises to programs.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
-use report::Report;
 use report::text::{self, Style};
+use report::{Report, html};
 
 use crate::cli::ReportOptions;
 use crate::error::{Error, Outcome};
@@ -14,14 +14,47 @@ use crate::error::{Error, Outcome};
 const BEGIN: &str = "<!-- measured: written by `compare report` -->";
 const END: &str = "<!-- end of what was measured -->";
 
-/// Reads a report and prints it, or puts it into a page.
+/// Reads a report and shows it: as text, and as a page in HTML.
 pub fn run(options: &ReportOptions, out: &mut impl Write) -> Result<Outcome, Error> {
-    let report = read(&options.file)?;
-    match &options.into {
-        Some(page) => splice(page, &text::all(&report, Style::Markdown))?,
-        None => writeln!(out, "{}", text::all(&report, Style::Terminal))?,
+    let Some(file) = &options.file else {
+        out.write_all(report::schema().as_bytes())?;
+        return Ok(Outcome::AsClaimed);
+    };
+    let report = read(file)?;
+    let to_stdout = options.html.as_deref() == Some(Path::new("-"));
+    if to_stdout {
+        out.write_all(html::page(&report)?.as_bytes())?;
+    }
+    if let Some(page) = &options.into {
+        splice(page, &text::all(&report, Style::Markdown))?;
+    } else if !to_stdout {
+        writeln!(out, "{}", text::all(&report, Style::Coloured))?;
+    }
+    if let Some(chart) = &options.chart {
+        html::save_chart(&report, chart).map_err(|error| cannot_write(chart, &error, "--chart"))?;
+    }
+    if !to_stdout {
+        let page = match &options.html {
+            Some(page) => page.clone(),
+            None => file.with_extension("html"),
+        };
+        if page == *file {
+            let error = io::Error::other("that is the report itself");
+            return Err(cannot_write(&page, &error, "--html"));
+        }
+        html::save(&report, &page).map_err(|error| cannot_write(&page, &error, "--html"))?;
+        if options.into.is_none() {
+            writeln!(out, "\nWritten: {}", page.display())?;
+        }
     }
     Ok(Outcome::AsClaimed)
+}
+
+fn cannot_write(file: &Path, error: &io::Error, option: &str) -> Error {
+    Error::BadInput(format!(
+        "cannot write {}: {error}; name another place with {option}",
+        file.display()
+    ))
 }
 
 fn read(file: &Path) -> Result<Report, Error> {

@@ -12,6 +12,8 @@ fn mistakes_are_one_line_and_exit_code_2() {
         (&["run", "--bogus"], "--bogus"),
         (&["run", "--only", "handshakes,bogus"], "equivalence"),
         (&["run", "--only", "tears"], "tiers"),
+        (&["run", "--only", ""], "equivalence"),
+        (&["run", "--only", "handshakes,"], "equivalence"),
         (&["run", "--seed", "x"], "from 0 to 18446744073709551615"),
         (&["run", "--seed", "-1"], "from 0 to 18446744073709551615"),
         (&["probe"], "HOST"),

@@ -137,6 +137,7 @@ fn a_burst_uses_up_what_a_store_has() {
     let plan = burst::Plan {
         concurrency: vec![1, 3, 16],
         rounds: 4,
+        own: Vec::new(),
     };
     let mut steps = 0;
     let rows = burst::measure(&plan, &mut |_| steps += 1);
@@ -176,6 +177,7 @@ fn threads_that_share_a_store_all_resume() {
         threads: vec![1, 3],
         slice: Duration::from_millis(5),
         rounds: 2,
+        own: Vec::new(),
     };
     let mut steps = 0;
     let rows = handshake_threads::measure(&plan, &mut |_| steps += 1).unwrap();

@@ -135,6 +135,15 @@ impl Authority {
         self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2020..2021)
     }
 
+    /// Issues a server certificate that is not good before the first day of 2040.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`issue`](Self::issue) does.
+    pub fn issue_not_yet_valid(&self, names: &[&str]) -> Identity {
+        self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2040..2045)
+    }
+
     /// Issues a client certificate.
     ///
     /// # Panics

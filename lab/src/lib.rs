@@ -22,7 +22,7 @@
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
 
-#![deny(unsafe_code)] // one C function has no binding: `server/session_timeout.rs`
+#![deny(unsafe_code)] // what OpenSSL has no binding for: `server/unbound.rs`
 #![warn(missing_docs)]
 
 pub mod certificate;

@@ -1,9 +1,11 @@
 //! TLS servers on both libraries, configured alike and without I/O of their own.
 
 mod connection;
-mod session_timeout;
 mod settings;
+mod ticket_keys;
 mod ticketer;
+mod unbound;
+mod watch;
 mod with_openssl;
 mod with_rustls;
 
@@ -11,10 +13,15 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use openssl::ssl::SslContext;
-use rustls::ServerConfig;
 
 pub use connection::{Handshake, ServerConnection};
-pub use settings::{Group, Library, Protocol, RustlsOnly, ServerResumption, ServerSettings};
+pub use settings::{
+    Group, Library, OpenSslOnly, Protocol, RustlsOnly, ServerResumption, ServerSettings,
+};
+pub use ticket_keys::TicketKeys;
+pub use watch::Refusal;
+
+use watch::Watch;
 
 /// A TLS server: hands out [`ServerConnection`]s. Cloning it is cheap and gives the same server.
 #[derive(Clone)]
@@ -31,14 +38,14 @@ struct Shared {
 /// cache of the sessions.
 #[derive(Clone)]
 enum Context {
-    Rustls(Arc<ServerConfig>),
+    Rustls(with_rustls::Context),
     OpenSsl(SslContext),
 }
 
 impl Context {
     fn new(library: Library, settings: &ServerSettings) -> Self {
         match library {
-            Library::Rustls => Self::Rustls(with_rustls::config(settings)),
+            Library::Rustls => Self::Rustls(with_rustls::Context::new(settings)),
             Library::OpenSsl => Self::OpenSsl(with_openssl::context(settings)),
         }
     }
@@ -63,16 +70,33 @@ impl Server {
 
     /// The server's end of a new connection.
     pub fn connection(&self) -> ServerConnection {
+        self.connect(None)
+    }
+
+    /// The same, and it knows what becomes of its tickets: how many it makes
+    /// ([`ServerConnection::tickets_made`]) and why it takes none of the client's
+    /// ([`ServerConnection::refusal`]).
+    ///
+    /// With `declines` it takes none at all, whatever is offered. What it makes is as good as any.
+    /// All of this is about self-contained tickets ([`ServerResumption::Tickets`]); what becomes of
+    /// sessions in the server's cache nobody is told, and they are not declined.
+    pub fn watched(&self, declines: bool) -> ServerConnection {
+        self.connect(Some(Arc::new(Watch::new(declines))))
+    }
+
+    fn connect(&self, watch: Option<Arc<Watch>>) -> ServerConnection {
         let context = self
             .shared
             .context
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        ServerConnection::new(match context {
-            Context::Rustls(config) => Box::new(with_rustls::Connection::new(config)),
-            Context::OpenSsl(context) => Box::new(with_openssl::Connection::new(&context)),
-        })
+        let watched = watch.clone();
+        let engine: Box<dyn connection::Engine> = match context {
+            Context::Rustls(context) => Box::new(with_rustls::Connection::new(&context, watched)),
+            Context::OpenSsl(context) => Box::new(with_openssl::Connection::new(&context, watched)),
+        };
+        ServerConnection::new(engine, watch)
     }
 
     /// The library this server runs on.
@@ -97,9 +121,14 @@ impl Server {
     /// that were issued before.
     ///
     /// The context is built anew, with new random ticket keys and an empty cache, as after a
-    /// restart. A connection that is already under way keeps the old one.
+    /// restart; keys that were [given](ServerSettings::ticket_keys) are given up. A connection that
+    /// is already under way keeps the old one.
     pub fn rotate_keys(&self) {
-        let fresh = Context::new(self.library(), &self.shared.settings);
+        let settings = ServerSettings {
+            ticket_keys: None,
+            ..self.shared.settings.clone()
+        };
+        let fresh = Context::new(self.library(), &settings);
         *self
             .shared
             .context

@@ -55,7 +55,7 @@ impl Plan {
 
     /// How often [`measure`] reports progress.
     pub fn steps(&self) -> usize {
-        Mix::ALL.len() * self.threads.len()
+        Mix::ALL.len() * self.threads.len() * self.rounds
     }
 }
 
@@ -167,10 +167,11 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Row> {
         let stores = Name::ALL.map(|name| (name, fill(name, &servers)));
         let mut rng = StdRng::seed_from_u64(plan.seed);
         for &threads in &plan.threads {
-            progress(&format!("{mix}, {threads} threads"));
+            let what = format!("{mix}, {threads} threads");
             let choices: Vec<_> = (0..threads).map(|_| mix.choices(&mut rng)).collect();
             let mut samples = Name::ALL.map(|_| Vec::with_capacity(plan.rounds));
             for _ in 0..plan.rounds {
+                progress(&what);
                 for ((_, store), samples) in stores.iter().zip(&mut samples) {
                     samples.push(run(&**store, &servers, &choices, plan.slice));
                 }

@@ -12,14 +12,19 @@ use std::fmt;
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::Name;
+use crate::Candidate;
 use crate::measure::{Meter, median, names};
 
 pub use self::stage::Stage;
 
+/// Rounds between two reports of progress.
+const ROUNDS_A_STEP: usize = 10;
+
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What is measured.
+    pub stores: Vec<Candidate>,
     /// Numbers of servers, each of which has a store of its own.
     pub servers: Vec<usize>,
     /// Batches of each operation.
@@ -34,6 +39,7 @@ impl Plan {
     /// Ends within seconds.
     pub fn quick(seed: u64, meter: Option<Meter>) -> Self {
         Self {
+            stores: Candidate::known(),
             servers: vec![1, 1_000],
             rounds: 60,
             seed,
@@ -44,6 +50,7 @@ impl Plan {
     /// Ends within a minute, and takes 3 GB of memory.
     pub fn full(seed: u64, meter: Option<Meter>) -> Self {
         Self {
+            stores: Candidate::known(),
             servers: vec![1, 1_000, 100_000],
             rounds: 300,
             seed,
@@ -53,7 +60,8 @@ impl Plan {
 
     /// How often [`measure`] reports progress.
     pub fn steps(&self) -> usize {
-        self.servers.len() * 2
+        // The first round warms up.
+        self.servers.len() * 2 * (self.rounds / ROUNDS_A_STEP + 1)
     }
 }
 
@@ -113,7 +121,7 @@ impl fmt::Display for Op {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The store.
-    pub store: Name,
+    pub store: Candidate,
     /// The operation.
     pub op: Op,
     /// Servers that the store holds.
@@ -127,33 +135,39 @@ pub struct Row {
 /// What [`measure`] found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// Ordered by servers, operation and store. hyper-openssl has no capacity, and so no row for a
-    /// put there.
+    /// Ordered by servers, operation and store. hyper-openssl and stores that are not of this package
+    /// have no capacity, and so no row for a put there.
     pub rows: Vec<Row>,
+    /// A store that did not give what was put, with the number of servers that it then has no rows
+    /// of.
+    pub unfit: Vec<(Candidate, usize)>,
     /// Nanoseconds that a clone of a name takes, and its drop. rustls's cache must be given a name
     /// of its own at each put, which is counted as part of it: any caller has to make it.
     pub name_clone_ns: f64,
 }
 
 /// Measures every operation of every store. `progress` is called [`Plan::steps`] times, with what
-/// is about to be measured.
+/// is being measured.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
-    let mut rows = Vec::new();
+    let (mut rows, mut unfit) = (Vec::new(), Vec::new());
     for &servers in &plan.servers {
         let mut stage = Stage::new(servers, plan.seed);
         let mut samples = Samples::new(servers, plan);
         // Full stores come last, when the others are gone: memory is finite.
         let (full, other): (Vec<_>, Vec<_>) =
             Op::ALL.into_iter().partition(|op| *op == Op::PutAtCapacity);
-        progress(&format!("{servers} servers"));
-        samples.fill(&mut stage, &other, plan);
+        let what = format!("{servers} servers");
+        samples.fill(&mut stage, &other, plan, &mut || progress(&what));
+        unfit.extend(stage.unfit().map(|store| (store.clone(), servers)));
         stage.leave_fields();
-        progress(&format!("{servers} servers, at capacity"));
-        samples.fill(&mut stage, &full, plan);
-        rows.extend(samples.into_rows());
+        let what = format!("{servers} servers, at capacity");
+        samples.fill(&mut stage, &full, plan, &mut || progress(&what));
+        let fit = |row: &Row| !unfit.contains(&(row.store.clone(), servers));
+        rows.extend(samples.into_rows().filter(fit));
     }
     Measured {
         rows,
+        unfit,
         name_clone_ns: name_clone_ns(plan.rounds),
     }
 }
@@ -177,7 +191,7 @@ struct Samples {
 }
 
 struct Cell {
-    store: Name,
+    store: Candidate,
     op: Op,
     ns: Vec<f64>,
     allocations: Option<f64>,
@@ -185,31 +199,34 @@ struct Cell {
 
 impl Samples {
     fn new(servers: usize, plan: &Plan) -> Self {
-        let cell = |op, store| Cell {
-            store,
+        let cell = |op, store: &Candidate| Cell {
+            store: store.clone(),
             op,
             ns: Vec::with_capacity(plan.rounds),
             allocations: None,
         };
         let cells = Op::ALL
             .into_iter()
-            .flat_map(|op| Name::ALL.map(|store| cell(op, store)))
+            .flat_map(|op| plan.stores.iter().map(move |store| cell(op, store)))
             .collect();
         Self { servers, cells }
     }
 
-    fn cell(&mut self, store: Name, op: Op) -> &mut Cell {
+    fn cell(&mut self, store: &Candidate, op: Op) -> &mut Cell {
         self.cells
             .iter_mut()
-            .find(|cell| cell.store == store && cell.op == op)
+            .find(|cell| cell.store == *store && cell.op == op)
             .expect("there is a cell for everything")
     }
 
     /// Measures operations in turns; the first round only warms up.
-    fn fill(&mut self, stage: &mut Stage, ops: &[Op], plan: &Plan) {
+    fn fill(&mut self, stage: &mut Stage, ops: &[Op], plan: &Plan, progress: &mut dyn FnMut()) {
         for round in 0..=plan.rounds {
+            if round.is_multiple_of(ROUNDS_A_STEP) {
+                progress();
+            }
             for &op in ops {
-                for store in Name::ALL {
+                for store in &plan.stores {
                     let ns = stage.ns(store, op);
                     if let Some(ns) = ns.filter(|_| round > 0) {
                         self.cell(store, op).ns.push(ns);
@@ -220,7 +237,7 @@ impl Samples {
         }
         let Some(meter) = plan.meter else { return };
         for &op in ops {
-            for store in Name::ALL {
+            for store in &plan.stores {
                 self.cell(store, op).allocations = stage.allocations(store, op, meter);
             }
         }

@@ -5,6 +5,7 @@
 //! does not hold, so that it evicts, and some tickets expire all the time, so that it sweeps.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -52,7 +53,7 @@ impl Plan {
 
     /// How often [`measure`] reports progress.
     pub fn steps(&self) -> usize {
-        2
+        2 * PARTS
     }
 }
 
@@ -128,6 +129,8 @@ const LONG: Duration = Duration::from_secs(86_400);
 /// for others, and what is done to a whole shard takes the longest: by the default of 512 KiB, shards
 /// would have some 4,000 servers each.
 const A_SERVER: usize = 16 * 1024;
+/// Parts of the filling, and of the work, between two reports of progress.
+const PARTS: usize = 10;
 /// Servers by which the room of a server is found.
 const SAMPLE: usize = 20_000;
 
@@ -143,30 +146,42 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Scale {
     let servers = names("host", plan.servers / 2 * 3);
     let mut rng = StdRng::seed_from_u64(plan.seed);
 
-    progress(&format!("filling {} servers", plan.servers));
     let mut store = None;
-    let filled = (plan.meter)(&mut || {
-        let store = store.insert(store_of(budget, plan.servers * 2));
-        for (at, server) in servers.iter().enumerate() {
-            fill(store, server, at);
-        }
-    });
+    let made = (plan.meter)(&mut || store = Some(store_of(budget, plan.servers * 2)));
     let store = store.expect("the meter runs the work");
+    let mut allocated = made.bytes;
+    for part in parts(servers.len()) {
+        progress(&format!("filling {} servers", plan.servers));
+        let filled = (plan.meter)(&mut || {
+            for at in part.clone() {
+                fill(&store, &servers[at], at);
+            }
+        });
+        allocated += filled.bytes;
+    }
 
-    progress(&format!("working on {} servers", plan.servers));
     let mut work = Work::new(&store, &servers, plan.rounds);
-    let changed = (plan.meter)(&mut || {
-        for round in 0..plan.rounds {
-            work.round(round, &mut rng);
-        }
-    });
+    for part in parts(plan.rounds) {
+        progress(&format!("working on {} servers", plan.servers));
+        let changed = (plan.meter)(&mut || {
+            for round in part.clone() {
+                work.round(round, &mut rng);
+            }
+        });
+        allocated += changed.bytes;
+    }
     let latencies = work.into_latencies();
     Scale {
         budget,
         stats: store.stats(),
-        allocated: usize::try_from(filled.bytes + changed.bytes).unwrap_or_default(),
+        allocated: usize::try_from(allocated).unwrap_or_default(),
         latencies,
     }
+}
+
+/// Cuts so many into [`PARTS`], which differ by one at most.
+fn parts(all: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..PARTS).map(move |part| all * part / PARTS..all * (part + 1) / PARTS)
 }
 
 fn store_of(bytes: usize, servers: usize) -> TlsResume<Value> {

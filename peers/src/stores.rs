@@ -5,9 +5,9 @@
 mod hyper_openssl;
 mod lru;
 mod moka;
+mod of_rustls;
 mod queue;
 mod quick_cache;
-mod rustls_memory;
 mod rustls_pattern;
 mod tls_resume;
 
@@ -16,8 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use self::hyper_openssl::HyperOpenssl;
 pub use self::lru::Lru;
 pub use self::moka::Moka;
+pub use self::of_rustls::{OfRustls, RustlsMemory};
 pub use self::quick_cache::QuickCache;
-pub use self::rustls_memory::RustlsMemory;
 pub use self::rustls_pattern::RustlsPattern;
 pub use self::tls_resume::TlsResume;
 

@@ -166,8 +166,9 @@ fn replay_all(
                 return;
             };
             let rate = Rate::of(trace, store, budget);
-            // Only a thread that is being unwound does not listen.
-            let _ = done.send((index, rate));
+            if done.send((index, rate)).is_err() {
+                return; // the caller is being unwound
+            }
         }
     };
     thread::scope(|scope| {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use thiserror::Error;
@@ -14,13 +15,15 @@ use crate::{
     ScaleRow, Section, StoreOpRow, TierRow,
 };
 
-/// The version of the format; it changes when a field changes its meaning or goes away.
+/// The version of the format; it changes when a field changes its meaning or goes away. A field may
+/// be added without.
 pub const SCHEMA: u32 = 1;
 
 /// Everything that a run found out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// The version of the format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: u32,
     /// What was measured, where, and how.
     pub environment: Environment,
@@ -77,6 +80,7 @@ impl Report {
         fs::write(&unfinished, text)?;
         fs::rename(&unfinished, file)
     }
+
     /// Reads what [`save`](Self::save) wrote.
     pub fn read(file: &Path) -> Result<Self, ReadError> {
         let report: Self = serde_json::from_str(&fs::read_to_string(file)?)?;

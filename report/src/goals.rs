@@ -3,6 +3,7 @@
 mod sections;
 
 use crate::Report;
+use crate::tables::Table;
 use crate::text::Style;
 
 /// A goal and what became of it.
@@ -55,14 +56,25 @@ pub fn of(report: &Report) -> Vec<Goal> {
 }
 
 /// The goals as a table; nothing where there are none.
-pub fn text(report: &Report, style: Style) -> Option<String> {
+pub fn table(report: &Report) -> Option<Table> {
     let goals = of(report);
-    let mut table = style.table(&["what", "goal", "measured", ""], 2);
-    for goal in &goals {
-        let reached = if goal.reached { "yes" } else { "NO" };
-        table.add_row([&goal.what, &goal.wanted, &goal.found, reached]);
-    }
     let reached = goals.iter().filter(|goal| goal.reached).count();
-    let title = format!("Goals: {reached} of {} are reached.", goals.len());
-    (!goals.is_empty()).then(|| style.titled(&title, table))
+    let rows = goals.iter().map(|goal| {
+        let reached = if goal.reached { "yes" } else { "NO" };
+        [goal.what.as_str(), &goal.wanted, &goal.found, reached]
+            .map(str::to_owned)
+            .into()
+    });
+    (!goals.is_empty()).then(|| Table {
+        title: format!("Goals: {reached} of {} are reached.", goals.len()),
+        head: ["what", "goal", "measured", ""].map(str::to_owned).into(),
+        words: 2,
+        rows: rows.collect(),
+        notes: Vec::new(),
+    })
+}
+
+/// The same for people to read.
+pub fn text(report: &Report, style: Style) -> Option<String> {
+    table(report).map(|table| style.show(&table))
 }

@@ -1,11 +1,12 @@
 //! The rows of the report's arrays.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The middle of a sample and where its lowest and highest tenth begin, in microseconds.
 ///
 /// The median is what is compared: a few rounds that the system interrupted do not move it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quantiles {
     /// Half of the measurements are below.
     pub median: f64,
@@ -16,7 +17,7 @@ pub struct Quantiles {
 }
 
 /// Handshakes of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HandshakeRow {
     /// The client's library: the one that is measured.
     pub backend: String,
@@ -62,8 +63,21 @@ pub struct HandshakeRow {
     pub error: Option<String>,
 }
 
+impl HandshakeRow {
+    /// Whether it is one of those that stand for their library where few can be shown: its usual
+    /// cryptography, a server of its own kind with an ECDSA key, the group named; and it is what it
+    /// claims to be.
+    pub fn is_typical(&self) -> bool {
+        ["aws-lc-rs", "openssl"].contains(&self.provider.as_str())
+            && self.server == self.backend
+            && self.key == "ecdsa-p256"
+            && self.offered == "this first"
+            && self.error.is_none()
+    }
+}
+
 /// One operation of one store, by one thread.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreOpRow {
     /// The store.
     pub store: String,
@@ -78,7 +92,7 @@ pub struct StoreOpRow {
 }
 
 /// Threads that share one store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentionRow {
     /// The store; in a mix of handshakes, with its backend.
     pub store: String,
@@ -92,7 +106,7 @@ pub struct ContentionRow {
 }
 
 /// A trace of connections on one store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HitRateRow {
     /// The trace.
     pub trace: String,
@@ -107,7 +121,7 @@ pub struct HitRateRow {
 }
 
 /// Connections to one server that begin together, again and again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BurstRow {
     /// The client's library.
     pub backend: String,
@@ -130,7 +144,7 @@ pub struct BurstRow {
 
 /// Sessions of distinct full handshakes in one store. Bytes are those in use in the whole process,
 /// by the C library's own count, with its headers and rounding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryRow {
     /// The store.
     pub store: String,
@@ -165,7 +179,7 @@ pub struct MemoryRow {
 }
 
 /// One operation on a store that is full of servers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScaleRow {
     /// `put`, `take` or `sweep`.
     pub op: String,
@@ -192,7 +206,7 @@ pub struct ScaleRow {
 }
 
 /// Calls of one kind, by several processes at the same time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TierRow {
     /// The place: `lmdb` or `redis`.
     pub tier: String,
@@ -209,7 +223,7 @@ pub struct TierRow {
 }
 
 /// A rule and what became of it on each backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EquivalenceRow {
     /// Its number, `R1` to `R27`.
     pub rule: String,
@@ -224,7 +238,7 @@ pub struct EquivalenceRow {
 }
 
 /// What became of a rule on a backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// What became of it.
     pub outcome: Outcome,
@@ -233,7 +247,7 @@ pub struct Verdict {
 }
 
 /// Whether a rule holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It holds.

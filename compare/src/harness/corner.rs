@@ -5,6 +5,8 @@ use std::fmt;
 use lab::certificate::KeyKind;
 use lab::server::{Group, Library, Protocol};
 
+use super::own::Own;
+
 /// A client's TLS library with its cryptography.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stack {
@@ -163,7 +165,7 @@ impl fmt::Display for Corner {
 }
 
 /// Where a client's sessions come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Store {
     /// From nowhere: every handshake is a full one.
     None,
@@ -183,11 +185,25 @@ pub enum Store {
     /// From a variable, as DER: encoded when it comes, decoded when it is offered (OpenSSL). It is
     /// the floor for any store of bytes.
     Der,
+    /// From a store that the program brings.
+    Own(Own),
 }
 
 impl Store {
+    /// All that are of this crate.
+    pub const KNOWN: [Self; 8] = [
+        Self::None,
+        Self::InHand,
+        Self::TlsResume,
+        Self::TlsResumeStrip,
+        Self::TlsResumeHint,
+        Self::RustlsMemory,
+        Self::HyperOpenssl,
+        Self::Der,
+    ];
+
     /// The name used in reports.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::None => "none",
             Self::InHand => "in-hand",
@@ -197,11 +213,12 @@ impl Store {
             Self::RustlsMemory => "rustls-memory",
             Self::HyperOpenssl => "hyper-openssl",
             Self::Der => "der",
+            Self::Own(own) => own.name(),
         }
     }
 
     /// Those that a client of this library can have, but for [`TlsResumeHint`](Self::TlsResumeHint),
-    /// which is worth something only where groups are not pinned.
+    /// which is worth something only where groups are not pinned, and what a program brings.
     pub fn of(library: Library) -> &'static [Self] {
         match library {
             Library::Rustls => &[
@@ -222,8 +239,8 @@ impl Store {
     }
 
     /// Whether the handshakes are resumed, all but a lane's first.
-    pub fn resumes(self) -> bool {
-        self != Self::None
+    pub fn resumes(&self) -> bool {
+        *self != Self::None
     }
 }
 

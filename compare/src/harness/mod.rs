@@ -6,12 +6,15 @@
 //! stored; what the server does meanwhile is subtracted. The name to connect to is made before it;
 //! closing and dropping the connection come after it.
 //!
+//! A [`Store`] says where a client's sessions come from; a program can bring its own ([`Own`]).
+//!
 //! No handshake is taken at its word: client and server, each by its own library, have to say that
 //! it was resumed, or that it was not.
 
 mod clock;
 mod corner;
 mod openssl;
+mod own;
 mod rustls;
 
 use std::fmt;
@@ -25,6 +28,7 @@ use thiserror::Error;
 
 use self::clock::Reading;
 pub use self::corner::{Corner, Groups, Stack, Store};
+pub use self::own::{OpenSslStore, Own, is_single_use};
 
 /// The name that every client asks for and verifies.
 const NAME: &str = "server.lab.example";
@@ -72,10 +76,14 @@ impl Stage {
     /// A client on this stage that has not connected yet.
     pub fn fresh_lane(&self, store: Store) -> Result<Lane, HandshakeError> {
         let client: Box<dyn Client> = match self.corner.client.library() {
-            Library::Rustls => Box::new(rustls::RustlsClient::new(self.corner, &self.root, store)?),
-            Library::OpenSsl => {
-                Box::new(openssl::OpenSslClient::new(self.corner, &self.root, store)?)
+            Library::Rustls => {
+                Box::new(rustls::RustlsClient::new(self.corner, &self.root, &store)?)
             }
+            Library::OpenSsl => Box::new(openssl::OpenSslClient::new(
+                self.corner,
+                &self.root,
+                &store,
+            )?),
         };
         Ok(Lane {
             client,

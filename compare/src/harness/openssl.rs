@@ -5,6 +5,7 @@ mod hyper_openssl;
 mod in_hand;
 mod offer;
 mod ours;
+mod own;
 
 use std::error::Error;
 
@@ -24,6 +25,7 @@ use self::der::Der;
 use self::hyper_openssl::HyperOpenssl;
 use self::in_hand::InHand;
 use self::ours::{Hinted, Ours};
+use self::own::Brought;
 use super::clock::Clock;
 use super::{Begun, Client, Corner, Groups, HandshakeError, NAME, PORT, Seen, Store};
 
@@ -45,7 +47,7 @@ impl OpenSslClient {
     pub(super) fn new(
         corner: Corner,
         root: &CertificateDer<'static>,
-        store: Store,
+        store: &Store,
     ) -> Result<Self, HandshakeError> {
         Self::build(corner, root, store).map_err(HandshakeError::client)
     }
@@ -53,7 +55,7 @@ impl OpenSslClient {
     fn build(
         corner: Corner,
         root: &CertificateDer<'static>,
-        store: Store,
+        store: &Store,
     ) -> Result<Self, Box<dyn Error>> {
         let builder = || builder(corner, root);
         Ok(Self(match store {
@@ -68,9 +70,12 @@ impl OpenSslClient {
             Store::TlsResume => Box::new(Ours::attach(builder()?, PeerCertificate::Keep)?),
             Store::TlsResumeStrip => Box::new(Ours::attach(builder()?, PeerCertificate::Strip)?),
             Store::TlsResumeHint => Box::new(Hinted::attach(&builder)?),
-            Store::RustlsMemory => {
-                return Err(format!("OpenSSL has no store {store}").into());
+            Store::Own(own) => {
+                let store = own.make_openssl();
+                let store = store.ok_or("it is no store for OpenSSL")?;
+                Box::new(Brought::attach(builder()?, store))
             }
+            Store::RustlsMemory => return Err(format!("OpenSSL has no store {store}").into()),
         }))
     }
 }

@@ -42,7 +42,7 @@ impl RustlsClient {
     pub(super) fn new(
         corner: Corner,
         root: &CertificateDer<'static>,
-        store: Store,
+        store: &Store,
     ) -> Result<Self, HandshakeError> {
         Self::build(corner, root, store).map_err(HandshakeError::client)
     }
@@ -50,7 +50,7 @@ impl RustlsClient {
     fn build(
         corner: Corner,
         root: &CertificateDer<'static>,
-        store: Store,
+        store: &Store,
     ) -> Result<Self, Box<dyn Error>> {
         let mut ours = None;
         let mut config = config(corner, root)?;
@@ -67,6 +67,11 @@ impl RustlsClient {
                     domain: SecurityDomain::builder("compare harness, rustls").finish(),
                     configs: Configs::new(config.clone()),
                 });
+            }
+            Store::Own(own) => {
+                let store = own.make_rustls();
+                let store = store.ok_or("it is no store for rustls")?;
+                config.resumption = Resumption::store(store);
             }
             Store::TlsResumeStrip | Store::TlsResumeHint | Store::HyperOpenssl | Store::Der => {
                 return Err(format!("rustls has no store {store}").into());

@@ -7,9 +7,9 @@
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
 
-use crate::cli::RunOptions;
-use crate::harness::{Corner, HandshakeError, Stack, Stage, Store};
-use crate::progress;
+use crate::harness::{Corner, HandshakeError, Own, Stack, Stage, Store};
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{BurstRow, Report};
 
 /// Tickets after a full handshake of TLS 1.3: what both libraries' servers send by default.
@@ -22,6 +22,8 @@ pub struct Plan {
     pub concurrency: Vec<usize>,
     /// Bursts, of which the later half counts.
     pub rounds: usize,
+    /// Stores beside those of the harness.
+    pub own: Vec<Own>,
 }
 
 impl Plan {
@@ -30,6 +32,7 @@ impl Plan {
         Self {
             concurrency: vec![1, 8, 64],
             rounds: 6,
+            own: Vec::new(),
         }
     }
 
@@ -38,26 +41,37 @@ impl Plan {
         Self {
             concurrency: vec![1, 2, 4, 8, 16, 32, 64],
             rounds: 12,
+            own: Vec::new(),
         }
     }
 
     /// How often [`measure`] reports progress.
     pub fn steps(&self) -> usize {
-        let stores = corners().map(|corner| stores(corner).count());
+        let stores = corners().map(|corner| self.stores(corner).count());
         stores.sum::<usize>() * self.concurrency.len()
+    }
+
+    fn stores(&self, corner: Corner) -> impl Iterator<Item = Store> {
+        let library = corner.client.library();
+        let own = self.own.iter().filter(move |own| own.library() == library);
+        let all = Store::of(library).iter().filter(|store| store.resumes());
+        all.cloned().chain(own.cloned().map(Store::Own))
     }
 }
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
-    let plan = if options.quick {
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let size = if run.quick {
         Plan::quick()
     } else {
         Plan::full()
     };
-    let bar = progress::bar(plan.steps(), "burst");
-    report.burst = measure(&plan, &mut progress::each(&bar));
-    bar.finish_and_clear();
+    let plan = Plan {
+        own: run.own.clone(),
+        ..size
+    };
+    progress.expect(plan.steps());
+    report.burst = measure(&plan, &mut |what| progress.step(what));
     errors(&report.burst).collect()
 }
 
@@ -71,11 +85,6 @@ fn corners() -> impl Iterator<Item = Corner> {
             })
         })
     })
-}
-
-fn stores(corner: Corner) -> impl Iterator<Item = Store> {
-    let all = Store::of(corner.client.library()).iter().copied();
-    all.filter(|store| store.resumes())
 }
 
 /// What the servers send: a TLS 1.2 server on OpenSSL has no reason to renew a ticket.
@@ -94,10 +103,10 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<BurstRow> {
     let mut rows = Vec::new();
     for corner in corners() {
         let stage = Stage::with_tickets(corner, &authority, TICKETS);
-        for store in stores(corner) {
+        for store in plan.stores(corner) {
             for &concurrency in &plan.concurrency {
                 progress(&format!("{corner}, {store}, {concurrency}"));
-                let resumed = bursts(&stage, store, concurrency, plan.rounds);
+                let resumed = bursts(&stage, &store, concurrency, plan.rounds);
                 rows.push(BurstRow {
                     backend: corner.client.library().to_string(),
                     store: store.to_string(),
@@ -118,11 +127,11 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<BurstRow> {
 #[allow(clippy::cast_precision_loss)] // some thousands
 fn bursts(
     stage: &Stage,
-    store: Store,
+    store: &Store,
     concurrency: usize,
     rounds: usize,
 ) -> Result<f64, HandshakeError> {
-    let lane = stage.fresh_lane(store)?;
+    let lane = stage.fresh_lane(store.clone())?;
     let first_half = rounds / 2;
     for _ in 0..first_half {
         lane.burst(concurrency)?;

@@ -4,28 +4,29 @@
 use peers::contention::{self, Plan};
 
 use super::handshake_threads;
-use crate::cli::RunOptions;
-use crate::progress;
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{ContentionRow, Report};
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
-    let (plan, handshakes) = if options.quick {
-        let handshakes = handshake_threads::Plan::quick();
-        (Plan::quick(options.seed), handshakes)
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let (plan, size) = if run.quick {
+        (Plan::quick(run.seed), handshake_threads::Plan::quick())
     } else {
-        let handshakes = handshake_threads::Plan::full();
-        (Plan::full(options.seed), handshakes)
+        (Plan::full(run.seed), handshake_threads::Plan::full())
     };
-    let bar = progress::bar(plan.steps() + handshakes.steps(), "contention");
-    let rows = contention::measure(&plan, &mut progress::each(&bar));
+    let handshakes = handshake_threads::Plan {
+        own: run.own.clone(),
+        ..size
+    };
+    progress.expect(plan.steps() + handshakes.steps());
+    let rows = contention::measure(&plan, &mut |what| progress.step(what));
     report.contention = rows.iter().map(row).collect();
     let mut mistakes = Vec::new();
-    match handshake_threads::measure(&handshakes, &mut progress::each(&bar)) {
+    match handshake_threads::measure(&handshakes, &mut |what| progress.step(what)) {
         Ok(rows) => report.contention.extend(rows),
         Err((corner, error)) => mistakes.push(format!("contention, {corner}: {error}")),
     }
-    bar.finish_and_clear();
     mistakes
 }
 

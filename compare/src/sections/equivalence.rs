@@ -5,14 +5,13 @@ use conformance::Launcher;
 
 use report::{EquivalenceRow, Outcome, Report, Verdict, text};
 
-use crate::cli::RunOptions;
-use crate::progress;
+use crate::progress::Progress;
+use crate::run::Run;
 
 /// Checks every rule, and puts the verdicts into the report.
-pub fn run(_: &RunOptions, report: &mut Report) -> Vec<String> {
-    let bar = progress::bar(steps(), "equivalence");
-    report.equivalence = check(&mut progress::each(&bar));
-    bar.finish_and_clear();
+pub(crate) fn run(_: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    progress.expect(steps());
+    report.equivalence = check(&mut |what| progress.step(what));
     text::failures(&report.equivalence).collect()
 }
 

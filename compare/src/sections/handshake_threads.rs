@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
 
-use crate::harness::{Corner, HandshakeError, Lane, Stack, Stage, Store};
+use crate::harness::{Corner, HandshakeError, Lane, Own, Stack, Stage, Store};
+use crate::interrupt;
 use report::ContentionRow;
 
 /// How much is measured.
@@ -24,6 +25,8 @@ pub struct Plan {
     pub slice: Duration,
     /// How often; of what came out, the median counts.
     pub rounds: usize,
+    /// Stores beside those of the harness.
+    pub own: Vec<Own>,
 }
 
 impl Plan {
@@ -33,6 +36,7 @@ impl Plan {
             threads: vec![1, 2, 4, 8],
             slice: Duration::from_millis(20),
             rounds: 1,
+            own: Vec::new(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Plan {
             threads: vec![1, 2, 4, 8],
             slice: Duration::from_millis(100),
             rounds: 5,
+            own: Vec::new(),
         }
     }
 
@@ -71,12 +76,15 @@ pub fn measure(
 }
 
 /// The stores that threads share. A session in hand cannot be shared: each thread has its own.
-fn stores(library: Library) -> [Store; 3] {
+fn stores(library: Library, own: &[Own]) -> impl Iterator<Item = Store> {
     let peer = match library {
         Library::Rustls => Store::RustlsMemory,
         Library::OpenSsl => Store::HyperOpenssl,
     };
+    let own = own.iter().filter(move |own| own.library() == library);
     [Store::InHand, Store::TlsResume, peer]
+        .into_iter()
+        .chain(own.cloned().map(Store::Own))
 }
 
 fn measure_corner(
@@ -86,13 +94,14 @@ fn measure_corner(
 ) -> Result<Vec<ContentionRow>, HandshakeError> {
     let library = stage.corner().client.library();
     let mut crews = Vec::new();
-    for store in stores(library) {
+    for store in stores(library, &plan.own) {
         for &threads in &plan.threads {
-            crews.push(Crew::new(stage, store, threads)?);
+            crews.push(Crew::new(stage, &store, threads)?);
         }
     }
     for _ in 0..plan.rounds {
         for crew in &mut crews {
+            interrupt::check();
             crew.work(plan.slice)?;
         }
         progress();
@@ -123,18 +132,18 @@ struct Crew {
 }
 
 impl Crew {
-    fn new(stage: &Stage, store: Store, threads: usize) -> Result<Self, HandshakeError> {
-        let lanes = if store == Store::InHand {
-            let own = (0..threads).map(|_| stage.lane(store));
+    fn new(stage: &Stage, store: &Store, threads: usize) -> Result<Self, HandshakeError> {
+        let lanes = if *store == Store::InHand {
+            let own = (0..threads).map(|_| stage.lane(store.clone()));
             own.collect::<Result<_, _>>()?
         } else {
-            let shared = stage.fresh_lane(store)?;
+            let shared = stage.fresh_lane(store.clone())?;
             // A ticket for each thread; from then on, each puts one for each that it takes.
             shared.burst(threads)?;
             vec![shared]
         };
         Ok(Self {
-            store,
+            store: store.clone(),
             threads,
             lanes,
             by_wall: Vec::new(),

@@ -13,9 +13,10 @@ use rand::seq::SliceRandom;
 pub use self::paired::{Paired, paired};
 pub use self::plan::{Case, Plan};
 use self::track::Track;
-use crate::cli::RunOptions;
 use crate::harness::{Stage, Store};
-use crate::progress;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{HandshakeRow, Report};
 
 /// Times at which a case begins anew, with new clients: where their memory lies is chance, too.
@@ -26,15 +27,18 @@ const WARM_UP: usize = 2;
 const FULL_EVERY: usize = 8;
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
-    let plan = if options.quick {
-        Plan::quick(options.seed)
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let plan = if run.quick {
+        Plan::quick(run.seed)
     } else {
-        Plan::full(options.seed)
+        Plan::full(run.seed)
     };
-    let bar = progress::bar(plan.steps(), "handshakes");
-    report.handshakes = measure(&plan, &mut progress::each(&bar));
-    bar.finish_and_clear();
+    let mut plan = plan.with_own(&run.own);
+    if let Some(rounds) = run.rounds {
+        plan = plan.with_rounds(rounds);
+    }
+    progress.expect(plan.steps());
+    report.handshakes = measure(&plan, &mut |what| progress.step(what));
     errors(&report.handshakes).collect()
 }
 
@@ -70,7 +74,7 @@ fn measure_case(
     order: &mut StdRng,
     progress: &mut dyn FnMut(),
 ) -> Vec<HandshakeRow> {
-    let mut tracks: Vec<_> = case.stores.iter().map(|store| Track::new(*store)).collect();
+    let mut tracks: Vec<_> = case.stores.iter().cloned().map(Track::new).collect();
     let mut turns: Vec<_> = (0..tracks.len()).collect();
     let mut done = 0;
     for block in 1..=BLOCKS {
@@ -87,9 +91,11 @@ fn measure_case(
             // A few handshakes of each, in an order of its own: what disturbs the machine disturbs
             // all alike, and each comes after each other as often.
             turns.shuffle(order);
+            interrupt::check();
             for turn in &turns {
                 let track = &mut tracks[*turn];
-                let is_due = track.store() != Store::None || counted.unwrap_or(1) % FULL_EVERY == 0;
+                let is_due =
+                    *track.store() != Store::None || counted.unwrap_or(1) % FULL_EVERY == 0;
                 if is_due {
                     track.measure(counted.is_some());
                 }
@@ -100,7 +106,7 @@ fn measure_case(
 
     let floor = tracks
         .iter()
-        .position(|track| track.store() == Store::InHand);
+        .position(|track| *track.store() == Store::InHand);
     let in_hand = floor.map(|floor| tracks[floor].rounds().to_vec());
     tracks
         .into_iter()

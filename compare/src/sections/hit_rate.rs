@@ -5,20 +5,19 @@
 
 use peers::traces::{self, Plan, Rate, Store};
 
-use crate::cli::RunOptions;
-use crate::progress;
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{HitRateRow, Report};
 
 /// Replays all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
-    let plan = if options.quick {
-        Plan::quick(options.seed)
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let plan = if run.quick {
+        Plan::quick(run.seed)
     } else {
-        Plan::full(options.seed)
+        Plan::full(run.seed)
     };
-    let bar = progress::bar(plan.steps(), "hit rate");
-    let rates = traces::measure(&plan, &mut progress::each(&bar));
-    bar.finish_and_clear();
+    progress.expect(plan.steps());
+    let rates = traces::measure(&plan, &mut |what| progress.step(what));
     report.hit_rate = rates.iter().map(row).collect();
     rates.iter().filter_map(mistake).collect()
 }

@@ -23,19 +23,24 @@ use std::collections::VecDeque;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use lab::server::Protocol;
 
 pub use self::client::Holder;
 use super::Section;
-use crate::cli::RunOptions;
-use crate::progress;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{MemoryRow, Report};
 
 /// Processes at a time: nothing here is timed.
 const AT_A_TIME: usize = 2;
+/// How long it may take until a process that has ended, or Ctrl-C, is noticed.
+const LOOK_UP: Duration = Duration::from_millis(20);
 
 /// Servers and what they give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,18 +125,16 @@ impl Plan {
 }
 
 /// Measures all stores, and puts the rows into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
     let measured = match env::current_exe() {
         Ok(program) => {
-            let plan = match (options.quick, options.only.as_slice()) {
+            let plan = match (run.quick, run.only.as_slice()) {
                 (true, _) => Plan::quick(program),
                 (false, [Section::Memory]) => Plan::large(program),
                 (false, _) => Plan::full(program),
             };
-            let bar = progress::bar(plan.steps(), "memory");
-            let measured = measure(&plan, &mut progress::each(&bar));
-            bar.finish_and_clear();
-            measured
+            progress.expect(plan.steps());
+            measure(&plan, &mut |what| progress.step(what))
         }
         Err(error) => Measured {
             failed: vec![format!(
@@ -178,7 +181,9 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
                         .unwrap_or_else(PoisonError::into_inner)
                         .pop_front()
                 };
-                while let Some((number, (holder, population))) = next() {
+                while !interrupt::is_asked()
+                    && let Some((number, (holder, population))) = next()
+                {
                     let row = row(&plan.program, holder, population);
                     if send.send((number, holder, row)).is_err() {
                         return;
@@ -187,9 +192,16 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
             });
         }
         drop(send);
-        for (number, holder, row) in receive {
-            progress(holder.as_str());
-            done.push((number, holder, row));
+        loop {
+            interrupt::check();
+            match receive.recv_timeout(LOOK_UP) {
+                Ok((number, holder, row)) => {
+                    progress(holder.as_str());
+                    done.push((number, holder, row));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
     });
     done.sort_by_key(|(number, ..)| *number);
@@ -215,13 +227,25 @@ fn row(program: &Path, holder: Holder, population: Population) -> Result<MemoryR
         tickets,
     } = population;
     let numbers = [servers, handshakes, tickets].map(|number| number.to_string());
-    let output = Command::new(program)
+    let mut process = Command::new(program)
         .args([worker::NAME, holder.as_str(), protocol.as_str()])
         .args(numbers)
         .env(heap::EXACT.0, heap::EXACT.1)
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .map_err(|error| format!("a process does not start: {error}"))?;
+    // What it says is a line, which waits in the pipe.
+    while let Ok(None) = process.try_wait() {
+        if interrupt::is_asked() {
+            let _ = process.kill(); // it may have ended meanwhile
+        }
+        thread::sleep(LOOK_UP);
+    }
+    let output = process
+        .wait_with_output()
+        .map_err(|error| format!("a process is lost: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().last().unwrap_or("a process failed");

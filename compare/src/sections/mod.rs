@@ -13,20 +13,26 @@ pub mod tiers;
 
 use report::{Report, Section};
 
-use crate::cli::RunOptions;
+use crate::progress::Progress;
+use crate::run::Run;
 
 /// Measures or checks, and puts the rows into the report. Says what is not as it should be, a
 /// line each.
-pub fn run(section: Section, options: &RunOptions, report: &mut Report) -> Vec<String> {
+pub(crate) fn run(
+    section: Section,
+    run: &Run,
+    report: &mut Report,
+    progress: &mut Progress,
+) -> Vec<String> {
     match section {
-        Section::Handshakes => handshakes::run(options, report),
-        Section::Store => store_ops::run(options, report),
-        Section::Contention => contention::run(options, report),
-        Section::HitRate => hit_rate::run(options, report),
-        Section::Burst => burst::run(options, report),
-        Section::Memory => memory::run(options, report),
-        Section::Scale => scale::run(options, report),
-        Section::Tiers => tiers::run(options, report),
-        Section::Equivalence => equivalence::run(options, report),
+        Section::Handshakes => handshakes::run(run, report, progress),
+        Section::Store => store_ops::run(run, report, progress),
+        Section::Contention => contention::run(run, report, progress),
+        Section::HitRate => hit_rate::run(run, report, progress),
+        Section::Burst => burst::run(run, report, progress),
+        Section::Memory => memory::run(run, report, progress),
+        Section::Scale => scale::run(run, report, progress),
+        Section::Tiers => tiers::run(run, report, progress),
+        Section::Equivalence => equivalence::run(run, report, progress),
     }
 }

@@ -2,20 +2,26 @@
 
 use peers::scale::{self, Latency, Plan, Scale};
 
-use crate::cli::RunOptions;
-use crate::{counting, progress};
-use report::{Report, ScaleRow};
+use crate::counting;
+use crate::progress::Progress;
+use crate::run::Run;
+use report::{Report, ScaleRow, Section};
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
-    let plan = if options.quick {
-        Plan::quick(options.seed, counting::measure)
-    } else {
-        Plan::full(options.seed, counting::measure)
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let Some(meter) = counting::meter() else {
+        let why = "the program's allocator is not one that counts";
+        let section = Section::Scale.as_str();
+        report.skipped.insert(section.to_owned(), why.to_owned());
+        return Vec::new();
     };
-    let bar = progress::bar(plan.steps(), "scale");
-    let scale = scale::measure(&plan, &mut progress::each(&bar));
-    bar.finish_and_clear();
+    let plan = if run.quick {
+        Plan::quick(run.seed, meter)
+    } else {
+        Plan::full(run.seed, meter)
+    };
+    progress.expect(plan.steps());
+    let scale = scale::measure(&plan, &mut |what| progress.step(what));
     report.scale = scale.latencies.iter().map(|op| row(op, &scale)).collect();
     Vec::new()
 }

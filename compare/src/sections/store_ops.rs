@@ -2,22 +2,35 @@
 
 use peers::ops::{self, Plan};
 
-use crate::cli::RunOptions;
-use crate::{counting, progress};
+use crate::counting;
+use crate::harness::Own;
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{Report, StoreOpRow};
 
 /// Measures all that was asked for, and puts it into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
-    let plan = if options.quick {
-        Plan::quick(options.seed, Some(counting::measure))
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let meter = counting::meter();
+    let mut plan = if run.quick {
+        Plan::quick(run.seed, meter)
     } else {
-        Plan::full(options.seed, Some(counting::measure))
+        Plan::full(run.seed, meter)
     };
-    let bar = progress::bar(plan.steps(), "store");
-    let measured = ops::measure(&plan, &mut progress::each(&bar));
-    bar.finish_and_clear();
+    let own = run.own.iter().filter_map(Own::candidate);
+    plan.stores.extend(own.cloned());
+    if let Some(rounds) = run.rounds {
+        plan.rounds = rounds;
+    }
+    progress.expect(plan.steps());
+    let measured = ops::measure(&plan, &mut |what| progress.step(what));
     report.store_ops = measured.rows.iter().map(row).collect();
-    Vec::new()
+    let unfit = measured.unfit.iter().map(|(store, servers)| {
+        format!(
+            "store_ops: {store} has no rows for {servers} servers: it did not give every ticket that \
+             was put, or gave one that was not"
+        )
+    });
+    unfit.collect()
 }
 
 fn row(row: &ops::Row) -> StoreOpRow {

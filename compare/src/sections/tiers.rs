@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
 
 use self::crew::Crew;
-use crate::cli::RunOptions;
-use crate::progress;
+use crate::progress::Progress;
+use crate::run::Run;
 use report::{Report, TierRow};
 
 /// How many processes work at the same time.
@@ -67,18 +67,16 @@ impl Plan {
 }
 
 /// Measures both tiers, and puts the rows into the report.
-pub fn run(options: &RunOptions, report: &mut Report) -> Vec<String> {
+pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
     let measured = match env::current_exe() {
         Ok(program) => {
-            let plan = if options.quick {
+            let plan = if run.quick {
                 Plan::quick(program)
             } else {
                 Plan::full(program)
             };
-            let bar = progress::bar(steps(), "tiers");
-            let measured = measure(&plan, &mut progress::each(&bar));
-            bar.finish_and_clear();
-            measured
+            progress.expect(steps());
+            measure(&plan, &mut |what| progress.step(what))
         }
         Err(error) => {
             let reason = format!("cannot find this program to start it again: {error}");

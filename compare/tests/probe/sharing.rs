@@ -178,7 +178,7 @@ fn a_second_process_resumes_what_the_first_one_left() {
                     (&true.into(), &true.into()),
                     "{row}"
                 );
-                assert_eq!(row.as_object().unwrap().len(), 15, "{row}");
+                assert_eq!(row.as_object().unwrap().len(), 19, "{row}");
                 let verdict = &verdicts(&second)[0];
                 assert_eq!(verdict["code"], "resumes", "{verdict}");
                 let said = verdict["text"].as_str().unwrap();

@@ -1,8 +1,10 @@
 //! One connection of a server, without I/O.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::Protocol;
+use super::watch::Watch;
+use super::{Protocol, Refusal};
 use crate::client_hello::FirstHello;
 
 /// What a server knows about a finished handshake.
@@ -47,6 +49,10 @@ impl fmt::Debug for Handshake {
 pub(super) trait Engine: Send {
     fn receive(&mut self, bytes: &[u8]);
     fn send(&mut self, out: &mut Vec<u8>);
+    /// What the client has sent since this was asked last.
+    fn received(&mut self) -> Vec<u8>;
+    /// Queues data for the client; after the end of the connection it is lost.
+    fn write(&mut self, data: &[u8]);
     fn close(&mut self);
     fn outcome(&self) -> Option<Outcome>;
     fn failed(&self) -> Option<&str>;
@@ -62,7 +68,8 @@ pub(super) struct Outcome {
     pub(super) early_data: bool,
 }
 
-/// A server's end of one connection. It echoes the application data that it reads.
+/// A server's end of one connection. It echoes the application data that it reads, unless it is
+/// told [not to](Self::without_echo).
 ///
 /// Bytes go in with [`receive`](Self::receive) and come out with [`send`](Self::send); moving them
 /// is the business of a transport.
@@ -70,16 +77,30 @@ pub struct ServerConnection {
     engine: Box<dyn Engine>,
     hello: FirstHello,
     facts: Option<Handshake>,
+    watch: Option<Arc<Watch>>,
+    echoes: bool,
     closed: bool,
 }
 
 impl ServerConnection {
-    pub(super) fn new(engine: Box<dyn Engine>) -> Self {
+    pub(super) fn new(engine: Box<dyn Engine>, watch: Option<Arc<Watch>>) -> Self {
         Self {
             engine,
             hello: FirstHello::default(),
             facts: None,
+            watch,
+            echoes: true,
             closed: false,
+        }
+    }
+
+    /// Leaves the application data to the caller: [`received`](Self::received) and
+    /// [`write`](Self::write).
+    #[must_use]
+    pub fn without_echo(self) -> Self {
+        Self {
+            echoes: false,
+            ..self
         }
     }
 
@@ -90,6 +111,21 @@ impl ServerConnection {
         if self.facts.is_none() {
             self.facts = self.engine.outcome().map(|outcome| self.describe(outcome));
         }
+        if self.echoes {
+            let data = self.engine.received();
+            self.engine.write(&data);
+        }
+    }
+
+    /// The application data that has come since this was asked last: nothing before the handshake
+    /// is done, and nothing where it is echoed.
+    pub fn received(&mut self) -> Vec<u8> {
+        self.engine.received()
+    }
+
+    /// Queues application data for the client. There is no limit to what is queued.
+    pub fn write(&mut self, data: &[u8]) {
+        self.engine.write(data);
     }
 
     /// Appends what is to be sent to the client.
@@ -100,6 +136,20 @@ impl ServerConnection {
     /// The handshake, once it is done.
     pub fn facts(&self) -> Option<Handshake> {
         self.facts.clone()
+    }
+
+    /// How many tickets were made, where that is [watched](super::Server::watched). They have been
+    /// sent when the next bytes of [`send`](Self::send) have.
+    pub fn tickets_made(&self) -> Option<usize> {
+        self.watch.as_ref().map(|watch| watch.tickets())
+    }
+
+    /// Why the ticket that was offered was not taken, where that is
+    /// [watched](super::Server::watched) and the server knows. Of several, it is the last.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let resumed = self.facts.as_ref().is_some_and(|facts| facts.resumed);
+        let watch = self.watch.as_ref().filter(|_| !resumed)?;
+        watch.refusal()
     }
 
     /// Why the connection failed, in the library's words.

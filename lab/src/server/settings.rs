@@ -8,6 +8,7 @@ use pki_types::CertificateDer;
 use rustls::CipherSuite;
 use rustls::server::ProducesTickets;
 
+use super::TicketKeys;
 use crate::certificate::Identity;
 
 /// A TLS library.
@@ -133,6 +134,9 @@ pub struct ServerSettings {
     pub lifetime: Option<Duration>,
     /// How clients may resume.
     pub resumption: ServerResumption,
+    /// The keys that seal the tickets of [`ServerResumption::Tickets`]; `None` draws some for this
+    /// server alone. Servers with the same ones take each other's tickets.
+    pub ticket_keys: Option<TicketKeys>,
     /// The application protocols it speaks, best first. Empty ignores what the client offers; else
     /// a client that offers only other ones is refused.
     pub alpn: Vec<Vec<u8>>,
@@ -149,17 +153,28 @@ pub struct ServerSettings {
     pub max_early_data: u32,
     /// What only a rustls server can be told.
     pub rustls: RustlsOnly,
+    /// What only an OpenSSL server can be told.
+    pub openssl: OpenSslOnly,
 }
 
 /// What only a rustls server can be told, mostly to make it misbehave: see [`crate::hostile`].
 #[derive(Clone, Debug, Default)]
 pub struct RustlsOnly {
     /// Makes the tickets of [`ServerResumption::Tickets`] instead of rustls's own ticketer.
-    /// [`ServerSettings::lifetime`] then counts for nothing. Servers that share it accept each
+    /// [`ServerSettings::lifetime`] and [`ServerSettings::ticket_keys`] then count for nothing. Servers that share it accept each
     /// other's tickets.
     pub ticketer: Option<Arc<dyn ProducesTickets>>,
     /// The cipher suites it takes; `None` is all that there are.
     pub ciphers: Option<Vec<CipherSuite>>,
+}
+
+/// What only an OpenSSL server can be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenSslOnly {
+    /// Speaks TLS 1.0 and 1.1 and nothing newer, as servers did before 2008, whatever
+    /// [`ServerSettings::protocols`] says. A handshake of these versions is reported by nobody:
+    /// [`Protocol`] has no word for them.
+    pub outdated: bool,
 }
 
 impl ServerSettings {
@@ -172,10 +187,12 @@ impl ServerSettings {
             tickets: 2,
             lifetime: None,
             resumption: ServerResumption::Tickets,
+            ticket_keys: None,
             alpn: Vec::new(),
             client_root: None,
             max_early_data: 0,
             rustls: RustlsOnly::default(),
+            openssl: OpenSslOnly::default(),
         }
     }
 

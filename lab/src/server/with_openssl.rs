@@ -1,6 +1,7 @@
 //! The server on OpenSSL.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
@@ -12,7 +13,8 @@ use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
 use super::connection::{Engine, Outcome};
-use super::{Group, Library, Protocol, ServerResumption, ServerSettings, session_timeout};
+use super::watch::Watch;
+use super::{Group, Library, Protocol, ServerResumption, ServerSettings, unbound};
 
 /// Says that sessions belong to this server; without it none is resumed once clients are verified.
 const SESSION_ID_CONTEXT: &[u8] = b"lab";
@@ -30,15 +32,12 @@ pub(super) fn context(settings: &ServerSettings) -> SslContext {
 
 fn build(settings: &ServerSettings) -> Result<SslContext, ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_server())?;
-    let (first, last) = (
-        settings.protocols.iter().min(),
-        settings.protocols.iter().max(),
-    );
-    let (first, last) = first
-        .zip(last)
-        .expect("a server needs at least one protocol");
-    context.set_min_proto_version(Some(version(*first)))?;
-    context.set_max_proto_version(Some(version(*last)))?;
+    let (first, last) = versions(settings);
+    context.set_min_proto_version(Some(first))?;
+    context.set_max_proto_version(Some(last))?;
+    if settings.openssl.outdated {
+        context.set_security_level(0); // their signatures are made over SHA-1
+    }
     context.set_groups_list(&groups_list(settings))?;
     present_identity(&mut context, settings)?;
     verify_clients(&mut context, settings)?;
@@ -108,8 +107,12 @@ fn allow_resumption(
     context.set_num_tickets(settings.tickets)?;
     context.set_max_early_data(settings.max_early_data)?;
     if let Some(lifetime) = settings.lifetime {
-        session_timeout::set(context, lifetime);
+        unbound::set_lifetime(context, lifetime);
     }
+    if let Some(keys) = &settings.ticket_keys {
+        unbound::set_ticket_keys(context, keys)?;
+    }
+    unbound::allow_watching(context)?;
     if settings.keeps_sessions() {
         context.set_session_cache_mode(SslSessionCacheMode::SERVER);
         // No limit: a full cache of OpenSSL 3.0 breaks handshakes now and then.
@@ -124,6 +127,19 @@ fn allow_resumption(
         context.set_num_tickets(0)?;
     }
     Ok(())
+}
+
+/// The oldest and the newest version.
+fn versions(settings: &ServerSettings) -> (SslVersion, SslVersion) {
+    if settings.openssl.outdated {
+        return (SslVersion::TLS1, SslVersion::TLS1_1);
+    }
+    let first = settings.protocols.iter().min();
+    let last = settings.protocols.iter().max();
+    let (first, last) = first
+        .zip(last)
+        .expect("a server needs at least one protocol");
+    (version(*first), version(*last))
 }
 
 fn version(protocol: Protocol) -> SslVersion {
@@ -149,7 +165,8 @@ fn find_protocol<'a>(mut offered: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
 pub(super) struct Connection {
     tls: SslStream<Pipe>,
     phase: Phase,
-    early_data: Vec<u8>,
+    early_data: bool,
+    received: Vec<u8>,
     outcome: Option<Outcome>,
     closed: bool,
     failed: Option<String>,
@@ -164,19 +181,25 @@ enum Phase {
 }
 
 impl Connection {
-    pub(super) fn new(context: &SslContext) -> Self {
+    pub(super) fn new(context: &SslContext, watch: Option<Arc<Watch>>) -> Self {
         let phase = if context.max_early_data() > 0 {
             Phase::EarlyData
         } else {
             Phase::Handshake
         };
         let tls = Ssl::new(context)
-            .and_then(|ssl| SslStream::new(ssl, Pipe::default()))
+            .and_then(|mut ssl| {
+                if let Some(watch) = watch {
+                    unbound::watch(&mut ssl, watch);
+                }
+                SslStream::new(ssl, Pipe::default())
+            })
             .expect("memory for a connection");
         Self {
             tls,
             phase,
-            early_data: Vec::new(),
+            early_data: false,
+            received: Vec::new(),
             outcome: None,
             closed: false,
             failed: None,
@@ -189,44 +212,38 @@ impl Connection {
         match self.phase {
             Phase::EarlyData => match self.tls.read_early_data(&mut buffer)? {
                 0 => self.phase = Phase::Handshake,
-                length => self.early_data.extend_from_slice(&buffer[..length]),
+                length => {
+                    self.early_data = true;
+                    self.received.extend_from_slice(&buffer[..length]);
+                }
             },
             Phase::Handshake => {
                 self.tls.accept()?;
                 self.phase = Phase::Open;
-                self.outcome = Some(self.describe());
-                let early_data = std::mem::take(&mut self.early_data);
-                self.write(&early_data)?;
+                self.outcome = self.describe();
             }
             Phase::Open => {
                 let length = self.tls.ssl_read(&mut buffer)?;
-                self.write(&buffer[..length])?;
+                self.received.extend_from_slice(&buffer[..length]);
             }
             Phase::ClientClosed => return Ok(false),
         }
         Ok(true)
     }
 
-    fn write(&mut self, mut data: &[u8]) -> Result<(), Error> {
-        while !data.is_empty() && !self.closed {
-            let length = self.tls.ssl_write(data)?;
-            data = &data[length..];
-        }
-        Ok(())
-    }
-
-    fn describe(&self) -> Outcome {
+    fn describe(&self) -> Option<Outcome> {
         let ssl = self.tls.ssl();
-        let protocol = match ssl.version2() {
-            Some(SslVersion::TLS1_3) => Protocol::Tls13,
-            _ => Protocol::Tls12,
+        let protocol = match ssl.version2()? {
+            SslVersion::TLS1_3 => Protocol::Tls13,
+            SslVersion::TLS1_2 => Protocol::Tls12,
+            _ => return None,
         };
-        Outcome {
+        Some(Outcome {
             protocol,
             resumed: ssl.session_reused(),
             client_certificate: ssl.peer_certificate().is_some(),
-            early_data: !self.early_data.is_empty(),
-        }
+            early_data: self.early_data,
+        })
     }
 }
 
@@ -248,6 +265,23 @@ impl Engine for Connection {
 
     fn send(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.tls.get_mut().outgoing);
+    }
+
+    fn received(&mut self) -> Vec<u8> {
+        // Early data is handed out when the handshake is done, and so after it has been described.
+        match self.phase {
+            Phase::EarlyData | Phase::Handshake => Vec::new(),
+            Phase::Open | Phase::ClientClosed => std::mem::take(&mut self.received),
+        }
+    }
+
+    fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() && !self.closed && self.failed.is_none() {
+            match self.tls.ssl_write(data) {
+                Ok(length) => data = &data[length..],
+                Err(error) => self.failed = Some(error.to_string()),
+            }
+        }
     }
 
     fn close(&mut self) {

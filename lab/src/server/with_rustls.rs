@@ -13,13 +13,47 @@ use rustls::{
 };
 
 use super::connection::{Engine, Outcome};
-use super::ticketer::Expiring;
+use super::ticketer::{Tickets, Watched};
+use super::watch::Watch;
 use super::{Group, Protocol, ServerResumption, ServerSettings};
 
 /// Entries of the session cache. The oldest goes when it is full.
 const CACHED_SESSIONS: usize = 16 * 1024;
 
-pub(super) fn config(settings: &ServerSettings) -> Arc<ServerConfig> {
+/// What all connections of a rustls server share.
+#[derive(Clone)]
+pub(super) struct Context {
+    config: Arc<ServerConfig>,
+    /// Where there are tickets: the ticketer of `config`.
+    tickets: Option<Arc<Tickets>>,
+}
+
+impl Context {
+    pub(super) fn new(settings: &ServerSettings) -> Self {
+        let mut config = config(settings);
+        let sealed = settings.resumption == ServerResumption::Tickets && !settings.keeps_sessions();
+        let tickets = sealed.then(|| Arc::new(tickets(settings)));
+        if let Some(tickets) = &tickets {
+            config.ticketer = tickets.clone();
+        }
+        Self {
+            config: Arc::new(config),
+            tickets,
+        }
+    }
+
+    /// The configuration of one connection that may be watched.
+    fn config(&self, watch: Option<Arc<Watch>>) -> Arc<ServerConfig> {
+        let Some((watch, tickets)) = watch.zip(self.tickets.clone()) else {
+            return self.config.clone();
+        };
+        let mut config = ServerConfig::clone(&self.config);
+        config.ticketer = Arc::new(Watched::new(tickets, watch));
+        Arc::new(config)
+    }
+}
+
+fn config(settings: &ServerSettings) -> ServerConfig {
     assert!(
         !settings.groups.is_empty(),
         "a server needs at least one group"
@@ -55,23 +89,22 @@ pub(super) fn config(settings: &ServerSettings) -> Arc<ServerConfig> {
         config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
     } else {
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        match settings.resumption {
-            ServerResumption::Off => config.send_tls13_tickets = 0,
-            _ => config.ticketer = ticketer(settings),
-        }
     }
-    Arc::new(config)
+    if settings.resumption == ServerResumption::Off {
+        config.send_tls13_tickets = 0;
+    }
+    config
 }
 
-fn ticketer(settings: &ServerSettings) -> Arc<dyn rustls::server::ProducesTickets> {
+fn tickets(settings: &ServerSettings) -> Tickets {
     if let Some(ticketer) = &settings.rustls.ticketer {
-        return Arc::clone(ticketer);
+        return Tickets::new(Arc::clone(ticketer), None);
     }
-    let ticketer = Ticketer::new().expect("the system has random bytes for ticket keys");
-    match settings.lifetime {
-        Some(lifetime) => Arc::new(Expiring::new(ticketer, lifetime)),
-        None => ticketer,
-    }
+    let sealing = match &settings.ticket_keys {
+        Some(keys) => keys.rustls(),
+        None => Ticketer::new().expect("the system has random bytes for ticket keys"),
+    };
+    Tickets::new(sealing, settings.lifetime)
 }
 
 fn client_verifier(
@@ -108,36 +141,34 @@ fn protocol(protocol: Protocol) -> &'static SupportedProtocolVersion {
 pub(super) struct Connection {
     tls: rustls::ServerConnection,
     early_data: bool,
+    received: Vec<u8>,
     closed: bool,
     client_closed: bool,
     failed: Option<String>,
 }
 
 impl Connection {
-    pub(super) fn new(config: Arc<ServerConfig>) -> Self {
-        let mut tls = rustls::ServerConnection::new(config).expect("the configuration is valid");
+    pub(super) fn new(context: &Context, watch: Option<Arc<Watch>>) -> Self {
+        let mut tls = rustls::ServerConnection::new(context.config(watch))
+            .expect("the configuration is valid");
         tls.set_buffer_limit(None); // an echo is as long as what it answers
         Self {
             tls,
             early_data: false,
+            received: Vec::new(),
             closed: false,
             client_closed: false,
             failed: None,
         }
     }
 
-    fn echo(&mut self) {
-        let mut data = Vec::new();
+    fn read(&mut self) {
         if let Some(mut early) = self.tls.early_data() {
             self.early_data = true;
             // Neither read can fail with anything but "nothing more for now".
-            let _ = early.read_to_end(&mut data);
+            let _ = early.read_to_end(&mut self.received);
         }
-        let _ = self.tls.reader().read_to_end(&mut data);
-        if !self.closed {
-            let written = self.tls.writer().write_all(&data);
-            written.expect("the buffer has no limit");
-        }
+        let _ = self.tls.reader().read_to_end(&mut self.received);
     }
 }
 
@@ -157,13 +188,24 @@ impl Engine for Connection {
                 Ok(state) => self.client_closed = state.peer_has_closed(),
                 Err(reason) => self.failed = Some(reason),
             }
-            self.echo();
+            self.read();
         }
     }
 
     fn send(&mut self, out: &mut Vec<u8>) {
         while self.tls.wants_write() {
             self.tls.write_tls(out).expect("a vector takes everything");
+        }
+    }
+
+    fn received(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.received)
+    }
+
+    fn write(&mut self, data: &[u8]) {
+        if !self.closed {
+            let written = self.tls.writer().write_all(data);
+            written.expect("the buffer has no limit");
         }
     }
 

@@ -8,7 +8,7 @@ use rustls::client::Tls13ClientSessionValue;
 use super::field::{BATCH, EXPIRES, NOW, WEIGHT, time, to_float};
 use crate::measure::{Meter, names};
 use crate::tickets::Mint;
-use crate::{Name, Peer, Room, real};
+use crate::{Candidate, Peer, Room};
 
 /// What a server costs a store at most, beside its ticket.
 const PLACE: usize = 1024;
@@ -21,7 +21,7 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
-    pub(super) fn new(name: Name, servers: usize, mint: &Mint) -> Self {
+    pub(super) fn new(store: &Candidate, servers: usize, mint: &Mint) -> Self {
         let alone = servers == 1;
         let room = Room {
             servers,
@@ -30,7 +30,7 @@ impl Capacity {
             ..Room::default()
         };
         let mut full = Self {
-            store: real(name, &room),
+            store: store.make(&room),
             // Stores that count bytes may hold a quarter more.
             servers: names("host", if alone { 1 } else { servers * 3 / 2 + BATCH }),
             next: 0,

@@ -13,7 +13,7 @@ use store_core::Timestamp;
 use super::Op;
 use crate::measure::{Meter, clock_cost, names};
 use crate::tickets::Mint;
-use crate::{Name, Peer, Room, real};
+use crate::{Candidate, Peer, Room};
 
 /// What one ticket counts for in bytes, as `backend-rustls` weighs it.
 pub(super) const WEIGHT: usize = 4 * 1024;
@@ -71,10 +71,12 @@ impl Ground {
 pub(super) struct Field {
     store: Arc<dyn Peer<Tls13ClientSessionValue>>,
     bag: Vec<Tls13ClientSessionValue>,
+    // Whether it has given what was put, and nothing else.
+    fit: bool,
 }
 
 impl Field {
-    pub(super) fn new(name: Name, ground: &Ground, mint: &Mint) -> Self {
+    pub(super) fn new(store: &Candidate, ground: &Ground, mint: &Mint) -> Self {
         let servers = ground.servers.len();
         let room = Room {
             // Twice, so that nothing is dropped: some stores divide their room among shards.
@@ -82,18 +84,25 @@ impl Field {
             bytes: servers.max(1_000) * 4 * WEIGHT,
             ..Room::default()
         };
-        let store = real(name, &room);
+        let store = store.make(&room);
         for (server, ticket) in ground.servers.iter().zip(mint.draw(servers)) {
             store.put(server, ticket, NOW.after(EXPIRES), WEIGHT, NOW);
             store.set_hint(server, GROUP);
         }
         let mut bag = mint.draw(BATCH);
         bag.reserve(BATCH);
-        Self { store, bag }
+        let fit = true;
+        Self { store, bag, fit }
     }
 
-    /// Does a batch of an operation, and says what one took, in nanoseconds.
-    pub(super) fn measure(&mut self, ground: &Ground, batch: &[usize], op: Op) -> f64 {
+    /// Whether the store has given every ticket that was put, and none that was not.
+    pub(super) fn is_fit(&self) -> bool {
+        self.fit
+    }
+
+    /// Does a batch of an operation, and says what one took, in nanoseconds; nothing of a store that is
+    /// not fit.
+    pub(super) fn measure(&mut self, ground: &Ground, batch: &[usize], op: Op) -> Option<f64> {
         let mut took = Duration::ZERO;
         let repeats = match op {
             Op::Put | Op::Take if batch.len() == 1 => REPEATS,
@@ -101,21 +110,35 @@ impl Field {
         };
         let mut operations = 0;
         for _ in 0..repeats {
+            if !self.fit {
+                return None;
+            }
             self.before(ground, batch, op);
             took += time(|| operations += self.work(ground, batch, op));
             self.after(ground, batch, op);
         }
         let clock = ground.clock * u32::try_from(repeats).unwrap_or(u32::MAX);
-        took.saturating_sub(clock).as_secs_f64() * 1e9 / to_float(operations)
+        let ns = took.saturating_sub(clock).as_secs_f64() * 1e9 / to_float(operations);
+        self.fit.then_some(ns)
     }
 
-    /// Does a batch of an operation, and says what one allocates.
-    pub(super) fn count(&mut self, ground: &Ground, batch: &[usize], op: Op, meter: Meter) -> f64 {
+    /// Does a batch of an operation, and says what one allocates; nothing of a store that is not fit.
+    pub(super) fn count(
+        &mut self,
+        ground: &Ground,
+        batch: &[usize],
+        op: Op,
+        meter: Meter,
+    ) -> Option<f64> {
+        if !self.fit {
+            return None;
+        }
         self.before(ground, batch, op);
         let mut operations = 0;
         let allocated = meter(&mut || operations = self.work(ground, batch, op));
         self.after(ground, batch, op);
-        to_float(allocated.count) / to_float(operations)
+        self.fit
+            .then(|| to_float(allocated.count) / to_float(operations))
     }
 
     /// What has to be there before the operation.
@@ -152,7 +175,8 @@ impl Field {
     fn put(&mut self, ground: &Ground, batch: &[usize]) {
         for _ in 0..puts(batch) / batch.len() {
             for &server in batch {
-                let ticket = self.bag.pop().expect("tickets that were taken come back");
+                // Those that were taken come back, unless the store has lost one.
+                let Some(ticket) = self.bag.pop() else { return };
                 self.store.put(
                     &ground.servers[server],
                     ticket,
@@ -167,8 +191,10 @@ impl Field {
     fn take(&mut self, ground: &Ground, batch: &[usize]) {
         for _ in 0..puts(batch) / batch.len() {
             for &server in batch {
-                let ticket = self.store.take(&ground.servers[server], NOW);
-                self.bag.push(ticket.expect("the ticket that was put"));
+                match self.store.take(&ground.servers[server], NOW) {
+                    Some(ticket) => self.bag.push(ticket),
+                    None => self.fit = false,
+                }
             }
         }
     }
@@ -176,7 +202,10 @@ impl Field {
     fn put_take(&mut self, ground: &Ground, batch: &[usize]) {
         for &server in batch.iter().cycle().take(BATCH) {
             let server = &ground.servers[server];
-            let ticket = self.store.take(server, NOW).expect("the only ticket");
+            let Some(ticket) = self.store.take(server, NOW) else {
+                self.fit = false;
+                return;
+            };
             self.store
                 .put(server, ticket, NOW.after(EXPIRES), WEIGHT, NOW);
         }
@@ -184,7 +213,7 @@ impl Field {
 
     fn miss(&mut self, ground: &Ground) {
         for server in &ground.unknown {
-            assert!(self.store.take(black_box(server), NOW).is_none());
+            self.fit &= self.store.take(black_box(server), NOW).is_none();
         }
     }
 

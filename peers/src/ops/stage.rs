@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use super::Op;
 use super::capacity::Capacity;
 use super::field::{BATCH, Field, Ground};
-use crate::Name;
+use crate::Candidate;
 use crate::measure::Meter;
 use crate::tickets::Mint;
 
@@ -18,8 +18,8 @@ use crate::tickets::Mint;
 pub struct Stage {
     mint: Mint,
     ground: Ground,
-    fields: HashMap<Name, Field>,
-    full: HashMap<Name, Capacity>,
+    fields: HashMap<Candidate, Field>,
+    full: HashMap<Candidate, Capacity>,
     round: usize,
 }
 
@@ -36,8 +36,8 @@ impl Stage {
     }
 
     /// What so many operations take, measured in whole batches; `None` if the store has no such
-    /// operation.
-    pub fn time(&mut self, store: Name, op: Op, operations: u64) -> Option<Duration> {
+    /// operation, or does not give what was put.
+    pub fn time(&mut self, store: &Candidate, op: Op, operations: u64) -> Option<Duration> {
         let batches = operations.div_ceil(BATCH as u64);
         let mut ns = 0.0;
         for _ in 0..batches {
@@ -51,32 +51,38 @@ impl Stage {
     }
 
     /// What an operation takes in nanoseconds, on average over a batch.
-    pub(super) fn ns(&mut self, store: Name, op: Op) -> Option<f64> {
+    pub(super) fn ns(&mut self, store: &Candidate, op: Op) -> Option<f64> {
         if op == Op::PutAtCapacity {
             let mint = &self.mint;
             return Some(Self::full(&mut self.full, store, &self.ground, mint)?.measure(mint));
         }
         let field = self
             .fields
-            .entry(store)
+            .entry(store.clone())
             .or_insert_with(|| Field::new(store, &self.ground, &self.mint));
-        Some(field.measure(&self.ground, self.ground.batch(self.round), op))
+        field.measure(&self.ground, self.ground.batch(self.round), op)
     }
 
     /// What an operation allocates, on average over a batch.
-    pub(super) fn allocations(&mut self, store: Name, op: Op, meter: Meter) -> Option<f64> {
+    pub(super) fn allocations(&mut self, store: &Candidate, op: Op, meter: Meter) -> Option<f64> {
         if op == Op::PutAtCapacity {
             let mint = &self.mint;
             return Some(Self::full(&mut self.full, store, &self.ground, mint)?.count(mint, meter));
         }
         let batch = self.ground.batch(self.round);
-        let field = self.fields.get_mut(&store)?;
-        Some(field.count(&self.ground, batch, op, meter))
+        let field = self.fields.get_mut(store)?;
+        field.count(&self.ground, batch, op, meter)
     }
 
     /// Other servers from now on.
     pub(super) fn next_round(&mut self) {
         self.round += 1;
+    }
+
+    /// The stores that did not give what was put.
+    pub(super) fn unfit(&self) -> impl Iterator<Item = &Candidate> {
+        let unfit = self.fields.iter().filter(|(_, field)| !field.is_fit());
+        unfit.map(|(store, _)| store)
     }
 
     /// Drops the stores that are not full.
@@ -85,14 +91,14 @@ impl Stage {
     }
 
     fn full<'f>(
-        full: &'f mut HashMap<Name, Capacity>,
-        store: Name,
+        full: &'f mut HashMap<Candidate, Capacity>,
+        store: &Candidate,
         ground: &Ground,
         mint: &Mint,
     ) -> Option<&'f mut Capacity> {
         // A store without a bound is never full.
-        (store != Name::HyperOpenssl).then(|| {
-            full.entry(store)
+        store.has_room().then(|| {
+            full.entry(store.clone())
                 .or_insert_with(|| Capacity::new(store, ground.servers(), mint))
         })
     }

@@ -7,7 +7,7 @@ use pki_types::ServerName;
 use store_core::Timestamp;
 
 use super::lock;
-use super::rustls_memory::TICKETS_A_SERVER;
+use super::of_rustls::TICKETS_A_SERVER;
 use crate::Peer;
 
 /// A re-creation of rustls 0.23's `ClientSessionMemoryCache` for values of any type: 8 tickets a

@@ -9,10 +9,8 @@ const OURS: &str = "tls-resume";
 pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
     let main = rows.iter().filter(|row| {
         [OURS, "tls-resume-strip"].contains(&row.store.as_str())
-            && row.offered != "default"
-            && ["aws-lc-rs", "openssl"].contains(&row.provider.as_str())
-            && (row.server.as_str(), row.key.as_str(), row.group.as_str())
-                == (row.backend.as_str(), "ecdsa-p256", "X25519")
+            && row.group == "X25519"
+            && row.is_typical()
     });
     main.filter_map(|row| {
         let (ns, ratio) = row.store_ns.zip(row.ratio_to_in_hand)?;

@@ -33,7 +33,7 @@ pub fn text(environment: &Environment, style: Style) -> String {
         lines.push("Built without --release: read no numbers from this.".to_owned());
     }
     match style {
-        Style::Terminal => lines.join("\n"),
+        Style::Terminal | Style::Coloured => lines.join("\n"),
         Style::Markdown => {
             let peers =
                 ["lru", "quick_cache", "moka"].map(|peer| format!("{peer} {}", version(peer)));

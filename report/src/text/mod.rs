@@ -1,21 +1,12 @@
 //! A report for people to read, in a terminal or on a page in Markdown.
 
-mod burst;
-mod contention;
 mod environment;
-mod equivalence;
-mod handshakes;
-mod hit_rate;
-mod memory;
-mod scale;
-mod store_ops;
 mod table;
-mod tiers;
 
 pub use self::environment::text as environment;
-pub use self::equivalence::failures;
 pub use self::table::Style;
-use crate::{Report, Section, goals};
+pub use crate::tables::failures;
+use crate::{Report, Section, bias, goals, tables};
 
 /// All that the report has.
 pub fn all(report: &Report, style: Style) -> String {
@@ -27,20 +18,15 @@ pub fn all(report: &Report, style: Style) -> String {
             None => section(part, report, style),
         });
     }
+    if style == Style::Markdown {
+        parts.push(bias::markdown());
+    }
     parts.join("\n\n")
 }
 
 /// What a report has of one section.
 pub fn section(section: Section, report: &Report, style: Style) -> String {
-    match section {
-        Section::Handshakes => handshakes::text(report, style),
-        Section::Store => store_ops::text(report, style),
-        Section::Contention => contention::text(report, style),
-        Section::HitRate => hit_rate::text(report, style),
-        Section::Burst => burst::text(report, style),
-        Section::Memory => memory::text(report, style),
-        Section::Scale => scale::text(report, style),
-        Section::Tiers => tiers::text(report, style),
-        Section::Equivalence => equivalence::text(report, style),
-    }
+    let tables = tables::section(section, report);
+    let shown: Vec<_> = tables.iter().map(|table| style.show(table)).collect();
+    shown.join("\n\n")
 }

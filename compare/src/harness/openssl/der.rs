@@ -3,9 +3,10 @@
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession, SslSessionRef};
 
-use super::in_hand::{NO_INTERNAL, Slot, is_single_use, reused_tls12};
+use super::in_hand::{NO_INTERNAL, Slot, reused_tls12};
 use super::offer::offer;
 use super::{Keeper, NAME};
+use crate::harness::is_single_use;
 
 /// A context with one place for an encoded session.
 pub(super) struct Der {

@@ -16,9 +16,9 @@ use openssl::ssl::{
     Ssl, SslConnector, SslConnectorBuilder, SslSession, SslSessionCacheMode, SslSessionRef,
 };
 
-use super::in_hand::is_single_use;
 use super::offer::offer;
 use super::{Keeper, NAME, PORT};
+use crate::harness::is_single_use;
 
 /// Host and port.
 type Key = (String, u16);

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession, SslSessionCacheMode, SslSessionRef,
-    SslVersion,
 };
 
 use super::offer::offer;
 use super::{Keeper, NAME};
+use crate::harness::is_single_use;
 
 /// A context with one place for a session. A newer one replaces the one that is there.
 pub(super) struct InHand {
@@ -82,10 +82,6 @@ impl<T> Clone for Slot<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
-}
-
-pub(super) fn is_single_use(session: &SslSessionRef) -> bool {
-    session.protocol_version() == SslVersion::TLS1_3
 }
 
 /// The session of a resumed TLS 1.2 connection: the one that was offered, or the server's newer one.

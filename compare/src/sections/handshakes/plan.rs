@@ -4,7 +4,7 @@ use lab::certificate::KeyKind;
 use lab::server::{Group, Library, Protocol};
 
 use super::BLOCKS;
-use crate::harness::{Corner, Groups, Stack, Store};
+use crate::harness::{Corner, Groups, Own, Stack, Store};
 
 /// How much is measured.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Plan {
             let keeps = |store: &&Store| !(renews && **store == Store::HyperOpenssl);
             cases.push(Case {
                 corner,
-                stores: stores.iter().filter(keeps).copied().collect(),
+                stores: stores.iter().filter(keeps).cloned().collect(),
                 rounds,
             });
         };
@@ -130,6 +130,20 @@ impl Plan {
         }
         cases.retain(|case| case.corner.is_possible());
         Self { cases, seed }
+    }
+
+    /// The same with these stores too, wherever stores of their library are compared.
+    #[must_use]
+    pub fn with_own(mut self, own: &[Own]) -> Self {
+        for case in &mut self.cases {
+            // Hints are about something else.
+            if !case.stores.contains(&Store::TlsResumeHint) {
+                let library = case.corner.client.library();
+                let fits = own.iter().filter(|own| own.library() == library);
+                case.stores.extend(fits.cloned().map(Store::Own));
+            }
+        }
+        self
     }
 
     /// The same with so many rounds of each case.

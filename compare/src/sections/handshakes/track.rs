@@ -43,8 +43,8 @@ impl Track {
         }
     }
 
-    pub(super) fn store(&self) -> Store {
-        self.store
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The client's time in each round, median.
@@ -55,7 +55,7 @@ impl Track {
     /// Goes on with a new client, unless a handshake has failed: then the row is worth nothing.
     pub(super) fn start_anew(&mut self, stage: &Stage) {
         if self.error.is_none() {
-            match stage.lane(self.store) {
+            match stage.lane(self.store.clone()) {
                 Ok(lane) => self.lane = Some(lane),
                 Err(error) => self.fail(error),
             }
@@ -107,7 +107,7 @@ impl Track {
             group: corner.groups.negotiated().to_string(),
             offered: corner.groups.offered().to_owned(),
             cipher: self.cipher,
-            kind: kind(self.store).to_owned(),
+            kind: kind(&self.store).to_owned(),
             store: self.store.to_string(),
             rounds: self.client.len(),
             client_us: self.client.quantiles(),
@@ -126,7 +126,7 @@ impl Track {
     }
 }
 
-fn kind(store: Store) -> &'static str {
+fn kind(store: &Store) -> &'static str {
     if store.resumes() { "resumed" } else { "full" }
 }
 

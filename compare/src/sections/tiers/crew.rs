@@ -1,13 +1,19 @@
 //! The processes that work at the same time, seen from the one that starts them.
 
 use std::fmt::Display;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use super::worker::{NAME, READY};
+use crate::interrupt;
 use crate::sample::Sample;
+
+/// How long it may take until Ctrl-C is noticed.
+const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// Processes that wait to be told to begin.
 pub(super) struct Crew(Vec<Worker>);
@@ -15,7 +21,8 @@ pub(super) struct Crew(Vec<Worker>);
 struct Worker {
     process: Child,
     orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    /// Its lines. The thread that reads them ends with it.
+    answers: Receiver<io::Result<String>>,
 }
 
 impl Crew {
@@ -81,20 +88,33 @@ impl Worker {
         let (Some(orders), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
             return Err("a process has no pipes".to_owned());
         };
-        Ok(Self {
+        let (send, lines) = mpsc::channel();
+        let reads = move || {
+            let lines = BufReader::new(answers).lines();
+            lines.into_iter().try_for_each(|line| send.send(line).ok())
+        };
+        let reader = thread::Builder::new().spawn(reads);
+        let mut worker = Self {
             process,
             orders,
-            answers: BufReader::new(answers),
-        })
+            answers: lines,
+        };
+        match reader {
+            Ok(_) => Ok(worker),
+            Err(error) => Err(worker.last_words(error)),
+        }
     }
 
     /// Its next line.
     fn answer(&mut self) -> Result<String, String> {
-        let mut line = String::new();
-        match self.answers.read_line(&mut line) {
-            Ok(0) => Err(self.last_words("it ended")),
-            Ok(_) => Ok(line.trim_end().to_owned()),
-            Err(error) => Err(self.last_words(error)),
+        loop {
+            interrupt::check();
+            match self.answers.recv_timeout(LOOK_UP) {
+                Ok(Ok(line)) => return Ok(line),
+                Ok(Err(error)) => return Err(self.last_words(error)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(self.last_words("it ended")),
+            }
         }
     }
 

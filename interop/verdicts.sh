@@ -1,0 +1,252 @@
+# Sourced by scripts/interop: what `compare probe` says of servers, each with what is right or wrong
+# with it, and of their neighbours that are not. Every backend must come to the same verdict.
+#
+# A situation is a function that starts servers and then expects verdicts of them.
+
+situations=(tickets-on tickets-off session-ids other-keys same-keys behind-one in-turns used-up
+  postfix dovecot dovecot-default postgres postgres-plain)
+
+situation_needs() { # SITUATION
+  case $1 in
+    behind-one | in-turns) echo nginx:nginx haproxy:haproxy ;;
+    postfix) echo postfix:postfix ;;
+    dovecot*) echo dovecot-imapd:/usr/lib/dovecot/imap dovecot-pop3d:/usr/lib/dovecot/pop3 ;;
+    postgres*) echo "postgresql:$(postgres_programs)/postgres" ;;
+    tickets-* | session-ids | *-keys | used-up) echo nginx:nginx ;;
+  esac
+}
+
+# Postfix is started by root only; the others can do without.
+needs_root() { # NAME
+  [ "$1" = postfix ]
+}
+
+in_situation() { # SITUATION
+  local nginx_tls='TLSv1.2 TLSv1.3' port
+  port=$(free_port)
+  case $1 in
+    tickets-on)
+      nginx_at 127.0.0.1 on off
+      expect 1.3 resumes ''
+      expect 1.2 resumes ''
+      ;;
+    # In TLS 1.3, this nginx sends tickets nonetheless, which it does not know afterwards. Newer ones
+    # send none.
+    tickets-off)
+      nginx_at 127.0.0.1 off off
+      expect 1.3 'never_resumes|no_tickets' 'ssl_session_tickets'
+      expect 1.2 no_tickets 'ssl_session_tickets on'
+      ;;
+    session-ids)
+      nginx_tls=TLSv1.2
+      nginx_at 127.0.0.1 off shared:tls:1m
+      expect any session_ids_only 'session ids'
+      ;;
+    other-keys)
+      make_keys one another
+      nginx_at 127.0.0.1 on off one
+      nginx_at 127.0.0.2 on off another
+      local refused='from 127\.0\.0\.[12]\S* are refused at 127\.0\.0\.[12]\b.*ssl_session_ticket_key'
+      expect 1.3 addresses_differ "$refused" "${both[@]}"
+      expect 1.2 addresses_differ "$refused" "${both[@]}"
+      # Who asks one of them does not see it.
+      expect 1.3 resumes '' --address 127.0.0.2
+      ;;
+    same-keys)
+      make_keys one
+      nginx_at 127.0.0.1 on off one
+      nginx_at 127.0.0.2 on off one
+      expect 1.3 resumes '' "${both[@]}"
+      expect 1.2 resumes '' "${both[@]}"
+      ;;
+    behind-one) # three connections to one of them, then one to the other
+      two_behind_haproxy 3
+      expect 1.3 partly 'several machines.*ssl_session_ticket_key' --connections 12
+      expect 1.2 partly 'several machines.*ssl_session_ticket_key' --connections 12
+      ;;
+    # Each connection comes with what the other one gave, so that all are declined.
+    in-turns)
+      two_behind_haproxy 1
+      expect 1.3 'partly|never_resumes' 'several machines.*ssl_session_ticket_key'
+      ;;
+    used-up)
+      nginx_at 127.0.0.1 on off
+      expect 1.3 tickets_used_up \
+        '2 tickets( valid for 5 min)?; your 16 parallel .* used them up: FULL full handshakes' \
+        --concurrency 16
+      expect 1.2 resumes '' --concurrency 16 # a session for any number of connections
+      ;;
+    postfix) # a ticket after each full handshake, none after a resumed one, in TLS 1.3
+      start_postfix
+      expect 1.3 tickets_used_up \
+        '1 ticket( valid for 2 h)? after a full .*, and none after a resumed .*: FULL full' \
+        --starttls smtp
+      expect 1.2 resumes '' --starttls smtp
+      ;;
+    dovecot) # one process for all, which is not what it does by itself
+      start_dovecot 0
+      expect 1.3 resumes '' --starttls imap
+      expect 1.2 resumes '' --starttls imap
+      port=$port2
+      expect 1.3 resumes '' --starttls pop3
+      ;;
+    # A process for each connection, with ticket keys that nobody else has.
+    dovecot-default)
+      start_dovecot 1
+      expect 1.3 never_resumes 'several machines or processes' --starttls imap
+      ;;
+    postgres)
+      start_postgres on
+      expect 1.3 no_tickets 'PostgreSQL' --starttls postgres
+      expect 1.2 no_tickets 'PostgreSQL' --starttls postgres
+      ;;
+    postgres-plain)
+      start_postgres off
+      expect 1.3 handshake_failed 'offers no TLS' --starttls postgres
+      ;;
+  esac
+}
+
+both=(--address 127.0.0.1 --address 127.0.0.2 --all-addresses)
+
+# ---- servers
+
+# Starts a server and waits until it answers at $port.
+start() { # ADDRESS COMMAND...
+  spawn "${@:2}" >>"$dir/log" 2>&1
+  await "$spawned" "$port" "$1" || { echo "${*:2} does not start" >>"$dir/log"; good=; }
+}
+
+make_keys() { # NAME...
+  local name
+  for name in "$@"; do
+    openssl rand -out "$dir/$name.key" 80
+  done
+}
+
+nginx_at() { # ADDRESS TICKETS CACHE [KEY]
+  local here=$dir/nginx-$1 keys=
+  mkdir -p "$here"
+  [ -z "${4:-}" ] || keys="ssl_session_ticket_key $dir/$4.key;"
+  fill nginx.conf "$here/nginx.conf" ADDRESS="$1" HERE="$here" PROTOCOLS="$nginx_tls" \
+    TICKETS="$2" CACHE="$3" WORKERS=1 KEYS="$keys"
+  start "$1" nginx -e stderr -p "$here" -c "$here/nginx.conf"
+}
+
+# Two servers with keys of their own, of which the first gets more of the connections.
+two_behind_haproxy() { # TIMES
+  make_keys one another
+  local behind=$port
+  nginx_at 127.0.0.1 on off one
+  nginx_at 127.0.0.2 on off another
+  port=$(free_port)
+  fill haproxy-tcp.cfg "$dir/haproxy-tcp.cfg" BEHIND="$behind" WEIGHT="$1"
+  start 127.0.0.1 haproxy -db -f "$dir/haproxy-tcp.cfg"
+}
+
+# Its queue and its other files are its own. `check` makes the directories that are missing.
+start_postfix() {
+  mkdir -p "$dir"/postfix/{etc,queue,data}
+  chown postfix "$dir/postfix/data"
+  fill postfix-main.cf "$dir/postfix/etc/main.cf"
+  fill postfix-master.cf "$dir/postfix/etc/master.cf"
+  postfix -c "$dir/postfix/etc" check >>"$dir/log" 2>&1
+  start 127.0.0.1 "$(postconf -h daemon_directory)/master" -c "$dir/postfix/etc" -s
+}
+
+# Sets $port2 to that of POP3.
+start_dovecot() { # CONNECTIONS_A_PROCESS
+  local internal=dovecot login=dovenull chroot=login empty=empty
+  if [ "$(id -u)" != 0 ]; then
+    internal=$(id -un) login=$(id -un) chroot='' empty=''
+  fi
+  mkdir -p "$dir/dovecot"
+  port2=$(free_port)
+  fill dovecot.conf "$dir/dovecot/dovecot.conf" PORT2="$port2" COUNT="$1" INTERNAL="$internal" \
+    LOGIN="$login" CHROOT="$chroot" EMPTY="$empty"
+  start 127.0.0.1 dovecot -F -c "$dir/dovecot/dovecot.conf"
+}
+
+# Where the newest version is, which Debian has not in the path.
+postgres_programs() {
+  printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1
+}
+
+# It refuses to be root, and a key that others can read.
+start_postgres() { # SSL
+  local here=$dir/postgres programs as=()
+  programs=$(postgres_programs)
+  mkdir -p "$here"
+  cp "$dir/key.pem" "$here/key.pem"
+  if [ "$(id -u)" = 0 ]; then
+    chown -R postgres "$here"
+    as=(setpriv --reuid postgres --regid postgres --clear-groups --pdeathsig TERM --)
+  fi
+  bounded 60 "${as[@]}" "$programs/initdb" -D "$here/data" --auth trust --no-sync \
+    --no-instructions >>"$dir/log" 2>&1
+  fill postgresql.conf "$here/postgresql.conf" SSL="$1"
+  start 127.0.0.1 "${as[@]}" "$programs/postgres" -D "$here/data" \
+    -c "config_file=$here/postgresql.conf"
+}
+
+# ---- verdicts
+
+verdict_columns='%-16s %-4s %-15s %-17s %s\n'
+
+situation_header() {
+  # shellcheck disable=SC2059 # the format is ours
+  printf "$verdict_columns" situation TLS backend verdict ""
+}
+
+situation_missing() { # SITUATION
+  # shellcheck disable=SC2059 # the format is ours
+  printf "$verdict_columns" "$1" - - - "not available"
+}
+
+# Probes, and prints a row for each backend. Sets `good` to nothing if one comes to another verdict,
+# or if its words are not found in what it says.
+expect() { # TLS CODES WORDS OPTION...
+  local tls=(--tls "$1") codes=$2 words=$3
+  [ "$1" != any ] || tls=()
+  local options=("${tls[@]}" "${@:4}")
+  echo "compare probe ${options[*]}" >>"$dir/probes"
+  bounded 120 "$compare" probe "localhost:$port" --ca "$dir/ca.pem" --backend all --json \
+    "${options[@]}" >"$dir/verdicts" 2>>"$dir/probes" || true
+  grep '"type":"verdict"' "$dir/verdicts" >>"$dir/probes" || true
+  local backend code judged
+  for backend in rustls openssl rustls-preview; do
+    read -r code judged <<<"$(verdict "$backend" "$codes" "$words")"
+    # shellcheck disable=SC2059 # the format is ours
+    printf "$verdict_columns" "$situation" "$1" "$backend" "$code" "$judged"
+    [ "$judged" = ok ] || good=
+  done
+}
+
+# Prints a backend's verdict and whether it is as expected. FULL in the words stands for how many of
+# the connections after the first were not resumed.
+verdict() { # BACKEND CODES WORDS
+  # shellcheck disable=SC2016 # these are variables of perl
+  perl -MJSON::PP -e '
+    my ($backend, $codes, $words, $file) = @ARGV;
+    open my $lines, "<", $file or die "$file: $!";
+    my @rows = grep { $_->{backend} eq $backend } map { decode_json($_) } <$lines>;
+    my ($verdict) = grep { $_->{type} eq "verdict" } @rows or print("none FAIL: no verdict\n"), exit;
+    my $full = grep { $_->{type} eq "connection" && $_->{connection} > 1 && !$_->{resumed} } @rows;
+    $words =~ s/FULL/$full/;
+    my $said = join " ", $verdict->{text}, $verdict->{remedy} // ();
+    my $right = $verdict->{code} =~ /^(?:$codes)$/ && $said =~ /(?:$words)/;
+    print "$verdict->{code} ", $right ? "ok" : "FAIL: not $codes /$words/", "\n";
+  ' "$1" "$2" "$3" "$dir/verdicts"
+}
+
+# Starts the servers of a situation, checks the verdicts and stops them.
+check_situation() { # SITUATION
+  local situation=$1 good=yes
+  : >"$dir/log"
+  : >"$dir/probes"
+  in_situation "$situation" || good=
+  stop_all
+  [ -n "$good" ] || show_logs "$situation"
+  rm -rf "$dir"/{postfix,dovecot,postgres,nginx-127*}
+  [ -n "$good" ]
+}

@@ -1,0 +1,41 @@
+//! The clients of a probe.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A backend of tls-resume: who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Backend {
+    /// rustls 0.23 with aws-lc-rs.
+    #[serde(rename = "rustls")]
+    Rustls,
+    /// OpenSSL.
+    #[serde(rename = "openssl")]
+    OpenSsl,
+    /// The preview of the next rustls, with aws-lc-rs.
+    #[serde(rename = "rustls-preview")]
+    RustlsPreview,
+}
+
+impl Backend {
+    /// All of them, in the order in which they connect.
+    pub const ALL: [Self; 3] = [Self::Rustls, Self::OpenSsl, Self::RustlsPreview];
+    /// Those whose sessions can leave the memory of their process.
+    pub const SHAREABLE: [Self; 2] = [Self::OpenSsl, Self::RustlsPreview];
+
+    /// Its name on the command line and in the output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rustls => "rustls",
+            Self::OpenSsl => "openssl",
+            Self::RustlsPreview => "rustls-preview",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

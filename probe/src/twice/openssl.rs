@@ -1,0 +1,81 @@
+//! The client on OpenSSL.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+
+use backend_openssl::{Connector, Sessions};
+use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVersion};
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
+use store_core::{Limits, SecurityDomain, SessionKey};
+
+use super::{Doubling, double};
+use crate::Options;
+use crate::client::TICKETS_WAIT;
+use crate::counted::Counted;
+
+pub(super) struct Client {
+    connector: Connector,
+    name: String,
+    key: SessionKey,
+}
+
+impl Client {
+    /// Nothing if OpenSSL refuses the settings, which it did not for the connector before.
+    pub(super) fn new(options: &Options) -> Option<Self> {
+        let mut builder = SslConnector::builder(SslMethod::tls_client()).ok()?;
+        let mut roots = X509StoreBuilder::new().ok()?;
+        if let Some(file) = &options.ca {
+            for root in X509::stack_from_pem(&fs::read(file).ok()?).ok()? {
+                roots.add_cert(root).ok()?;
+            }
+        } else {
+            for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+                roots.add_cert(X509::from_der(root).ok()?).ok()?;
+            }
+        }
+        builder.set_cert_store(roots.build());
+        builder
+            .set_min_proto_version(Some(SslVersion::TLS1_3))
+            .ok()?;
+        let domain = SecurityDomain::builder("probe, twice").finish();
+        let sessions = Sessions::new(Limits::default()).ok()?;
+        let connector = sessions.attach(builder, domain).ok()?;
+        let key = connector.key(options.name(), options.port());
+        Some(Self {
+            connector,
+            name: options.name().to_owned(),
+            key,
+        })
+    }
+
+    fn connect<'a>(&self, io: &'a mut Counted) -> Result<SslStream<&'a mut Counted>, String> {
+        let ssl = self.connector.ssl(&self.name, self.key.clone());
+        let ssl = ssl.map_err(|error| error.to_string())?;
+        ssl.connect(io).map_err(|error| error.to_string())
+    }
+}
+
+impl Doubling for Client {
+    fn full(&self, io: &mut Counted) -> Result<(), String> {
+        let mut stream = self.connect(io)?;
+        stream.get_ref().end_after(TICKETS_WAIT);
+        match stream.read(&mut [0]) {
+            Err(error) if error.kind() != ErrorKind::TimedOut => Err(error.to_string()),
+            _ => Ok(()), // data, the end, or time is up: the tickets have come
+        }
+    }
+
+    fn double(&self) -> bool {
+        double(self.connector.sessions().store(), &self.key)
+    }
+
+    fn offer(&self, io: &mut Counted) -> Result<bool, String> {
+        let mut stream = self.connect(io)?;
+        if let Some(connection) = backend_openssl::connection(stream.ssl()) {
+            connection.forget();
+        }
+        let _ = stream.shutdown(); // a server that has gone away needs no farewell
+        Ok(stream.ssl().session_reused())
+    }
+}

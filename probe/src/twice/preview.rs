@@ -1,0 +1,135 @@
+//! The client on the preview of the next rustls.
+
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+
+use backend_rustls::preview::{Connection as Handle, Sessions, provider};
+use pki_types::pem::PemObject;
+use pki_types::{CertificateDer, ServerName};
+use rustls_next::{
+    ClientConfig, ClientConnection, Connection as _, HandshakeKind, RootCertStore, VecInput,
+};
+use store_core::{KeyRef, Limits, SecurityDomain, SessionKey};
+
+use super::{Doubling, double};
+use crate::Options;
+use crate::client::TICKETS_WAIT;
+use crate::counted::Counted;
+
+pub(super) struct Client {
+    config: ClientConfig,
+    sessions: Sessions,
+    name: ServerName<'static>,
+    key: SessionKey,
+}
+
+impl Client {
+    /// Nothing if rustls refuses the settings, which it did not for the connector before.
+    pub(super) fn new(options: &Options) -> Option<Self> {
+        let mut roots = RootCertStore::empty();
+        if let Some(file) = &options.ca {
+            for root in CertificateDer::pem_file_iter(file).ok()? {
+                roots.add(root.ok()?).ok()?;
+            }
+        } else {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        let mut provider = provider();
+        let suites = Arc::make_mut(&mut provider);
+        suites.tls12_cipher_suites.to_mut().clear();
+        let config = ClientConfig::builder(provider)
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+            .ok()?;
+        let domain = SecurityDomain::builder("probe, twice").finish();
+        let key = KeyRef::new(&domain, options.name()).with_port(options.port());
+        Some(Self {
+            config,
+            sessions: Sessions::new(Limits::default()).ok()?,
+            name: ServerName::try_from(options.name()).ok()?.to_owned(),
+            key: key.to_key(),
+        })
+    }
+
+    fn connect<'a>(&self, io: &'a mut Counted) -> Result<Tls<'a>, String> {
+        let handle = self.sessions.connection(self.key.clone());
+        let mut config = self.config.clone();
+        config.resumption = handle.resumption();
+        let connection = Arc::new(config).connect(self.name.clone()).build();
+        let mut tls = Tls {
+            connection: connection.map_err(|error| error.to_string())?,
+            input: VecInput::default(),
+            io,
+            handle,
+        };
+        while tls.connection.is_handshaking() {
+            if tls.turn()? == 0 {
+                return Err("the server closed the connection".to_owned());
+            }
+        }
+        tls.send()?;
+        if let Some(kind) = tls.connection.handshake_kind() {
+            tls.handle.settle(kind);
+        }
+        Ok(tls)
+    }
+}
+
+impl Doubling for Client {
+    fn full(&self, io: &mut Counted) -> Result<(), String> {
+        let mut tls = self.connect(io)?;
+        tls.io.end_after(TICKETS_WAIT);
+        while tls.turn()? > 0 {}
+        Ok(())
+    }
+
+    fn double(&self) -> bool {
+        double(self.sessions.store(), &self.key)
+    }
+
+    fn offer(&self, io: &mut Counted) -> Result<bool, String> {
+        let mut tls = self.connect(io)?;
+        tls.handle.forget();
+        let resumed = matches!(
+            tls.connection.handshake_kind(),
+            Some(HandshakeKind::Resumed | HandshakeKind::ResumedWithHelloRetryRequest)
+        );
+        tls.connection.send_close_notify();
+        let _ = tls.send(); // a server that has gone away needs no farewell
+        Ok(resumed)
+    }
+}
+
+struct Tls<'a> {
+    connection: ClientConnection,
+    input: VecInput,
+    io: &'a mut Counted,
+    handle: Arc<Handle>,
+}
+
+impl Tls<'_> {
+    fn send(&mut self) -> Result<(), String> {
+        while self.connection.wants_write() {
+            let written = self.connection.write_tls(&mut self.io);
+            written.map_err(|error| error.to_string())?;
+        }
+        self.io.flush().map_err(|error| error.to_string())
+    }
+
+    /// Writes what there is to write, reads once, and has rustls understand it; zero when there
+    /// is nothing more to read, or no more time.
+    fn turn(&mut self) -> Result<usize, String> {
+        self.send()?;
+        if !self.connection.wants_read() {
+            return Ok(0);
+        }
+        let read = match self.input.read(&mut self.io) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::TimedOut => 0,
+            Err(error) => return Err(error.to_string()),
+        };
+        let understood = self.connection.process_new_packets(&mut self.input);
+        understood.map_err(|error| error.to_string())?;
+        Ok(read)
+    }
+}

@@ -1,0 +1,103 @@
+//! What stands before servers: another address, a balancer, a conversation before TLS.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// What is said to a client before it is put through; an error ends its connection.
+pub(crate) type Greeting = fn(&mut TcpStream) -> io::Result<()>;
+
+/// A port whose connections go on to servers of this machine, to each in turn.
+pub(crate) struct Front {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl Front {
+    /// A balancer on a free port.
+    pub(crate) fn new(ports: &[u16]) -> Self {
+        Self::start((Ipv4Addr::LOCALHOST, 0).into(), ports, |_| Ok(()))
+    }
+
+    /// One that talks first.
+    pub(crate) fn greeting(port: u16, greet: Greeting) -> Self {
+        Self::start((Ipv4Addr::LOCALHOST, 0).into(), &[port], greet)
+    }
+
+    /// Another address for a server, on a port of our choice.
+    pub(crate) fn at(address: SocketAddr, ports: &[u16]) -> Self {
+        Self::start(address, ports, |_| Ok(()))
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    fn start(address: SocketAddr, ports: &[u16], greet: Greeting) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (stop, ports) = (Arc::clone(&stopped), ports.to_vec());
+        let listening = thread::spawn(move || {
+            for (client, port) in listener.incoming().zip(ports.iter().cycle()) {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let port = *port;
+                // A connection that breaks is the client's affair.
+                thread::spawn(move || client.and_then(|client| put_through(client, port, greet)));
+            }
+        });
+        Self {
+            address,
+            stopped,
+            listening: Some(listening),
+        }
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        let woken = TcpStream::connect(self.address).is_ok();
+        if let Some(listening) = self.listening.take().filter(|_| woken) {
+            let _ = listening.join();
+        }
+    }
+}
+
+fn put_through(mut client: TcpStream, port: u16, greet: Greeting) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    greet(&mut client)?;
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    server.set_nodelay(true)?;
+    let (from_server, to_client) = (server.try_clone()?, client.try_clone()?);
+    let back = thread::spawn(move || copy(from_server, to_client));
+    copy(client, server);
+    let _ = back.join();
+    Ok(())
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = [0; 4_096];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// Reads a line of the client.
+pub(crate) fn line(client: &mut TcpStream) -> io::Result<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while !line.ends_with(b"\n") {
+        client.read_exact(&mut byte)?;
+        line.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+}

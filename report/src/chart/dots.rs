@@ -1,0 +1,111 @@
+//! A dot a row, with the interval around it, or with the tail that it has.
+
+use plotters::chart::ChartBuilder;
+use plotters::element::{Circle, ErrorBar, PathElement};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, TRANSPARENT};
+
+use super::scale::{Axis, tick};
+use super::{Area, Drawn, Ink, LETTER, label, letters, width, write};
+
+/// A row.
+#[derive(Clone, Debug)]
+pub(crate) struct Dot {
+    pub(crate) label: String,
+    pub(crate) value: f64,
+    /// The interval; the value where there is none.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    /// The values as they are written, with their unit.
+    pub(crate) text: String,
+    pub(crate) ink: Ink,
+}
+
+/// Rows on one scale: a logarithmic one, if the values are far apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Dots {
+    pub(crate) rows: Vec<Dot>,
+    /// The upper end is a value of its own, shown by a ring, and not the end of an interval.
+    pub(crate) tails: bool,
+    pub(crate) unit: String,
+}
+
+const ROW: u32 = 42;
+const FOOT: u32 = 76;
+
+impl Dots {
+    pub(super) fn height(&self) -> u32 {
+        ROW * u32::try_from(self.rows.len()).unwrap_or(1) + FOOT
+    }
+
+    pub(super) fn said(&self) -> impl Iterator<Item = String> {
+        self.rows
+            .iter()
+            .map(|row| format!("{}: {}", row.label, row.text))
+    }
+
+    pub(super) fn draw(&self, area: &Area<'_>) -> Drawn {
+        let labels: Vec<_> = self.rows.iter().map(|row| label(&row.label)).collect();
+        let left = width(labels.iter().map(String::as_str)) + LETTER.1;
+        let right = width(self.rows.iter().map(|row| row.text.as_str())) + LETTER.1;
+        let values = self
+            .rows
+            .iter()
+            .flat_map(|row| [row.low, row.value, row.high]);
+        let mut axis = if self.tails && values.clone().all(|value| value > 0.0) {
+            Axis::log(values)
+        } else {
+            Axis::fitting(values)
+        };
+        let ticks: Vec<_> = axis.ticks.iter().map(|value| tick(*value)).collect();
+        let one = width(ticks.iter().map(String::as_str)) + LETTER.1;
+        let room = area
+            .dim_in_pixel()
+            .0
+            .saturating_sub(left.unsigned_abs() + right.unsigned_abs());
+        axis.thin(usize::try_from(room / one.unsigned_abs().max(1)).unwrap_or(1));
+        let height = ROW * u32::try_from(self.rows.len()).unwrap_or(1);
+        let mut chart = ChartBuilder::on(area)
+            .margin_left(left)
+            .margin_right(right)
+            .x_label_area_size(FOOT)
+            .build_cartesian_2d(axis, height..0)?;
+        let grid = Ink::Grid.color();
+        chart
+            .configure_mesh()
+            .disable_y_mesh()
+            .disable_y_axis()
+            .light_line_style(TRANSPARENT)
+            .axis_style(grid)
+            .bold_line_style(grid)
+            .x_label_style(letters(Ink::Muted, HPos::Center, VPos::Top))
+            .x_desc(self.unit.as_str())
+            .axis_desc_style(letters(Ink::Muted, HPos::Center, VPos::Bottom))
+            .draw()?;
+        let mut middle = ROW / 2;
+        for (row, name) in self.rows.iter().zip(&labels) {
+            let Dot {
+                low, value, high, ..
+            } = *row;
+            let ink = row.ink.color();
+            if self.tails {
+                let path = vec![(value, middle), (high, middle)];
+                chart.draw_series([PathElement::new(path, ink.stroke_width(3))])?;
+                let page = [(high, middle)];
+                chart.draw_series(page.map(|at| Circle::new(at, 7, Ink::Grid.color().filled())))?;
+                chart.draw_series([Circle::new((high, middle), 7, ink.stroke_width(3))])?;
+            } else {
+                let style = ink.stroke_width(3);
+                let bar = ErrorBar::new_horizontal(middle, low, value, high, style, 14);
+                chart.draw_series([bar])?;
+            }
+            chart.draw_series([Circle::new((value, middle), 7, ink.filled())])?;
+            let y = i32::try_from(middle).unwrap_or(0);
+            write(area, name, (left - LETTER.1, y), (Ink::Muted, HPos::Right))?;
+            let end = i32::try_from(area.dim_in_pixel().0).unwrap_or(0);
+            write(area, &row.text, (end, y), (Ink::Text, HPos::Right))?;
+            middle += ROW;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! Axes and numbers: where the ticks are, and how a value is written.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+use super::unit;
+
+/// An axis from `from` to `to`, with a line at each tick.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Axis {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) ticks: Vec<f64>,
+    pub(super) log: bool,
+}
+
+impl Axis {
+    /// From zero, or below where a value is, to the greatest value, with round numbers as ticks.
+    pub(super) fn linear(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let low = values.clone().fold(0.0, f64::min);
+        let high = values.fold(0.0, f64::max);
+        let high = if high > low { high } else { low + 1.0 };
+        let raw = (high - low) / 4.0;
+        let power = 10_f64.powf(raw.log10().floor());
+        let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+            .map(|times| times * power)
+            .into_iter()
+            .find(|step| *step >= raw)
+            .unwrap_or(raw);
+        let first = (low / step).floor();
+        let ticks: Vec<_> = (0..12)
+            .map(|tick| (first + f64::from(tick)) * step)
+            .take_while(|tick| *tick < high + step * 0.999)
+            .collect();
+        Self {
+            from: first * step,
+            to: ticks.last().copied().unwrap_or(high),
+            ticks,
+            log: false,
+        }
+    }
+
+    /// A tick at each power of ten around the values, none of which is zero or less.
+    pub(super) fn log(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let low = values.clone().fold(f64::INFINITY, f64::min).log10().floor();
+        let high = values.fold(0.0, f64::max).log10().ceil();
+        let high = if high > low { high } else { low + 1.0 };
+        let ticks: Vec<_> = (0..40)
+            .map(|tick| low + f64::from(tick))
+            .take_while(|tick| *tick <= high)
+            .map(|tick| 10_f64.powf(tick))
+            .collect();
+        Self {
+            from: 10_f64.powf(low),
+            to: ticks.last().copied().unwrap_or(1.0),
+            ticks,
+            log: true,
+        }
+    }
+
+    /// A linear axis, or a logarithmic one where a linear one would leave most values in a corner.
+    pub(super) fn fitting(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let low = values.clone().fold(f64::INFINITY, f64::min);
+        let high = values.clone().fold(0.0, f64::max);
+        if low > 0.0 && high / low > 10.0 {
+            Self::log(values)
+        } else {
+            Self::linear(values)
+        }
+    }
+
+    /// Leaves out ticks where there is no room for so many.
+    pub(super) fn thin(&mut self, most: usize) {
+        let every = self.ticks.len().div_ceil(most.max(1)).max(1);
+        let mut at = 0..;
+        self.ticks
+            .retain(|_| at.next().is_some_and(|at| at % every == 0));
+    }
+
+    /// Where a value is on a linear axis: itself, or its logarithm.
+    fn place(&self, value: f64) -> f64 {
+        if self.log { value.log10() } else { value }
+    }
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
+        let [value, from, to] = [*value, self.from, self.to].map(|value| self.place(value));
+        let part = ((value - from) / (to - from)).clamp(0.0, 1.0);
+        first + unit(part * f64::from(last - first))
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.from..self.to
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        tick(*value)
+    }
+}
+
+/// An axis of steps, a like distance apart, each with its name.
+#[derive(Clone, Debug)]
+pub(super) struct Steps(pub(super) Vec<String>);
+
+impl Ranged for Steps {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = usize;
+
+    fn map(&self, step: &usize, (first, last): (i32, i32)) -> i32 {
+        let [step, steps] = [*step, self.0.len()].map(|count| u32::try_from(count).unwrap_or(0));
+        // A little room at both ends.
+        let part = (f64::from(step) + 0.2) / (f64::from(steps) - 0.6).max(0.4);
+        first + unit(part.clamp(0.0, 1.0) * f64::from(last - first))
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<usize> {
+        (0..self.0.len()).collect()
+    }
+
+    fn range(&self) -> Range<usize> {
+        0..self.0.len()
+    }
+}
+
+impl ValueFormatter<usize> for Steps {
+    fn format_ext(&self, step: &usize) -> String {
+        self.0.get(*step).cloned().unwrap_or_default()
+    }
+}
+
+/// A number with three digits that count, and with thousands set apart.
+pub(crate) fn short(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e12 {
+        return format!("{value:.2e}");
+    }
+    let digits = if size >= 99.95 || size == 0.0 {
+        0
+    } else if size >= 9.995 {
+        1
+    } else {
+        2
+    };
+    grouped(&format!("{value:.digits$}"))
+}
+
+/// The same for the tick of an axis: without zeros that say nothing.
+pub(super) fn tick(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e12 {
+        return format!("{value:.1e}");
+    }
+    if size >= 1e6 {
+        return format!("{} M", short_tick(value / 1e6));
+    }
+    short_tick(value)
+}
+
+fn short_tick(value: f64) -> String {
+    let text = format!("{value:.3}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    grouped(if text == "-0" { "0" } else { text })
+}
+
+/// A whole number with thousands set apart.
+pub(crate) fn count<T: ToString + ?Sized>(value: &T) -> String {
+    grouped(&value.to_string())
+}
+
+/// Sets thousands apart in a number that is written already.
+fn grouped(number: &str) -> String {
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(rest) => ("\u{2212}", rest),
+        None => ("", number),
+    };
+    let (whole, rest) = number.split_at(number.find('.').unwrap_or(number.len()));
+    let mut text = String::from(sign);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.123, "0.12"),
+            (9.996, "10.0"),
+            (20.57, "20.6"),
+            (252.772, "253"),
+            (60_734.0, "60,734"),
+            (1e300, "1.00e300"),
+            (-181_980.0, "\u{2212}181,980"),
+        ] {
+            assert_eq!(short(value), text);
+        }
+        assert_eq!(
+            (tick(0.5), tick(2_500_000.0)),
+            ("0.5".into(), "2.5 M".into())
+        );
+        assert_eq!((tick(0.01), tick(1e3)), ("0.01".into(), "1,000".into()));
+        assert_eq!(count(&25_200), "25,200");
+    }
+
+    #[test]
+    fn an_axis_holds_its_values() {
+        for values in [
+            &[0.0, 513.0][..],
+            &[-181.0, 12.0],
+            &[0.0],
+            &[],
+            &[1e300, 1.0],
+        ] {
+            let axis = Axis::linear(values.iter().copied());
+            assert!(axis.ticks.len() >= 2 && axis.ticks.len() <= 8, "{axis:?}");
+            assert!(
+                values
+                    .iter()
+                    .all(|value| (axis.from..=axis.to).contains(value)),
+                "{axis:?}"
+            );
+        }
+        let axis = Axis::fitting([2.0, 61_000.0].into_iter());
+        assert_eq!(axis.ticks, [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0]);
+        assert_eq!(axis.map(&100.0, (0, 500)), 200);
+        assert_eq!(axis.map(&100.0, (500, 0)), 300);
+        let mut thin = axis.clone();
+        thin.thin(3);
+        assert_eq!(thin.ticks, [1.0, 100.0, 10_000.0]);
+        assert!(!Axis::fitting([0.0, 61_000.0].into_iter()).log);
+    }
+}

@@ -1,0 +1,55 @@
+//! A store of very many servers.
+
+use super::{Figures, counts};
+use crate::ScaleRow;
+use crate::chart::{Body, Chart, Ink, Line, Lines, count, short};
+
+pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
+    let lines = rows.iter().map(|row| {
+        let values = [
+            row.p50_us,
+            row.p99_us,
+            row.p99_9_us,
+            row.p99_99_us,
+            row.max_us,
+        ];
+        Line {
+            label: row.op.clone(),
+            ink: match row.op.as_str() {
+                "put" => Ink::Ours,
+                "take" => Ink::Lru,
+                _ => Ink::Moka,
+            },
+            values: values.map(|us| Some(us).filter(|us| *us > 0.0)).into(),
+            text: short(row.max_us),
+        }
+    });
+    let servers = rows.first().map_or(0, |row| row.servers);
+    let charts = vec![Chart {
+        title: format!("{} servers", count(&servers)),
+        note: format!("\u{b5}s a call; {}", counts(rows.iter().map(|row| row.n))),
+        body: Body::Lines(Lines {
+            steps: ["50", "99", "99.9", "99.99", "100"]
+                .map(str::to_owned)
+                .into(),
+            step: "% of the calls were quicker".to_owned(),
+            all: lines.collect(),
+            percent: false,
+        }),
+    }];
+    let notes = rows.first().map(|row| {
+        format!(
+            "The store might take {} bytes, counted {}, and had really allocated {}.",
+            count(&row.budget),
+            count(&row.bytes_counted),
+            count(&row.bytes_allocated)
+        )
+    });
+    Figures {
+        lead: "Our store, full of servers, while it evicts at every put and sweeps: how long a \
+               call takes, and how long the slowest ones."
+            .to_owned(),
+        charts,
+        notes: notes.into_iter().collect(),
+    }
+}

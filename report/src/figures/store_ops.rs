@@ -1,0 +1,32 @@
+//! What one operation on a store costs.
+
+use super::{Figures, rising};
+use crate::StoreOpRow;
+use crate::chart::{Bar, Bars, Body, Chart, Ink, count};
+
+pub(super) fn figures(rows: &[StoreOpRow]) -> Figures {
+    let sizes = rising(rows.iter().map(|row| row.servers));
+    let charts = sizes.into_iter().map(|servers| {
+        let here = rows
+            .iter()
+            .filter(|row| row.servers == servers && row.op == "put+take");
+        let bars =
+            here.map(|row| Bar::new(&row.store, row.ns_median, "ns", Ink::of_store(&row.store)));
+        Chart {
+            title: format!(
+                "{} {}",
+                count(&servers),
+                if servers == 1 { "server" } else { "servers" }
+            ),
+            note: "put and take of one session, ns, median".to_owned(),
+            body: Body::Bars(Bars(bars.collect())),
+        }
+    });
+    Figures {
+        lead: "One put and one take, one after the other, by one thread, in a store that holds so \
+               many servers. The other operations, and what they allocate, are in the table."
+            .to_owned(),
+        charts: charts.collect(),
+        notes: Vec::new(),
+    }
+}

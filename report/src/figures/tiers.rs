@@ -1,0 +1,59 @@
+//! What places beyond the process take.
+
+use super::{Figures, counts, distinct, rising};
+use crate::Report;
+use crate::chart::{Body, Chart, Dot, Dots, Ink, short};
+
+pub(super) fn figures(report: &Report) -> Figures {
+    let rows = &report.tiers;
+    let charts =
+        distinct(rows.iter().map(|row| row.tier.as_str()))
+            .into_iter()
+            .map(|tier| {
+                let here: Vec<_> = rows.iter().filter(|row| row.tier == tier).collect();
+                let mut dots = Vec::new();
+                for op in distinct(here.iter().map(|row| row.op.as_str())) {
+                    let of_op = || here.iter().filter(|row| row.op == op);
+                    for processes in rising(of_op().map(|row| row.processes)) {
+                        dots.extend(of_op().filter(|row| row.processes == processes).map(|row| {
+                            Dot {
+                                label: format!("{op}, {processes}\u{a0}proc."),
+                                value: row.median_us,
+                                low: row.median_us,
+                                high: row.p99_us,
+                                text: format!("{} | {}", short(row.median_us), short(row.p99_us)),
+                                ink: match op {
+                                    "put" => Ink::Ours,
+                                    "take" => Ink::Lru,
+                                    _ => Ink::Moka,
+                                },
+                            }
+                        }));
+                    }
+                }
+                Chart {
+                    title: tier.to_owned(),
+                    note: format!(
+                        "\u{b5}s a call, median | p99; {}",
+                        counts(here.iter().map(|row| row.n as u64))
+                    ),
+                    body: Body::Dots(Dots {
+                        rows: dots,
+                        tails: true,
+                        unit: "\u{b5}s: \u{25cf} median, \u{25cb} p99".to_owned(),
+                    }),
+                }
+            });
+    let missing = report.skipped.iter();
+    let missing = missing.filter(|(what, _)| what.starts_with("tiers ("));
+    Figures {
+        lead: "What places beyond the process take, with so many processes at work at the same \
+               time. Put and take: one call of the tier. Prefetch: until a session is in memory, \
+               where a handshake finds it."
+            .to_owned(),
+        charts: charts.collect(),
+        notes: missing
+            .map(|(what, why)| format!("Missing: {what}: {why}."))
+            .collect(),
+    }
+}

@@ -1,0 +1,81 @@
+//! The schema in the repository is the one of the types, and says what a report is.
+
+mod common;
+
+use report::Report;
+use serde_json::{Value, json};
+
+const KEPT: &str = include_str!("../../compare/report.schema.json");
+
+fn errors(report: &Value) -> Vec<String> {
+    let validator = jsonschema::validator_for(&serde_json::from_str(KEPT).unwrap()).unwrap();
+    let errors = validator.iter_errors(report);
+    errors
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
+}
+
+#[test]
+fn the_schema_is_that_of_the_types() {
+    let [kept, made] = [KEPT, &report::schema()].map(|schema| {
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        schema
+    });
+    assert!(
+        kept == made,
+        "write it again: cargo run -p compare -- report --schema > compare/report.schema.json"
+    );
+}
+
+#[test]
+fn reports_are_as_the_schema_says() {
+    for report in [
+        common::full(),
+        common::small(),
+        Report::new(common::environment()),
+    ] {
+        let report = serde_json::to_value(report).unwrap();
+        assert_eq!(errors(&report), [""; 0]);
+    }
+    let mut newer = serde_json::to_value(common::full()).unwrap();
+    newer["burst"][0]["a_key_of_tomorrow"] = json!(1);
+    assert_eq!(errors(&newer), [""; 0]);
+    serde_json::from_value::<Report>(newer).unwrap();
+}
+
+#[test]
+fn what_is_no_report_is_refused() {
+    let report = serde_json::to_value(common::full()).unwrap();
+    let without = |section: &str, key: &str| {
+        let mut report = report.clone();
+        report[section][0]
+            .as_object_mut()
+            .unwrap()
+            .remove(key)
+            .unwrap();
+        report
+    };
+    let with = |at: &str, value: Value| {
+        let mut report = report.clone();
+        *report.pointer_mut(at).unwrap() = value;
+        report
+    };
+    for (broken, says) in [
+        (without("handshakes", "store_ns"), "/handshakes/0"),
+        (without("memory", "sessions"), "/memory/0"),
+        (with("/schema", json!(2)), "/schema"),
+        (with("/burst/3/rounds", json!(-1)), "/burst/3/rounds"),
+        (with("/scale/0/p50_us", json!(null)), "/scale/0/p50_us"),
+        (
+            with("/equivalence/0/rustls/outcome", json!("perhaps")),
+            "/equivalence/0/rustls/outcome",
+        ),
+        (with("/tiers", json!({})), "/tiers"),
+    ] {
+        let errors = errors(&broken);
+        assert!(
+            errors.iter().any(|error| error.starts_with(says)),
+            "{says}: {errors:?}"
+        );
+    }
+}
