@@ -24,7 +24,7 @@ pub const POINTS: [&str; 6] = [
      part of every row.",
 ];
 
-/// All of it as a part of a page in Markdown.
+/// All of it as a section of a page in Markdown.
 pub fn markdown() -> String {
-    format!("{WHO}\n\n- {}", POINTS.join("\n- "))
+    format!("### Bias\n\n{WHO}\n\n- {}", POINTS.join("\n- "))
 }
