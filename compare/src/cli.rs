@@ -157,7 +157,7 @@ impl Stop {
             .filter(|line| !line.is_empty())
             .map(|line| line.trim_start_matches("error: "))
             .collect();
-        format!("{}; see --help", words.join("; "))
+        format!("{}; see --help", words.join("; ").replace(":; ", ": "))
     }
 }
 

@@ -1,12 +1,17 @@
 //! Ctrl-C: what is finished stays, and what is under way is given up.
 //!
-//! The first SIGINT or SIGTERM (SIGHUP, too) sets a flag. Whoever is at work looks at it a few times
+//! The first SIGINT, SIGTERM or SIGHUP sets a flag. Whoever is at work looks at it a few times
 //! a second and unwinds, so that children end and directories for temporary files go; the second one
 //! ends the program at once.
 
 use std::any::Any;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::error::Error;
 
@@ -18,13 +23,30 @@ struct Interrupted;
 /// From now on, the first signal that asks the program to end is not the end of it, but does what
 /// `first` says. Once in a program.
 pub(crate) fn listen(first: impl Fn() + Send + 'static) -> Result<(), Error> {
-    let set = ctrlc::set_handler(move || {
-        if ASKED.swap(true, Ordering::Relaxed) {
-            end_at_once();
+    let cannot = |error| Error::Setup(format!("cannot listen to Ctrl-C: {error}"));
+    let wanted = [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new(wanted).map_err(cannot)?;
+    let listener = move || {
+        for _ in &mut signals {
+            if ASKED.swap(true, Ordering::Relaxed) {
+                end_at_once();
+            }
+            first();
         }
-        first();
-    });
-    set.map_err(|error| Error::Setup(format!("cannot listen to Ctrl-C: {error}")))
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(listener).map_err(cannot)?;
+    Ok(())
+}
+
+/// Whether whoever started the program wants it to go on despite this signal, as `nohup` does.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Without what a program does when it exits: other threads are at work in libraries that would be

@@ -13,6 +13,7 @@ use report::Section;
 use self::estimate::Estimate;
 use crate::error::complain;
 use crate::interrupt;
+use crate::sections::name;
 
 /// A line is never longer, whatever the terminal has.
 const WIDTH: usize = 100;
@@ -53,7 +54,7 @@ impl Progress {
         (self.current, self.steps, self.step) = (index, 1, 0);
         let section = self.sections[index];
         let (number, of) = (index + 1, self.sections.len());
-        let prefix = format!("[{number}/{of}] {}", section.as_str());
+        let prefix = format!("[{number}/{of}] {}", name(section));
         if io::stderr().is_terminal() {
             let bar = ProgressBar::new(1_000);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {

@@ -3,6 +3,7 @@
 mod program;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use report::{Report, Section};
@@ -126,8 +127,9 @@ impl Run {
         self
     }
 
-    /// Measures, and writes `report.json` and `report.html` into the directory. Tells how far it is on standard error,
-    /// and what went wrong, a line each; a row that is not what it claims to be has an `error`.
+    /// Measures, and writes `report.json` and `report.html` into the directory, anew after each
+    /// section. Tells how far it is on standard error, and what went wrong, a line each; a row that is
+    /// not what it claims to be has an `error`.
     ///
     /// # Errors
     ///
@@ -153,12 +155,7 @@ impl Run {
             interrupted: None,
             mistakes: Vec::new(),
         };
-        // At once: if it cannot be written, that should not come out after all the work.
-        fs::create_dir_all(directory).map_err(|source| Error::Report {
-            path: directory.to_owned(),
-            source,
-        })?;
-        measured.save()?;
+        measured.try_out(directory)?;
         next(Moment::Begin(&measured.report))?;
         let mut progress = Progress::new(&sections, self.quick);
         for (index, &section) in sections.iter().enumerate() {
@@ -183,8 +180,10 @@ impl Run {
             })?;
             measured.mistakes.extend(mistakes);
         }
-        measured.save()?;
-        measured.save_page()?;
+        // What was there before is worth more than a report of nothing.
+        if !measured.saved.is_empty() {
+            measured.save()?;
+        }
         Ok(measured)
     }
 
@@ -254,20 +253,30 @@ struct Measured {
 }
 
 impl Measured {
-    fn save(&self) -> Result<(), Error> {
-        self.report
-            .save(&self.file)
+    /// If nothing can be written, that should not come out after all the work. What an earlier run
+    /// has left stays until there is something to put in its place.
+    fn try_out(&self, directory: &Path) -> Result<(), Error> {
+        fs::create_dir_all(directory)
+            .and_then(|()| tempfile::tempfile_in(directory))
             .map_err(|source| Error::Report {
-                path: self.file.clone(),
+                path: directory.to_owned(),
                 source,
-            })
+            })?;
+        for path in [self.file.clone(), self.page()] {
+            if path.is_dir() {
+                let source = io::ErrorKind::IsADirectory.into();
+                return Err(Error::Report { path, source });
+            }
+        }
+        Ok(())
     }
 
-    /// Writes the page that shows it next to the report.
-    fn save_page(&self) -> Result<(), Error> {
-        let page = self.page();
-        report::html::save(&self.report, &page)
-            .map_err(|source| Error::Report { path: page, source })
+    /// Writes the report, and the page that shows it next to it.
+    fn save(&self) -> Result<(), Error> {
+        let cannot = |path: PathBuf| move |source| Error::Report { path, source };
+        let (file, page) = (&self.file, self.page());
+        self.report.save(file).map_err(cannot(file.clone()))?;
+        report::html::save(&self.report, &page).map_err(cannot(page))
     }
 
     fn page(&self) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use report::text::{self, Style};
 use report::{Report, html};
@@ -20,8 +20,20 @@ pub fn run(options: &ReportOptions, out: &mut impl Write) -> Result<Outcome, Err
         out.write_all(report::schema().as_bytes())?;
         return Ok(Outcome::AsClaimed);
     };
-    let report = read(file)?;
     let to_stdout = options.html.as_deref() == Some(Path::new("-"));
+    let page = match &options.html {
+        _ if to_stdout => None,
+        Some(page) => Some(page.clone()),
+        // Beside a pipe there is no place for it.
+        None => (file.is_file() && !file.starts_with("/dev")).then(|| file.with_extension("html")),
+    };
+    let outputs = [
+        ("--html", page.as_ref()),
+        ("--chart", options.chart.as_ref()),
+        ("--into", options.into.as_ref()),
+    ];
+    each_in_its_place(file, &outputs)?;
+    let report = read(file)?;
     if to_stdout {
         out.write_all(html::page(&report)?.as_bytes())?;
     }
@@ -33,21 +45,44 @@ pub fn run(options: &ReportOptions, out: &mut impl Write) -> Result<Outcome, Err
     if let Some(chart) = &options.chart {
         html::save_chart(&report, chart).map_err(|error| cannot_write(chart, &error, "--chart"))?;
     }
-    if !to_stdout {
-        let page = match &options.html {
-            Some(page) => page.clone(),
-            None => file.with_extension("html"),
-        };
-        if page == *file {
-            let error = io::Error::other("that is the report itself");
-            return Err(cannot_write(&page, &error, "--html"));
-        }
+    if let Some(page) = page {
         html::save(&report, &page).map_err(|error| cannot_write(&page, &error, "--html"))?;
         if options.into.is_none() {
             writeln!(out, "\nWritten: {}", page.display())?;
         }
     }
     Ok(Outcome::AsClaimed)
+}
+
+/// What is written replaces neither the report nor what is written beside it.
+fn each_in_its_place(file: &Path, outputs: &[(&str, Option<&PathBuf>)]) -> Result<(), Error> {
+    let mut taken = vec![place(file)];
+    for (option, output) in outputs {
+        let Some(output) = output else { continue };
+        let place = place(output);
+        // Devices and pipes take whatever comes.
+        if taken.contains(&place) && (place.is_file() || !place.exists()) {
+            return Err(Error::BadInput(format!(
+                "{} is the report itself, or is written twice; name another place with {option}",
+                output.display()
+            )));
+        }
+        taken.push(place);
+    }
+    Ok(())
+}
+
+/// The same for all spellings of a path.
+fn place(path: &Path) -> PathBuf {
+    let whole = || path.canonicalize().ok();
+    let named = || {
+        let parent = match path.parent()? {
+            parent if parent.as_os_str().is_empty() => Path::new("."),
+            parent => parent,
+        };
+        Some(parent.canonicalize().ok()?.join(path.file_name()?))
+    };
+    whole().or_else(named).unwrap_or_else(|| path.to_owned())
 }
 
 fn cannot_write(file: &Path, error: &io::Error, option: &str) -> Error {

@@ -90,7 +90,7 @@ fn a_table_has_gaps_where_there_is_no_row() {
     assert_eq!(
         numbers,
         [
-            ["8.7", "lru-8", "-", "12.35"],
+            ["8.8", "lru-8", "-", "12.35"],
             ["35.0", "lru-8", "12.35", "-"]
         ]
     );

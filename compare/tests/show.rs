@@ -17,6 +17,7 @@ fn report() -> Report {
         servers: 1_000,
         ns_median,
         allocations: Some(0.0),
+        n: None,
     };
     report.store_ops = vec![op("tls-resume", 100.0), op("rustls-memory", 199.0)];
     report.skipped.remove("store_ops");
@@ -79,6 +80,32 @@ fn a_saved_report_is_shown_again_the_same_each_time() {
     );
     assert_eq!(compare(&args).code, 0);
     assert_eq!(fs::read_to_string(&page).unwrap(), once);
+}
+
+#[test]
+fn nothing_is_written_over_the_report_or_over_each_other() {
+    let directory = directory("own-place");
+    let saved = directory.join("report.json");
+    report().save(&saved).unwrap();
+    let before = fs::read(&saved).unwrap();
+    let file = saved.to_str().unwrap();
+    let otherwise = directory.join("../own-place/report.json");
+    let otherwise = otherwise.to_str().unwrap();
+    let [one, other] = ["one.html", "./one.html"].map(|name| directory.join(name));
+    let [one, other] = [&one, &other].map(|path| path.to_str().unwrap());
+    for args in [
+        &["report", file, "--html", file][..],
+        &["report", file, "--html", otherwise],
+        &["report", file, "--chart", otherwise],
+        &["report", file, "--into", file],
+        &["report", file, "--html", one, "--chart", other],
+    ] {
+        let ran = compare(args);
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.out);
+        ran.one_line("name another place with --");
+        assert_eq!(fs::read(&saved).unwrap(), before, "{args:?}");
+    }
+    assert!(!directory.join("one.html").exists());
 }
 
 #[test]

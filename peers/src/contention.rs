@@ -126,8 +126,10 @@ pub struct Row {
     pub mix: Mix,
     /// How many they are.
     pub threads: usize,
-    /// Operations that each of them does in a second, on average.
+    /// Operations that each of them does in a second, on average; the median of the slices.
     pub ops_per_s_per_thread: f64,
+    /// Slices of time in which they worked.
+    pub slices: usize,
 }
 
 /// Choices of one thread, over and over again.
@@ -180,6 +182,7 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Row> {
                 store: *name,
                 mix,
                 threads,
+                slices: samples.len(),
                 ops_per_s_per_thread: median(samples),
             }));
         }

@@ -128,6 +128,8 @@ pub struct Row {
     pub servers: usize,
     /// Nanoseconds, median of the batches' means.
     pub ns: f64,
+    /// Batches.
+    pub batches: usize,
     /// Allocations, mean.
     pub allocations: Option<f64>,
 }
@@ -252,6 +254,7 @@ impl Samples {
                 store: cell.store,
                 op: cell.op,
                 servers,
+                batches: cell.ns.len(),
                 ns: median(cell.ns),
                 allocations: cell.allocations,
             })

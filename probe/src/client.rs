@@ -10,9 +10,11 @@ use tls_resume::{Error, Limits, Resumption, Shareable, TierStats};
 
 use crate::counted::Counted;
 use crate::finding::SessionKind;
+use crate::refusal::Refusal;
 use crate::{Backend, Options};
 
-/// How long to wait for a server's tickets: they come right behind the handshake or never.
+/// How long to wait for a server's tickets beside the time that they are on their way: they come
+/// right behind the handshake or never.
 pub(crate) const TICKETS_WAIT: Duration = Duration::from_millis(200);
 /// How long to wait for a session from the store. A service would not: a probe wants to know.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -22,6 +24,22 @@ const FLUSH_WAIT: Duration = Duration::from_secs(5);
 /// Few enough that one of them may have a quarter of the bytes.
 const BURST_SERVERS: usize = 16;
 
+/// How long to wait for the tickets of a connection whose handshake took this long.
+///
+/// They come a round trip behind the client's last word, and a handshake of TLS 1.3 is about one
+/// round trip.
+pub(crate) fn tickets_wait(handshake: Duration, timeout: Duration) -> Duration {
+    (TICKETS_WAIT + 2 * handshake).min(timeout)
+}
+
+/// Why there is nothing to tell about a connection.
+pub(crate) enum Broken {
+    /// There was no handshake.
+    Handshake(Error),
+    /// There was one, and then the server refused the client, before it gave a session.
+    Refused(Refusal),
+}
+
 /// Makes connections to one server and tells about them.
 pub(crate) trait Client: Sync {
     /// Has a session fetched for a connection that is about to be made, if the store is beyond
@@ -29,7 +47,7 @@ pub(crate) trait Client: Sync {
     fn prefetch(&self);
     /// Makes the handshake and closes; before that it waits for tickets, or, if they are not to be
     /// kept, forgets what came.
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Error>;
+    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken>;
     /// Drops all sessions.
     fn clear(&self);
     /// Leaves its sessions to the next process; nothing if they are in memory alone.
@@ -80,6 +98,7 @@ pub(crate) fn client(
             connector: builder::<Rustls>(options).build()?,
             name: options.name().to_owned(),
             port: options.port(),
+            timeout: options.timeout,
         }))),
         Backend::OpenSsl => sharing::<OpenSsl>(options, keeps),
         Backend::RustlsPreview => sharing::<RustlsPreview>(options, keeps),
@@ -123,6 +142,7 @@ fn sharing<B: Shareable>(options: &Options, keeps: Keeps) -> Result<Box<dyn Clie
         connector: builder.build()?,
         name: options.name().to_owned(),
         port: options.port(),
+        timeout: options.timeout,
     })))
 }
 
@@ -131,6 +151,7 @@ struct ToServer<B: tls_resume::Backend> {
     connector: Connector<B>,
     name: String,
     port: u16,
+    timeout: Duration,
 }
 
 /// One whose sessions stay in its memory.
@@ -139,7 +160,7 @@ struct Alone<B: tls_resume::Backend>(ToServer<B>);
 impl<B: tls_resume::Backend> Client for Alone<B> {
     fn prefetch(&self) {}
 
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Error> {
+    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken> {
         self.0.connect(io, keep)
     }
 
@@ -160,7 +181,7 @@ impl<B: Shareable> Client for Sharing<B> {
         self.0.connector.prefetch(&self.0.name, self.0.port);
     }
 
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Error> {
+    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken> {
         self.0.connect(io, keep)
     }
 
@@ -179,12 +200,19 @@ impl<B: Shareable> Client for Sharing<B> {
 }
 
 impl<B: tls_resume::Backend> ToServer<B> {
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Error> {
-        let mut stream = self.connector.connect_stream(&self.name, self.port, io)?;
+    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken> {
+        let stream = self.connector.connect_stream(&self.name, self.port, io);
+        let mut stream = stream.map_err(Broken::Handshake)?;
         let handshake = stream.get_ref().since_first_byte();
-        // A connection that breaks now has had its handshake; its tickets are what came.
         if stream.get_ref().lift().is_ok() && keep {
-            let _ = stream.wait_for_tickets(TICKETS_WAIT);
+            let wait = tickets_wait(handshake, self.timeout);
+            // A connection that breaks after tickets has had its handshake on both sides.
+            if let Err(error) = stream.wait_for_tickets(wait)
+                && stream.tickets() == 0
+                && let Some(refusal) = Refusal::of(&error)
+            {
+                return Err(Broken::Refused(refusal));
+            }
         }
         if !keep {
             stream.forget();
@@ -218,5 +246,20 @@ impl<B: tls_resume::Backend> ToServer<B> {
         };
         let _ = stream.close(); // a server that has gone away needs no farewell
         Ok(facts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickets_are_waited_for_as_long_as_they_take() {
+        let ms = Duration::from_millis;
+        for (handshake, timeout, wait) in
+            [(0, 10_000, 200), (300, 10_000, 800), (900, 1_000, 1_000)]
+        {
+            assert_eq!(tickets_wait(ms(handshake), ms(timeout)), ms(wait));
+        }
     }
 }

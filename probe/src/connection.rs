@@ -32,7 +32,8 @@ pub struct ConnectionRow {
     /// The cipher suite.
     pub cipher: Option<String>,
     /// How long the handshake took from the first byte that the client sent: without connecting,
-    /// and without waiting for the store.
+    /// and without waiting for the store. Among connections at the same time it has in it the wait
+    /// until all of them have begun.
     pub handshake_us: Option<u64>,
     /// Bytes received, tickets included.
     pub bytes_in: u64,

@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 use tls_resume::ReadTimeout;
 
+use crate::gate::Expected;
 use crate::wire::{Heard, Wire};
 
 /// A TCP connection that counts what goes through it.
 ///
 /// Until [`lift`](Self::lift) all reads and writes together have to be done by a deadline: a server
 /// that sends a byte now and then would outlast a timeout for each of them.
+///
+/// Of connections that are made at the same time, none [reads](Self::read_after_others_write) before
+/// all have written: so none offers a ticket that another one of them brought.
 ///
 /// A handshake begins with its first byte. What a client does before is not the server's: it makes
 /// keys, seeds random numbers, and may look for a session in the store once more.
@@ -23,6 +27,7 @@ pub(crate) struct Counted {
     timeout: Duration,
     deadline: Cell<Option<Instant>>,
     first_byte: Option<Instant>,
+    others: Option<Expected>,
     bytes_in: u64,
     bytes_out: u64,
 }
@@ -36,6 +41,7 @@ impl Counted {
             timeout,
             deadline: Cell::new(Some(Instant::now() + timeout)),
             first_byte: None,
+            others: None,
             bytes_in: 0,
             bytes_out: 0,
         })
@@ -46,6 +52,22 @@ impl Counted {
         self.wire = Wire::default();
         self.first_byte = None;
         (self.bytes_in, self.bytes_out) = (0, 0);
+    }
+
+    /// Holds the first read back until the others have written, or the timeout is over.
+    pub(crate) fn read_after_others_write(&mut self, others: Expected) {
+        self.others = Some(others);
+    }
+
+    fn wait_for_others(&mut self) {
+        let Some(others) = self.others.take() else {
+            return;
+        };
+        let begun = Instant::now();
+        others.pass(self.timeout);
+        if let Some(deadline) = self.deadline.get() {
+            self.deadline.set(Some(deadline + begun.elapsed())); // the server did not wait
+        }
     }
 
     /// From now on all reads and writes have to be done within `limit`.
@@ -115,6 +137,7 @@ impl Counted {
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait_for_others();
         let length = self.in_time(|mut tcp| tcp.read(buffer))?;
         self.bytes_in += length as u64;
         self.wire.hear(&buffer[..length]);
@@ -127,6 +150,9 @@ impl Write for Counted {
         self.first_byte.get_or_insert_with(Instant::now);
         let length = self.in_time(|mut tcp| tcp.write(buffer))?;
         self.bytes_out += length as u64;
+        if let Some(others) = &mut self.others {
+            others.arrive();
+        }
         Ok(length)
     }
 

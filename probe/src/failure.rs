@@ -8,12 +8,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tls_resume::{Distrust, ErrorKind};
 
-use crate::options::TlsVersion;
+use crate::Options;
+use crate::refusal::Refusal;
 use crate::starttls::StartTlsError;
 use crate::wire::{Heard, TLS12};
 
-/// The alert of RFC 8446, section 6.2, by which a server refuses a version.
+/// Alerts of RFC 8446, section 6.2.
+const HANDSHAKE_FAILURE: u8 = 40;
+const BAD_CERTIFICATE: u8 = 42;
 const PROTOCOL_VERSION: u8 = 70;
+const CERTIFICATE_REQUIRED: u8 = 116;
+
+/// What the system says when this process, or all of them, may open no more files.
+const NO_MORE_FILES: [i32; 2] = [24, 23]; // EMFILE, ENFILE: the same on Linux, macOS and BSD
+
 /// How much of an explanation is shown, in bytes: a certificate may have hundreds of names.
 const SHOWN: usize = 400;
 
@@ -50,6 +58,10 @@ pub enum Failure {
     NotYetValid,
     /// The certificate is refused for another reason.
     Certificate,
+    /// The server asks for a client certificate, and a probe has none.
+    ClientCertificate,
+    /// What is missing is missing here: this process may open no more files.
+    Local,
     /// The server did not let TLS begin where it is asked for.
     StartTls,
     /// The handshake failed in another way.
@@ -75,12 +87,18 @@ impl Failed {
 
     /// There is no address.
     pub(crate) fn unknown(host: &str, error: &io::Error) -> Self {
+        if let Some(failed) = Self::local(error) {
+            return failed;
+        }
         let why = format!("no address found for {host}: {error}; check the name");
         Self::new(Failure::UnknownName, why)
     }
 
     /// The address cannot be connected to.
     pub(crate) fn unreachable(address: SocketAddr, error: &io::Error, timeout: Duration) -> Self {
+        if let Some(failed) = Self::local(error) {
+            return failed;
+        }
         let (failure, why) = match error.kind() {
             IoKind::ConnectionRefused => (
                 Failure::Refused,
@@ -102,6 +120,16 @@ impl Failed {
         Self::new(failure, why)
     }
 
+    /// It is not the server's fault.
+    fn local(error: &io::Error) -> Option<Self> {
+        let code = error.raw_os_error()?;
+        NO_MORE_FILES.contains(&code).then(|| {
+            let why = "this process may open no more files: raise the limit (ulimit -n), or use a \
+                       smaller --concurrency";
+            Self::new(Failure::Local, why)
+        })
+    }
+
     /// TLS could not begin.
     pub(crate) fn starttls(error: &StartTlsError) -> Self {
         let failure = match error {
@@ -116,15 +144,21 @@ impl Failed {
         server: &str,
         error: &tls_resume::Error,
         heard: &Heard,
-        timeout: Duration,
-        tls: Option<TlsVersion>,
+        options: &Options,
     ) -> Self {
         if let Some(said) = &heard.plain {
-            let why = format!(
-                "{server} does not speak TLS on this port (it says \"{}\"): is it a plain-text \
-                 port, or one for --starttls?",
-                sample(said)
-            );
+            let said = sample(said);
+            let why = if let Some(protocol) = options.starttls {
+                format!(
+                    "{server} agreed to begin TLS (--starttls {protocol}) and then went on in the \
+                     clear (it says \"{said}\"): its log should say why"
+                )
+            } else {
+                format!(
+                    "{server} does not speak TLS on this port (it says \"{said}\"): is it a \
+                     plain-text port, or one for --starttls?"
+                )
+            };
             return Self::new(Failure::NotTls, why);
         }
         if let Some(distrust) = error.distrust() {
@@ -137,7 +171,7 @@ impl Failed {
             );
             return Self::new(Failure::OldTls, why);
         }
-        match (heard.alert, tls) {
+        match (heard.alert, options.tls) {
             (Some(PROTOCOL_VERSION), None) => {
                 let why = format!(
                     "{server} refuses TLS 1.2 and TLS 1.3 (alert protocol_version): it speaks \
@@ -153,6 +187,18 @@ impl Failed {
                 );
                 return Self::new(Failure::OtherVersion, why);
             }
+            (Some(CERTIFICATE_REQUIRED), _) => return Self::without_certificate(server),
+            (Some(BAD_CERTIFICATE | HANDSHAKE_FAILURE), _) if heard.wants_certificate => {
+                return Self::without_certificate(server);
+            }
+            (Some(HANDSHAKE_FAILURE), _) => {
+                let why = format!(
+                    "{server} refuses the handshake (alert handshake_failure): it may want \
+                     ciphers, groups or signatures that this client does not offer; another \
+                     --backend may do"
+                );
+                return Self::new(Failure::Handshake, why);
+            }
             _ => {}
         }
         match error.kind() {
@@ -160,9 +206,16 @@ impl Failed {
                 let why = format!(
                     "{server} accepts the connection and does not finish the handshake within {} \
                      s: does it speak TLS on this port? Else try a longer --timeout",
-                    timeout.as_secs()
+                    options.timeout.as_secs()
                 );
                 Self::new(Failure::Silent, why)
+            }
+            ErrorKind::Closed if heard.wants_certificate => {
+                let why = format!(
+                    "{server} closed the connection when it had asked for a client certificate, \
+                     of which this probe has none: that may be why, and its log should say"
+                );
+                Self::new(Failure::Closed, why)
             }
             ErrorKind::Closed => {
                 let why = format!(
@@ -173,6 +226,41 @@ impl Failed {
             }
             _ => Self::new(Failure::Handshake, error),
         }
+    }
+
+    /// The server ended the connection where its sessions should come.
+    pub(crate) fn refused(server: &str, refusal: Refusal) -> Self {
+        let how = match refusal {
+            // Of what it has seen since its own last word, only a certificate can be bad.
+            Refusal::Alert(CERTIFICATE_REQUIRED | BAD_CERTIFICATE) => {
+                return Self::without_certificate(server);
+            }
+            Refusal::Alert(HANDSHAKE_FAILURE) => {
+                "refuses the client right after the handshake (alert handshake_failure): it may \
+                 ask for a client certificate"
+                    .to_owned()
+            }
+            Refusal::Alert(number) => {
+                format!("refuses the client right after the handshake (alert {number})")
+            }
+            Refusal::Reset => {
+                let why = format!(
+                    "{server} breaks the connection off right after the handshake: its log should \
+                     say why"
+                );
+                return Self::new(Failure::Closed, why);
+            }
+            Refusal::Nonsense => "sends right after the handshake what is no TLS".to_owned(),
+        };
+        Self::new(
+            Failure::Handshake,
+            format_args!("{server} {how}; its log should say why"),
+        )
+    }
+
+    fn without_certificate(server: &str) -> Self {
+        let why = format!("{server} asks for a client certificate, and this probe has none");
+        Self::new(Failure::ClientCertificate, why)
     }
 
     fn distrusted(error: &tls_resume::Error, distrust: Distrust) -> Self {
@@ -253,6 +341,46 @@ mod tests {
     fn a_sample_ends_with_its_line() {
         assert_eq!(sample(b"220 \"mail\"\r\nmore"), "220 'mail'");
         assert_eq!(one_line(&sample(b"\x00\xffJ")), "??J");
+    }
+
+    #[test]
+    fn a_lack_of_files_is_not_the_servers_fault() {
+        let error = io::Error::from_raw_os_error(NO_MORE_FILES[0]);
+        let address = "192.0.2.1:443".parse().unwrap();
+        for failed in [
+            Failed::unreachable(address, &error, Duration::from_secs(1)),
+            Failed::unknown("example.org", &error),
+        ] {
+            assert_eq!(failed.failure, Failure::Local);
+            assert!(failed.why.contains("ulimit -n"), "{failed:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_after_the_handshake_says_what_is_certain() {
+        for (refusal, failure, says) in [
+            (
+                Refusal::Alert(116),
+                Failure::ClientCertificate,
+                "asks for a client certificate",
+            ),
+            (
+                Refusal::Alert(42),
+                Failure::ClientCertificate,
+                "asks for a client certificate",
+            ),
+            (
+                Refusal::Alert(40),
+                Failure::Handshake,
+                "may ask for a client certificate",
+            ),
+            (Refusal::Alert(80), Failure::Handshake, "alert 80"),
+            (Refusal::Reset, Failure::Closed, "right after the handshake"),
+        ] {
+            let failed = Failed::refused("server", refusal);
+            assert_eq!(failed.failure, failure);
+            assert!(failed.why.contains(says), "{failed:?}");
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ pub enum SessionKind {
     SessionId,
 }
 
-/// A session of the address `from`, offered at the address `to`.
+/// A session of the address `from`, offered at the address `to`. One that is declined is followed
+/// by a second row: a fresh session, offered at the same place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressRow {
     /// The backend that connected.
@@ -91,6 +92,9 @@ pub struct AddressRow {
     pub error: Option<String>,
     /// The same in a word.
     pub failure: Option<Failure>,
+    /// The version of TLS that was spoken there.
+    #[serde(default)]
+    pub protocol: Option<String>,
 }
 
 /// A ticket offered twice, by a client that our store would not be: it hands a ticket out once.
@@ -151,13 +155,23 @@ pub struct SavesRow {
     pub resumed: Cost,
 }
 
-/// What handshakes of one kind cost: medians.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What handshakes of one kind cost: medians. Where several versions of TLS were spoken it is about
+/// the newest alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// How many there were.
     pub n: usize,
     /// Microseconds from the first byte that the client sent, round trips included.
     pub handshake_us: u64,
+    /// The fastest.
+    #[serde(default)]
+    pub handshake_us_low: u64,
+    /// The slowest.
+    #[serde(default)]
+    pub handshake_us_high: u64,
+    /// The version of TLS.
+    #[serde(default)]
+    pub protocol: Option<String>,
     /// Bytes received, tickets included.
     pub bytes_in: u64,
     /// Bytes sent.
@@ -167,14 +181,19 @@ pub struct Cost {
 impl Cost {
     /// Nothing if there was no such handshake.
     pub(crate) fn of<'a>(rows: impl Iterator<Item = &'a ConnectionRow>) -> Option<Self> {
+        let rows: Vec<_> = rows.collect();
+        let protocol = rows.iter().filter_map(|row| row.protocol.clone()).max();
         let (mut us, mut bytes_in, mut bytes_out) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
+        for row in rows.iter().filter(|row| row.protocol == protocol) {
             us.push(row.handshake_us?);
             bytes_in.push(row.bytes_in);
             bytes_out.push(row.bytes_out);
         }
         Some(Self {
             n: us.len(),
+            handshake_us_low: us.iter().copied().min()?,
+            handshake_us_high: us.iter().copied().max()?,
+            protocol,
             handshake_us: median(us)?,
             bytes_in: median(bytes_in)?,
             bytes_out: median(bytes_out)?,
@@ -210,6 +229,7 @@ mod tests {
             resumed: false,
             error: None,
             failure: None,
+            protocol: Some("TLS 1.3".to_owned()),
         };
         let finding = Finding::Address(row);
         let json = serde_json::to_string(&finding).unwrap();

@@ -1,6 +1,6 @@
 //! Connections that are made at the same time begin at the same time.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Opens when everybody who was expected has come, or gives up.
@@ -41,6 +41,42 @@ impl Gate {
     }
 }
 
+/// One of those whom a gate expects: arrives when it says so, and at the latest when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    gate: Arc<Gate>,
+    arrived: bool,
+}
+
+impl Expected {
+    pub(crate) fn at(gate: &Arc<Gate>) -> Self {
+        Self {
+            gate: Arc::clone(gate),
+            arrived: false,
+        }
+    }
+
+    /// Is here; once more does nothing.
+    pub(crate) fn arrive(&mut self) {
+        if !self.arrived {
+            self.arrived = true;
+            self.gate.arrive();
+        }
+    }
+
+    /// Waits for the others, but not for ever.
+    pub(crate) fn pass(mut self, limit: Duration) {
+        self.arrive();
+        self.gate.pass(limit);
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.arrive();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +98,20 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn who_is_dropped_is_not_waited_for() {
+        let gate = Arc::new(Gate::new(3));
+        let [mut here, dropped] = [(); 2].map(|()| Expected::at(&gate));
+        here.arrive();
+        here.arrive();
+        assert_eq!(*gate.awaited(), 2);
+        drop(dropped);
+        assert_eq!(*gate.awaited(), 1);
+        here.pass(Duration::ZERO);
+        Expected::at(&gate).pass(Duration::from_secs(60));
+        assert_eq!(*gate.awaited(), 0);
     }
 
     #[test]

@@ -41,6 +41,7 @@ mod origin;
 mod place;
 mod print;
 mod progress;
+mod refusal;
 mod route;
 mod series;
 mod starttls;
@@ -49,7 +50,7 @@ mod twice;
 mod verdict;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use pki_types::ServerName;
@@ -93,6 +94,7 @@ pub fn run(
 ) -> Result<bool, Error> {
     let probe = Probe::new(options)?;
     let mut good = true;
+    let mut silent = BTreeSet::new();
     for backend in probe.backends() {
         let report = probe.ask_one(backend, &mut |finding| {
             if options.json {
@@ -104,6 +106,19 @@ pub fn run(
             print::report(&report, colours, out)?;
         }
         good &= explain(&report, complain);
+        for (address, why) in probe.route.silent_addresses() {
+            let address = address.ip().to_string();
+            let is_said = |row: &AddressRow| row.to == address && row.error.is_some();
+            let failed = |row: &ConnectionRow| row.error.is_some();
+            if !report.addresses.iter().any(is_said)
+                && !report.connections.iter().any(failed)
+                && silent.insert(address)
+            {
+                complain(&format!(
+                    "{why}; others do, so it is tried last from now on"
+                ));
+            }
+        }
     }
     Ok(good)
 }
@@ -236,6 +251,7 @@ impl<'a> Probe<'a> {
                 rows: &connections,
                 addresses: &addresses,
                 addresses_known: route.addresses().len(),
+                twice: twice.as_ref(),
                 again: again.as_ref(),
                 burst: burst.as_ref(),
                 store: store.as_ref(),
@@ -300,17 +316,24 @@ fn saved(
     })
 }
 
-/// Says why connections of one backend failed: a line for each reason, not for each connection.
+/// Says why connections of one backend failed: a line for each reason at each address, not for each
+/// connection, whose texts may differ in what the server said.
 fn explain(report: &Report, complain: Complain<'_>) -> bool {
-    let mut failures = BTreeMap::new();
     let connections = report.connections.iter();
-    let errors = connections.filter_map(|row| row.error.as_deref());
+    let connections =
+        connections.map(|row| (row.failure, row.address.as_deref(), row.error.as_deref()));
     let addresses = report.addresses.iter();
-    let errors = errors.chain(addresses.filter_map(|row| row.error.as_deref()));
-    for error in errors {
-        *failures.entry(error).or_insert(0_usize) += 1;
+    let addresses = addresses.map(|row| (row.failure, Some(row.to.as_str()), row.error.as_deref()));
+    let mut failures = BTreeMap::new();
+    for (failure, address, error) in connections.chain(addresses) {
+        if let Some(error) = error {
+            let (_, times) = failures
+                .entry((failure, address))
+                .or_insert((error, 0_usize));
+            *times += 1;
+        }
     }
-    for (error, times) in &failures {
+    for (error, times) in failures.values() {
         let often = if *times > 1 {
             format!(" ({times} times)")
         } else {

@@ -1,5 +1,6 @@
 //! What a probe is asked to do.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -7,8 +8,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser;
-use clap::{Args, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command, ValueEnum};
 
 use crate::{Backend, Place, StartTls, Target};
 
@@ -39,7 +40,7 @@ pub struct Options {
     #[arg(long, value_name = "PROTOCOL", value_enum)]
     pub starttls: Option<StartTls>,
     /// Only this version of TLS
-    #[arg(long, value_name = "VERSION", value_enum)]
+    #[arg(long, value_name = "VERSION", value_parser = Versions)]
     pub tls: Option<TlsVersion>,
     /// A PEM file with the roots to trust instead of Mozilla's
     #[arg(long, value_name = "FILE")]
@@ -157,6 +158,32 @@ impl From<TlsVersion> for tls_resume::Protocol {
     }
 }
 
+/// Reads a version of TLS, and names those that there are for whatever is none: to take `1.1` for a
+/// slip of the pen, as clap does, would mislead.
+#[derive(Clone)]
+struct Versions;
+
+impl TypedValueParser for Versions {
+    type Value = TlsVersion;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        text: &OsStr,
+    ) -> Result<TlsVersion, clap::Error> {
+        let read = |text: &str| {
+            TlsVersion::from_str(text, false).map_err(|_| "give 1.2 or 1.3".to_owned())
+        };
+        read.parse_ref(command, argument, text)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let versions = TlsVersion::value_variants().iter();
+        Some(Box::new(versions.filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 /// Reads a number, and names the range for whatever is none.
 fn number<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>
 where
@@ -210,6 +237,15 @@ mod tests {
             let options = parse(line);
             assert_eq!((options.port(), options.name()), (port, name), "{line}");
         }
+    }
+
+    #[test]
+    fn versions_that_there_are_not_have_no_lookalike() {
+        assert_eq!(parse("a --tls 1.2").tls, Some(TlsVersion::Tls12));
+        let error = Line::try_parse_from(["probe", "a", "--tls", "1.1"]).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("give 1.2 or 1.3"), "{said}");
+        assert!(!said.contains("similar"), "{said}");
     }
 
     #[test]

@@ -52,6 +52,26 @@ impl Origin<'_> {
         Ok(facts)
     }
 
+    /// Offers one of the sessions at an address, after a handshake if there is none left.
+    fn offer_one(&mut self, to: SocketAddr) -> Result<Facts, Failed> {
+        if self.stock == 0 {
+            self.fill()?;
+        }
+        self.offer(to)
+    }
+
+    /// Asks the address by itself, beginning with nothing.
+    fn ask_itself(&mut self) -> Result<Facts, Failed> {
+        self.empty();
+        self.fill()?;
+        self.fill()
+    }
+
+    fn empty(&mut self) {
+        self.client.clear();
+        self.stock = 0;
+    }
+
     fn connect(&self, to: SocketAddr, keep: bool) -> Result<Facts, Failed> {
         let mut reached = self.route.reach_at(to)?;
         self.route.handshake(self.client, &mut reached, keep)
@@ -67,15 +87,23 @@ impl Origin<'_> {
             from: self.address.ip().to_string(),
             to: to.ip().to_string(),
             offered: facts.as_ref().is_some_and(|facts| facts.offered),
-            resumed: facts.is_some_and(|facts| facts.resumed),
+            resumed: facts.as_ref().is_some_and(|facts| facts.resumed),
+            protocol: facts.map(|facts| facts.protocol.to_string()),
             failure: failed.as_ref().map(|failed| failed.failure),
             error: failed.map(|failed| failed.why),
         }
     }
 }
 
+/// Whether a session was offered and declined.
+fn is_declined(asked: &Result<Facts, Failed>) -> bool {
+    asked
+        .as_ref()
+        .is_ok_and(|facts| facts.offered && !facts.resumed)
+}
+
 /// Asks each address by itself, and then, of those that resume, each with the sessions of each
-/// other.
+/// other. What is declined is asked once more with a fresh session: a server may decline by chance.
 pub(crate) fn addresses(
     client: &dyn Client,
     backend: Backend,
@@ -97,24 +125,27 @@ pub(crate) fn addresses(
     };
     let mut resuming = Vec::new();
     for address in route.addresses().iter().take(MOST_ADDRESSES) {
-        client.clear();
         let mut origin = origin(*address);
-        let itself = origin.fill().and_then(|_| origin.fill());
+        let mut itself = origin.ask_itself();
+        if is_declined(&itself) {
+            add(origin.row(*address, itself))?;
+            itself = origin.ask_itself();
+        }
         if itself.as_ref().is_ok_and(|facts| facts.resumed) {
             resuming.push(*address);
         }
         add(origin.row(*address, itself))?;
     }
     for from in &resuming {
-        client.clear();
         let mut origin = origin(*from);
+        origin.empty();
         for to in resuming.iter().filter(|to| *to != from) {
-            let filled = if origin.stock == 0 {
-                origin.fill().map(|_| ())
-            } else {
-                Ok(())
-            };
-            let offered = filled.and_then(|()| origin.offer(*to));
+            let mut offered = origin.offer_one(*to);
+            if is_declined(&offered) {
+                add(origin.row(*to, offered))?;
+                origin.empty();
+                offered = origin.offer_one(*to);
+            }
             add(origin.row(*to, offered))?;
         }
     }
@@ -141,8 +172,7 @@ pub(crate) fn again(
         resumed: 0,
     };
     for round in 0..ROUNDS {
-        client.clear();
-        origin.stock = 0;
+        origin.empty();
         let handshake = origin.fill().ok()?;
         // Without a session, and without keeping one: it only takes a turn.
         let kept = origin.stock;

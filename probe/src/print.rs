@@ -7,7 +7,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use crate::verdict::span;
+use crate::verdict::{span, versions};
 use crate::{AddressRow, Code, ConnectionRow, Cost, Report, SessionKind, Verdict};
 
 /// Wider output breaks lines where people look at it.
@@ -26,7 +26,14 @@ pub(crate) fn json(row: &impl Serialize, out: &mut impl Write) -> io::Result<()>
 pub(crate) fn report(report: &Report, colours: bool, out: &mut impl Write) -> io::Result<()> {
     let paint = |style: Style| if colours { style } else { Style::new() };
     let bold = paint(Style::new().bold());
-    writeln!(out, "{bold}{}{bold:#}{}", report.backend, how(report))?;
+    let name = report.backend.as_str();
+    let head = format!("{name}{}", how(report));
+    for (number, line) in wrapped(&head, WIDTH - 2).iter().enumerate() {
+        match line.strip_prefix(name).filter(|_| number == 0) {
+            Some(rest) => writeln!(out, "{bold}{name}{bold:#}{rest}")?,
+            None => writeln!(out, "  {line}")?,
+        }
+    }
     for sentence in sentences(report) {
         paragraph(&sentence, out)?;
     }
@@ -46,8 +53,10 @@ pub(crate) fn report(report: &Report, colours: bool, out: &mut impl Write) -> io
     if !report.addresses.is_empty() {
         table(&addresses(&report.addresses), out)?;
     }
-    if let Some(saves) = &report.saves {
-        paragraph(&saving(&saves.full, &saves.resumed), out)?;
+    if let Some(saves) = &report.saves
+        && let Some(said) = saving(&saves.full, &saves.resumed)
+    {
+        paragraph(&said, out)?;
     }
     verdict(&report.verdict, paint(colour(report.verdict.code)), out)
 }
@@ -66,10 +75,11 @@ fn verdict(verdict: &Verdict, style: Style, out: &mut impl Write) -> io::Result<
     if let Some(remedy) = &verdict.remedy {
         paragraph(&format!("What to do: {remedy}."), out)?;
     }
-    paragraph(
-        &format!("({} connections in all)", verdict.connections_made),
-        out,
-    )?;
+    let made = match verdict.connections_made {
+        1 => "(1 connection in all)".to_owned(),
+        made => format!("({made} connections in all)"),
+    };
+    paragraph(&made, out)?;
     writeln!(out)
 }
 
@@ -91,10 +101,13 @@ fn how(report: &Report) -> String {
     let Some(row) = of_handshakes(report).next() else {
         return String::new();
     };
-    let parts = [&row.protocol, &row.cipher, &row.group];
-    let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
     let address = row.address.as_ref();
     let address = address.map_or(String::new(), |address| format!(" at {address}"));
+    if let Some(versions) = versions(&report.connections) {
+        return format!(": {versions},{address}");
+    }
+    let parts = [&row.protocol, &row.cipher, &row.group];
+    let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
     format!(": {}{address}", parts.join(", "))
 }
 
@@ -124,7 +137,16 @@ fn sentences(report: &Report) -> Vec<String> {
     if let Some(twice) = &report.twice {
         said.push(match (twice.first, twice.second) {
             (true, true) => "The server accepts a ticket twice.".to_owned(),
-            (true, false) => "The server accepts a ticket once, not twice.".to_owned(),
+            (true, false) => {
+                "Of a ticket offered twice, the server took it once, and declined it the second \
+                 time."
+                    .to_owned()
+            }
+            (false, _) if twice.error.is_none() => {
+                "A ticket that was to be offered twice was declined the first time, so whether the \
+                 server accepts one twice could not be learned."
+                    .to_owned()
+            }
             (false, _) => {
                 "Whether the server accepts a ticket twice could not be learned.".to_owned()
             }
@@ -151,7 +173,15 @@ fn sentences(report: &Report) -> Vec<String> {
     said
 }
 
-fn saving(full: &Cost, resumed: &Cost) -> String {
+/// Fewer handshakes than these, of either kind, say nothing about time.
+const ENOUGH: usize = 3;
+
+/// Nothing if they are not of the same version. Bytes are certain; that a kind of handshake takes
+/// less time is said only if every one of it did.
+fn saving(full: &Cost, resumed: &Cost) -> Option<String> {
+    if full.protocol != resumed.protocol {
+        return None;
+    }
     let less = |full: u64, resumed: u64| {
         let (full, resumed) = (full.max(1), resumed);
         if resumed <= full {
@@ -160,12 +190,22 @@ fn saving(full: &Cost, resumed: &Cost) -> String {
             format!("{} % more", 100 * resumed / full - 100)
         }
     };
-    format!(
-        "Resumed handshakes took {} time (median {} us against {} us), received {} ({} against {} \
-         bytes) and sent {} ({} against {}); n = {} resumed, {} full.",
-        less(full.handshake_us, resumed.handshake_us),
-        resumed.handshake_us,
-        full.handshake_us,
+    let apart = resumed.handshake_us_high < full.handshake_us_low
+        || full.handshake_us_high < resumed.handshake_us_low;
+    let enough = full.n.min(resumed.n) >= ENOUGH;
+    let medians = format!(
+        "median {} us against {} us",
+        resumed.handshake_us, full.handshake_us
+    );
+    let time = if apart && enough {
+        let less = less(full.handshake_us, resumed.handshake_us);
+        format!("took {less} time ({medians})")
+    } else {
+        format!("took a time that these few cannot tell from that of full ones ({medians})")
+    };
+    Some(format!(
+        "Resumed handshakes {time}, received {} ({} against {} bytes) and sent {} ({} against {}); \
+         n = {} resumed, {} full.",
         less(full.bytes_in, resumed.bytes_in),
         resumed.bytes_in,
         full.bytes_in,
@@ -174,7 +214,7 @@ fn saving(full: &Cost, resumed: &Cost) -> String {
         full.bytes_out,
         resumed.n,
         full.n
-    )
+    ))
 }
 
 fn connections(rows: &[&ConnectionRow]) -> Table {
@@ -258,6 +298,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Backend, TwiceRow};
 
     #[test]
     fn lines_break_between_words() {
@@ -266,17 +307,123 @@ mod tests {
         assert_eq!(wrapped("", 5), [""]);
     }
 
-    #[test]
-    fn what_is_saved_is_said_in_percent() {
-        let cost = |n, us, bytes| Cost {
+    fn cost(n: usize, us: [u64; 3], bytes: u64) -> Cost {
+        Cost {
             n,
-            handshake_us: us,
+            handshake_us: us[1],
+            handshake_us_low: us[0],
+            handshake_us_high: us[2],
+            protocol: Some("TLS 1.3".to_owned()),
             bytes_in: bytes,
             bytes_out: bytes,
-        };
-        let said = saving(&cost(3, 1_000, 400), &cost(4, 250, 500));
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_said_in_percent() {
+        let full = cost(3, [900, 1_000, 1_100], 400);
+        let said = saving(&full, &cost(4, [200, 250, 899], 500)).unwrap();
         assert!(said.contains("75 % less time"), "{said}");
         assert!(said.contains("received 25 % more"), "{said}");
         assert!(said.contains("n = 4 resumed, 3 full"), "{said}");
+        let other_version = Cost {
+            protocol: Some("TLS 1.2".to_owned()),
+            ..full.clone()
+        };
+        assert_eq!(saving(&full, &other_version), None);
+    }
+
+    #[test]
+    fn time_that_overlaps_or_was_seldom_taken_proves_nothing() {
+        let full = cost(3, [900, 1_000, 1_100], 400);
+        for resumed in [
+            cost(4, [200, 250, 900], 100),
+            cost(4, [800, 3_310, 4_000], 100),
+            cost(2, [200, 250, 300], 100),
+        ] {
+            let said = saving(&full, &resumed).unwrap();
+            assert!(!said.contains("% less time"), "{said}");
+            assert!(!said.contains("% more time"), "{said}");
+            assert!(said.contains("cannot tell"), "{said}");
+            assert!(said.contains("us against 1000 us"), "{said}");
+            assert!(said.contains("received 75 % less"), "{said}");
+        }
+    }
+
+    fn connection(number: usize, protocol: &str) -> ConnectionRow {
+        serde_json::from_value(serde_json::json!({
+            "backend": "rustls-preview", "connection": number, "protocol": protocol,
+            "offered": false, "resumed": false, "tickets": 0, "bytes_in": 1, "bytes_out": 1,
+            "cipher": "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "group": "SecP256r1MLKEM768",
+            "address": "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
+        }))
+        .unwrap()
+    }
+
+    fn printed(connections: Vec<ConnectionRow>, twice: Option<TwiceRow>) -> String {
+        let backend = Backend::RustlsPreview;
+        let verdict = Verdict {
+            backend,
+            code: Code::NotTried,
+            text: "nothing".to_owned(),
+            remedy: None,
+            connections_made: connections.len(),
+        };
+        let found = Report {
+            backend,
+            connections,
+            addresses: Vec::new(),
+            twice,
+            again: None,
+            burst: None,
+            saves: None,
+            verdict,
+        };
+        let mut out = Vec::new();
+        report(&found, false, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_head_fits_and_names_the_versions() {
+        let one = printed(vec![connection(1, "TLS 1.2")], None);
+        assert!(one.lines().all(|line| line.len() <= WIDTH), "{one}");
+        assert!(
+            one.starts_with("rustls-preview: TLS 1.2, TLS_ECDHE"),
+            "{one}"
+        );
+        assert!(one.contains("(1 connection in all)"), "{one}");
+        let rows = [(1, "TLS 1.2"), (2, "TLS 1.3"), (3, "TLS 1.3")];
+        let mixed = printed(
+            rows.map(|(number, tls)| connection(number, tls)).into(),
+            None,
+        );
+        let head = "rustls-preview: TLS 1.3 in 2 connections and TLS 1.2 in 1,";
+        assert!(mixed.starts_with(head), "{mixed}");
+        assert!(mixed.contains("(3 connections in all)"), "{mixed}");
+    }
+
+    #[test]
+    fn a_ticket_offered_twice_is_told_as_it_was_seen() {
+        for (first, second, says) in [
+            (true, true, "accepts a ticket twice."),
+            (
+                true,
+                false,
+                "took it once, and declined it the second time.",
+            ),
+            (false, false, "was declined the first time"),
+        ] {
+            let backend = Backend::RustlsPreview;
+            let twice = TwiceRow {
+                backend,
+                first,
+                second,
+                error: None,
+            };
+            let said = printed(vec![connection(1, "TLS 1.3")], Some(twice));
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains(says), "{said}");
+        }
     }
 }

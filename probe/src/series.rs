@@ -1,6 +1,7 @@
 //! The connections that were asked for: the first alone, the others some at a time.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -8,7 +9,7 @@ use std::thread;
 use crate::client::Client;
 use crate::connection::Which;
 use crate::finding::BurstRow;
-use crate::gate::Gate;
+use crate::gate::{Expected, Gate};
 use crate::route::Route;
 use crate::{Backend, ConnectionRow, Error, Failure};
 
@@ -16,7 +17,8 @@ use crate::{Backend, ConnectionRow, Error, Failure};
 ///
 /// Before the first one is done nobody can resume, so it is alone; if it has waited in vain, there
 /// are no others. Those after it begin their
-/// handshakes together, once they are connected: a burst is one whatever the network does.
+/// handshakes together, once they are connected, and none reads what comes back before all have
+/// sent what they offer: a burst is one whatever the network does.
 pub(crate) fn make(
     client: &dyn Client,
     backend: Backend,
@@ -80,13 +82,14 @@ impl Series<'_> {
         each: &mut dyn FnMut(ConnectionRow) -> io::Result<()>,
     ) -> Result<(), Error> {
         let (next, last) = (AtomicUsize::new(*numbers.start()), *numbers.end());
-        let gate = Gate::new(at_once);
+        let (gate, wrote) = (Gate::new(at_once), Arc::new(Gate::new(at_once)));
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             for place in 0..at_once {
                 let (sender, next, gate) = (sender.clone(), &next, &gate);
+                let expected = Expected::at(&wrote);
                 let work = move || {
-                    let mut gate = Some(gate);
+                    let mut gate = Some((gate, expected));
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         if number > last {
@@ -101,6 +104,8 @@ impl Series<'_> {
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
                     // Those that there are do all the work, and do not wait for the others.
                     (place..at_once).for_each(|_| gate.arrive());
+                    // Its own place was given up with `work`.
+                    (place + 1..at_once).for_each(|_| wrote.arrive());
                     if place == 0 {
                         return Err(Error::Thread(error));
                     }
@@ -116,16 +121,17 @@ impl Series<'_> {
     }
 
     /// Has a session fetched, connects, makes the handshake, waits for tickets and closes.
-    fn one(&self, connection: usize, gate: Option<&Gate>) -> ConnectionRow {
+    fn one(&self, connection: usize, gate: Option<(&Gate, Expected)>) -> ConnectionRow {
         let (client, route) = (self.client, self.route);
         if !route.addresses().is_empty() {
             client.prefetch();
         }
         let reached = route.reach();
-        if let Some(gate) = gate {
+        let others = gate.map(|(gate, others)| {
             gate.arrive();
             gate.pass(route.options().timeout);
-        }
+            others
+        });
         let address = match &reached {
             Ok(reached) => Some(reached.address),
             Err((address, _)) => *address,
@@ -140,6 +146,9 @@ impl Series<'_> {
             .map_err(|(_, failed)| failed)
             .and_then(|mut reached| {
                 reached.io.end_after(route.options().timeout);
+                if let Some(others) = others {
+                    reached.io.read_after_others_write(others);
+                }
                 route.handshake(client, &mut reached, true)
             });
         match facts {
@@ -165,11 +174,38 @@ pub(crate) fn burst(
     let count = |which: fn(&ConnectionRow) -> bool| parallel().filter(|row| which(row)).count();
     (concurrency > 1 && parallel().count() > 1).then(|| BurstRow {
         backend,
-        concurrency: concurrency.min(rows.len() - 1),
+        concurrency: concurrency.min(parallel().count()),
         connections: parallel().count(),
         resumed: count(|row| row.resumed),
         declined: count(|row| row.offered && !row.resumed),
         used_up: count(|row| !row.offered && row.sessions_before > 0),
         nothing_yet: count(|row| !row.offered && row.sessions_before == 0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failed;
+
+    #[test]
+    fn a_burst_has_no_more_connections_at_a_time_than_were_made() {
+        let row = |connection| {
+            let which = Which {
+                backend: Backend::OpenSsl,
+                connection,
+                address: None,
+                sessions_before: 0,
+            };
+            ConnectionRow::failed(which, Failed::new(Failure::Local, "no"))
+        };
+        let good = |connection| ConnectionRow {
+            error: None,
+            failure: None,
+            ..row(connection)
+        };
+        let rows = [good(1), good(2), good(3), row(4), row(5)];
+        let burst = burst(Backend::OpenSsl, 4, &rows).unwrap();
+        assert_eq!((burst.connections, burst.concurrency), (2, 2));
+    }
 }

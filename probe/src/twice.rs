@@ -18,7 +18,8 @@ use crate::{Backend, Options};
 
 /// A client that can be made to offer a ticket twice.
 trait Doubling {
-    /// Makes a full handshake and waits for tickets, which are kept.
+    /// Makes a full handshake, waits for tickets, which are kept, and says farewell: a server that
+    /// keeps sessions may drop them with a connection that ends without.
     fn full(&self, io: &mut Counted) -> Result<(), String>;
     /// Of the tickets, keeps one, twice; false if there is none.
     fn double(&self) -> bool;
@@ -39,8 +40,12 @@ pub(crate) fn ask(backend: Backend, route: &Route<'_>) -> Option<TwiceRow> {
         let mut reached = route.reach().map_err(|(_, failed)| failed.why)?;
         connect(&mut reached.io).map_err(|error| Failed::new(Failure::Handshake, error).why)
     };
-    let asked = connected(&|io| client.full(io).map(|()| false)).and_then(|_| {
-        if !client.double() {
+    // A connection that broke after its tickets came has done its work.
+    let filled = connected(&|io| client.full(io).map(|()| false));
+    let has_ticket = client.double();
+    let asked = filled.or_else(|why| if has_ticket { Ok(false) } else { Err(why) });
+    let asked = asked.and_then(|_| {
+        if !has_ticket {
             return Ok(false);
         }
         row.first = connected(&|io| client.offer(io))?;

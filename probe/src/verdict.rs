@@ -1,5 +1,6 @@
 //! What the connections of one backend come to.
 
+mod addresses;
 mod evidence;
 mod judge;
 mod remedy;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Backend;
 
-pub(crate) use evidence::{Evidence, span};
+pub(crate) use evidence::{Evidence, span, versions};
 
 /// The answer, for a program and for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +40,10 @@ pub enum Code {
     ShortLifetime,
     /// Every session that was offered was resumed, but not every connection had one left to offer.
     TicketsUsedUp,
-    /// The server declined some of what it was offered.
+    /// The server declined some of what it was offered, or one of its addresses resumes nothing.
     Partly,
-    /// Sessions of one address are declined at another one of the same name.
+    /// Sessions of one address are declined, whenever they are offered, at another one of the same
+    /// name.
     AddressesDiffer,
     /// The server resumes where it could be asked, and an address of the name could not be.
     AddressFailed,
@@ -67,7 +69,7 @@ impl Verdict {
     /// Judges what one backend saw.
     pub(crate) fn of(backend: Backend, evidence: &Evidence<'_>, connections_made: usize) -> Self {
         let (code, mut text, remedy) = judge::judge(evidence);
-        for more in evidence.asides() {
+        for more in evidence.asides(code) {
             text.push_str("; ");
             text.push_str(&more);
         }

@@ -10,6 +10,7 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
 const NEW_SESSION_TICKET: u8 = 4;
+const CERTIFICATE_REQUEST: u8 = 13;
 const SUPPORTED_VERSIONS: u16 = 43;
 
 /// The version numbers on the wire.
@@ -34,6 +35,8 @@ pub(crate) struct Heard {
     pub(crate) session_id: bool,
     /// The seconds that a ticket of TLS 1.2 lives, if one came; 0 if the server does not say.
     pub(crate) ticket: Option<u32>,
+    /// Whether it asked for the client's certificate: in TLS 1.2, where that can be seen.
+    pub(crate) wants_certificate: bool,
     /// The number of an alert.
     pub(crate) alert: Option<u8>,
     /// The beginning of an answer that is not TLS.
@@ -187,6 +190,7 @@ impl Wire {
                     self.heard.ticket = Some(u32::from_be_bytes([*a, *b, *c, *d]));
                 }
             }
+            CERTIFICATE_REQUEST => self.heard.wants_certificate = true,
             _ => {}
         }
     }
@@ -308,6 +312,19 @@ mod tests {
         assert_eq!((heard.alert, heard.plain), (None, None));
         // An empty one is the server's way to say that it has none after all.
         assert_eq!(listen(&[&tls12(&ticket(7_200, 0))]).ticket, None);
+    }
+
+    #[test]
+    fn a_certificate_is_asked_for() {
+        let request = [CERTIFICATE_REQUEST, 0, 0, 4, 1, 1, 0, 0];
+        let said = [
+            record(HANDSHAKE, &hello(TLS12, &[], &[])),
+            record(HANDSHAKE, &request),
+            record(ALERT, &[2, 42]),
+        ];
+        let heard = listen(&[&said.concat()]);
+        assert!(heard.wants_certificate);
+        assert_eq!(heard.alert, Some(42));
     }
 
     #[test]

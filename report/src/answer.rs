@@ -1,15 +1,17 @@
 //! What a report says, in three sentences: what resumption saves, which library is faster at what,
 //! and what the store costs. The numbers are the report's; where it has none, the reason is there.
 
-use crate::chart::short;
-use crate::figures::name;
-use crate::{HandshakeRow, Report, Section};
+use crate::chart::{count, short};
+use crate::figures::{distinct, name};
+use crate::{HandshakeRow, Report, Section, plain};
 
 /// The group of the handshakes that the sentences are about.
 const GROUP: &str = "X25519";
 const OURS: &str = "tls-resume";
-/// Libraries that differ by less are as fast as each other.
-const EVEN: f64 = 1.02;
+/// What differs by less is as fast as the other.
+const EVEN: f64 = 1.05;
+/// What cannot be told from nothing.
+const NOISE: &str = "nothing that can be told from noise";
 
 /// The sentences, at most three.
 pub fn sentences(report: &Report) -> Vec<String> {
@@ -25,14 +27,21 @@ pub fn sentences(report: &Report) -> Vec<String> {
             .flatten()
             .collect();
     }
-    [
-        times.saved(),
-        times.faster(),
-        times.added().or_else(|| operations(report)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let missing = |what: &str, why: &str| format!("{what} is not in this report: {why}.");
+    let saved = times.saved().unwrap_or_else(|| {
+        let why = "no library has both a full handshake and one resumed from our store";
+        missing("What resumption saves", why)
+    });
+    let faster = times.faster().unwrap_or_else(|| {
+        let why = "no handshake was measured with two libraries";
+        missing("Which library is faster", why)
+    });
+    let added = times.added().or_else(|| operations(report));
+    let added = added.unwrap_or_else(|| {
+        let why = "no handshake was resumed from it";
+        missing("What our store costs", why)
+    });
+    vec![saved, faster, added]
 }
 
 /// What handshakes take with one library and version.
@@ -41,8 +50,8 @@ struct Time<'a> {
     protocol: &'a str,
     full: Option<f64>,
     resumed: Option<f64>,
-    /// What each store adds, in microseconds.
-    stores: Vec<(&'a str, f64)>,
+    /// What each store adds.
+    stores: Vec<(&'a str, String)>,
 }
 
 struct Times<'a>(Vec<Time<'a>>);
@@ -73,7 +82,7 @@ impl<'a> Times<'a> {
                 OURS => times[at].resumed = us,
                 _ => {}
             }
-            let added = row.store_ns.map(|ns| (row.store.as_str(), ns / 1e3));
+            let added = added(row).map(|words| (row.store.as_str(), words));
             times[at].stores.extend(added);
         }
         Self(times)
@@ -81,9 +90,7 @@ impl<'a> Times<'a> {
 
     /// The libraries, in the order of the report.
     fn backends(&self) -> Vec<&'a str> {
-        let mut backends: Vec<_> = self.0.iter().map(|time| time.backend).collect();
-        backends.dedup();
-        backends
+        distinct(self.0.iter().map(|time| time.backend))
     }
 
     fn on(&self, backend: &str) -> impl Iterator<Item = &Time<'a>> {
@@ -94,12 +101,18 @@ impl<'a> Times<'a> {
         let parts = self.backends().into_iter().filter_map(|backend| {
             let some = self.on(backend).filter_map(|time| {
                 let (full, resumed) = time.full.zip(time.resumed)?;
+                let saved = if resumed >= full * EVEN {
+                    format!("nothing, but costs {} more,", percent(resumed / full - 1.0))
+                } else if full < resumed * EVEN {
+                    "next to nothing".to_owned()
+                } else {
+                    percent(1.0 - resumed / full)
+                };
                 Some(format!(
-                    "{:.0}\u{a0}% with {} ({} to {}\u{a0}\u{b5}s)",
-                    (1.0 - resumed / full) * 100.0,
+                    "{saved} with {} ({} instead of {}\u{a0}\u{b5}s)",
                     time.protocol,
-                    short(full),
-                    short(resumed)
+                    short(resumed),
+                    short(full)
                 ))
             });
             let some: Vec<_> = some.collect();
@@ -108,57 +121,59 @@ impl<'a> Times<'a> {
         let parts: Vec<_> = parts.collect();
         (!parts.is_empty()).then(|| {
             format!(
-                "Resuming saves a client this much of its time for a handshake: {}.",
+                "With {GROUP} and ECDSA certificates, resuming saves a client this much of its \
+                 time for a handshake: {}.",
                 parts.join("; ")
             )
         })
     }
 
     fn faster(&self) -> Option<String> {
-        let [one, other] = self.backends().try_into().ok()?;
-        let mut won = [Vec::new(), Vec::new()];
-        let mut even = Vec::new();
-        for time in self.on(one) {
-            let Some(against) = self
-                .on(other)
-                .find(|against| against.protocol == time.protocol)
-            else {
-                continue;
-            };
+        let backends = self.backends();
+        let [one, other] = *backends.first_chunk()?;
+        let parts = self.on(one).filter_map(|time| {
+            let mut others = self.on(other);
+            let against = others.find(|against| against.protocol == time.protocol)?;
             let kinds = [
-                ("full", time.full.zip(against.full)),
-                ("resumed", time.resumed.zip(against.resumed)),
+                ("a full handshake", time.full.zip(against.full)),
+                ("a resumed one", time.resumed.zip(against.resumed)),
             ];
-            let mut times = [Vec::new(), Vec::new()];
+            let mut clauses = Vec::new();
+            let mut before = None;
             for (kind, pair) in kinds {
                 let Some((this, that)) = pair else { continue };
-                let ratio = (this / that).max(that / this);
-                if ratio < EVEN {
-                    even.push(format!("{kind} ones with {}", time.protocol));
+                let kind = match before {
+                    None if kind == "a resumed one" => "a resumed handshake",
+                    _ => kind,
+                };
+                let even = this.max(that) < this.min(that) * EVEN;
+                let (winner, loser, part) = if this < that {
+                    (one, other, this / that)
                 } else {
-                    times[usize::from(that < this)]
-                        .push(format!("{ratio:.1} times at {kind} ones"));
-                }
+                    (other, one, that / this)
+                };
+                let (winner, loser) = (name(winner), name(loser));
+                let now = (!even).then_some(winner);
+                clauses.push(match (even, before == Some(now)) {
+                    (true, true) => kind.to_owned(),
+                    (true, false) => {
+                        format!("{} is as fast as {} for {kind}", name(one), name(other))
+                    }
+                    (false, true) => format!("{} of it for {kind}", fraction(part)),
+                    (false, false) => format!(
+                        "{winner} needs {} of {loser}\u{2019}s time for {kind}",
+                        fraction(part)
+                    ),
+                });
+                before = Some(now);
             }
-            for (won, times) in won.iter_mut().zip(times) {
-                if !times.is_empty() {
-                    won.push(format!("with {} {}", time.protocol, list(&times)));
-                }
-            }
-        }
-        let mut parts = Vec::new();
-        for (at, won) in won.iter().enumerate().filter(|(_, won)| !won.is_empty()) {
-            let (winner, loser) = if at == 0 { (one, other) } else { (other, one) };
-            let (winner, loser) = (name(winner), name(loser));
-            parts.push(format!(
-                "{winner} is faster than {loser} {}",
-                won.join(", ")
-            ));
-        }
-        if !even.is_empty() {
-            parts.push(format!("they take the same at {}", list(&even)));
-        }
-        (!parts.is_empty()).then(|| format!("Of handshakes, {}.", parts.join("; ")))
+            let clauses = list(&clauses);
+            (!clauses.is_empty()).then(|| format!("for {}, {clauses}", time.protocol))
+        });
+        let parts: Vec<_> = parts.collect();
+        let said = parts.join("; ");
+        let rest = said.strip_prefix('f')?;
+        Some(format!("F{rest}."))
     }
 
     fn added(&self) -> Option<String> {
@@ -168,57 +183,75 @@ impl<'a> Times<'a> {
                 return None;
             }
             let peers = self.on(backend).flat_map(|time| &time.stores);
-            let mut peers: Vec<_> = peers
-                .map(|(store, _)| *store)
-                .filter(|store| !store.starts_with(OURS))
-                .collect();
-            peers.sort_unstable();
-            peers.dedup();
-            let peers: Vec<_> = peers
+            let peers = distinct(peers.map(|(store, _)| *store));
+            // What one that writes sessions down costs is in the chart.
+            let peers = peers
                 .into_iter()
-                .map(|peer| format!("{peer} {}", list(&self.each(backend, peer))))
+                .filter(|store| !store.starts_with(OURS) && *store != "der");
+            let peers: Vec<_> = peers
+                .map(|peer| {
+                    let name = match peer {
+                        "rustls-memory" => "its own cache",
+                        "hyper-openssl" => "a cache like that of hyper-openssl",
+                        other => &plain::line(other),
+                    };
+                    format!("{name}: {}", list(&self.each(backend, peer)))
+                })
                 .collect();
             let against = if peers.is_empty() {
                 String::new()
             } else {
-                format!(" ({})", peers.join(", "))
+                format!(" ({})", peers.join("; "))
             };
             Some(format!("on {} {}{against}", name(backend), list(&ours)))
         });
         let parts: Vec<_> = parts.collect();
         (!parts.is_empty()).then(|| {
             format!(
-                "Beyond having the session in hand, our store adds to a resumed handshake, in \
-                 microseconds with {}: {}.",
-                list(&self.protocols()),
+                "Beyond having the session in hand, our store adds to a resumed handshake: {}.",
                 parts.join("; ")
             )
         })
     }
 
-    /// The versions, in the order of the report.
-    fn protocols(&self) -> Vec<&'a str> {
-        let mut protocols = Vec::new();
-        for time in &self.0 {
-            if !protocols.contains(&time.protocol) {
-                protocols.push(time.protocol);
-            }
-        }
-        protocols
-    }
-
     /// What a store adds with each version.
     fn each(&self, backend: &str, store: &str) -> Vec<String> {
-        let stores = self.on(backend).map(|time| {
-            let found = time.stores.iter().find(|(name, _)| *name == store);
-            found.map_or_else(|| "?".to_owned(), |(_, us)| format!("{us:.1}"))
+        let stores = self.on(backend).filter_map(|time| {
+            let (_, words) = time.stores.iter().find(|(name, _)| *name == store)?;
+            Some(format!("{words} with {}", time.protocol))
         });
-        let stores: Vec<_> = stores.collect();
-        if stores.iter().all(|us| us == "?") {
-            Vec::new()
+        stores.collect()
+    }
+}
+
+/// What the row's store adds, in words.
+fn added(row: &HandshakeRow) -> Option<String> {
+    let ns = row.store_ns?;
+    let interval = row.store_ns_low.zip(row.store_ns_high);
+    let is_noise = interval.is_some_and(|(low, high)| low <= 0.0 && high >= 0.0);
+    let us = format!("{:.1}", ns / 1e3).replace('-', "\u{2212}");
+    Some(
+        if is_noise || us.trim_start_matches('\u{2212}') == "0.0" && interval.is_none() {
+            NOISE.to_owned()
         } else {
-            stores
-        }
+            format!("{us}\u{a0}\u{b5}s")
+        },
+    )
+}
+
+fn percent(part: f64) -> String {
+    format!("{}\u{a0}%", count(&format!("{:.0}", part * 100.0)))
+}
+
+/// A part of something, as one says it.
+fn fraction(part: f64) -> String {
+    let hundredths = part * 100.0;
+    if (49.5..50.5).contains(&hundredths) {
+        "half".to_owned()
+    } else if hundredths < 0.5 {
+        "less than 1\u{a0}%".to_owned()
+    } else {
+        percent(part)
     }
 }
 
@@ -329,21 +362,44 @@ mod tests {
         assert_eq!(
             sentences(&report),
             [
-                "Resuming saves a client this much of its time for a handshake: on rustls \
-                 75\u{a0}% with TLS 1.3 (200 to 50.0\u{a0}\u{b5}s); on OpenSSL 87\u{a0}% with TLS \
-                 1.3 (400 to 50.5\u{a0}\u{b5}s).",
-                "Of handshakes, rustls is faster than OpenSSL with TLS 1.3 2.0 times at full ones; \
-                 they take the same at resumed ones with TLS 1.3.",
-                "Beyond having the session in hand, our store adds to a resumed handshake, in \
-                 microseconds with TLS 1.3: on rustls 2.0 (rustls-memory 0.5); on OpenSSL 2.7.",
+                "With X25519 and ECDSA certificates, resuming saves a client this much of its time \
+                 for a handshake: on rustls 75\u{a0}% with TLS 1.3 (50.0 instead of \
+                 200\u{a0}\u{b5}s); on OpenSSL 87\u{a0}% with TLS 1.3 (50.5 instead of \
+                 400\u{a0}\u{b5}s).",
+                "For TLS 1.3, rustls needs half of OpenSSL\u{2019}s time for a full handshake and \
+                 rustls is as fast as OpenSSL for a resumed one.",
+                "Beyond having the session in hand, our store adds to a resumed handshake: on \
+                 rustls 2.0\u{a0}\u{b5}s with TLS 1.3 (its own cache: 0.5\u{a0}\u{b5}s with TLS \
+                 1.3); on OpenSSL 2.7\u{a0}\u{b5}s with TLS 1.3.",
             ]
         );
+        // In whatever order they come, and where neither side wins all.
+        report.handshakes.swap(1, 4);
         report.handshakes[0].client_us.as_mut().unwrap().median = 900.0;
         let faster = sentences(&report).remove(1);
         assert!(
-            faster.contains("OpenSSL is faster than rustls with TLS 1.3 2.2 times"),
+            faster.contains("OpenSSL needs 44\u{a0}% of rustls\u{2019}s time for a full handshake"),
             "{faster}"
         );
+    }
+
+    #[test]
+    fn what_is_small_is_not_said_to_be_more() {
+        let mut report = empty();
+        report.handshakes = vec![
+            row("rustls", "none", 100.0, None),
+            row("rustls", OURS, 228.0, Some(-300.0)),
+            row("openssl", "none", 104.0, None),
+            row("openssl", OURS, 105.0, Some(-2_600.0)),
+        ];
+        report.handshakes[1].store_ns_low = Some(-900.0);
+        report.handshakes[1].store_ns_high = Some(200.0);
+        let said = sentences(&report);
+        assert!(said[0].contains("costs 128\u{a0}% more"), "{said:?}");
+        assert!(said[0].contains("next to nothing with TLS 1.3"), "{said:?}");
+        assert!(said[1].contains("rustls is as fast as OpenSSL"), "{said:?}");
+        assert!(said[2].contains(&format!("on rustls {NOISE}")), "{said:?}");
+        assert!(said[2].contains("\u{2212}2.6\u{a0}"), "{said:?}");
     }
 
     #[test]
@@ -361,6 +417,7 @@ mod tests {
             servers: 1,
             ns_median: 189.0,
             allocations: None,
+            n: None,
         }];
         assert_eq!(
             sentences(&report)[1],
@@ -371,8 +428,8 @@ mod tests {
             row("rustls", "none", 200.0, None),
             row("rustls", OURS, 50.0, None),
         ];
-        assert_eq!(sentences(&report).len(), 2);
+        assert!(sentences(&report)[1].starts_with("Which library is faster is not in"));
         report.handshakes[1].error = Some("it was full".to_owned());
-        assert!(!sentences(&report)[0].starts_with("Resuming"));
+        assert!(sentences(&report)[0].starts_with("What resumption saves is not in"));
     }
 }

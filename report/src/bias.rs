@@ -18,8 +18,10 @@ pub const POINTS: [&str; 6] = [
      connections begin together.",
     "In the traces all servers speak TLS 1.3, where a ticket is used once. With reusable sessions \
      only, frequency alone would decide, and the difference would be smaller.",
-    "The simulated tickets have the size of rustls's, for every store: that ours can hold the same \
-     sessions in a quarter of the bytes is in the table of memory, not in that of hit rates.",
+    "The simulated tickets have the size of rustls's, for every store: what ours saves by \
+     looking into sessions is in the table of memory, not in that of hit rates. There, sessions of the \
+     next rustls (the preview) take about a quarter of the bytes that rustls's own cache takes; those \
+     of the released one, which cannot be looked into, take nearly as many as there.",
     "OpenSSL's handshakes are measured through the `openssl` crate; what the crate itself costs is \
      part of every row.",
 ];

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::{
     BurstRow, ContentionRow, Environment, EquivalenceRow, HandshakeRow, HitRateRow, MemoryRow,
-    ScaleRow, Section, StoreOpRow, TierRow,
+    ScaleRow, Section, StoreOpRow, TierRow, file,
 };
 
 /// The version of the format; it changes when a field changes its meaning or goes away. A field may
@@ -76,19 +76,25 @@ impl Report {
     pub fn save(&self, file: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
-        let unfinished = file.with_extension("json.part");
-        fs::write(&unfinished, text)?;
-        fs::rename(&unfinished, file)
+        file::write(file, &text)
     }
 
     /// Reads what [`save`](Self::save) wrote.
     pub fn read(file: &Path) -> Result<Self, ReadError> {
-        let report: Self = serde_json::from_str(&fs::read_to_string(file)?)?;
-        if report.schema != SCHEMA {
-            return Err(ReadError::Schema(report.schema));
+        let text = fs::read_to_string(file)?;
+        // First: what another number has is another matter.
+        let Head { schema } = serde_json::from_str(&text)?;
+        if schema != SCHEMA {
+            return Err(ReadError::Schema(schema));
         }
-        Ok(report)
+        Ok(serde_json::from_str(&text)?)
     }
+}
+
+/// What a report of any time has.
+#[derive(Deserialize)]
+struct Head {
+    schema: u32,
 }
 
 /// Why a file is no report that can be shown.

@@ -30,7 +30,8 @@ impl Goal {
     }
 }
 
-/// All goals on which the report has numbers.
+/// All goals on which the report has numbers. A row with an error has none, and no goal comes from
+/// dividing by nothing.
 pub fn of(report: &Report) -> Vec<Goal> {
     let Report {
         handshakes,

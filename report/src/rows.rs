@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quantiles {
     /// Half of the measurements are below.
+    #[schemars(range(min = 0.0))]
     pub median: f64,
     /// A tenth of the measurements are below.
+    #[schemars(range(min = 0.0))]
     pub p10: f64,
     /// A tenth of the measurements are above.
+    #[schemars(range(min = 0.0))]
     pub p90: f64,
 }
 
@@ -36,6 +39,7 @@ pub struct HandshakeRow {
     /// The cipher suite, by its IANA name. Empty if no handshake succeeded.
     pub cipher: String,
     /// `full` or `resumed`.
+    #[schemars(extend("enum" = ["full", "resumed"]))]
     pub kind: String,
     /// Where the session came from: `none`, `in-hand`, `tls-resume`, with OpenSSL also
     /// `tls-resume-strip` and `tls-resume-hint`, or a store that ours is compared with.
@@ -45,12 +49,14 @@ pub struct HandshakeRow {
     /// The client's time, from asking for a connection to having stored the tickets.
     pub client_us: Option<Quantiles>,
     /// The server's time, median.
+    #[schemars(range(min = 0.0))]
     pub server_us: Option<f64>,
     /// Bytes that the client received, median.
     pub bytes_in: u64,
     /// Bytes that the client sent, median.
     pub bytes_out: u64,
     /// The client's time, as a multiple of what it is with the session in hand.
+    #[schemars(range(min = 0.0))]
     pub ratio_to_in_hand: Option<f64>,
     /// The client's time above what it is with the session in hand, median of the differences
     /// within a round. Noise can make it negative.
@@ -88,7 +94,11 @@ pub struct StoreOpRow {
     /// Median of the rounds.
     pub ns_median: f64,
     /// Allocations an operation, on average; `None` where they were not counted.
+    #[schemars(range(min = 0.0))]
     pub allocations: Option<f64>,
+    /// Batches that were measured: the median of their means counts. Not in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
 }
 
 /// Threads that share one store.
@@ -102,7 +112,11 @@ pub struct ContentionRow {
     pub threads: usize,
     /// What each of them gets done; ideally the same for any number of threads, as long as there
     /// is a processor for each.
+    #[schemars(range(min = 0.0))]
     pub ops_per_s_per_thread: f64,
+    /// Slices of time in which the threads worked; the median of them counts. Not in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
 }
 
 /// A trace of connections on one store.
@@ -117,6 +131,7 @@ pub struct HitRateRow {
     /// Connections of the trace, without those that warmed the store up.
     pub connections: u64,
     /// The part of them that was resumed.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
 }
 
@@ -137,9 +152,17 @@ pub struct BurstRow {
     /// Bursts, the first half of them to get used to it.
     pub rounds: usize,
     /// The part of the connections that is resumed in the other half, by the server's word.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub resumed_rate: f64,
     /// Why there is no such part.
     pub error: Option<String>,
+}
+
+impl BurstRow {
+    /// The bursts whose connections were counted.
+    pub fn measured(&self) -> usize {
+        self.rounds - self.rounds / 2
+    }
 }
 
 /// Sessions of distinct full handshakes in one store. Bytes are those in use in the whole process,
@@ -171,6 +194,7 @@ pub struct MemoryRow {
     /// others included.
     pub resident_per_session: f64,
     /// Bytes that the store itself counts, over the sessions; `None` where it does not count.
+    #[schemars(range(min = 0.0))]
     pub counted_per_session: Option<f64>,
     /// The same as the first after each session was used and replaced.
     pub bytes_per_session_after_churn: Option<f64>,
@@ -194,14 +218,19 @@ pub struct ScaleRow {
     /// Calls that were measured.
     pub n: u64,
     /// What a call took, median.
+    #[schemars(range(min = 0.0))]
     pub p50_us: f64,
     /// One call in a hundred took longer.
+    #[schemars(range(min = 0.0))]
     pub p99_us: f64,
     /// One call in a thousand took longer.
+    #[schemars(range(min = 0.0))]
     pub p99_9_us: f64,
     /// One call in ten thousand took longer.
+    #[schemars(range(min = 0.0))]
     pub p99_99_us: f64,
     /// The longest call.
+    #[schemars(range(min = 0.0))]
     pub max_us: f64,
 }
 
@@ -217,8 +246,10 @@ pub struct TierRow {
     /// Calls that were measured, of all processes.
     pub n: usize,
     /// What a call took, median.
+    #[schemars(range(min = 0.0))]
     pub median_us: f64,
     /// A hundredth of the calls took longer.
+    #[schemars(range(min = 0.0))]
     pub p99_us: f64,
 }
 

@@ -6,7 +6,8 @@ use crate::Report;
 
 /// The JSON Schema of `report.json`, made from the types, with a line feed at its end.
 ///
-/// It describes what is written: every key is there, and what is missing is null. Keys may be added
+/// It describes what is written: every key is there, and what is missing is null,
+/// but for keys that older reports do not have. Keys may be added
 /// without another number in `schema`, so unknown ones are allowed, and readers skip them.
 pub fn schema() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();

@@ -19,6 +19,7 @@ fn report() -> Report {
             mix: "tickets".to_owned(),
             threads: 2,
             ops_per_s_per_thread,
+            n: None,
         })
         .into();
     let rates = [
@@ -112,4 +113,52 @@ fn the_text_fits_a_terminal_and_says_what_is_missing() {
         text.contains("We wrote the store and the benchmark."),
         "{text}"
     );
+}
+
+#[test]
+fn errors_and_zeros_are_no_evidence() {
+    let mut report = report();
+    report.burst[0].error = Some("no handshake".to_owned());
+    report.hit_rate[2].rate = 0.0;
+    report.scale[0].budget = 0;
+    report.store_ops[0].ns_median = 0.0;
+    for row in &mut report.contention {
+        row.ops_per_s_per_thread = 0.0;
+    }
+    let found: Vec<_> = goals::of(&report)
+        .into_iter()
+        .map(|goal| goal.found)
+        .collect();
+    let left = [
+        "1024 bytes",
+        "0.35x (700 bytes)",
+        "50.0 % against 60.0 %",
+        "99.0 us",
+    ];
+    assert_eq!(found, left);
+}
+
+#[test]
+fn a_burst_stands_under_its_size() {
+    let mut report = report();
+    let row = |store: &str, concurrency, resumed_rate| BurstRow {
+        store: store.to_owned(),
+        concurrency,
+        resumed_rate,
+        ..report.burst[0].clone()
+    };
+    report.burst = vec![row("a", 2, 0.5), row("b", 2, 1.0), row("b", 1, 0.25)];
+    let table = report::tables::section(report::Section::Burst, &report).remove(0);
+    assert_eq!(table.head[4..], ["1", "2"]);
+    assert_eq!(table.rows[0][4..], ["-", "50.0"]);
+    assert_eq!(table.rows[1][4..], ["25.0", "100.0"]);
+}
+
+#[test]
+fn another_schema_is_named_whatever_else_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("report.json");
+    std::fs::write(&file, "{\"schema\": 2}").unwrap();
+    let error = Report::read(&file).unwrap_err().to_string();
+    assert!(error.starts_with("of schema 2"), "{error}");
 }

@@ -10,6 +10,7 @@ use super::{Measured, Moment, Run};
 use crate::cli::RunOptions;
 use crate::error::{Error, Outcome, complain};
 use crate::interrupt;
+use crate::sections::name;
 
 /// Runs the sections that were asked for, and prints what they found, with colours: whatever shows
 /// `out` takes them away where they do not belong. What was measured when the program is interrupted
@@ -52,8 +53,10 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
         show(&format!("\n{goals}"))?;
     }
     let (file, page) = (measured.file.display(), measured.page());
-    show(&format!("\nWritten: {file}\nWritten: {}", page.display()))?;
-    if options.json {
+    if !measured.saved.is_empty() {
+        show(&format!("\nWritten: {file}\nWritten: {}", page.display()))?;
+    }
+    if options.json && !measured.saved.is_empty() {
         let document = fs::read(&measured.file).map_err(|source| Error::Report {
             path: measured.file.clone(),
             source,
@@ -72,16 +75,14 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
 }
 
 fn interrupted(section: Section, measured: &Measured) -> String {
-    let saved: Vec<_> = measured
-        .saved
-        .iter()
-        .map(|section| section.as_str())
-        .collect();
-    let saved = if saved.is_empty() {
-        "no section had ended".to_owned()
-    } else {
-        saved.join(", ") + " are saved"
-    };
-    let file = measured.file.display();
-    format!("interrupted in {}: {saved}, in {file}", section.as_str())
+    let saved: Vec<_> = measured.saved.iter().map(|&saved| name(saved)).collect();
+    let (section, file) = (name(section), measured.file.display());
+    match saved.as_slice() {
+        [] => format!("interrupted in {section}: no section had ended, nothing was written"),
+        [one] => format!("interrupted in {section}: {one} is saved, in {file}"),
+        several => {
+            let several = several.join(", ");
+            format!("interrupted in {section}: {several} are saved, in {file}")
+        }
+    }
 }

@@ -36,5 +36,6 @@ fn row(row: &contention::Row) -> ContentionRow {
         mix: row.mix.to_string(),
         threads: row.threads,
         ops_per_s_per_thread: row.ops_per_s_per_thread.round(),
+        n: Some(row.slices as u64),
     }
 }

@@ -11,6 +11,7 @@ pub mod scale;
 pub mod store_ops;
 pub mod tiers;
 
+use clap::ValueEnum;
 use report::{Report, Section};
 
 use crate::progress::Progress;
@@ -35,4 +36,13 @@ pub(crate) fn run(
         Section::Tiers => tiers::run(run, report, progress),
         Section::Equivalence => equivalence::run(run, report, progress),
     }
+}
+
+/// The name by which `--only` knows it.
+pub(crate) fn name(section: Section) -> String {
+    let value = section.to_possible_value();
+    value.map_or_else(
+        || section.as_str().to_owned(),
+        |value| value.get_name().to_owned(),
+    )
 }

@@ -40,5 +40,6 @@ fn row(row: &ops::Row) -> StoreOpRow {
         servers: row.servers,
         ns_median: (row.ns * 10.0).round() / 10.0,
         allocations: row.allocations,
+        n: Some(row.batches as u64),
     }
 }

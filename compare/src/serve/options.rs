@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lab::certificate::KeyKind;
 use lab::server::Protocol;
+use pki_types::ServerName;
 
 use crate::cli::number;
 
@@ -130,10 +131,9 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| example.to_owned())
 }
 
-/// Certificates have ASCII names; more is not asked of them here.
 fn certificate_name(text: &str) -> Result<String, String> {
-    let fits = !text.is_empty() && text.len() <= 253 && text.chars().all(|c| c.is_ascii_graphic());
-    let fits = fits && !text.contains('/');
-    fits.then(|| text.to_owned())
-        .ok_or_else(|| "give a DNS name in ASCII or an IP address".to_owned())
+    match ServerName::try_from(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("give a DNS name in ASCII or an IP address".to_owned()),
+    }
 }

@@ -146,8 +146,10 @@ impl Listening {
             .filter(|name| name.parse::<IpAddr>().is_err());
         let connect = SocketAddr::new(at, port);
         let local = at.is_loopback() && options.name.is_empty();
+        let resolve =
+            named.map_or_else(String::new, |name| format!("--resolve {name}:{port}:{at} "));
         let url = match named {
-            Some(name) => format!("--resolve {name}:{port}:{at} https://{name}:{port}/"),
+            Some(name) => format!("https://{name}:{port}/"),
             None if local => format!("https://localhost:{port}/"),
             None => format!("https://{connect}/"),
         };
@@ -168,7 +170,8 @@ impl Listening {
                 .iter()
                 .map(|protocol| protocol.as_str())
                 .collect(),
-            curl: format!("curl {cacert} {url}"),
+            // Twice, on a connection each: the second one can resume.
+            curl: format!("curl {cacert} -H 'Connection: close' {resolve}{url} {url}"),
             s_client: format!(
                 "openssl s_client -connect {connect}{}{}",
                 name.unwrap_or_default(),

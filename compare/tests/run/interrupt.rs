@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::directory;
 
+/// What lies there before the run.
+const EARLIER: &str = "an earlier one";
+
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(120);
 
@@ -24,10 +27,17 @@ struct Running {
 
 impl Running {
     fn start(name: &str, only: &str) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_compare")), name, only)
+    }
+
+    fn start_by(mut program: Command, name: &str, only: &str) -> Self {
         let dir = directory(name);
         let (temporary, out) = (dir.join("tmp"), dir.join("out"));
-        fs::create_dir_all(&temporary).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_compare"))
+        for dir in [&temporary, &out] {
+            fs::create_dir_all(dir).unwrap();
+        }
+        fs::write(out.join("report.json"), EARLIER).unwrap();
+        let process = program
             .args(["run", "--quick", "--only", only, "--out"])
             .arg(&out)
             .env("TMPDIR", &temporary)
@@ -135,6 +145,10 @@ fn finished_sections_are_saved() {
     let report = run.report().unwrap();
     assert!(!report["scale"].as_array().unwrap().is_empty());
     assert!(report["tiers"].as_array().unwrap().is_empty());
+    assert_eq!(
+        report["skipped"]["memory"],
+        "not asked for: --only names others"
+    );
     let why = report["skipped"]["tiers"].as_str().unwrap();
     assert!(why.starts_with("interrupted before it "), "{why}");
     assert!(report["skipped"]["scale"].is_null());
@@ -149,13 +163,27 @@ fn a_section_of_many_handshakes_is_given_up() {
     });
     let last = run.end(Signal::INT);
     assert!(
-        last.starts_with("compare: interrupted in handshakes: no section had ended, in "),
+        last.starts_with("compare: interrupted in handshakes: no section had ended"),
         "{last}"
     );
-    let skipped = &run.report().unwrap()["skipped"];
-    assert_eq!(skipped["handshakes"], "interrupted before it ended");
-    assert_eq!(skipped["store_ops"], "interrupted before it began");
-    assert_eq!(skipped["memory"], "not asked for: --only names others");
+    assert_eq!(fs::read_to_string(&run.report).unwrap(), EARLIER);
+}
+
+#[test]
+fn a_hangup_that_is_ignored_is_none() {
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    nohup.arg(env!("CARGO_BIN_EXE_compare"));
+    let mut run = Running::start_by(nohup, "interrupt-nohup", "scale,store");
+    run.wait_until("the first section begins", |run| {
+        run.stderr().contains("[1/2]")
+    });
+    run.send(Signal::HUP);
+    run.wait_until("the second section begins", |run| {
+        run.stderr().contains("[2/2]")
+    });
+    let last = run.end(Signal::INT);
+    assert!(last.contains(" is saved, in "), "{last}");
 }
 
 /// Only the program itself is told, not its children, as `kill` does.
@@ -172,11 +200,5 @@ fn processes_and_directories_go_with_it() {
             "{last}"
         );
         assert_eq!(run.left(), Vec::<String>::new(), "{section}");
-        assert!(
-            run.report().unwrap()[section]
-                .as_array()
-                .unwrap()
-                .is_empty()
-        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::time::Duration;
 
 use backend_openssl::{Connector, Sessions};
 use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVersion};
@@ -11,13 +12,14 @@ use store_core::{Limits, SecurityDomain, SessionKey};
 
 use super::{Doubling, double};
 use crate::Options;
-use crate::client::TICKETS_WAIT;
+use crate::client::tickets_wait;
 use crate::counted::Counted;
 
 pub(super) struct Client {
     connector: Connector,
     name: String,
     key: SessionKey,
+    timeout: Duration,
 }
 
 impl Client {
@@ -46,6 +48,7 @@ impl Client {
             connector,
             name: options.name().to_owned(),
             key,
+            timeout: options.timeout,
         })
     }
 
@@ -59,8 +62,12 @@ impl Client {
 impl Doubling for Client {
     fn full(&self, io: &mut Counted) -> Result<(), String> {
         let mut stream = self.connect(io)?;
-        stream.get_ref().end_after(TICKETS_WAIT);
-        match stream.read(&mut [0]) {
+        let wait = tickets_wait(stream.get_ref().since_first_byte(), self.timeout);
+        stream.get_ref().end_after(wait);
+        let read = stream.read(&mut [0]);
+        stream.get_ref().end_after(self.timeout);
+        let _ = stream.shutdown(); // a server that has gone away needs no farewell
+        match read {
             Err(error) if error.kind() != ErrorKind::TimedOut => Err(error.to_string()),
             _ => Ok(()), // data, the end, or time is up: the tickets have come
         }

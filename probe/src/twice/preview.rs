@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend_rustls::preview::{Connection as Handle, Sessions, provider};
 use pki_types::pem::PemObject;
@@ -13,7 +14,7 @@ use store_core::{KeyRef, Limits, SecurityDomain, SessionKey};
 
 use super::{Doubling, double};
 use crate::Options;
-use crate::client::TICKETS_WAIT;
+use crate::client::tickets_wait;
 use crate::counted::Counted;
 
 pub(super) struct Client {
@@ -21,6 +22,7 @@ pub(super) struct Client {
     sessions: Sessions,
     name: ServerName<'static>,
     key: SessionKey,
+    timeout: Duration,
 }
 
 impl Client {
@@ -48,6 +50,7 @@ impl Client {
             sessions: Sessions::new(Limits::default()).ok()?,
             name: ServerName::try_from(options.name()).ok()?.to_owned(),
             key: key.to_key(),
+            timeout: options.timeout,
         })
     }
 
@@ -78,9 +81,18 @@ impl Client {
 impl Doubling for Client {
     fn full(&self, io: &mut Counted) -> Result<(), String> {
         let mut tls = self.connect(io)?;
-        tls.io.end_after(TICKETS_WAIT);
-        while tls.turn()? > 0 {}
-        Ok(())
+        let wait = tickets_wait(tls.io.since_first_byte(), self.timeout);
+        tls.io.end_after(wait);
+        let read = loop {
+            match tls.turn() {
+                Ok(1..) => {}
+                Ok(0) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        tls.io.end_after(self.timeout);
+        tls.farewell();
+        read
     }
 
     fn double(&self) -> bool {
@@ -94,8 +106,7 @@ impl Doubling for Client {
             tls.connection.handshake_kind(),
             Some(HandshakeKind::Resumed | HandshakeKind::ResumedWithHelloRetryRequest)
         );
-        tls.connection.send_close_notify();
-        let _ = tls.send(); // a server that has gone away needs no farewell
+        tls.farewell();
         Ok(resumed)
     }
 }
@@ -108,6 +119,11 @@ struct Tls<'a> {
 }
 
 impl Tls<'_> {
+    fn farewell(&mut self) {
+        self.connection.send_close_notify();
+        let _ = self.send(); // a server that has gone away needs none
+    }
+
     fn send(&mut self) -> Result<(), String> {
         while self.connection.wants_write() {
             let written = self.connection.write_tls(&mut self.io);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Code;
 use crate::client::HandedOver;
-use crate::finding::{AddressRow, AgainRow, BurstRow, SessionKind};
-use crate::origin::MOST_ADDRESSES;
+use crate::finding::{AddressRow, AgainRow, BurstRow, SessionKind, TwiceRow};
 use crate::{ConnectionRow, Failure, Options, StartTls};
 
 /// All that a verdict is made of.
@@ -14,6 +14,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) addresses: &'a [AddressRow],
     /// How many addresses the name has.
     pub(crate) addresses_known: usize,
+    pub(crate) twice: Option<&'a TwiceRow>,
     pub(crate) again: Option<&'a AgainRow>,
     pub(crate) burst: Option<&'a BurstRow>,
     pub(crate) store: Option<&'a HandedOver>,
@@ -85,81 +86,85 @@ impl Evidence<'_> {
         spoken.all(|protocol| protocol == "TLS 1.2")
     }
 
-    /// The failure that there was most often, and its explanation.
+    /// The failure that there was most often, and its first explanation.
     pub(super) fn most_frequent_failure(&self) -> Option<(Failure, &str)> {
         let mut often = BTreeMap::new();
         for row in self.rows {
             if let (Some(failure), Some(why)) = (row.failure, row.error.as_deref()) {
-                *often.entry((failure, why)).or_insert(0_usize) += 1;
+                // The same failure may be told in other words each time.
+                often.entry(failure).or_insert((0_usize, why)).0 += 1;
             }
         }
-        let (most, _) = often.into_iter().max_by_key(|(_, times)| *times)?;
-        Some(most)
-    }
-
-    /// Pairs of addresses each of which resumes its own sessions, and the second declines those of
-    /// the first.
-    pub(super) fn differing(&self) -> Vec<(&str, &str)> {
-        let declined = self
-            .addresses
-            .iter()
-            .filter(|row| row.from != row.to && row.offered && !row.resumed && row.error.is_none());
-        declined
-            .map(|row| (row.from.as_str(), row.to.as_str()))
-            .collect()
-    }
-
-    /// Addresses where a handshake failed.
-    pub(super) fn failed_addresses(&self) -> Vec<&str> {
-        let failed = self.addresses.iter().filter(|row| row.failure.is_some());
-        let mut failed: Vec<_> = failed.map(|row| row.to.as_str()).collect();
-        failed.sort_unstable();
-        failed.dedup();
-        failed
+        let (failure, (_, why)) = often.into_iter().max_by_key(|(_, (times, _))| *times)?;
+        Some((failure, why))
     }
 
     pub(super) fn is_postgres(&self) -> bool {
         self.options.starttls == Some(StartTls::Postgres)
     }
 
+    /// Whether the ticket that was to be offered twice was resumed the first time; nothing if that
+    /// could not be asked. The second time is the server's choice, and says nothing of its sessions.
+    pub(super) fn first_of_twice(&self) -> Option<bool> {
+        let asked = self.twice.filter(|row| row.first || row.error.is_none());
+        asked.map(|row| row.first)
+    }
+
+    /// Sessions that were offered, those of experiments included.
+    pub(super) fn offered_in_all(&self) -> usize {
+        self.offered() + self.offered_at_addresses() + usize::from(self.first_of_twice().is_some())
+    }
+
+    /// Sessions that were resumed, those of experiments included.
+    pub(super) fn resumed_in_all(&self) -> usize {
+        self.resumed()
+            + self.resumed_at_addresses()
+            + usize::from(self.first_of_twice() == Some(true))
+    }
+
+    /// What the connections spoke, if it was not always the same: how many spoke which version,
+    /// the newest first.
+    pub(super) fn versions(&self) -> Option<String> {
+        versions(self.rows)
+    }
+
     /// What is worth saying beside the answer.
-    pub(super) fn asides(&self) -> Vec<String> {
+    pub(super) fn asides(&self, code: Code) -> Vec<String> {
         let mut asides = Vec::new();
+        let failed = self.failed_addresses();
+        if code != Code::AddressFailed && !failed.is_empty() {
+            asides.push(format!("handshakes failed at {}", failed.join(", ")));
+        }
+        if let Some(versions) = self.versions()
+            && self.declined() == 0
+        {
+            asides.push(format!("it speaks {versions}"));
+        }
+        let second = self.twice.filter(|row| row.first && row.error.is_none());
+        if second.is_some_and(|row| !row.second) {
+            asides.push("a ticket that was offered twice was declined the second time".to_owned());
+        }
         asides.extend(self.about_addresses());
         asides.extend(self.store.into_iter().flat_map(troubles));
         asides
     }
+}
 
-    fn about_addresses(&self) -> Option<String> {
-        if self.addresses.is_empty() {
-            return None;
-        }
-        let asked = self
-            .addresses
-            .iter()
-            .filter(|row| row.from == row.to)
-            .count();
-        let crossed = self.addresses.iter().filter(|row| row.from != row.to);
-        let (offered, resumed) = crossed.fold((0, 0), |(offered, resumed), row| {
-            (
-                offered + usize::from(row.offered),
-                resumed + usize::from(row.resumed),
-            )
-        });
-        let more = if self.addresses_known > MOST_ADDRESSES {
-            format!(" of {}", self.addresses_known)
-        } else {
-            String::new()
-        };
-        Some(match (asked, offered) {
-            (1, _) => "there is one address only, so none to compare it with".to_owned(),
-            (_, 0) => format!("of {asked}{more} addresses, no two could be compared"),
-            _ => format!(
-                "at {asked}{more} addresses, {resumed} of {offered} sessions of one were resumed \
-                 at another"
-            ),
-        })
+/// How many connections spoke which version of TLS, the newest first; nothing if all spoke the same.
+pub(crate) fn versions(rows: &[ConnectionRow]) -> Option<String> {
+    let mut spoken = BTreeMap::new();
+    for protocol in rows.iter().filter_map(|row| row.protocol.as_deref()) {
+        *spoken.entry(protocol).or_insert(0_usize) += 1;
     }
+    let mut said = Vec::new();
+    for (protocol, times) in spoken.into_iter().rev() {
+        said.push(match (said.len(), times) {
+            (0, 1) => format!("{protocol} in 1 connection"),
+            (0, _) => format!("{protocol} in {times} connections"),
+            _ => format!("{protocol} in {times}"),
+        });
+    }
+    (said.len() > 1).then(|| said.join(" and "))
 }
 
 /// What kept the store from being of use.

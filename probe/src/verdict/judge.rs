@@ -1,5 +1,6 @@
 //! From what was seen to one answer: the worst that is certain comes first.
 
+use super::addresses::Pair;
 use super::evidence::{Evidence, span};
 use super::{Code, remedy};
 use crate::finding::SessionKind;
@@ -17,7 +18,9 @@ fn answer(code: Code, text: impl Into<String>, remedy: &str) -> Answer {
 
 pub(super) fn judge(seen: &Evidence<'_>) -> Answer {
     failed(seen)
+        .or_else(|| useless_address(seen))
         .or_else(|| nothing_offered(seen))
+        .or_else(|| versions_differ(seen))
         .or_else(|| nothing_resumed(seen))
         .or_else(|| addresses_differ(seen))
         .or_else(|| sometimes_declined(seen))
@@ -29,7 +32,11 @@ pub(super) fn judge(seen: &Evidence<'_>) -> Answer {
 fn failed(seen: &Evidence<'_>) -> Option<Answer> {
     let (failure, why) = seen.most_frequent_failure()?;
     let (failed, total) = (seen.count(|row| row.error.is_some()), seen.rows.len());
-    let text = format!("{failed} of {total} handshakes failed: {why}");
+    let text = if total == 1 {
+        format!("the only handshake failed: {why}")
+    } else {
+        format!("{failed} of {total} handshakes failed: {why}")
+    };
     Some(answer(
         Code::HandshakeFailed,
         text,
@@ -37,8 +44,61 @@ fn failed(seen: &Evidence<'_>) -> Option<Answer> {
     ))
 }
 
+fn useless_address(seen: &Evidence<'_>) -> Option<Answer> {
+    let useless = seen.useless_addresses();
+    if useless.is_empty() {
+        return None;
+    }
+    let each = useless.iter().map(|one| match one.declined {
+        0 => format!("{} gives no sessions that can be offered", one.address),
+        declined => format!("{} declined all {declined} of its own", one.address),
+    });
+    let text = format!(
+        "not every address resumes sessions: {}, while another address resumes",
+        each.collect::<Vec<_>>().join(", ")
+    );
+    let remedy = if useless.iter().all(|one| one.declined == 0) {
+        remedy::ADDRESS_WITHOUT
+    } else {
+        remedy::ADDRESS_DECLINES
+    };
+    Some(answer(Code::Partly, text, remedy))
+}
+
+/// A version is what a session belongs to before any key is: where it differs, keys cannot help.
+fn versions_differ(seen: &Evidence<'_>) -> Option<Answer> {
+    const WHY: &str = "a session of one version cannot be resumed in the other";
+    if let Some(versions) = seen.versions()
+        && seen.declined() > 0
+    {
+        let (declined, offered) = (seen.declined(), seen.offered());
+        let text = format!(
+            "the server speaks {versions}: {WHY}; of {offered} sessions that it was offered it              declined {declined}"
+        );
+        let code = if seen.resumed_in_all() == 0 {
+            Code::NeverResumes
+        } else {
+            Code::Partly
+        };
+        return Some(answer(code, text, remedy::VERSIONS));
+    }
+    let differing = seen.differing();
+    let spoken = |pair: &Pair<'_>| {
+        let (from, to) = (seen.version_at(pair.from)?, seen.version_at(pair.to)?);
+        (from != to).then(|| (from.to_owned(), to.to_owned()))
+    };
+    let (pair, (from, to)) = differing
+        .iter()
+        .find_map(|pair| Some((pair, spoken(pair)?)))?;
+    let text = format!(
+        "{} speaks {from} and {} speaks {to}: {WHY}",
+        pair.from, pair.to
+    );
+    Some(answer(Code::AddressesDiffer, text, remedy::VERSIONS))
+}
+
 fn nothing_offered(seen: &Evidence<'_>) -> Option<Answer> {
-    if seen.offered() > 0 {
+    if seen.offered_in_all() > 0 {
         return None;
     }
     let tickets = seen.tickets();
@@ -77,18 +137,18 @@ fn nothing_offered(seen: &Evidence<'_>) -> Option<Answer> {
 }
 
 fn nothing_resumed(seen: &Evidence<'_>) -> Option<Answer> {
-    if seen.resumed() > 0 {
+    if seen.resumed_in_all() > 0 {
         return None;
     }
-    let offered = seen.offered();
+    let offered = seen.offered_in_all();
     if offered == seen.of_store() {
         let text = "the server declined what the store had, which it may have forgotten";
         return Some(answer(Code::NotTried, text, remedy::MORE_CONNECTIONS));
     }
     if let Some(again) = seen.again.filter(|again| again.resumed > 0) {
         let text = format!(
-            "the server declined all {offered} sessions that its connections offered, each to \
-             whoever answered next, but resumed {} of {} when they were offered again and again",
+            "the server declined all {offered} sessions that it was offered at first, but resumed \
+             {} of {} when sessions were offered again and again",
             again.resumed, again.offered
         );
         return Some(answer(Code::Partly, text, remedy::SEVERAL_BEHIND));
@@ -104,7 +164,7 @@ fn nothing_resumed(seen: &Evidence<'_>) -> Option<Answer> {
 
 fn addresses_differ(seen: &Evidence<'_>) -> Option<Answer> {
     let differing = seen.differing();
-    let (from, to) = differing.first()?;
+    let first = differing.first()?;
     let others = match differing.len() - 1 {
         0 => String::new(),
         1 => ", and so is one more pair of addresses".to_owned(),
@@ -115,18 +175,38 @@ fn addresses_differ(seen: &Evidence<'_>) -> Option<Answer> {
     } else {
         "tickets"
     };
+    let though = if seen.resumed_back(first) {
+        ", though those of the second are resumed at the first"
+    } else {
+        ""
+    };
     let text = format!(
-        "{what} from {from} are refused at {to}{others}: each resumes its own, so a client that \
-         meets another address of the name makes a full handshake"
+        "{what} from {} are refused at {} ({} of {}){though}{others}: a client that meets another \
+         address of the name makes a full handshake",
+        first.from,
+        first.to,
+        first.offered - first.resumed,
+        first.offered
     );
-    Some(answer(Code::AddressesDiffer, text, remedy::ADDRESSES))
+    let remedy = if seen.keys_differ(first) {
+        remedy::ADDRESSES
+    } else {
+        remedy::ADDRESSES_OR_CHANCE
+    };
+    Some(answer(Code::AddressesDiffer, text, remedy))
 }
 
 fn sometimes_declined(seen: &Evidence<'_>) -> Option<Answer> {
-    let (declined, offered) = (seen.declined(), seen.offered());
+    let offered = seen.offered_in_all();
+    let declined = offered - seen.resumed_in_all();
     if declined == 0 {
         return None;
     }
+    let included = if offered > seen.offered() {
+        ", those of experiments included"
+    } else {
+        ""
+    };
     let none = seen.used_up();
     let none = if none > 0 {
         format!("; {none} had no session left to offer")
@@ -135,7 +215,7 @@ fn sometimes_declined(seen: &Evidence<'_>) -> Option<Answer> {
     };
     let text = format!(
         "the server resumes sometimes: it declined {declined} of {offered} sessions that it was \
-         offered{none}"
+         offered{included}{none}"
     );
     let mixed = |again: &&_| -> bool {
         let again: &crate::AgainRow = again;
@@ -204,10 +284,14 @@ fn resumes(seen: &Evidence<'_>) -> Answer {
         0 => String::new(),
         early => format!("; {early} began before a session had come"),
     };
-    let text = format!(
-        "the server resumes sessions: {resumed} of {total} connections did, all that \
-         could{from_store}{early}"
-    );
+    let which = if resumed > 0 {
+        format!("{resumed} of {total} connections did, all that could")
+    } else {
+        // One connection cannot, but the experiment had more.
+        let (offered, resumed) = (seen.offered_in_all(), seen.resumed_in_all());
+        format!("its addresses did with {resumed} of {offered}")
+    };
+    let text = format!("the server resumes sessions: {which}{from_store}{early}");
     match seen.lifetime() {
         _ if seen.only(SessionKind::SessionId) => {
             let text = format!(

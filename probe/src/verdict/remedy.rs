@@ -24,10 +24,11 @@ pub(super) const ALWAYS_DECLINED: &str = "either several machines or processes a
     ssl_session_cache shared:...), or it does not accept its own (no session id context while it \
     asks for client certificates, a cache that is too small, its clock)";
 
-pub(super) const SEVERAL_BEHIND: &str = "several machines or processes answer at this address, \
-    each with ticket keys of its own: give all the same (nginx ssl_session_ticket_key, HAProxy \
-    tls-ticket-keys, Apache SSLSessionTicketKeyFile), or let the balancer keep a client at its \
-    machine";
+pub(super) const SEVERAL_BEHIND: &str = "either several machines or processes answer at this \
+    address, each with ticket keys of its own: give all the same (nginx ssl_session_ticket_key, \
+    HAProxy tls-ticket-keys, Apache SSLSessionTicketKeyFile), or let the balancer keep a client at \
+    its machine; or one server declines now and then, as when its keys were changed and the old \
+    ones are not kept, or its cache is full";
 
 pub(super) const NOW_AND_THEN: &str = "either several machines or processes answer at this \
     address, each with ticket keys of its own (give all the same: nginx ssl_session_ticket_key, \
@@ -37,6 +38,25 @@ pub(super) const NOW_AND_THEN: &str = "either several machines or processes answ
 pub(super) const ADDRESSES: &str = "give all machines the same keys (nginx \
     ssl_session_ticket_key, HAProxy tls-ticket-keys, Apache SSLSessionTicketKeyFile), or a cache \
     that they share; or have the client keep to one address";
+
+pub(super) const ADDRESSES_OR_CHANCE: &str = "either the machines have other keys (give all the \
+    same: nginx ssl_session_ticket_key, HAProxy tls-ticket-keys, Apache SSLSessionTicketKeyFile), \
+    or a server declines now and then: its keys were changed and the old ones are not kept, or its \
+    cache is full; ask again to tell one from the other";
+
+pub(super) const ADDRESS_WITHOUT: &str = "switch tickets on there, too (nginx ssl_session_tickets \
+    on, Apache SSLSessionTickets on), or a cache for session ids: clients that meet these \
+    addresses make full handshakes";
+
+pub(super) const ADDRESS_DECLINES: &str = "compare the settings of these addresses with those of \
+    the others: either several machines answer there, each with ticket keys of its own (nginx \
+    ssl_session_ticket_key, HAProxy tls-ticket-keys), or the server does not keep its sessions \
+    (nginx ssl_session_cache shared:...) or gives none";
+
+pub(super) const VERSIONS: &str = "several machines seem to answer, of which some do not speak all \
+    versions: switch the same versions on at all of them (nginx ssl_protocols, Apache SSLProtocol, \
+    HAProxy ssl-min-ver and ssl-max-ver); if sessions are still declined then, look at their \
+    ticket keys";
 
 pub(super) const ZERO_LIFETIME: &str = "a lifetime of 0 forbids to use them: raise it (nginx \
     ssl_session_timeout, Apache SSLSessionCacheTimeout)";
@@ -72,7 +92,10 @@ pub(super) fn of_failure(failure: Failure) -> &'static str {
         Failure::Unreachable | Failure::NoAnswer => "check the address, the way there, firewalls",
         Failure::Silent => "check that the port speaks TLS; a longer --timeout waits longer",
         Failure::Closed => "check that the port speaks TLS, and see the server's log",
-        Failure::NotTls => "give the port where TLS is spoken, or --starttls",
+        Failure::NotTls => {
+            "check the port and --starttls: where TLS is spoken from the beginning, leave it out; where \
+             it is not, give it"
+        }
         Failure::OldTls => "switch TLS 1.2 and TLS 1.3 on at the server",
         Failure::OtherVersion => "leave --tls out, or ask for another version",
         Failure::UnknownAuthority => {
@@ -83,6 +106,13 @@ pub(super) fn of_failure(failure: Failure) -> &'static str {
         Failure::NotYetValid => "set the clock, or wait",
         Failure::Certificate => "look at the server's certificates",
         Failure::StartTls => "check the port, --starttls and the server's TLS settings",
-        Failure::Handshake => "see the server's log",
+        Failure::ClientCertificate => {
+            "probe a port or name that asks for no client certificate, or make it optional there"
+        }
+        Failure::Local => "raise the limit of open files (ulimit -n), or lower --concurrency",
+        Failure::Handshake => {
+            "see the server's log: it may want ciphers, groups or signatures that this client does \
+             not offer, and another --backend may do"
+        }
     }
 }

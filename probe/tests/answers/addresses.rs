@@ -1,10 +1,14 @@
 //! A name with several addresses.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lab::server::{Library, ServerResumption, ServerSettings, TicketKeys};
+use lab::hostile::HostileTickets;
+use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKeys};
 use lab::tcp::TcpServer;
 use probe::{Code, Failure, Report, TlsVersion};
+use rustls::server::ProducesTickets;
 
 use crate::front::Front;
 use crate::support::{Trust, assert_code};
@@ -25,7 +29,10 @@ struct Fleet {
 
 impl Fleet {
     fn new(trust: &Trust, library: Library, change: impl Fn(&mut ServerSettings)) -> Self {
-        let [here, there] = [(); 2].map(|()| trust.serve_with(library, &change));
+        Self::of([(); 2].map(|()| trust.serve_with(library, &change)))
+    }
+
+    fn of([here, there]: [TcpServer; 2]) -> Self {
         let front = Front::at((ip(THERE), here.port()).into(), &[there.port()]);
         Self {
             here,
@@ -62,7 +69,10 @@ fn keys_of_their_own_differ() {
                 let expected = [
                     (HERE, HERE, true),
                     (THERE, THERE, true),
+                    // Once more before it is blamed.
                     (HERE, THERE, false),
+                    (HERE, THERE, false),
+                    (THERE, HERE, false),
                     (THERE, HERE, false),
                 ];
                 assert_eq!(rows(report), expected);
@@ -129,13 +139,12 @@ fn an_address_that_does_not_answer_is_not_the_end_of_the_others() {
         assert_code(&reports, code);
         for report in &reports {
             let rows = &report.addresses;
-            assert_eq!(rows.len(), 3 + 2, "{rows:?}");
+            let crossed = if code == Code::AddressesDiffer { 4 } else { 2 };
+            assert_eq!(rows.len(), 3 + crossed, "{rows:?}");
             assert_eq!(rows[0].failure, Some(Failure::Refused));
             assert!(rows[1..].iter().all(|row| row.error.is_none()), "{rows:?}");
             assert!(report.connections.iter().all(|row| row.error.is_none()));
-            if code == Code::AddressFailed {
-                assert!(report.verdict.text.contains(NOWHERE), "{report:?}");
-            }
+            assert!(report.verdict.text.contains(NOWHERE), "{report:?}");
         }
     }
 }
@@ -178,4 +187,153 @@ fn more_addresses_than_are_asked() {
         let said = report.verdict.text;
         assert!(said.contains("8 of 11 addresses"), "{said}");
     }
+}
+
+/// Tickets of a server that declines one in `every`.
+#[derive(Debug)]
+struct NowAndThen {
+    tickets: HostileTickets,
+    every: usize,
+    offered: AtomicUsize,
+}
+
+impl NowAndThen {
+    fn every(every: usize) -> Arc<dyn ProducesTickets> {
+        Arc::new(Self {
+            tickets: HostileTickets::new(),
+            every,
+            offered: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl ProducesTickets for NowAndThen {
+    fn enabled(&self) -> bool {
+        self.tickets.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.tickets.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.tickets.encrypt(plain)
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let before = self.offered.fetch_add(1, Ordering::SeqCst);
+        let takes = !(before + 1).is_multiple_of(self.every);
+        takes.then(|| self.tickets.decrypt(ticket)).flatten()
+    }
+}
+
+/// One server at two addresses cannot have two sets of keys.
+#[test]
+fn a_server_that_declines_now_and_then_is_not_two() {
+    let trust = Trust::new();
+    // Wherever the declined one falls: at the connections, an address by itself, or between two.
+    for every in [4, 5, 6, 7, 8] {
+        for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+            let server = trust.serve_with(Library::Rustls, |settings| {
+                settings.rustls.ticketer = Some(NowAndThen::every(every));
+            });
+            let _front = Front::at((ip(THERE), server.port()).into(), &[server.port()]);
+            let reports = trust.ask(server.port(), |options| {
+                options.addresses = vec![ip(HERE), ip(THERE)];
+                options.all_addresses = true;
+                options.tls = Some(version);
+            });
+            for report in reports {
+                let declined = |offered: bool, resumed: bool| offered && !resumed;
+                let any = report
+                    .connections
+                    .iter()
+                    .any(|row| declined(row.offered, row.resumed))
+                    || report
+                        .addresses
+                        .iter()
+                        .any(|row| declined(row.offered, row.resumed));
+                let code = if any { Code::Partly } else { Code::Resumes };
+                let verdict = &report.verdict;
+                assert_eq!(verdict.code, code, "1 in {every}: {report:#?}");
+                if let Some(remedy) = &verdict.remedy {
+                    assert!(remedy.contains("either several machines"), "{remedy}");
+                    assert!(remedy.contains("cache is full"), "{remedy}");
+                }
+            }
+        }
+    }
+}
+
+type Change = fn(&mut ServerSettings);
+
+#[test]
+fn an_address_that_resumes_nothing_is_named() {
+    let trust = Trust::new();
+    let good = |settings: &mut ServerSettings| settings.ticket_keys = None;
+    let without = |settings: &mut ServerSettings| settings.resumption = ServerResumption::Off;
+    let refusing = |settings: &mut ServerSettings| {
+        settings.rustls.ticketer = Some(Arc::new(HostileTickets::new().refused()));
+    };
+    for (here, there, named, why) in [
+        (
+            good as Change,
+            without as Change,
+            THERE,
+            "gives no sessions",
+        ),
+        (without, good, HERE, "gives no sessions"),
+        (good, refusing, THERE, "declined all 2 of its own"),
+        (refusing, good, HERE, "declined all 2 of its own"),
+    ] {
+        let fleet =
+            Fleet::of([here, there].map(|change| trust.serve_with(Library::Rustls, change)));
+        let reports = fleet.ask(&trust, TlsVersion::Tls13, &[HERE, THERE]);
+        assert_code(&reports, Code::Partly);
+        for report in reports {
+            let said = report.verdict.text;
+            assert!(said.contains(&format!("{named} {why}")), "{said}");
+        }
+    }
+}
+
+#[test]
+fn addresses_of_another_version() {
+    let trust = Trust::new();
+    let keys = TicketKeys::new();
+    for library in Library::ALL {
+        let fleet = Fleet::of([Protocol::Tls13, Protocol::Tls12].map(|protocol| {
+            trust.serve_with(library, |settings| {
+                settings.protocols = vec![protocol];
+                settings.ticket_keys = Some(keys.clone());
+            })
+        }));
+        let reports = trust.ask(fleet.here.port(), |options| {
+            options.addresses = vec![ip(HERE), ip(THERE)];
+            options.all_addresses = true;
+        });
+        assert_code(&reports, Code::AddressesDiffer);
+        for report in reports {
+            let said = report.verdict.text;
+            let says = "127.0.0.1 speaks TLS 1.3 and 127.0.0.2 speaks TLS 1.2";
+            assert!(said.starts_with(says), "{said}");
+            let remedy = report.verdict.remedy.unwrap();
+            assert!(remedy.contains("ssl_protocols"), "{remedy}");
+        }
+    }
+}
+
+#[test]
+fn addresses_answer_where_one_connection_does_not() {
+    let trust = Trust::new();
+    let keys = TicketKeys::new();
+    let fleet = Fleet::new(&trust, Library::OpenSsl, |settings| {
+        settings.ticket_keys = Some(keys.clone());
+    });
+    let reports = trust.ask(fleet.here.port(), |options| {
+        options.addresses = vec![ip(HERE), ip(THERE)];
+        options.all_addresses = true;
+        options.connections = Some(1);
+    });
+    assert_code(&reports, Code::Resumes);
 }

@@ -1,12 +1,16 @@
 //! Each way to fail has a word of its own, the same with every backend.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
-use probe::{Code, Failure, Options, Report, StartTls, TlsVersion};
+use probe::{BackendChoice, Code, Failure, Options, Report, StartTls, TlsVersion};
+use rustls::CipherSuite;
 
 use crate::support::{Trust, ask, assert_code};
 
@@ -184,4 +188,119 @@ fn no_starttls() {
     };
     let reports = trust.ask(server.port(), silent);
     assert_fails(&reports, Failure::Silent, "does not greet in time");
+}
+
+#[test]
+fn a_client_certificate_is_asked_for() {
+    let trust = Trust::new();
+    for library in Library::ALL {
+        let server = trust.serve_with(library, |settings| {
+            settings.client_root = Some(trust.authority.root_der());
+        });
+        for tls in [TlsVersion::Tls12, TlsVersion::Tls13] {
+            let reports = trust.ask(server.port(), |options| {
+                two(options);
+                options.tls = Some(tls);
+            });
+            let says = "asks for a client certificate, and this probe has none";
+            assert_fails(&reports, Failure::ClientCertificate, says);
+        }
+    }
+}
+
+#[test]
+fn nothing_in_common() {
+    let trust = Trust::new();
+    let server = trust.serve_with(Library::Rustls, |settings| {
+        settings.protocols = vec![Protocol::Tls12];
+        // Its key is for ECDSA.
+        let ciphers = vec![CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
+        settings.rustls.ciphers = Some(ciphers);
+    });
+    let reports = trust.ask(server.port(), two);
+    assert_fails(&reports, Failure::Handshake, "another --backend may do");
+}
+
+#[test]
+fn plain_text_after_starttls() {
+    let trust = Trust::new();
+    let port = each_connection(|mut client, _| {
+        let mut buffer = [0; 8];
+        client.read_exact(&mut buffer)?; // the request for TLS
+        client.write_all(b"S")?;
+        let _ = client.read(&mut [0; 4_096])?;
+        client.write_all(b"FATAL: no TLS after all")
+    });
+    let reports = trust.ask(port, |options| {
+        two(options);
+        options.starttls = Some(StartTls::Postgres);
+    });
+    assert_fails(
+        &reports,
+        Failure::NotTls,
+        "agreed to begin TLS (--starttls postgres)",
+    );
+    for report in reports {
+        let why = report.connections[0].error.as_deref().unwrap();
+        assert!(!why.contains("or one for --starttls"), "{why}");
+    }
+}
+
+/// The server does not read the client's last words, so its end of the connection breaks.
+#[test]
+fn the_end_right_after_the_handshake() {
+    let trust = Trust::new();
+    let mut settings = trust.settings();
+    settings.protocols = vec![Protocol::Tls13];
+    let server = Server::new(Library::Rustls, &settings);
+    let port = each_connection(move |mut client, _| {
+        let mut connection = server.connection();
+        let mut buffer = [0; 16_384];
+        let length = client.read(&mut buffer)?;
+        connection.receive(&buffer[..length]);
+        let mut out = Vec::new();
+        connection.send(&mut out);
+        client.write_all(&out)?;
+        client.peek(&mut [0]).map(drop)
+    });
+    let reports = trust.ask(port, two);
+    assert_fails(&reports, Failure::Closed, "the handshake");
+}
+
+/// What a server says may differ each time; why it failed does not.
+#[test]
+fn one_cause_is_one_line() {
+    let trust = Trust::new();
+    let port = each_connection(|mut client, number| {
+        let _ = client.read(&mut [0; 4_096])?;
+        client.write_all(format!("answer {number}\r\n").as_bytes())
+    });
+    let mut options = trust.options(port);
+    options.backend = BackendChoice::Openssl;
+    let lines = RefCell::new(Vec::new());
+    let good = probe::run(&options, false, &mut Vec::new(), &|line| {
+        lines.borrow_mut().push(line.to_owned());
+    });
+    assert!(!good.unwrap());
+    let lines = lines.into_inner();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(
+        lines[0].contains("answer 0") && lines[0].ends_with("(5 times)"),
+        "{lines:?}"
+    );
+}
+
+/// A listener that does this with each connection, for as long as the tests run.
+fn each_connection(
+    mut serve: impl FnMut(TcpStream, usize) -> io::Result<()> + Send + 'static,
+) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            // A connection that breaks is the client's affair.
+            let _ = client.and_then(|client| serve(client, number));
+        }
+    });
+    port
 }

@@ -5,4 +5,5 @@ mod failures;
 mod front;
 mod starttls;
 mod support;
+mod timing;
 mod verdicts;

@@ -5,7 +5,7 @@ use plotters::element::{Circle, ErrorBar, PathElement};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, TRANSPARENT};
 
-use super::scale::{Axis, tick};
+use super::scale::{Axis, LOG_SCALE, Scale, tick};
 use super::{Area, Drawn, Ink, LETTER, label, letters, width, write};
 
 /// A row.
@@ -21,13 +21,14 @@ pub(crate) struct Dot {
     pub(crate) ink: Ink,
 }
 
-/// Rows on one scale: a logarithmic one, if the values are far apart.
+/// Rows on one scale.
 #[derive(Clone, Debug)]
 pub(crate) struct Dots {
     pub(crate) rows: Vec<Dot>,
     /// The upper end is a value of its own, shown by a ring, and not the end of an interval.
     pub(crate) tails: bool,
     pub(crate) unit: String,
+    pub(crate) scale: Scale,
 }
 
 const ROW: u32 = 42;
@@ -52,10 +53,10 @@ impl Dots {
             .rows
             .iter()
             .flat_map(|row| [row.low, row.value, row.high]);
-        let mut axis = if self.tails && values.clone().all(|value| value > 0.0) {
-            Axis::log(values)
-        } else {
-            Axis::fitting(values)
+        let mut axis = Axis::of(self.scale, values);
+        let unit = match self.scale {
+            Scale::Log => format!("{}, {LOG_SCALE}", self.unit),
+            Scale::Linear | Scale::Percent => self.unit.clone(),
         };
         let ticks: Vec<_> = axis.ticks.iter().map(|value| tick(*value)).collect();
         let one = width(ticks.iter().map(String::as_str)) + LETTER.1;
@@ -79,7 +80,7 @@ impl Dots {
             .axis_style(grid)
             .bold_line_style(grid)
             .x_label_style(letters(Ink::Muted, HPos::Center, VPos::Top))
-            .x_desc(self.unit.as_str())
+            .x_desc(unit)
             .axis_desc_style(letters(Ink::Muted, HPos::Center, VPos::Bottom))
             .draw()?;
         let mut middle = ROW / 2;

@@ -5,8 +5,8 @@ use plotters::element::{Circle, PathElement};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, TRANSPARENT};
 
-use super::scale::{Axis, Steps, tick};
-use super::{Area, Drawn, Ink, LETTER, label, letters, width, write};
+use super::scale::{Axis, LOG_SCALE, Scale, Steps, tick};
+use super::{Area, Drawn, Ink, LETTER, label, letters, unit, width, write};
 
 /// A line.
 #[derive(Clone, Debug)]
@@ -27,8 +27,7 @@ pub(crate) struct Lines {
     /// What they are.
     pub(crate) step: String,
     pub(crate) all: Vec<Line>,
-    /// Whether the scale is from 0 to 100.
-    pub(crate) percent: bool,
+    pub(crate) scale: Scale,
 }
 
 const FOOT: u32 = 76;
@@ -41,7 +40,7 @@ const LEADER: i32 = 44;
 impl Lines {
     pub(super) fn height(&self) -> u32 {
         let names = u32::try_from(self.all.len()).unwrap_or(1) * GAP.unsigned_abs();
-        (names + 20).clamp(290, 1_000) + FOOT + HEAD
+        (names + 20).clamp(290, 1_000) + FOOT + self.head()
     }
 
     pub(super) fn said(&self) -> impl Iterator<Item = String> {
@@ -59,10 +58,14 @@ impl Lines {
             .all
             .iter()
             .flat_map(|line| line.values.iter().flatten().copied());
-        if self.percent {
-            Axis::linear([0.0, 100.0].into_iter())
-        } else {
-            Axis::fitting(values)
+        Axis::of(self.scale, values)
+    }
+
+    /// The room above the scale, where a logarithmic one says what it is.
+    fn head(&self) -> u32 {
+        match self.scale {
+            Scale::Log => HEAD + LETTER.0 + 8,
+            Scale::Linear | Scale::Percent => HEAD,
         }
     }
 
@@ -81,7 +84,7 @@ impl Lines {
         let left = width(ticks.iter().map(String::as_str)) + LETTER.1;
         let right = width(names.iter().map(String::as_str)) + LEADER + 8;
         let mut chart = ChartBuilder::on(area)
-            .margin_top(HEAD)
+            .margin_top(self.head())
             .margin_right(right)
             .x_label_area_size(FOOT)
             .y_label_area_size(left)
@@ -98,6 +101,10 @@ impl Lines {
             .axis_desc_style(letters(Ink::Muted, HPos::Center, VPos::Bottom))
             .draw()?;
 
+        if self.scale == Scale::Log {
+            let place = (0, unit(f64::from(LETTER.0)) / 2 + 2);
+            write(area, LOG_SCALE, place, (Ink::Muted, HPos::Left))?;
+        }
         let mut ends = Vec::new();
         let mut lines: Vec<_> = self.all.iter().zip(&names).rev().collect();
         lines.sort_by_key(|(line, _)| line.ink == Ink::Ours); // over the others

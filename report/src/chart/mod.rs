@@ -23,7 +23,7 @@ pub(crate) use self::bars::{Bar, Bars};
 pub(crate) use self::dots::{Dot, Dots};
 pub(crate) use self::ink::{Ink, style};
 pub(crate) use self::lines::{Line, Lines};
-pub(crate) use self::scale::{count, short};
+pub(crate) use self::scale::{Scale, count, short};
 
 /// The width of a chart in its own units.
 const WIDTH: u32 = 720;
@@ -189,10 +189,7 @@ fn label(text: &str) -> String {
 }
 
 fn printable(text: &str, most: usize) -> String {
-    let seen = |letter: char| {
-        let is_none = letter.is_control() || matches!(letter, '\u{fffe}' | '\u{ffff}');
-        if is_none { ' ' } else { letter }
-    };
+    use crate::plain::seen;
     if text.chars().count() <= most {
         return text.chars().map(seen).collect();
     }

@@ -6,6 +6,38 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 use super::unit;
 
+/// The kind of an axis. Charts that are held against each other have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scale {
+    Linear,
+    /// Each step is ten times the one before; no value is zero or less.
+    Log,
+    /// From 0 to 100.
+    Percent,
+}
+
+/// What stands at a logarithmic axis.
+pub(super) const LOG_SCALE: &str = "log scale";
+
+impl Scale {
+    /// That of charts of one kind: linear, or logarithmic where that would leave most values of one
+    /// of them in a corner.
+    pub(crate) fn of<T: Iterator<Item = f64>>(charts: impl IntoIterator<Item = T>) -> Self {
+        let mut is_far = false;
+        for chart in charts {
+            let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
+            for value in chart {
+                (low, high) = (low.min(value), high.max(value));
+            }
+            if low <= 0.0 {
+                return Self::Linear;
+            }
+            is_far |= high / low > 10.0;
+        }
+        if is_far { Self::Log } else { Self::Linear }
+    }
+}
+
 /// An axis from `from` to `to`, with a line at each tick.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
@@ -59,14 +91,12 @@ impl Axis {
         }
     }
 
-    /// A linear axis, or a logarithmic one where a linear one would leave most values in a corner.
-    pub(super) fn fitting(values: impl Iterator<Item = f64> + Clone) -> Self {
-        let low = values.clone().fold(f64::INFINITY, f64::min);
-        let high = values.clone().fold(0.0, f64::max);
-        if low > 0.0 && high / low > 10.0 {
-            Self::log(values)
-        } else {
-            Self::linear(values)
+    /// The axis of a kind that holds these values.
+    pub(super) fn of(scale: Scale, values: impl Iterator<Item = f64> + Clone) -> Self {
+        match scale {
+            Scale::Linear => Self::linear(values),
+            Scale::Log => Self::log(values),
+            Scale::Percent => Self::linear([0.0, 100.0].into_iter()),
         }
     }
 
@@ -239,13 +269,26 @@ mod tests {
                 "{axis:?}"
             );
         }
-        let axis = Axis::fitting([2.0, 61_000.0].into_iter());
+        let axis = Axis::of(Scale::Log, [2.0, 61_000.0].into_iter());
         assert_eq!(axis.ticks, [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0]);
         assert_eq!(axis.map(&100.0, (0, 500)), 200);
         assert_eq!(axis.map(&100.0, (500, 0)), 300);
         let mut thin = axis.clone();
         thin.thin(3);
         assert_eq!(thin.ticks, [1.0, 100.0, 10_000.0]);
-        assert!(!Axis::fitting([0.0, 61_000.0].into_iter()).log);
+    }
+
+    #[test]
+    fn charts_of_one_kind_have_one_scale() {
+        for (charts, scale) in [
+            (&[&[1.0, 2.0][..], &[3.0, 29.0]][..], Scale::Linear),
+            (&[&[1.0, 2.0], &[0.3, 50.0]], Scale::Log),
+            (&[&[0.0, 61_000.0]], Scale::Linear),
+            (&[&[1.0, 61_000.0], &[-1.0]], Scale::Linear),
+            (&[&[]], Scale::Linear),
+        ] {
+            let values = charts.iter().map(|chart| chart.iter().copied());
+            assert_eq!(Scale::of(values), scale, "{charts:?}");
+        }
     }
 }

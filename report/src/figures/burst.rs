@@ -2,7 +2,7 @@
 
 use super::{Figures, counts, distinct, name, rising};
 use crate::BurstRow;
-use crate::chart::{Body, Chart, Ink, Line, Lines};
+use crate::chart::{Body, Chart, Ink, Line, Lines, Scale};
 
 pub(super) fn figures(rows: &[BurstRow]) -> Figures {
     let sound = || rows.iter().filter(|row| row.error.is_none());
@@ -62,20 +62,20 @@ fn chart(title: String, rows: &[&BurstRow]) -> Chart {
             label: store.to_owned(),
             ink: Ink::of_store(store),
             values,
-            text: last.map_or_else(|| "-".to_owned(), |last| format!("{last:.0}")),
+            text: last.map_or_else(|| "-".to_owned(), |last| format!("{last:.1}")),
         }
     });
     Chart {
         title,
         note: format!(
             "resumed, %; bursts: {}",
-            counts(rows.iter().map(|row| row.rounds as u64))
+            counts(rows.iter().map(|row| row.measured() as u64))
         ),
         body: Body::Lines(Lines {
             steps: sizes.iter().map(ToString::to_string).collect(),
             step: "connections at once".to_owned(),
             all: lines.collect(),
-            percent: true,
+            scale: Scale::Percent,
         }),
     }
 }

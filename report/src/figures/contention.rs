@@ -1,8 +1,8 @@
 //! What threads get done that share a store.
 
-use super::{Figures, distinct, name, rising};
+use super::{Figures, counted, distinct, name, rising};
 use crate::ContentionRow;
-use crate::chart::{Body, Chart, Ink, Line, Lines, short};
+use crate::chart::{Body, Chart, Ink, Line, Lines, Scale, short};
 
 /// Mixes whose name ends so measure the same once more.
 const ONCE_MORE: &str = "client's time";
@@ -20,7 +20,9 @@ pub(super) fn figures(rows: &[ContentionRow], cores: usize) -> Figures {
         lead: format!(
             "What each of several threads gets done when all use one store; there were {cores} \
              processors. Flat would be ideal up to so many threads, and a like share of them \
-             beyond: the dashed line shows that for the first store."
+             beyond: the dashed line, \u{201c}ideal\u{201d}, shows that for the store that it \
+             names, from what one thread gets done. in-hand: each thread has its sessions for \
+             itself, so nothing is shared."
         ),
         charts: charts.collect(),
         notes: if rows.len() > shown().count() {
@@ -31,6 +33,14 @@ pub(super) fn figures(rows: &[ContentionRow], cores: usize) -> Figures {
         } else {
             Vec::new()
         },
+    }
+}
+
+/// The dashes are for the ideal alone.
+fn ink(store: &str) -> Ink {
+    match Ink::of_store(store) {
+        Ink::Reference => Ink::Other,
+        ink => ink,
     }
 }
 
@@ -68,7 +78,7 @@ fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize
             let last = values.last().copied().flatten();
             Line {
                 label: (*name).to_owned(),
-                ink: Ink::of_store(name),
+                ink: ink(name),
                 values,
                 text: last.map_or_else(|| "-".to_owned(), short),
             }
@@ -80,12 +90,12 @@ fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize
         .or_else(|| stores.first());
     let alone = first
         .zip(threads.first())
-        .and_then(|(name, threads)| at(name, *threads));
-    if let Some(alone) = alone.filter(|_| cores > 0) {
+        .and_then(|(name, threads)| Some((*name, at(name, *threads)?)));
+    if let Some((name, alone)) = alone.filter(|_| cores > 0) {
         #[allow(clippy::cast_precision_loss, reason = "small numbers")]
         let share = |threads: &usize| Some(alone * (cores as f64 / *threads as f64).min(1.0));
         lines.push(Line {
-            label: "ideal".to_owned(),
+            label: format!("ideal, {name}"),
             ink: Ink::OursVariant,
             values: threads.iter().map(share).collect(),
             text: String::new(),
@@ -99,12 +109,15 @@ fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize
     let of = backend.map(|backend| format!(", {}", name(backend)));
     Chart {
         title: format!("{mix}{}", of.unwrap_or_default()),
-        note: format!("{unit} {what} a second and thread"),
+        note: format!(
+            "{unit} {what} a second and thread{}",
+            counted(rows.iter().filter_map(|row| row.n), "slices of time: ")
+        ),
         body: Body::Lines(Lines {
             steps: threads.iter().map(ToString::to_string).collect(),
             step: "threads".to_owned(),
             all: lines,
-            percent: false,
+            scale: Scale::Linear,
         }),
     }
 }

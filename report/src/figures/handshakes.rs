@@ -2,7 +2,7 @@
 
 use super::{Figures, counts, distinct, name};
 use crate::HandshakeRow;
-use crate::chart::{Bar, Bars, Body, Chart, Dot, Dots, Ink, count, short};
+use crate::chart::{Bar, Bars, Body, Chart, Dot, Dots, Ink, Scale, count, short};
 
 const OURS: &str = "tls-resume";
 
@@ -11,8 +11,22 @@ pub(super) fn figures(rows: &[HandshakeRow]) -> Figures {
     let corners = distinct(typical.iter().map(|row| corner(row)));
     let mut charts: Vec<_> = corners.iter().map(|at| costs(*at, &typical)).collect();
     charts.extend(corners.iter().map(|at| bytes(*at, &typical)));
-    for backend in distinct(typical.iter().map(|row| row.backend.as_str())) {
-        charts.extend(corners.iter().map(|at| stores(backend, *at, &typical)));
+    // Those of one library next to each other, and all on the same kind of scale.
+    let backends = distinct(typical.iter().map(|row| row.backend.as_str()));
+    let of_stores = backends.iter().flat_map(|backend| {
+        let dots = |at: &(&str, &str)| added(backend, *at, &typical);
+        corners.iter().map(dots)
+    });
+    let scale = Scale::of(of_stores.map(|dots| {
+        let values = dots.into_iter();
+        values.flat_map(|(_, dot)| [dot.low, dot.value, dot.high])
+    }));
+    for backend in backends {
+        charts.extend(
+            corners
+                .iter()
+                .map(|at| stores(backend, *at, &typical, scale)),
+        );
     }
     charts.extend(hints(rows));
     Figures {
@@ -23,7 +37,12 @@ pub(super) fn figures(rows: &[HandshakeRow]) -> Figures {
                is the interval that holds the true median 19 times of 20."
             .to_owned(),
         charts,
-        notes: Vec::new(),
+        notes: vec![
+            "rustls-memory: rustls\u{2019}s own cache. hyper-openssl: what the cache of the \
+             crate of that name does, made again. der: every session is written to bytes and read \
+             again."
+                .to_owned(),
+        ],
     }
 }
 
@@ -110,34 +129,41 @@ fn bytes((protocol, group): (&str, &str), rows: &[&HandshakeRow]) -> Chart {
     }
 }
 
-fn stores(backend: &str, at: (&str, &str), rows: &[&HandshakeRow]) -> Chart {
-    let here: Vec<_> = rows
+/// What each store adds, and from how many rounds.
+fn added(backend: &str, at: (&str, &str), rows: &[&HandshakeRow]) -> Vec<(u64, Dot)> {
+    let here = rows
         .iter()
-        .filter(|row| row.backend == backend && corner(row) == at && row.store_ns.is_some())
-        .collect();
-    let dots = here.iter().filter_map(|row| {
+        .filter(|row| row.backend == backend && corner(row) == at);
+    let dots = here.filter_map(|row| {
         let [value, low, high] =
             [row.store_ns, row.store_ns_low, row.store_ns_high].map(|ns| ns.or(row.store_ns));
         let (value, low, high) = (value? / 1e3, low? / 1e3, high? / 1e3);
-        Some(Dot {
+        let dot = Dot {
             label: row.store.clone(),
             value,
             low,
             high,
             text: format!("{}\u{a0}\u{b5}s", short(value)),
             ink: Ink::of_store(&row.store),
-        })
+        };
+        Some((row.rounds as u64, dot))
     });
+    dots.collect()
+}
+
+fn stores(backend: &str, at: (&str, &str), rows: &[&HandshakeRow], scale: Scale) -> Chart {
+    let (rounds, dots): (Vec<_>, Vec<_>) = added(backend, at, rows).into_iter().unzip();
     Chart {
         title: format!("{}, {}, {}: stores", name(backend), at.0, at.1),
         note: format!(
             "what one adds, \u{b5}s, median of differences; {}",
-            counts(here.iter().map(|row| row.rounds as u64))
+            counts(rounds.into_iter())
         ),
         body: Body::Dots(Dots {
-            rows: dots.collect(),
+            rows: dots,
             tails: false,
             unit: "\u{b5}s over in-hand".to_owned(),
+            scale,
         }),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Figures, counts, distinct, rising};
 use crate::HitRateRow;
-use crate::chart::{Bar, Bars, Body, Chart, Ink, Line, Lines};
+use crate::chart::{Bar, Bars, Body, Chart, Ink, Line, Lines, Scale};
+use crate::tables::megabytes;
 
 pub(super) fn figures(rows: &[HitRateRow]) -> Figures {
     let traces = distinct(rows.iter().map(|row| row.trace.as_str()));
@@ -77,10 +78,6 @@ fn lines(rows: &[&HitRateRow], budgets: &[usize]) -> Body {
         steps: budgets.iter().map(|budget| megabytes(*budget)).collect(),
         step: "MB for the store".to_owned(),
         all: lines.collect(),
-        percent: true,
+        scale: Scale::Percent,
     })
-}
-
-fn megabytes(bytes: usize) -> String {
-    format!("{}.{}", bytes / 1_000_000, bytes / 100_000 % 10)
 }

@@ -4,6 +4,15 @@ use super::{Figures, counts, distinct};
 use crate::MemoryRow;
 use crate::chart::{Bar, Bars, Body, Chart, Ink, count};
 
+/// How many sessions a server has in a row.
+fn a_server(row: &MemoryRow) -> String {
+    match row.sessions.checked_div(row.servers) {
+        None | Some(0) => String::new(),
+        Some(1) => ", 1 a server".to_owned(),
+        Some(some) => format!(", {} a server", count(&some)),
+    }
+}
+
 pub(super) fn figures(rows: &[MemoryRow]) -> Figures {
     let panels = distinct(rows.iter().map(|row| (row.protocol.as_str(), row.servers)));
     let charts = panels.into_iter().map(|(protocol, servers)| {
@@ -22,7 +31,8 @@ pub(super) fn figures(rows: &[MemoryRow]) -> Figures {
         Chart {
             title: format!("{protocol}, {} servers", count(&servers)),
             note: format!(
-                "bytes a session; {}",
+                "bytes a session{}; {}",
+                here.clone().next().map_or_else(String::new, a_server),
                 counts(here.clone().map(|row| row.sessions as u64))
             ),
             body: Body::Bars(Bars(bars.collect())),
@@ -31,9 +41,11 @@ pub(super) fn figures(rows: &[MemoryRow]) -> Figures {
     let chain = rows.first().map_or(0, |row| row.chain_bytes);
     Figures {
         lead: format!(
-            "What a session takes by the C library\u{2019}s own count, its chain of three \
-             certificates ({} bytes) included: in rustls\u{2019}s own cache, and in our store with \
-             the sessions of each backend.",
+            "What a session takes by the C library\u{2019}s own count: in rustls\u{2019}s own \
+             cache, and in our store with the sessions of each backend. A server\u{2019}s chain \
+             of three certificates has {} bytes. rustls-memory and opaque hold it once for each session; \
+             where our store can look into sessions, those of one server share it, so that one can \
+             take less than a chain.",
             count(&chain)
         ),
         charts: charts.collect(),

@@ -42,7 +42,7 @@ pub(crate) fn section(section: Section, report: &Report) -> Figures {
 }
 
 /// What is different, in the order in which it comes.
-fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+pub(crate) fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
     for one in all {
         if !found.contains(&one) {
@@ -70,6 +70,16 @@ fn counts(all: impl Iterator<Item = u64>) -> String {
         }
         (Some(each), _) => format!("n\u{a0}{}", count(each)),
         _ => String::new(),
+    }
+}
+
+/// The same after something else, where it is known; `what` says what is counted.
+fn counted(all: impl Iterator<Item = u64>, what: &str) -> String {
+    let counts = counts(all);
+    if counts.is_empty() {
+        counts
+    } else {
+        format!("; {what}{counts}")
     }
 }
 

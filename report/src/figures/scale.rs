@@ -2,7 +2,7 @@
 
 use super::{Figures, counts};
 use crate::ScaleRow;
-use crate::chart::{Body, Chart, Ink, Line, Lines, count, short};
+use crate::chart::{Body, Chart, Ink, Line, Lines, Scale, count, short};
 
 pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
     let lines = rows.iter().map(|row| {
@@ -24,6 +24,9 @@ pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
             text: short(row.max_us),
         }
     });
+    let lines: Vec<Line> = lines.collect();
+    let values = lines.iter().flat_map(|line| line.values.iter().flatten());
+    let scale = Scale::of([values.copied()]);
     let servers = rows.first().map_or(0, |row| row.servers);
     let charts = vec![Chart {
         title: format!("{} servers", count(&servers)),
@@ -33,8 +36,8 @@ pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
                 .map(str::to_owned)
                 .into(),
             step: "% of the calls were quicker".to_owned(),
-            all: lines.collect(),
-            percent: false,
+            all: lines,
+            scale,
         }),
     }];
     let notes = rows.first().map(|row| {

@@ -1,6 +1,6 @@
 //! What one operation on a store costs.
 
-use super::{Figures, rising};
+use super::{Figures, counted, rising};
 use crate::StoreOpRow;
 use crate::chart::{Bar, Bars, Body, Chart, Ink, count};
 
@@ -10,6 +10,7 @@ pub(super) fn figures(rows: &[StoreOpRow]) -> Figures {
         let here = rows
             .iter()
             .filter(|row| row.servers == servers && row.op == "put+take");
+        let n = counted(here.clone().filter_map(|row| row.n), "");
         let bars =
             here.map(|row| Bar::new(&row.store, row.ns_median, "ns", Ink::of_store(&row.store)));
         Chart {
@@ -18,7 +19,7 @@ pub(super) fn figures(rows: &[StoreOpRow]) -> Figures {
                 count(&servers),
                 if servers == 1 { "server" } else { "servers" }
             ),
-            note: "put and take of one session, ns, median".to_owned(),
+            note: format!("put and take of one session, ns, median{n}"),
             body: Body::Bars(Bars(bars.collect())),
         }
     });

@@ -2,10 +2,12 @@
 
 use super::{Figures, counts, distinct, rising};
 use crate::Report;
-use crate::chart::{Body, Chart, Dot, Dots, Ink, short};
+use crate::chart::{Body, Chart, Dot, Dots, Ink, Scale, short};
 
 pub(super) fn figures(report: &Report) -> Figures {
     let rows = &report.tiers;
+    // The same for all of them: they are held against each other.
+    let scale = Scale::of([rows.iter().flat_map(|row| [row.median_us, row.p99_us])]);
     let charts =
         distinct(rows.iter().map(|row| row.tier.as_str()))
             .into_iter()
@@ -41,6 +43,7 @@ pub(super) fn figures(report: &Report) -> Figures {
                         rows: dots,
                         tails: true,
                         unit: "\u{b5}s: \u{25cf} median, \u{25cb} p99".to_owned(),
+                        scale,
                     }),
                 }
             });

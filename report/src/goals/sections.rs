@@ -1,9 +1,15 @@
 //! The goals of each section.
 
 use super::Goal;
+use crate::tables::megabytes;
 use crate::{BurstRow, ContentionRow, HandshakeRow, HitRateRow, MemoryRow, ScaleRow, StoreOpRow};
 
 const OURS: &str = "tls-resume";
+
+/// How many times the one is the other; nothing where there is nothing to divide by.
+fn times(one: f64, other: f64) -> Option<f64> {
+    (other > 0.0).then(|| one / other)
+}
 
 /// What the store adds to a resumed handshake.
 pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
@@ -11,6 +17,7 @@ pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
         [OURS, "tls-resume-strip"].contains(&row.store.as_str())
             && row.group == "X25519"
             && row.is_typical()
+            && row.rounds > 0
     });
     main.filter_map(|row| {
         let (ns, ratio) = row.store_ns.zip(row.ratio_to_in_hand)?;
@@ -29,9 +36,10 @@ pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
 
 /// What it brings to know the server's group.
 pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
-    let with = rows.iter().filter(|row| row.store == "tls-resume-hint");
+    let sound = || rows.iter().filter(|row| row.error.is_none());
+    let with = sound().filter(|row| row.store == "tls-resume-hint");
     with.filter_map(|with| {
-        let without = rows.iter().find(|row| {
+        let without = sound().find(|row| {
             row.store == OURS
                 && (
                     &row.backend,
@@ -50,7 +58,7 @@ pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
                 )
         })?;
         let (with_us, without_us) = with.client_us.zip(without.client_us)?;
-        let ratio = with_us.median / without_us.median;
+        let ratio = times(with_us.median, without_us.median)?;
         Some(Goal::new(
             format!("resumed handshake with the group known: {}", with.group),
             "not slower; faster where the first offered is refused",
@@ -66,6 +74,7 @@ pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
     let find = |store: &str, op: &str, servers: usize| {
         rows.iter()
             .find(|row| (row.store.as_str(), row.op.as_str(), row.servers) == (store, op, servers))
+            .filter(|row| row.ns_median > 0.0)
     };
     let mut goals = Vec::new();
     let mut sizes: Vec<_> = rows.iter().map(|row| row.servers).collect();
@@ -73,8 +82,11 @@ pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
     sizes.dedup();
     for servers in sizes {
         let pair = find(OURS, "put+take", servers).zip(find("rustls-memory", "put+take", servers));
-        if let Some((ours, theirs)) = pair {
-            let times = theirs.ns_median / ours.ns_median;
+        let pair = pair.and_then(|(ours, theirs)| {
+            let times = times(theirs.ns_median, ours.ns_median)?;
+            Some((ours, times))
+        });
+        if let Some((ours, times)) = pair {
             goals.push(Goal::new(
                 format!("put and take, {servers} servers, against rustls's memory cache"),
                 "2x as fast",
@@ -109,9 +121,9 @@ pub(super) fn contention(rows: &[ContentionRow]) -> Vec<Goal> {
             .total_cmp(&other.ops_per_s_per_thread)
     });
     let ours = mix().find(|row| row.store == OURS);
-    let goal = ours.zip(best).map(|(ours, best)| {
-        let times = ours.ops_per_s_per_thread / best.ops_per_s_per_thread;
-        Goal::new(
+    let goal = ours.zip(best).and_then(|(ours, best)| {
+        let times = times(ours.ops_per_s_per_thread, best.ops_per_s_per_thread)?;
+        Some(Goal::new(
             format!(
                 "the ticket mix on 2 threads against the best peer ({})",
                 best.store
@@ -119,7 +131,7 @@ pub(super) fn contention(rows: &[ContentionRow]) -> Vec<Goal> {
             "1.5x its throughput",
             format!("{times:.2}x"),
             times >= 1.5,
-        )
+        ))
     });
     goal.into_iter().collect()
 }
@@ -138,7 +150,7 @@ pub(super) fn memory(rows: &[MemoryRow]) -> Vec<Goal> {
     let mut goals: Vec<_> = empty.into_iter().collect();
     // Those that are large enough for what every store keeps ready to be a small part.
     let large = |row: &&MemoryRow| row.servers >= 1_000 && row.protocol.ends_with("1.3");
-    for row in ours().filter(large) {
+    for row in ours().filter(large).filter(|row| row.sessions > 0) {
         let most = match row.session.as_str() {
             "preview" | "openssl-strip" => 0.35,
             "openssl-keep" => 0.6,
@@ -162,11 +174,9 @@ pub(super) fn memory(rows: &[MemoryRow]) -> Vec<Goal> {
 /// Who has a session ready at equal bytes.
 pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
     let mut goals = Vec::new();
-    for ours in rows.iter().filter(|row| row.store == OURS) {
-        let same = || {
-            rows.iter()
-                .filter(|row| (&row.trace, row.budget) == (&ours.trace, ours.budget))
-        };
+    let sound = || rows.iter().filter(|row| row.connections > 0);
+    for ours in sound().filter(|row| row.store == OURS) {
+        let same = || sound().filter(|row| (&row.trace, row.budget) == (&ours.trace, ours.budget));
         let peers = same().filter(|row| {
             ![OURS, "rustls-memory-default", "ceiling"].contains(&row.store.as_str())
         });
@@ -180,9 +190,9 @@ pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
         if let Some(best) = best {
             goals.push(Goal::new(
                 format!(
-                    "resumed at equal bytes: {}, {} KiB, against {}",
+                    "resumed at equal bytes: {}, {} MB, against {}",
                     ours.trace,
-                    ours.budget / 1024,
+                    megabytes(ours.budget),
                     best.store
                 ),
                 if slack > 0.0 {
@@ -199,12 +209,12 @@ pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
             ));
         }
         let default = same().find(|row| row.store == "rustls-memory-default");
-        if let Some(default) = default.filter(|row| row.trace == "crawl") {
-            let times = ours.rate / default.rate;
+        let default = default.filter(|row| row.trace == "crawl");
+        if let Some(times) = default.and_then(|row| times(ours.rate, row.rate)) {
             goals.push(Goal::new(
                 format!(
-                    "resumed on the crawl against rustls's defaults, {} KiB",
-                    ours.budget / 1024
+                    "resumed on the crawl against rustls's defaults, {} MB",
+                    megabytes(ours.budget)
                 ),
                 "2x",
                 format!("{times:.1}x"),
@@ -220,24 +230,26 @@ pub(super) fn burst(rows: &[BurstRow]) -> Vec<Goal> {
     let ours = rows
         .iter()
         .filter(|row| row.store.starts_with(OURS) && row.concurrency == 64);
-    ours.map(|row| {
-        Goal::new(
-            format!(
-                "64 connections at once: {} {}, tickets {:?}, {}",
-                row.backend, row.protocol, row.tickets, row.store
-            ),
-            "99 % resumed",
-            format!("{:.1} %", row.resumed_rate * 100.0),
-            row.resumed_rate >= 0.99,
-        )
-    })
-    .collect()
+    let sound = ours.filter(|row| row.error.is_none() && row.rounds > 0);
+    sound
+        .map(|row| {
+            Goal::new(
+                format!(
+                    "64 connections at once: {} {}, tickets {:?}, {}",
+                    row.backend, row.protocol, row.tickets, row.store
+                ),
+                "99 % resumed",
+                format!("{:.1} %", row.resumed_rate * 100.0),
+                row.resumed_rate >= 0.99,
+            )
+        })
+        .collect()
 }
 
 /// A million servers.
 pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
     let mut goals = Vec::new();
-    for row in rows.iter().filter(|row| row.op != "sweep") {
+    for row in rows.iter().filter(|row| row.op != "sweep" && row.n > 0) {
         goals.push(Goal::new(
             format!("{} with {} servers, p99.99", row.op, row.servers),
             "under 100 us",
@@ -246,9 +258,9 @@ pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
         ));
     }
     #[allow(clippy::cast_precision_loss, reason = "for people to read")]
-    goals.extend(rows.first().map(|row| {
-        let off = (row.bytes_allocated as f64 / row.budget as f64 - 1.0) * 100.0;
-        Goal::new(
+    goals.extend(rows.first().and_then(|row| {
+        let off = (times(row.bytes_allocated as f64, row.budget as f64)? - 1.0) * 100.0;
+        Some(Goal::new(
             format!(
                 "bytes really taken by {} servers against the budget",
                 row.servers
@@ -256,7 +268,7 @@ pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
             "within 5 %",
             format!("{off:+.1} %"),
             off.abs() <= 5.0,
-        )
+        ))
     }));
     goals
 }

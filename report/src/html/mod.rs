@@ -2,15 +2,13 @@
 
 mod view;
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use askama::Template;
 
 use self::view::Page;
-use crate::Report;
-use crate::figures;
+use crate::{Report, figures, file};
 
 /// The page. It depends on nothing but the report: the same report gives the same bytes.
 pub fn page(report: &Report) -> io::Result<String> {
@@ -19,14 +17,14 @@ pub fn page(report: &Report) -> io::Result<String> {
 
 /// Writes the page; a reader sees the old file or the new one, never a part.
 pub fn save(report: &Report, file: &Path) -> io::Result<()> {
-    whole(file, &page(report)?)
+    file::write(file, &page(report)?)
 }
 
 /// One chart as an SVG file: what handshakes take, full and resumed, on each library.
 ///
 /// It has its own colours for light and dark pages, for a place where it is an image.
 pub fn save_chart(report: &Report, file: &Path) -> io::Result<()> {
-    whole(file, &chart(report)?)
+    file::write(file, &chart(report)?)
 }
 
 /// What [`save_chart`] writes.
@@ -36,11 +34,4 @@ pub fn chart(report: &Report) -> io::Result<String> {
         return Err(io::Error::other("the report has no handshakes to draw"));
     }
     chart.file()
-}
-
-fn whole(file: &Path, text: &str) -> io::Result<()> {
-    let mut unfinished = file.as_os_str().to_owned();
-    unfinished.push(".part");
-    fs::write(&unfinished, text)?;
-    fs::rename(&unfinished, file)
 }

@@ -1,6 +1,8 @@
 //! The bursts.
 
-use super::Table;
+use std::collections::BTreeSet;
+
+use super::{Table, number};
 use crate::BurstRow;
 
 /// A line for each store and server, a column for each size of a burst.
@@ -16,23 +18,19 @@ pub(super) fn table(rows: &[BurstRow]) -> Table {
             row.store.clone(),
         ]
     };
-    let sizes: Vec<_> = rows
-        .chunk_by(|one, next| line(one) == line(next))
-        .next()
-        .into_iter()
-        .flatten()
-        .map(|row| row.concurrency.to_string())
-        .collect();
+    let sizes: BTreeSet<_> = rows.iter().map(|row| row.concurrency).collect();
+    let columns: Vec<_> = sizes.iter().map(ToString::to_string).collect();
     let left = ["client", "version", "tickets", "store"];
     let header: Vec<_> = left
         .into_iter()
-        .chain(sizes.iter().map(String::as_str))
+        .chain(columns.iter().map(String::as_str))
         .collect();
     let mut table = Table::new(title, &header, left.len());
     for rows in rows.chunk_by(|one, next| line(one) == line(next)) {
-        let rates = rows.iter().map(|row| match row.error {
-            None => format!("{:.1}", row.resumed_rate * 100.0),
-            Some(_) => "-".to_owned(),
+        let rates = sizes.iter().map(|size| {
+            let row = rows.iter().find(|row| row.concurrency == *size);
+            let rate = row.filter(|row| row.error.is_none());
+            number(rate.map(|row| row.resumed_rate * 100.0), 1, "")
         });
         table.row(line(&rows[0]).into_iter().chain(rates));
     }

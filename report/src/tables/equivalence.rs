@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Table;
-use crate::{EquivalenceRow, Outcome, Verdict};
+use crate::{EquivalenceRow, Outcome, Verdict, plain};
 
 /// The rules, and below them why one does not apply.
 pub(super) fn table(rows: &[EquivalenceRow]) -> Table {
@@ -61,7 +61,8 @@ fn not_applicable(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
 pub fn failures(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
     rows.iter().flat_map(|row| {
         with_outcome(row, Outcome::Fail).map(move |(backend, reason)| {
-            format!("{} ({}) fails on {backend}: {reason}", row.rule, row.title)
+            let line = format!("{} ({}) fails on {backend}: {reason}", row.rule, row.title);
+            plain::line(&line)
         })
     })
 }

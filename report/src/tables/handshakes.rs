@@ -44,7 +44,8 @@ fn corners(rows: &[HandshakeRow]) -> Table {
             Some(us.median)
         };
         let (full, resumed) = (median("none"), median("tls-resume"));
-        let saves = full.zip(resumed).map(|(full, resumed)| full / resumed);
+        let saves = full.zip(resumed.filter(|us| *us > 0.0));
+        let saves = saves.map(|(full, resumed)| full / resumed);
         let mut cells = start(&lines[0]);
         cells.insert(3, lines[0].key.clone());
         cells.extend([
@@ -67,9 +68,9 @@ fn stores(rows: &[HandshakeRow]) -> Table {
                  the truth 19\ntimes of 20. Peers: rustls-memory, hyper-openssl (its behaviour, made \
                  again), der.";
     let header = [
-        "client", "server", "TLS", "group", "store", "ns", "from", "to", "ratio",
+        "client", "TLS", "group", "store", "ns", "from", "to", "ratio",
     ];
-    let mut table = Table::new(title, &header, 5);
+    let mut table = Table::new(title, &header, 4);
     let here = |row: &&HandshakeRow| {
         row.backend == row.server && row.key == "ecdsa-p256" && row.error.is_none()
     };
@@ -78,6 +79,7 @@ fn stores(rows: &[HandshakeRow]) -> Table {
             continue;
         }
         let mut cells = start(row);
+        cells.remove(1); // the server is of the same library
         cells.extend([
             row.store.clone(),
             number(row.store_ns, 0, ""),

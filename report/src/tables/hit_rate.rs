@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Table;
+use super::{Table, megabytes};
 use crate::HitRateRow;
 
 /// A line for each store with each budget, a column for each trace.
@@ -34,8 +34,7 @@ pub(super) fn table(rows: &[HitRateRow]) -> Table {
                 let cell = percent.get(&(budget, *store, *trace));
                 cell.map_or("-", String::as_str).to_owned()
             };
-            let megabytes = format!("{}.{}", budget / 1_000_000, budget / 100_000 % 10);
-            let mut cells = vec![megabytes, (*store).to_owned()];
+            let mut cells = vec![megabytes(budget), (*store).to_owned()];
             cells.extend(traces.iter().map(cell));
             table.row(cells);
         }

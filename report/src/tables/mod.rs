@@ -65,6 +65,12 @@ pub fn section(section: Section, report: &Report) -> Vec<Table> {
     }
 }
 
+/// Bytes in millions.
+#[allow(clippy::cast_precision_loss, reason = "one digit after the point")]
+pub(crate) fn megabytes(bytes: usize) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}
+
 /// A number that may be missing.
 fn number(value: Option<f64>, digits: usize, unit: &str) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}{unit}"))

@@ -32,14 +32,18 @@ pub fn text(environment: &Environment, style: Style) -> String {
     if environment.profile != "release" {
         lines.push("Built without --release: read no numbers from this.".to_owned());
     }
+    let shown = |lines: &[String]| -> Vec<String> {
+        let lines = lines.iter();
+        lines.map(|line| style.line(line)).collect()
+    };
     match style {
-        Style::Terminal | Style::Coloured => lines.join("\n"),
+        Style::Terminal | Style::Coloured => shown(&lines).join("\n"),
         Style::Markdown => {
             let peers =
                 ["lru", "quick_cache", "moka"].map(|peer| format!("{peer} {}", version(peer)));
             lines.push(peers.join(", "));
             lines.push(format!("{date}, seed {seed}: `{command}`"));
-            format!("- {}", lines.join("\n- "))
+            format!("- {}", shown(&lines).join("\n- "))
         }
     }
 }

@@ -14,7 +14,7 @@ pub fn all(report: &Report, style: Style) -> String {
     parts.extend(goals::text(report, style));
     for part in Section::ALL {
         parts.push(match report.skipped.get(part.as_str()) {
-            Some(why) => format!("skipped: {}: {why}", part.as_str()),
+            Some(why) => style.line(&format!("skipped: {}: {why}", part.as_str())),
             None => section(part, report, style),
         });
     }

@@ -4,6 +4,7 @@ use anstyle::Style as Ink;
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_BORDERS_ONLY};
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement};
 
+use crate::plain;
 use crate::tables::Table;
 
 /// Wider output breaks lines where people look at it.
@@ -35,13 +36,14 @@ pub enum Style {
 impl Style {
     /// A table with its title and its notes.
     pub fn show(self, table: &Table) -> String {
-        let Table {
-            title,
-            head,
-            words,
-            rows,
-            notes,
-        } = table;
+        let cell = |cell: &String| self.cell(cell);
+        let head: Vec<_> = table.head.iter().map(cell).collect();
+        let rows: Vec<Vec<_>> = table
+            .rows
+            .iter()
+            .map(|row| row.iter().map(cell).collect())
+            .collect();
+        let title = self.paragraph(&table.title);
         let mut drawn = comfy_table::Table::new();
         match self {
             Self::Terminal | Self::Coloured => drawn
@@ -59,7 +61,7 @@ impl Style {
         } else {
             drawn.add_rows(rows);
         }
-        for column in drawn.column_iter_mut().skip(*words) {
+        for column in drawn.column_iter_mut().skip(table.words) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let (between, end) = match self {
@@ -68,13 +70,46 @@ impl Style {
         };
         let title = match self {
             Self::Coloured => format!("{TITLE}{title}{TITLE:#}"),
-            Self::Terminal | Self::Markdown => title.clone(),
+            Self::Terminal | Self::Markdown => title,
         };
         let mut parts = vec![title, drawn.to_string()];
-        if !notes.is_empty() {
+        if !table.notes.is_empty() {
+            let notes: Vec<_> = table.notes.iter().map(|note| self.line(note)).collect();
             parts.push(notes.join("\n"));
         }
         format!("{}{end}", parts.join(between))
+    }
+
+    /// A line of text, which may be anybody's: nothing in it moves the cursor, and in a terminal it
+    /// is broken where a word ends.
+    pub(super) fn line(self, text: &str) -> String {
+        self.paragraph(&plain::line(text))
+    }
+
+    /// The same for text that has lines already.
+    fn paragraph(self, text: &str) -> String {
+        let text = plain::lines(text);
+        match self {
+            Self::Terminal | Self::Coloured => {
+                let later = textwrap::Options::new(WIDTH.into())
+                    .subsequent_indent("  ")
+                    .word_splitter(textwrap::WordSplitter::NoHyphenation);
+                let lines: Vec<_> = text
+                    .split('\n')
+                    .map(|line| textwrap::fill(line, &later))
+                    .collect();
+                lines.join("\n")
+            }
+            Self::Markdown => text,
+        }
+    }
+
+    fn cell(self, text: &str) -> String {
+        let text = plain::line(text);
+        match self {
+            Self::Terminal | Self::Coloured => text,
+            Self::Markdown => text.replace('|', "\\|"),
+        }
     }
 }
 
@@ -96,7 +131,7 @@ mod tests {
             head: ["name", "value"].map(str::to_owned).into(),
             words: 1,
             rows: vec![["word ".repeat(60), "1".to_owned()].into()],
-            notes: vec!["a note".to_owned()],
+            notes: vec!["a note ".repeat(40), "a note".to_owned()],
         }
     }
 
@@ -131,11 +166,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_never_more_than_a_name() {
+        let mut table = wide();
+        table.rows = vec![["a|b\u{1b}[31m\nc".to_owned(), "1".to_owned()].into()];
+        table.head[0] = "\u{1b}]0;title\u{7}".to_owned();
+        table.notes = vec!["\u{9b}2J\nnote".to_owned()];
+        for style in [Style::Terminal, Style::Markdown] {
+            let text = style.show(&table);
+            let hidden = |letter: char| letter.is_control() && letter != '\n';
+            assert!(!text.contains(hidden), "{text:?}");
+            assert!(text.contains("2J note"), "{text:?}");
+        }
+        assert!(Style::Terminal.show(&table).contains("a|b [31m c"));
+        assert!(Style::Markdown.show(&table).contains("a\\|b [31m c"));
+    }
+
+    #[test]
     fn on_a_page_a_row_is_a_line() {
         let text = Style::Markdown.show(&wide());
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 7, "{lines:?}");
+        assert_eq!(lines.len(), 8, "{lines:?}");
         assert!(lines[3].starts_with("|--"), "{lines:?}");
-        assert_eq!((lines[1], lines[5], lines[6]), ("", "", "a note"));
+        assert_eq!((lines[1], lines[5], lines[7]), ("", "", "a note"));
     }
 }

@@ -88,6 +88,7 @@ pub(crate) fn store_op(store: &str, servers: usize, ns_median: f64) -> StoreOpRo
         servers,
         ns_median,
         allocations: Some(0.0),
+        n: Some(160_000),
     }
 }
 
@@ -182,6 +183,7 @@ fn contention() -> Vec<ContentionRow> {
                     mix: mix.to_owned(),
                     threads: threads as usize,
                     ops_per_s_per_thread: rate / f64::from(threads) / f64::from(at + 1),
+                    n: Some(5),
                 });
             }
         }
