@@ -3,12 +3,11 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
-use pki_types::CertificateDer;
 use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
 
 use crate::Error;
+use crate::facts::Facts;
 use crate::settings::Settings;
 use crate::transport::Transport;
 
@@ -47,9 +46,19 @@ pub enum Resumption {
 pub trait Backend: sealed::Backend {}
 
 pub(crate) mod sealed {
+    #[cfg(feature = "tokio")]
+    use std::task::{Context, Poll};
+    #[cfg(feature = "tokio")]
+    use tokio::io::{AsyncRead, AsyncWrite};
+    #[cfg(feature = "tokio")]
+    use tokio::time::Instant;
+
+    #[cfg(feature = "tokio")]
+    use crate::tokio::AsyncIo;
+
     use super::{
-        Arc, CertificateDer, Duration, Error, Protocol, Read, SecurityDomain, SessionKey,
-        SessionStore, Settings, Storable, Transport, Write, io,
+        Arc, Error, Facts, Read, SecurityDomain, SessionKey, SessionStore, Settings, Storable,
+        Transport, Write, io,
     };
 
     /// A library with its configuration, over a store.
@@ -78,22 +87,41 @@ pub(crate) mod sealed {
         ) -> Result<Self::Tls<IO>, Error>;
     }
 
+    /// A library that is driven by tasks of tokio, too.
+    #[cfg(feature = "tokio")]
+    pub trait AsyncBackend: Backend {
+        /// A connection whose handshake is done.
+        type AsyncTls<IO: AsyncIo>: AsyncTls<IO>;
+
+        /// Makes the handshake with `host` until `end`; without a key it neither offers nor keeps
+        /// sessions. Looks for a session when it is polled first, and writes it at once.
+        fn handshake_async<IO: AsyncIo>(
+            &self,
+            host: &str,
+            key: Option<SessionKey>,
+            io: IO,
+            end: Option<Instant>,
+        ) -> impl Future<Output = Result<Self::AsyncTls<IO>, Error>> + Send;
+    }
+
+    /// A connection that is driven by tasks.
+    #[cfg(feature = "tokio")]
+    pub trait AsyncTls<IO>: AsyncRead + AsyncWrite + Send + Unpin {
+        /// What is known of it.
+        fn facts(&self) -> impl Facts;
+        /// Is ready when there is application data, which is kept for later, or the end.
+        fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+        fn io(&self) -> &IO;
+        fn io_mut(&mut self) -> &mut IO;
+    }
+
     /// A connection of a library.
     pub trait Tls<IO>: Read + Write {
-        fn protocol(&self) -> Protocol;
-        fn offered(&self) -> bool;
-        fn resumed(&self) -> bool;
-        fn tickets(&self) -> usize;
-        fn lifetime(&self) -> Option<Duration>;
-        fn early_data_max(&self) -> Option<u32>;
-        fn peer_certificates(&self) -> Vec<CertificateDer<'static>>;
-        fn alpn(&self) -> Option<Vec<u8>>;
-        fn cipher(&self) -> Option<String>;
-        fn group(&self) -> Option<u16>;
+        /// What is known of it.
+        fn facts(&self) -> impl Facts;
         /// Reads once and keeps application data for later; false if it makes no sense to go on
         /// reading because such data, or the end, has come.
         fn read_ahead(&mut self) -> io::Result<bool>;
-        fn forget(&self);
         fn close(&mut self) -> io::Result<()>;
         fn io(&self) -> &Transport<IO>;
         fn io_mut(&mut self) -> &mut Transport<IO>;

@@ -95,8 +95,16 @@ impl<B: Backend> Connector<B> {
             .map(Stream::new)
     }
 
+    pub(crate) fn backend(&self) -> &B {
+        &self.inner.backend
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
     /// The key of a server, unless it is never resumed with.
-    fn resumable(&self, host: &Host, port: u16) -> Option<SessionKey> {
+    pub(crate) fn resumable(&self, host: &Host, port: u16) -> Option<SessionKey> {
         let resumes = !self.inner.settings.never_resumes(&host.text);
         resumes.then(|| self.key(&host.text, port))
     }
@@ -171,7 +179,7 @@ impl<B: Backend> Connector<B> {
     }
 
     /// Begins to fetch a session for a connection that is about to be made.
-    fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
         Some(self.beyond()?.fetch(key?.as_key()))
     }
 
@@ -183,12 +191,12 @@ impl<B: Backend> Connector<B> {
 }
 
 /// A host as it is sent, verified and dialled: no brackets, no trailing dot.
-struct Host {
-    text: String,
+pub(crate) struct Host {
+    pub(crate) text: String,
 }
 
 impl Host {
-    fn parse(host: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(host: &str) -> Result<Self, Error> {
         let text = bare(host);
         match ServerName::try_from(text) {
             Ok(_) => Ok(Self {

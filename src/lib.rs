@@ -19,6 +19,7 @@ mod backend;
 mod connector;
 mod domain;
 mod error;
+mod facts;
 pub mod generic;
 #[cfg(feature = "openssl")]
 pub mod openssl;
@@ -30,6 +31,8 @@ mod settings;
 #[cfg(feature = "shared")]
 mod sharing;
 mod stream;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod transport;
 
 pub use backend::{Backend, Protocol, Resumption};

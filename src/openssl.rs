@@ -1,26 +1,29 @@
 //! The OpenSSL backend: [`Connector`] over OpenSSL 3.0 or newer.
 
+mod facts;
 mod failure;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::openssl::error::ErrorStack;
 use ::openssl::pkey::PKey;
 use ::openssl::ssl::{
-    ErrorCode, HandshakeError, ShutdownState, SslConnector, SslConnectorBuilder, SslMethod, SslRef,
-    SslStream, SslVersion,
+    ErrorCode, HandshakeError, ShutdownState, Ssl, SslConnector, SslConnectorBuilder, SslMethod,
+    SslRef, SslStream, SslVersion,
 };
 use ::openssl::x509::X509;
 use ::openssl::x509::store::X509StoreBuilder;
-use backend_openssl::{Connection, Session, Sessions};
-use pki_types::CertificateDer;
+use backend_openssl::{Session, Sessions};
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
-use self::failure::{is_unexpected_eof, of_handshake, reasons};
+use self::facts::Known;
+use self::failure::{is_unexpected_eof, of_failed, of_setup, reasons};
 use crate::backend::sealed;
+use crate::facts::Facts;
 use crate::settings::{ClientCredential, Settings};
 use crate::transport::Transport;
 use crate::{Backend, Error, ErrorKind, Protocol, domain};
@@ -102,20 +105,24 @@ impl sealed::Backend for OpenSsl {
         key: Option<SessionKey>,
         io: Transport<IO>,
     ) -> Result<Tls<IO>, Error> {
-        let setup = |error: ErrorStack| {
-            let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
-            Error::new(ErrorKind::Handshake, message).caused_by(error)
-        };
-        let ssl = match key {
-            Some(key) => self.connector.ssl(host, key),
-            None => self.connector.configure().and_then(|it| it.into_ssl(host)),
-        };
-        match ssl.map_err(setup)?.connect(io) {
+        let ssl = self.ssl(host, key).map_err(|error| of_setup(host, error))?;
+        match ssl.connect(io) {
             Ok(stream) => Ok(Tls { stream }),
-            Err(HandshakeError::SetupFailure(error)) => Err(setup(error)),
+            Err(HandshakeError::SetupFailure(error)) => Err(of_setup(host, error)),
             Err(HandshakeError::Failure(failed) | HandshakeError::WouldBlock(failed)) => {
-                Err(of_handshake(host, failed))
+                let verdict = failed.ssl().verify_result();
+                Err(of_failed(host, verdict, failed.into_error()))
             }
+        }
+    }
+}
+
+impl OpenSsl {
+    /// An `Ssl` that is ready for a handshake with `host`.
+    fn ssl(&self, host: &str, key: Option<SessionKey>) -> Result<Ssl, ErrorStack> {
+        match key {
+            Some(key) => self.connector.ssl(host, key),
+            None => self.connector.configure()?.into_ssl(host),
         }
     }
 }
@@ -212,12 +219,6 @@ pub struct Tls<IO> {
     stream: SslStream<Transport<IO>>,
 }
 
-impl<IO> Tls<IO> {
-    fn handle(&self) -> Option<&Connection> {
-        backend_openssl::connection(self.stream.ssl())
-    }
-}
-
 impl<IO> fmt::Debug for Tls<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").finish_non_exhaustive()
@@ -225,69 +226,8 @@ impl<IO> fmt::Debug for Tls<IO> {
 }
 
 impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
-    fn protocol(&self) -> Protocol {
-        match self.stream.ssl().version2() {
-            Some(SslVersion::TLS1_2) => Protocol::Tls12,
-            _ => Protocol::Tls13,
-        }
-    }
-
-    fn offered(&self) -> bool {
-        self.handle().is_some_and(Connection::offered)
-    }
-
-    fn resumed(&self) -> bool {
-        self.stream.ssl().session_reused()
-    }
-
-    fn tickets(&self) -> usize {
-        self.handle().map_or(0, Connection::tickets)
-    }
-
-    fn lifetime(&self) -> Option<Duration> {
-        self.handle()?.lifetime()
-    }
-
-    fn early_data_max(&self) -> Option<u32> {
-        self.handle()?.early_data_max()
-    }
-
-    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
-        let ssl = self.stream.ssl();
-        let of_session = self.handle().and_then(Connection::offered_chain);
-        if let Some(chain) = of_session.filter(|_| ssl.session_reused()) {
-            let owned = |certificate: &[u8]| CertificateDer::from(certificate.to_vec());
-            return chain.iter().map(owned).collect();
-        }
-        let sent = ssl.peer_cert_chain().into_iter().flatten();
-        sent.filter_map(|certificate| certificate.to_der().ok())
-            .map(CertificateDer::from)
-            .collect()
-    }
-
-    fn alpn(&self) -> Option<Vec<u8>> {
-        self.stream
-            .ssl()
-            .selected_alpn_protocol()
-            .map(<[u8]>::to_vec)
-    }
-
-    fn cipher(&self) -> Option<String> {
-        let cipher = self.stream.ssl().current_cipher()?;
-        Some(
-            cipher
-                .standard_name()
-                .unwrap_or_else(|| cipher.name())
-                .to_owned(),
-        )
-    }
-
-    fn group(&self) -> Option<u16> {
-        let ssl = self.stream.ssl();
-        if self.protocol() == Protocol::Tls12 && ssl.session_reused() {
-            return None; // OpenSSL names the one of the full handshake
-        }
-        backend_openssl::negotiated_group(ssl)
+    fn facts(&self) -> impl Facts {
+        Known(self.stream.ssl())
     }
 
     fn read_ahead(&mut self) -> io::Result<bool> {
@@ -307,12 +247,6 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
                 _ if is_unexpected_eof(&error) => Ok(false),
                 _ => Err(error.into_io_error().unwrap_or_else(io::Error::other)),
             },
-        }
-    }
-
-    fn forget(&self) {
-        if let Some(handle) = self.handle() {
-            handle.forget();
         }
     }
 

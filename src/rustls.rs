@@ -4,25 +4,26 @@
 //! size are not visible (they age from when they came and count for what arrived with them), and
 //! they can be resumed only by the connector that made them.
 
+mod facts;
 mod failure;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use ::rustls::crypto::CryptoProvider;
-use ::rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore,
-    SupportedProtocolVersion,
-};
+use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use backend_rustls::{Configs, Connection, Lent, Session, Sessions};
-use pki_types::{CertificateDer, ServerName};
+use pki_types::ServerName;
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
+use self::facts::Known;
 use self::failure::{of_handshake, of_rustls};
 use crate::backend::sealed;
+use crate::facts::Facts;
 use crate::settings::Settings;
 use crate::transport::Transport;
 use crate::{Backend, Error, ErrorKind, Protocol, domain};
@@ -96,12 +97,10 @@ impl sealed::Backend for Rustls {
         key: Option<SessionKey>,
         mut io: Transport<IO>,
     ) -> Result<Tls<IO>, Error> {
-        let name = ServerName::try_from(host).map_err(|error| {
-            Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
-        })?;
+        let name = server_name(host)?;
         let handle = key.map(|key| self.sessions.connection(key));
         let lent = self.configs.lend(handle.as_ref());
-        let connection = ClientConnection::new(lent.config(), name.to_owned());
+        let connection = ClientConnection::new(lent.config(), name);
         let mut connection = connection.map_err(|error| of_rustls(host, error))?;
         while connection.is_handshaking() {
             // One turn of reading and writing; rustls sends its alert itself before it fails.
@@ -123,6 +122,13 @@ impl sealed::Backend for Rustls {
             handle,
         })
     }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
+    let name = ServerName::try_from(host).map_err(|error| {
+        Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
+    })?;
+    Ok(name.to_owned())
 }
 
 /// The domain of a connector: what its settings and its cryptography say, and which connector it
@@ -205,16 +211,14 @@ pub struct Tls<IO> {
     handle: Option<Arc<Connection>>,
 }
 
-impl<IO> Tls<IO> {
-    /// Tells the handle if the server has ended the connection with a fatal alert.
-    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        result.inspect_err(|error| {
-            let error = error.get_ref().and_then(|inner| inner.downcast_ref());
-            if let (Some(::rustls::Error::AlertReceived(_)), Some(handle)) = (error, &self.handle) {
-                handle.refused();
-            }
-        })
-    }
+/// Tells the handle if the server has ended the connection with a fatal alert.
+fn noted<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T> {
+    result.inspect_err(|error| {
+        let error = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let (Some(::rustls::Error::AlertReceived(_)), Some(handle)) = (error, handle) {
+            handle.refused();
+        }
+    })
 }
 
 impl<IO> fmt::Debug for Tls<IO> {
@@ -224,58 +228,11 @@ impl<IO> fmt::Debug for Tls<IO> {
 }
 
 impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
-    fn protocol(&self) -> Protocol {
-        match self.connection.protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
-            _ => Protocol::Tls13,
+    fn facts(&self) -> impl Facts {
+        Known {
+            connection: &self.connection,
+            handle: self.handle.as_deref(),
         }
-    }
-
-    fn offered(&self) -> bool {
-        self.handle.as_ref().is_some_and(|handle| handle.offered())
-    }
-
-    fn resumed(&self) -> bool {
-        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
-    }
-
-    fn tickets(&self) -> usize {
-        self.handle.as_ref().map_or(0, |handle| handle.tickets())
-    }
-
-    fn lifetime(&self) -> Option<Duration> {
-        None
-    }
-
-    fn early_data_max(&self) -> Option<u32> {
-        self.handle.as_ref()?.early_data_max()
-    }
-
-    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
-        let chain = self.connection.peer_certificates().unwrap_or_default();
-        chain
-            .iter()
-            .map(|certificate| certificate.clone().into_owned())
-            .collect()
-    }
-
-    fn alpn(&self) -> Option<Vec<u8>> {
-        self.connection.alpn_protocol().map(<[u8]>::to_vec)
-    }
-
-    fn cipher(&self) -> Option<String> {
-        let suite = self.connection.negotiated_cipher_suite()?.suite();
-        // rustls's own name for the suites of TLS 1.3 differs from the registry's in this.
-        Some(format!("{suite:?}").replace("TLS13_", "TLS_"))
-    }
-
-    fn group(&self) -> Option<u16> {
-        Some(
-            self.connection
-                .negotiated_key_exchange_group()?
-                .name()
-                .into(),
-        )
     }
 
     fn read_ahead(&mut self) -> io::Result<bool> {
@@ -288,14 +245,8 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
             .connection
             .process_new_packets()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-        let state = self.noted(state)?;
+        let state = noted(state, self.handle.as_deref())?;
         Ok(!ended && state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
-    }
-
-    fn forget(&self) {
-        if let Some(handle) = &self.handle {
-            handle.forget();
-        }
     }
 
     fn close(&mut self) -> io::Result<()> {
@@ -327,7 +278,7 @@ impl<IO: Read + Write> Tls<IO> {
     ) -> io::Result<T> {
         let mut io = Counting(&mut self.io, self.handle.as_deref());
         let done = work(&mut ::rustls::Stream::new(&mut self.connection, &mut io));
-        self.noted(done)
+        noted(done, self.handle.as_deref())
     }
 }
 

@@ -9,6 +9,7 @@
 //! domain is the same in every process and build that has the same configuration.
 
 mod config;
+mod facts;
 mod failure;
 mod tls;
 

@@ -4,14 +4,13 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use pki_types::CertificateDer;
-
 use crate::backend::sealed::Tls;
+use crate::facts::{Facts, tells_its_facts};
 use crate::transport::{self, Transport};
-use crate::{Backend, Protocol, ReadTimeout, Resumption};
+use crate::{Backend, Protocol, ReadTimeout};
 
 /// Servers send their tickets in one go: how long to wait for another one after the first.
-const MORE_TICKETS: Duration = Duration::from_millis(2);
+pub(crate) const MORE_TICKETS: Duration = Duration::from_millis(2);
 
 /// A TLS connection over `IO`, to read from and write to.
 ///
@@ -36,75 +35,23 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         &self.tls
     }
 
-    /// The version of TLS that was negotiated.
-    pub fn protocol(&self) -> Protocol {
-        self.tls.protocol()
+    fn facts(&self) -> impl Facts {
+        self.tls.facts()
     }
 
-    /// Whether the handshake was resumed, by the TLS library's own word.
-    pub fn resumption(&self) -> Resumption {
-        match (self.tls.resumed(), self.tls.offered()) {
-            (true, _) => Resumption::Resumed,
-            (false, true) => Resumption::Declined,
-            (false, false) => Resumption::Full,
-        }
-    }
-
-    /// Whether a session was offered.
-    pub fn offered(&self) -> bool {
-        self.tls.offered()
-    }
-
-    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake. After a
-    /// resumed TLS 1.2 handshake OpenSSL counts a renewed session only; rustls stores the session
-    /// anew in any case and does not tell.
-    pub fn tickets(&self) -> usize {
-        self.tls.tickets()
-    }
-
-    /// How long the session received last may be used, by the server's word; zero if it did not
-    /// say. Always `None` with rustls 0.23, which does not show it.
-    pub fn lifetime(&self) -> Option<Duration> {
-        self.tls.lifetime()
-    }
-
-    /// Bytes of early data that a session received allows.
-    pub fn early_data_max(&self) -> Option<u32> {
-        self.tls.early_data_max()
-    }
-
-    /// The server's certificates, its own first; on a resumed connection those of the full
-    /// handshake that the session comes from. Of a session that comes from beyond this process,
-    /// OpenSSL has the server's own certificate only.
-    pub fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
-        self.tls.peer_certificates()
-    }
-
-    /// The application protocol that the server chose (ALPN).
-    pub fn alpn(&self) -> Option<Vec<u8>> {
-        self.tls.alpn()
-    }
-
-    /// The cipher suite by its name in the TLS registry.
-    pub fn cipher(&self) -> Option<String> {
-        self.tls.cipher()
-    }
-
-    /// The key-exchange group by its number in the TLS registry; `None` if none was used.
-    pub fn group(&self) -> Option<u16> {
-        self.tls.group()
-    }
+    tells_its_facts!();
 
     /// Reads until the server's sessions have come, at most for `deadline`, and says how many this
     /// connection received so far. Application data that comes meanwhile is kept for reading.
     ///
     /// For clients that are done before they read anything. Returns at once if there is nothing to
-    /// wait for: with TLS 1.2 the session comes with the handshake.
+    /// wait for: with TLS 1.2 the session comes with the handshake, and a host that is never resumed
+    /// with has none.
     pub fn wait_for_tickets(&mut self, deadline: Duration) -> io::Result<usize>
     where
         IO: ReadTimeout,
     {
-        if self.protocol() == Protocol::Tls12 {
+        if self.protocol() == Protocol::Tls12 || !self.facts().keeps_sessions() {
             return Ok(self.tickets());
         }
         let before = self.get_ref().read_timeout()?;
@@ -135,13 +82,6 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Revokes what this connection stored, and the reusable session that it resumed from: for an
-    /// application whose own check of the server fails after the handshake. What the server still
-    /// sends on this connection is not stored.
-    pub fn forget(&self) {
-        self.tls.forget();
     }
 
     /// Tells the server that nothing more will be sent (`close_notify`); writing fails from now

@@ -243,10 +243,9 @@ pub(crate) fn connect(
     timeout: Duration,
 ) -> Result<Transport<TcpStream>, Error> {
     let end = after(timeout);
-    let addresses = (host, port).to_socket_addrs().map_err(|error| {
-        let message = format!("{host}: no address found ({error}): check the name");
-        Error::new(ErrorKind::Resolve, message).caused_by(error)
-    })?;
+    let addresses = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| no_address(host, error))?;
     let mut last = None;
     for address in addresses {
         let left = until(end);
@@ -264,18 +263,30 @@ pub(crate) fn connect(
         }
     }
     Err(match last {
-        Some(error) if error.kind() != io::ErrorKind::TimedOut => {
-            let message = format!(
-                "{host}: cannot connect to port {port} ({error}): check that a server listens there"
-            );
-            Error::new(ErrorKind::Connect, message).caused_by(error)
-        }
-        _ => {
-            let message = format!(
-                "{host}: port {port} did not answer within {timeout:?}: \
-                 check the address or raise the timeout"
-            );
-            Error::new(ErrorKind::Timeout, message)
-        }
+        Some(error) if error.kind() != io::ErrorKind::TimedOut => refused(host, port, error),
+        _ => no_answer(host, port, timeout),
     })
+}
+
+/// The name of `host` leads nowhere.
+pub(crate) fn no_address(host: &str, error: io::Error) -> Error {
+    let message = format!("{host}: no address found ({error}): check the name");
+    Error::new(ErrorKind::Resolve, message).caused_by(error)
+}
+
+/// No address of `host` took the connection.
+pub(crate) fn refused(host: &str, port: u16, error: io::Error) -> Error {
+    let message = format!(
+        "{host}: cannot connect to port {port} ({error}): check that a server listens there"
+    );
+    Error::new(ErrorKind::Connect, message).caused_by(error)
+}
+
+/// `host` took longer than `timeout` to be reached.
+pub(crate) fn no_answer(host: &str, port: u16, timeout: Duration) -> Error {
+    let message = format!(
+        "{host}: port {port} did not answer within {timeout:?}: \
+         check the address or raise the timeout"
+    );
+    Error::new(ErrorKind::Timeout, message)
 }

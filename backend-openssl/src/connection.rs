@@ -50,6 +50,7 @@ enum Phase {
     Full,
     Resumed,
     Failed,
+    Cancelled,
 }
 
 /// What is remembered of the session that was offered, which itself is OpenSSL's now.
@@ -166,6 +167,16 @@ impl Connection {
             && offered.usage == Usage::Reusable
         {
             self.sessions.store().remove(&self.key, offered.id);
+        }
+    }
+
+    /// Says that the application gives the handshake up, before it drops the `Ssl`: because it waits
+    /// no longer, or has another connection. That says nothing about the server, so what it has
+    /// given before stays; a ticket that was offered is used up all the same. After the handshake,
+    /// and once more, it does nothing.
+    pub fn cancel(&self) {
+        if self.ends_in(Phase::Cancelled) && self.offered() {
+            self.sessions.store().report(&self.key, Outcome::Cancelled);
         }
     }
 

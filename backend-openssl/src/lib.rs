@@ -55,3 +55,5 @@ pub use connector::{AttachError, Connector, Sessions};
 pub use ffi::negotiated_group;
 pub use origin::PeerCertificate;
 pub use session::Session;
+#[cfg(feature = "tokio")]
+pub use tokio_openssl;

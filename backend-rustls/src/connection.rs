@@ -24,7 +24,7 @@ use crate::handle::Handle;
 ///   for another one the handle finds nothing and stores nothing.
 /// - What arrives after the store or the server was cleared is refused, also on a connection that
 ///   was open before.
-/// - Dropped without `settle`, the connection counts as failed: the session that it offered and
+/// - Dropped without `settle` or [`cancel`](Self::cancel), the connection counts as failed: the session that it offered and
 ///   all older ones of its server are removed. What was stored since stays.
 ///
 /// It is for one handshake: once it has handed out a session or is settled, it hands out no other.
@@ -88,6 +88,14 @@ impl Connection {
     /// resumed. Later calls do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
         self.handle.settle(kind == HandshakeKind::Resumed);
+    }
+
+    /// Says that the application gives the handshake up, before it calls [`settle`](Self::settle):
+    /// because it waits no longer, or has another connection. That says nothing about the server,
+    /// so what it has given before stays; a ticket that was offered is used up all the same. Later
+    /// calls do nothing, nor one after `settle`.
+    pub fn cancel(&self) {
+        self.handle.cancel();
     }
 
     /// Says that the server has ended the connection with a fatal alert

@@ -80,6 +80,16 @@ impl<S: Storable> Handle<S> {
         }
     }
 
+    /// The application gives the handshake up.
+    pub(crate) fn cancel(&self) {
+        let (outcome, forgotten) = self.progress().cancel();
+        // Here, where the lock is released.
+        drop(forgotten);
+        if let Some(outcome) = outcome {
+            self.store().report(&self.key, outcome);
+        }
+    }
+
     /// The server ended the connection with a fatal alert.
     pub(crate) fn refused(&self) {
         let resumed = self.progress().resumed();

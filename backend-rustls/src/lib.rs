@@ -79,3 +79,5 @@ pub use provider::provider;
 pub use session::{SESSION_WEIGHT, Session};
 pub use sessions::Sessions;
 pub use shared::Shared;
+#[cfg(feature = "tokio")]
+pub use tokio_rustls;

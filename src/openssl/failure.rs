@@ -3,7 +3,7 @@
 use std::io;
 
 use ::openssl::error::ErrorStack;
-use ::openssl::ssl::{ErrorCode, MidHandshakeSslStream};
+use ::openssl::ssl::ErrorCode;
 use ::openssl::x509::X509VerifyResult;
 
 use crate::{Distrust, Error, ErrorKind};
@@ -19,13 +19,21 @@ fn distrust(verdict: X509VerifyResult) -> Distrust {
     }
 }
 
-/// Why a handshake with `host` failed.
-pub(super) fn of_handshake<IO>(host: &str, failed: MidHandshakeSslStream<IO>) -> Error {
-    let verdict = failed.ssl().verify_result();
+/// OpenSSL could not begin a handshake with `host`.
+pub(super) fn of_setup(host: &str, error: ErrorStack) -> Error {
+    let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
+    Error::new(ErrorKind::Handshake, message).caused_by(error)
+}
+
+/// Why a handshake with `host` failed that came to this verdict on the certificate.
+pub(super) fn of_failed(
+    host: &str,
+    verdict: X509VerifyResult,
+    error: ::openssl::ssl::Error,
+) -> Error {
     if verdict != X509VerifyResult::OK {
         return Error::of_certificate(host, distrust(verdict), verdict.error_string());
     }
-    let error = failed.into_error();
     match error.code() {
         ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
             return Error::of_transport(host, io::ErrorKind::TimedOut.into());

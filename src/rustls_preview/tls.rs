@@ -5,18 +5,16 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use backend_rustls::preview::Connection as Handle;
-use pki_types::CertificateDer;
-use rustls_next::crypto::Identity;
-use rustls_next::enums::ProtocolVersion;
-use rustls_next::{ClientConnection, Connection as _, HandshakeKind, VecInput};
+use rustls_next::{ClientConnection, Connection as _, VecInput};
 
+use super::facts::Known;
 use super::failure::of_handshake;
+use crate::Error;
 use crate::backend::sealed;
+use crate::facts::Facts;
 use crate::transport::Transport;
-use crate::{Error, Protocol};
 
 /// A rustls connection whose handshake is done, with its transport.
 pub struct Tls<IO> {
@@ -145,60 +143,11 @@ impl<IO: Read + Write> Write for Tls<IO> {
 }
 
 impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
-    fn protocol(&self) -> Protocol {
-        match self.connection.protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
-            _ => Protocol::Tls13,
+    fn facts(&self) -> impl Facts {
+        Known {
+            connection: &self.connection,
+            handle: self.handle.as_deref(),
         }
-    }
-
-    fn offered(&self) -> bool {
-        self.handle.as_ref().is_some_and(|handle| handle.offered())
-    }
-
-    fn resumed(&self) -> bool {
-        matches!(
-            self.connection.handshake_kind(),
-            Some(HandshakeKind::Resumed | HandshakeKind::ResumedWithHelloRetryRequest)
-        )
-    }
-
-    fn tickets(&self) -> usize {
-        self.handle.as_ref().map_or(0, |handle| handle.tickets())
-    }
-
-    fn lifetime(&self) -> Option<Duration> {
-        self.handle.as_ref()?.lifetime()
-    }
-
-    fn early_data_max(&self) -> Option<u32> {
-        self.handle.as_ref()?.early_data_max()
-    }
-
-    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
-        match self.connection.peer_identity() {
-            Some(Identity::X509(chain)) => std::iter::once(&chain.end_entity)
-                .chain(&chain.intermediates)
-                .cloned()
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn alpn(&self) -> Option<Vec<u8>> {
-        let name = self.connection.alpn_protocol()?;
-        Some(name.as_ref().to_vec())
-    }
-
-    fn cipher(&self) -> Option<String> {
-        let suite = self.connection.negotiated_cipher_suite()?.suite();
-        // rustls's own name for the suites of TLS 1.3 differs from the registry's in this.
-        Some(format!("{suite:?}").replace("TLS13_", "TLS_"))
-    }
-
-    fn group(&self) -> Option<u16> {
-        let group = self.connection.negotiated_key_exchange_group()?;
-        Some(group.name().0)
     }
 
     fn read_ahead(&mut self) -> io::Result<bool> {
@@ -208,12 +157,6 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         let ended = self.arrive()? == 0;
         // It wants to read no more where there is data, or the peer's farewell.
         Ok(!ended && self.connection.wants_read())
-    }
-
-    fn forget(&self) {
-        if let Some(handle) = &self.handle {
-            handle.forget();
-        }
     }
 
     fn close(&mut self) -> io::Result<()> {

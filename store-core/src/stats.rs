@@ -11,6 +11,8 @@ pub enum Outcome {
     Declined,
     /// The handshake failed.
     Failed,
+    /// The application gave the handshake up before it was known how it ends.
+    Cancelled,
 }
 
 /// Counters since the store was made, and what it holds now.
@@ -33,6 +35,8 @@ pub struct Stats {
     pub declined: u64,
     /// Offered sessions whose handshake failed, likewise.
     pub failed: u64,
+    /// Offered sessions whose handshake the application gave up, likewise.
+    pub cancelled: u64,
     /// Sessions dropped because their time was over or lay in the future.
     pub expired: u64,
     /// Sessions dropped because the space was needed: for another server, or for a newer session
@@ -77,6 +81,7 @@ impl Stats {
             resumed,
             declined,
             failed,
+            cancelled,
             expired,
             evicted,
             replaced,
@@ -98,6 +103,7 @@ impl Stats {
         self.resumed += resumed;
         self.declined += declined;
         self.failed += failed;
+        self.cancelled += cancelled;
         self.expired += expired;
         self.evicted += evicted;
         self.replaced += replaced;

@@ -25,6 +25,8 @@ pub struct ServerStats {
     pub declined: u64,
     /// Offered sessions whose handshake failed, likewise.
     pub failed: u64,
+    /// Offered sessions whose handshake the application gave up, likewise.
+    pub cancelled: u64,
     /// Sessions held now. What was stored and is neither taken nor held has expired, or was
     /// evicted, replaced or removed.
     pub held: u64,
@@ -37,6 +39,7 @@ impl ServerStats {
             Outcome::Resumed => self.resumed += 1,
             Outcome::Declined => self.declined += 1,
             Outcome::Failed => self.failed += 1,
+            Outcome::Cancelled => self.cancelled += 1,
         }
     }
 }

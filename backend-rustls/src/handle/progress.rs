@@ -275,6 +275,21 @@ impl<S> Progress<S> {
         }
     }
 
+    /// The application gives the handshake up, if it is under way: nobody has said that it would not
+    /// have succeeded.
+    pub(super) fn cancel(&mut self) -> (Option<Outcome>, Option<Forgotten<S>>) {
+        if !matches!(self.phase, Phase::Handshake(_)) {
+            return (None, None);
+        }
+        // What was offered stays where it is if it is reusable.
+        let forgotten = Forgotten {
+            stored: SmallVec::new(),
+            _waiting: std::mem::replace(&mut self.phase, Phase::Forgotten),
+            _look_up: self.swap_look_up(LookUp::NotMade),
+        };
+        (self.report(Outcome::Cancelled), Some(forgotten))
+    }
+
     /// The connection is no more. If nobody has said that its handshake succeeded, it failed.
     pub(super) fn abandon(&mut self) -> Abandoned {
         let remove_up_to = match self.phase {

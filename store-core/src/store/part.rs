@@ -26,6 +26,7 @@ pub(super) struct Part<S> {
     resumed: AtomicU64,
     declined: AtomicU64,
     failed: AtomicU64,
+    cancelled: AtomicU64,
 }
 
 impl<S: Storable> Parts<S> {
@@ -103,6 +104,7 @@ impl<S: Storable> Part<S> {
             resumed: AtomicU64::new(0),
             declined: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
         }
     }
 
@@ -131,6 +133,7 @@ impl<S: Storable> Part<S> {
             Outcome::Resumed => &self.resumed,
             Outcome::Declined => &self.declined,
             Outcome::Failed => &self.failed,
+            Outcome::Cancelled => &self.cancelled,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -141,6 +144,7 @@ impl<S: Storable> Part<S> {
             resumed: self.resumed.load(Ordering::Relaxed),
             declined: self.declined.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
+            cancelled: self.cancelled.load(Ordering::Relaxed),
             ..held
         }
     }

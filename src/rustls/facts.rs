@@ -1,0 +1,82 @@
+//! What rustls and the handle know of a connection.
+
+use std::time::Duration;
+
+use ::rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
+use backend_rustls::Connection;
+use pki_types::CertificateDer;
+
+use crate::Protocol;
+use crate::facts::Facts;
+
+/// A connection whose handshake is done, with its handle, if it has one.
+pub(super) struct Known<'c> {
+    pub(super) connection: &'c ClientConnection,
+    pub(super) handle: Option<&'c Connection>,
+}
+
+impl Facts for Known<'_> {
+    fn protocol(&self) -> Protocol {
+        match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
+            _ => Protocol::Tls13,
+        }
+    }
+
+    fn keeps_sessions(&self) -> bool {
+        self.handle.is_some()
+    }
+
+    fn offered(&self) -> bool {
+        self.handle.is_some_and(Connection::offered)
+    }
+
+    fn resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    fn tickets(&self) -> usize {
+        self.handle.map_or(0, Connection::tickets)
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        None
+    }
+
+    fn early_data_max(&self) -> Option<u32> {
+        self.handle?.early_data_max()
+    }
+
+    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        let chain = self.connection.peer_certificates().unwrap_or_default();
+        chain
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect()
+    }
+
+    fn alpn(&self) -> Option<Vec<u8>> {
+        self.connection.alpn_protocol().map(<[u8]>::to_vec)
+    }
+
+    fn cipher(&self) -> Option<String> {
+        let suite = self.connection.negotiated_cipher_suite()?.suite();
+        // rustls's own name for the suites of TLS 1.3 differs from the registry's in this.
+        Some(format!("{suite:?}").replace("TLS13_", "TLS_"))
+    }
+
+    fn group(&self) -> Option<u16> {
+        Some(
+            self.connection
+                .negotiated_key_exchange_group()?
+                .name()
+                .into(),
+        )
+    }
+
+    fn forget(&self) {
+        if let Some(handle) = self.handle {
+            handle.forget();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What rustls and the handle know of a connection.
+
+use std::time::Duration;
+
+use backend_rustls::preview::Connection as Handle;
+use pki_types::CertificateDer;
+use rustls_next::crypto::Identity;
+use rustls_next::enums::ProtocolVersion;
+use rustls_next::{ClientConnection, HandshakeKind};
+
+use crate::Protocol;
+use crate::facts::Facts;
+
+/// A connection whose handshake is done, with its handle, if it has one.
+pub(super) struct Known<'c> {
+    pub(super) connection: &'c ClientConnection,
+    pub(super) handle: Option<&'c Handle>,
+}
+
+impl Facts for Known<'_> {
+    fn protocol(&self) -> Protocol {
+        match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
+            _ => Protocol::Tls13,
+        }
+    }
+
+    fn keeps_sessions(&self) -> bool {
+        self.handle.is_some()
+    }
+
+    fn offered(&self) -> bool {
+        self.handle.is_some_and(Handle::offered)
+    }
+
+    fn resumed(&self) -> bool {
+        matches!(
+            self.connection.handshake_kind(),
+            Some(HandshakeKind::Resumed | HandshakeKind::ResumedWithHelloRetryRequest)
+        )
+    }
+
+    fn tickets(&self) -> usize {
+        self.handle.map_or(0, Handle::tickets)
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        self.handle?.lifetime()
+    }
+
+    fn early_data_max(&self) -> Option<u32> {
+        self.handle?.early_data_max()
+    }
+
+    fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
+        match self.connection.peer_identity() {
+            Some(Identity::X509(chain)) => std::iter::once(&chain.end_entity)
+                .chain(&chain.intermediates)
+                .cloned()
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn alpn(&self) -> Option<Vec<u8>> {
+        let name = self.connection.alpn_protocol()?;
+        Some(name.as_ref().to_vec())
+    }
+
+    fn cipher(&self) -> Option<String> {
+        let suite = self.connection.negotiated_cipher_suite()?.suite();
+        // rustls's own name for the suites of TLS 1.3 differs from the registry's in this.
+        Some(format!("{suite:?}").replace("TLS13_", "TLS_"))
+    }
+
+    fn group(&self) -> Option<u16> {
+        let group = self.connection.negotiated_key_exchange_group()?;
+        Some(group.name().0)
+    }
+
+    fn forget(&self) {
+        if let Some(handle) = self.handle {
+            handle.forget();
+        }
+    }
+}

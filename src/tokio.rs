@@ -1,0 +1,187 @@
+//! The same connectors for tasks of tokio, over tokio-rustls and tokio-openssl.
+//!
+//! ```no_run
+//! # #[cfg(feature = "rustls")]
+//! # async fn visit() -> Result<(), Box<dyn std::error::Error>> {
+//! use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! let connector = Connector::builder().build()?.tokio();
+//! let mut stream = connector.connect("example.com", 443).await?;
+//! stream.write_all(b"HEAD / HTTP/1.0\r\nHost: example.com\r\n\r\n").await?;
+//! stream.read_to_end(&mut Vec::new()).await?; // TLS 1.3 tickets come while reading
+//! println!("{:?}", stream.resumption());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Cancelling
+//! A `connect` that is dropped before it is done costs no session but the one that it has offered,
+//! if that may be used only once: a ticket that went out is used up. It says nothing about the
+//! server, so all its other sessions stay, the reusable one among them; nothing of the connection is
+//! stored, and it is counted as [`cancelled`](crate::Stats::cancelled). While the name is looked up
+//! and TCP connects, no session has been taken. A handshake that runs into the connector's own
+//! timeout has failed, as one of the blocking connector has: then older sessions of the server go.
+
+mod stream;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use ::tokio::net::{TcpStream, lookup_host};
+use ::tokio::time::{Instant, timeout_at};
+use store_core::SessionKey;
+
+pub use self::stream::Stream;
+use crate::backend::sealed;
+use crate::connector::Host;
+use crate::{Error, generic, transport};
+
+/// A backend that tasks can drive: rustls 0.23 and OpenSSL.
+#[diagnostic::on_unimplemented(
+    message = "connections of `{Self}` cannot be driven by tasks of tokio",
+    note = "use `tls_resume::rustls` or `tls_resume::openssl`"
+)]
+pub trait Backend: crate::Backend + sealed::AsyncBackend {}
+
+/// What TLS is spoken over: anything to read from and write to that tasks can have.
+pub trait AsyncIo: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<IO: AsyncRead + AsyncWrite + Send + Unpin> AsyncIo for IO {}
+
+/// Makes TLS connections from tasks that resume earlier ones.
+///
+/// Made by [`generic::Connector::tokio`], with which it shares everything: sessions of the one are
+/// resumed by the other. Cheap to clone.
+pub struct Connector<B: Backend> {
+    blocking: generic::Connector<B>,
+}
+
+impl<B: Backend> generic::Connector<B> {
+    /// This connector for tasks of tokio.
+    pub fn tokio(&self) -> Connector<B> {
+        Connector {
+            blocking: self.clone(),
+        }
+    }
+}
+
+impl<B: Backend> Connector<B> {
+    /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
+    ///
+    /// Tries the host's addresses in turn. The connector's timeout bounds the whole. See
+    /// [the module](self) for what becomes of sessions when the future is dropped.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
+        let end = self.end();
+        let name = Host::parse(host)?;
+        let key = self.blocking.resumable(&name, port);
+        #[cfg(feature = "shared")]
+        let on_its_way = self.blocking.fetch(key.as_ref());
+        let tcp = self.tcp(&name.text, port, end).await?;
+        #[cfg(feature = "shared")]
+        self.arrived(on_its_way).await;
+        self.handshake(&name, key, tcp, Some(end)).await
+    }
+
+    /// Makes the handshake with `host` over a transport that is connected already; how long it may
+    /// take is the caller's. `host` is what is sent in SNI and what the certificate must be for;
+    /// with `port` it is the key of the sessions.
+    pub async fn connect_stream<IO: AsyncIo>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+    ) -> Result<Stream<B, IO>, Error> {
+        let name = Host::parse(host)?;
+        let key = self.blocking.resumable(&name, port);
+        #[cfg(feature = "shared")]
+        self.arrived(self.blocking.fetch(key.as_ref())).await;
+        self.handshake(&name, key, io, None).await
+    }
+
+    /// The blocking connector: its counters, and what it can be told.
+    pub fn blocking(&self) -> &generic::Connector<B> {
+        &self.blocking
+    }
+
+    async fn handshake<IO: AsyncIo>(
+        &self,
+        host: &Host,
+        key: Option<SessionKey>,
+        io: IO,
+        end: Option<Instant>,
+    ) -> Result<Stream<B, IO>, Error> {
+        let backend = self.blocking.backend();
+        let tls = backend.handshake_async(&host.text, key, io, end).await?;
+        Ok(Stream::new(tls))
+    }
+
+    #[cfg(feature = "shared")]
+    async fn arrived(&self, on_its_way: Option<store_tiers::Fetch>) {
+        if let Some(fetch) = on_its_way {
+            fetch.arrived(self.blocking.settings().place.wait).await;
+        }
+    }
+
+    fn end(&self) -> Instant {
+        Instant::from_std(transport::after(self.blocking.settings().timeout))
+    }
+
+    /// Connects to the first address of `host` that answers.
+    async fn tcp(&self, host: &str, port: u16, end: Instant) -> Result<TcpStream, Error> {
+        let timeout = self.blocking.settings().timeout;
+        let too_late = |_| transport::no_answer(host, port, timeout);
+        let found = timeout_at(end, lookup_host((host, port))).await;
+        let addresses = found
+            .map_err(too_late)?
+            .map_err(|error| transport::no_address(host, error))?;
+        let mut last = None;
+        for address in addresses {
+            match timeout_at(end, TcpStream::connect(address))
+                .await
+                .map_err(too_late)?
+            {
+                Ok(tcp) => {
+                    return match tcp.set_nodelay(true) {
+                        Ok(()) => Ok(tcp),
+                        Err(error) => Err(Error::of_transport(host, error)),
+                    };
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(match last {
+            Some(error) if error.kind() != io::ErrorKind::TimedOut => {
+                transport::refused(host, port, error)
+            }
+            _ => transport::no_answer(host, port, timeout),
+        })
+    }
+}
+
+/// Waits until `end`, if there is one: [`io::ErrorKind::TimedOut`] after it.
+pub(crate) async fn in_time<T>(
+    end: Option<Instant>,
+    work: impl Future<Output = T>,
+) -> io::Result<T> {
+    match end {
+        Some(end) => timeout_at(end, work)
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut.into()),
+        None => Ok(work.await),
+    }
+}
+
+impl<B: Backend> Clone for Connector<B> {
+    fn clone(&self) -> Self {
+        self.blocking.tokio()
+    }
+}
+
+impl<B: Backend> fmt::Debug for Connector<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.blocking.fmt(f)
+    }
+}
