@@ -166,6 +166,11 @@ impl<'a> KeyRef<'a> {
         self.host
     }
 
+    /// The port, if it is part of the key.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// Bytes that an owned copy occupies on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         let name = match self.host {

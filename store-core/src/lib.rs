@@ -48,6 +48,7 @@ mod chain;
 mod clock;
 mod domain;
 mod entry;
+mod events;
 mod ghosts;
 mod hashing;
 mod held;
@@ -60,6 +61,7 @@ mod stats;
 mod store;
 mod sync;
 mod watch;
+pub mod written;
 
 /// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
 #[cfg(feature = "__fuzzing")]

@@ -12,36 +12,78 @@ const MIB: usize = 1024 * KIB;
 
 /// What a store may hold and for how long.
 ///
-/// Every bound holds whatever a server does. As configuration (serde), durations are whole
-/// seconds, sizes are bytes, a missing field has its default and an unknown one is an error.
+/// Every bound holds whatever a server does.
+///
+/// As configuration (serde), durations are whole seconds or a text like `"24h"`, sizes are bytes or
+/// a text like `"16MiB"` ([`written`](crate::written)), a missing field has its default and an
+/// unknown one is an error. Whether they make sense together is seen when a store is made of them
+/// ([`validate`](Self::validate)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
     /// Servers with at least one session. Default 4,096. Zero turns resumption off.
+    #[serde(with = "as_written::servers")]
     pub servers: usize,
     /// Single-use sessions of one server; beside them it may have one reusable session.
     /// Default 64.
+    #[serde(with = "as_written::sessions_per_server")]
     pub sessions_per_server: usize,
     /// Bytes of one session. Default 48 KiB.
+    #[serde(with = "as_written::session_bytes")]
     pub session_bytes: usize,
     /// Bytes of one server's sessions. Default 512 KiB.
+    #[serde(with = "as_written::server_bytes")]
     pub server_bytes: usize,
     /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
+    #[serde(with = "as_written::total_bytes")]
     pub total_bytes: usize,
     /// The sessions put last, in the whole store, that stay as they are; older ones are packed, if
     /// their type [has a smaller form](crate::Storable::PACKS). Default 128; each part of a store
     /// of some hundred servers has its share, at least 4. Zero packs everything at once.
+    #[serde(with = "as_written::unpacked_sessions")]
     pub unpacked_sessions: usize,
     /// Longest life of a single-use session. Default, and most, 7 days.
-    #[serde(with = "seconds")]
+    #[serde(with = "as_written::single_use_lifetime")]
     pub single_use_lifetime: Duration,
     /// Longest life of a reusable session. Default, and most, 24 hours.
-    #[serde(with = "seconds")]
+    #[serde(with = "as_written::reusable_lifetime")]
     pub reusable_lifetime: Duration,
     /// Longest time since the last full handshake, renewals or not. Default 7 days.
-    #[serde(with = "seconds")]
+    #[serde(with = "as_written::total_age")]
     pub total_age: Duration,
+}
+
+/// For each field, how serde writes it, and reads it with the field's name in the error.
+mod as_written {
+    use serde::Deserializer;
+
+    use crate::written;
+
+    macro_rules! as_written {
+        ($($how:ident -> $type:ty: $($field:ident),+;)+) => {
+            $($(
+                pub(super) mod $field {
+                    use super::{Deserializer, written};
+
+                    pub(crate) use written::$how::serialize;
+
+                    pub(crate) fn deserialize<'de, D>(from: D) -> Result<$type, D::Error>
+                    where
+                        D: Deserializer<'de>,
+                    {
+                        written::$how::read(stringify!($field), from)
+                    }
+                }
+            )+)+
+        };
+    }
+
+    as_written! {
+        count -> usize: servers, sessions_per_server, unpacked_sessions;
+        bytes -> usize: session_bytes, server_bytes, total_bytes;
+        seconds -> std::time::Duration: single_use_lifetime, reusable_lifetime, total_age;
+    }
 }
 
 impl Default for Limits {
@@ -228,23 +270,10 @@ pub enum LimitsError {
     },
 }
 
-/// Durations as whole seconds.
-mod seconds {
-    use super::{Deserialize, Duration};
-    use serde::{Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(value.as_secs())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_secs)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_defaults_are_valid_and_so_is_off() {
@@ -268,19 +297,67 @@ mod tests {
         assert!(says(limits.with_lifetimes(week + day, day)).contains("at most 604800 s"));
     }
 
+    const DEFAULT: &str = r#"{"servers":4096,"sessions_per_server":64,"session_bytes":"48KiB","server_bytes":"512KiB","total_bytes":"64MiB","unpacked_sessions":128,"single_use_lifetime":"7d","reusable_lifetime":"1d","total_age":"7d"}"#;
+
     #[test]
-    fn serde_round_trips_and_refuses_unknown_fields() {
-        let limits = Limits::default()
-            .with_servers(7)
-            .with_unpacked_sessions(0)
-            .with_total_age(Duration::from_secs(60));
-        let text = serde_json::to_string(&limits).unwrap();
-        assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
-        assert_eq!(
-            serde_json::from_str::<Limits>("{}").unwrap(),
-            Limits::default()
-        );
-        let unknown = serde_json::from_str::<Limits>(r#"{"severs": 1}"#).unwrap_err();
-        assert!(unknown.to_string().contains("severs"), "{unknown}");
+    fn the_defaults_are_written_as_people_do() {
+        let written = serde_json::to_string(&Limits::default()).unwrap();
+        assert_eq!(written, DEFAULT);
+    }
+
+    fn refused(text: &str) -> String {
+        let error = serde_json::from_str::<Limits>(text).unwrap_err();
+        error.to_string()
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_with_the_known_ones() {
+        let error = refused(r#"{"severs": 1}"#);
+        assert!(error.contains("`severs`"), "{error}");
+        for field in DEFAULT
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|it| it.contains('_'))
+        {
+            assert!(error.contains(&format!("`{field}`")), "{field}: {error}");
+        }
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused_by_the_field() {
+        let written: serde_json::Value = serde_json::from_str(DEFAULT).unwrap();
+        let fields: Vec<_> = written.as_object().unwrap().keys().collect();
+        assert_eq!(fields.len(), 9);
+        for field in fields {
+            for value in ["-1", "1.5", "null", r#""some""#, "[]"] {
+                let error = refused(&format!(r#"{{"{field}": {value}}}"#));
+                assert!(
+                    error.contains(&format!("{field} to be")),
+                    "{value}: {error}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn limits_are_written_and_read(counts: [usize; 3], bytes: [usize; 3], kib in 0_usize..1 << 20, lives: [u32; 2], age: u64) {
+            let limits = Limits::default()
+                .with_servers(counts[0])
+                .with_sessions_per_server(counts[1])
+                .with_unpacked_sessions(counts[2])
+                .with_lifetimes(
+                    Duration::from_secs(lives[0].into()),
+                    Duration::from_secs(lives[1].into()),
+                )
+                .with_total_age(Duration::from_secs(age));
+            for [session, server, total] in [bytes, [kib, kib * KIB, kib * MIB]] {
+                let limits = limits.clone().with_bytes(session, server, total);
+                let text = serde_json::to_string(&limits).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
+            }
+        }
     }
 }

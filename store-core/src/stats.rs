@@ -70,6 +70,62 @@ impl Stats {
         self.refused_too_large + self.refused_expired + self.refused_cleared
     }
 
+    /// The counters by name, each the name of its field.
+    pub fn counters(&self) -> [(&'static str, u64); 18] {
+        let Self {
+            stored,
+            offered,
+            taken,
+            copied,
+            missed,
+            resumed,
+            declined,
+            failed,
+            cancelled,
+            expired,
+            evicted,
+            replaced,
+            removed,
+            left,
+            returned,
+            refused_too_large,
+            refused_expired,
+            refused_cleared,
+            servers: _,
+            sessions: _,
+            bytes: _,
+        } = *self;
+        [
+            ("stored", stored),
+            ("offered", offered),
+            ("taken", taken),
+            ("copied", copied),
+            ("missed", missed),
+            ("resumed", resumed),
+            ("declined", declined),
+            ("failed", failed),
+            ("cancelled", cancelled),
+            ("expired", expired),
+            ("evicted", evicted),
+            ("replaced", replaced),
+            ("removed", removed),
+            ("left", left),
+            ("returned", returned),
+            ("refused_too_large", refused_too_large),
+            ("refused_expired", refused_expired),
+            ("refused_cleared", refused_cleared),
+        ]
+    }
+
+    /// What the store holds now, by name, each the name of its field.
+    pub fn gauges(&self) -> [(&'static str, u64); 3] {
+        [
+            ("servers", self.servers),
+            ("sessions", self.sessions),
+            ("bytes", self.bytes),
+        ]
+    }
+
     /// Adds another part of the store.
     pub(crate) fn add(&mut self, other: &Self) {
         let Self {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use self::offering::Sweep;
 use self::part::{Part, Parts};
 use self::process::Process;
+use crate::events::Events;
 use crate::hashing::KeyHasher;
 use crate::shard::{At, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
@@ -55,6 +56,7 @@ pub struct SessionStore<S> {
     generation: AtomicU64,
     process: Process,
     watched: Watched,
+    events: Events,
     behind: Option<Arc<dyn Behind>>,
     // Held while a generation is drawn and told to what lies behind, so that they arrive in order.
     telling: Mutex<()>,
@@ -90,6 +92,7 @@ impl<S: Storable> SessionStore<S> {
             generation: AtomicU64::new(1),
             process: Process::this(),
             watched: Watched::new(),
+            events: Events::new(),
             behind,
             telling: Mutex::new(()),
             counters: Counters {
@@ -300,6 +303,7 @@ impl<S: Storable> SessionStore<S> {
         };
         self.watched.note(at.key, |stats| stats.count(outcome));
         part.count(outcome);
+        self.events.ended(at.key, outcome);
     }
 
     /// Counts what happens to one server from now on, for
@@ -324,6 +328,14 @@ impl<S: Storable> SessionStore<S> {
             held: held as u64,
             ..stats
         })
+    }
+
+    /// Whether servers go by their names and ports in the events that this store gives to `tracing`,
+    /// from now on. Else, and at first, by 16 hexadecimal digits of a SHA-256 over the key: the same
+    /// for the same server in every process that has the same configuration.
+    #[cfg(feature = "tracing")]
+    pub fn name_servers(&self, named: bool) {
+        self.events.name_servers(named);
     }
 
     /// The counters so far and what the store holds now. Walks over all servers.

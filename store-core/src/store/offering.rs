@@ -59,14 +59,17 @@ impl<S: Storable> SessionStore<S> {
             stats.offered += 1;
             stats.taken += u64::from(single_use);
         });
-        match found {
+        let offer = match found {
             Found::SingleUse(held) => Some(held.into_offer(Usage::SingleUse)),
             Found::Reusable(held) => self.copy_of(part, at, held, now),
-        }
+        }?;
+        self.events.offered(key, offer.entry.usage);
+        Some(offer)
     }
 
     fn note_missed(&self, key: KeyRef<'_>) {
         self.watched.note(key, |stats| stats.missed += 1);
+        self.events.missed(key);
         if let Some(behind) = &self.behind {
             behind.missed(key);
         }

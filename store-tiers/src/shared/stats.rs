@@ -39,6 +39,44 @@ pub struct TierStats {
 }
 
 impl TierStats {
+    /// The counters by name, each the name of its field.
+    pub fn counters(&self) -> [(&'static str, u64); 10] {
+        let Self {
+            written,
+            fetched,
+            missed,
+            dropped,
+            lost,
+            rejected_foreign,
+            rejected_unknown_key,
+            rejected_tampered,
+            rejected_expired,
+            failures,
+            resting: _,
+            stopped: _,
+        } = *self;
+        [
+            ("written", written),
+            ("fetched", fetched),
+            ("missed", missed),
+            ("dropped", dropped),
+            ("lost", lost),
+            ("rejected_foreign", rejected_foreign),
+            ("rejected_unknown_key", rejected_unknown_key),
+            ("rejected_tampered", rejected_tampered),
+            ("rejected_expired", rejected_expired),
+            ("failures", failures),
+        ]
+    }
+
+    /// What the tier is like now, by name, 1 for yes and 0 for no.
+    pub fn gauges(&self) -> [(&'static str, u64); 2] {
+        [
+            ("resting", self.resting.into()),
+            ("stopped", self.stopped.into()),
+        ]
+    }
+
     /// Records that were dropped on arrival, for whatever reason.
     pub fn rejected(&self) -> u64 {
         self.rejected_foreign
