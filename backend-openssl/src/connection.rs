@@ -61,6 +61,7 @@ struct Offered {
     origin: Arc<Origin>,
     // A renewed session has another one.
     ssl_id: SslId,
+    early_data: u32,
 }
 
 /// A session's name on the wire, of 32 bytes at most.
@@ -127,6 +128,13 @@ impl Connection {
     /// Whether a session was offered.
     pub fn offered(&self) -> bool {
         self.offered.is_some()
+    }
+
+    /// How many bytes of early data the session that was offered allows. `SSL_write_early_data` is
+    /// refused if it allows none.
+    pub fn early_data_allowed(&self) -> u32 {
+        let offered = self.offered.as_ref();
+        offered.map_or(0, |offered| offered.early_data)
     }
 
     /// The certificates of the server, its own first, that the session offered was made with: those
@@ -315,6 +323,7 @@ impl Offered {
             established,
             origin,
             ssl_id: SslId::of(&live),
+            early_data: live.max_early_data(),
         })
     }
 }
@@ -358,7 +367,10 @@ impl Handshakes for Connections {
     }
 
     fn done(ssl: &SslRef) {
-        if let Some(connection) = connection(ssl) {
+        // OpenSSL also says so when the first message is out that early data is to follow.
+        if ssl.is_init_finished()
+            && let Some(connection) = connection(ssl)
+        {
             connection.succeeded(ssl);
         }
     }

@@ -15,6 +15,7 @@ const SSL_CB_READ_ALERT: c_int = 0x4004;
 const SSL3_AL_FATAL: c_int = 2;
 const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
+const SSL_EARLY_DATA_ACCEPTED: c_int = 2;
 const TLSEXT_NID_UNKNOWN: c_long = 0x0100_0000;
 
 type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
@@ -28,6 +29,7 @@ unsafe extern "C" {
         ticket: *mut *const c_uchar,
         len: *mut usize,
     );
+    fn SSL_get_early_data_status(ssl: *const SSL) -> c_int;
     fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
     fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, callback: Option<InfoCallback>);
     fn SSL_CTX_get_info_callback(ctx: *mut SSL_CTX) -> Option<InfoCallback>;
@@ -219,6 +221,15 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
         }
         _ => None,
     }
+}
+
+/// Whether the server has accepted the early data that was sent to it. `false` until it has
+/// answered, and if none was sent.
+///
+/// Corresponds to `SSL_get_early_data_status`.
+pub fn early_data_accepted(ssl: &SslRef) -> bool {
+    // SAFETY: the object is valid for the call and only read.
+    unsafe { SSL_get_early_data_status(ssl.as_ptr()) == SSL_EARLY_DATA_ACCEPTED }
 }
 
 /// Whether a `new_session` callback is already set.

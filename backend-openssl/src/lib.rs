@@ -52,7 +52,7 @@ mod verification;
 
 pub use connection::{Connection, connection};
 pub use connector::{AttachError, Connector, Sessions};
-pub use ffi::negotiated_group;
+pub use ffi::{early_data_accepted, negotiated_group};
 pub use origin::PeerCertificate;
 pub use session::Session;
 #[cfg(feature = "tokio")]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use backend_openssl::{AttachError, Sessions, connection, negotiated_group};
+use backend_openssl::{AttachError, Sessions, connection, early_data_accepted, negotiated_group};
 use common::{
     Client, HOST, Mute, OTHER, PORT, begun, builder, close, domain, each, of, server, settings,
     start, talk, visit,
@@ -339,6 +339,34 @@ fn the_negotiated_group_is_told() {
             }
         }
     }
+}
+
+/// R26: a connection knows what the session that it offers allows, and what was written early is no
+/// handshake that is done.
+#[test]
+fn early_data_is_part_of_the_handshake() {
+    let settings = ServerSettings {
+        max_early_data: 4_096,
+        ..settings(Protocol::Tls13)
+    };
+    let server = Server::new(Library::OpenSsl, &settings);
+    let client = Client::new(Protocol::Tls13);
+    talk(&mut client.start(&server));
+
+    let ssl = client.connector.ssl(HOST, client.key());
+    let mut ssl = ssl.expect("a connection");
+    let handle = connection(&ssl).expect("a handle");
+    assert_eq!(handle.early_data_allowed(), 4_096);
+    ssl.set_connect_state();
+    let mut stream = SslStream::new(ssl, InMemory::new(&server)).expect("a stream");
+    assert_eq!(stream.write_early_data(b"hello").expect("a write"), 5);
+    let stats = || client.sessions.store().stats();
+    assert_eq!((stats().resumed, stats().declined), (0, 0));
+    assert!(!early_data_accepted(stream.ssl()));
+    stream.connect().expect("a handshake");
+    assert_eq!((stats().resumed, stats().declined), (1, 0));
+    assert!(early_data_accepted(stream.ssl()));
+    assert_eq!(stream.get_mut().server().early_data(), b"hello");
 }
 
 /// The connection tells what the server said of its ticket.

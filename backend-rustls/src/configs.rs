@@ -26,22 +26,42 @@ struct Pool {
 }
 
 impl Configs {
-    /// Those that are as `config` is, but for its `resumption`.
+    /// Those that are as `config` is, but for its `resumption` and its `enable_early_data`.
     pub fn new(mut config: ClientConfig) -> Self {
         config.resumption = Resumption::disabled();
+        config.enable_early_data = false;
         Self(Arc::new(Pool {
             config,
             idle: Mutex::default(),
         }))
     }
 
+    /// What each of them begins with; it neither offers nor keeps sessions.
+    pub fn config(&self) -> &ClientConfig {
+        &self.0.config
+    }
+
     /// One for a connection with this handle, or for one that neither offers nor keeps sessions.
+    /// Neither announces early data.
     pub fn lend(&self, handle: Option<&Arc<Connection>>) -> Lent {
+        self.lend_with(handle, false)
+    }
+
+    /// One for a connection with this handle that announces early data, if the session that it
+    /// offers allows some: to be written before the handshake
+    /// ([`early_data`](rustls::client::ClientConnection::early_data)).
+    pub fn lend_for_early_data(&self, handle: &Arc<Connection>) -> Lent {
+        self.lend_with(Some(handle), true)
+    }
+
+    fn lend_with(&self, handle: Option<&Arc<Connection>>, early_data: bool) -> Lent {
         let idle = self.0.idle().pop();
         let mut config = idle.unwrap_or_else(|| Arc::new(self.0.config.clone()));
         if let Some(handle) = handle {
             // Copies it in the rare case that who lent it before is still at letting it go.
-            Arc::make_mut(&mut config).resumption = handle.resumption();
+            let config = Arc::make_mut(&mut config);
+            config.resumption = handle.resumption();
+            config.enable_early_data = early_data;
         }
         Lent {
             config,
@@ -72,6 +92,7 @@ impl Drop for Lent {
         };
         // The handle goes now, without a lock: it may tell the store how its connection ended.
         config.resumption = self.pool.config.resumption.clone();
+        config.enable_early_data = false;
         let mut idle = self.pool.idle();
         if idle.len() < MOST_IDLE {
             idle.push(Arc::clone(&self.config));

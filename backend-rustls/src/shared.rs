@@ -1,5 +1,6 @@
 //! One handle for all connections of a client that is not ours.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rustls::NamedGroup;
@@ -7,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, SecurityDomain};
+use store_core::{KeyRef, SecurityDomain, SessionKey};
 
 use crate::host::host;
 use crate::{Session, Sessions};
@@ -31,6 +32,8 @@ pub struct Shared {
     sessions: Sessions,
     domain: SecurityDomain,
     port: Option<u16>,
+    /// Keys of hosts alone.
+    never: Arc<HashSet<SessionKey>>,
 }
 
 impl Shared {
@@ -39,6 +42,7 @@ impl Shared {
             sessions,
             domain,
             port: None,
+            never: Arc::default(),
         }
     }
 
@@ -50,6 +54,15 @@ impl Shared {
             port: Some(port),
             ..self
         }
+    }
+
+    /// Neither keeps nor offers sessions of these hosts, by name or address.
+    #[must_use]
+    pub fn except<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
+        let alone = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
+        let never = self.never.iter().cloned();
+        let never = Arc::new(never.chain(hosts.into_iter().map(alone)).collect());
+        Self { never, ..self }
     }
 
     /// The security domain of everything stored through this handle.
@@ -64,6 +77,9 @@ impl Shared {
 
     fn key<'k>(&'k self, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
         let key = KeyRef::of_host(&self.domain, host(name)?);
+        if !self.never.is_empty() && self.never.contains(&key.to_key()) {
+            return None;
+        }
         Some(match self.port {
             Some(port) => key.with_port(port),
             None => key,

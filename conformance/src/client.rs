@@ -14,7 +14,7 @@ use tls_resume::pki_types::CertificateDer;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::{
-    Backend, Clock, ErrorKind, Limits, Protocol, Resumption, Shareable, Stats, TierStats,
+    Backend, Clock, Error, ErrorKind, Limits, Protocol, Resumption, Shareable, Stats, TierStats,
 };
 
 use crate::wire::Wire;
@@ -37,6 +37,15 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     fn new(setup: Setup) -> Result<Self, String>;
     /// Makes a handshake.
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure>;
+    /// Makes a handshake and sends the beginning of `data` with its first message, as far as the
+    /// setup and the session allow; how many bytes of it the server has accepted.
+    fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        data: &[u8],
+    ) -> Result<(Self::Connection, usize), Failure>;
     /// The security domain of its sessions.
     fn domain(&self) -> Vec<u8>;
     /// Empties the store.
@@ -82,6 +91,8 @@ pub struct Setup {
     pub domain: String,
     /// Hosts never to resume with.
     pub never_resume: Vec<String>,
+    /// Whether data may be sent before the handshake is done.
+    pub early_data: bool,
     /// Where to take the time from.
     pub clock: Arc<dyn Clock>,
     /// Where to keep sessions beyond memory.
@@ -180,6 +191,14 @@ fn shared<B: Shareable>(builder: ConnectorBuilder<B>, store: Store) -> Connector
     builder.store(url).store_keys(keys).store_wait(PATIENCE)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is for map_err")]
+fn failure(error: Error) -> Failure {
+    match error.kind() {
+        ErrorKind::Certificate => Failure::Certificate,
+        _ => Failure::Other(error.to_string()),
+    }
+}
+
 #[allow(private_bounds, reason = "the three backends are all there are")]
 impl<B: Known> Client for Connector<B> {
     type Connection = Stream<B, Wire>;
@@ -198,6 +217,7 @@ impl<B: Known> Client for Connector<B> {
             .limits(setup.limits)
             .domain(setup.domain)
             .never_resume(setup.never_resume)
+            .early_data(setup.early_data)
             .clock(setup.clock);
         if let Some(Identity { chain, key }) = setup.identity {
             builder = builder.client_certificate(chain, key);
@@ -209,11 +229,18 @@ impl<B: Known> Client for Connector<B> {
     }
 
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure> {
-        self.connect_stream(host, port, wire)
-            .map_err(|error| match error.kind() {
-                ErrorKind::Certificate => Failure::Certificate,
-                _ => Failure::Other(error.to_string()),
-            })
+        self.connect_stream(host, port, wire).map_err(failure)
+    }
+
+    fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        data: &[u8],
+    ) -> Result<(Self::Connection, usize), Failure> {
+        self.connect_stream_early(host, port, wire, data)
+            .map_err(failure)
     }
 
     fn domain(&self) -> Vec<u8> {

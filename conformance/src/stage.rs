@@ -99,6 +99,23 @@ impl<C: Client> Stage<C> {
         self.visit_at(HOST, PORT)
     }
 
+    /// Makes a handshake with early data, and leaves the connection open, its tickets unread; how
+    /// much was accepted by the client's word. The server's must be the same.
+    pub(crate) fn open_early(
+        &self,
+        host: &str,
+        port: u16,
+        data: &[u8],
+    ) -> Result<(C::Connection, Visit, usize), String> {
+        let opened = self.client.connect_early(host, port, self.wire(), data);
+        let (mut connection, accepted) = opened.map_err(said)?;
+        let visit = seen(&mut connection)?;
+        let came = connection.wire().server_early_data();
+        let what = "early data that came, by the server's word";
+        equal(&came.as_deref(), &data.get(..accepted), what)?;
+        Ok((connection, visit, accepted))
+    }
+
     /// A handshake to which something happens that it cannot survive.
     pub(crate) fn visit_in_vain(&self, after_hello: Incident) -> Checked {
         let wire = Wire::new(&self.server, after_hello);
@@ -188,6 +205,7 @@ pub(crate) fn setup() -> Setup {
         limits: Limits::default(),
         domain: String::new(),
         never_resume: Vec::new(),
+        early_data: false,
         clock: Arc::new(SystemClock),
         store: None,
     }

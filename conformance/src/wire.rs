@@ -58,6 +58,14 @@ impl Wire {
         }
     }
 
+    /// The early data that the server has accepted, if the server is in this process.
+    pub(crate) fn server_early_data(&mut self) -> Option<Vec<u8>> {
+        match &mut self.way {
+            Way::Memory(memory) => Some(memory.server().early_data().to_vec()),
+            Way::Tcp(_) => None,
+        }
+    }
+
     fn cut(&mut self) {
         match &mut self.way {
             Way::Memory(memory) => memory.cut(),

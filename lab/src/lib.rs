@@ -17,7 +17,8 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`redis`] is a real one, too, for sessions that are shared.
+//! [`redis`] is a real one, too, for sessions that are shared, and so are [`postgres`] and
+//! [`postfix`], which clients of other crates talk to.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -27,7 +28,11 @@
 
 pub mod certificate;
 pub mod client_hello;
+pub mod daemon;
 pub mod hostile;
+pub mod postfix;
+pub mod postgres;
+mod process;
 pub mod redis;
 pub mod server;
 pub mod tcp;

@@ -7,13 +7,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod process;
-
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use self::process::Process;
+use crate::process::{End, Process, find};
 
 /// More than it takes to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,9 +38,7 @@ pub fn program() -> String {
 
 /// Whether there is such a [`program`].
 pub fn is_installed() -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let program = program();
-    env::split_paths(&path).any(|dir| dir.join(&program).is_file())
+    find(&program()).is_some()
 }
 
 /// A port that nobody listens on and that nobody in this process gets again, below those that the
@@ -137,7 +135,7 @@ impl RedisServer {
         let dir = tempfile::tempdir().map_err(io::Error::other)?; // it is not Redis that is missing
         let port = settings.port.map_or_else(free_port, Ok)?;
         let mut server = Self {
-            process: Process::start(settings, port, dir.path())?,
+            process: spawn(settings, port, dir.path())?,
             port,
             settings: settings.clone(),
             dir,
@@ -149,7 +147,7 @@ impl RedisServer {
     fn wait(&mut self) -> io::Result<()> {
         let until = Instant::now() + PATIENCE;
         while !self.is_ready() {
-            if let Some(status) = self.process.redis.try_wait()? {
+            if let Some(status) = self.process.ended()? {
                 return Err(io::Error::other(format!("it ended with {status}")));
             }
             if Instant::now() > until {
@@ -182,7 +180,7 @@ impl RedisServer {
 
     /// The number of its process, for signals.
     pub fn id(&self) -> u32 {
-        self.process.redis.id()
+        self.process.id()
     }
 
     /// The directory that it writes to.
@@ -226,13 +224,26 @@ impl RedisServer {
     /// Kills it, and starts it again on the same port with what it had written down.
     pub fn restart(&mut self) -> Result<(), RedisServerError> {
         self.kill();
-        Process::start(&self.settings, self.port, self.dir.path())
+        spawn(&self.settings, self.port, self.dir.path())
             .and_then(|process| {
                 self.process = process;
                 self.wait()
             })
             .map_err(|error| because(error, self.settings.program.clone()))
     }
+}
+
+/// The directory is Redis's to write to.
+fn spawn(settings: &RedisSettings, port: u16, dir: &Path) -> io::Result<Process> {
+    let mut redis = Command::new(&settings.program);
+    redis
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--rdbcompression", "no", "--dir"])
+        .arg(dir)
+        .args(&settings.options)
+        .stdout(Stdio::null())
+        .process_group(0);
+    Process::start(&mut redis, End::Kill)
 }
 
 fn because(source: io::Error, program: String) -> RedisServerError {

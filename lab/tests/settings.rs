@@ -101,6 +101,7 @@ fn early_data() {
                 .expect("the exchange succeeds");
             let facts = transport.server().facts().unwrap();
             assert_eq!((facts.resumed, facts.early_data), (early_data, early_data));
+            assert_eq!(transport.server().early_data().is_empty(), !early_data);
         }
     }
 }

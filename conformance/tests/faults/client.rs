@@ -55,12 +55,13 @@ pub(crate) struct Faulty {
 }
 
 pub(crate) struct Shared {
-    fault: Fault,
+    pub(crate) fault: Fault,
     pub(crate) store: Arc<SessionStore<Stored>>,
     beyond: Option<SharedStore<Stored>>,
     clock: Arc<dyn Clock>,
     domain: SecurityDomain,
     never_resume: Vec<String>,
+    early_data: bool,
     off: bool,
     // For faults that mix connections up.
     latest: Mutex<Option<SessionKey>>,
@@ -230,6 +231,7 @@ impl Client for Faulty {
                 .iter()
                 .map(|host| host.to_ascii_lowercase())
                 .collect(),
+            early_data: setup.early_data,
             off: setup.limits.servers == 0,
             latest: Mutex::new(None),
             newest_time: Mutex::new(Timestamp::EPOCH),
@@ -258,6 +260,18 @@ impl Client for Faulty {
     }
 
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<FaultyConnection, Failure> {
+        let connected = self.connect_early(host, port, wire, b"");
+        connected.map(|(connection, _)| connection)
+    }
+
+    fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        data: &[u8],
+    ) -> Result<(FaultyConnection, usize), Failure> {
+        let data = if self.shared.early_data { data } else { b"" };
         let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
         let shared = &self.shared;
         let _busy = if shared.has(Fault::LocksHandshakes) {
@@ -274,6 +288,7 @@ impl Client for Faulty {
         let mut ssl = configuration
             .into_ssl(&name)
             .map_err(|error| other(&error))?;
+        ssl.set_connect_state();
         let never = shared.never_resume.contains(&name) && !shared.has(Fault::AlwaysResumes);
         let mut offered = None;
         if !never {
@@ -313,10 +328,10 @@ impl Client for Faulty {
             shared: Arc::clone(shared),
             offered,
         };
-        match connection.handshake() {
-            Ok(()) => {
+        match connection.handshake(data) {
+            Ok(accepted) => {
                 connection.settle();
-                Ok(connection)
+                Ok((connection, accepted))
             }
             Err(error) => {
                 if let (Some(key), Some(offered)) = (key, connection.offered) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backend_openssl::early_data_accepted;
 use conformance::{Connection, Wire};
 use openssl::ssl::{ErrorCode, SslSession, SslStream, SslVersion};
 use store_core::Outcome;
@@ -25,13 +26,26 @@ impl FaultyConnection {
         state.map_or(0, |state| lock(state).received)
     }
 
-    pub(crate) fn handshake(&mut self) -> Result<(), openssl::ssl::Error> {
+    /// How much of `data` was accepted that went out with the first message.
+    pub(crate) fn handshake(&mut self, data: &[u8]) -> Result<usize, openssl::ssl::Error> {
         let session = self.stream.ssl().session();
-        let allowed = session.is_some_and(|session| session.max_early_data() > 0);
-        if self.offered.is_some() && allowed && self.shared.has(Fault::SendsEarlyData) {
-            self.stream.write_early_data(b"too early")?;
+        let allowed = session.map_or(0, |session| session.max_early_data() as usize);
+        let data = match self.shared.fault {
+            _ if self.offered.is_none() || allowed == 0 => b"",
+            Fault::SendsEarlyData => &b"too early"[..],
+            Fault::SendsAllEarly => data,
+            _ => &data[..data.len().min(allowed)],
+        };
+        if !data.is_empty() {
+            self.stream.write_early_data(data)?;
         }
-        self.stream.connect()
+        self.stream.connect()?;
+        let accepted = early_data_accepted(self.stream.ssl());
+        if accepted || self.shared.has(Fault::SaysAllAccepted) {
+            Ok(data.len())
+        } else {
+            Ok(0)
+        }
     }
 
     /// The handshake is done: counts it, and fetches a renewed TLS 1.2 ticket.

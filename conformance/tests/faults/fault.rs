@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     ClearsTooMuch,
     ShowsSessions,
     SendsEarlyData,
+    SendsAllEarly,
+    SaysAllAccepted,
     CountsNothing,
     SaysFull,
     HandsOutCopies,

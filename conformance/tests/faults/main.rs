@@ -16,7 +16,13 @@ use fault::Fault;
 
 /// Each fault, and the claims that must catch it.
 const CAUGHT: &[(Fault, &[&str])] = &[
-    (Fault::NoPort, &["another port is another server"]),
+    (
+        Fault::NoPort,
+        &[
+            "another port is another server",
+            "early data goes to its own server only",
+        ],
+    ),
     (Fault::OneHost, &["another name is another server"]),
     (
         Fault::SpelledHosts,
@@ -66,7 +72,10 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::KeepsWhatItOffers,
-        &["no ticket is used twice by open connections"],
+        &[
+            "no ticket is used twice by open connections",
+            "no ticket carries early data twice",
+        ],
     ),
     (
         Fault::PutsBackWhatFailed,
@@ -163,6 +172,14 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     (
         Fault::SendsEarlyData,
         &["no data is sent before the handshake is done"],
+    ),
+    (
+        Fault::SendsAllEarly,
+        &["no more early data is sent than the session allows"],
+    ),
+    (
+        Fault::SaysAllAccepted,
+        &["early data that is rejected does not count as accepted"],
     ),
     (Fault::CountsNothing, &["the counters say what happened"]),
     (Fault::SaysFull, &["a connection says what the server says"]),

@@ -24,7 +24,7 @@ pub struct Handshake {
     pub server_name: Option<String>,
     /// Whether the client presented a certificate, in this handshake or in the one resumed.
     pub client_certificate: bool,
-    /// Whether early data was accepted.
+    /// Whether early data was accepted and came.
     pub early_data: bool,
     /// The session that was offered, as it was named on the wire: a ticket or a session id. Equal
     /// values in two handshakes mean that a client used one session twice.
@@ -51,6 +51,7 @@ pub(super) trait Engine: Send {
     fn send(&mut self, out: &mut Vec<u8>);
     /// What the client has sent since this was asked last.
     fn received(&mut self) -> Vec<u8>;
+    fn early_data(&self) -> &[u8];
     /// Queues data for the client; after the end of the connection it is lost.
     fn write(&mut self, data: &[u8]);
     fn close(&mut self);
@@ -121,6 +122,12 @@ impl ServerConnection {
     /// is done, and nothing where it is echoed.
     pub fn received(&mut self) -> Vec<u8> {
         self.engine.received()
+    }
+
+    /// All the early data that was accepted so far, whether the handshake is done or not. It is
+    /// application data like any other, too: echoed or [`received`](Self::received).
+    pub fn early_data(&self) -> &[u8] {
+        self.engine.early_data()
     }
 
     /// Queues application data for the client. There is no limit to what is queued.

@@ -149,7 +149,8 @@ pub struct ServerSettings {
     ///
     /// Early data makes the tickets stateful on both libraries, so that each is accepted once:
     /// [`ServerResumption::Tickets`] then acts as [`ServerResumption::SessionIds`] for TLS 1.3 (on
-    /// rustls for TLS 1.2, too). OpenSSL reads 16 KiB at most, whatever it announces.
+    /// rustls for TLS 1.2, too), unless [`OpenSslOnly::accepts_replays`] says otherwise. OpenSSL
+    /// reads 16 KiB at most, whatever it announces.
     pub max_early_data: u32,
     /// What only a rustls server can be told.
     pub rustls: RustlsOnly,
@@ -175,6 +176,9 @@ pub struct OpenSslOnly {
     /// [`ServerSettings::protocols`] says. A handshake of these versions is reported by nobody:
     /// [`Protocol`] has no word for them.
     pub outdated: bool,
+    /// Takes early data as often as it comes (`SSL_OP_NO_ANTI_REPLAY`): its tickets are then
+    /// self-contained in spite of [`ServerSettings::max_early_data`].
+    pub accepts_replays: bool,
 }
 
 impl ServerSettings {

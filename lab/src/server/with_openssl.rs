@@ -19,6 +19,9 @@ use super::{Group, Library, Protocol, ServerResumption, ServerSettings, unbound}
 /// Says that sessions belong to this server; without it none is resumed once clients are verified.
 const SESSION_ID_CONTEXT: &[u8] = b"lab";
 
+/// `SSL_OP_NO_ANTI_REPLAY`, for which there is no name.
+const NO_ANTI_REPLAY: SslOptions = SslOptions::from_bits_retain(1 << 24);
+
 pub(super) fn context(settings: &ServerSettings) -> SslContext {
     for group in &settings.groups {
         let version = openssl::version::version();
@@ -113,7 +116,12 @@ fn allow_resumption(
         unbound::set_ticket_keys(context, keys)?;
     }
     unbound::allow_watching(context)?;
-    if settings.keeps_sessions() {
+    let sealed = settings.resumption == ServerResumption::Tickets;
+    let replays = sealed && settings.openssl.accepts_replays;
+    if replays {
+        context.set_options(NO_ANTI_REPLAY);
+    }
+    if settings.keeps_sessions() && !replays {
         context.set_session_cache_mode(SslSessionCacheMode::SERVER);
         // No limit: a full cache of OpenSSL 3.0 breaks handshakes now and then.
         context.set_session_cache_size(0);
@@ -165,7 +173,7 @@ fn find_protocol<'a>(mut offered: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
 pub(super) struct Connection {
     tls: SslStream<Pipe>,
     phase: Phase,
-    early_data: bool,
+    early_data: Vec<u8>,
     received: Vec<u8>,
     outcome: Option<Outcome>,
     closed: bool,
@@ -198,7 +206,7 @@ impl Connection {
         Self {
             tls,
             phase,
-            early_data: false,
+            early_data: Vec::new(),
             received: Vec::new(),
             outcome: None,
             closed: false,
@@ -213,7 +221,7 @@ impl Connection {
             Phase::EarlyData => match self.tls.read_early_data(&mut buffer)? {
                 0 => self.phase = Phase::Handshake,
                 length => {
-                    self.early_data = true;
+                    self.early_data.extend_from_slice(&buffer[..length]);
                     self.received.extend_from_slice(&buffer[..length]);
                 }
             },
@@ -242,7 +250,7 @@ impl Connection {
             protocol,
             resumed: ssl.session_reused(),
             client_certificate: ssl.peer_certificate().is_some(),
-            early_data: self.early_data,
+            early_data: !self.early_data.is_empty(),
         })
     }
 }
@@ -273,6 +281,10 @@ impl Engine for Connection {
             Phase::EarlyData | Phase::Handshake => Vec::new(),
             Phase::Open | Phase::ClientClosed => std::mem::take(&mut self.received),
         }
+    }
+
+    fn early_data(&self) -> &[u8] {
+        &self.early_data
     }
 
     fn write(&mut self, mut data: &[u8]) {

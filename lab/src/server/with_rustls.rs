@@ -140,7 +140,7 @@ fn protocol(protocol: Protocol) -> &'static SupportedProtocolVersion {
 /// A connection of a rustls server.
 pub(super) struct Connection {
     tls: rustls::ServerConnection,
-    early_data: bool,
+    early_data: Vec<u8>,
     received: Vec<u8>,
     closed: bool,
     client_closed: bool,
@@ -154,7 +154,7 @@ impl Connection {
         tls.set_buffer_limit(None); // an echo is as long as what it answers
         Self {
             tls,
-            early_data: false,
+            early_data: Vec::new(),
             received: Vec::new(),
             closed: false,
             client_closed: false,
@@ -164,9 +164,10 @@ impl Connection {
 
     fn read(&mut self) {
         if let Some(mut early) = self.tls.early_data() {
-            self.early_data = true;
             // Neither read can fail with anything but "nothing more for now".
+            let before = self.received.len();
             let _ = early.read_to_end(&mut self.received);
+            self.early_data.extend_from_slice(&self.received[before..]);
         }
         let _ = self.tls.reader().read_to_end(&mut self.received);
     }
@@ -202,6 +203,10 @@ impl Engine for Connection {
         std::mem::take(&mut self.received)
     }
 
+    fn early_data(&self) -> &[u8] {
+        &self.early_data
+    }
+
     fn write(&mut self, data: &[u8]) {
         if !self.closed {
             let written = self.tls.writer().write_all(data);
@@ -226,7 +231,7 @@ impl Engine for Connection {
             protocol,
             resumed: self.tls.handshake_kind()? == HandshakeKind::Resumed,
             client_certificate: self.tls.peer_certificates().is_some(),
-            early_data: self.early_data,
+            early_data: !self.early_data.is_empty(),
         })
     }
 

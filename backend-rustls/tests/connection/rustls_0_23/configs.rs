@@ -44,6 +44,29 @@ fn a_configuration_is_lent_again_without_the_handle_that_was_in_it() {
     assert_eq!(Arc::strong_count(&other), 2);
 }
 
+/// R26: who is lent it next is not asked for early data by who had it before, nor by the
+/// configuration that all of them are made of.
+#[test]
+fn early_data_is_for_one_connection() {
+    let world = World::new(Library::Rustls, Protocol::Tls13);
+    let mut config = world.config.clone();
+    config.enable_early_data = true;
+    let configs = Configs::new(config);
+    let connection = world.connection();
+
+    for _ in 0..2 {
+        let lent = configs.lend_for_early_data(&connection);
+        let address = Arc::as_ptr(&lent.config());
+        assert!(lent.config().enable_early_data);
+        drop(lent);
+        for handle in [Some(&connection), None] {
+            let lent = configs.lend(handle);
+            assert_eq!(Arc::as_ptr(&lent.config()), address);
+            assert!(!lent.config().enable_early_data);
+        }
+    }
+}
+
 /// A burst leaves no more behind than a few.
 #[test]
 fn not_all_are_kept() {

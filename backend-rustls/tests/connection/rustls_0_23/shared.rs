@@ -142,3 +142,30 @@ fn debug_shows_no_session() {
         assert!(!text.contains(part.trim_matches(['[', ']'])), "{text}");
     }
 }
+
+/// R6: whatever way a host is written, and on all its ports.
+#[test]
+fn hosts_that_are_excepted_have_no_sessions() {
+    for (library, protocol) in all() {
+        let world = World::new(library, protocol);
+        let shared = world.sessions.shared("test").except(["192.0.2.7"]);
+        let shared = shared.except([NAME.to_uppercase() + "."]);
+        for handle in [shared.clone().with_port(443), shared.clone()] {
+            for name in [NAME, "192.0.2.7"] {
+                for _ in 0..2 {
+                    let mut client = world.shake(handle.clone().resumption(), name).unwrap();
+                    client.echo();
+                    assert_eq!(client.kind(), Full, "{library} {protocol} {name}");
+                }
+            }
+        }
+        let stats = world.sessions.store().stats();
+        assert_eq!((stats.stored, stats.offered), (0, 0));
+        for expected in [Full, Resumed] {
+            let other = shared.clone().resumption();
+            let mut client = world.shake(other, "other.lab.example").unwrap();
+            client.echo();
+            assert_eq!(client.kind(), expected);
+        }
+    }
+}
