@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
 
 use crate::Error;
@@ -12,12 +13,14 @@ use crate::settings::Settings;
 use crate::transport::Transport;
 
 /// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Protocol {
     /// TLS 1.2 (RFC 5246).
+    #[serde(rename = "1.2")]
     Tls12,
     /// TLS 1.3 (RFC 8446).
+    #[serde(rename = "1.3")]
     Tls13,
 }
 
@@ -70,6 +73,17 @@ pub(crate) mod sealed {
         /// A connection whose handshake is done.
         type Tls<IO: Read + Write>: Tls<IO>;
 
+        /// The domains of the sessions of clients that are not ours, whose keys have no port.
+        fn domains_of_others(&self) -> Vec<SecurityDomain> {
+            Vec::new()
+        }
+
+        /// How a place beyond memory is opened, if sessions can leave it.
+        #[cfg(feature = "shared")]
+        fn open_shared() -> Option<crate::sharing::Open<Self::Session>> {
+            None
+        }
+
         /// Builds the library's configuration.
         fn build(
             settings: &Settings,
@@ -79,12 +93,15 @@ pub(crate) mod sealed {
         /// The domain of the sessions.
         fn domain(&self) -> &SecurityDomain;
         /// Makes the handshake with `host`; without a key it neither offers nor keeps sessions.
+        /// Sends a beginning of `early`, unless that is empty, as early data if the session that it
+        /// offers allows it, and says how much of it the server has accepted.
         fn handshake<IO: Read + Write>(
             &self,
             host: &str,
             key: Option<SessionKey>,
+            early: &[u8],
             io: Transport<IO>,
-        ) -> Result<Self::Tls<IO>, Error>;
+        ) -> Result<(Self::Tls<IO>, usize), Error>;
     }
 
     /// A library that is driven by tasks of tokio, too.
@@ -94,14 +111,16 @@ pub(crate) mod sealed {
         type AsyncTls<IO: AsyncIo>: AsyncTls<IO>;
 
         /// Makes the handshake with `host` until `end`; without a key it neither offers nor keeps
-        /// sessions. Looks for a session when it is polled first, and writes it at once.
+        /// sessions. Looks for a session when it is polled first, and writes it at once. Early data
+        /// as in [`handshake`](Backend::handshake).
         fn handshake_async<IO: AsyncIo>(
             &self,
             host: &str,
             key: Option<SessionKey>,
+            early: &[u8],
             io: IO,
             end: Option<Instant>,
-        ) -> impl Future<Output = Result<Self::AsyncTls<IO>, Error>> + Send;
+        ) -> impl Future<Output = Result<(Self::AsyncTls<IO>, usize), Error>> + Send;
     }
 
     /// A connection that is driven by tasks.

@@ -16,7 +16,7 @@ use store_tiers::Fetch;
 
 use crate::settings::{ClientCredential, Settings};
 #[cfg(feature = "shared")]
-use crate::sharing::{Beyond, Opened};
+use crate::sharing::Beyond;
 use crate::stream::Stream;
 use crate::transport::{self, Transport};
 use crate::{Backend, Error, ErrorKind, Protocol};
@@ -53,6 +53,64 @@ impl<B: Backend> Connector<B> {
     /// Tries the host's addresses in turn. The connector's timeout bounds the whole but for the
     /// look-up of the name, which the system decides.
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
+        self.over_tcp(host, port, &[]).map(|(stream, _)| stream)
+    }
+
+    /// Connects as [`connect`](Self::connect) does, and sends the beginning of `data` with the first
+    /// message of the handshake, as early data (0-RTT), if the connector was
+    /// [built for it](ConnectorBuilder::early_data) and has a session that allows it.
+    ///
+    /// Says how many leading bytes of `data` the server has accepted. The rest is still to be
+    /// written, and that may be all of it: there was no session, or none that allows early data, or
+    /// the server has rejected it, as it may at any time. No more is sent than half of what the
+    /// session allows ([`early_data_max`](Stream::early_data_max)), since servers that reject early
+    /// data count it in different ways, and never more than 16 KiB.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "rustls")]
+    /// # fn status() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::io::{Read, Write};
+    /// use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
+    ///
+    /// let builder = Connector::builder().alpn([b"http/1.1".to_vec()]);
+    /// let connector = builder.early_data(true).build()?;
+    /// // A request that may be made twice.
+    /// let request = b"GET /status HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n";
+    /// let (mut stream, accepted) = connector.connect_early("example.com", 443, request)?;
+    /// stream.write_all(&request[accepted..])?;
+    /// let mut answer = Vec::new();
+    /// stream.read_to_end(&mut answer)?; // "425 Too Early": ask again, by `connect`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # When this is safe
+    /// Whoever sees early data on its way can send it to the server again, and to another machine
+    /// of the same name; it is encrypted, and the server knows that it is this client's, but not
+    /// that it comes for the first time. And it is secret only as long as the server's ticket keys
+    /// are. So send only what the server may act upon more than once: a request that reads and
+    /// changes nothing, and that is safe for the application protocol too (RFC 8446, section 8 and
+    /// appendix E.5; for HTTP, RFC 8470 with its status 425). This library sends a ticket once, and
+    /// early data with it once; whether a copy is refused is the server's affair.
+    ///
+    /// An error does not say that the server has not acted on `data`. The session is used up then,
+    /// as after any handshake that failed, and the older ones of its server are gone: connecting
+    /// again makes a full handshake.
+    pub fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        data: &[u8],
+    ) -> Result<(Stream<B, TcpStream>, usize), Error> {
+        self.over_tcp(host, port, self.early(data))
+    }
+
+    fn over_tcp(
+        &self,
+        host: &str,
+        port: u16,
+        early: &[u8],
+    ) -> Result<(Stream<B, TcpStream>, usize), Error> {
         let name = Host::parse(host)?;
         let key = self.resumable(&name, port);
         #[cfg(feature = "shared")]
@@ -60,9 +118,9 @@ impl<B: Backend> Connector<B> {
         let tcp = transport::connect(&name.text, port, self.inner.settings.timeout)?;
         #[cfg(feature = "shared")]
         self.wait_for(on_its_way);
-        let mut stream = self.handshake(&name, key, tcp)?;
+        let (mut stream, accepted) = self.handshake(&name, key, early, tcp)?;
         match stream.transport().lift_deadline() {
-            Ok(()) => Ok(stream),
+            Ok(()) => Ok((stream, accepted)),
             Err(error) => Err(Error::of_transport(&name.text, error)),
         }
     }
@@ -76,23 +134,55 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
+        self.over(host, port, &[], io).map(|(stream, _)| stream)
+    }
+
+    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, and
+    /// sends the beginning of `data` with its first message: all that is said of
+    /// [`connect_early`](Self::connect_early).
+    pub fn connect_stream_early<IO: Read + Write>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        data: &[u8],
+    ) -> Result<(Stream<B, IO>, usize), Error> {
+        self.over(host, port, self.early(data), io)
+    }
+
+    fn over<IO: Read + Write>(
+        &self,
+        host: &str,
+        port: u16,
+        early: &[u8],
+        io: IO,
+    ) -> Result<(Stream<B, IO>, usize), Error> {
         let name = Host::parse(host)?;
         let key = self.resumable(&name, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
-        self.handshake(&name, key, Transport::new(io))
+        self.handshake(&name, key, early, Transport::new(io))
+    }
+
+    /// What of `data` may be sent early: all, or nothing.
+    pub(crate) fn early<'d>(&self, data: &'d [u8]) -> &'d [u8] {
+        if self.inner.settings.early_data {
+            data
+        } else {
+            &[]
+        }
     }
 
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
         key: Option<SessionKey>,
+        early: &[u8],
         io: Transport<IO>,
-    ) -> Result<Stream<B, IO>, Error> {
-        self.inner
-            .backend
-            .handshake(&host.text, key, io)
-            .map(Stream::new)
+    ) -> Result<(Stream<B, IO>, usize), Error> {
+        let backend = &self.inner.backend;
+        let (tls, accepted) = backend.handshake(&host.text, key, early, io)?;
+        Ok((Stream::new(tls), accepted))
     }
 
     pub(crate) fn backend(&self) -> &B {
@@ -120,9 +210,14 @@ impl<B: Backend> Connector<B> {
         self.inner.store.clear();
     }
 
-    /// Removes the sessions of one server, likewise.
+    /// Removes the sessions of one server, likewise; of clients with a `client_config`, quinn's
+    /// too, those of the host, where all its ports are one.
     pub fn clear_server(&self, host: &str, port: u16) {
-        self.inner.store.clear_server(&self.key(bare(host), port));
+        let host = bare(host);
+        self.inner.store.clear_server(&self.key(host, port));
+        for domain in self.inner.backend.domains_of_others() {
+            self.inner.store.clear_server(KeyRef::new(&domain, host));
+        }
     }
 
     /// Counts what happens with one server from now on, for
@@ -228,7 +323,7 @@ pub struct ConnectorBuilder<B: Backend> {
     pub(crate) options: B::Options,
     /// Opens the place that the settings name.
     #[cfg(feature = "shared")]
-    pub(crate) open: fn(&Settings) -> Result<Opened<B::Session>, Error>,
+    pub(crate) open: crate::sharing::Open<B::Session>,
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
@@ -258,9 +353,9 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Offers these application protocols (ALPN), the preferred one first.
-    pub fn alpn(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        self.settings.alpn = protocols.into_iter().collect();
+    /// Offers these application protocols (ALPN), the preferred one first: `["h2", "http/1.1"]`.
+    pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.settings.alpn = protocols.into_iter().map(Into::into).collect();
         self
     }
 
@@ -299,6 +394,25 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
+    /// Allows [`Connector::connect_early`] to send data with the first message of a resumed
+    /// handshake (0-RTT). Default off: then none is ever announced, and it sends nothing early.
+    ///
+    /// Read there [when it is safe](Connector::connect_early). At most one
+    /// protocol can be offered by [`alpn`](Self::alpn) then: early data is in the protocol that the
+    /// session was made with, which is not known before.
+    pub fn early_data(mut self, allowed: bool) -> Self {
+        self.settings.early_data = allowed;
+        self
+    }
+
+    /// Names servers, host and port, in the events for `tracing`, which otherwise know them by a
+    /// digest: where logs may say whom this client talks to.
+    #[cfg(feature = "tracing")]
+    pub fn name_servers(mut self, named: bool) -> Self {
+        self.settings.names_servers = named;
+        self
+    }
+
     /// Takes the time from `clock`, for tests of what expires.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;
@@ -312,6 +426,8 @@ impl<B: Backend> ConnectorBuilder<B> {
         let (store, beyond) = (self.open)(&settings)?;
         #[cfg(not(feature = "shared"))]
         let store = Arc::new(SessionStore::new(settings.limits.clone())?);
+        #[cfg(feature = "tracing")]
+        store.name_servers(settings.names_servers);
         let backend = B::build(&settings, self.options, Arc::clone(&store))?;
         Ok(Connector {
             inner: Arc::new(Inner {

@@ -16,7 +16,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The connector's settings: an unreadable file, bad limits, no protocol version.
+    /// The connector's settings: an unreadable file, bad limits, no protocol version. Or a URI that
+    /// a connector for HTTP is not for.
     Config,
     /// The host is neither a DNS name nor an IP address.
     Name,

@@ -16,13 +16,30 @@ compile_error!(
 compile_error!("shared stores are for Unix: switch off the cargo features `lmdb` and `redis`");
 
 mod backend;
+mod config;
 mod connector;
 mod domain;
+mod early;
 mod error;
 mod facts;
 pub mod generic;
+/// Which backend, which store, which limits; what to do in a proxy, a crawler, an MTA, a driver; and how
+/// to come from other caches.
+pub mod guide {
+    #![doc = include_str!("../docs/guide.md")]
+}
+#[cfg(feature = "hyper")]
+pub mod hyper;
+#[cfg(feature = "lettre")]
+pub mod lettre;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "openssl")]
 pub mod openssl;
+#[cfg(feature = "tokio-postgres")]
+pub mod postgres;
+#[cfg(feature = "quinn")]
+pub mod quinn;
 #[cfg(feature = "rustls")]
 pub mod rustls;
 #[cfg(feature = "rustls-preview")]
@@ -34,8 +51,11 @@ mod stream;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transport;
+#[cfg(feature = "ureq")]
+pub mod ureq;
 
 pub use backend::{Backend, Protocol, Resumption};
+pub use config::{Config, StoreAddress};
 pub use error::{Distrust, Error, ErrorKind};
 pub use pki_types;
 #[cfg(feature = "shared")]

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use ::openssl::error::ErrorStack;
 use ::openssl::pkey::PKey;
 use ::openssl::ssl::{
-    ErrorCode, HandshakeError, ShutdownState, Ssl, SslConnector, SslConnectorBuilder, SslMethod,
-    SslRef, SslStream, SslVersion,
+    ErrorCode, ShutdownState, Ssl, SslConnector, SslConnectorBuilder, SslMethod, SslRef, SslStream,
+    SslVersion,
 };
 use ::openssl::x509::X509;
 use ::openssl::x509::store::X509StoreBuilder;
-use backend_openssl::{Session, Sessions};
+use backend_openssl::{Connection, Session, Sessions};
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
 use self::facts::Known;
@@ -26,7 +26,7 @@ use crate::backend::sealed;
 use crate::facts::Facts;
 use crate::settings::{ClientCredential, Settings};
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, domain};
+use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
 
 /// Makes TLS connections with OpenSSL that resume earlier ones.
 pub type Connector = crate::connector::Connector<OpenSsl>;
@@ -80,6 +80,11 @@ impl sealed::Backend for OpenSsl {
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
+    #[cfg(feature = "shared")]
+    fn open_shared() -> Option<crate::sharing::Open<Session>> {
+        Some(crate::sharing::open)
+    }
+
     fn build(
         settings: &Settings,
         options: Options,
@@ -103,16 +108,23 @@ impl sealed::Backend for OpenSsl {
         &self,
         host: &str,
         key: Option<SessionKey>,
+        early: &[u8],
         io: Transport<IO>,
-    ) -> Result<Tls<IO>, Error> {
+    ) -> Result<(Tls<IO>, usize), Error> {
         let ssl = self.ssl(host, key).map_err(|error| of_setup(host, error))?;
-        match ssl.connect(io) {
-            Ok(stream) => Ok(Tls { stream }),
-            Err(HandshakeError::SetupFailure(error)) => Err(of_setup(host, error)),
-            Err(HandshakeError::Failure(failed) | HandshakeError::WouldBlock(failed)) => {
-                let verdict = failed.ssl().verify_result();
-                Err(of_failed(host, verdict, failed.into_error()))
+        let early = sendable(&ssl, early);
+        let mut stream = SslStream::new(ssl, io).map_err(|error| of_setup(host, error))?;
+        let sent = if early.is_empty() {
+            Ok(0)
+        } else {
+            stream.write_early_data(early)
+        };
+        match sent.and_then(|sent| stream.connect().map(|()| sent)) {
+            Ok(sent) => {
+                let accepted = accepted(stream.ssl(), sent);
+                Ok((Tls { stream }, accepted))
             }
+            Err(error) => Err(of_failed(host, stream.ssl().verify_result(), error)),
         }
     }
 }
@@ -120,10 +132,29 @@ impl sealed::Backend for OpenSsl {
 impl OpenSsl {
     /// An `Ssl` that is ready for a handshake with `host`.
     fn ssl(&self, host: &str, key: Option<SessionKey>) -> Result<Ssl, ErrorStack> {
-        match key {
+        let mut ssl = match key {
             Some(key) => self.connector.ssl(host, key),
             None => self.connector.configure()?.into_ssl(host),
-        }
+        }?;
+        // What is sent early is sent before `connect` would say so.
+        ssl.set_connect_state();
+        Ok(ssl)
+    }
+}
+
+/// What of `data` the session that `ssl` offers allows to be sent early.
+fn sendable<'d>(ssl: &SslRef, data: &'d [u8]) -> &'d [u8] {
+    let handle = backend_openssl::connection(ssl);
+    let allowed = handle.map_or(0, Connection::early_data_allowed);
+    early::beginning(data, usize::try_from(allowed).unwrap_or(usize::MAX))
+}
+
+/// How much of what was sent early the server has taken, now that the handshake is done.
+fn accepted(ssl: &SslRef, sent: usize) -> usize {
+    if backend_openssl::early_data_accepted(ssl) {
+        sent
+    } else {
+        0
     }
 }
 

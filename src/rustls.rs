@@ -4,6 +4,7 @@
 //! size are not visible (they age from when they came and count for what arrived with them), and
 //! they can be resumed only by the connector that made them.
 
+mod client_config;
 mod facts;
 mod failure;
 #[cfg(feature = "tokio")]
@@ -26,7 +27,7 @@ use crate::backend::sealed;
 use crate::facts::Facts;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, domain};
+use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
 
 /// Makes TLS connections with rustls that resume earlier ones.
 pub type Connector = crate::connector::Connector<Rustls>;
@@ -71,6 +72,14 @@ impl sealed::Backend for Rustls {
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
+    fn domains_of_others(&self) -> Vec<SecurityDomain> {
+        vec![
+            *self.domain(),
+            #[cfg(feature = "quinn")]
+            crate::quinn::domain_of(self.domain()),
+        ]
+    }
+
     fn build(
         settings: &Settings,
         options: Options,
@@ -95,13 +104,15 @@ impl sealed::Backend for Rustls {
         &self,
         host: &str,
         key: Option<SessionKey>,
+        early: &[u8],
         mut io: Transport<IO>,
-    ) -> Result<Tls<IO>, Error> {
+    ) -> Result<(Tls<IO>, usize), Error> {
         let name = server_name(host)?;
         let handle = key.map(|key| self.sessions.connection(key));
-        let lent = self.configs.lend(handle.as_ref());
+        let lent = self.lend(handle.as_ref(), early);
         let connection = ClientConnection::new(lent.config(), name);
         let mut connection = connection.map_err(|error| of_rustls(host, error))?;
+        let sent = send_early(&mut connection, early);
         while connection.is_handshaking() {
             // One turn of reading and writing; rustls sends its alert itself before it fails.
             let turn = connection
@@ -115,12 +126,43 @@ impl sealed::Backend for Rustls {
         if let (Some(handle), Some(kind)) = (&handle, connection.handshake_kind()) {
             handle.settle(kind);
         }
-        Ok(Tls {
+        let accepted = accepted(&connection, sent);
+        let tls = Tls {
             connection,
             _lent: lent,
             io,
             handle,
-        })
+        };
+        Ok((tls, accepted))
+    }
+}
+
+impl Rustls {
+    /// A configuration for a connection with this handle that sends so much early.
+    fn lend(&self, handle: Option<&Arc<Connection>>, early: &[u8]) -> Lent {
+        match handle {
+            Some(handle) if !early.is_empty() => self.configs.lend_for_early_data(handle),
+            handle => self.configs.lend(handle),
+        }
+    }
+}
+
+/// Has a beginning of `data` follow the first message, if its session allows it; how much.
+fn send_early(connection: &mut ClientConnection, data: &[u8]) -> usize {
+    let Some(mut early) = connection.early_data() else {
+        return 0;
+    };
+    let data = early::beginning(data, early.bytes_left());
+    // It takes less than all if its buffer is full, and fails only after the handshake.
+    early.write(data).unwrap_or(0)
+}
+
+/// How much of what was sent early the server has taken, now that the handshake is done.
+fn accepted(connection: &ClientConnection, sent: usize) -> usize {
+    if connection.is_early_data_accepted() {
+        sent
+    } else {
+        0
     }
 }
 

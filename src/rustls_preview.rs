@@ -28,7 +28,7 @@ use self::tls::Tls;
 use crate::backend::sealed;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind};
+use crate::{Backend, Error, ErrorKind, early};
 
 /// Makes TLS connections with the next rustls that resume earlier ones.
 pub type Connector = crate::connector::Connector<RustlsPreview>;
@@ -64,6 +64,11 @@ impl sealed::Backend for RustlsPreview {
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
+    #[cfg(feature = "shared")]
+    fn open_shared() -> Option<crate::sharing::Open<Session>> {
+        Some(crate::sharing::open)
+    }
+
     fn build(
         settings: &Settings,
         (): (),
@@ -86,8 +91,9 @@ impl sealed::Backend for RustlsPreview {
         &self,
         host: &str,
         key: Option<SessionKey>,
+        early: &[u8],
         io: Transport<IO>,
-    ) -> Result<Tls<IO>, Error> {
+    ) -> Result<(Tls<IO>, usize), Error> {
         let name = ServerName::try_from(host).map_err(|error| {
             Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
         })?;
@@ -97,10 +103,24 @@ impl sealed::Backend for RustlsPreview {
             Some(handle) => handle.resumption(),
             None => RustlsResumption::disabled(),
         };
+        config.enable_early_data = !early.is_empty();
         let connection = Arc::new(config).connect(name.to_owned()).build();
-        let connection = connection.map_err(|error| of_rustls(host, error))?;
-        Tls::handshake(host, connection, io, handle)
+        let mut connection = connection.map_err(|error| of_rustls(host, error))?;
+        let sent = send_early(&mut connection, early);
+        let tls = Tls::handshake(host, connection, io, handle)?;
+        let is_accepted = tls.connection().is_early_data_accepted();
+        Ok((tls, if is_accepted { sent } else { 0 }))
     }
+}
+
+/// Has a beginning of `data` follow the first message, if its session allows it; how much.
+fn send_early(connection: &mut ClientConnection, data: &[u8]) -> usize {
+    let Some(mut early) = connection.early_data() else {
+        return 0;
+    };
+    let data = early::beginning(data, early.bytes_left());
+    // It takes less than all if its buffer is full, and fails only after the handshake.
+    early.write(data).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -136,8 +156,8 @@ mod tests {
     /// Connects and talks; whether it resumed, by the server's word.
     fn visit(backend: &RustlsPreview, server: &Server) -> bool {
         let io = Transport::new(InMemory::new(server));
-        let mut tls = backend
-            .handshake(HOST, Some(key(backend)), io)
+        let (mut tls, _) = backend
+            .handshake(HOST, Some(key(backend)), &[], io)
             .expect("a connection");
         tls.write_all(b"hello").expect("a write");
         tls.read_exact(&mut [0; 5]).expect("an echo");

@@ -17,9 +17,9 @@ use crate::sharing::Place;
 use crate::{Error, ErrorKind, Protocol};
 
 /// How long a connection may take until its handshake is done, if nothing else is said.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes read of a file of roots: fifty times what all public roots take.
-const LONGEST_FILE: u64 = 16 * 1024 * 1024;
+pub(crate) const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// What a connector is told. A field that decides over trust or over what is offered to a server
 /// has its line in [`crate::domain`].
@@ -37,6 +37,10 @@ pub struct Settings {
     pub(crate) never_resume: Vec<String>,
     never_resume_keys: HashSet<SessionKey>,
     pub(crate) timeout: Duration,
+    pub(crate) early_data: bool,
+    /// Whether events name servers.
+    #[cfg(feature = "tracing")]
+    pub(crate) names_servers: bool,
     #[cfg(feature = "shared")]
     pub(crate) place: Place,
     pub(crate) clock: Arc<dyn Clock>,
@@ -63,6 +67,9 @@ impl Default for Settings {
             never_resume: Vec::new(),
             never_resume_keys: HashSet::new(),
             timeout: TIMEOUT,
+            early_data: false,
+            #[cfg(feature = "tracing")]
+            names_servers: false,
             #[cfg(feature = "shared")]
             place: Place::default(),
             clock: Arc::new(SystemClock),
@@ -86,8 +93,8 @@ impl Settings {
         for host in &self.never_resume {
             if ServerName::try_from(host.as_str()).is_err() {
                 let message = format!(
-                    "{host:?} cannot be kept from resuming: give the host alone, a DNS name or an \
-                     IP address"
+                    "{host:?} in never_resume is no host: give it alone, a DNS name or an IP \
+                     address"
                 );
                 return Err(Error::new(ErrorKind::Config, message));
             }
@@ -98,12 +105,18 @@ impl Settings {
         if self.protocols.is_empty() {
             return Err(Error::new(
                 ErrorKind::Config,
-                "no protocol version: allow at least one",
+                "no protocol version: allow at least one in protocols",
             ));
         }
         let alpn_fits = |name: &Vec<u8>| (1..=255).contains(&name.len());
         if !self.alpn.iter().all(alpn_fits) {
-            let message = "an ALPN protocol name has 1 to 255 bytes: correct the list";
+            let message = "an ALPN protocol name has 1 to 255 bytes: correct alpn";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        if self.early_data && self.alpn.len() > 1 {
+            // Early data is in the protocol of the session's connection, whichever that was.
+            let message = "early data is for one application protocol: offer at most one by ALPN, \
+                           or make a connector for each";
             return Err(Error::new(ErrorKind::Config, message));
         }
         Ok(self)
@@ -120,7 +133,7 @@ fn server_alone(host: &str) -> SessionKey {
     KeyRef::new(&SecurityDomain::from([0; 32]), host).to_key()
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let shown = path.display();
     let certificates = File::open(path)
         .map_err(pem::Error::Io)

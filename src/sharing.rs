@@ -14,12 +14,10 @@ use store_tiers::{Fetch, KeyRing, SharedSettings, SharedStore, Tier, TierStats, 
 use zeroize::Zeroizing;
 
 use crate::backend::sealed;
+use crate::config::STORE_WAIT;
 use crate::connector::{Connector, ConnectorBuilder};
 use crate::settings::Settings;
 use crate::{Backend, Error, ErrorKind};
-
-/// How long a connection waits for a session that is on its way, if nothing else is said.
-const WAIT: Duration = Duration::from_millis(5);
 
 /// A backend whose sessions can leave the memory of their process: OpenSSL, and the preview of the
 /// next rustls.
@@ -33,7 +31,7 @@ const WAIT: Duration = Duration::from_millis(5);
 pub trait Shareable: Backend + sealed::Backend<Session: Portable> {}
 
 /// What a connector does with a shared store, whatever its sessions are.
-pub(crate) trait Beyond: Send + Sync {
+pub trait Beyond: Send + Sync {
     fn fetch(&self, key: KeyRef<'_>) -> Fetch;
     fn load(&self, domain: &SecurityDomain, most: usize, deadline: Duration) -> bool;
     fn flush(&self, deadline: Duration) -> bool;
@@ -76,8 +74,17 @@ impl Default for Place {
             keys: None,
             #[cfg(feature = "redis-tls")]
             roots: Vec::new(),
-            wait: WAIT,
+            wait: STORE_WAIT,
         }
+    }
+}
+
+impl Place {
+    /// What a configuration says.
+    pub(crate) fn set(&mut self, url: &str, keys: Option<&Path>, wait: Duration) {
+        self.url = Zeroizing::new(url.to_owned());
+        self.keys = keys.map(Path::to_owned);
+        self.wait = wait;
     }
 }
 
@@ -190,13 +197,16 @@ impl<B: Shareable> Connector<B> {
     }
 }
 
+/// How the place is opened that the settings name.
+pub(crate) type Open<S> = fn(&Settings) -> Result<Opened<S>, Error>;
+
 /// A store in memory alone.
 pub(crate) fn in_memory<S: Storable>(settings: &Settings) -> Result<Opened<S>, Error> {
     Ok((Arc::new(SessionStore::new(settings.limits.clone())?), None))
 }
 
 /// Opens the place that the settings name.
-fn open<S: Portable>(settings: &Settings) -> Result<Opened<S>, Error> {
+pub(crate) fn open<S: Portable>(settings: &Settings) -> Result<Opened<S>, Error> {
     let Place { url, keys, .. } = &settings.place;
     match url.split_once(':') {
         Some(("memory", "")) => in_memory(settings),

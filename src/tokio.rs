@@ -74,6 +74,32 @@ impl<B: Backend> Connector<B> {
     /// Tries the host's addresses in turn. The connector's timeout bounds the whole. See
     /// [the module](self) for what becomes of sessions when the future is dropped.
     pub async fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
+        let connected = self.over_tcp(host, port, &[]).await;
+        connected.map(|(stream, _)| stream)
+    }
+
+    /// Connects as [`connect`](Self::connect) does, and sends the beginning of `data` with the first
+    /// message of the handshake, as early data (0-RTT); says how many leading bytes of it the server
+    /// has accepted, and the rest is still to be written. It is what the blocking connector's
+    /// [`connect_early`](generic::Connector::connect_early) is: read there
+    /// [when it is safe](generic::Connector::connect_early).
+    ///
+    /// Dropping the future does not say that the server has not acted on `data`.
+    pub async fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        data: &[u8],
+    ) -> Result<(Stream<B, TcpStream>, usize), Error> {
+        self.over_tcp(host, port, self.blocking.early(data)).await
+    }
+
+    async fn over_tcp(
+        &self,
+        host: &str,
+        port: u16,
+        early: &[u8],
+    ) -> Result<(Stream<B, TcpStream>, usize), Error> {
         let end = self.end();
         let name = Host::parse(host)?;
         let key = self.blocking.resumable(&name, port);
@@ -82,7 +108,7 @@ impl<B: Backend> Connector<B> {
         let tcp = self.tcp(&name.text, port, end).await?;
         #[cfg(feature = "shared")]
         self.arrived(on_its_way).await;
-        self.handshake(&name, key, tcp, Some(end)).await
+        self.handshake(&name, key, early, tcp, Some(end)).await
     }
 
     /// Makes the handshake with `host` over a transport that is connected already; how long it may
@@ -94,11 +120,34 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
+        let connected = self.over(host, port, &[], io).await;
+        connected.map(|(stream, _)| stream)
+    }
+
+    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, with
+    /// early data as in [`connect_early`](Self::connect_early).
+    pub async fn connect_stream_early<IO: AsyncIo>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        data: &[u8],
+    ) -> Result<(Stream<B, IO>, usize), Error> {
+        self.over(host, port, self.blocking.early(data), io).await
+    }
+
+    async fn over<IO: AsyncIo>(
+        &self,
+        host: &str,
+        port: u16,
+        early: &[u8],
+        io: IO,
+    ) -> Result<(Stream<B, IO>, usize), Error> {
         let name = Host::parse(host)?;
         let key = self.blocking.resumable(&name, port);
         #[cfg(feature = "shared")]
         self.arrived(self.blocking.fetch(key.as_ref())).await;
-        self.handshake(&name, key, io, None).await
+        self.handshake(&name, key, early, io, None).await
     }
 
     /// The blocking connector: its counters, and what it can be told.
@@ -110,12 +159,14 @@ impl<B: Backend> Connector<B> {
         &self,
         host: &Host,
         key: Option<SessionKey>,
+        early: &[u8],
         io: IO,
         end: Option<Instant>,
-    ) -> Result<Stream<B, IO>, Error> {
-        let backend = self.blocking.backend();
-        let tls = backend.handshake_async(&host.text, key, io, end).await?;
-        Ok(Stream::new(tls))
+    ) -> Result<(Stream<B, IO>, usize), Error> {
+        let handshake = self.blocking.backend();
+        let handshake = handshake.handshake_async(&host.text, key, early, io, end);
+        let (tls, accepted) = handshake.await?;
+        Ok((Stream::new(tls), accepted))
     }
 
     #[cfg(feature = "shared")]
@@ -125,12 +176,17 @@ impl<B: Backend> Connector<B> {
         }
     }
 
-    fn end(&self) -> Instant {
+    pub(crate) fn end(&self) -> Instant {
         Instant::from_std(transport::after(self.blocking.settings().timeout))
     }
 
     /// Connects to the first address of `host` that answers.
-    async fn tcp(&self, host: &str, port: u16, end: Instant) -> Result<TcpStream, Error> {
+    pub(crate) async fn tcp(
+        &self,
+        host: &str,
+        port: u16,
+        end: Instant,
+    ) -> Result<TcpStream, Error> {
         let timeout = self.blocking.settings().timeout;
         let too_late = |_| transport::no_answer(host, port, timeout);
         let found = timeout_at(end, lookup_host((host, port))).await;

@@ -5,15 +5,15 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::openssl::ssl::{ErrorCode, SslRef};
+use ::openssl::ssl::{self, ErrorCode, SslRef};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::Instant;
 use backend_openssl::tokio_openssl::SslStream;
 use store_core::SessionKey;
 
-use super::OpenSsl;
 use super::facts::Known;
 use super::failure::{is_unexpected_eof, of_failed, of_setup};
+use super::{OpenSsl, accepted, sendable};
 use crate::Error;
 use crate::backend::sealed;
 use crate::facts::Facts;
@@ -35,19 +35,24 @@ impl sealed::AsyncBackend for OpenSsl {
         &self,
         host: &str,
         key: Option<SessionKey>,
+        early: &[u8],
         io: IO,
         end: Option<Instant>,
-    ) -> Result<AsyncTls<IO>, Error> {
+    ) -> Result<(AsyncTls<IO>, usize), Error> {
         let ssl = self.ssl(host, key).map_err(|error| of_setup(host, error))?;
+        let early = sendable(&ssl, early);
         let stream = SslStream::new(ssl, io).map_err(|error| of_setup(host, error))?;
         let mut tls = AsyncTls {
             stream,
             is_over: false,
         };
-        let connected = in_time(end, tls.stream().connect()).await;
+        let connected = in_time(end, tls.connect(early)).await;
         tls.is_over = true;
         match connected {
-            Ok(Ok(())) => Ok(tls),
+            Ok(Ok(sent)) => {
+                let accepted = accepted(tls.stream.ssl(), sent);
+                Ok((tls, accepted))
+            }
             Ok(Err(error)) => Err(of_failed(host, tls.stream.ssl().verify_result(), error)),
             Err(error) => Err(Error::of_transport(host, error)),
         }
@@ -75,6 +80,17 @@ impl<IO> Drop for AsyncTls<IO> {
 impl<IO: AsyncIo> AsyncTls<IO> {
     fn stream(&mut self) -> Pin<&mut SslStream<IO>> {
         Pin::new(&mut self.stream)
+    }
+
+    /// Makes the handshake, with `early` behind its first message.
+    async fn connect(&mut self, early: &[u8]) -> Result<usize, ssl::Error> {
+        let sent = if early.is_empty() {
+            0
+        } else {
+            self.stream().write_early_data(early).await?
+        };
+        self.stream().connect().await?;
+        Ok(sent)
     }
 }
 

@@ -16,7 +16,7 @@ use store_core::SessionKey;
 
 use super::facts::Known;
 use super::failure::of_handshake;
-use super::{Rustls, noted, server_name};
+use super::{Rustls, accepted, noted, send_early, server_name};
 use crate::Error;
 use crate::backend::sealed;
 use crate::facts::Facts;
@@ -38,29 +38,34 @@ impl sealed::AsyncBackend for Rustls {
         &self,
         host: &str,
         key: Option<SessionKey>,
+        early: &[u8],
         io: IO,
         end: Option<Instant>,
-    ) -> Result<AsyncTls<IO>, Error> {
+    ) -> Result<(AsyncTls<IO>, usize), Error> {
         let name = server_name(host)?;
         let handle = key.map(|key| self.sessions.connection(key));
-        let lent = self.configs.lend(handle.as_ref());
+        let lent = self.lend(handle.as_ref(), early);
         let given_up = GivenUp(handle.clone());
         let io = Counting {
             io,
             handle: handle.clone(),
         };
-        let connecting = TlsConnector::from(lent.config()).connect(name, io);
+        let mut sent = 0;
+        let begin = |connection: &mut ClientConnection| sent = send_early(connection, early);
+        let connecting = TlsConnector::from(lent.config()).connect_with(name, io, begin);
         let connected = in_time(end, connecting).await.flatten();
         given_up.over();
         let stream = connected.map_err(|error| of_handshake(host, error))?;
         if let (Some(handle), Some(kind)) = (&handle, stream.get_ref().1.handshake_kind()) {
             handle.settle(kind);
         }
-        Ok(AsyncTls {
+        let accepted = accepted(stream.get_ref().1, sent);
+        let tls = AsyncTls {
             stream,
             _lent: lent,
             handle,
-        })
+        };
+        Ok((tls, accepted))
     }
 }
 

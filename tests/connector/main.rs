@@ -4,6 +4,7 @@
 //! `rustls_preview::NAME`, as far as their features are on. Servers on both libraries have the last
 //! word on what was resumed.
 
+mod early_data;
 mod failures;
 mod lab_client;
 mod limits_and_names;
@@ -114,6 +115,22 @@ on_backends! {
         the_end_without_a_word_is_unexpected,
         timeouts_are_lifted_after_the_handshake,
         timeouts_may_be_endless;
+    early_data:
+        it_arrives_once_before_the_handshake_is_done,
+        it_is_announced_only_where_it_is_asked_for,
+        no_more_is_sent_than_the_session_allows,
+        what_is_rejected_is_left_to_the_caller,
+        a_hello_that_is_asked_for_again_carries_none,
+        a_server_takes_a_copy_once,
+        many_threads_use_a_ticket_each,
+        a_handshake_that_fails_uses_the_ticket_up,
+        it_goes_to_no_other_server,
+        several_protocols_are_refused,
+        hosts_that_never_resume_are_sent_none,
+        packed_sessions_allow_it_too,
+        older_versions_have_none,
+        it_is_sent_over_tcp_and_timeouts_are_lifted,
+        a_server_that_does_not_answer_it_is_timed_out;
 }
 
 #[cfg(all(feature = "lmdb", feature = "redis"))]

@@ -1,6 +1,7 @@
 //! The connector in tasks of tokio, over real handshakes: one suite for either backend.
 
 mod cancelling;
+mod early_data;
 mod failures;
 mod peer;
 mod resumption;
@@ -54,6 +55,12 @@ on_backends! {
         hosts_that_are_none,
         the_end_without_a_word_is_unexpected,
         nothing_is_written_after_the_farewell;
+    early_data:
+        early_data_arrives_once,
+        no_more_early_data_than_allowed_and_all_of_it_rejected,
+        every_ticket_carries_early_data_once,
+        early_data_that_is_given_up_uses_its_ticket_only,
+        early_data_that_is_not_answered_in_time_has_failed;
 }
 
 #[cfg(all(feature = "lmdb", feature = "openssl"))]

@@ -1,0 +1,82 @@
+//! The server's certificate as a channel is bound to it: `tls-server-end-point`, RFC 5929.
+
+use pkcs1::RsaPssParamsOwned;
+use pki_types::CertificateDer;
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use spki::der::asn1::AnyRef;
+use spki::der::{Decode, Reader, Result, SliceReader};
+use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
+
+/// The hash of a certificate by the hash function of its signature, and by SHA-256 where that is
+/// MD5 or SHA-1. `None` if the signature has no hash function of its own.
+pub(super) fn hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let algorithm = signed_with(certificate).ok()?;
+    let function = if algorithm.oid == RSASSA_PSS {
+        let parameters = algorithm.parameters?;
+        parameters.decode_as::<RsaPssParamsOwned>().ok()?.hash.oid
+    } else {
+        algorithm.oid
+    };
+    let (_, hash) = FUNCTIONS
+        .iter()
+        .find(|(oids, _)| oids.contains(&function))?;
+    Some(hash(certificate))
+}
+
+/// What stands between the certificate proper and its signature.
+fn signed_with<'c>(certificate: &'c CertificateDer<'_>) -> Result<AlgorithmIdentifierRef<'c>> {
+    SliceReader::new(certificate)?.sequence(|reader| {
+        AnyRef::decode(reader)?;
+        let algorithm = AlgorithmIdentifierRef::decode(reader)?;
+        AnyRef::decode(reader)?;
+        Ok(algorithm)
+    })
+}
+
+const fn oid(text: &str) -> ObjectIdentifier {
+    ObjectIdentifier::new_unwrap(text)
+}
+
+const RSASSA_PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
+
+type Hash = fn(&[u8]) -> Vec<u8>;
+
+/// Hash functions: RSA with them, ECDSA with them, and themselves, which is how PSS names them.
+const FUNCTIONS: [(&[ObjectIdentifier], Hash); 4] = [
+    (
+        &[
+            oid("1.2.840.113549.1.1.14"),
+            oid("1.2.840.10045.4.3.1"),
+            oid("2.16.840.1.101.3.4.2.4"),
+        ],
+        |certificate| Sha224::digest(certificate).to_vec(),
+    ),
+    (
+        &[
+            oid("1.2.840.113549.1.1.4"), // RSA with MD5
+            oid("1.2.840.113549.1.1.5"), // RSA with SHA-1
+            oid("1.2.840.10045.4.1"),    // ECDSA with SHA-1
+            oid("1.3.14.3.2.26"),        // SHA-1
+            oid("1.2.840.113549.1.1.11"),
+            oid("1.2.840.10045.4.3.2"),
+            oid("2.16.840.1.101.3.4.2.1"),
+        ],
+        |certificate| Sha256::digest(certificate).to_vec(),
+    ),
+    (
+        &[
+            oid("1.2.840.113549.1.1.12"),
+            oid("1.2.840.10045.4.3.3"),
+            oid("2.16.840.1.101.3.4.2.2"),
+        ],
+        |certificate| Sha384::digest(certificate).to_vec(),
+    ),
+    (
+        &[
+            oid("1.2.840.113549.1.1.13"),
+            oid("1.2.840.10045.4.3.4"),
+            oid("2.16.840.1.101.3.4.2.3"),
+        ],
+        |certificate| Sha512::digest(certificate).to_vec(),
+    ),
+];

@@ -1,0 +1,161 @@
+//! The connectors for ureq 3, over either backend.
+//!
+//! ```no_run
+//! # #[cfg(feature = "rustls")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use tls_resume::{rustls::Connector, ureq};
+//!
+//! let connector = Connector::builder().build()?;
+//! let agent = ureq::agent(&connector);
+//! let answer = agent.get("https://example.com/").call()?.body_mut().read_to_string()?;
+//! println!("{} bytes, {:?}", answer.len(), connector.stats());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "rustls"))]
+//! # fn main() {}
+//! ```
+//!
+//! ureq's own settings of TLS do not count here: roots, client certificate and versions are the
+//! connector's. ureq speaks HTTP/1.1, so offer no `h2` by [ALPN](crate::generic::ConnectorBuilder::alpn):
+//! a server that chooses it is an error.
+
+use std::fmt;
+use std::io::{Read, Write};
+
+use ::ureq::unversioned::resolver::DefaultResolver;
+use ::ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
+    TcpConnector, Transport, TransportAdapter,
+};
+use ::ureq::{Agent, Error, Timeout, config::Config};
+
+use crate::{Backend, generic};
+
+/// An agent with ureq's default settings that makes its TLS connections by `connector`.
+pub fn agent<B: Backend>(connector: &generic::Connector<B>) -> Agent
+where
+    Connection<B>: Send + Sync,
+{
+    agent_with(Config::default(), connector)
+}
+
+/// An agent with these settings.
+pub fn agent_with<B: Backend>(config: Config, connector: &generic::Connector<B>) -> Agent
+where
+    Connection<B>: Send + Sync,
+{
+    let chain =
+        ().chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(Tls::new(connector));
+    Agent::with_parts(config, chain, DefaultResolver::default())
+}
+
+/// The last link of ureq's chain of connectors: makes a TLS connection over the transport before it,
+/// if the URL is one of `https`.
+pub struct Tls<B: Backend> {
+    connector: generic::Connector<B>,
+}
+
+impl<B: Backend> Tls<B> {
+    /// One that makes its connections by `connector`, whose timeout does not count: ureq's do.
+    pub fn new(connector: &generic::Connector<B>) -> Self {
+        Self {
+            connector: connector.clone(),
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Tls<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(&self.connector).finish()
+    }
+}
+
+impl<B: Backend, In: Transport> Connector<In> for Tls<B>
+where
+    Connection<B>: Send + Sync,
+{
+    type Out = Either<In, Connection<B>>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let Some(transport) = chained else {
+            return Ok(None);
+        };
+        if !details.needs_tls() || transport.is_tls() {
+            return Ok(Some(Either::A(transport)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let port = details.uri.port_u16().unwrap_or(443);
+        let mut io = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        io.set_timeout(details.timeout);
+        let connected = self.connector.connect_stream(host, port, io);
+        let stream = connected.map_err(|error| match timeout(&error) {
+            Some(reason) => Error::Timeout(reason),
+            None => Error::Other(error.into()),
+        })?;
+        if stream.alpn().is_some_and(|chosen| chosen == b"h2") {
+            return Err(Error::Tls(
+                "the server chose h2, which ureq cannot speak: do not offer it",
+            ));
+        }
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(Either::B(Connection { stream, buffers })))
+    }
+}
+
+/// Which of ureq's timeouts was over, if that is what the transport failed with.
+fn timeout(error: &crate::Error) -> Option<Timeout> {
+    let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
+    match io.get_ref()?.downcast_ref() {
+        Some(Error::Timeout(reason)) => Some(*reason),
+        _ => None,
+    }
+}
+
+/// A TLS connection of ureq's.
+pub struct Connection<B: Backend> {
+    stream: generic::Stream<B, TransportAdapter>,
+    buffers: LazyBuffers,
+}
+
+impl<B: Backend> Transport for Connection<B>
+where
+    Self: Send + Sync,
+{
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        self.stream.write_all(&self.buffers.output()[..amount])?;
+        Ok(self.stream.flush()?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let read = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(read);
+        Ok(read > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.get_mut().get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl<B: Backend> fmt::Debug for Connection<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stream.fmt(f)
+    }
+}

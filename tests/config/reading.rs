@@ -1,0 +1,161 @@
+//! What is read of a file, and what is written to one.
+
+use std::time::Duration;
+
+use tls_resume::{Config, Limits, Protocol};
+
+use crate::toml;
+
+#[test]
+fn the_example_is_the_default() {
+    let example = include_str!("../../docs/tls-resume.toml");
+    assert_eq!(toml(example), Ok(Config::default()));
+    assert_eq!(toml(""), Ok(Config::default()));
+    assert_eq!(
+        serde_json::from_str::<Config>("{}").unwrap(),
+        Config::default()
+    );
+}
+
+/// Every key of the structure stands in the example, if only as a comment.
+#[test]
+fn the_example_has_every_key() {
+    let unknown = toml("no_such_key = 1").unwrap_err();
+    let known = unknown.split("expected one of").nth(1).expect("the keys");
+    let keys: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+    assert!(keys.len() > 10, "{unknown}");
+    let example = include_str!("../../docs/tls-resume.toml");
+    for key in keys {
+        let has = |line: &str| {
+            line.trim_start_matches("# ")
+                .starts_with(&format!("{key} ="))
+        };
+        let there = example.lines().any(has) || example.contains(&format!("[{key}]"));
+        assert!(there, "{key}");
+    }
+}
+
+#[test]
+fn every_key_is_read_from_toml_and_json() {
+    let text = r#"
+        roots = ["roots.pem"]
+        client_certificate = "client.pem"
+        client_key = "client.key"
+        alpn = ["h2"]
+        protocols = ["1.3"]
+        domain = "mail"
+        never_resume = ["pinned.example"]
+        timeout = "250ms"
+        early_data = true
+        store = "redis://:secret@host"
+        store_keys = "keys"
+        store_wait = 1
+        [limits]
+        servers = 7
+        sessions_per_server = 3
+        session_bytes = "1KiB"
+        server_bytes = "64kB"
+        total_bytes = "1GiB"
+        unpacked_sessions = 5
+        single_use_lifetime = "2d"
+        reusable_lifetime = "90s"
+        total_age = "12h"
+    "#;
+    let mut config = Config::default();
+    config.roots = vec!["roots.pem".into()];
+    config.client_certificate = Some("client.pem".into());
+    config.client_key = Some("client.key".into());
+    config.alpn = vec!["h2".into()];
+    config.protocols = vec![Protocol::Tls13];
+    config.domain = "mail".into();
+    config.never_resume = vec!["pinned.example".into()];
+    config.timeout = Duration::from_millis(250);
+    config.early_data = true;
+    config.store = Some("redis://:secret@host".into());
+    config.store_keys = Some("keys".into());
+    config.store_wait = Duration::from_secs(1);
+    config.limits = Limits::default()
+        .with_servers(7)
+        .with_sessions_per_server(3)
+        .with_bytes(1 << 10, 64_000, 1 << 30)
+        .with_unpacked_sessions(5)
+        .with_lifetimes(Duration::from_secs(48 * 60 * 60), Duration::from_secs(90))
+        .with_total_age(Duration::from_secs(12 * 60 * 60));
+    assert_eq!(toml(text), Ok(config.clone()));
+    let value: ::toml::Value = ::toml::from_str(text).unwrap();
+    let json = serde_json::to_string(&value).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), config);
+
+    // What is written is read again; the password is in it, and in nothing else.
+    let written = ::toml::to_string(&config).unwrap();
+    assert!(
+        written.contains(r#"reusable_lifetime = "90s""#),
+        "{written}"
+    );
+    assert!(written.contains("secret"), "{written}");
+    assert_eq!(toml(&written), Ok(config.clone()));
+    let written = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&written).unwrap(), config);
+    assert!(!format!("{config:?}").contains("secret"));
+}
+
+#[test]
+fn the_default_is_written_and_read() {
+    let written = ::toml::to_string(&Config::default()).unwrap();
+    assert_eq!(toml(&written), Ok(Config::default()), "{written}");
+}
+
+#[test]
+fn what_is_unknown_or_out_of_range_is_named() {
+    for (text, says) in [
+        ("severs = 1", "severs"),
+        ("[limits]\nsevers = 1", "severs"),
+        (r#"protocols = ["1.1"]"#, "1.1"),
+        (r#"timeout = "soon""#, "timeout to be whole milliseconds"),
+        (
+            r#"store_wait = "1us""#,
+            "store_wait to be whole milliseconds",
+        ),
+        (
+            "[limits]\ntotal_bytes = -1",
+            "total_bytes to be whole bytes",
+        ),
+        (
+            "[limits]\ntotal_age = \"1500ms\"",
+            "total_age to be whole seconds",
+        ),
+        ("[limits]\nservers = -1", "servers to be a number"),
+    ] {
+        let error = toml(text).unwrap_err();
+        assert!(error.contains(says), "{text}: {error}");
+        let value: ::toml::Value = ::toml::from_str(text).unwrap();
+        let json = serde_json::to_string(&value).unwrap();
+        let error = serde_json::from_str::<Config>(&json).unwrap_err();
+        assert!(error.to_string().contains(says), "{json}: {error}");
+    }
+}
+
+/// An operator who misspells a key is told the keys there are, on one line.
+#[test]
+fn an_unknown_key_is_answered_with_the_known_ones() {
+    let unknown = ["severs = 1", "[limits]\nsevers = 1"];
+    for (text, known) in unknown.into_iter().zip(["never_resume", "servers"]) {
+        let error = toml(text).unwrap_err();
+        assert!(error.contains("`severs`"), "{error}");
+        assert!(error.contains(&format!("`{known}`")), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+/// The line of a wrong text is not in the message, since there may be a password in it.
+#[test]
+fn an_error_does_not_show_the_password() {
+    for text in [
+        "store = \"redis://:secret@host",
+        "store = [\"redis://:secret@host\"]",
+        "store = \"redis://:secret@host\" # \nstore = 1",
+    ] {
+        let error = toml(text).unwrap_err();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

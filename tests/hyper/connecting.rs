@@ -1,0 +1,78 @@
+//! Connections that are made.
+
+use hyper::http::Extensions;
+use hyper_util::client::legacy::connect::HttpInfo;
+use lab::server::{Library, Protocol as Version};
+use tls_resume::hyper::HttpsConnector;
+use tls_resume::tokio::Backend;
+use tls_resume::{Protocol, Resumption};
+
+use crate::peer::{HOST, connector, listen, uri, visit};
+
+pub(crate) async fn the_second_connection_resumes<B: Backend>() {
+    for library in Library::ALL {
+        for version in Version::ALL {
+            let server = listen(library, version, &["h2"]);
+            let https = HttpsConnector::new(&connector::<B>());
+            for expected in [Resumption::Full, Resumption::Resumed] {
+                let (_, tls) = visit(&https, uri(HOST, server.port())).await;
+                assert_eq!(tls.resumption(), expected, "{library} {version}");
+            }
+            let seen = server.handshakes();
+            let resumed: Vec<_> = seen.iter().map(|seen| seen.resumed).collect();
+            assert_eq!(resumed, [false, true], "{library} {version}");
+            assert_eq!(https.connector().stats().resumed, 1);
+        }
+    }
+}
+
+pub(crate) async fn the_client_is_told_of_the_connection<B: Backend>() {
+    let https = HttpsConnector::new(&connector::<B>());
+    for (alpn, is_h2) in [(&["h2"][..], true), (&["http/1.1"], false), (&[], false)] {
+        for (version, protocol) in [
+            (Version::Tls12, Protocol::Tls12),
+            (Version::Tls13, Protocol::Tls13),
+        ] {
+            let server = listen(Library::OpenSsl, version, alpn);
+            for resumption in [Resumption::Full, Resumption::Resumed] {
+                let (connected, _) = visit(&https, uri(HOST, server.port())).await;
+                assert_eq!(connected.is_negotiated_h2(), is_h2, "{alpn:?}");
+                let mut told = Extensions::new();
+                connected.get_extras(&mut told);
+                assert_eq!(told.get::<Resumption>(), Some(&resumption));
+                assert_eq!(told.get::<Protocol>(), Some(&protocol));
+                let info = told.get::<HttpInfo>().expect("addresses");
+                assert_eq!(info.remote_addr(), server.address());
+            }
+        }
+    }
+}
+
+pub(crate) async fn names_and_addresses_are_what_the_uri_says<B: Backend>() {
+    let server = listen(Library::Rustls, Version::Tls13, &[]);
+    let https = HttpsConnector::new(&connector::<B>());
+    // In capitals it is the same name, and resumed; the address is another server.
+    for (host, resumption) in [
+        (HOST, Resumption::Full),
+        ("LOCALHOST", Resumption::Resumed),
+        ("127.0.0.1", Resumption::Full),
+        ("127.0.0.1", Resumption::Resumed),
+    ] {
+        let (_, tls) = visit(&https, uri(host, server.port())).await;
+        assert_eq!(tls.resumption(), resumption, "{host}");
+    }
+    let sent = server.handshakes();
+    let sent: Vec<_> = sent
+        .iter()
+        .map(|seen| seen.server_name.as_deref())
+        .collect();
+    assert_eq!(sent, [Some(HOST), Some(HOST), None, None]);
+}
+
+pub(crate) async fn sessions_are_those_of_the_connector<B: Backend>() {
+    let server = listen(Library::OpenSsl, Version::Tls13, &["h2"]);
+    let connector = connector::<B>();
+    visit(&HttpsConnector::new(&connector), uri(HOST, server.port())).await;
+    let stream = connector.tokio().connect(HOST, server.port()).await;
+    assert_eq!(stream.expect("connected").resumption(), Resumption::Resumed);
+}

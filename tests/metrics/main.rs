@@ -1,0 +1,118 @@
+//! What is recorded is what the connector counts, under the names that are documented.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use lab::certificate::{Authority, KeyKind};
+use lab::server::{Library, Protocol, Server, ServerSettings};
+use lab::tcp::TcpServer;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tls_resume::Backend;
+use tls_resume::generic::{Connector, ConnectorBuilder};
+
+/// Everything recorded in the domain `mail`, as whole numbers.
+fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
+    let snapshot = snapshotter.snapshot().into_vec();
+    let value = |value: &DebugValue| match value {
+        DebugValue::Counter(count) => *count,
+        DebugValue::Gauge(value) => format!("{value}").parse().expect("a whole number"),
+        DebugValue::Histogram(_) => panic!("no histograms"),
+    };
+    let ours = snapshot.iter().map(|(key, _, _, found)| {
+        let labels: Vec<_> = key
+            .key()
+            .labels()
+            .map(|it| (it.key(), it.value()))
+            .collect();
+        assert_eq!(labels, [("domain", "mail")]);
+        (key.key().name().to_owned(), value(found))
+    });
+    ours.collect()
+}
+
+/// The names in the documentation's table, with their kinds.
+fn documented() -> BTreeSet<&'static str> {
+    let table = include_str!("../../docs/observability.md").lines();
+    let named = table.filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    named.collect()
+}
+
+fn builder<B: Backend>(authority: &Authority) -> ConnectorBuilder<B> {
+    Connector::builder()
+        .roots([authority.root_der()])
+        .domain("mail")
+}
+
+fn records_what_it_counts<B: Backend>(
+    with: impl FnOnce(ConnectorBuilder<B>) -> ConnectorBuilder<B>,
+) -> BTreeMap<String, u64> {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let settings = ServerSettings {
+        protocols: vec![Protocol::Tls13],
+        ..ServerSettings::new(authority.issue(&["localhost"]))
+    };
+    let server = TcpServer::start(Server::new(Library::Rustls, &settings)).expect("a port");
+    let connector = with(builder(&authority)).build().expect("valid settings");
+    for _ in 0..3 {
+        let mut stream = connector
+            .connect("localhost", server.port())
+            .expect("connected");
+        stream
+            .wait_for_tickets(Duration::from_secs(10))
+            .expect("a wait");
+    }
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let stats = metrics::with_local_recorder(&recorder, || {
+        tls_resume::metrics::describe();
+        connector.record_metrics();
+        connector.stats()
+    });
+    let recorded = recorded(&snapshotter);
+    assert_eq!(stats.resumed, 2);
+    // The names of the fields are those of the metrics: what serde knows, so do they.
+    let fields = serde_json::to_value(stats).expect("plain data");
+    for (field, value) in fields.as_object().expect("fields") {
+        let names = [
+            format!("tls_resume_{field}_total"),
+            format!("tls_resume_{field}"),
+        ];
+        let found = names.iter().find_map(|name| recorded.get(name));
+        assert_eq!(found.copied(), value.as_u64(), "{field}");
+    }
+    for name in recorded.keys() {
+        assert!(documented().contains(name.as_str()), "{name}");
+    }
+    // Every one of them has a help text.
+    let snapshot = metrics::with_local_recorder(&recorder, || {
+        connector.record_metrics();
+        snapshotter.snapshot().into_vec()
+    });
+    for (key, unit, description, _) in snapshot {
+        assert!(unit.is_some() && description.is_some(), "{key:?}");
+    }
+    recorded
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn rustls() {
+    records_what_it_counts::<tls_resume::rustls::Rustls>(|builder| builder);
+}
+
+#[cfg(feature = "openssl")]
+#[test]
+fn openssl() {
+    records_what_it_counts::<tls_resume::openssl::OpenSsl>(|builder| builder);
+}
+
+#[cfg(all(feature = "openssl", feature = "lmdb"))]
+#[test]
+fn with_a_tier_everything_is_recorded_that_is_documented() {
+    let place = tempfile::tempdir().expect("a directory");
+    let url = format!("lmdb:{}", place.path().join("sessions").display());
+    let recorded =
+        records_what_it_counts::<tls_resume::openssl::OpenSsl>(|builder| builder.store(url));
+    let recorded: BTreeSet<_> = recorded.keys().map(String::as_str).collect();
+    assert_eq!(recorded, documented());
+}
