@@ -1,0 +1,31 @@
+//! lettre with our sessions, after STARTTLS: `smtp localhost:25 roots.pem` sends two mails.
+
+use lettre::Message;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::extension::ClientId;
+use tls_resume::lettre::starttls;
+use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
+use tokio::net::TcpStream;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (server, roots) = examples::arguments::url_and_roots()?;
+    let (host, port) = server.split_once(':').ok_or("give a host and a port")?;
+    let connector = Connector::builder().roots_pem_file(roots).build()?;
+    let me = ClientId::Domain("localhost".to_owned());
+    for number in 1..=2 {
+        let mail = Message::builder()
+            .from("me@localhost".parse()?)
+            .to("you@localhost".parse()?)
+            .subject(format!("mail {number}"))
+            .body("hello\r\n".to_owned())?;
+        let tcp = TcpStream::connect(&server).await?;
+        let stream = starttls(&connector, host, port.parse()?, &me, tcp).await?;
+        let mut smtp = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &me).await?;
+        let answer = smtp.send(mail.envelope(), &mail.formatted()).await?;
+        println!("{}", answer.code());
+        smtp.quit().await?;
+    }
+    println!("{} resumed", connector.stats().resumed);
+    Ok(())
+}

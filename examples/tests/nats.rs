@@ -1,0 +1,172 @@
+//! async-nats resumes with a configuration of ours. nats-server does not say so; the `ServerHello`
+//! that it sends does.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lab::certificate::{Authority, KeyKind};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// More than it takes to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A real nats-server on a free port; gone when dropped.
+struct NatsServer {
+    process: Child,
+    address: String,
+    folder: TempDir,
+}
+
+impl NatsServer {
+    fn start() -> Self {
+        let authority = Authority::new(KeyKind::EcdsaP256);
+        let identity = authority.issue(&["localhost"]);
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = |name| folder.path().join(name);
+        fs::write(file("roots.pem"), authority.root_pem()).expect("a file");
+        fs::write(file("cert.pem"), identity.chain_pem()).expect("a file");
+        fs::write(file("key.pem"), identity.key_pem()).expect("a file");
+        let start = |program| {
+            Command::new(program)
+                .args(["--addr", "127.0.0.1", "--port", "-1", "--tls"])
+                .arg("--ports_file_dir")
+                .arg(folder.path())
+                .arg("--tlscert")
+                .arg(file("cert.pem"))
+                .arg("--tlskey")
+                .arg(file("key.pem"))
+                .stderr(Stdio::null())
+                .spawn()
+        };
+        // Not everybody's path has the programs of the system.
+        let process = start("nats-server").or_else(|_| start("/usr/sbin/nats-server"));
+        let mut process = process.expect("nats-server: apt-get install nats-server");
+        let ports = folder
+            .path()
+            .join(format!("nats-server_{}.ports", process.id()));
+        let until = Instant::now() + PATIENCE;
+        let address = loop {
+            let ports = fs::read(&ports).unwrap_or_default();
+            let ports: Value = serde_json::from_slice(&ports).unwrap_or_default();
+            if let Some(url) = ports["nats"][0].as_str() {
+                break url.split("://").last().expect("an address").to_owned();
+            }
+            let ended = process.try_wait().expect("a process");
+            assert!(ended.is_none() && Instant::now() < until, "{ended:?}");
+            thread::sleep(Duration::from_millis(10));
+        };
+        Self {
+            process,
+            address,
+            folder,
+        }
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What was sent to each client, in the order of their connections.
+type Sent = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Passes connections on to `server` and keeps what it sends; where to connect.
+fn overheard(server: &str) -> (u16, Sent) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let sent = Sent::default();
+    let (server, all) = (server.to_owned(), Arc::clone(&sent));
+    thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            all.lock().unwrap().push(Vec::new());
+            let keep = Arc::clone(&all);
+            let _ = pass_on(client?, TcpStream::connect(&server)?, move |bytes| {
+                keep.lock().unwrap()[number].extend_from_slice(bytes);
+            });
+        }
+        io::Result::Ok(())
+    });
+    (port, sent)
+}
+
+fn pass_on(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    keep: impl Fn(&[u8]) + Send + 'static,
+) -> io::Result<()> {
+    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from_client, &mut to_server);
+        to_server.shutdown(Shutdown::Write)
+    });
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        loop {
+            let read = server.read(&mut bytes)?;
+            if read == 0 {
+                return client.shutdown(Shutdown::Write);
+            }
+            keep(&bytes[..read]);
+            client.write_all(&bytes[..read])?;
+        }
+    });
+    Ok(())
+}
+
+/// Whether a server has resumed a TLS 1.3 session: its `ServerHello`, which follows a line of NATS
+/// in the clear, has the extension `pre_shared_key` (RFC 8446, sections 4.1.3 and 4.2.11).
+fn resumed(sent: &[u8]) -> Option<bool> {
+    let line = sent.windows(2).position(|two| two == b"\r\n")? + 2;
+    // A record's header and a message's, version, random.
+    let (headers, rest) = sent[line..].split_at_checked(5 + 4 + 2 + 32)?;
+    assert_eq!((headers[0], headers[5]), (22, 2), "no ServerHello");
+    let (session_id, rest) = rest.split_first()?;
+    // The session id, cipher suite, compression.
+    let mut rest = rest.get(usize::from(*session_id) + 2 + 1..)?;
+    let mut extensions = take(&mut rest)?;
+    let mut found = (false, false);
+    while let Some((name, after)) = extensions.split_first_chunk() {
+        extensions = after;
+        let contents = take(&mut extensions)?;
+        match u16::from_be_bytes(*name) {
+            43 => found.0 = contents == [3, 4],
+            41 => found.1 = true,
+            _ => {}
+        }
+    }
+    found.0.then_some(found.1)
+}
+
+/// What follows its length.
+fn take<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = from.split_first_chunk()?;
+    let taken;
+    (taken, *from) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some(taken)
+}
+
+#[test]
+fn the_second_connection_is_resumed() {
+    let server = NatsServer::start();
+    let (port, sent) = overheard(&server.address);
+    let program = Command::new(env!("CARGO_BIN_EXE_nats"))
+        .arg(format!("tls://localhost:{port}"))
+        .arg(server.folder.path().join("roots.pem"))
+        .output()
+        .expect("the program");
+    let complained = String::from_utf8_lossy(&program.stderr);
+    assert!(program.status.success(), "{complained}");
+    assert_eq!(program.stdout, b"sessions offered: 1\n");
+    let sent = sent.lock().unwrap();
+    let resumed: Vec<_> = sent.iter().map(|sent| resumed(sent)).collect();
+    assert_eq!(resumed, [Some(false), Some(true)]);
+}

@@ -1,0 +1,160 @@
+//! PostgreSQL, and what stands in front of one.
+
+use lab::postgres::{PASSWORD, PostgresServer, Proxy, USER};
+use tls_resume::openssl::OpenSsl;
+use tls_resume::postgres::Postgres;
+use tls_resume::rustls::Rustls;
+use tls_resume::tokio::Backend;
+use tls_resume::{Protocol, generic};
+use tokio_postgres::config::{ChannelBinding, Config, SslMode};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Error, Socket};
+
+use crate::common::{PROTOCOLS, assert_second_resumed, connector, identity, visit};
+
+/// How to sign in at `port`. Over TLS, and only if the password is tied to the server's certificate.
+pub(crate) fn bound(port: u16) -> Config {
+    let mut server = Config::new();
+    server
+        .host("localhost")
+        .hostaddr([127, 0, 0, 1].into())
+        .port(port);
+    server.user(USER).password(PASSWORD).dbname("postgres");
+    server.ssl_mode(SslMode::Require);
+    server.channel_binding(ChannelBinding::Require);
+    server
+}
+
+/// `PgBouncer` knows no channel binding.
+fn unbound(port: u16) -> Config {
+    let mut server = bound(port);
+    server.channel_binding(ChannelBinding::Disable);
+    server
+}
+
+/// Connects, asks, and says goodbye.
+pub(crate) async fn ask<B: Backend>(
+    connector: &generic::Connector<B>,
+    server: &Config,
+) -> Result<i32, Error> {
+    let tls = Postgres::new(connector).port(server.get_ports()[0]);
+    let (client, connection) = server.connect(tls).await?;
+    let connection = tokio::spawn(connection);
+    let row = client.query_one("SELECT 6 * 7", &[]).await?;
+    drop(client);
+    connection.await.expect("no panic")?;
+    Ok(row.get(0))
+}
+
+async fn asks_twice<B: Backend>(connector: &generic::Connector<B>, server: &Config) {
+    for _ in 0..2 {
+        assert_eq!(ask(connector, server).await.expect("an answer"), 42);
+    }
+}
+
+async fn resumes_behind_proxies<B: Backend>() {
+    let identity = identity();
+    let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
+    let pgbouncer = Proxy::pgbouncer(&postgres, &identity).expect("a PgBouncer");
+    for protocol in PROTOCOLS {
+        let stunnel = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+        // What a channel is bound to is the same where no certificate was sent.
+        let bound_one = connector::<B>(protocol);
+        asks_twice(&bound_one, &bound(stunnel.port())).await;
+        assert_second_resumed(&bound_one);
+        assert_eq!(stunnel.resumed().expect("its log"), [false, true]);
+
+        let unbound_one = connector::<B>(protocol);
+        asks_twice(&unbound_one, &unbound(pgbouncer.port())).await;
+        assert_second_resumed(&unbound_one);
+    }
+}
+
+#[tokio::test]
+async fn rustls_resumes_behind_proxies() {
+    resumes_behind_proxies::<Rustls>().await;
+}
+
+#[tokio::test]
+async fn openssl_resumes_behind_proxies() {
+    resumes_behind_proxies::<OpenSsl>().await;
+}
+
+#[tokio::test]
+async fn postgres_itself_gives_nothing_to_resume_with() {
+    async fn has_nothing<B: Backend>(postgres: &PostgresServer, protocol: Protocol) {
+        let connector = connector::<B>(protocol);
+        asks_twice(&connector, &bound(postgres.port())).await;
+        let stats = connector.stats();
+        assert_eq!((stats.offered, stats.resumed), (0, 0));
+    }
+    let postgres = PostgresServer::start(&identity()).expect("a PostgreSQL");
+    for protocol in PROTOCOLS {
+        has_nothing::<Rustls>(&postgres, protocol).await;
+        has_nothing::<OpenSsl>(&postgres, protocol).await;
+    }
+}
+
+#[test]
+fn the_blocking_client_resumes() {
+    fn resumes<B: Backend>(port: u16) {
+        let connector = connector::<B>(Protocol::Tls13);
+        for _ in 0..2 {
+            let tls = Postgres::new(&connector).port(port);
+            let server = postgres::Config::from(bound(port));
+            let mut client = server.connect(tls).expect("a connection");
+            let row = client.query_one("SELECT 6 * 7", &[]).expect("an answer");
+            assert_eq!(row.get::<_, i32>(0), 42);
+        }
+        assert_second_resumed(&connector);
+    }
+    let identity = identity();
+    let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
+    let proxy = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+    resumes::<Rustls>(proxy.port());
+    resumes::<OpenSsl>(proxy.port());
+    assert_eq!(
+        proxy.resumed().expect("its log"),
+        [false, true, false, true]
+    );
+}
+
+#[test]
+fn the_program_resumes() {
+    let identity = identity();
+    let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
+    let proxy = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+    let server = format!(
+        "host=localhost hostaddr=127.0.0.1 port={} user={USER} password={PASSWORD} sslmode=require",
+        proxy.port()
+    );
+    let written = visit(env!("CARGO_BIN_EXE_postgres"), &server);
+    assert_eq!(written, ["42", "42", "1 resumed"]);
+    assert_eq!(proxy.resumed().expect("its log"), [false, true]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_is_an_error_of_ours() {
+    let postgres = PostgresServer::start(&identity()).expect("a PostgreSQL");
+    let strangers = generic::Connector::<Rustls>::builder();
+    let strangers = strangers.build().expect("valid settings");
+    let refused = ask(&strangers, &bound(postgres.port())).await.unwrap_err();
+    let source = std::error::Error::source(&refused).expect("a source");
+    let ours = source.downcast_ref::<tls_resume::Error>().expect("ours");
+    assert_eq!(ours.kind(), tls_resume::ErrorKind::Certificate);
+}
+
+/// What pools of connections demand of what they are given.
+#[test]
+fn pools_can_have_it() {
+    fn demands<T>(_: &T)
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + Sync,
+        T::TlsConnect: Send + Sync,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+    }
+    demands(&Postgres::new(&connector::<Rustls>(Protocol::Tls13)));
+    demands(&Postgres::new(&connector::<OpenSsl>(Protocol::Tls13)));
+}
