@@ -185,10 +185,12 @@ impl<B: Backend> Connector<B> {
         Ok((Stream::new(tls), accepted))
     }
 
+    #[cfg(any(feature = "rustls", feature = "tokio"))]
     pub(crate) fn backend(&self) -> &B {
         &self.inner.backend
     }
 
+    #[cfg(any(feature = "rustls", feature = "tokio", feature = "metrics"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }

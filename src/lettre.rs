@@ -38,7 +38,6 @@ use ::lettre::transport::smtp::response::Response;
 use ::tokio::io::{
     self, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
 };
-use ::tokio::time::Instant;
 
 use crate::tokio::{AsyncIo, Backend, Stream, in_time};
 use crate::{Error, ErrorKind, generic, transport};
@@ -67,9 +66,9 @@ where
     B: Backend,
     IO: AsyncTokioStream,
 {
-    let timeout = connector.settings().timeout;
-    let end = Instant::from_std(transport::after(timeout));
-    let securing = async {
+    let (tls, timeout) = (connector.tokio(), connector.settings().timeout);
+    let end = tls.end();
+    let asking = async {
         let mut plain = Plain {
             host,
             io: BufReader::new(io),
@@ -81,13 +80,13 @@ where
             return Err(plain.refused("does not offer STARTTLS"));
         }
         plain.ask(&Starttls, "STARTTLS").await?;
-        let tls = connector.tokio();
-        let tls = tls.connect_stream(host, port, plain.silent()?).await?;
-        let greeting = GREETING;
-        Ok(SmtpStream { greeting, tls })
+        plain.silent()
     };
-    let secured = in_time(Some(end), securing).await;
-    secured.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))
+    let asked = in_time(Some(end), asking).await;
+    let io = asked.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
+    let tls = tls.connect_stream_until(host, port, io, end).await?;
+    let greeting = GREETING;
+    Ok(SmtpStream { greeting, tls })
 }
 
 /// SMTP before TLS.

@@ -43,11 +43,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use ::tokio::time::Instant;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 
-use crate::tokio::{AsyncIo, Backend, Stream, in_time};
-use crate::{Error, generic, transport};
+use crate::tokio::{AsyncIo, Backend, Stream};
+use crate::{Error, generic};
 
 /// PostgreSQL's own port, and that of a [`Postgres`] which is told no other.
 const PORT: u16 = 5432;
@@ -119,11 +118,8 @@ impl<B: Backend, IO: AsyncIo + 'static> TlsConnect<IO> for PostgresHost<B> {
     fn connect(self, io: IO) -> Self::Future {
         Box::pin(async move {
             let Postgres { tls, port } = self.to;
-            let timeout = tls.blocking().settings().timeout;
-            let end = Instant::from_std(transport::after(timeout));
-            let connecting = tls.connect_stream(&self.host, port, io);
-            let connected = in_time(Some(end), connecting).await;
-            connected.unwrap_or_else(|_| Err(transport::no_answer(&self.host, port, timeout)))
+            tls.connect_stream_until(&self.host, port, io, tls.end())
+                .await
         })
     }
 }

@@ -120,7 +120,7 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
-        let connected = self.over(host, port, &[], io).await;
+        let connected = self.over(host, port, &[], io, None).await;
         connected.map(|(stream, _)| stream)
     }
 
@@ -133,7 +133,22 @@ impl<B: Backend> Connector<B> {
         io: IO,
         data: &[u8],
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        self.over(host, port, self.blocking.early(data), io).await
+        let early = self.blocking.early(data);
+        self.over(host, port, early, io, None).await
+    }
+
+    /// The same as [`connect_stream`](Self::connect_stream) until `end`, which is a failure, not a
+    /// handshake given up.
+    #[cfg(any(feature = "tokio-postgres", feature = "lettre"))]
+    pub(crate) async fn connect_stream_until<IO: AsyncIo>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        end: Instant,
+    ) -> Result<Stream<B, IO>, Error> {
+        let connected = self.over(host, port, &[], io, Some(end)).await;
+        connected.map(|(stream, _)| stream)
     }
 
     async fn over<IO: AsyncIo>(
@@ -142,12 +157,13 @@ impl<B: Backend> Connector<B> {
         port: u16,
         early: &[u8],
         io: IO,
+        end: Option<Instant>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let name = Host::parse(host)?;
         let key = self.blocking.resumable(&name, port);
         #[cfg(feature = "shared")]
         self.arrived(self.blocking.fetch(key.as_ref())).await;
-        self.handshake(&name, key, early, io, None).await
+        self.handshake(&name, key, early, io, end).await
     }
 
     /// The blocking connector: its counters, and what it can be told.

@@ -15,14 +15,15 @@ impl Storable for Session {
 }
 
 /// Reads limits and uses them. Bytes that begin with 0xff are numbers to be put into the fields,
-/// all others are JSON.
+/// with 0xfe numbers with units, all others are JSON.
 ///
 /// # Panics
 /// If limits change on their way through JSON, if `validate` and `SessionStore::new` disagree, or
 /// if a store does not keep to its limits.
 pub fn limits(data: &[u8]) {
     let text = match data.split_first() {
-        Some((0xff, numbers)) => as_json(numbers).into_bytes(),
+        Some((0xff, numbers)) => as_json(numbers, |_, number| number.to_string()).into_bytes(),
+        Some((0xfe, numbers)) => as_json(numbers, with_unit).into_bytes(),
         _ => data.to_vec(),
     };
     let Ok(limits) = serde_json::from_slice::<Limits>(&text) else {
@@ -85,18 +86,20 @@ fn use_store(store: &SessionStore<Session>) {
     assert_eq!(store.stats().sessions, 0);
 }
 
+const FIELDS: [&str; 9] = [
+    "servers",
+    "sessions_per_server",
+    "session_bytes",
+    "server_bytes",
+    "total_bytes",
+    "single_use_lifetime",
+    "reusable_lifetime",
+    "total_age",
+    "unpacked_sessions",
+];
+
 /// JSON of the numbers, each as many bytes as the one before it says.
-fn as_json(mut numbers: &[u8]) -> String {
-    const FIELDS: [&str; 8] = [
-        "servers",
-        "sessions_per_server",
-        "session_bytes",
-        "server_bytes",
-        "total_bytes",
-        "single_use_lifetime",
-        "reusable_lifetime",
-        "total_age",
-    ];
+fn as_json(mut numbers: &[u8], value: fn(&str, u64) -> String) -> String {
     let mut fields = Vec::new();
     for field in FIELDS {
         let Some((len, rest)) = numbers.split_first() else {
@@ -108,8 +111,23 @@ fn as_json(mut numbers: &[u8]) -> String {
             let number = bytes
                 .iter()
                 .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-            fields.push(format!("\"{field}\":{number}"));
+            fields.push(format!("\"{field}\":{}", value(field, number)));
         }
     }
     format!("{{{}}}", fields.join(","))
+}
+
+/// A text as people write them. The lowest bits choose the unit.
+fn with_unit(field: &str, number: u64) -> String {
+    const SIZES: [&str; 8] = ["", "B", "kB", "KiB", " MiB", "MB", "GiB", "EiB"];
+    const TIMES: [&str; 8] = ["s", "ms", "m", "h", " d", "h 5m", "y", ""];
+    let unit = (number & 7) as usize;
+    let number = number >> 3;
+    if field.ends_with("bytes") {
+        format!("\"{number}{}\"", SIZES[unit])
+    } else if field.ends_with("lifetime") || field.ends_with("age") {
+        format!("\"{number}{}\"", TIMES[unit])
+    } else {
+        number.to_string()
+    }
 }

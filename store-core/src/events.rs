@@ -112,3 +112,45 @@ impl Events {
         called
     }
 }
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use super::*;
+    use crate::{HostRef, SecurityDomain};
+
+    fn called(named: bool, key: KeyRef<'_>) -> String {
+        let events = Events::new();
+        events.name_servers(named);
+        events.server(key)
+    }
+
+    /// Computed elsewhere: a server has the same digest in every process, build and machine.
+    #[test]
+    fn a_server_goes_by_a_digest_that_is_always_the_same() {
+        let domain = SecurityDomain::from([7; 32]);
+        for spelling in ["a.example", "A.Example."] {
+            let key = KeyRef::new(&domain, spelling).with_port(443);
+            assert_eq!(called(false, key), "f94261b6f85b2916");
+            assert_ne!(called(false, key.with_port(444)), "f94261b6f85b2916");
+            assert_eq!(called(true, key), "a.example 443");
+        }
+        let address = KeyRef::new(&domain, "[::1]");
+        assert_eq!(called(true, address), "::1");
+        assert_eq!(called(true, address.with_port(443)), "::1 443");
+    }
+
+    /// A name can come from anywhere: a redirection, a mail's address.
+    #[test]
+    fn a_hostile_name_is_one_printable_line_with_an_end() {
+        let domain = SecurityDomain::from([7; 32]);
+        let name = format!(
+            "a\nERROR forged\r\u{1b}[2J\u{202e}\0{}",
+            "x".repeat(100_000)
+        );
+        let key = KeyRef::of_host(&domain, HostRef::Name(&name));
+        let called = called(true, key);
+        assert!(called.starts_with(r"a\nerror forged\r\u{1b}[2j\u{202e}\0xx"));
+        assert!(called.chars().all(|char| (' '..='~').contains(&char)));
+        assert!(called.len() < 300, "{}", called.len());
+    }
+}

@@ -332,7 +332,7 @@ impl<S: Storable> SessionStore<S> {
 
     /// Whether servers go by their names and ports in the events that this store gives to `tracing`,
     /// from now on. Else, and at first, by 16 hexadecimal digits of a SHA-256 over the key: the same
-    /// for the same server in every process that has the same configuration.
+    /// for the same key in every process. A name is on one printable line, cut after 253 characters.
     #[cfg(feature = "tracing")]
     pub fn name_servers(&self, named: bool) {
         self.events.name_servers(named);

@@ -1,6 +1,6 @@
 //! What is recorded is what the connector counts, under the names that are documented.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
@@ -10,12 +10,15 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tls_resume::Backend;
 use tls_resume::generic::{Connector, ConnectorBuilder};
 
-/// Everything recorded in the domain `mail`, as whole numbers.
-fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
+/// Everything recorded in the domain `mail`: its kind, and its value as a whole number.
+fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, (&'static str, u64)> {
     let snapshot = snapshotter.snapshot().into_vec();
     let value = |value: &DebugValue| match value {
-        DebugValue::Counter(count) => *count,
-        DebugValue::Gauge(value) => format!("{value}").parse().expect("a whole number"),
+        DebugValue::Counter(count) => ("counter", *count),
+        DebugValue::Gauge(value) => {
+            let whole = format!("{value}").parse().expect("a whole number");
+            ("gauge", whole)
+        }
         DebugValue::Histogram(_) => panic!("no histograms"),
     };
     let ours = snapshot.iter().map(|(key, _, _, found)| {
@@ -31,10 +34,13 @@ fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, u64> {
 }
 
 /// The names in the documentation's table, with their kinds.
-fn documented() -> BTreeSet<&'static str> {
+fn documented() -> BTreeMap<&'static str, &'static str> {
     let table = include_str!("../../docs/observability.md").lines();
-    let named = table.filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    named.collect()
+    let rows = table.filter_map(|line| {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        Some((name, rest.split(" | ").next()?))
+    });
+    rows.collect()
 }
 
 fn builder<B: Backend>(authority: &Authority) -> ConnectorBuilder<B> {
@@ -45,7 +51,7 @@ fn builder<B: Backend>(authority: &Authority) -> ConnectorBuilder<B> {
 
 fn records_what_it_counts<B: Backend>(
     with: impl FnOnce(ConnectorBuilder<B>) -> ConnectorBuilder<B>,
-) -> BTreeMap<String, u64> {
+) -> BTreeMap<String, (&'static str, u64)> {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let settings = ServerSettings {
         protocols: vec![Protocol::Tls13],
@@ -61,9 +67,9 @@ fn records_what_it_counts<B: Backend>(
             .wait_for_tickets(Duration::from_secs(10))
             .expect("a wait");
     }
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    let stats = metrics::with_local_recorder(&recorder, || {
+    let sink = DebuggingRecorder::new();
+    let snapshotter = sink.snapshotter();
+    let stats = metrics::with_local_recorder(&sink, || {
         tls_resume::metrics::describe();
         connector.record_metrics();
         connector.stats()
@@ -78,13 +84,13 @@ fn records_what_it_counts<B: Backend>(
             format!("tls_resume_{field}"),
         ];
         let found = names.iter().find_map(|name| recorded.get(name));
-        assert_eq!(found.copied(), value.as_u64(), "{field}");
+        assert_eq!(found.map(|(_, value)| *value), value.as_u64(), "{field}");
     }
-    for name in recorded.keys() {
-        assert!(documented().contains(name.as_str()), "{name}");
+    for (name, (kind, _)) in &recorded {
+        assert_eq!(documented().get(name.as_str()), Some(kind), "{name}");
     }
     // Every one of them has a help text.
-    let snapshot = metrics::with_local_recorder(&recorder, || {
+    let snapshot = metrics::with_local_recorder(&sink, || {
         connector.record_metrics();
         snapshotter.snapshot().into_vec()
     });
@@ -113,6 +119,6 @@ fn with_a_tier_everything_is_recorded_that_is_documented() {
     let url = format!("lmdb:{}", place.path().join("sessions").display());
     let recorded =
         records_what_it_counts::<tls_resume::openssl::OpenSsl>(|builder| builder.store(url));
-    let recorded: BTreeSet<_> = recorded.keys().map(String::as_str).collect();
-    assert_eq!(recorded, documented());
+    let names = recorded.keys().map(String::as_str);
+    assert!(names.eq(documented().into_keys()), "{recorded:?}");
 }

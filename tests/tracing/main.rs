@@ -1,18 +1,21 @@
 //! What is said to `tracing`, on real handshakes.
 
 use std::fmt::{self, Debug, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol as Version, Server, ServerSettings};
-use lab::tcp::TcpServer;
+use lab::tcp::{Behaviour, TcpServer};
 use tls_resume::Backend;
 use tls_resume::generic::Connector;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 const HOST: &str = "localhost";
+/// What sessions of each version are called.
+const KINDS: [(Version, &str); 2] = [(Version::Tls12, "reusable"), (Version::Tls13, "single-use")];
 
 /// Keeps events as lines: the message, then the fields.
 #[derive(Clone, Default)]
@@ -68,28 +71,44 @@ impl Debug for Listener {
     }
 }
 
+fn settings(version: Version, authority: &Authority) -> ServerSettings {
+    ServerSettings {
+        protocols: vec![version],
+        tickets: 1,
+        ..ServerSettings::new(authority.issue(&[HOST]))
+    }
+}
+
+fn serve(version: Version, authority: &Authority) -> TcpServer {
+    let server = Server::new(Library::OpenSsl, &settings(version, authority));
+    TcpServer::start(server).expect("a port")
+}
+
+fn connector<B: Backend>(authority: &Authority, named: bool) -> Connector<B> {
+    let builder = Connector::builder().roots([authority.root_der()]);
+    builder.name_servers(named).build().expect("valid settings")
+}
+
+fn visit<B: Backend>(connector: &Connector<B>, server: &TcpServer) {
+    let mut stream = connector.connect(HOST, server.port()).expect("connected");
+    stream
+        .wait_for_tickets(Duration::from_secs(10))
+        .expect("a wait");
+}
+
 /// Visits a server, which forgets its ticket keys before the last visit; what is said, and what the
 /// server was offered.
 fn visits<B: Backend>(version: Version, named: bool) -> (Vec<String>, Vec<Vec<u8>>, u16) {
     let authority = Authority::new(KeyKind::EcdsaP256);
-    let settings = ServerSettings {
-        protocols: vec![version],
-        tickets: 1,
-        ..ServerSettings::new(authority.issue(&[HOST]))
-    };
-    let server = TcpServer::start(Server::new(Library::OpenSsl, &settings)).expect("a port");
-    let builder = Connector::<B>::builder().roots([authority.root_der()]);
-    let connector = builder.name_servers(named).build().expect("valid settings");
+    let server = serve(version, &authority);
+    let connector = connector::<B>(&authority, named);
     let listener = Listener::default();
     let said = tracing::subscriber::with_default(listener.clone(), || {
-        for visit in 0..3 {
-            if visit == 2 {
+        for number in 0..3 {
+            if number == 2 {
                 server.server().rotate_keys();
             }
-            let mut stream = connector.connect(HOST, server.port()).expect("connected");
-            stream
-                .wait_for_tickets(Duration::from_secs(10))
-                .expect("a wait");
+            visit(&connector, &server);
         }
         listener.heard()
     });
@@ -99,7 +118,7 @@ fn visits<B: Backend>(version: Version, named: bool) -> (Vec<String>, Vec<Vec<u8
 }
 
 fn each_step_is_an_event<B: Backend>() {
-    for (version, usage) in [(Version::Tls12, "reusable"), (Version::Tls13, "single-use")] {
+    for (version, usage) in KINDS {
         let (said, tickets, port) = visits::<B>(version, true);
         let server = format!("server=\"{HOST} {port}\"");
         let expected = [
@@ -110,7 +129,90 @@ fn each_step_is_an_event<B: Backend>() {
             format!("declined {server}"),
         ];
         assert_eq!(said, expected, "{version}");
-        assert!(!tickets.is_empty());
+        assert_silent_about(&tickets, &said.join("\n"));
+    }
+}
+
+/// What is said when `give` does something that ends no handshake well, on the way to a server that
+/// has given a session before.
+fn after_a_visit<B: Backend>(
+    version: Version,
+    give: impl FnOnce(&Connector<B>, u16),
+) -> (Vec<String>, String) {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let server = serve(version, &authority);
+    let connector = connector::<B>(&authority, true);
+    visit(&connector, &server);
+    let listener = Listener::default();
+    tracing::subscriber::with_default(listener.clone(), || give(&connector, server.port()));
+    let called = format!("server=\"{HOST} {}\"", server.port());
+    (listener.heard(), called)
+}
+
+fn bad_server(behaviour: Behaviour) -> TcpServer {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let server = Server::new(Library::Rustls, &settings(Version::Tls13, &authority));
+    TcpServer::start_with(server, behaviour).expect("a port")
+}
+
+fn a_failure_is_an_event<B: Backend>() {
+    let bad = bad_server(Behaviour::CloseAfterHello);
+    for (version, usage) in KINDS {
+        let (said, server) = after_a_visit::<B>(version, |connector, port| {
+            let io = TcpStream::connect(bad.address()).expect("TCP");
+            assert!(connector.connect_stream(HOST, port, io).is_err());
+        });
+        let expected = [
+            format!("offered {server} usage=\"{usage}\""),
+            format!("failed {server}"),
+        ];
+        assert_eq!(said, expected, "{version}");
+    }
+}
+
+#[cfg(feature = "tokio")]
+fn a_handshake_that_is_given_up_is_an_event<B: tls_resume::tokio::Backend>() {
+    let silent = bad_server(Behaviour::Silent);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    for (version, usage) in KINDS {
+        let (said, server) = after_a_visit::<B>(version, |connector, port| {
+            runtime.block_on(async {
+                let io = tokio::net::TcpStream::connect(silent.address()).await;
+                let connector = connector.tokio();
+                let connecting = connector.connect_stream(HOST, port, io.expect("TCP"));
+                let waited = tokio::time::timeout(Duration::from_millis(50), connecting);
+                assert!(waited.await.is_err());
+            });
+        });
+        let expected = [
+            format!("offered {server} usage=\"{usage}\""),
+            format!("cancelled {server}"),
+        ];
+        assert_eq!(said, expected, "{version}");
+    }
+}
+
+/// How bytes look in what is printed: in hexadecimal, as a list, as an escaped string.
+fn forms(bytes: &[u8]) -> [String; 4] {
+    let hex = |format: fn(&u8) -> String| bytes.iter().map(format).collect::<String>();
+    let list = format!("{bytes:?}");
+    [
+        hex(|byte| format!("{byte:02x}")),
+        hex(|byte| format!("{byte:02X}")),
+        list.trim_matches(['[', ']']).to_owned(),
+        bytes.escape_ascii().to_string(),
+    ]
+}
+
+fn assert_silent_about(tickets: &[Vec<u8>], said: &str) {
+    assert!(!tickets.is_empty());
+    for ticket in tickets {
+        for form in forms(&ticket[..8]) {
+            assert!(!said.contains(&form), "{form} in {said}");
+        }
     }
 }
 
@@ -129,11 +231,7 @@ fn nothing_is_said_that_nobody_asked_for<B: Backend>() {
             !said.contains(HOST) && !said.contains(&port.to_string()),
             "{said}"
         );
-        for ticket in tickets {
-            let hex = u32::from_be_bytes(*ticket.first_chunk().unwrap());
-            let hex = format!("{hex:08x}");
-            assert!(!said.contains(&hex), "{said}");
-        }
+        assert_silent_about(&tickets, &said);
     }
 }
 
@@ -143,6 +241,11 @@ macro_rules! on {
             #[test]
             fn each_step_is_an_event() {
                 crate::each_step_is_an_event::<$backend>();
+            }
+
+            #[test]
+            fn a_failure_is_an_event() {
+                crate::a_failure_is_an_event::<$backend>();
             }
 
             #[test]
@@ -159,3 +262,15 @@ on! { rustls: tls_resume::rustls::Rustls }
 on! { openssl: tls_resume::openssl::OpenSsl }
 #[cfg(feature = "rustls-preview")]
 on! { rustls_preview: tls_resume::rustls_preview::RustlsPreview }
+
+#[cfg(all(feature = "tokio", feature = "rustls"))]
+#[test]
+fn a_handshake_of_rustls_that_is_given_up_is_an_event() {
+    a_handshake_that_is_given_up_is_an_event::<tls_resume::rustls::Rustls>();
+}
+
+#[cfg(all(feature = "tokio", feature = "openssl"))]
+#[test]
+fn a_handshake_of_openssl_that_is_given_up_is_an_event() {
+    a_handshake_that_is_given_up_is_an_event::<tls_resume::openssl::OpenSsl>();
+}

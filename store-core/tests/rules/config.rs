@@ -110,6 +110,23 @@ fn stats_are_written_and_read() {
     assert_eq!(read.stored, 1);
 }
 
+/// So do those of one server, under names that stay.
+#[test]
+fn the_stats_of_a_server_keep_their_names() {
+    let store = small(4);
+    let watched = key("a");
+    store.watch(&watched);
+    put(&store, &watched, entry(SingleUse, 1), start()).expect("stored");
+    let stats = store.server_stats(&watched).expect("watched");
+    assert_eq!(
+        serde_json::to_string(&stats).expect("written"),
+        concat!(
+            r#"{"stored":1,"refused":0,"offered":0,"taken":0,"missed":0,"resumed":0,"#,
+            r#""declined":0,"failed":0,"cancelled":0,"held":1}"#
+        )
+    );
+}
+
 /// R16: limits as small as can be: nothing fits, and nothing panics.
 #[test]
 fn the_smallest_limits_work() {

@@ -1,0 +1,126 @@
+//! A connection whose handshake is done.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use s2n_tls::connection::Connection;
+use s2n_tls_tokio::TlsStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::arrivals::Arrivals;
+use crate::handle::Handle;
+
+/// The alert that is no error but the server's goodbye (RFC 8446, section 6.1).
+const CLOSE_NOTIFY: u8 = 0;
+
+/// A connection whose handshake is done. Sessions that come while it is read are stored.
+pub struct Stream<IO: AsyncRead + AsyncWrite + Unpin> {
+    tls: TlsStream<IO>,
+    // None: the server is never resumed with.
+    handle: Option<Handle>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
+    pub(crate) fn new(tls: TlsStream<IO>, handle: Option<Handle>) -> Self {
+        Self { tls, handle }
+    }
+
+    /// Whether a session was offered.
+    pub fn offered(&self) -> bool {
+        self.handle.as_ref().is_some_and(Handle::offered)
+    }
+
+    /// Whether the server resumed it, by s2n-tls's own word.
+    pub fn resumed(&self) -> bool {
+        self.connection().resumed()
+    }
+
+    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
+    pub fn tickets(&self) -> usize {
+        self.arrivals().map_or(0, Arrivals::received)
+    }
+
+    /// The server's word on how long the session received last lives; `None` if it gave none.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.arrivals()?.last_lifetime()
+    }
+
+    /// Revokes what this connection stored, for an application whose own check of the peer failed
+    /// after the handshake; also the reusable session that it resumed from. What the server still
+    /// sends on this connection is not stored. Copies that other connections hold already are not
+    /// called back.
+    pub fn forget(&self) {
+        if let Some(handle) = &self.handle {
+            handle.forget();
+        }
+    }
+
+    /// What s2n-tls knows of the connection.
+    pub fn connection(&self) -> &Connection {
+        self.tls.as_ref()
+    }
+
+    /// The transport.
+    pub fn get_ref(&self) -> &IO {
+        self.tls.get_ref()
+    }
+
+    /// The transport. Reading from or writing to it breaks the connection.
+    pub fn get_mut(&mut self) -> &mut IO {
+        self.tls.get_mut()
+    }
+
+    fn arrivals(&self) -> Option<&Arrivals> {
+        self.connection().application_context::<Arrivals>()
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<IO> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let read = Pin::new(&mut this.tls).poll_read(cx, buf);
+        if let Some(handle) = &this.handle {
+            handle.absorb(this.tls.as_mut());
+            let failed = matches!(read, Poll::Ready(Err(_)));
+            let alert = this.tls.as_ref().alert();
+            if failed && alert.is_some_and(|alert| alert != CLOSE_NOTIFY) {
+                handle.refused();
+            }
+        }
+        read
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> fmt::Debug for Stream<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("offered", &self.offered())
+            .field("resumed", &self.resumed())
+            .finish_non_exhaustive()
+    }
+}

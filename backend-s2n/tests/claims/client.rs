@@ -1,0 +1,260 @@
+//! The adapter as a client that claims are checked on.
+
+use std::fmt;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use backend_s2n::{Connector, Error, Session, Sessions, Stream};
+use conformance::{Client, Connection, Failure, Setup, Store, Wire};
+use openssl::x509::X509;
+use s2n_tls::config;
+use s2n_tls::enums::Version;
+use s2n_tls::security::Policy;
+use store_core::{SecurityDomain, SessionStore};
+use store_tiers::lmdb::{LmdbSettings, LmdbTier};
+use store_tiers::redis::{RedisSettings, RedisTier};
+use store_tiers::{SharedSettings, SharedStore, Tier, key_file};
+use tls_resume::{Protocol, ReadTimeout, Resumption, Stats, TierStats};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+
+use crate::blocking::{Blocking, finish};
+
+/// Longer than any fetch takes from a place that works, and than a server keeps its tickets back.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the next ticket takes after one.
+const MORE: Duration = Duration::from_millis(20);
+
+pub(crate) struct S2n {
+    connector: Connector,
+    never_resume: Vec<String>,
+    beyond: Option<SharedStore<Session>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct S2nConnection {
+    stream: Stream<Blocking<Wire>>,
+    // Data that came while tickets were read.
+    data: Vec<u8>,
+}
+
+fn said(error: impl fmt::Display) -> String {
+    error.to_string()
+}
+
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Tls(error) if error.name().starts_with("S2N_ERR_CERT") => Failure::Certificate,
+        error => Failure::Other(error.to_string()),
+    }
+}
+
+/// A policy of s2n-tls for these versions; it has names for a few dozen, and none can be put together.
+fn policy(protocols: &[Protocol]) -> Result<Policy, String> {
+    let version = match protocols {
+        [Protocol::Tls12] => "20240501",
+        [Protocol::Tls13] => "AWS-CRT-SDK-TLSv1.3",
+        _ => "default_tls13",
+    };
+    Policy::from_version(version).map_err(said)
+}
+
+fn builder(setup: &Setup) -> Result<config::Builder, String> {
+    let mut builder = config::Builder::new();
+    builder.with_system_certs(false).map_err(said)?;
+    let policy = policy(&setup.protocols)?;
+    builder.set_security_policy(&policy).map_err(said)?;
+    for root in &setup.roots {
+        let pem = X509::from_der(root).and_then(|root| root.to_pem());
+        builder.trust_pem(&pem.map_err(said)?).map_err(said)?;
+    }
+    if let Some(identity) = &setup.identity {
+        let (chain, key) = (identity.chain_pem(), identity.key_pem());
+        let loaded = builder.load_pem(chain.as_bytes(), key.as_bytes());
+        loaded.map_err(said)?;
+    }
+    let alpn = builder.set_application_protocol_preference(&setup.alpn);
+    alpn.map_err(said)?;
+    // No timing of these servers is a secret, and claims are not to wait for half a minute.
+    builder.set_max_blinding_delay(0).map_err(said)?;
+    Ok(builder)
+}
+
+fn domain(setup: &Setup) -> SecurityDomain {
+    let identity = setup.identity.iter();
+    let chain = identity.clone().flat_map(|identity| &identity.chain);
+    let key = identity.map(|identity| identity.key.secret_der());
+    let protocols = setup.protocols.iter().map(ToString::to_string);
+    SecurityDomain::builder("s2n-tls under test")
+        .list("roots", &setup.roots)
+        .list("client certificates", chain)
+        .list("client key", key)
+        .list("alpn", &setup.alpn)
+        .list("protocols", protocols)
+        .field("name", setup.domain.as_bytes())
+        .finish()
+}
+
+/// Opens the place beyond memory that a client is told of.
+fn open(setup: &Setup, place: &Store) -> Result<SharedStore<Session>, String> {
+    let ring = key_file::read_or_create(&place.keys).map_err(said)?;
+    let tier: Box<dyn Tier> = match place.url.strip_prefix("lmdb:") {
+        Some(dir) => {
+            Box::new(LmdbTier::open(Path::new(dir), LmdbSettings::default()).map_err(said)?)
+        }
+        None => Box::new(RedisTier::new(&place.url, &RedisSettings::default()).map_err(said)?),
+    };
+    let (limits, clock) = (setup.limits.clone(), Arc::clone(&setup.clock));
+    SharedStore::new(limits, tier, ring, SharedSettings::default(), clock).map_err(said)
+}
+
+impl Client for S2n {
+    type Connection = S2nConnection;
+
+    fn in_a_child() -> Result<String, &'static str> {
+        Ok("s2n".to_owned())
+    }
+
+    fn new(setup: Setup) -> Result<Self, String> {
+        let place = setup.store.as_ref();
+        let beyond = place.map(|place| open(&setup, place)).transpose()?;
+        let store = match &beyond {
+            Some(beyond) => Arc::clone(beyond.memory()),
+            None => Arc::new(SessionStore::new(setup.limits.clone()).map_err(said)?),
+        };
+        let sessions = Sessions::over(store, Arc::clone(&setup.clock));
+        let connector = sessions.attach(builder(&setup)?, domain(&setup));
+        Ok(Self {
+            connector: connector.map_err(said)?,
+            never_resume: setup.never_resume,
+            beyond,
+        })
+    }
+
+    fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<S2nConnection, Failure> {
+        let name = host.strip_suffix('.').unwrap_or(host);
+        let mut never = self.never_resume.iter();
+        let connected = if never.any(|never| never.eq_ignore_ascii_case(name)) {
+            finish(self.connector.connect_afresh(host, Blocking(wire)))
+        } else {
+            if let Some(beyond) = &self.beyond {
+                beyond.prefetch(self.connector.key(host, port), PATIENCE);
+            }
+            finish(self.connector.connect(host, port, Blocking(wire)))
+        };
+        let connected =
+            connected.ok_or_else(|| Failure::Other("the handshake hangs".to_owned()))?;
+        Ok(S2nConnection {
+            stream: connected.map_err(failure)?,
+            data: Vec::new(),
+        })
+    }
+
+    fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        _: &[u8],
+    ) -> Result<(S2nConnection, usize), Failure> {
+        Ok((self.connect(host, port, wire)?, 0))
+    }
+
+    fn domain(&self) -> Vec<u8> {
+        self.connector.security_domain().as_bytes().to_vec()
+    }
+
+    fn clear(&self) {
+        self.connector.store().clear();
+    }
+
+    fn clear_server(&self, host: &str, port: u16) {
+        let key = self.connector.key(host, port);
+        self.connector.store().clear_server(key);
+    }
+
+    fn stats(&self) -> Stats {
+        self.connector.store().stats()
+    }
+
+    fn tier_stats(&self) -> TierStats {
+        let beyond = self.beyond.as_ref();
+        beyond.map(SharedStore::tier_stats).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for S2n {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.connector.fmt(f)
+    }
+}
+
+impl S2nConnection {
+    /// Reads what there is; whether that was something.
+    fn read_ahead(&mut self) -> Result<bool, String> {
+        let mut buffer = [0; 64];
+        let mut buffer = ReadBuf::new(&mut buffer);
+        let cx = &mut Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(error.to_string()),
+            Poll::Ready(Ok(())) => {
+                self.data.extend_from_slice(buffer.filled());
+                Ok(!buffer.filled().is_empty())
+            }
+        }
+    }
+}
+
+impl Connection for S2nConnection {
+    fn resumption(&self) -> Resumption {
+        match (self.stream.offered(), self.stream.resumed()) {
+            (_, true) => Resumption::Resumed,
+            (true, false) => Resumption::Declined,
+            (false, false) => Resumption::Full,
+        }
+    }
+
+    fn read_tickets(&mut self) -> Result<usize, String> {
+        if self.stream.connection().actual_protocol_version().ok() == Some(Version::TLS12) {
+            return Ok(self.stream.tickets());
+        }
+        let begun = Instant::now();
+        loop {
+            let (wire, before) = (&self.stream.get_ref().0, self.stream.tickets());
+            // One poll waits this long after each ticket.
+            wire.set_read_timeout(Some(MORE)).map_err(said)?;
+            let waits = wire.read_timeout().map_err(said)?.is_some();
+            let more = self.read_ahead()?;
+            let came = self.stream.tickets();
+            let patient = waits && came == 0 && begun.elapsed() < PATIENCE;
+            if !more && came == before && !patient {
+                return Ok(came);
+            }
+        }
+    }
+
+    fn read_data(&mut self) -> Result<usize, String> {
+        if !self.data.is_empty() {
+            return Ok(std::mem::take(&mut self.data).len());
+        }
+        let mut buffer = [0; 64];
+        let read = finish(self.stream.read(&mut buffer)).ok_or("nothing comes")?;
+        read.map_err(said)
+    }
+
+    fn forget(&self) {
+        self.stream.forget();
+    }
+
+    fn close(mut self) -> Result<(), String> {
+        let closed = finish(self.stream.shutdown()).ok_or("it does not close")?;
+        closed.map_err(said)
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        &mut self.stream.get_mut().0
+    }
+}
