@@ -93,7 +93,7 @@ impl Settings {
         for host in &self.never_resume {
             if ServerName::try_from(host.as_str()).is_err() {
                 let message = format!(
-                    "{host:?} in never_resume is no host: give it alone, a DNS name or an IP \
+                    "{host:?} in never_resume is no host: give the host alone, a DNS name or an IP \
                      address"
                 );
                 return Err(Error::new(ErrorKind::Config, message));
