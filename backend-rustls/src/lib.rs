@@ -56,6 +56,7 @@
 //!
 //! [`ClientSessionStore`]: rustls::client::ClientSessionStore
 
+#![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -35,9 +35,6 @@ impl Sessions {
     }
 
     /// The store itself: to clear it, sweep it and see its counters.
-    ///
-    /// `missed` counts look-ups: a [`Connection`] makes one, rustls on a [`Shared`] makes one for
-    /// each version of TLS.
     pub fn store(&self) -> &SessionStore<Session> {
         self.inner.store()
     }

@@ -128,7 +128,8 @@ impl ClientSessionStore for Shared {
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let now = self.sessions.clock().now();
-        let offer = self.sessions.store().take(self.key(name)?, now)?;
+        // Where there is none, rustls asks for a TLS 1.2 session next.
+        let offer = self.sessions.store().take_first(self.key(name)?, now)?;
         offer.entry.session.into_tls13()
     }
 }

@@ -26,6 +26,10 @@ macro_rules! event {
 pub(crate) struct Events {
     #[cfg(feature = "tracing")]
     named: AtomicBool,
+    // Names are few enough to be tried one by one, and much of a key is public: without this, a log
+    // would tell them all.
+    #[cfg(feature = "tracing")]
+    secret: [u8; 32],
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -50,6 +54,7 @@ impl Events {
     pub(crate) fn new() -> Self {
         Self {
             named: AtomicBool::new(false),
+            secret: secret(),
         }
     }
 
@@ -82,8 +87,8 @@ impl Events {
         }
     }
 
-    /// What a server is called: its name and port, or the beginning of a digest of its key, the same
-    /// in every process.
+    /// What a server is called: its name and port, or the beginning of a digest of its key under this
+    /// store's secret.
     fn server(&self, key: KeyRef<'_>) -> String {
         use crate::HostRef;
         use sha2::{Digest, Sha256};
@@ -91,7 +96,8 @@ impl Events {
 
         let mut called = String::new();
         if !self.named.load(Ordering::Relaxed) {
-            for byte in &Sha256::digest(key.encode())[..8] {
+            let digest = Sha256::new().chain_update(self.secret);
+            for byte in &digest.chain_update(key.encode()).finalize()[..8] {
                 // Writing to a string does not fail.
                 let _ = write!(called, "{byte:02x}");
             }
@@ -113,6 +119,19 @@ impl Events {
     }
 }
 
+/// Drawn as the seeds of `std`'s maps are, and spread over more bytes by their keyed hash.
+#[cfg(feature = "tracing")]
+fn secret() -> [u8; 32] {
+    use std::hash::{BuildHasher, RandomState};
+
+    let drawn = RandomState::new();
+    let mut secret = [0; 32];
+    for (number, bytes) in secret.chunks_exact_mut(8).enumerate() {
+        bytes.copy_from_slice(&drawn.hash_one(number).to_be_bytes());
+    }
+    secret
+}
+
 #[cfg(all(test, feature = "tracing"))]
 mod tests {
     use super::*;
@@ -124,16 +143,23 @@ mod tests {
         events.server(key)
     }
 
-    /// Computed elsewhere: a server has the same digest in every process, build and machine.
     #[test]
-    fn a_server_goes_by_a_digest_that_is_always_the_same() {
+    fn a_server_goes_by_a_digest_that_nobody_else_can_make() {
         let domain = SecurityDomain::from([7; 32]);
+        let (events, others) = (Events::new(), Events::new());
+        let key = KeyRef::new(&domain, "a.example").with_port(443);
+        let digest = events.server(key);
+        assert_eq!(digest.len(), 16, "{digest}");
+        assert_ne!(events.server(key.with_port(444)), digest);
+        assert_ne!(others.server(key), digest);
         for spelling in ["a.example", "A.Example."] {
             let key = KeyRef::new(&domain, spelling).with_port(443);
-            assert_eq!(called(false, key), "f94261b6f85b2916");
-            assert_ne!(called(false, key.with_port(444)), "f94261b6f85b2916");
+            assert_eq!(events.server(key), digest);
             assert_eq!(called(true, key), "a.example 443");
         }
+        // Four numbers, not one that is repeated.
+        let numbers: std::collections::HashSet<_> = events.secret.chunks(8).collect();
+        assert_eq!(numbers.len(), 4);
         let address = KeyRef::new(&domain, "[::1]");
         assert_eq!(called(true, address), "::1");
         assert_eq!(called(true, address.with_port(443)), "::1 443");

@@ -39,7 +39,7 @@ fn limits(bytes: &mut Bytes<'_>) -> Option<Limits> {
             .with_sessions_per_server(sessions.into())
             .with_bytes(session_bytes, server_bytes, total_bytes)
             .with_lifetimes(seconds(bytes.u8()?), seconds(bytes.u8()?))
-            .with_total_age(seconds(bytes.u8()?))
+            .with_total_age(seconds(bytes.u8()?.max(1)))
             .with_unpacked_sessions(usize::from(sessions) - 1),
     )
 }
@@ -74,7 +74,8 @@ fn op(bytes: &mut Bytes<'_>) -> Option<Op> {
             server: bytes.below(SERVERS)?,
             want: match flags & 3 {
                 0 | 1 => Want::Any,
-                2 => Want::SingleUse,
+                2 if flags & 8 == 0 => Want::SingleUse,
+                2 => Want::SingleUseFirst,
                 _ => Want::Reusable,
             },
             only_even: flags & 4 != 0,

@@ -40,6 +40,7 @@
 //! of what is worth remembering of servers that hold no session. A server holds its single-use
 //! sessions, newest first, at most one reusable session, and the key-exchange group it chose.
 
+#![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -49,7 +49,7 @@ pub struct Limits {
     /// Longest life of a reusable session. Default, and most, 24 hours.
     #[serde(with = "as_written::reusable_lifetime")]
     pub reusable_lifetime: Duration,
-    /// Longest time since the last full handshake, renewals or not. Default 7 days.
+    /// Longest time since the last full handshake, renewals or not. Default 7 days; not zero.
     #[serde(with = "as_written::total_age")]
     pub total_age: Duration,
 }
@@ -170,6 +170,9 @@ impl Limits {
         if self.sessions_per_server == 0 {
             return Err(LimitsError::NoSessions);
         }
+        if self.total_age.is_zero() {
+            return Err(LimitsError::NoAge);
+        }
         let ordered = [
             (
                 "session_bytes",
@@ -246,6 +249,12 @@ pub enum LimitsError {
         "sessions_per_server is 0: give at least 1, or set servers to 0 to turn resumption off"
     )]
     NoSessions,
+    /// No time since the full handshake, but servers.
+    #[error(
+        "total_age is 0, so no session could be offered: raise it, or set servers to 0 to turn \
+         resumption off"
+    )]
+    NoAge,
     /// A part is allowed more bytes than the whole.
     #[error("{part} ({bytes}) is above {whole} ({room}): lower the one or raise the other")]
     PartAboveWhole {

@@ -67,6 +67,8 @@ pub(crate) struct Shard<S> {
 pub(crate) enum Want {
     Any,
     SingleUse,
+    /// The same, for a connection that asks for a reusable one next: only then has it missed.
+    SingleUseFirst,
     Reusable,
 }
 
@@ -209,7 +211,7 @@ impl<S: Storable> Shard<S> {
             if let Some(held) = single_use {
                 return Some(Found::SingleUse(held));
             }
-            let reusable = (want != Want::SingleUse)
+            let reusable = matches!(want, Want::Any | Want::Reusable)
                 .then(|| server.share(now, accept, dropped, &mut losses))
                 .flatten();
             reusable.map(Found::Reusable)
@@ -219,7 +221,7 @@ impl<S: Storable> Shard<S> {
         match &found {
             Some(Found::SingleUse(_)) => self.stats.taken += 1,
             Some(Found::Reusable(_)) => self.stats.copied += 1,
-            None => self.stats.missed += 1,
+            None => self.stats.missed += u64::from(want != Want::SingleUseFirst),
         }
         self.stats.offered += u64::from(found.is_some());
         found

@@ -17,6 +17,7 @@ pub enum Outcome {
 
 /// Counters since the store was made, and what it holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)] // what an older release has written lacks what is new
 #[non_exhaustive]
 pub struct Stats {
     /// Sessions stored.
@@ -44,7 +45,8 @@ pub struct Stats {
     pub evicted: u64,
     /// Reusable sessions replaced by a newer one of the same server.
     pub replaced: u64,
-    /// Sessions removed by name: `remove`, `clear`, `clear_server`.
+    /// Sessions removed: `remove`, `clear`, `clear_server`, and all that were older than one whose
+    /// handshake failed.
     pub removed: u64,
     /// Single-use sessions that left memory for a place behind the store.
     pub left: u64,

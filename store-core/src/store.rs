@@ -186,6 +186,14 @@ impl<S: Storable> SessionStore<S> {
         self.find_session(key.into(), Want::SingleUse, now, Sweep::Along, |_| true)
     }
 
+    /// The same for a client that asks for the two kinds one after the other, as rustls does: this
+    /// first, and [`copy`](Self::copy) if there is none. A connection that finds neither has missed
+    /// once, so only `copy` counts it.
+    pub fn take_first<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
+        let want = Want::SingleUseFirst;
+        self.find_session(key.into(), want, now, Sweep::Along, |_| true)
+    }
+
     /// A private copy of the valid reusable session of `key`.
     pub fn copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         self.find_session(key.into(), Want::Reusable, now, Sweep::No, |_| true)
@@ -331,8 +339,10 @@ impl<S: Storable> SessionStore<S> {
     }
 
     /// Whether servers go by their names and ports in the events that this store gives to `tracing`,
-    /// from now on. Else, and at first, by 16 hexadecimal digits of a SHA-256 over the key: the same
-    /// for the same key in every process. A name is on one printable line, cut after 253 characters.
+    /// from now on. Else, and at first, by 16 hexadecimal digits of a SHA-256 over the key and a
+    /// secret that this store has drawn: the same for one server as long as the store lives, and
+    /// nothing that a list of names could be held against. A name is on one printable line, cut after
+    /// 253 characters.
     #[cfg(feature = "tracing")]
     pub fn name_servers(&self, named: bool) {
         self.events.name_servers(named);

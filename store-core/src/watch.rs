@@ -7,6 +7,7 @@ use crate::{KeyRef, Outcome, SessionKey};
 
 /// What one server's sessions have come to since it is watched, and what is held of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)] // what an older release has written lacks what is new
 #[non_exhaustive]
 pub struct ServerStats {
     /// Sessions stored.
@@ -33,6 +34,32 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
+    /// Adds those of another server, where one goes by several keys.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            stored,
+            refused,
+            offered,
+            taken,
+            missed,
+            resumed,
+            declined,
+            failed,
+            cancelled,
+            held,
+        } = *other;
+        self.stored += stored;
+        self.refused += refused;
+        self.offered += offered;
+        self.taken += taken;
+        self.missed += missed;
+        self.resumed += resumed;
+        self.declined += declined;
+        self.failed += failed;
+        self.cancelled += cancelled;
+        self.held += held;
+    }
+
     /// Counts an outcome.
     pub(crate) fn count(&mut self, outcome: Outcome) {
         match outcome {

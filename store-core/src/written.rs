@@ -18,9 +18,11 @@ use serde::{Deserialize, Deserializer, Serializer};
 pub mod seconds {
     use super::{Deserializer, Duration, SECONDS, Serializer, What, read_as, write};
 
-    /// Writes a text such as `"7d"`; a fraction of a second is left out.
+    /// Writes a text such as `"7d"`; a fraction of a second counts as a whole one, since nothing at
+    /// all may mean something else.
     pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        write(value.as_secs(), &SECONDS, to)
+        let begun = u64::from(value.subsec_nanos() > 0);
+        write(value.as_secs().saturating_add(begun), &SECONDS, to)
     }
 
     /// Reads the value of `key`; a fraction of a second is an error.
@@ -34,15 +36,17 @@ pub mod seconds {
 
 /// Milliseconds, in a text with a unit; a number alone is seconds: `30` or `"250ms"`.
 pub mod milliseconds {
-    use super::{Deserializer, Duration, MILLISECONDS, Serializer, What, read_as, write};
+    use super::{Deserializer, Duration, LONGEST, MILLISECONDS, Serializer, What, read_as, write};
 
-    /// Writes a text such as `"30s"`; a fraction of a millisecond is left out.
+    /// Writes a text such as `"30s"`; a fraction of a millisecond counts as a whole one, and more
+    /// than can be read as the most that can.
     pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        let value = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
+        let value = value.as_nanos().div_ceil(1_000_000);
+        let value = u64::try_from(value).unwrap_or(u64::MAX).min(LONGEST);
         write(value, &MILLISECONDS, to)
     }
 
-    /// Reads the value of `key`, up to five hundred years; a fraction of a millisecond is an error.
+    /// Reads the value of `key`, up to five hundred million years; a fraction of a millisecond is an error.
     pub fn read<'de, D: Deserializer<'de>>(
         key: &'static str,
         from: D,
@@ -94,6 +98,8 @@ const MILLISECONDS: [(u64, &str); 5] = [
     (1_000, "s"),
     (1, "ms"),
 ];
+/// The most milliseconds that are written, whole seconds.
+const LONGEST: u64 = u64::MAX / 1_000 * 1_000;
 const BYTES: [(u64, &str); 4] = [
     (1 << 40, "TiB"),
     (1 << 30, "GiB"),
@@ -158,8 +164,8 @@ impl What {
     fn text(self, text: &str) -> Option<u64> {
         let text = text.trim();
         let duration = || {
-            let read = humantime::parse_duration(text).ok();
-            read.filter(|_| !text.contains('M'))
+            let read = is_bounded(text).then(|| humantime::parse_duration(text).ok());
+            read.flatten().filter(|_| !text.contains('M'))
         };
         match self {
             Self::Seconds => duration()
@@ -189,6 +195,14 @@ impl What {
             Self::Count => "a number, 0 or more",
         }
     }
+}
+
+/// Whether humantime can add up what is in `text`: one number of any size, or several that are small
+/// enough. It panics where whole seconds fill their type and parts of one make another.
+fn is_bounded(text: &str) -> bool {
+    let numbers = text.split(|char: char| !char.is_ascii_digit());
+    let numbers = numbers.filter(|number| !number.is_empty());
+    numbers.clone().count() == 1 || (text.len() <= 64 && numbers.clone().all(|it| it.len() <= 9))
 }
 
 /// The value of a key.
@@ -283,6 +297,8 @@ mod tests {
             (r#""soon""#, "0", "0", "\"24h\" or \"90s\""),
             (r#""24""#, "0", "0", "\"24h\" or \"90s\""),
             (r#""30M""#, "0", "0", "\"24h\" or \"90s\""),
+            (r#""18446744073709551615s 1000ms""#, "0", "0", "age to be"),
+            (r#""584542046090y 9551615s 1000ms""#, "0", "0", "age to be"),
             ("0", r#""1us""#, "0", "wait to be whole milliseconds"),
             ("0", "18446744073709551615", "0", "\"30s\" or \"250ms\""),
             ("0", "0", r#""-1MiB""#, "room to be whole bytes"),
@@ -325,6 +341,26 @@ mod tests {
             ),
         ] {
             assert_eq!(written(age, wait, room), says);
+        }
+    }
+
+    /// Zero may be refused, or mean something of its own, so it is not what something is written as.
+    #[test]
+    fn what_cannot_be_written_exactly_is_written_as_more_or_as_the_most() {
+        for (given, age, wait) in [
+            (Duration::from_micros(500), "1s", "1ms"),
+            (Duration::from_micros(1_000_001), "2s", "1001ms"),
+            (Duration::MAX, "18446744073709551615s", "18446744073709551s"),
+        ] {
+            let all = All {
+                age: given,
+                wait: given,
+                room: 0,
+            };
+            let text = serde_json::to_string(&all).unwrap();
+            assert!(text.contains(&format!("{age:?}")), "{text}");
+            assert!(text.contains(&format!("{wait:?}")), "{text}");
+            assert!(serde_json::from_str::<All>(&text).is_ok(), "{text}");
         }
     }
 

@@ -32,6 +32,7 @@
 //! ```
 
 #![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
+#![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![deny(unsafe_code)] // but for one file of the LMDB tier
 #![deny(missing_docs)]
 

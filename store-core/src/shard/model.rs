@@ -233,15 +233,12 @@ impl Model {
         let found = self.visit(name, true, |row, stats| {
             row.need.asked();
             row.visited = true;
-            for usage in [Usage::SingleUse, Usage::Reusable] {
-                let unwanted = if usage == Usage::SingleUse {
-                    Want::Reusable
-                } else {
-                    Want::SingleUse
-                };
-                if want == unwanted {
-                    continue;
-                }
+            let wanted: &[Usage] = match want {
+                Want::Any => &[Usage::SingleUse, Usage::Reusable],
+                Want::SingleUse | Want::SingleUseFirst => &[Usage::SingleUse],
+                Want::Reusable => &[Usage::Reusable],
+            };
+            for &usage in wanted {
                 let mut index = row.sessions.len();
                 while index > 0 {
                     index -= 1;
@@ -271,7 +268,7 @@ impl Model {
         });
         let found = found.flatten();
         self.stats.offered += u64::from(found.is_some());
-        self.stats.missed += u64::from(found.is_none());
+        self.stats.missed += u64::from(found.is_none() && want != Want::SingleUseFirst);
         found
     }
 

@@ -16,6 +16,7 @@ fn ops() -> impl Strategy<Value = Op> {
     let want = prop_oneof![
         4 => Just(Want::Any),
         1 => Just(Want::SingleUse),
+        1 => Just(Want::SingleUseFirst),
         1 => Just(Want::Reusable),
     ];
     prop_oneof![

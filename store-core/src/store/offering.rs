@@ -29,6 +29,10 @@ impl<S: Storable> SessionStore<S> {
         self.leave_to_parent();
         let at = self.at(key);
         let Some(part) = self.parts.get(at.hash) else {
+            if want == Want::SingleUseFirst {
+                self.sweep(now);
+                return None;
+            }
             let missed = self.counters.missed.fetch_add(1, Ordering::Relaxed);
             if sweep == Sweep::Along && missed.is_multiple_of(NEIGHBOUR.into()) {
                 let next = usize::try_from(missed / u64::from(NEIGHBOUR)).unwrap_or_default();
@@ -51,7 +55,9 @@ impl<S: Storable> SessionStore<S> {
             self.sweep_part(number_of(at.hash).wrapping_add(distance), now);
         }
         let Some(found) = found else {
-            self.note_missed(key);
+            if want != Want::SingleUseFirst {
+                self.note_missed(key);
+            }
             return None;
         };
         let single_use = matches!(found, Found::SingleUse(_));

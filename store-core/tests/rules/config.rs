@@ -24,6 +24,8 @@ fn every_field_is_validated() {
     );
     let none = limits().with_sessions_per_server(0).validate();
     assert_eq!(none, Err(LimitsError::NoSessions));
+    let at_once = limits().with_total_age(secs(0)).validate();
+    assert_eq!(at_once, Err(LimitsError::NoAge));
 
     assert!(limits().with_bytes(9, 9, 9).validate().is_ok());
     let above = part_above_whole(&limits().with_bytes(10, 9, 9));

@@ -8,6 +8,7 @@ use crate::Rejected;
 
 /// Counters since a shared store was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)] // what an older release has written lacks what is new
 #[non_exhaustive]
 pub struct TierStats {
     /// Records written to the tier.

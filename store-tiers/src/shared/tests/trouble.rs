@@ -66,8 +66,9 @@ fn what_may_have_been_written_is_given_up() {
         });
         assert!(!one.flush(LONG));
         assert_eq!(one.tier_stats().lost, 1);
-        assert_eq!(offered(&one, "a"), None);
+        // Before a miss has it fetched, which would be one more that nobody knows the end of.
         place.set(|kept| kept.fails = None);
+        assert_eq!(offered(&one, "a"), None);
         until(|| !one.tier_stats().resting);
         assert_eq!(one.prefetch(&key("a"), LONG), works_all_the_same);
     }
