@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef, SslSessionRef, SslVersion};
@@ -131,7 +132,8 @@ impl Connection {
     }
 
     /// How many bytes of early data the session that was offered allows. `SSL_write_early_data` is
-    /// refused if it allows none.
+    /// refused if it allows none, as one does in the last seconds of the lifetime that the server gave
+    /// it.
     pub fn early_data_allowed(&self) -> u32 {
         let offered = self.offered.as_ref();
         offered.map_or(0, |offered| offered.early_data)
@@ -316,7 +318,10 @@ impl Offered {
     fn to(ssl: &mut SslRef, offer: Offer<Session>) -> Option<Self> {
         let Offer { id, entry } = offer;
         let (usage, established) = (entry.usage, entry.established);
-        let (live, origin) = entry.session.into_live()?;
+        let (mut live, origin) = entry.session.into_live()?;
+        if !is_in_time(&live) {
+            ffi::forbid_early_data(&mut live);
+        }
         ffi::offer(ssl, &live).then(|| Self {
             id,
             usage,
@@ -326,6 +331,23 @@ impl Offered {
             early_data: live.max_early_data(),
         })
     }
+}
+
+/// Whether OpenSSL will offer the session in its first message, going by its own clock, which is the
+/// system's and not the store's.
+///
+/// From one that lies in the future or is older than the server's word it withholds the ticket, but
+/// not the early data, which then goes out under a key that anybody can compute
+/// (openssl/openssl#13395). Some seconds are left to the connection that begins now.
+fn is_in_time(session: &SslSessionRef) -> bool {
+    const LEFT: u64 = 10;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let made = u64::try_from(session.time()).ok();
+    let (Ok(now), Some(made)) = (now, made) else {
+        return false;
+    };
+    let age = now.as_secs().checked_sub(made);
+    age.is_some_and(|age| age.saturating_add(LEFT) <= ffi::ticket_lifetime(session))
 }
 
 impl SslId {
@@ -339,9 +361,10 @@ impl SslId {
 }
 
 impl Drop for Connection {
-    /// A handshake that was broken off has failed, too.
+    /// A handshake that was broken off has failed, too. OpenSSL drops this, and no panic may reach it:
+    /// not even one of who listens to the store's events.
     fn drop(&mut self) {
-        self.failed();
+        let _ = catch_unwind(AssertUnwindSafe(|| self.failed()));
     }
 }
 

@@ -23,6 +23,7 @@ type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_
 
 unsafe extern "C" {
     fn SSL_SESSION_dup(session: *const SSL_SESSION) -> *mut SSL_SESSION;
+    fn SSL_SESSION_set_max_early_data(session: *mut SSL_SESSION, bytes: u32) -> c_int;
     fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     fn SSL_SESSION_get0_ticket(
         session: *const SSL_SESSION,
@@ -88,6 +89,14 @@ pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
 pub(crate) fn ticket_lifetime(session: &SslSessionRef) -> u64 {
     // SAFETY: the session is valid for the call and only read.
     unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into()
+}
+
+/// Has a session that nobody else has carry no early data.
+///
+/// Corresponds to `SSL_SESSION_set_max_early_data`.
+pub(crate) fn forbid_early_data(session: &mut SslSession) {
+    // SAFETY: the session is valid for the call, and no other thread has it.
+    done(unsafe { SSL_SESSION_set_max_early_data(session.as_ptr(), 0) } == 1);
 }
 
 /// Whether a session has a certificate of its peer.

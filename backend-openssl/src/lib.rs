@@ -37,6 +37,7 @@
 //!
 //! Needs OpenSSL 3.0 or newer; the feature `vendored` builds one.
 
+#![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
