@@ -13,9 +13,12 @@ use zeroize::Zeroizing;
 /// What one connection was given and has not yet put into the store. It lives in the connection.
 pub(crate) struct Arrivals {
     kept: VecDeque<Arrival>,
+    // invariant: those of `kept`
+    bytes: usize,
     received: usize,
     last_lifetime: Option<Duration>,
     most: usize,
+    most_bytes: usize,
 }
 
 /// A session that came, and the server's word on how long it lives.
@@ -29,15 +32,27 @@ impl Arrivals {
     /// would keep of this server.
     pub(crate) fn within(limits: &Limits) -> Self {
         Self {
+            most: limits.sessions_per_server.max(1),
+            most_bytes: limits.server_bytes,
+            ..Self::counted()
+        }
+    }
+
+    /// Of a server that is never resumed with: what comes is counted, and dropped.
+    pub(crate) fn counted() -> Self {
+        Self {
             kept: VecDeque::new(),
+            bytes: 0,
             received: 0,
             last_lifetime: None,
-            most: limits.sessions_per_server.max(1),
+            most: 0,
+            most_bytes: 0,
         }
     }
 
     /// Hands out what has come since, oldest first.
     pub(crate) fn take(&mut self) -> VecDeque<Arrival> {
+        self.bytes = 0;
         std::mem::take(&mut self.kept)
     }
 
@@ -52,10 +67,14 @@ impl Arrivals {
     pub(crate) fn add(&mut self, arrival: Arrival) {
         self.received = self.received.saturating_add(1);
         self.last_lifetime = arrival.lifetime;
-        if self.kept.len() == self.most {
-            self.kept.pop_front();
-        }
+        self.bytes += arrival.bytes.len();
         self.kept.push_back(arrival);
+        while self.kept.len() > self.most || self.bytes > self.most_bytes {
+            let Some(oldest) = self.kept.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.bytes.len();
+        }
     }
 }
 
@@ -121,4 +140,49 @@ impl WallClock for WallTime {
 /// The time, unless the clock panics: then there is none, and whatever needed it is a miss.
 pub(crate) fn now(clock: &dyn Clock) -> Option<Timestamp> {
     catch_unwind(AssertUnwindSafe(|| clock.now())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(len: usize) -> Arrival {
+        Arrival {
+            bytes: Zeroizing::new(vec![7; len]),
+            lifetime: Some(Duration::from_secs(len as u64)),
+        }
+    }
+
+    fn lengths(arrivals: &mut Arrivals) -> Vec<usize> {
+        let taken = arrivals.take();
+        taken.iter().map(|arrival| arrival.bytes.len()).collect()
+    }
+
+    #[test]
+    fn no_more_waits_than_a_server_may_have() {
+        let limits = Limits::default()
+            .with_sessions_per_server(2)
+            .with_bytes(100, 100, 1_000);
+        let mut arrivals = Arrivals::within(&limits);
+        for (came, waits) in [
+            (&[1, 2, 3][..], &[2, 3][..]),
+            (&[60, 50], &[50]),
+            (&[101], &[]),
+            (&[101, 100], &[100]),
+        ] {
+            for &len in came {
+                arrivals.add(arrival(len));
+            }
+            assert_eq!(lengths(&mut arrivals), waits, "{came:?}");
+        }
+        assert_eq!(arrivals.received(), 8);
+        assert_eq!(arrivals.last_lifetime(), Some(Duration::from_secs(100)));
+    }
+
+    #[test]
+    fn of_a_server_that_is_never_resumed_with_nothing_waits() {
+        let mut arrivals = Arrivals::counted();
+        arrivals.add(arrival(1));
+        assert_eq!((arrivals.received(), lengths(&mut arrivals)), (1, vec![]));
+    }
 }

@@ -35,6 +35,9 @@ impl Sessions {
     }
 
     /// A store that is there already, be it with a tier behind it.
+    ///
+    /// s2n-tls has one clock for all: what [`attach`](Self::attach) configures goes by `clock` in
+    /// whatever needs the time, the validity of certificates among it.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
         let steady = Arc::new(Steady::new(Arc::clone(&clock)));
         Self {
@@ -124,7 +127,8 @@ impl Connector {
         let name = server_name(host)?;
         let key = self.key(host, port).to_key();
         let (connection, handle) = self.prepare(name, key)?;
-        self.shake_hands(name, connection, Some(handle), io).await
+        let handle = Some(Arc::new(handle));
+        self.shake_hands(name, connection, handle, io).await
     }
 
     /// The same with a server that is never resumed with: nothing is offered, and nothing stored.
@@ -133,7 +137,8 @@ impl Connector {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let name = server_name(host)?;
-        let connection = self.connection(name)?;
+        let mut connection = self.connection(name)?;
+        connection.set_application_context(Arrivals::counted());
         self.shake_hands(name, connection, None, io).await
     }
 
@@ -141,13 +146,17 @@ impl Connector {
         &self,
         name: &str,
         connection: Connection,
-        handle: Option<Handle>,
+        handle: Option<Arc<Handle>>,
         io: IO,
     ) -> Result<Stream<IO>, Error>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let prepared = Prepared(Arc::new(Mutex::new(Some(connection))));
+        let carried = Carried {
+            connection,
+            handle: handle.clone(),
+        };
+        let prepared = Prepared(Arc::new(Mutex::new(Some(carried))));
         match TlsConnector::new(prepared).connect(name, io).await {
             Ok(mut tls) => {
                 if let Some(handle) = &handle {
@@ -174,7 +183,7 @@ impl Connector {
         };
         let by_s2n = self.sessions.steady_now();
         let usable = |session: &Session| session.is_from_before(by_s2n);
-        let (begun, mut next) = store.begin(&key, now, usable);
+        let (mut begun, mut next) = store.begin(&key, now, usable);
         let mut offered = None;
         while let Some(offer) = next.take() {
             let entry = offer.entry;
@@ -191,6 +200,8 @@ impl Connector {
             connection = self.connection(name)?;
             if entry.usage == Usage::Reusable {
                 store.remove(&key, offer.id);
+                // Where something lies behind the store, that cleared the server.
+                begun = store.generation();
             }
             next = store.offer_where(&key, now, usable);
         }
@@ -224,14 +235,46 @@ fn server_name(host: &str) -> Result<&str, Error> {
     }
 }
 
+/// A connection and what it has to do with the store.
+pub(crate) struct Carried {
+    connection: Connection,
+    /// None: the server is never resumed with.
+    handle: Option<Arc<Handle>>,
+}
+
+impl AsRef<Connection> for Carried {
+    fn as_ref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl AsMut<Connection> for Carried {
+    fn as_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+impl Drop for Carried {
+    /// A handshake that has failed is blinded: its future waits, and who drops it meanwhile gives up
+    /// nothing that could still have succeeded.
+    fn drop(&mut self) {
+        let delay = self.connection.remaining_blinding_delay();
+        if delay.is_ok_and(|delay| !delay.is_zero())
+            && let Some(handle) = &self.handle
+        {
+            handle.failed();
+        }
+    }
+}
+
 /// Hands one connection, which is there already, to a `TlsConnector`.
 #[derive(Clone)]
-struct Prepared(Arc<Mutex<Option<Connection>>>);
+struct Prepared(Arc<Mutex<Option<Carried>>>);
 
 impl Builder for Prepared {
-    type Output = Connection;
+    type Output = Carried;
 
-    fn build_connection(&self, _: Mode) -> Result<Connection, s2n_tls::error::Error> {
+    fn build_connection(&self, _: Mode) -> Result<Carried, s2n_tls::error::Error> {
         let mut prepared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = || s2n_tls::error::Error::application("it connects once".into());
         prepared.take().ok_or_else(taken)

@@ -100,8 +100,15 @@ impl Handle {
     /// section 6.2), and if it resumed a session, that one and all older ones of its server. In
     /// TLS 1.2 an alert is how a server refuses a resumption that the client has finished already.
     pub(crate) fn refused(&self) {
+        let mut state = self.state();
+        let phase = std::mem::replace(&mut state.phase, Phase::Failed);
+        drop(state);
+        // Whoever goes on reading is told the same again.
+        if phase == Phase::Failed {
+            return;
+        }
         self.forget();
-        let resumed = self.state().phase == Phase::Resumed;
+        let resumed = phase == Phase::Resumed;
         if resumed && let Some(offered) = &self.offered {
             let store = self.sessions.store();
             store.remove_up_to(&self.key, offered.id);

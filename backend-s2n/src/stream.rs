@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use s2n_tls_tokio::TlsStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::arrivals::Arrivals;
+use crate::connector::Carried;
 use crate::handle::Handle;
 
 /// The alert that is no error but the server's goodbye (RFC 8446, section 6.1).
@@ -18,19 +20,19 @@ const CLOSE_NOTIFY: u8 = 0;
 
 /// A connection whose handshake is done. Sessions that come while it is read are stored.
 pub struct Stream<IO: AsyncRead + AsyncWrite + Unpin> {
-    tls: TlsStream<IO>,
+    tls: TlsStream<IO, Carried>,
     // None: the server is never resumed with.
-    handle: Option<Handle>,
+    handle: Option<Arc<Handle>>,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
-    pub(crate) fn new(tls: TlsStream<IO>, handle: Option<Handle>) -> Self {
+    pub(crate) fn new(tls: TlsStream<IO, Carried>, handle: Option<Arc<Handle>>) -> Self {
         Self { tls, handle }
     }
 
     /// Whether a session was offered.
     pub fn offered(&self) -> bool {
-        self.handle.as_ref().is_some_and(Handle::offered)
+        self.handle.as_ref().is_some_and(|handle| handle.offered())
     }
 
     /// Whether the server resumed it, by s2n-tls's own word.

@@ -75,13 +75,18 @@ impl World {
     }
 
     fn connector_of(&self, domain: &str, trusted: &Authority) -> Connector {
+        self.blinding(domain, trusted, 0)
+    }
+
+    /// One that keeps silent for so many seconds after a failure.
+    fn blinding(&self, domain: &str, trusted: &Authority, delay: u32) -> Connector {
         let mut builder = config::Builder::new();
         let policy = &security::DEFAULT_TLS13;
         builder.set_security_policy(policy).expect("a policy");
         builder.with_system_certs(false).expect("own roots");
         let root = trusted.root_pem();
         builder.trust_pem(root.as_bytes()).expect("a root");
-        builder.set_max_blinding_delay(0).expect("no delay");
+        builder.set_max_blinding_delay(delay).expect("a delay");
         let domain = SecurityDomain::builder("test").field("name", domain.as_bytes());
         let attached = self.sessions.attach(builder, domain.finish());
         attached.expect("a configuration")
@@ -316,6 +321,54 @@ fn what_cannot_be_read_is_a_miss() {
             .put(key, entry, store.generation(), now)
             .expect("it fits");
         assert!(world.visit(&connector, &server).resumed, "{library}");
+    });
+}
+
+/// R23: the same of a TLS 1.2 session, which does not go by being taken; what the connection is given
+/// then is kept.
+#[test]
+fn a_reusable_one_that_cannot_be_read_is_replaced() {
+    for library in Library::ALL {
+        let settings = settings(Protocol::Tls12);
+        let (world, server) = (World::new(), listen(library, &settings));
+        let connector = world.connector();
+        let (store, now) = (world.sessions.store(), world.clock.now());
+        let nanos = u64::try_from(now.since_epoch().as_nanos()).expect("a date");
+        let garbage = Encoded {
+            facts: nanos.to_be_bytes().to_vec(),
+            session: b"\x01no session".to_vec().into(),
+        };
+        let (session, weight) = Session::decode(&garbage, Usage::Reusable).expect("bytes");
+        let entry = Entry::new(session, Usage::Reusable, None, weight, now);
+        let (key, begun) = (connector.key(HOST, PORT), store.generation());
+        store.put(key, entry, begun, now).expect("it fits");
+        assert!(!world.visit(&connector, &server).resumed, "{library}");
+        assert!(world.visit(&connector, &server).resumed, "{library}");
+    }
+}
+
+/// R9: s2n-tls keeps silent for a while after a failure. Who does not wait that long has not given up
+/// what could still have succeeded.
+#[test]
+fn a_connect_dropped_after_it_has_failed_has_failed() {
+    each(|library, settings| {
+        let (world, server) = (World::new(), listen(library, &settings));
+        let connector = world.blinding("one", authority(), 30);
+        world.visit(&connector, &server);
+        let stranger = ServerSettings {
+            identity: Authority::new(KeyKind::EcdsaP256).issue(&[HOST]),
+            ..settings
+        };
+        let stranger = listen(library, &stranger);
+        let waited = world.runtime.block_on(async {
+            let tcp = TcpStream::connect(stranger.address()).await;
+            let connecting = connector.connect(HOST, PORT, tcp.expect("a server"));
+            tokio::time::timeout(Duration::from_secs(1), connecting).await
+        });
+        assert!(waited.is_err(), "it keeps silent");
+        let stats = world.sessions.store().stats();
+        assert_eq!((stats.cancelled, stats.failed), (0, 1), "{library}");
+        assert_eq!(stats.sessions, 0, "{library}");
     });
 }
 

@@ -29,6 +29,8 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const HIDES_LIFETIME: Option<&'static str> = None;
     /// Why nothing of this client runs inside callbacks of C, if so.
     const NO_CALLBACKS: Option<&'static str> = None;
+    /// Why this client cannot send early data, if so.
+    const NO_EARLY_DATA: Option<&'static str> = None;
 
     /// By what name a child process knows this client; or why its sessions cannot leave the memory
     /// of their process, so that there is nothing to share with a child.

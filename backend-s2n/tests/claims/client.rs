@@ -112,6 +112,8 @@ fn open(setup: &Setup, place: &Store) -> Result<SharedStore<Session>, String> {
 
 impl Client for S2n {
     type Connection = S2nConnection;
+    const NO_EARLY_DATA: Option<&'static str> =
+        Some("the Rust bindings of s2n-tls cannot send early data");
 
     fn in_a_child() -> Result<String, &'static str> {
         Ok("s2n".to_owned())

@@ -86,8 +86,15 @@ fn bytes_are_bounded<C: Client>() -> Checked {
     const TOTAL: usize = 100 * 1024;
     let limits = Limits::default().with_bytes(64 * 1024, 64 * 1024, TOTAL);
     let stage = Stage::<C>::within(Protocol::Tls13, limits)?;
-    for port in 1..=100 {
-        stage.visit_at(HOST, port)?;
+    // However small sessions are, so many fill it.
+    let mut visited = 0;
+    while stage.client.stats().evicted == 0 && visited < 2_000 {
+        visited += 1;
+        stage.visit_at(HOST, visited)?;
+    }
+    for _ in 0..20 {
+        visited += 1;
+        stage.visit_at(HOST, visited)?;
     }
     let stats = stage.client.stats();
     holds(
@@ -95,7 +102,7 @@ fn bytes_are_bounded<C: Client>() -> Checked {
         "the store stays within its bytes",
     )?;
     holds(
-        stats.servers > 1 && stats.servers < 100,
+        stats.servers > 1 && stats.servers < u64::from(visited),
         "some servers are kept, not all",
     )
 }
