@@ -28,16 +28,15 @@ use crate::{Backend, Error, ErrorKind, Protocol};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use tls_resume::{Config, rustls::Connector};
 ///
-/// let config: Config = toml::from_str(
-///     r#"
+/// let text = r#"
 ///     alpn = ["h2", "http/1.1"]
 ///     never_resume = ["pinned.example"]
 ///     [limits]
 ///     servers = 100
 ///     total_bytes = "16MiB"
 ///     total_age = "24h"
-///     "#,
-/// )?;
+/// "#;
+/// let config: Config = toml::from_str(text).map_err(|error| error.message().to_owned())?;
 /// let connector = Connector::from_config(&config)?;
 /// # let _ = connector;
 /// # Ok(())
@@ -56,60 +55,124 @@ use crate::{Backend, Error, ErrorKind, Protocol};
 /// # Secrets
 /// The address of a `store` may have a password in it. It is wiped when dropped and left out of
 /// `Debug`, but written by serde: who serializes a configuration has to look after what comes out.
-/// The text that it was read from is its reader's, and an error of the crate `toml` shows the line
-/// that is wrong: its `message()`, on one line, does not.
+/// The text that it was read from is its reader's, and an error of the crate `toml` has all of it:
+/// `Display` shows the line that is wrong, `Debug` everything. Its `message()` has neither, is one line
+/// and names the key; so has, and is, what `serde_json` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
     /// PEM files of root certificates to trust. None: Mozilla's roots.
+    #[serde(deserialize_with = "named::roots")]
     pub roots: Vec<PathBuf>,
     /// A PEM file with the certificate that the client proves itself with, then intermediates;
     /// [`client_key`](Self::client_key) belongs to it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "named::client_certificate"
+    )]
     pub client_certificate: Option<PathBuf>,
     /// A PEM file with its private key.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "named::client_key"
+    )]
     pub client_key: Option<PathBuf>,
     /// Application protocols to offer (ALPN), the preferred one first.
+    #[serde(deserialize_with = "named::alpn")]
     pub alpn: Vec<String>,
     /// Versions of TLS to allow: `"1.2"`, `"1.3"`. Default: both.
+    #[serde(deserialize_with = "named::protocols")]
     pub protocols: Vec<Protocol>,
     /// What the store may hold, and for how long.
+    #[serde(deserialize_with = "named::limits")]
     pub limits: Limits,
     /// The name of the security domain.
+    #[serde(deserialize_with = "named::domain")]
     pub domain: String,
     /// Hosts never to resume with.
+    #[serde(deserialize_with = "named::never_resume")]
     pub never_resume: Vec<String>,
     /// Bounds a connection until its handshake is done. Default 30 s; not zero.
     #[serde(
         serialize_with = "written::milliseconds::serialize",
-        deserialize_with = "read_timeout"
+        deserialize_with = "named::timeout"
     )]
     pub timeout: Duration,
     /// Allows early data ([`ConnectorBuilder::early_data`]). Default: no.
+    #[serde(deserialize_with = "named::early_data")]
     pub early_data: bool,
     /// Where sessions are kept beyond memory, as `ConnectorBuilder::store` has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "named::store"
+    )]
     pub store: Option<StoreAddress>,
     /// The file with the keys that sessions are sealed under there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "named::store_keys"
+    )]
     pub store_keys: Option<PathBuf>,
+    /// PEM files of root certificates to trust where the store is reached over TLS. None: Mozilla's.
+    #[serde(deserialize_with = "named::store_roots")]
+    pub store_roots: Vec<PathBuf>,
     /// How long a connection waits for a session that is on its way from there. Default 5 ms; at
     /// most `timeout`.
     #[serde(
         serialize_with = "written::milliseconds::serialize",
-        deserialize_with = "read_store_wait"
+        deserialize_with = "named::store_wait"
     )]
     pub store_wait: Duration,
 }
 
-fn read_timeout<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    written::milliseconds::read("timeout", from)
-}
+/// For each key, how it is read with its name in the error, since not every format says where it
+/// stands.
+mod named {
+    use std::path::PathBuf;
+    use std::time::Duration;
 
-fn read_store_wait<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    written::milliseconds::read("store_wait", from)
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer};
+    use store_core::{Limits, written};
+
+    use super::StoreAddress;
+    use crate::Protocol;
+
+    fn read<'de, D, T>(key: &str, from: D) -> Result<T, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de>,
+    {
+        T::deserialize(from).map_err(|error| {
+            // What is in other lines is where it stands.
+            let error = error.to_string();
+            let line = error.lines().next().unwrap_or_default();
+            D::Error::custom(format_args!("{key}: {line}"))
+        })
+    }
+
+    macro_rules! named {
+        ($($with:path => $type:ty: $($key:ident),+;)+) => {
+            $($(
+                pub(super) fn $key<'de, D: Deserializer<'de>>(from: D) -> Result<$type, D::Error> {
+                    $with(stringify!($key), from)
+                }
+            )+)+
+        };
+    }
+
+    named! {
+        read => Vec<PathBuf>: roots, store_roots;
+        read => Option<PathBuf>: client_certificate, client_key, store_keys;
+        read => Vec<String>: alpn, never_resume;
+        read => Vec<Protocol>: protocols;
+        read => Limits: limits;
+        read => String: domain;
+        read => bool: early_data;
+        read => Option<StoreAddress>: store;
+        written::milliseconds::read => Duration: timeout, store_wait;
+    }
 }
 
 /// The address of a store, such as `redis://:PASSWORD@HOST`: wiped when dropped. `Debug` shows
@@ -165,6 +228,7 @@ impl Default for Config {
             early_data: false,
             store: None,
             store_keys: None,
+            store_roots: Vec::new(),
             store_wait: STORE_WAIT,
         }
     }
@@ -198,6 +262,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             early_data,
             store,
             store_keys,
+            store_roots,
             store_wait,
         } = config;
         self.settings.own_roots = !roots.is_empty();
@@ -229,12 +294,13 @@ impl<B: Backend> ConnectorBuilder<B> {
             return Err(refused("timeout is 0, so nothing could connect: raise it"));
         }
         let Some(StoreAddress(store)) = store else {
-            if store_keys.is_some() || *store_wait != STORE_WAIT {
+            if store_keys.is_some() || !store_roots.is_empty() || *store_wait != STORE_WAIT {
                 return Err(refused(
-                    "store_keys and store_wait are for a store: give store, or leave them out",
+                    "store_keys, store_roots and store_wait are for a store: give store, or leave \
+                     them out",
                 ));
             }
-            return builder.placed("memory:", None, STORE_WAIT);
+            return builder.placed("memory:", None, &[], STORE_WAIT);
         };
         if store_wait > timeout {
             let message = format!(
@@ -243,11 +309,17 @@ impl<B: Backend> ConnectorBuilder<B> {
             );
             return Err(refused(message));
         }
-        builder.placed(store, store_keys.as_deref(), *store_wait)
+        builder.placed(store, store_keys.as_deref(), store_roots, *store_wait)
     }
 
     #[cfg(feature = "shared")]
-    fn placed(mut self, store: &str, keys: Option<&Path>, wait: Duration) -> Result<Self, Error> {
+    fn placed(
+        mut self,
+        store: &str,
+        keys: Option<&Path>,
+        roots: &[PathBuf],
+        wait: Duration,
+    ) -> Result<Self, Error> {
         self.open = match B::open_shared() {
             _ if store == "memory:" => crate::sharing::in_memory::<B::Session>,
             Some(open) => open,
@@ -258,12 +330,18 @@ impl<B: Backend> ConnectorBuilder<B> {
                 ));
             }
         };
-        self.settings.place.set(store, keys, wait);
+        self.settings.place.set(store, keys, roots, wait)?;
         Ok(self)
     }
 
     #[cfg(not(feature = "shared"))]
-    fn placed(self, store: &str, _: Option<&Path>, _: Duration) -> Result<Self, Error> {
+    fn placed(
+        self,
+        store: &str,
+        _: Option<&Path>,
+        _: &[PathBuf],
+        _: Duration,
+    ) -> Result<Self, Error> {
         if store == "memory:" {
             return Ok(self);
         }

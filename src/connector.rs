@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(feature = "metrics")]
+use std::sync::Mutex;
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -14,6 +16,8 @@ use store_core::{
 #[cfg(feature = "shared")]
 use store_tiers::Fetch;
 
+#[cfg(feature = "metrics")]
+use crate::metrics::{self, Meter};
 use crate::settings::{ClientCredential, Settings};
 #[cfg(feature = "shared")]
 use crate::sharing::Beyond;
@@ -34,6 +38,8 @@ struct Inner<B: Backend> {
     store: Arc<SessionStore<B::Session>>,
     #[cfg(feature = "shared")]
     beyond: Option<Box<dyn Beyond>>,
+    #[cfg(feature = "metrics")]
+    meter: Mutex<Meter>,
 }
 
 impl<B: Backend> Connector<B> {
@@ -50,8 +56,8 @@ impl<B: Backend> Connector<B> {
 
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
     ///
-    /// Tries the host's addresses in turn. The connector's timeout bounds the whole but for the
-    /// look-up of the name, which the system decides.
+    /// Tries the host's addresses in turn, each for its share of the time that is left. The connector's
+    /// timeout bounds the whole but for the look-up of the name, which the system decides.
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         self.over_tcp(host, port, &[]).map(|(stream, _)| stream)
     }
@@ -63,8 +69,9 @@ impl<B: Backend> Connector<B> {
     /// Says how many leading bytes of `data` the server has accepted. The rest is still to be
     /// written, and that may be all of it: there was no session, or none that allows early data, or
     /// the server has rejected it, as it may at any time. No more is sent than half of what the
-    /// session allows ([`early_data_max`](Stream::early_data_max)), since servers that reject early
-    /// data count it in different ways, and never more than 16 KiB.
+    /// session allows, since servers that reject early data count it in different ways, and never more
+    /// than 16 KiB. What a later session allows is known when it comes
+    /// ([`early_data_max`](Stream::early_data_max)).
     ///
     /// ```no_run
     /// # #[cfg(feature = "rustls")]
@@ -94,8 +101,9 @@ impl<B: Backend> Connector<B> {
     /// early data with it once; whether a copy is refused is the server's affair.
     ///
     /// An error does not say that the server has not acted on `data`. The session is used up then,
-    /// as after any handshake that failed, and the older ones of its server are gone: connecting
-    /// again makes a full handshake.
+    /// as after any handshake that failed, and the older ones of its server are gone, but a newer one
+    /// may have come by another connection: to be sure that nothing is sent early again, use
+    /// [`connect`](Self::connect).
     pub fn connect_early(
         &self,
         host: &str,
@@ -190,7 +198,12 @@ impl<B: Backend> Connector<B> {
         &self.inner.backend
     }
 
-    #[cfg(any(feature = "rustls", feature = "tokio", feature = "metrics"))]
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meter(&self) -> &Mutex<Meter> {
+        &self.inner.meter
+    }
+
+    #[cfg(any(feature = "rustls", feature = "tokio"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
@@ -215,28 +228,46 @@ impl<B: Backend> Connector<B> {
     /// Removes the sessions of one server, likewise; of clients with a `client_config`, quinn's
     /// too, those of the host, where all its ports are one.
     pub fn clear_server(&self, host: &str, port: u16) {
-        let host = bare(host);
-        self.inner.store.clear_server(&self.key(host, port));
-        for domain in self.inner.backend.domains_of_others() {
-            self.inner.store.clear_server(KeyRef::new(&domain, host));
-        }
+        self.for_each_key(host, port, |key| self.inner.store.clear_server(key));
     }
 
     /// Counts what happens with one server from now on, for
     /// [`server_stats`](Self::server_stats): for a handful of servers, to find out why one does
-    /// not resume.
+    /// not resume. Of clients with a `client_config`, quinn's too, that is the host, where all its
+    /// ports are one.
     pub fn watch(&self, host: &str, port: u16) {
-        self.inner.store.watch(&self.key(bare(host), port));
+        self.for_each_key(host, port, |key| self.inner.store.watch(key));
     }
 
-    /// The counters of one server, if it is watched.
+    /// Counts it no longer.
+    pub fn unwatch(&self, host: &str, port: u16) {
+        self.for_each_key(host, port, |key| self.inner.store.unwatch(key));
+    }
+
+    /// The counters of one server, if it is watched: of this connector's own connections, and of
+    /// clients with its `client_config`, together.
     pub fn server_stats(&self, host: &str, port: u16) -> Option<ServerStats> {
-        self.inner.store.server_stats(&self.key(bare(host), port))
+        let mut sum: Option<ServerStats> = None;
+        self.for_each_key(host, port, |key| {
+            if let Some(stats) = self.inner.store.server_stats(key) {
+                sum.get_or_insert_default().add(&stats);
+            }
+        });
+        sum
     }
 
     /// The domain of this connector's sessions: a digest of its configuration.
     pub fn security_domain(&self) -> &SecurityDomain {
         self.inner.backend.domain()
+    }
+
+    /// Everything under which sessions of a server may lie.
+    fn for_each_key(&self, host: &str, port: u16, mut each: impl FnMut(KeyRef<'_>)) {
+        let host = bare(host);
+        each(self.key(host, port).as_key());
+        for domain in self.inner.backend.domains_of_others() {
+            each(KeyRef::new(&domain, host));
+        }
     }
 
     fn key(&self, host: &str, port: u16) -> SessionKey {
@@ -282,7 +313,7 @@ impl<B: Backend> Connector<B> {
 
     fn wait_for(&self, on_its_way: Option<Fetch>) {
         if let Some(fetch) = on_its_way {
-            fetch.wait(self.inner.settings.place.wait);
+            fetch.wait(self.inner.settings.patience());
         }
     }
 }
@@ -401,7 +432,8 @@ impl<B: Backend> ConnectorBuilder<B> {
     ///
     /// Read there [when it is safe](Connector::connect_early). At most one
     /// protocol can be offered by [`alpn`](Self::alpn) then: early data is in the protocol that the
-    /// session was made with, which is not known before.
+    /// session was made with, which is not known before. A server that chose none by ALPN, as one does
+    /// that does not know ALPN, takes early data for what it speaks without.
     pub fn early_data(mut self, allowed: bool) -> Self {
         self.settings.early_data = allowed;
         self
@@ -433,6 +465,8 @@ impl<B: Backend> ConnectorBuilder<B> {
         let backend = B::build(&settings, self.options, Arc::clone(&store))?;
         Ok(Connector {
             inner: Arc::new(Inner {
+                #[cfg(feature = "metrics")]
+                meter: metrics::meter(&settings),
                 settings,
                 backend,
                 store,

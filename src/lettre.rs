@@ -33,7 +33,7 @@ use std::task::{Context, Poll};
 
 use ::lettre::transport::smtp::client::AsyncTokioStream;
 use ::lettre::transport::smtp::commands::{Ehlo, Starttls};
-use ::lettre::transport::smtp::extension::{ClientId, Extension, ServerInfo};
+use ::lettre::transport::smtp::extension::ClientId;
 use ::lettre::transport::smtp::response::Response;
 use ::tokio::io::{
     self, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
@@ -75,12 +75,17 @@ where
         };
         plain.answer("greeting").await?;
         let offers = plain.ask(&Ehlo::new(hello.clone()), "EHLO").await?;
-        let offers = ServerInfo::from_response(&offers);
-        if !offers.is_ok_and(|offers| offers.supports_feature(Extension::StartTls)) {
+        // The first line is the server's name.
+        let offers_tls = |line: &str| line.trim().eq_ignore_ascii_case("STARTTLS");
+        if !offers.message().skip(1).any(offers_tls) {
             return Err(plain.refused("does not offer STARTTLS"));
         }
-        plain.ask(&Starttls, "STARTTLS").await?;
-        plain.silent()
+        let ready = plain.ask(&Starttls, "STARTTLS").await?;
+        if !ready.has_code(220) {
+            return Err(plain.refused(format_args!("says {} to STARTTLS", ready.code())));
+        }
+        plain.silent()?;
+        Ok(plain.io.into_inner())
     };
     let asked = in_time(Some(end), asking).await;
     let io = asked.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
@@ -97,6 +102,7 @@ struct Plain<'h, IO> {
 
 impl<IO: AsyncTokioStream> Plain<'_, IO> {
     async fn ask(&mut self, command: &impl fmt::Display, name: &str) -> Result<Response, Error> {
+        self.silent()?;
         let command = command.to_string();
         let written = async {
             self.io.write_all(command.as_bytes()).await?;
@@ -137,10 +143,11 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
         Err(self.refused(format_args!("says {} to {name}", answer.code())))
     }
 
-    /// The connection, on which nothing lies that came before TLS and would seem to have come in it.
-    fn silent(self) -> Result<IO, Error> {
+    /// Whether nothing lies on the connection that would seem to be an answer to what is asked next, or
+    /// to have come in TLS.
+    fn silent(&self) -> Result<(), Error> {
         if self.io.buffer().is_empty() {
-            return Ok(self.io.into_inner());
+            return Ok(());
         }
         Err(self.refused("says more than it was asked before TLS"))
     }

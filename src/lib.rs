@@ -1,8 +1,11 @@
+// README's own definition of the chart comes later and loses: on docs.rs it lies elsewhere.
+#![doc = "[chart]: https://raw.githubusercontent.com/tls-resume/tls-resume/main/docs/handshake.svg\n"]
 #![cfg_attr(feature = "rustls", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "rustls"),
     doc = "TLS clients that resume: see the README, whose example is for rustls."
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

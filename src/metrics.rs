@@ -1,8 +1,8 @@
 //! Counters and gauges for the crate `metrics`, and with it for Prometheus and other systems.
 //!
-//! The store counts for itself, whether anybody looks or not. [`Connector::record_metrics`] says to
-//! the recorder of the application what has been counted so far: before each scrape, or every few
-//! seconds. All names begin with `tls_resume_`; docs/observability.md has the list.
+//! The store counts for itself, whether anybody looks or not. [`Connector::record_metrics`] tells the
+//! recorder of the application what has been counted since the last time: before each scrape, or every
+//! few seconds. All names begin with `tls_resume_`; docs/observability.md has the list.
 //!
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
@@ -21,48 +21,129 @@
 //! # fn main() {}
 //! ```
 
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
 use ::metrics::{Label, Unit, counter, describe_counter, describe_gauge, gauge};
 use store_core::Stats;
+#[cfg(feature = "shared")]
+use store_tiers::TierStats;
 
 use crate::Backend;
-use crate::generic::Connector;
+use crate::generic::{Connector, ConnectorBuilder};
 
 impl<B: Backend> Connector<B> {
-    /// Sets the counters and gauges of this connector's store, and of what lies beyond memory, to
-    /// what they are now, in the application's recorder.
+    /// Tells the application's recorder what this connector's store, and what lies beyond memory, have
+    /// counted since the last time, and what they hold now. Install the recorder first: what is told
+    /// to none is told.
     ///
-    /// The label `domain` is the connector's [domain](crate::generic::ConnectorBuilder::domain) by
-    /// name: connectors of one process that are to be told apart have different ones. Walks over the
-    /// store: for every second at most.
+    /// The label `domain` is the connector's [domain](ConnectorBuilder::domain) by name, unless it has
+    /// [labels](ConnectorBuilder::metric_labels) of its own. Connectors with the same labels add up: a
+    /// connector that takes another's place goes on where that one stopped, and what the other held is
+    /// taken off when its last clone is dropped. Walks over the store: for every second at most.
     pub fn record_metrics(&self) {
-        let labels = [Label::new("domain", self.settings().domain.clone())];
-        record(&self.stats(), &labels);
+        let mut meter = self.meter().lock().unwrap_or_else(PoisonError::into_inner);
+        meter.record(&self.stats());
         #[cfg(feature = "shared")]
         if let Some(stats) = self.beyond().map(crate::sharing::Beyond::stats) {
-            record_tier(&stats, &labels);
+            meter.record_tier(&stats);
         }
     }
 }
 
-/// The same of a store that is used without a connector, under labels of one's own.
-pub fn record(stats: &Stats, labels: &[Label]) {
-    for (name, count) in stats.counters() {
-        counter!(format!("tls_resume_{name}_total"), labels.iter()).absolute(count);
-    }
-    for (name, value) in stats.gauges() {
-        gauge!(format!("tls_resume_{name}"), labels.iter()).set(real(value));
+impl<B: Backend> ConnectorBuilder<B> {
+    /// Labels of the connector's metrics, in place of `domain`: for domains that are many, or named
+    /// after somebody. Connectors with the same labels add up.
+    pub fn metric_labels<N, V>(mut self, labels: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        let label = |(name, value): (N, V)| Label::new(name.into(), value.into());
+        self.settings.metric_labels = Some(labels.into_iter().map(label).collect());
+        self
     }
 }
 
-/// The same of what lies beyond memory.
-#[cfg(feature = "shared")]
-pub fn record_tier(stats: &store_tiers::TierStats, labels: &[Label]) {
-    for (name, count) in stats.counters() {
-        counter!(format!("tls_resume_tier_{name}_total"), labels.iter()).absolute(count);
+/// The metrics of one store: what a recorder has been told of it so far.
+///
+/// A [`Connector`] has one; another is for a store without a connector. All that have the same labels
+/// add up. When it is dropped, what its store held is taken off.
+pub struct Meter {
+    labels: Vec<Label>,
+    stats: Stats,
+    #[cfg(feature = "shared")]
+    tier: TierStats,
+}
+
+impl Meter {
+    /// Nothing told yet.
+    pub fn new(labels: Vec<Label>) -> Self {
+        Self {
+            labels,
+            stats: Stats::default(),
+            #[cfg(feature = "shared")]
+            tier: TierStats::default(),
+        }
     }
-    for (name, value) in stats.gauges() {
-        gauge!(format!("tls_resume_tier_{name}"), labels.iter()).set(real(value));
+
+    /// Tells what the store has counted since the last time, and what it holds now.
+    pub fn record(&mut self, now: &Stats) {
+        let before = std::mem::replace(&mut self.stats, *now);
+        self.tell("", now.counters(), before.counters());
+        self.show("", now.gauges(), before.gauges());
     }
+
+    /// The same of what lies beyond memory.
+    #[cfg(feature = "shared")]
+    pub fn record_tier(&mut self, now: &TierStats) {
+        let before = std::mem::replace(&mut self.tier, *now);
+        self.tell("tier_", now.counters(), before.counters());
+        self.show("tier_", now.gauges(), before.gauges());
+    }
+
+    fn tell<const N: usize>(&self, of: &str, now: [Named; N], before: [Named; N]) {
+        for ((name, now), (_, before)) in now.into_iter().zip(before) {
+            let counter = counter!(format!("tls_resume_{of}{name}_total"), self.labels.iter());
+            counter.increment(now.saturating_sub(before));
+        }
+    }
+
+    fn show<const N: usize>(&self, of: &str, now: [Named; N], before: [Named; N]) {
+        for ((name, now), (_, before)) in now.into_iter().zip(before) {
+            let gauge = gauge!(format!("tls_resume_{of}{name}"), self.labels.iter());
+            gauge.increment(real(now) - real(before));
+        }
+    }
+}
+
+/// A number by its name.
+type Named = (&'static str, u64);
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        // Who was never told anything has no gauge to take from.
+        if self.stats != Stats::default() {
+            self.show("", Stats::default().gauges(), self.stats.gauges());
+        }
+        #[cfg(feature = "shared")]
+        if self.tier != TierStats::default() {
+            self.show("tier_", TierStats::default().gauges(), self.tier.gauges());
+        }
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter").finish_non_exhaustive()
+    }
+}
+
+/// The meter of a connector.
+pub(crate) fn meter(settings: &crate::settings::Settings) -> Mutex<Meter> {
+    let labels = settings.metric_labels.clone();
+    let by_domain = || vec![Label::new("domain", settings.domain.clone())];
+    Mutex::new(Meter::new(labels.unwrap_or_else(by_domain)))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes")]
@@ -100,7 +181,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("expired", "Sessions dropped because their time was over"),
     ("evicted", "Sessions dropped because the space was needed"),
     ("replaced", "Reusable sessions replaced by a newer one"),
-    ("removed", "Sessions removed by name"),
+    (
+        "removed",
+        "Sessions removed: revoked, cleared, or behind a handshake that failed",
+    ),
     ("left", "Single-use sessions that left memory for the tier"),
     ("returned", "Sessions that came back from the tier"),
     (
@@ -162,11 +246,11 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     (
         "tier_resting",
         Unit::Count,
-        "1 while the tier is left alone because it failed",
+        "Connectors whose tier is left alone now because it failed",
     ),
     (
         "tier_stopped",
         Unit::Count,
-        "1 when the tier is left alone for good",
+        "Connectors whose tier is left alone for good",
     ),
 ];

@@ -3,6 +3,8 @@
 mod facts;
 mod failure;
 #[cfg(feature = "tokio")]
+mod outbox;
+#[cfg(feature = "tokio")]
 mod tokio;
 
 use std::fmt;

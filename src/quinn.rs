@@ -16,8 +16,10 @@
 //! With [`early_data`](crate::rustls::ConnectorBuilder::early_data) allowed, quinn's
 //! `Connecting::into_0rtt` gives a connection at once where there is a session that allows it. What
 //! is [said of early data](crate::rustls::Connector::connect_early) holds there
-//! too: it can be played again by others, and the handshake may reject it. Each session is used
-//! once.
+//! too: it can be played again by others, and each session is used once. If the server rejects it,
+//! all streams that were opened before are lost with what was sent on them
+//! (`ZeroRttRejected`): what `into_0rtt` gives beside the connection says whether it did, and then
+//! they are opened anew on the same connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +54,9 @@ pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Err
             "QUIC needs a protocol: offer one by alpn, such as h3",
         ));
     }
-    let tls = connector.client_config_in(domain_of(connector.security_domain()));
+    let mut tls = connector.client_config_in(domain_of(connector.security_domain()));
+    // quinn sends none but by `into_0rtt`.
+    tls.enable_early_data = settings.early_data;
     let tls = QuicClientConfig::try_from(tls).map_err(|error| {
         refused("the cryptography has no cipher suite for QUIC").caused_by(error)
     })?;
@@ -75,8 +79,10 @@ pub(crate) fn domain_of(connector: &SecurityDomain) -> SecurityDomain {
 ///
 /// A server does not say how long a token is good. This store gives one up after
 /// [`single_use_lifetime`](Limits::single_use_lifetime), at most 7 days; one that the server no
-/// longer takes costs a round trip. Tokens let a server link a client's connections: use
-/// [`clear`](Self::clear) between identities.
+/// longer takes costs a round trip. All ports of a host are one server, as for sessions;
+/// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) is not for tokens, which prove an
+/// address and nothing else. But they let a server link a client's connections: between identities,
+/// close the connections, whose servers may still send some, and [`clear`](Self::clear).
 pub struct Tokens {
     store: SessionStore<Token>,
     clock: Arc<dyn Clock>,

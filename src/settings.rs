@@ -41,6 +41,9 @@ pub struct Settings {
     /// Whether events name servers.
     #[cfg(feature = "tracing")]
     pub(crate) names_servers: bool,
+    /// Labels of the metrics; none: the domain's name.
+    #[cfg(feature = "metrics")]
+    pub(crate) metric_labels: Option<Vec<metrics::Label>>,
     #[cfg(feature = "shared")]
     pub(crate) place: Place,
     pub(crate) clock: Arc<dyn Clock>,
@@ -70,6 +73,8 @@ impl Default for Settings {
             early_data: false,
             #[cfg(feature = "tracing")]
             names_servers: false,
+            #[cfg(feature = "metrics")]
+            metric_labels: None,
             #[cfg(feature = "shared")]
             place: Place::default(),
             clock: Arc::new(SystemClock),
@@ -120,6 +125,13 @@ impl Settings {
             return Err(Error::new(ErrorKind::Config, message));
         }
         Ok(self)
+    }
+
+    /// How long a connection waits for a session from beyond memory: never so long that no time is left
+    /// for a full handshake.
+    #[cfg(feature = "shared")]
+    pub(crate) fn patience(&self) -> Duration {
+        self.place.wait.min(self.timeout / 2)
     }
 
     /// Whether sessions with this host are neither kept nor offered.

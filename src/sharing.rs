@@ -17,6 +17,8 @@ use crate::backend::sealed;
 use crate::config::STORE_WAIT;
 use crate::connector::{Connector, ConnectorBuilder};
 use crate::settings::Settings;
+#[cfg(feature = "redis-tls")]
+use crate::settings::read_certificates;
 use crate::{Backend, Error, ErrorKind};
 
 /// A backend whose sessions can leave the memory of their process: OpenSSL, and the preview of the
@@ -81,10 +83,38 @@ impl Default for Place {
 
 impl Place {
     /// What a configuration says.
-    pub(crate) fn set(&mut self, url: &str, keys: Option<&Path>, wait: Duration) {
+    pub(crate) fn set(
+        &mut self,
+        url: &str,
+        keys: Option<&Path>,
+        roots: &[PathBuf],
+        wait: Duration,
+    ) -> Result<(), Error> {
         self.url = Zeroizing::new(url.to_owned());
         self.keys = keys.map(Path::to_owned);
         self.wait = wait;
+        self.trust(roots)
+    }
+
+    #[cfg(feature = "redis-tls")]
+    fn trust(&mut self, roots: &[PathBuf]) -> Result<(), Error> {
+        self.roots.clear();
+        for path in roots {
+            self.roots.append(&mut read_certificates(path)?);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "redis-tls"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn trust(&self, roots: &[PathBuf]) -> Result<(), Error> {
+        if roots.is_empty() {
+            return Ok(());
+        }
+        Err(config(
+            "store_roots needs tls-resume built with the feature redis-tls: leave it out, or build \
+             it so",
+        ))
     }
 }
 

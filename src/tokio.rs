@@ -9,6 +9,7 @@
 //! let connector = Connector::builder().build()?.tokio();
 //! let mut stream = connector.connect("example.com", 443).await?;
 //! stream.write_all(b"HEAD / HTTP/1.0\r\nHost: example.com\r\n\r\n").await?;
+//! stream.flush().await?; // what is written may wait in the stream until then
 //! stream.read_to_end(&mut Vec::new()).await?; // TLS 1.3 tickets come while reading
 //! println!("{:?}", stream.resumption());
 //! # Ok(())
@@ -17,21 +18,34 @@
 //!
 //! # Cancelling
 //! A `connect` that is dropped before it is done costs no session but the one that it has offered,
-//! if that may be used only once: a ticket that went out is used up. It says nothing about the
-//! server, so all its other sessions stay, the reusable one among them; nothing of the connection is
-//! stored, and it is counted as [`cancelled`](crate::Stats::cancelled). While the name is looked up
-//! and TCP connects, no session has been taken. A handshake that runs into the connector's own
-//! timeout has failed, as one of the blocking connector has: then older sessions of the server go.
+//! if that may be used only once: a ticket that the TLS library was given, which sends it at once
+//! unless the transport holds it up, is used up. It says nothing about the server, so all its other
+//! sessions stay, the reusable one among them; nothing of the connection is stored, and it is counted
+//! as [`cancelled`](crate::Stats::cancelled). While the name is looked up and TCP connects, no session
+//! has been taken.
+//!
+//! A handshake that runs into the connector's own timeout has failed, as one of the blocking connector
+//! has: then older sessions of the server go, so that what makes it hang is not offered again and
+//! again. A time limit of one's own around [`Connector::connect_stream`] drops the future and keeps
+//! them: where it is to count against the server, use [`Connector::connect_stream_until`].
+//!
+//! # What waits in its thread
+//! Where sessions are kept beyond memory, dropping the last connector writes what is left, which takes
+//! up to a second if the place is slow, and `flush`, `load` and `prefetch` of the
+//! [blocking connector](Connector::blocking) wait as well: in a task, call them within tokio's
+//! `spawn_blocking`. No connection waits in its thread.
 
 mod stream;
 
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::{TcpStream, lookup_host};
-use ::tokio::time::{Instant, timeout_at};
+use ::tokio::time::{Instant, timeout, timeout_at};
 use store_core::SessionKey;
 
 pub use self::stream::Stream;
@@ -71,7 +85,8 @@ impl<B: Backend> generic::Connector<B> {
 impl<B: Backend> Connector<B> {
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
     ///
-    /// Tries the host's addresses in turn. The connector's timeout bounds the whole. See
+    /// Tries the host's addresses in turn, each for its share of the time that is left. The connector's
+    /// timeout bounds the whole. See
     /// [the module](self) for what becomes of sessions when the future is dropped.
     pub async fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         let connected = self.over_tcp(host, port, &[]).await;
@@ -108,6 +123,10 @@ impl<B: Backend> Connector<B> {
         let tcp = self.tcp(&name.text, port, end).await?;
         #[cfg(feature = "shared")]
         self.arrived(on_its_way).await;
+        if Instant::now() >= end {
+            // Busy with something else, perhaps: no fault of the server's, nor of a session.
+            return Err(transport::no_answer(host, port, self.timeout()));
+        }
         self.handshake(&name, key, early, tcp, Some(end)).await
     }
 
@@ -137,10 +156,10 @@ impl<B: Backend> Connector<B> {
         self.over(host, port, early, io, None).await
     }
 
-    /// The same as [`connect_stream`](Self::connect_stream) until `end`, which is a failure, not a
-    /// handshake given up.
-    #[cfg(any(feature = "tokio-postgres", feature = "lettre"))]
-    pub(crate) async fn connect_stream_until<IO: AsyncIo>(
+    /// The same as [`connect_stream`](Self::connect_stream) until `end`: a handshake that is not done by
+    /// then has failed ([`ErrorKind::Timeout`](crate::ErrorKind::Timeout)), and is not one that was
+    /// given up.
+    pub async fn connect_stream_until<IO: AsyncIo>(
         &self,
         host: &str,
         port: u16,
@@ -188,12 +207,16 @@ impl<B: Backend> Connector<B> {
     #[cfg(feature = "shared")]
     async fn arrived(&self, on_its_way: Option<store_tiers::Fetch>) {
         if let Some(fetch) = on_its_way {
-            fetch.arrived(self.blocking.settings().place.wait).await;
+            fetch.arrived(self.blocking.settings().patience()).await;
         }
     }
 
     pub(crate) fn end(&self) -> Instant {
-        Instant::from_std(transport::after(self.blocking.settings().timeout))
+        after(self.timeout())
+    }
+
+    fn timeout(&self) -> Duration {
+        self.blocking.settings().timeout
     }
 
     /// Connects to the first address of `host` that answers.
@@ -203,34 +226,42 @@ impl<B: Backend> Connector<B> {
         port: u16,
         end: Instant,
     ) -> Result<TcpStream, Error> {
-        let timeout = self.blocking.settings().timeout;
+        let timeout = self.timeout();
         let too_late = |_| transport::no_answer(host, port, timeout);
         let found = timeout_at(end, lookup_host((host, port))).await;
         let addresses = found
             .map_err(too_late)?
             .map_err(|error| transport::no_address(host, error))?;
-        let mut last = None;
-        for address in addresses {
-            match timeout_at(end, TcpStream::connect(address))
-                .await
-                .map_err(too_late)?
-            {
-                Ok(tcp) => {
-                    return match tcp.set_nodelay(true) {
-                        Ok(()) => Ok(tcp),
-                        Err(error) => Err(Error::of_transport(host, error)),
-                    };
-                }
-                Err(error) => last = Some(error),
-            }
+        match first_of(&addresses.collect::<Vec<_>>(), end).await {
+            Ok(tcp) => match tcp.set_nodelay(true) {
+                Ok(()) => Ok(tcp),
+                Err(error) => Err(Error::of_transport(host, error)),
+            },
+            Err(error) => Err(transport::unreached(host, port, timeout, error)),
         }
-        Err(match last {
-            Some(error) if error.kind() != io::ErrorKind::TimedOut => {
-                transport::refused(host, port, error)
-            }
-            _ => transport::no_answer(host, port, timeout),
-        })
     }
+}
+
+/// The moment when `timeout` is over, by tokio's clock; one that is too long for it is a century.
+fn after(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout)
+        .unwrap_or_else(|| now + transport::CENTURY)
+}
+
+/// Connects to the first of the addresses that answers, each of which has its share of the time.
+async fn first_of(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::TimedOut.into();
+    for (number, address) in addresses.iter().enumerate() {
+        let left = end.saturating_duration_since(Instant::now());
+        let share = transport::share(left, addresses.len() - number);
+        let connecting = timeout(share, TcpStream::connect(address)).await;
+        match connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Waits until `end`, if there is one: [`io::ErrorKind::TimedOut`] after it.

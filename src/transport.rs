@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use crate::{Error, ErrorKind};
@@ -223,9 +223,11 @@ impl<IO: Write> Write for Transport<IO> {
     }
 }
 
+/// Longer than anything lasts, and short enough for any clock.
+pub(crate) const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The moment when `timeout` is over; one that is too long for the clock is a century.
 pub(crate) fn after(timeout: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     let now = Instant::now();
     now.checked_add(timeout).unwrap_or_else(|| now + CENTURY)
 }
@@ -236,7 +238,8 @@ pub(crate) fn until(moment: Instant) -> Duration {
 }
 
 /// Connects to the first address of `host` that answers, all within `timeout`, which goes on to
-/// bound the handshake until it is lifted.
+/// bound the handshake until it is lifted. An address has its share of what is left of the time, so
+/// that one which is silent leaves some to the others.
 pub(crate) fn connect(
     host: &str,
     port: u16,
@@ -246,26 +249,42 @@ pub(crate) fn connect(
     let addresses = (host, port)
         .to_socket_addrs()
         .map_err(|error| no_address(host, error))?;
-    let mut last = None;
-    for address in addresses {
-        let left = until(end);
-        if left.is_zero() {
+    match first_of(&addresses.collect::<Vec<_>>(), end) {
+        Ok(tcp) => match tcp.set_nodelay(true) {
+            Ok(()) => Ok(Transport::until(tcp, end)),
+            Err(error) => Err(Error::of_transport(host, error)),
+        },
+        Err(error) => Err(unreached(host, port, timeout, error)),
+    }
+}
+
+fn first_of(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::TimedOut.into();
+    for (number, address) in addresses.iter().enumerate() {
+        let share = share(until(end), addresses.len() - number);
+        if share.is_zero() {
             break;
         }
-        match TcpStream::connect_timeout(&address, left) {
-            Ok(tcp) => {
-                return match tcp.set_nodelay(true) {
-                    Ok(()) => Ok(Transport::until(tcp, end)),
-                    Err(error) => Err(Error::of_transport(host, error)),
-                };
-            }
-            Err(error) => last = Some(error),
+        match TcpStream::connect_timeout(address, share) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => last = error,
         }
     }
-    Err(match last {
-        Some(error) if error.kind() != io::ErrorKind::TimedOut => refused(host, port, error),
-        _ => no_answer(host, port, timeout),
-    })
+    Err(last)
+}
+
+/// What one of so many addresses has of the time that is left.
+pub(crate) fn share(left: Duration, addresses: usize) -> Duration {
+    left / u32::try_from(addresses.max(1)).unwrap_or(u32::MAX)
+}
+
+/// What it means that the last address of `host` could not be connected to.
+pub(crate) fn unreached(host: &str, port: u16, timeout: Duration, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::TimedOut {
+        no_answer(host, port, timeout)
+    } else {
+        refused(host, port, error)
+    }
 }
 
 /// The name of `host` leads nowhere.
@@ -275,7 +294,7 @@ pub(crate) fn no_address(host: &str, error: io::Error) -> Error {
 }
 
 /// No address of `host` took the connection.
-pub(crate) fn refused(host: &str, port: u16, error: io::Error) -> Error {
+fn refused(host: &str, port: u16, error: io::Error) -> Error {
     let message = format!(
         "{host}: cannot connect to port {port} ({error}): check that a server listens there"
     );
@@ -289,4 +308,35 @@ pub(crate) fn no_answer(host: &str, port: u16, timeout: Duration) -> Error {
          check the address or raise the timeout"
     );
     Error::new(ErrorKind::Timeout, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// As with a host whose IPv6 leads nowhere: the first address takes no part in anything.
+    #[test]
+    fn an_address_that_is_silent_leaves_time_to_the_next() {
+        let (silent, other) = (listen(), listen());
+        let addresses = [&silent, &other].map(|it| it.local_addr().expect("an address"));
+        // Who is not accepted waits, and more than a listener lets wait are not answered.
+        let patience = Duration::from_millis(100);
+        let waiting = std::iter::from_fn(|| {
+            let waits = TcpStream::connect_timeout(&addresses[0], patience);
+            waits.ok()
+        });
+        let waiting: Vec<_> = waiting.take(10_000).collect();
+        let end = after(Duration::from_secs(2));
+        let connected = first_of(&addresses, end).expect("the second");
+        assert_eq!(connected.peer_addr().expect("an address"), addresses[1]);
+        let alone = first_of(&addresses[..1], after(patience)).expect_err("silence");
+        assert_eq!(alone.kind(), io::ErrorKind::TimedOut);
+        drop(waiting);
+    }
+
+    fn listen() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").expect("a port")
+    }
 }

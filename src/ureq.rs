@@ -17,7 +17,8 @@
 //!
 //! ureq's own settings of TLS do not count here: roots, client certificate and versions are the
 //! connector's. ureq speaks HTTP/1.1, so offer no `h2` by [ALPN](crate::generic::ConnectorBuilder::alpn):
-//! a server that chooses it is an error.
+//! a server that chooses it is an error. It goes through proxies of HTTP; with a SOCKS proxy, in the
+//! settings or in the environment, a request fails rather than go round it.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -25,9 +26,9 @@ use std::io::{Read, Write};
 use ::ureq::unversioned::resolver::DefaultResolver;
 use ::ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
-    TcpConnector, Transport, TransportAdapter,
+    TcpConnector, Transport, TransportAdapter, time,
 };
-use ::ureq::{Agent, Error, Timeout, config::Config};
+use ::ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout, config::Config};
 
 use crate::{Backend, generic};
 
@@ -45,10 +46,37 @@ where
     Connection<B>: Send + Sync,
 {
     let chain =
-        ().chain(ConnectProxyConnector::default())
+        ().chain(NoSocks)
+            .chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default())
             .chain(Tls::new(connector));
     Agent::with_parts(config, chain, DefaultResolver::default())
+}
+
+/// The first link: without one for SOCKS, ureq's would go straight to the server.
+#[derive(Debug)]
+struct NoSocks;
+
+impl<In: Transport> Connector<In> for NoSocks {
+    type Out = In;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<In>, Error> {
+        let is_socks = |proxy: &Proxy| match proxy.protocol() {
+            ProxyProtocol::Http | ProxyProtocol::Https => false,
+            // And whatever else there will be.
+            _ => !proxy.is_no_proxy(details.uri),
+        };
+        if details.config.proxy().is_some_and(is_socks) {
+            return Err(Error::Other(
+                "this agent cannot go through a SOCKS proxy: take one of HTTP, or set none".into(),
+            ));
+        }
+        Ok(chained)
+    }
 }
 
 /// The last link of ureq's chain of connectors: makes a TLS connection over the transport before it,
@@ -92,7 +120,7 @@ where
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(443);
         let mut io = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        io.set_timeout(details.timeout);
+        io.set_timeout(left(details));
         let connected = self.connector.connect_stream(host, port, io);
         let stream = connected.map_err(|error| match timeout(&error) {
             Some(reason) => Error::Timeout(reason),
@@ -107,6 +135,18 @@ where
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
         Ok(Some(Either::B(Connection { stream, buffers })))
     }
+}
+
+/// What is left of the time for the connection: a proxy, and the transport, have had their part of it.
+fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
+    let mut left = details.timeout;
+    if let (time::Duration::Exact(after), time::Instant::Exact(begun), time::Instant::Exact(now)) =
+        (left.after, details.now, (details.current_time)())
+    {
+        let passed = now.saturating_duration_since(begun);
+        left.after = time::Duration::Exact(after.saturating_sub(passed));
+    }
+    left
 }
 
 /// Which of ureq's timeouts was over, if that is what the transport failed with.

@@ -41,8 +41,16 @@ async fn the_connector_decides_what_is_kept() {
             assert_eq!(text, "hello\n");
             site.handshakes().last().expect("a handshake").resumed
         };
+        connector.watch("localhost", site.port());
         assert!(!visit(&connector).await);
         assert!(visit(&connector).await, "{protocol:?}");
+        // R27.
+        let seen = connector.server_stats("localhost", site.port());
+        let seen = seen.expect("a server that is watched");
+        assert_eq!((seen.missed, seen.offered), (1, 1), "{protocol:?}");
+        assert_eq!(seen.held, connector.stats().sessions);
+        connector.unwatch("localhost", site.port());
+        assert_eq!(connector.server_stats("localhost", site.port()), None);
         // R22. Another host's are not touched.
         connector.clear_server("localhost.example", site.port());
         assert!(visit(&connector.clone()).await);

@@ -1,6 +1,9 @@
 //! ureq resumes through our connector, on either backend, by the server's own word.
 
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use examples::serve::Site;
@@ -95,6 +98,68 @@ where
         .call();
     let error = error.expect_err("silence");
     assert!(matches!(error, ::ureq::Error::Timeout(_)), "{error:?}");
+}
+
+/// A proxy that somebody wants for privacy is not gone round in silence.
+#[test]
+fn a_socks_proxy_is_refused() {
+    let site = Site::start(Library::Rustls, Protocol::Tls13, &[]).expect("a server");
+    let builder = Connector::<Rustls>::builder().roots_pem_file(site.roots());
+    let connector = builder.build().expect("valid settings");
+    for protocol in ["socks4", "socks4a", "socks5", "socks5h"] {
+        let proxy = ::ureq::Proxy::new(&format!("{protocol}://127.0.0.1:1"));
+        let config = ::ureq::Agent::config_builder().proxy(Some(proxy.expect("a proxy")));
+        let agent = ureq::agent_with(config.build(), &connector);
+        let error = agent.get(site.url()).call().expect_err("no way through");
+        assert!(error.to_string().contains("SOCKS"), "{protocol}: {error}");
+    }
+    assert!(site.handshakes().is_empty());
+}
+
+/// A proxy of HTTP leads to the server; what it takes is off the time for the handshake.
+#[test]
+fn a_proxy_of_http_is_gone_through() {
+    let site = Site::start(Library::Rustls, Protocol::Tls13, &[]).expect("a server");
+    let connector = Connector::<Rustls>::builder().roots_pem_file(site.roots());
+    let connector = connector.build().expect("valid settings");
+    let (target, proxy) = (
+        site.port(),
+        TcpListener::bind("127.0.0.1:0").expect("a port"),
+    );
+    let address = proxy.local_addr().expect("an address");
+    thread::spawn(move || {
+        for client in proxy.incoming().take(2) {
+            let near = client.expect("a client");
+            let mut lines = BufReader::new(&near).lines();
+            let asked = lines.next().expect("a line").expect("a text");
+            assert!(asked.starts_with(&format!("CONNECT localhost:{target} ")));
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            (&near)
+                .write_all(b"HTTP/1.1 200 OK\r\n\r\n")
+                .expect("an answer");
+            let far = TcpStream::connect(("127.0.0.1", target)).expect("the server");
+            thread::spawn(move || {
+                thread::scope(|scope| {
+                    scope.spawn(|| io::copy(&mut &near, &mut &far));
+                    // To the end of either.
+                    let _ = io::copy(&mut &far, &mut &near);
+                });
+            });
+        }
+    });
+    let proxy = ::ureq::Proxy::new(&format!("http://{address}")).expect("a proxy");
+    for _ in 0..2 {
+        let config = ::ureq::Agent::config_builder().proxy(Some(proxy.clone()));
+        let answer = ureq::agent_with(config.build(), &connector)
+            .get(site.url())
+            .call();
+        let text = answer.expect("an answer").body_mut().read_to_string();
+        assert_eq!(text.expect("a text"), "hello\n");
+    }
+    assert_eq!(site.resumed(), [false, true]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::certificate::Identity;
 use crate::daemon::{DaemonError, Room, installed, is_root, listens};
@@ -81,9 +83,21 @@ impl PostfixServer {
         self.port
     }
 
-    /// Whether each TLS handshake so far was resumed, by its own word. One that a client has had an
-    /// answer after is among them.
-    pub fn resumed(&self) -> io::Result<Vec<bool>> {
+    /// Whether each TLS handshake so far was resumed, by its own word, when there are so many of them or
+    /// some seconds later: it writes by a process of its own.
+    pub fn resumed(&self, handshakes: usize) -> io::Result<Vec<bool>> {
+        const LONG: Duration = Duration::from_secs(10);
+        let begun = Instant::now();
+        loop {
+            let resumed = self.logged()?;
+            if resumed.len() >= handshakes || begun.elapsed() > LONG {
+                return Ok(resumed);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn logged(&self) -> io::Result<Vec<bool>> {
         let mut resumed = Vec::new();
         let mut reuses = false;
         for line in self.room.log()?.lines() {

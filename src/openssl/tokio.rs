@@ -1,6 +1,7 @@
 //! OpenSSL driven by tasks of tokio.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,11 +14,15 @@ use store_core::SessionKey;
 
 use super::facts::Known;
 use super::failure::{is_unexpected_eof, of_failed, of_setup};
+use super::outbox::Outbox;
 use super::{OpenSsl, accepted, sendable};
 use crate::Error;
 use crate::backend::sealed;
 use crate::facts::Facts;
 use crate::tokio::{AsyncIo, Backend, Stream, in_time};
+
+/// What one record holds. More would be several, of which only the first may find room.
+const RECORD: usize = 16 * 1024;
 
 impl Backend for OpenSsl {}
 
@@ -41,27 +46,31 @@ impl sealed::AsyncBackend for OpenSsl {
     ) -> Result<(AsyncTls<IO>, usize), Error> {
         let ssl = self.ssl(host, key).map_err(|error| of_setup(host, error))?;
         let early = sendable(&ssl, early);
-        let stream = SslStream::new(ssl, io).map_err(|error| of_setup(host, error))?;
+        let stream = SslStream::new(ssl, Outbox::new(io));
+        let stream = stream.map_err(|error| of_setup(host, error))?;
         let mut tls = AsyncTls {
             stream,
             is_over: false,
         };
         let connected = in_time(end, tls.connect(early)).await;
         tls.is_over = true;
-        match connected {
-            Ok(Ok(sent)) => {
-                let accepted = accepted(tls.stream.ssl(), sent);
-                Ok((tls, accepted))
-            }
-            Ok(Err(error)) => Err(of_failed(host, tls.stream.ssl().verify_result(), error)),
-            Err(error) => Err(Error::of_transport(host, error)),
-        }
+        let sent = match connected {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(error)) => return Err(of_failed(host, tls.stream.ssl().verify_result(), error)),
+            Err(error) => return Err(Error::of_transport(host, error)),
+        };
+        // The client's last message, for a server that waits for it.
+        let flushed = in_time(end, poll_fn(|cx| tls.outbox().poll_send(cx))).await;
+        let flushed = flushed.flatten();
+        flushed.map_err(|error| Error::of_transport(host, error))?;
+        let accepted = accepted(tls.stream.ssl(), sent);
+        Ok((tls, accepted))
     }
 }
 
 /// An OpenSSL connection.
 pub struct AsyncTls<IO> {
-    stream: SslStream<IO>,
+    stream: SslStream<Outbox<IO>>,
     /// Whether the handshake has ended by itself, one way or the other.
     is_over: bool,
 }
@@ -78,8 +87,12 @@ impl<IO> Drop for AsyncTls<IO> {
 }
 
 impl<IO: AsyncIo> AsyncTls<IO> {
-    fn stream(&mut self) -> Pin<&mut SslStream<IO>> {
+    fn stream(&mut self) -> Pin<&mut SslStream<Outbox<IO>>> {
         Pin::new(&mut self.stream)
+    }
+
+    fn outbox(&mut self) -> &mut Outbox<IO> {
+        self.stream.get_mut()
     }
 
     /// Makes the handshake, with `early` behind its first message.
@@ -115,11 +128,11 @@ impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
     }
 
     fn io(&self) -> &IO {
-        self.stream.get_ref()
+        self.stream.get_ref().get_ref()
     }
 
     fn io_mut(&mut self) -> &mut IO {
-        self.stream.get_mut()
+        self.outbox().get_mut()
     }
 }
 
@@ -164,14 +177,22 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(cx, buf)
+        ready!(self.outbox().poll_send(cx))?;
+        self.stream().poll_write(cx, &buf[..buf.len().min(RECORD)])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(cx)
+        // Notes that it is owed.
+        ready!(self.stream().poll_flush(cx))?;
+        self.outbox().poll_send(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.outbox().poll_send(cx))?;
+        if self.outbox().is_closing() {
+            // Asked once more, OpenSSL would wait for the server's farewell.
+            return Pin::new(self.outbox()).poll_shutdown(cx);
+        }
         self.stream().poll_shutdown(cx)
     }
 }

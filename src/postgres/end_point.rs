@@ -1,10 +1,9 @@
 //! The server's certificate as a channel is bound to it: `tls-server-end-point`, RFC 5929.
 
-use pkcs1::RsaPssParamsOwned;
 use pki_types::CertificateDer;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
-use spki::der::asn1::AnyRef;
-use spki::der::{Decode, Reader, Result, SliceReader};
+use spki::der::asn1::{AnyRef, ContextSpecific};
+use spki::der::{Decode, Reader, Result, SliceReader, TagNumber};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 
 /// The hash of a certificate by the hash function of its signature, and by SHA-256 where that is
@@ -12,8 +11,7 @@ use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 pub(super) fn hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let algorithm = signed_with(certificate).ok()?;
     let function = if algorithm.oid == RSASSA_PSS {
-        let parameters = algorithm.parameters?;
-        parameters.decode_as::<RsaPssParamsOwned>().ok()?.hash.oid
+        named_by_pss(algorithm.parameters?).ok()?
     } else {
         algorithm.oid
     };
@@ -33,11 +31,26 @@ fn signed_with<'c>(certificate: &'c CertificateDer<'_>) -> Result<AlgorithmIdent
     })
 }
 
+/// The hash function in the parameters of PSS (RFC 8017, appendix A.2.3), whatever else they say.
+fn named_by_pss(parameters: AnyRef<'_>) -> Result<ObjectIdentifier> {
+    parameters.sequence(|reader| {
+        let hash = ContextSpecific::decode_explicit(reader, TagNumber(0))?;
+        while !reader.is_finished() {
+            AnyRef::decode(reader)?;
+        }
+        Ok(hash.map_or(
+            SHA_1,
+            |hash: ContextSpecific<AlgorithmIdentifierRef<'_>>| hash.value.oid,
+        ))
+    })
+}
+
 const fn oid(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
 }
 
 const RSASSA_PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
+const SHA_1: ObjectIdentifier = oid("1.3.14.3.2.26");
 
 type Hash = fn(&[u8]) -> Vec<u8>;
 
@@ -56,7 +69,7 @@ const FUNCTIONS: [(&[ObjectIdentifier], Hash); 4] = [
             oid("1.2.840.113549.1.1.4"), // RSA with MD5
             oid("1.2.840.113549.1.1.5"), // RSA with SHA-1
             oid("1.2.840.10045.4.1"),    // ECDSA with SHA-1
-            oid("1.3.14.3.2.26"),        // SHA-1
+            SHA_1,
             oid("1.2.840.113549.1.1.11"),
             oid("1.2.840.10045.4.3.2"),
             oid("2.16.840.1.101.3.4.2.1"),

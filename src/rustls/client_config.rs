@@ -15,8 +15,8 @@ impl Connector {
     /// not those of the connector's own connections. A client with a configuration of its own for
     /// each connection, from another connector, resumes nothing.
     ///
-    /// If [early data](crate::rustls::ConnectorBuilder::early_data) is allowed, this allows it too:
-    /// whether any is sent is the client's affair.
+    /// It announces no early data, even if [that is allowed](crate::rustls::ConnectorBuilder::early_data):
+    /// a client that sends some, and knows when, sets `enable_early_data` on it.
     ///
     /// rustls tells a store of such a client little ([`backend_rustls::Shared`]): all ports of a host
     /// share sessions, [`Stats::taken`](crate::Stats::taken) and [`copied`](crate::Stats::copied)
@@ -45,7 +45,6 @@ impl Connector {
         let sessions = rustls.sessions.shared_in(domain);
         let sessions = sessions.except(&self.settings().never_resume);
         config.resumption = sessions.resumption();
-        config.enable_early_data = self.settings().early_data;
         config
     }
 }

@@ -111,8 +111,11 @@ impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
 
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let filled = Pin::new(&mut self.stream).poll_fill_buf(cx);
-        let filled = ready!(filled).map(|_| ());
-        Poll::Ready(noted(filled, self.handle.as_deref()))
+        match noted(ready!(filled).map(|_| ()), self.handle.as_deref()) {
+            // Nothing comes any more; who reads is told that it ended without a word.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            filled => Poll::Ready(filled),
+        }
     }
 
     fn io(&self) -> &IO {

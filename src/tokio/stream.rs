@@ -10,11 +10,11 @@ use std::time::Duration;
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::{Instant, sleep_until};
 
-use super::{AsyncIo, Backend};
+use super::{AsyncIo, Backend, after};
+use crate::Protocol;
 use crate::backend::sealed::AsyncTls;
 use crate::facts::{Facts, tells_its_facts};
 use crate::stream::MORE_TICKETS;
-use crate::{Protocol, transport};
 
 /// A TLS connection over `IO`, to read from and write to.
 ///
@@ -22,6 +22,7 @@ use crate::{Protocol, transport};
 /// them after the handshake, and they arrive while the application reads:
 /// a connection that never reads stores none ([`wait_for_tickets`](Self::wait_for_tickets)).
 ///
+/// What is written may wait in the stream until it is flushed: flush before reading the answer.
 /// Shutting it down ([`AsyncWrite::poll_shutdown`]) tells the server that nothing more will be sent
 /// (`close_notify`).
 pub struct Stream<B: Backend, IO: AsyncIo> {
@@ -55,12 +56,12 @@ impl<B: Backend, IO: AsyncIo> Stream<B, IO> {
         if self.protocol() == Protocol::Tls12 || !self.facts().keeps_sessions() {
             return Ok(self.tickets());
         }
-        let mut end = Instant::from_std(transport::after(deadline));
-        let mut seen = 0;
+        let deadline = after(deadline);
+        let (mut end, mut seen) = (deadline, 0);
         loop {
             if self.tickets() > seen {
                 seen = self.tickets();
-                end = end.min(Instant::now() + MORE_TICKETS);
+                end = deadline.min(Instant::now() + MORE_TICKETS);
             }
             let mut over = pin!(sleep_until(end));
             let ahead = poll_fn(|cx| {

@@ -54,7 +54,9 @@ fn contradictions_are_refused<B: Backend>() {
         (r#"client_certificate = "client.pem""#, "client_key"),
         (r#"store = "elsewhere:""#, "store"),
         (r#"store_keys = "keys""#, "store_keys"),
+        (r#"store_roots = ["roots.pem"]"#, "store_roots"),
         (r#"store_wait = "6ms""#, "store_wait"),
+        ("[limits]\ntotal_age = 0", "total_age is 0"),
         (
             "store = \"memory:\"\nstore_wait = \"31s\"",
             "store_wait (31s) is above timeout (30s)",

@@ -49,6 +49,7 @@ fn every_key_is_read_from_toml_and_json() {
         early_data = true
         store = "redis://:secret@host"
         store_keys = "keys"
+        store_roots = ["redis.pem"]
         store_wait = 1
         [limits]
         servers = 7
@@ -73,6 +74,7 @@ fn every_key_is_read_from_toml_and_json() {
     config.early_data = true;
     config.store = Some("redis://:secret@host".into());
     config.store_keys = Some("keys".into());
+    config.store_roots = vec!["redis.pem".into()];
     config.store_wait = Duration::from_secs(1);
     config.limits = Limits::default()
         .with_servers(7)
@@ -110,7 +112,18 @@ fn what_is_unknown_or_out_of_range_is_named() {
     for (text, says) in [
         ("severs = 1", "severs"),
         ("[limits]\nsevers = 1", "severs"),
-        (r#"protocols = ["1.1"]"#, "1.1"),
+        (r#"protocols = ["1.1"]"#, "protocols: unknown variant `1.1`"),
+        (r#"roots = "ca.pem""#, "roots: invalid type: string"),
+        ("store_roots = [1]", "store_roots: invalid type: integer"),
+        ("client_certificate = 1", "client_certificate: invalid type"),
+        ("client_key = 1", "client_key: invalid type"),
+        (r#"alpn = "h2""#, "alpn: invalid type"),
+        ("limits = 1", "limits: invalid type"),
+        ("domain = 1", "domain: invalid type"),
+        ("never_resume = 1", "never_resume: invalid type"),
+        (r#"early_data = "yes""#, "early_data: invalid type"),
+        ("store = 1", "store: invalid type"),
+        ("store_keys = 1", "store_keys: invalid type"),
         (r#"timeout = "soon""#, "timeout to be whole milliseconds"),
         (
             r#"store_wait = "1us""#,
@@ -128,6 +141,7 @@ fn what_is_unknown_or_out_of_range_is_named() {
     ] {
         let error = toml(text).unwrap_err();
         assert!(error.contains(says), "{text}: {error}");
+        assert!(!error.contains('\n'), "{error}");
         let value: ::toml::Value = ::toml::from_str(text).unwrap();
         let json = serde_json::to_string(&value).unwrap();
         let error = serde_json::from_str::<Config>(&json).unwrap_err();

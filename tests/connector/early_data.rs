@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use lab::server::{
 };
 use lab::transport::InMemory;
 use tls_resume::generic::{Connector, Stream};
-use tls_resume::{Backend, ErrorKind, Limits, Resumption};
+use tls_resume::{Backend, Clock, ErrorKind, Limits, ManualClock, Resumption, SystemClock};
 
 use crate::lab_client::{
     HOST, LONG, OTHER, PORT, builder, client, listen, refused, settings, talk, visit,
@@ -33,8 +33,9 @@ fn allowing(max_early_data: u32) -> ServerSettings {
 }
 
 /// A server of OpenSSL whose tickets are self-contained, so that it takes early data again and again.
-fn replayable(max_early_data: u32, keys: &TicketKeys) -> Server {
+fn replayable(max_early_data: u32, group: Group, keys: &TicketKeys) -> Server {
     let settings = ServerSettings {
+        groups: vec![group],
         ticket_keys: Some(keys.clone()),
         openssl: OpenSslOnly {
             accepts_replays: true,
@@ -217,7 +218,7 @@ pub(crate) fn what_is_rejected_is_left_to_the_caller<B: Backend>() {
     }
     // The session is good, and early data is no longer taken.
     let keys = TicketKeys::new();
-    let (before, now) = (replayable(MAX, &keys), replayable(0, &keys));
+    let [before, now] = [MAX, 0].map(|max| replayable(max, Group::X25519, &keys));
     let client = early::<B>();
     visit_in_memory(&client, &before);
     let (stream, accepted) = exchange(&client, HOST, &now, &data);
@@ -244,6 +245,14 @@ pub(crate) fn a_hello_that_is_asked_for_again_carries_none<B: Backend>() {
         assert_eq!((stream.resumption(), accepted), (Resumption::Declined, 0));
         assert!(stream.get_ref().hello().early_data);
     }
+    // One that knows the ticket resumes all the same.
+    let keys = TicketKeys::new();
+    let client = early::<B>();
+    visit_in_memory(&client, &replayable(MAX, Group::X25519, &keys));
+    let other = replayable(MAX, Group::P256, &keys);
+    let (stream, accepted) = exchange(&client, HOST, &other, &[7; 2_000]);
+    assert_eq!((stream.resumption(), accepted), (Resumption::Resumed, 0));
+    assert!(stream.get_ref().hello().early_data);
 }
 
 /// What a network could do: the first flight comes again, byte for byte.
@@ -253,7 +262,7 @@ pub(crate) fn a_server_takes_a_copy_once<B: Backend>() {
         (Server::new(Library::Rustls, &allowing(MAX)), false),
         (Server::new(Library::OpenSsl, &allowing(MAX)), false),
         // That a copy is as good as the first is the control.
-        (replayable(MAX, &keys), true),
+        (replayable(MAX, Group::X25519, &keys), true),
     ];
     for (server, takes_copies) in servers {
         let client = early::<B>();
@@ -379,6 +388,27 @@ pub(crate) fn packed_sessions_allow_it_too<B: Backend>() {
         let (_, accepted) = exchange(&client, HOST, &server, b"GET /");
         assert_eq!(accepted, 5, "{library}");
     }
+}
+
+/// By the system's clock the ticket is over, and by the store's it is not: OpenSSL withholds it then,
+/// and nothing may go out early without it, since nobody's key would protect it.
+pub(crate) fn none_is_sent_without_its_ticket<B: Backend>() {
+    let lived = Duration::from_secs(1);
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let settings = ServerSettings {
+        lifetime: Some(lived),
+        ..allowing(MAX)
+    };
+    let server = Server::new(Library::OpenSsl, &settings);
+    let built = builder::<B>().early_data(true).clock(clock).build();
+    let client = built.expect("valid settings");
+    visit_in_memory(&client, &server);
+    // OpenSSL grants a second.
+    thread::sleep(3 * lived + Duration::from_millis(300));
+    let (stream, _) = exchange(&client, HOST, &server, b"GET /");
+    let hello = stream.get_ref().hello();
+    assert!(!hello.early_data || hello.psk_identities.len() == 1);
+    assert_eq!(client.stats().offered, 1);
 }
 
 /// TLS 1.2 has no such thing.

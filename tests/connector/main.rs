@@ -129,6 +129,7 @@ on_backends! {
         hosts_that_never_resume_are_sent_none,
         packed_sessions_allow_it_too,
         older_versions_have_none,
+        none_is_sent_without_its_ticket,
         it_is_sent_over_tcp_and_timeouts_are_lifted,
         a_server_that_does_not_answer_it_is_timed_out;
 }

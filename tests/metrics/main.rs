@@ -11,10 +11,10 @@ use tls_resume::Backend;
 use tls_resume::generic::{Connector, ConnectorBuilder};
 
 /// Everything recorded in the domain `mail`: its kind, and its value as a whole number.
-fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, (&'static str, u64)> {
+fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, (&'static str, i64)> {
     let snapshot = snapshotter.snapshot().into_vec();
     let value = |value: &DebugValue| match value {
-        DebugValue::Counter(count) => ("counter", *count),
+        DebugValue::Counter(count) => ("counter", i64::try_from(*count).expect("not so many")),
         DebugValue::Gauge(value) => {
             let whole = format!("{value}").parse().expect("a whole number");
             ("gauge", whole)
@@ -51,7 +51,7 @@ fn builder<B: Backend>(authority: &Authority) -> ConnectorBuilder<B> {
 
 fn records_what_it_counts<B: Backend>(
     with: impl FnOnce(ConnectorBuilder<B>) -> ConnectorBuilder<B>,
-) -> BTreeMap<String, (&'static str, u64)> {
+) -> BTreeMap<String, (&'static str, i64)> {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let settings = ServerSettings {
         protocols: vec![Protocol::Tls13],
@@ -84,7 +84,7 @@ fn records_what_it_counts<B: Backend>(
             format!("tls_resume_{field}"),
         ];
         let found = names.iter().find_map(|name| recorded.get(name));
-        assert_eq!(found.map(|(_, value)| *value), value.as_u64(), "{field}");
+        assert_eq!(found.map(|(_, value)| *value), value.as_i64(), "{field}");
     }
     for (name, (kind, _)) in &recorded {
         assert_eq!(documented().get(name.as_str()), Some(kind), "{name}");
@@ -100,16 +100,73 @@ fn records_what_it_counts<B: Backend>(
     recorded
 }
 
+/// A connector takes the place of another, as when a configuration is read again; a third one records
+/// beside it under the same labels.
+fn connectors_with_the_same_labels_add_up<B: Backend>() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let settings = ServerSettings {
+        protocols: vec![Protocol::Tls12],
+        ..ServerSettings::new(authority.issue(&["localhost"]))
+    };
+    let server = TcpServer::start(Server::new(Library::Rustls, &settings)).expect("a port");
+    let visited = |times| {
+        let connector = builder::<B>(&authority).build().expect("valid settings");
+        for _ in 0..times {
+            let connected = connector.connect("localhost", server.port());
+            connected.expect("connected").close().expect("closed");
+        }
+        connector
+    };
+    let (first, beside) = (visited(3), visited(1));
+    let sink = DebuggingRecorder::new();
+    let snapshotter = sink.snapshotter();
+    metrics::with_local_recorder(&sink, || {
+        // A snapshot takes what was recorded, so it is summed up here.
+        let (mut missed, mut held) = (0, 0);
+        let mut told = |connectors: &[&Connector<B>], expected: (i64, i64)| {
+            for connector in connectors {
+                connector.record_metrics();
+            }
+            let recorded = recorded(&snapshotter);
+            missed += recorded["tls_resume_missed_total"].1;
+            held += recorded["tls_resume_sessions"].1;
+            assert_eq!((missed, held), expected);
+        };
+        told(&[&first, &beside], (2, 2));
+        told(&[&first, &beside, &first], (2, 2));
+        drop(first);
+        told(&[&beside], (2, 1));
+        let second = visited(2);
+        told(&[&second, &beside], (3, 2));
+        second.clear();
+        told(&[&second, &beside], (3, 1));
+    });
+}
+
 #[cfg(feature = "rustls")]
 #[test]
 fn rustls() {
     records_what_it_counts::<tls_resume::rustls::Rustls>(|builder| builder);
+    connectors_with_the_same_labels_add_up::<tls_resume::rustls::Rustls>();
+}
+
+/// Whoever has many domains, or domains named after somebody, names the series.
+#[cfg(feature = "rustls")]
+#[test]
+fn labels_of_ones_own_take_the_place_of_the_domain() {
+    let builder = tls_resume::rustls::Connector::builder().domain("a customer");
+    let builder = builder.metric_labels([("domain", "mail")]);
+    let connector = builder.build().expect("valid settings");
+    let sink = DebuggingRecorder::new();
+    metrics::with_local_recorder(&sink, || connector.record_metrics());
+    assert!(!recorded(&sink.snapshotter()).is_empty());
 }
 
 #[cfg(feature = "openssl")]
 #[test]
 fn openssl() {
     records_what_it_counts::<tls_resume::openssl::OpenSsl>(|builder| builder);
+    connectors_with_the_same_labels_add_up::<tls_resume::openssl::OpenSsl>();
 }
 
 #[cfg(all(feature = "openssl", feature = "lmdb"))]

@@ -7,6 +7,7 @@ mod peer;
 mod resumption;
 #[cfg(feature = "lmdb")]
 mod sharing;
+mod transports;
 
 /// Mounts tests on a backend.
 macro_rules! on {
@@ -55,6 +56,13 @@ on_backends! {
         hosts_that_are_none,
         the_end_without_a_word_is_unexpected,
         nothing_is_written_after_the_farewell;
+    transports:
+        one_that_takes_its_time_is_resumed_over,
+        a_write_that_is_given_up_spoils_nothing,
+        a_farewell_after_a_write_that_is_given_up,
+        a_farewell_needs_no_answer,
+        a_task_that_was_kept_busy_costs_no_session,
+        a_time_of_ones_own_can_count_as_a_failure;
     early_data:
         early_data_arrives_once,
         no_more_early_data_than_allowed_and_all_of_it_rejected,

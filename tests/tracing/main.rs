@@ -274,3 +274,52 @@ fn a_handshake_of_rustls_that_is_given_up_is_an_event() {
 fn a_handshake_of_openssl_that_is_given_up_is_an_event() {
     a_handshake_that_is_given_up_is_an_event::<tls_resume::openssl::OpenSsl>();
 }
+
+/// R21: OpenSSL drops what reports the failure, and a panic there would end the process.
+#[cfg(feature = "openssl")]
+#[test]
+fn a_listener_that_panics_is_no_end_of_the_process() {
+    struct Panics(Listener);
+
+    impl Subscriber for Panics {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            self.0.enabled(metadata)
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            self.0.event(event);
+            let said = self.0.0.lock().unwrap().pop().unwrap();
+            assert!(!said.starts_with("failed"), "a listener's own trouble");
+            self.0.0.lock().unwrap().push(said);
+        }
+
+        fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+            self.0.new_span(span)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    let silent = bad_server(Behaviour::Silent);
+    for (version, usage) in KINDS {
+        let (said, server) =
+            after_a_visit::<tls_resume::openssl::OpenSsl>(version, |connector, port| {
+                let io = TcpStream::connect(silent.address()).expect("TCP");
+                io.set_read_timeout(Some(Duration::from_millis(50)))
+                    .expect("a timeout");
+                let listener = Listener::default();
+                let panics = Panics(listener.clone());
+                tracing::subscriber::with_default(panics, || {
+                    assert!(connector.connect_stream(HOST, port, io).is_err());
+                });
+                // For the listener around.
+                for line in listener.heard() {
+                    tracing::debug!(target: "tls_resume", "{line}");
+                }
+            });
+        assert_eq!(said, [format!("offered {server} usage=\"{usage}\"")]);
+    }
+}

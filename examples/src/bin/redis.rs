@@ -2,7 +2,7 @@
 //! the URL does not say so: redis-rs takes `rediss://` only with a TLS of its own.
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo};
+use redis::{AsyncCommands, AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo};
 use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,10 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
         .await?;
         let driver = tokio::spawn(driver);
-        let visits: u64 = redis::cmd("INCR")
-            .arg("visits")
-            .query_async(&mut redis)
-            .await?;
+        let visits: u64 = redis.incr("visits", 1).await?;
         println!("{visits}");
         drop(redis);
         driver.await?;

@@ -17,6 +17,7 @@ use crate::common::identity;
 use crate::postgres::{ask, bound};
 
 const RSA: &[&str] = &["-newkey", "rsa:2048"];
+const RSA_3072: &[&str] = &["-newkey", "rsa:3072"];
 const P256: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
 const ED25519: &[&str] = &["-newkey", "ed25519"];
 /// rustls and OpenSSL.
@@ -26,6 +27,14 @@ const PSS: &[&str] = &[
     "rsa_padding_mode:pss",
     "-sigopt",
     "rsa_pss_saltlen:digest",
+];
+
+/// As long as it can be, which was the default of OpenSSL.
+const PSS_LONG_SALT: &[&str] = &[
+    "-sigopt",
+    "rsa_padding_mode:pss",
+    "-sigopt",
+    "rsa_pss_saltlen:350",
 ];
 
 /// Has OpenSSL make a certificate that is its own root, `cert.pem` with `key.pem`.
@@ -69,7 +78,8 @@ async fn channels_are_bound_by_the_hash_of_the_signature() {
         (RSA, "-sha256", &[], BOTH),
         (RSA, "-sha512", &[], BOTH),
         (RSA, "-sha384", PSS, BOTH),
-        (ED25519, "-sha256", &[], (false, false)), // it has no hash
+        (RSA_3072, "-sha256", PSS_LONG_SALT, (false, true)), // likewise
+        (ED25519, "-sha256", &[], (false, false)),           // it has no hash
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         make(dir.path(), key, hash, signature);

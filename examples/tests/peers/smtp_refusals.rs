@@ -59,6 +59,15 @@ async fn servers_are_refused() {
             &[GREETING, OFFER, "454 not now\r\n"],
             "says 454 to STARTTLS",
         ),
+        (
+            &["220 mx\r\n250-mx\r\n250 STARTTLS\r\n"],
+            "says more than it was asked before TLS",
+        ),
+        (&[GREETING, "250 STARTTLS\r\n"], "does not offer STARTTLS"),
+        (
+            &[GREETING, "250-mx\r\n250 StartTls\r\n", "250 fine\r\n"],
+            "says 250 to STARTTLS",
+        ),
         (&[GREETING, "550 who?\r\n"], "says 550 to EHLO"),
         (&["554 no\r\n"], "says 554 to greeting"),
         (&["HTTP/1.1 400 Bad Request\r\n"], "does not speak SMTP"),
