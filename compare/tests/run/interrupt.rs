@@ -27,17 +27,20 @@ struct Running {
 
 impl Running {
     fn start(name: &str, only: &str) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_compare")), name, only)
+        Self::start_with(&["--default-signal=INT,TERM,HUP"], name, only)
     }
 
-    fn start_by(mut program: Command, name: &str, only: &str) -> Self {
+    /// With signals set by `env`: what runs the tests may ignore some, as a shell's background does.
+    fn start_with(signals: &[&str], name: &str, only: &str) -> Self {
         let dir = directory(name);
         let (temporary, out) = (dir.join("tmp"), dir.join("out"));
         for dir in [&temporary, &out] {
             fs::create_dir_all(dir).unwrap();
         }
         fs::write(out.join("report.json"), EARLIER).unwrap();
-        let process = program
+        let process = Command::new("env")
+            .args(signals)
+            .arg(env!("CARGO_BIN_EXE_compare"))
             .args(["run", "--quick", "--only", only, "--out"])
             .arg(&out)
             .env("TMPDIR", &temporary)
@@ -171,10 +174,8 @@ fn a_section_of_many_handshakes_is_given_up() {
 
 #[test]
 fn a_hangup_that_is_ignored_is_none() {
-    let mut nohup = Command::new("sh");
-    nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
-    nohup.arg(env!("CARGO_BIN_EXE_compare"));
-    let mut run = Running::start_by(nohup, "interrupt-nohup", "scale,store");
+    let nohup = ["--default-signal=INT", "--ignore-signal=HUP"];
+    let mut run = Running::start_with(&nohup, "interrupt-nohup", "scale,store");
     run.wait_until("the first section begins", |run| {
         run.stderr().contains("[1/2]")
     });
