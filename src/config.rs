@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store_core::{Limits, written};
 use zeroize::Zeroizing;
 
-use crate::connector::{Connector, ConnectorBuilder};
+use crate::builder::ConnectorBuilder;
+use crate::connector::Connector;
 use crate::settings::{LONGEST_FILE, TIMEOUT, read_certificates};
 use crate::{Backend, Error, ErrorKind, Protocol};
 

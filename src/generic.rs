@@ -2,5 +2,6 @@
 //!
 //! Applications name a backend instead: `tls_resume::rustls` or `tls_resume::openssl`.
 
-pub use crate::connector::{Connector, ConnectorBuilder};
+pub use crate::builder::ConnectorBuilder;
+pub use crate::connector::Connector;
 pub use crate::stream::Stream;

@@ -19,6 +19,7 @@ compile_error!(
 compile_error!("shared stores are for Unix: switch off the cargo features `lmdb` and `redis`");
 
 mod backend;
+mod builder;
 mod config;
 mod connector;
 mod domain;

@@ -34,8 +34,8 @@ use crate::generic::{Connector, ConnectorBuilder};
 
 impl<B: Backend> Connector<B> {
     /// Tells the application's recorder what this connector's store, and what lies beyond memory, have
-    /// counted since the last time, and what they hold now. Install the recorder first: what is told
-    /// to none is told.
+    /// counted since the last time, and what they hold now. Install the recorder first: what
+    /// is told before is lost.
     ///
     /// The label `domain` is the connector's [domain](ConnectorBuilder::domain) by name, unless it has
     /// [labels](ConnectorBuilder::metric_labels) of its own. Connectors with the same labels add up: a

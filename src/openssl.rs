@@ -33,7 +33,7 @@ use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
 /// Makes TLS connections with OpenSSL that resume earlier ones.
 pub type Connector = crate::connector::Connector<OpenSsl>;
 /// Settings of a [`Connector`] in the making.
-pub type ConnectorBuilder = crate::connector::ConnectorBuilder<OpenSsl>;
+pub type ConnectorBuilder = crate::builder::ConnectorBuilder<OpenSsl>;
 /// A TLS connection by OpenSSL.
 pub type Stream<IO> = crate::stream::Stream<OpenSsl, IO>;
 

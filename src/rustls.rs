@@ -32,7 +32,7 @@ use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
 /// Makes TLS connections with rustls that resume earlier ones.
 pub type Connector = crate::connector::Connector<Rustls>;
 /// Settings of a [`Connector`] in the making.
-pub type ConnectorBuilder = crate::connector::ConnectorBuilder<Rustls>;
+pub type ConnectorBuilder = crate::builder::ConnectorBuilder<Rustls>;
 /// A TLS connection by rustls.
 pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 

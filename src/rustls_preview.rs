@@ -33,7 +33,7 @@ use crate::{Backend, Error, ErrorKind, early};
 /// Makes TLS connections with the next rustls that resume earlier ones.
 pub type Connector = crate::connector::Connector<RustlsPreview>;
 /// Settings of a [`Connector`] in the making.
-pub type ConnectorBuilder = crate::connector::ConnectorBuilder<RustlsPreview>;
+pub type ConnectorBuilder = crate::builder::ConnectorBuilder<RustlsPreview>;
 /// A TLS connection by the next rustls.
 pub type Stream<IO> = crate::stream::Stream<RustlsPreview, IO>;
 

@@ -14,8 +14,9 @@ use store_tiers::{Fetch, KeyRing, SharedSettings, SharedStore, Tier, TierStats, 
 use zeroize::Zeroizing;
 
 use crate::backend::sealed;
+use crate::builder::ConnectorBuilder;
 use crate::config::STORE_WAIT;
-use crate::connector::{Connector, ConnectorBuilder};
+use crate::connector::Connector;
 use crate::settings::Settings;
 #[cfg(feature = "redis-tls")]
 use crate::settings::read_certificates;

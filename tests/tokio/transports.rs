@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tls_resume::tokio::{AsyncIo, Backend};
+use tls_resume::tokio::{AsyncIo, Backend, Stream};
 use tls_resume::{ErrorKind, Resumption};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -106,19 +106,25 @@ pub(crate) async fn one_that_takes_its_time_is_resumed_over<B: Backend>() {
     }
 }
 
+/// A connection on which a task has given up to write much.
+async fn after_a_write<B: Backend>(port: u16) -> Stream<B, Hesitant<TcpStream>> {
+    let io = Hesitant::over(tcp(port).await);
+    let connected = client::<B>().connect_stream(HOST, port, io).await;
+    let mut stream = connected.expect("TLS");
+    talk(&mut stream).await;
+    stream.get_mut().held = true;
+    let much = vec![b'a'; 1 << 20];
+    let waited = timeout(Duration::from_millis(20), stream.write_all(&much)).await;
+    assert!(waited.is_err(), "nobody takes it");
+    stream.get_mut().held = false;
+    stream
+}
+
 /// A task may stop waiting for a write, and write something else.
 pub(crate) async fn a_write_that_is_given_up_spoils_nothing<B: Backend>() {
-    let long = vec![b'a'; 1 << 20];
     for (version, server) in servers() {
         for after in [b"the end".to_vec(), vec![b'b'; 40_000]] {
-            let io = Hesitant::over(tcp(server.port()).await);
-            let connected = client::<B>().connect_stream(HOST, server.port(), io).await;
-            let mut stream = connected.expect("TLS");
-            talk(&mut stream).await;
-            stream.get_mut().held = true;
-            let waited = timeout(Duration::from_millis(20), stream.write_all(&long)).await;
-            assert!(waited.is_err(), "nobody takes it");
-            stream.get_mut().held = false;
+            let mut stream = after_a_write::<B>(server.port()).await;
             // Not to its end: some of the first is sent all the same.
             let written = async {
                 stream.write_all(&after).await?;
@@ -144,16 +150,8 @@ pub(crate) async fn a_write_that_is_given_up_spoils_nothing<B: Backend>() {
 
 /// And end the connection, which is then said in full.
 pub(crate) async fn a_farewell_after_a_write_that_is_given_up<B: Backend>() {
-    let long = vec![b'a'; 1 << 17];
     for (version, server) in servers() {
-        let io = Hesitant::over(tcp(server.port()).await);
-        let connected = client::<B>().connect_stream(HOST, server.port(), io).await;
-        let mut stream = connected.expect("TLS");
-        talk(&mut stream).await;
-        stream.get_mut().held = true;
-        let waited = timeout(Duration::from_millis(20), stream.write_all(&long)).await;
-        assert!(waited.is_err(), "nobody takes it");
-        stream.get_mut().held = false;
+        let mut stream = after_a_write::<B>(server.port()).await;
         let ended = timeout(LONG, stream.shutdown()).await;
         ended.expect("an end").expect("a farewell");
         // The server answers with its own, behind what it was sent before.
