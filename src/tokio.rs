@@ -38,7 +38,6 @@
 mod stream;
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -265,6 +264,7 @@ async fn first_of(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStrea
 }
 
 /// Waits until `end`, if there is one: [`io::ErrorKind::TimedOut`] after it.
+#[cfg(any(feature = "rustls", feature = "openssl", feature = "lettre"))]
 pub(crate) async fn in_time<T>(
     end: Option<Instant>,
     work: impl Future<Output = T>,

@@ -35,6 +35,7 @@ impl<B: Backend, IO: AsyncIo> Stream<B, IO> {
         Self { tls, closed: false }
     }
 
+    #[cfg(any(feature = "rustls", feature = "openssl"))] // the preview has no tasks
     pub(crate) fn tls(&self) -> &B::AsyncTls<IO> {
         &self.tls
     }
