@@ -319,7 +319,7 @@ impl Offered {
         let Offer { id, entry } = offer;
         let (usage, established) = (entry.usage, entry.established);
         let (mut live, origin) = entry.session.into_live()?;
-        if !is_in_time(&live) {
+        if live.max_early_data() > 0 && !is_in_time(&live) {
             ffi::forbid_early_data(&mut live);
         }
         ffi::offer(ssl, &live).then(|| Self {
