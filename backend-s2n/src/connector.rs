@@ -137,8 +137,7 @@ impl Connector {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let name = server_name(host)?;
-        let mut connection = self.connection(name)?;
-        connection.set_application_context(Arrivals::counted());
+        let connection = self.connection(name, Arrivals::counted())?;
         self.shake_hands(name, connection, None, io).await
     }
 
@@ -175,8 +174,9 @@ impl Connector {
 
     /// A connection with the session that it is to offer, if there is one.
     fn prepare(&self, name: &str, key: SessionKey) -> Result<(Connection, Handle), Error> {
-        let mut connection = self.connection(name)?;
         let store = self.sessions.store();
+        let arrivals = || Arrivals::within(store.limits());
+        let mut connection = self.connection(name, arrivals())?;
         let Some(now) = self.sessions.now() else {
             let handle = Handle::new(self.sessions.clone(), key, store.generation(), None);
             return Ok((connection, handle));
@@ -197,7 +197,7 @@ impl Connector {
             }
             // It cannot be read, and may have left its traces: another connection, and the next
             // session. A single-use one is gone already.
-            connection = self.connection(name)?;
+            connection = self.connection(name, arrivals())?;
             if entry.usage == Usage::Reusable {
                 store.remove(&key, offer.id);
                 // Where something lies behind the store, that cleared the server.
@@ -209,11 +209,15 @@ impl Connector {
         Ok((connection, handle))
     }
 
-    fn connection(&self, name: &str) -> Result<Connection, s2n_tls::error::Error> {
+    fn connection(
+        &self,
+        name: &str,
+        arrivals: Arrivals,
+    ) -> Result<Connection, s2n_tls::error::Error> {
         let mut connection = self.config.build_connection(Mode::Client)?;
         // Here too, so that a name that cannot be sent costs no session.
         connection.set_server_name(name)?;
-        connection.set_application_context(Arrivals::within(self.sessions.store().limits()));
+        connection.set_application_context(arrivals);
         Ok(connection)
     }
 }

@@ -300,6 +300,17 @@ fn early_data_is_not_sent() {
     }
 }
 
+/// A session that s2n-tls cannot read.
+fn garbage(usage: Usage, now: Timestamp) -> Entry<Session> {
+    let nanos = u64::try_from(now.since_epoch().as_nanos()).expect("a date");
+    let encoded = Encoded {
+        facts: nanos.to_be_bytes().to_vec(),
+        session: b"\x01no session".to_vec().into(),
+    };
+    let (session, weight) = Session::decode(&encoded, usage).expect("bytes");
+    Entry::new(session, usage, None, weight, now)
+}
+
 /// R23: what s2n-tls cannot read is no session, and the next one is tried.
 #[test]
 fn what_cannot_be_read_is_a_miss() {
@@ -309,13 +320,7 @@ fn what_cannot_be_read_is_a_miss() {
         let store = world.sessions.store();
         world.visit(&connector, &server);
         let now = world.clock.now();
-        let nanos = u64::try_from(now.since_epoch().as_nanos()).expect("a date");
-        let garbage = Encoded {
-            facts: nanos.to_be_bytes().to_vec(),
-            session: b"\x01no session".to_vec().into(),
-        };
-        let (session, weight) = Session::decode(&garbage, Usage::SingleUse).expect("bytes");
-        let entry = Entry::new(session, Usage::SingleUse, None, weight, now);
+        let entry = garbage(Usage::SingleUse, now);
         let key = connector.key(HOST, PORT);
         store
             .put(key, entry, store.generation(), now)
@@ -333,13 +338,7 @@ fn a_reusable_one_that_cannot_be_read_is_replaced() {
         let (world, server) = (World::new(), listen(library, &settings));
         let connector = world.connector();
         let (store, now) = (world.sessions.store(), world.clock.now());
-        let nanos = u64::try_from(now.since_epoch().as_nanos()).expect("a date");
-        let garbage = Encoded {
-            facts: nanos.to_be_bytes().to_vec(),
-            session: b"\x01no session".to_vec().into(),
-        };
-        let (session, weight) = Session::decode(&garbage, Usage::Reusable).expect("bytes");
-        let entry = Entry::new(session, Usage::Reusable, None, weight, now);
+        let entry = garbage(Usage::Reusable, now);
         let (key, begun) = (connector.key(HOST, PORT), store.generation());
         store.put(key, entry, begun, now).expect("it fits");
         assert!(!world.visit(&connector, &server).resumed, "{library}");

@@ -69,6 +69,14 @@ impl<IO: AsyncIo> Outbox<IO> {
         }
         Poll::Ready(Ok(()))
     }
+
+    /// The same as far as it goes now.
+    fn try_send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.poll_send(cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
+        }
+    }
 }
 
 impl<IO: AsyncIo> AsyncRead for Outbox<IO> {
@@ -79,7 +87,7 @@ impl<IO: AsyncIo> AsyncRead for Outbox<IO> {
     ) -> Poll<io::Result<()>> {
         // The answer may be to what waits. Where that cannot be sent any more, the next write says so:
         // the server's last words are to be heard first.
-        let _ = self.poll_send(cx);
+        let _ = self.try_send(cx);
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
@@ -94,18 +102,12 @@ impl<IO: AsyncIo> AsyncWrite for Outbox<IO> {
             ready!(self.poll_send(cx))?;
         }
         self.waiting.extend_from_slice(buf);
-        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(Ok(buf.len()))
+        Poll::Ready(self.try_send(cx).map(|()| buf.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.unflushed = true;
-        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-            return Poll::Ready(Err(error));
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.try_send(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

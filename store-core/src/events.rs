@@ -137,9 +137,9 @@ mod tests {
     use super::*;
     use crate::{HostRef, SecurityDomain};
 
-    fn called(named: bool, key: KeyRef<'_>) -> String {
+    fn called(key: KeyRef<'_>) -> String {
         let events = Events::new();
-        events.name_servers(named);
+        events.name_servers(true);
         events.server(key)
     }
 
@@ -155,14 +155,14 @@ mod tests {
         for spelling in ["a.example", "A.Example."] {
             let key = KeyRef::new(&domain, spelling).with_port(443);
             assert_eq!(events.server(key), digest);
-            assert_eq!(called(true, key), "a.example 443");
+            assert_eq!(called(key), "a.example 443");
         }
         // Four numbers, not one that is repeated.
         let numbers: std::collections::HashSet<_> = events.secret.chunks(8).collect();
         assert_eq!(numbers.len(), 4);
         let address = KeyRef::new(&domain, "[::1]");
-        assert_eq!(called(true, address), "::1");
-        assert_eq!(called(true, address.with_port(443)), "::1 443");
+        assert_eq!(called(address), "::1");
+        assert_eq!(called(address.with_port(443)), "::1 443");
     }
 
     /// A name can come from anywhere: a redirection, a mail's address.
@@ -174,7 +174,7 @@ mod tests {
             "x".repeat(100_000)
         );
         let key = KeyRef::of_host(&domain, HostRef::Name(&name));
-        let called = called(true, key);
+        let called = called(key);
         assert!(called.starts_with(r"a\nerror forged\r\u{1b}[2j\u{202e}\0xx"));
         assert!(called.chars().all(|char| (' '..='~').contains(&char)));
         assert!(called.len() < 300, "{}", called.len());

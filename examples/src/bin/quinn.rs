@@ -21,16 +21,14 @@ async fn main() -> Fallible<()> {
     endpoint.set_default_client_config(client_config(&connector)?);
     for _ in 0..3 {
         // At once if there is a session, with what may be played again; else after the handshake.
-        let (connection, mut answer, early) = match endpoint.connect(server, host)?.into_0rtt() {
-            Ok((connection, accepted)) => {
-                let answer = ask(&connection).await;
-                (connection, answer, accepted.await)
-            }
-            Err(connecting) => {
-                let connection = connecting.await?;
-                let answer = ask(&connection).await;
-                (connection, answer, false)
-            }
+        let (connection, accepted) = match endpoint.connect(server, host)?.into_0rtt() {
+            Ok((connection, accepted)) => (connection, Some(accepted)),
+            Err(connecting) => (connecting.await?, None),
+        };
+        let mut answer = ask(&connection).await;
+        let early = match accepted {
+            Some(accepted) => accepted.await,
+            None => false,
         };
         if answer.is_err() && !early {
             // What the server did not take early is lost with its streams: asked again.
