@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-const SCHEMA: &str = include_str!("../../compare/report.schema.json");
+const SCHEMA: &str = include_str!("../../../compare/report.schema.json");
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let validator = jsonschema::validator_for(&serde_json::from_str(SCHEMA)?)?;

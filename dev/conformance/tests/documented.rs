@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use conformance::claims;
 use tls_resume::openssl::Connector;
 
-const DOCUMENT: &str = include_str!("../../docs/rules.md");
+const DOCUMENT: &str = include_str!("../../../docs/rules.md");
 
 #[test]
 fn every_claim_is_in_the_table_of_its_rule() {
@@ -27,7 +27,7 @@ fn every_claim_is_in_the_table_of_its_rule() {
 /// folder.
 #[test]
 fn every_test_that_it_names_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut sources = Vec::new();
     collect(&root, &mut sources);
     let code: String = sources.iter().flat_map(fs::read_to_string).collect();

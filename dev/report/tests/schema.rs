@@ -5,7 +5,7 @@ mod common;
 use report::Report;
 use serde_json::{Value, json};
 
-const KEPT: &str = include_str!("../../compare/report.schema.json");
+const KEPT: &str = include_str!("../../../compare/report.schema.json");
 
 fn errors(report: &Value) -> Vec<String> {
     let validator = jsonschema::validator_for(&serde_json::from_str(KEPT).unwrap()).unwrap();
