@@ -107,7 +107,7 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// Names servers, host and port, in the events for `tracing`, which otherwise know them by a
     /// digest: where logs may say whom this client talks to.
     #[cfg(feature = "tracing")]
-    pub fn name_servers(mut self, named: bool) -> Self {
+    pub fn log_server_names(mut self, named: bool) -> Self {
         self.settings.names_servers = named;
         self
     }
@@ -126,7 +126,7 @@ impl<B: Backend> ConnectorBuilder<B> {
         #[cfg(not(feature = "shared"))]
         let store = Arc::new(SessionStore::new(settings.limits.clone())?);
         #[cfg(feature = "tracing")]
-        store.name_servers(settings.names_servers);
+        store.log_server_names(settings.names_servers);
         let backend = B::build(&settings, self.options, Arc::clone(&store))?;
         Ok(Connector::assembled(
             settings,

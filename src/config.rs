@@ -108,7 +108,7 @@ pub struct Config {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "named::store"
     )]
-    pub store: Option<StoreAddress>,
+    pub store: Option<StoreUrl>,
     /// The file with the keys that sessions are sealed under there.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -122,9 +122,9 @@ pub struct Config {
     /// most `timeout`.
     #[serde(
         serialize_with = "written::milliseconds::serialize",
-        deserialize_with = "named::store_wait"
+        deserialize_with = "named::store_timeout"
     )]
-    pub store_wait: Duration,
+    pub store_timeout: Duration,
 }
 
 /// For each key, how it is read with its name in the error, since not every format says where it
@@ -137,7 +137,7 @@ mod named {
     use serde::{Deserialize, Deserializer};
     use store_core::{Limits, written};
 
-    use super::StoreAddress;
+    use super::StoreUrl;
     use crate::Protocol;
 
     fn read<'de, D, T>(key: &str, from: D) -> Result<T, D::Error>
@@ -171,43 +171,43 @@ mod named {
         read => Limits: limits;
         read => String: domain;
         read => bool: early_data;
-        read => Option<StoreAddress>: store;
-        written::milliseconds::read => Duration: timeout, store_wait;
+        read => Option<StoreUrl>: store;
+        written::milliseconds::read => Duration: timeout, store_timeout;
     }
 }
 
 /// The address of a store, such as `redis://:PASSWORD@HOST`: wiped when dropped. `Debug` shows
 /// nothing of it, serde writes all of it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoreAddress(Zeroizing<String>);
+pub struct StoreUrl(Zeroizing<String>);
 
-impl From<&str> for StoreAddress {
+impl From<&str> for StoreUrl {
     fn from(address: &str) -> Self {
         Self(address.to_owned().into())
     }
 }
 
-impl From<String> for StoreAddress {
+impl From<String> for StoreUrl {
     fn from(address: String) -> Self {
         Self(address.into())
     }
 }
 
-impl Serialize for StoreAddress {
+impl Serialize for StoreUrl {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for StoreAddress {
+impl<'de> Deserialize<'de> for StoreUrl {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(Self::from)
     }
 }
 
-impl fmt::Debug for StoreAddress {
+impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StoreAddress").finish_non_exhaustive()
+        f.debug_tuple("StoreUrl").finish_non_exhaustive()
     }
 }
 
@@ -230,7 +230,7 @@ impl Default for Config {
             store: None,
             store_keys: None,
             store_roots: Vec::new(),
-            store_wait: STORE_WAIT,
+            store_timeout: STORE_WAIT,
         }
     }
 }
@@ -264,7 +264,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             store,
             store_keys,
             store_roots,
-            store_wait,
+            store_timeout,
         } = config;
         self.settings.own_roots = !roots.is_empty();
         self.settings.roots.clear();
@@ -294,23 +294,23 @@ impl<B: Backend> ConnectorBuilder<B> {
         if timeout.is_zero() {
             return Err(refused("timeout is 0, so nothing could connect: raise it"));
         }
-        let Some(StoreAddress(store)) = store else {
-            if store_keys.is_some() || !store_roots.is_empty() || *store_wait != STORE_WAIT {
+        let Some(StoreUrl(store)) = store else {
+            if store_keys.is_some() || !store_roots.is_empty() || *store_timeout != STORE_WAIT {
                 return Err(refused(
-                    "store_keys, store_roots and store_wait are for a store: give store, or leave \
+                    "store_keys, store_roots and store_timeout are for a store: give store, or leave \
                      them out",
                 ));
             }
             return builder.placed("memory:", None, &[], STORE_WAIT);
         };
-        if store_wait > timeout {
+        if store_timeout > timeout {
             let message = format!(
-                "store_wait ({store_wait:?}) is above timeout ({timeout:?}): lower the one or \
+                "store_timeout ({store_timeout:?}) is above timeout ({timeout:?}): lower the one or \
                  raise the other"
             );
             return Err(refused(message));
         }
-        builder.placed(store, store_keys.as_deref(), store_roots, *store_wait)
+        builder.placed(store, store_keys.as_deref(), store_roots, *store_timeout)
     }
 
     #[cfg(feature = "shared")]

@@ -7,7 +7,7 @@ use std::io;
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    distrust: Option<Distrust>,
+    certificate_error: Option<CertificateError>,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -40,15 +40,15 @@ pub enum ErrorKind {
 /// Why a server's certificate is refused: what an [`Error`] of [`ErrorKind::Certificate`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Distrust {
+pub enum CertificateError {
     /// It leads to no root that is trusted, or the server did not send what it leads there by.
-    Issuer,
+    UnknownIssuer,
     /// It is for other names.
-    Name,
+    NotValidForName,
     /// It, or one that it leads to, has run out.
     Expired,
     /// It, or one that it leads to, is not valid yet.
-    NotYetValid,
+    NotValidYet,
     /// Something else, which the message says.
     Other,
 }
@@ -59,7 +59,7 @@ impl Error {
         let message = message.to_string().replace(['\r', '\n'], " ");
         Self {
             kind,
-            distrust: None,
+            certificate_error: None,
             message,
             source: None,
         }
@@ -76,18 +76,22 @@ impl Error {
     }
 
     /// A certificate that is refused, in the library's words, with what there is to do.
-    pub(crate) fn of_certificate(host: &str, distrust: Distrust, why: impl fmt::Display) -> Self {
-        let advice = match distrust {
-            Distrust::Issuer => "give the root certificate that it leads to",
-            Distrust::Name => "check the host name",
-            Distrust::Expired | Distrust::NotYetValid => {
+    pub(crate) fn of_certificate(
+        host: &str,
+        certificate_error: CertificateError,
+        why: impl fmt::Display,
+    ) -> Self {
+        let advice = match certificate_error {
+            CertificateError::UnknownIssuer => "give the root certificate that it leads to",
+            CertificateError::NotValidForName => "check the host name",
+            CertificateError::Expired | CertificateError::NotValidYet => {
                 "check the clock here and the certificate there"
             }
-            Distrust::Other => "check the server's certificates",
+            CertificateError::Other => "check the server's certificates",
         };
         let message = format!("{host}: the server's certificate is refused ({why}): {advice}");
         Self {
-            distrust: Some(distrust),
+            certificate_error: Some(certificate_error),
             ..Self::new(ErrorKind::Certificate, message)
         }
     }
@@ -124,8 +128,8 @@ impl Error {
 
     /// Why the server's certificate is refused, the same on every backend; `None` if this is not
     /// about a certificate.
-    pub fn distrust(&self) -> Option<Distrust> {
-        self.distrust
+    pub fn certificate_error(&self) -> Option<CertificateError> {
+        self.certificate_error
     }
 }
 

@@ -15,7 +15,7 @@ pub trait Facts {
     fn resumed(&self) -> bool;
     fn tickets(&self) -> usize;
     fn lifetime(&self) -> Option<Duration>;
-    fn early_data_max(&self) -> Option<u32>;
+    fn max_early_data(&self) -> Option<u32>;
     fn peer_certificates(&self) -> Vec<CertificateDer<'static>>;
     fn alpn(&self) -> Option<Vec<u8>>;
     fn cipher(&self) -> Option<String>;
@@ -60,8 +60,8 @@ macro_rules! tells_its_facts {
         }
 
         /// Bytes of early data that a session received allows.
-        pub fn early_data_max(&self) -> Option<u32> {
-            self.facts().early_data_max()
+        pub fn max_early_data(&self) -> Option<u32> {
+            self.facts().max_early_data()
         }
 
         /// The server's certificates, its own first; on a resumed connection those of the full

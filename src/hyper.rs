@@ -59,7 +59,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
-pub use self::stream::HttpsStream;
+pub use self::stream::MaybeHttpsStream;
 use crate::connector::Host;
 use crate::tokio::Backend;
 use crate::{Error, ErrorKind, generic};
@@ -113,11 +113,11 @@ impl<B: Backend> HttpsConnector<B> {
         self.tls.blocking()
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<HttpsStream<B>, Error> {
+    async fn connect(&self, uri: &Uri) -> Result<MaybeHttpsStream<B>, Error> {
         let to = Destination::of(uri)?;
         if to.is_https {
             let tls = self.tls.connect(to.host, to.port).await?;
-            return Ok(HttpsStream::Tls(tls));
+            return Ok(MaybeHttpsStream::Tls(tls));
         }
         let host = Host::parse(to.host)?.text;
         if !self.takes_http {
@@ -127,7 +127,7 @@ impl<B: Backend> HttpsConnector<B> {
             return Err(Error::new(ErrorKind::Config, message));
         }
         let tcp = self.tls.tcp(&host, to.port, self.tls.end()).await;
-        tcp.map(HttpsStream::Plain)
+        tcp.map(MaybeHttpsStream::Plain)
     }
 }
 
@@ -179,7 +179,7 @@ fn port_of<'u>(uri: &'u Uri, host: &str) -> &'u str {
 }
 
 impl<B: Backend> Service<Uri> for HttpsConnector<B> {
-    type Response = TokioIo<HttpsStream<B>>;
+    type Response = TokioIo<MaybeHttpsStream<B>>;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>> + Send>>;
 

@@ -59,8 +59,8 @@ mod transport;
 pub mod ureq;
 
 pub use backend::{Backend, Protocol, Resumption};
-pub use config::{Config, StoreAddress};
-pub use error::{Distrust, Error, ErrorKind};
+pub use config::{Config, StoreUrl};
+pub use error::{CertificateError, Error, ErrorKind};
 pub use pki_types;
 #[cfg(feature = "shared")]
 pub use sharing::Shareable;

@@ -3,12 +3,12 @@
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
 //! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
-//! use tls_resume::postgres::Postgres;
+//! use tls_resume::postgres::MakeTlsConnector;
 //! use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
 //!
 //! let connector = Connector::builder().build()?;
 //! let server = "host=db.example.com user=me password=secret sslmode=require";
-//! let (client, connection) = tokio_postgres::connect(server, Postgres::new(&connector)).await?;
+//! let (client, connection) = tokio_postgres::connect(server, MakeTlsConnector::new(&connector)).await?;
 //! tokio::spawn(connection);
 //! println!("{:?}", client.simple_query("SELECT now()").await?);
 //! println!("{} resumed", connector.stats().resumed); // of all connections of the connector
@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! `postgres::Client::connect(server, Postgres::new(&connector))` is the same without tasks.
+//! `postgres::Client::connect(server, MakeTlsConnector::new(&connector))` is the same without tasks.
 //!
 //! # What can be resumed
 //! PostgreSQL itself never lets a client resume: it has switched its session cache and its tickets
@@ -48,7 +48,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use crate::tokio::{AsyncIo, Backend, Stream};
 use crate::{Error, generic};
 
-/// PostgreSQL's own port, and that of a [`Postgres`] which is told no other.
+/// PostgreSQL's own port, and that of a [`MakeTlsConnector`] which is told no other.
 const PORT: u16 = 5432;
 
 /// Makes the TLS connections of `tokio_postgres::Config::connect` and `postgres::Config::connect`,
@@ -57,12 +57,12 @@ const PORT: u16 = 5432;
 /// A server is what the configuration calls `host`, and the [port](Self::port). The connector's
 /// timeout bounds the handshake, and `connect_timeout` what comes before it. An error of the
 /// handshake is an [`Error`] among the sources of tokio-postgres's own.
-pub struct Postgres<B: Backend> {
+pub struct MakeTlsConnector<B: Backend> {
     tls: crate::tokio::Connector<B>,
     port: u16,
 }
 
-impl<B: Backend> Postgres<B> {
+impl<B: Backend> MakeTlsConnector<B> {
     /// For servers on port 5432.
     pub fn new(connector: &generic::Connector<B>) -> Self {
         Self {
@@ -89,35 +89,35 @@ impl<B: Backend> Postgres<B> {
     }
 }
 
-impl<B: Backend, IO: AsyncIo + 'static> MakeTlsConnect<IO> for Postgres<B> {
+impl<B: Backend, IO: AsyncIo + 'static> MakeTlsConnect<IO> for MakeTlsConnector<B> {
     type Stream = Stream<B, IO>;
-    type TlsConnect = PostgresHost<B>;
+    type TlsConnect = TlsConnector<B>;
     type Error = Infallible;
 
     /// Whether `host` is a name is asked when it is connected to: that of a Unix socket is none, and
     /// nobody speaks TLS there.
-    fn make_tls_connect(&mut self, host: &str) -> Result<PostgresHost<B>, Infallible> {
-        Ok(PostgresHost {
+    fn make_tls_connect(&mut self, host: &str) -> Result<TlsConnector<B>, Infallible> {
+        Ok(TlsConnector {
             to: self.clone(),
             host: host.to_owned(),
         })
     }
 }
 
-/// Makes one TLS connection to a host: what [`Postgres`] gives to tokio-postgres.
-pub struct PostgresHost<B: Backend> {
-    to: Postgres<B>,
+/// Makes one TLS connection to a host: what [`MakeTlsConnector`] gives to tokio-postgres.
+pub struct TlsConnector<B: Backend> {
+    to: MakeTlsConnector<B>,
     host: String,
 }
 
-impl<B: Backend, IO: AsyncIo + 'static> TlsConnect<IO> for PostgresHost<B> {
+impl<B: Backend, IO: AsyncIo + 'static> TlsConnect<IO> for TlsConnector<B> {
     type Stream = Stream<B, IO>;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Stream<B, IO>, Error>> + Send>>;
 
     fn connect(self, io: IO) -> Self::Future {
         Box::pin(async move {
-            let Postgres { tls, port } = self.to;
+            let MakeTlsConnector { tls, port } = self.to;
             tls.connect_stream_until(&self.host, port, io, tls.end())
                 .await
         })
@@ -132,7 +132,7 @@ impl<B: Backend, IO: AsyncIo> TlsStream for Stream<B, IO> {
     }
 }
 
-impl<B: Backend> Clone for Postgres<B> {
+impl<B: Backend> Clone for MakeTlsConnector<B> {
     fn clone(&self) -> Self {
         Self {
             tls: self.tls.clone(),
@@ -141,18 +141,18 @@ impl<B: Backend> Clone for Postgres<B> {
     }
 }
 
-impl<B: Backend> fmt::Debug for Postgres<B> {
+impl<B: Backend> fmt::Debug for MakeTlsConnector<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postgres")
+        f.debug_struct("MakeTlsConnector")
             .field("tls", &self.tls)
             .field("port", &self.port)
             .finish()
     }
 }
 
-impl<B: Backend> fmt::Debug for PostgresHost<B> {
+impl<B: Backend> fmt::Debug for TlsConnector<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresHost")
+        f.debug_struct("TlsConnector")
             .field("to", &self.to)
             .field("host", &self.host)
             .finish()

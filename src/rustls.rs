@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use backend_rustls::{Configs, Connection, Lent, Session, Sessions};
+use backend_rustls::{ConfigPool, Connection, PooledConfig, Session, Sessions};
 use pki_types::ServerName;
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
@@ -39,7 +39,7 @@ pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 /// rustls 0.23 behind a connector.
 #[derive(Debug)]
 pub struct Rustls {
-    configs: Configs,
+    configs: ConfigPool,
     sessions: Sessions,
     domain: SecurityDomain,
 }
@@ -87,7 +87,7 @@ impl sealed::Backend for Rustls {
     ) -> Result<Self, Error> {
         let provider = options.provider.unwrap_or_else(backend_rustls::provider);
         let domain = domain_of(settings, &provider);
-        let configs = Configs::new(config(settings, provider)?);
+        let configs = ConfigPool::new(config(settings, provider)?);
         let sessions = Sessions::over(store, Arc::clone(&settings.clock));
         Ok(Self {
             configs,
@@ -139,10 +139,10 @@ impl sealed::Backend for Rustls {
 
 impl Rustls {
     /// A configuration for a connection with this handle that sends so much early.
-    fn lend(&self, handle: Option<&Arc<Connection>>, early: &[u8]) -> Lent {
+    fn lend(&self, handle: Option<&Arc<Connection>>, early: &[u8]) -> PooledConfig {
         match handle {
-            Some(handle) if !early.is_empty() => self.configs.lend_for_early_data(handle),
-            handle => self.configs.lend(handle),
+            Some(handle) if !early.is_empty() => self.configs.get_for_early_data(handle),
+            handle => self.configs.get(handle),
         }
     }
 }
@@ -248,7 +248,7 @@ fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
 pub struct Tls<IO> {
     connection: ClientConnection,
     // Dropped after the connection that uses it.
-    _lent: Lent,
+    _lent: PooledConfig,
     io: Transport<IO>,
     handle: Option<Arc<Connection>>,
 }
@@ -258,7 +258,7 @@ fn noted<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T>
     result.inspect_err(|error| {
         let error = error.get_ref().and_then(|inner| inner.downcast_ref());
         if let (Some(::rustls::Error::AlertReceived(_)), Some(handle)) = (error, handle) {
-            handle.refused();
+            handle.alert_received();
         }
     })
 }
@@ -328,7 +328,7 @@ impl<IO: Read + Write> Read for Tls<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.drive(|stream| stream.read(buf))?;
         if let Some(handle) = &self.handle {
-            handle.arrived_data();
+            handle.received_data();
         }
         Ok(read)
     }
@@ -351,7 +351,7 @@ impl<IO: Read> Read for Counting<'_, IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.0.read(buf)?;
         if let Some(handle) = self.1 {
-            handle.arrived(read);
+            handle.received(read);
         }
         Ok(read)
     }

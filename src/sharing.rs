@@ -190,7 +190,7 @@ impl<B: Backend> ConnectorBuilder<B> {
 
     /// How long a connection waits at most, once TCP is connected, for a session that is on its way
     /// from the store. Default 5 ms.
-    pub fn store_wait(mut self, wait: Duration) -> Self
+    pub fn store_timeout(mut self, wait: Duration) -> Self
     where
         B: Shareable,
     {

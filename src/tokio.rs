@@ -206,7 +206,7 @@ impl<B: Backend> Connector<B> {
     #[cfg(feature = "shared")]
     async fn arrived(&self, on_its_way: Option<store_tiers::Fetch>) {
         if let Some(fetch) = on_its_way {
-            fetch.arrived(self.blocking.settings().patience()).await;
+            fetch.wait_async(self.blocking.settings().patience()).await;
         }
     }
 

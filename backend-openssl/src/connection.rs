@@ -157,7 +157,7 @@ impl Connection {
     }
 
     /// Bytes of early data that the session received last allows.
-    pub fn early_data_max(&self) -> Option<u32> {
+    pub fn max_early_data(&self) -> Option<u32> {
         self.state().early_data_max
     }
 

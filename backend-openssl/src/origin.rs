@@ -41,7 +41,7 @@ impl Origin {
         let sent: Vec<_> = sent
             .filter_map(|certificate| certificate.to_der().ok())
             .collect();
-        let chain = chains().of(sent.iter().map(Vec::as_slice));
+        let chain = chains().intern(sent.iter().map(Vec::as_slice));
         Self {
             verification: shown,
             chain,
@@ -53,7 +53,7 @@ impl Origin {
     pub(crate) fn read(verification: Verification, peer: Option<&[u8]>) -> Self {
         Self {
             verification,
-            chain: chains().of(peer),
+            chain: chains().intern(peer),
             policy: PeerCertificate::Keep,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::ssl::{SslSession, SslSessionRef, SslVersion};
-use store_core::{Entry, Shared, Storable, Timestamp, Usage};
+use store_core::{Entry, SharedPart, Storable, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
@@ -124,8 +124,8 @@ impl Storable for Session {
         Some(self.in_form(form).0)
     }
 
-    fn shared(&self) -> Option<Shared> {
-        self.origin.chain.shared()
+    fn shared_part(&self) -> Option<SharedPart> {
+        self.origin.chain.shared_part()
     }
 
     fn packed(&self) -> Option<(Self, usize)> {

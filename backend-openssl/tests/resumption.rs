@@ -383,7 +383,7 @@ fn the_connection_knows_its_tickets() {
     assert_eq!((of(&stream).tickets(), of(&stream).lifetime()), (0, None));
     talk(&mut stream);
     assert_eq!(of(&stream).lifetime(), Some(Duration::from_secs(1_234)));
-    assert_eq!(of(&stream).early_data_max(), Some(4_096));
+    assert_eq!(of(&stream).max_early_data(), Some(4_096));
     assert_eq!(of(&stream).key(), &client.key());
     let plain = SslConnector::builder(SslMethod::tls_client())
         .unwrap()

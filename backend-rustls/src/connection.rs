@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// What the `ClientConfig` of this connection carries: a clone of one, or one that is lent by
-    /// [`Configs`](crate::Configs).
+    /// [`ConfigPool`](crate::ConfigPool).
     pub fn resumption(self: &Arc<Self>) -> Resumption {
         Resumption::store(Arc::<Self>::clone(self))
     }
@@ -63,19 +63,19 @@ impl Connection {
 
     /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, zero where they
     /// allow no early data. `None` before the first.
-    pub fn early_data_max(&self) -> Option<u32> {
-        self.handle.early_data_max()
+    pub fn max_early_data(&self) -> Option<u32> {
+        self.handle.max_early_data()
     }
 
     /// Says how many bytes the transport has just given to rustls: a session that comes next was
     /// in them, so it weighs no more. For transports that can count; without it every session
     /// weighs [`SESSION_WEIGHT`](crate::SESSION_WEIGHT).
-    pub fn arrived(&self, bytes: usize) {
+    pub fn received(&self, bytes: usize) {
         self.arrived.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Says that what has arrived so far was application data, in which no session was.
-    pub fn arrived_data(&self) {
+    pub fn received_data(&self) {
         self.arrived.store(0, Ordering::Relaxed);
     }
 
@@ -103,8 +103,8 @@ impl Connection {
     /// removed (RFC 8446, section 6.2), and if it resumed a session, that one and all older ones of
     /// its server. In TLS 1.2 an alert is how a server refuses a resumption that the client has
     /// finished already.
-    pub fn refused(&self) {
-        self.handle.refused();
+    pub fn alert_received(&self) {
+        self.handle.alert_received();
     }
 
     /// Revokes everything that this connection stored, and the TLS 1.2 session that it offered;

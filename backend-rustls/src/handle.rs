@@ -53,8 +53,8 @@ impl<S: Storable> Handle<S> {
         self.progress().tickets()
     }
 
-    pub(crate) fn early_data_max(&self) -> Option<u32> {
-        self.progress().early_data_max()
+    pub(crate) fn max_early_data(&self) -> Option<u32> {
+        self.progress().max_early_data()
     }
 
     /// When what comes in now came in. Until the handshake is settled that is when it began, by the
@@ -91,7 +91,7 @@ impl<S: Storable> Handle<S> {
     }
 
     /// The server ended the connection with a fatal alert.
-    pub(crate) fn refused(&self) {
+    pub(crate) fn alert_received(&self) {
         let resumed = self.progress().resumed();
         self.forget();
         if let Some(id) = resumed {
@@ -113,7 +113,7 @@ impl<S: Storable> Handle<S> {
         match (host(name), key.host()) {
             // Nearly always: what the key was made of is what rustls was told.
             (Some(HostRef::Name(one)), HostRef::Name(other)) if one == other => true,
-            (Some(host), other) => KeyRef::of_host(key.domain(), host).host() == other,
+            (Some(host), other) => KeyRef::from_host(key.domain(), host).host() == other,
             (None, _) => false,
         }
     }

@@ -31,7 +31,7 @@ mod tests {
             ("2001:db8::1", "[2001:DB8:0::1]"),
         ] {
             let name = ServerName::try_from(given).unwrap();
-            let key = KeyRef::of_host(&domain, host(&name).unwrap());
+            let key = KeyRef::from_host(&domain, host(&name).unwrap());
             assert_eq!(key, KeyRef::new(&domain, text), "{given}");
         }
     }

@@ -6,11 +6,11 @@
 //!
 //! # Two handles
 //! [`Sessions`] is the store, and hands out what rustls talks to:
-//! - [`Shared`] is for other people's clients: set it as `resumption` of a `ClientConfig` once, and
+//! - [`SharedHandle`] is for other people's clients: set it as `resumption` of a `ClientConfig` once, and
 //!   hyper, reqwest, tokio-rustls or whatever uses that config resumes through the store.
 //! - [`Connection`] is for one connection whose code can be changed. It knows its key, what it
 //!   offered and what it was given, so it can do what a shared handle cannot: store nothing from a
-//!   handshake that is not settled, revoke, and keep a session's age across renewals. [`Configs`]
+//!   handshake that is not settled, revoke, and keep a session's age across renewals. [`ConfigPool`]
 //!   has a `ClientConfig` for each such connection.
 //!
 //! ```
@@ -26,7 +26,7 @@
 //!     .with_safe_default_protocol_versions()?
 //!     .with_root_certificates(RootCertStore::empty()) // yours here
 //!     .with_no_client_auth();
-//! config.resumption = sessions.shared("example").resumption();
+//! config.resumption = sessions.shared_handle("example").resumption();
 //!
 //! // `config` now goes into any client. What the store did is there to see:
 //! assert_eq!(sessions.store().stats().resumed, 0);
@@ -61,7 +61,7 @@
 #![deny(missing_docs)]
 
 mod clocked;
-mod configs;
+mod config_pool;
 mod connection;
 mod handle;
 mod host;
@@ -71,14 +71,14 @@ pub mod preview;
 mod provider;
 mod session;
 mod sessions;
-mod shared;
+mod shared_handle;
 
-pub use configs::{Configs, Lent};
+pub use config_pool::{ConfigPool, PooledConfig};
 pub use connection::Connection;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 pub use provider::provider;
 pub use session::{SESSION_WEIGHT, Session};
 pub use sessions::Sessions;
-pub use shared::Shared;
+pub use shared_handle::SharedHandle;
 #[cfg(feature = "tokio")]
 pub use tokio_rustls;

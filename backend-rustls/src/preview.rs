@@ -4,7 +4,7 @@
 //! process. Its lifetime and its size can be seen, too.
 //!
 //! # What "preview" means
-//! This is rustls 0.24.0-dev.1 ([`RUSTLS`]), pinned together with its provider: a release for
+//! This is rustls 0.24.0-dev.1 ([`RUSTLS_VERSION`]), pinned together with its provider: a release for
 //! developers, not for the world. The one after it, 0.24.0-dev.2, took away the decoding of TLS 1.3
 //! tickets (`Tls13Session::from_slice`), because their bytes do not say whether they are for TCP
 //! or for QUIC, and it builds with neither this provider nor this code; 0.24 itself is not out.
@@ -13,7 +13,7 @@
 //!
 //! When 0.24 is out and decodes tickets again, there is this to do: turn `rustls-next` and
 //! `rustls-next-aws-lc-rs` in the workspace's `Cargo.toml` into the released versions, correct
-//! [`RUSTLS`], draw a new [`Portable::FORMAT`](store_core::Portable::FORMAT), and check `written.rs`
+//! [`RUSTLS_VERSION`], draw a new [`Portable::FORMAT`](store_core::Portable::FORMAT), and check `written.rs`
 //! against the new encoding.
 //!
 //! # What it is for
@@ -67,7 +67,7 @@ pub use session::Session;
 pub use sessions::Sessions;
 
 /// The version of rustls that this is about.
-pub const RUSTLS: &str = "0.24.0-dev.1";
+pub const RUSTLS_VERSION: &str = "0.24.0-dev.1";
 
 /// The cryptography that sessions are read for: aws-lc-rs.
 static PROVIDER: CryptoProvider = rustls_next_aws_lc_rs::DEFAULT_PROVIDER;
@@ -89,7 +89,10 @@ mod tests {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
         // Not there in the published package.
         if let Ok(manifest) = std::fs::read_to_string(manifest) {
-            let pinned = format!("package = \"rustls\", version = \"={}\"", super::RUSTLS);
+            let pinned = format!(
+                "package = \"rustls\", version = \"={}\"",
+                super::RUSTLS_VERSION
+            );
             assert!(manifest.contains(&pinned), "{pinned}");
         }
     }

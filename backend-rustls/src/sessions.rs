@@ -8,7 +8,7 @@ use store_core::{
 };
 
 use crate::clocked::Clocked;
-use crate::{Connection, Session, Shared};
+use crate::{Connection, Session, SharedHandle};
 
 /// The store for rustls clients. Cloning it is cheap and gives the same store.
 #[derive(Clone, Debug)]
@@ -49,20 +49,20 @@ impl Sessions {
     /// The domain is made of `name` and of a number that no other handle in this process has:
     /// rustls 0.23 resumes only under the same verifier and resolver `Arc`, and a ticket that it
     /// refuses for that reason is lost.
-    pub fn shared(&self, name: &str) -> Shared {
+    pub fn shared_handle(&self, name: &str) -> SharedHandle {
         static HANDLES: AtomicU64 = AtomicU64::new(0);
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
         let domain = SecurityDomain::builder("backend-rustls 0.23 shared 1")
             .field("name", name.as_bytes())
             .field("handle", &handle.to_be_bytes())
             .finish();
-        self.shared_in(domain)
+        self.shared_handle_in(domain)
     }
 
     /// The same in a domain that the caller shares on purpose, between configs that have the
     /// same verifier `Arc` and the same client-certificate resolver `Arc`.
-    pub fn shared_in(&self, domain: SecurityDomain) -> Shared {
-        Shared::new(self.clone(), domain)
+    pub fn shared_handle_in(&self, domain: SecurityDomain) -> SharedHandle {
+        SharedHandle::new(self.clone(), domain)
     }
 
     /// A handle for one connection, to the server `key`, that begins now.

@@ -131,7 +131,7 @@ fn what_sessions_weigh() {
                 format!("{protocol}, {more} more: {written} written, {takes} taken, {weight}");
             assert_eq!(entry.weight, weight);
             assert_eq!(takes, weight, "{case}");
-            let (one, other) = (session.shared(), entry.session.shared());
+            let (one, other) = (session.shared_part(), entry.session.shared_part());
             let shared = one.expect("certificates");
             assert_eq!(one, other);
 

@@ -12,7 +12,7 @@ use crate::tokio::{AsyncIo, Backend, Stream};
 
 /// A connection to an `https://` server, or to an `http://` one.
 #[derive(Debug)]
-pub enum HttpsStream<B: Backend> {
+pub enum MaybeHttpsStream<B: Backend> {
     /// With TLS: says how it was resumed.
     Tls(Stream<B, TcpStream>),
     /// Without.
@@ -35,7 +35,7 @@ impl<B: Backend, IO: AsyncIo + Connection> Connection for Stream<B, IO> {
     }
 }
 
-impl<B: Backend> Connection for HttpsStream<B> {
+impl<B: Backend> Connection for MaybeHttpsStream<B> {
     fn connected(&self) -> Connected {
         match self {
             Self::Tls(tls) => tls.connected(),
@@ -44,7 +44,7 @@ impl<B: Backend> Connection for HttpsStream<B> {
     }
 }
 
-impl<B: Backend> AsyncRead for HttpsStream<B> {
+impl<B: Backend> AsyncRead for MaybeHttpsStream<B> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -57,7 +57,7 @@ impl<B: Backend> AsyncRead for HttpsStream<B> {
     }
 }
 
-impl<B: Backend> AsyncWrite for HttpsStream<B> {
+impl<B: Backend> AsyncWrite for MaybeHttpsStream<B> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

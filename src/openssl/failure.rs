@@ -6,16 +6,16 @@ use ::openssl::error::ErrorStack;
 use ::openssl::ssl::ErrorCode;
 use ::openssl::x509::X509VerifyResult;
 
-use crate::{Distrust, Error, ErrorKind};
+use crate::{CertificateError, Error, ErrorKind};
 
-fn distrust(verdict: X509VerifyResult) -> Distrust {
+fn certificate_error(verdict: X509VerifyResult) -> CertificateError {
     // Of <openssl/x509_vfy.h>; the crate has names for two of them only.
     match verdict.as_raw() {
-        2 | 18..=21 => Distrust::Issuer, // unknown, self-signed or not in the chain
-        9 => Distrust::NotYetValid,
-        10 => Distrust::Expired,
-        62 | 64 => Distrust::Name, // or the IP address
-        _ => Distrust::Other,
+        2 | 18..=21 => CertificateError::UnknownIssuer, // unknown, self-signed or not in the chain
+        9 => CertificateError::NotValidYet,
+        10 => CertificateError::Expired,
+        62 | 64 => CertificateError::NotValidForName, // or the IP address
+        _ => CertificateError::Other,
     }
 }
 
@@ -32,7 +32,7 @@ pub(super) fn of_failed(
     error: ::openssl::ssl::Error,
 ) -> Error {
     if verdict != X509VerifyResult::OK {
-        return Error::of_certificate(host, distrust(verdict), verdict.error_string());
+        return Error::of_certificate(host, certificate_error(verdict), verdict.error_string());
     }
     match error.code() {
         ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {

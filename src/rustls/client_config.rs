@@ -18,7 +18,7 @@ impl Connector {
     /// It announces no early data, even if [that is allowed](crate::rustls::ConnectorBuilder::early_data):
     /// a client that sends some, and knows when, sets `enable_early_data` on it.
     ///
-    /// rustls tells a store of such a client little ([`backend_rustls::Shared`]): all ports of a host
+    /// rustls tells a store of such a client little ([`backend_rustls::SharedHandle`]): all ports of a host
     /// share sessions, [`Stats::taken`](crate::Stats::taken) and [`copied`](crate::Stats::copied)
     /// count what was offered, and what became of it is not known here. Bounds, lifetimes and
     /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) hold as everywhere.
@@ -42,8 +42,8 @@ impl Connector {
     pub(crate) fn client_config_in(&self, domain: SecurityDomain) -> ClientConfig {
         let rustls = self.backend();
         let mut config = rustls.configs.config().clone();
-        let sessions = rustls.sessions.shared_in(domain);
-        let sessions = sessions.except(&self.settings().never_resume);
+        let sessions = rustls.sessions.shared_handle_in(domain);
+        let sessions = sessions.with_never_resume(&self.settings().never_resume);
         config.resumption = sessions.resumption();
         config
     }

@@ -43,8 +43,8 @@ impl Facts for Known<'_> {
         None
     }
 
-    fn early_data_max(&self) -> Option<u32> {
-        self.handle?.early_data_max()
+    fn max_early_data(&self) -> Option<u32> {
+        self.handle?.max_early_data()
     }
 
     fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {

@@ -11,7 +11,7 @@ use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::Instant;
 use backend_rustls::tokio_rustls::TlsConnector;
 use backend_rustls::tokio_rustls::client::TlsStream;
-use backend_rustls::{Connection, Lent};
+use backend_rustls::{Connection, PooledConfig};
 use store_core::SessionKey;
 
 use super::facts::Known;
@@ -91,7 +91,7 @@ impl Drop for GivenUp {
 pub struct AsyncTls<IO> {
     stream: TlsStream<Counting<IO>>,
     // Dropped after the connection that uses it.
-    _lent: Lent,
+    _lent: PooledConfig,
     handle: Option<Arc<Connection>>,
 }
 
@@ -141,7 +141,7 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
         buf.put_slice(&data[..length]);
         stream.consume(length);
         if let Some(handle) = &self.handle {
-            handle.arrived_data();
+            handle.received_data();
         }
         Poll::Ready(Ok(()))
     }
@@ -180,7 +180,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Counting<IO> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         if let Some(handle) = &self.handle {
-            handle.arrived(buf.filled().len() - before);
+            handle.received(buf.filled().len() - before);
         }
         Poll::Ready(Ok(()))
     }

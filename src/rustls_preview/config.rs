@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend_rustls::preview::RUSTLS;
+use backend_rustls::preview::RUSTLS_VERSION;
 use pki_types::TrustAnchor;
 use rustls_next::crypto::kx::NamedGroup;
 use rustls_next::crypto::{CryptoProvider, Identity};
@@ -45,7 +45,7 @@ fn domain_with(
     let groups = provider.kx_groups.iter().map(|group| group.name());
     let compiled_in = compiled_in.iter().filter(|_| settings.roots.is_empty());
     domain::of(settings, "rustls preview")
-        .field("library", RUSTLS.as_bytes())
+        .field("library", RUSTLS_VERSION.as_bytes())
         .list(
             "cipher suites of TLS 1.2",
             of_tls12.map(|suite| suite.common.suite.to_array()),

@@ -5,7 +5,7 @@ use std::io;
 
 use rustls_next::error::CertificateError;
 
-use crate::{Distrust, Error, ErrorKind};
+use crate::{Error, ErrorKind};
 
 /// What went wrong in a handshake, where rustls's own error is in one of I/O.
 pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
@@ -19,7 +19,7 @@ pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
 pub(super) fn of_rustls(host: &str, error: rustls_next::Error) -> Error {
     let message = match &error {
         rustls_next::Error::InvalidCertificate(why) => {
-            return Error::of_certificate(host, distrust(why), why).caused_by(error);
+            return Error::of_certificate(host, certificate_error(why), why).caused_by(error);
         }
         rustls_next::Error::InvalidMessage(_) => {
             format!("{host}: the answer is not TLS ({error}): check the port")
@@ -29,17 +29,21 @@ pub(super) fn of_rustls(host: &str, error: rustls_next::Error) -> Error {
     Error::new(ErrorKind::Handshake, message).caused_by(error)
 }
 
-fn distrust(why: &CertificateError) -> Distrust {
+fn certificate_error(why: &CertificateError) -> crate::CertificateError {
     match why {
         // A root of the same name, but not the same.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::Issuer,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            crate::CertificateError::UnknownIssuer
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Distrust::Name
+            crate::CertificateError::NotValidForName
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            crate::CertificateError::Expired
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Distrust::NotYetValid
+            crate::CertificateError::NotValidYet
         }
-        _ => Distrust::Other,
+        _ => crate::CertificateError::Other,
     }
 }

@@ -104,7 +104,7 @@ impl<IO: Read + Write> Tls<IO> {
     /// An error of rustls's as one of I/O, of which the handle is told if it is the server's alert.
     fn fatal(&self, error: rustls_next::Error) -> io::Error {
         if let (rustls_next::Error::AlertReceived(_), Some(handle)) = (&error, &self.handle) {
-            handle.refused();
+            handle.alert_received();
         }
         io::Error::new(io::ErrorKind::InvalidData, error)
     }

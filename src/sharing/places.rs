@@ -17,9 +17,9 @@ pub(super) fn lmdb(dir: &Path, settings: &Settings) -> Result<Box<dyn Tier>, Err
     use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 
     let bounds = LmdbSettings::default()
-        .bytes(settings.limits.total_bytes)
-        .server_bytes(settings.limits.server_bytes)
-        .records_per_server(settings.limits.sessions_per_server);
+        .with_bytes(settings.limits.total_bytes)
+        .with_server_bytes(settings.limits.server_bytes)
+        .with_records_per_server(settings.limits.sessions_per_server);
     Ok(Box::new(LmdbTier::open(dir, bounds).map_err(of_config)?))
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use foldhash::quality::RandomState;
 
-use crate::Shared;
+use crate::SharedPart;
 
 /// Parts of a table that are locked by themselves.
 const PARTS: usize = 16;
@@ -53,7 +53,7 @@ impl Chains {
     /// The chain of these certificates, the peer's own first.
     ///
     /// Takes a look-up for each of them: whoever lets a peer choose how many bounds their number.
-    pub fn of<'a>(&self, certificates: impl IntoIterator<Item = &'a [u8]>) -> Chain {
+    pub fn intern<'a>(&self, certificates: impl IntoIterator<Item = &'a [u8]>) -> Chain {
         // From the end, which is what chains have in common.
         let certificates: Vec<_> = certificates.into_iter().collect();
         let chain = certificates.into_iter().rev();
@@ -75,8 +75,8 @@ impl Chain {
     ///
     /// All certificates count in full, also those that other servers' chains have in common with
     /// this one: so no bound can be exceeded, whatever servers do.
-    pub fn shared(&self) -> Option<Shared> {
-        self.0.as_ref().map(|link| Shared {
+    pub fn shared_part(&self) -> Option<SharedPart> {
+        self.0.as_ref().map(|link| SharedPart {
             id: Arc::as_ptr(link).addr(),
             bytes: link.bytes,
         })
@@ -204,15 +204,15 @@ mod tests {
     }
 
     fn id(chain: &Chain) -> Option<usize> {
-        chain.shared().map(|shared| shared.id)
+        chain.shared_part().map(|shared| shared.id)
     }
 
     #[test]
     fn what_is_the_same_is_kept_once_and_no_longer_than_needed() {
         let chains = Chains::default();
-        let one = chains.of([&b"a"[..], b"issuer", b"root"]);
-        let same = chains.clone().of([&b"a"[..], b"issuer", b"root"]);
-        let other = chains.of([&b"b"[..], b"issuer", b"root"]);
+        let one = chains.intern([&b"a"[..], b"issuer", b"root"]);
+        let same = chains.clone().intern([&b"a"[..], b"issuer", b"root"]);
+        let other = chains.intern([&b"b"[..], b"issuer", b"root"]);
         assert_eq!(id(&one), id(&same));
         assert_ne!(id(&one), id(&other));
         assert_eq!(one, same);
@@ -228,20 +228,23 @@ mod tests {
     #[test]
     fn no_certificates_are_nothing() {
         let chains = Chains::default();
-        let none = chains.of([]);
-        assert!(none.is_empty() && none.shared().is_none());
-        assert_ne!(none, chains.of([&b""[..]]));
-        assert!(chains.of([]).iter().eq([] as [&[u8]; 0]));
+        let none = chains.intern([]);
+        assert!(none.is_empty() && none.shared_part().is_none());
+        assert_ne!(none, chains.intern([&b""[..]]));
+        assert!(chains.intern([]).iter().eq([] as [&[u8]; 0]));
     }
 
     /// A chain counts for all that it keeps alive, and tables do not mix.
     #[test]
     fn chains_of_two_tables_are_equal_and_apart() {
         let (one, other) = (Chains::default(), Chains::default());
-        let (one, other) = (one.of([&b"a"[..], b"b"]), other.of([&b"a"[..], b"b"]));
+        let (one, other) = (
+            one.intern([&b"a"[..], b"b"]),
+            other.intern([&b"a"[..], b"b"]),
+        );
         assert_eq!(one, other);
         assert_ne!(id(&one), id(&other));
-        let bytes = one.shared().unwrap().bytes;
+        let bytes = one.shared_part().unwrap().bytes;
         assert!(bytes >= 2 + 2 * size_of::<Link>(), "{bytes}");
     }
 
@@ -250,7 +253,7 @@ mod tests {
     fn a_long_chain_is_dropped_in_a_small_stack() {
         let chains = Chains::default();
         let work = move || {
-            let chain = chains.of((0..100_000).map(|_| &b""[..]));
+            let chain = chains.intern((0..100_000).map(|_| &b""[..]));
             assert_eq!(links(&chains), 100_000);
             drop(chain);
             assert_eq!(links(&chains), 0);
@@ -264,18 +267,18 @@ mod tests {
     fn two_of_one_hash_are_not_shared() {
         let chains = Chains::default();
         let (a, b) = (&b"a"[..], &b"b"[..]);
-        let chain = chains.of([a]);
+        let chain = chains.intern([a]);
         let hash = chains.0.hash(b, None);
         let in_the_way = Arc::downgrade(chain.0.as_ref().unwrap());
         chains.0.part(hash).insert(hash, in_the_way);
-        let (one, other) = (chains.of([b]), chains.of([b]));
+        let (one, other) = (chains.intern([b]), chains.intern([b]));
         assert_eq!(one, other);
         assert_ne!(id(&one), id(&other));
         drop((one, other));
         assert!(chains.0.part(hash).contains_key(&hash));
         // It does not know of that place, and the next one finds it free.
         drop(chain);
-        let (one, other) = (chains.of([b]), chains.of([b]));
+        let (one, other) = (chains.intern([b]), chains.intern([b]));
         assert_eq!(id(&one), id(&other));
         drop((one, other));
         assert_eq!(links(&chains), 0);
@@ -290,8 +293,8 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..5_000_u16 {
                         let own = [(round % 7) as u8];
-                        let held = chains.of([&own[..], b"issuer"]);
-                        let again = chains.of([&own[..], b"issuer"]);
+                        let held = chains.intern([&own[..], b"issuer"]);
+                        let again = chains.intern([&own[..], b"issuer"]);
                         assert_eq!(id(&held), id(&again), "{thread}");
                         assert!(held.iter().eq([&own[..], b"issuer"]));
                     }
@@ -312,7 +315,7 @@ mod tests {
             let chains = Chains::default();
             let mut held: Vec<(Vec<u8>, Chain)> = Vec::new();
             for (names, gone) in steps {
-                let chain = chains.of(names.iter().map(std::slice::from_ref));
+                let chain = chains.intern(names.iter().map(std::slice::from_ref));
                 prop_assert!(chain.iter().eq(names.iter().map(std::slice::from_ref)));
                 for (other, other_chain) in &held {
                     prop_assert_eq!(*other == names, id(other_chain) == id(&chain));

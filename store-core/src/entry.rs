@@ -27,7 +27,7 @@ pub trait Storable: Sized {
     /// server's certificates: it is counted once a server, and is not part of the entry's weight.
     ///
     /// Called under a lock, often: it should only look.
-    fn shared(&self) -> Option<Shared> {
+    fn shared_part(&self) -> Option<SharedPart> {
         None
     }
 
@@ -51,7 +51,7 @@ pub trait Storable: Sized {
 
 /// Something that several sessions keep alive together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedPart {
     /// The same number for the same thing, for as long as a session keeps it alive: its address.
     pub id: usize,
     /// Bytes that it occupies.

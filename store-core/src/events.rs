@@ -59,7 +59,7 @@ impl Events {
     }
 
     /// Whether servers go by their names from now on.
-    pub(crate) fn name_servers(&self, named: bool) {
+    pub(crate) fn log_server_names(&self, named: bool) {
         self.named.store(named, Ordering::Relaxed);
     }
 
@@ -139,7 +139,7 @@ mod tests {
 
     fn called(key: KeyRef<'_>) -> String {
         let events = Events::new();
-        events.name_servers(true);
+        events.log_server_names(true);
         events.server(key)
     }
 
@@ -173,7 +173,7 @@ mod tests {
             "a\nERROR forged\r\u{1b}[2J\u{202e}\0{}",
             "x".repeat(100_000)
         );
-        let key = KeyRef::of_host(&domain, HostRef::Name(&name));
+        let key = KeyRef::from_host(&domain, HostRef::Name(&name));
         let called = called(key);
         assert!(called.starts_with(r"a\nerror forged\r\u{1b}[2j\u{202e}\0xx"));
         assert!(called.chars().all(|char| (' '..='~').contains(&char)));

@@ -124,11 +124,11 @@ impl<'a> KeyRef<'a> {
     /// The server that is called `host` in `domain`: the name as sent in SNI, or the text of an IP
     /// address (an IPv6 address also in brackets). Case and a trailing dot make no difference.
     pub fn new(domain: &'a SecurityDomain, host: &'a str) -> Self {
-        Self::of_host(domain, HostRef::parse(host))
+        Self::from_host(domain, HostRef::parse(host))
     }
 
     /// The same for a host that is already taken apart.
-    pub fn of_host(domain: &'a SecurityDomain, host: HostRef<'a>) -> Self {
+    pub fn from_host(domain: &'a SecurityDomain, host: HostRef<'a>) -> Self {
         Self {
             domain,
             host: host.canonical(),
@@ -403,7 +403,7 @@ mod tests {
         assert!(same(key("a"), key("a.")));
         for other in ["a..", "a...", ".a", ""] {
             assert!(!same(key("a"), key(other)), "{other:?}");
-            let again = KeyRef::of_host(&domain, key(other).host());
+            let again = KeyRef::from_host(&domain, key(other).host());
             assert!(same(key(other), again), "{other:?}");
         }
         assert!(!same(key("a.."), key("a...")));

@@ -44,7 +44,6 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod behind;
 mod chain;
 mod clock;
 mod domain;
@@ -55,6 +54,7 @@ mod hashing;
 mod held;
 mod key;
 mod limits;
+mod observer;
 mod portable;
 mod server;
 mod shard;
@@ -69,14 +69,14 @@ pub mod written;
 #[doc(hidden)]
 pub mod fuzz;
 
-pub use behind::Behind;
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
-pub use entry::{Entry, EntryId, Generation, Offer, Refused, Shared, Storable, Usage};
+pub use entry::{Entry, EntryId, Generation, Offer, Refused, SharedPart, Storable, Usage};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
+pub use observer::StoreObserver;
 pub use portable::{Encoded, Portable};
 pub use stats::{Outcome, Stats};
-pub use store::{Ready, SessionStore};
+pub use store::{Available, SessionStore};
 pub use watch::ServerStats;

@@ -253,7 +253,7 @@ impl<S: Storable> Server<S> {
     }
 
     /// Single-use sessions that are valid and here.
-    pub(crate) fn ready(&self, now: Timestamp) -> usize {
+    pub(crate) fn available(&self, now: Timestamp) -> usize {
         let ready = |held: &&Held<Option<S>>| held.is_valid(now) && held.session.is_some();
         self.single_use.iter().filter(ready).count()
     }
@@ -358,7 +358,7 @@ impl<S: Storable> Server<S> {
     /// Bytes of what `session` shares, if no session held shares it.
     #[inline]
     fn alone(&self, session: &S) -> usize {
-        let Some(shared) = session.shared() else {
+        let Some(shared) = session.shared_part() else {
             return 0;
         };
         let single_use = self
@@ -366,7 +366,7 @@ impl<S: Storable> Server<S> {
             .iter()
             .filter_map(|held| held.session.as_ref());
         let reusable = self.reusable.iter().map(|held| &held.session);
-        let mut others = single_use.chain(reusable).filter_map(S::shared);
+        let mut others = single_use.chain(reusable).filter_map(S::shared_part);
         let held = others.any(|other| other.id == shared.id);
         if held { 0 } else { shared.bytes }
     }

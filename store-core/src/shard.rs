@@ -4,7 +4,6 @@
 pub(crate) mod agreement;
 mod clearing;
 mod evict;
-mod leaving;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod model;
 #[cfg(test)]
@@ -12,6 +11,7 @@ mod model_tests;
 mod order;
 mod packing;
 mod sweep;
+mod transfer;
 
 use std::collections::VecDeque;
 
@@ -120,7 +120,7 @@ impl<S: Storable> Shard<S> {
         let age_bound = established.after(self.limits.total_age);
         let expires = expires.min(own_bound).min(age_bound);
         let fixed = fixed_bytes::<S>(at.key);
-        let shared = session.shared().map_or(0, |shared| shared.bytes);
+        let shared = session.shared_part().map_or(0, |shared| shared.bytes);
         let bytes = weight.saturating_add(shared);
         let refused = if self.is_cleared(at.hash, begun) {
             Some((Refused::Cleared, &mut self.stats.refused_cleared))

@@ -1,12 +1,12 @@
 //! The store: shards behind locks.
 
-mod leaving;
 mod offering;
 mod packing;
 mod part;
 mod process;
+mod transfer;
 
-pub use self::leaving::Ready;
+pub use self::transfer::Available;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,9 @@ use crate::hashing::KeyHasher;
 use crate::shard::{At, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::watch::Watched;
-use crate::{Behind, Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable};
+use crate::{
+    Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable, StoreObserver,
+};
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
 /// A shard is swept, grown and searched as a whole, so it is kept small; and the more there are, the
@@ -57,7 +59,7 @@ pub struct SessionStore<S> {
     process: Process,
     watched: Watched,
     events: Events,
-    behind: Option<Arc<dyn Behind>>,
+    behind: Option<Arc<dyn StoreObserver>>,
     // Held while a generation is drawn and told to what lies behind, so that they arrive in order.
     telling: Mutex<()>,
     counters: Counters,
@@ -78,11 +80,14 @@ impl<S: Storable> SessionStore<S> {
     }
 
     /// The same with a place behind it that is told what happens.
-    pub fn with_behind(limits: Limits, behind: Arc<dyn Behind>) -> Result<Self, LimitsError> {
+    pub fn with_observer(
+        limits: Limits,
+        behind: Arc<dyn StoreObserver>,
+    ) -> Result<Self, LimitsError> {
         Self::build(limits, Some(behind))
     }
 
-    fn build(limits: Limits, behind: Option<Arc<dyn Behind>>) -> Result<Self, LimitsError> {
+    fn build(limits: Limits, behind: Option<Arc<dyn StoreObserver>>) -> Result<Self, LimitsError> {
         limits.validate()?;
         let parts = Parts::new(shards_for(&limits), behind.is_none());
         Ok(Self {
@@ -344,8 +349,8 @@ impl<S: Storable> SessionStore<S> {
     /// nothing that a list of names could be held against. A name is on one printable line, cut after
     /// 253 characters.
     #[cfg(feature = "tracing")]
-    pub fn name_servers(&self, named: bool) {
-        self.events.name_servers(named);
+    pub fn log_server_names(&self, named: bool) {
+        self.events.log_server_names(named);
     }
 
     /// The counters so far and what the store holds now. Walks over all servers.

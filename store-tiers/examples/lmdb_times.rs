@@ -91,7 +91,7 @@ fn work(dir: &Path, child: &str) -> Done<()> {
 }
 
 fn opening_and_sweeping(dir: &Path) -> Done<()> {
-    let settings = LmdbSettings::default().bytes(512 << 20);
+    let settings = LmdbSettings::default().with_bytes(512 << 20);
     let mut tier = LmdbTier::open(dir, settings)?;
     for server in servers("large", 2_000)? {
         let records: Vec<Sealed> = (0..50)

@@ -65,14 +65,14 @@ impl LmdbSettings {
     /// at least, is kept free for changes. The process that makes the file decides; where another
     /// one wants less, that one fills less of it when it puts.
     #[must_use]
-    pub fn bytes(mut self, bytes: usize) -> Self {
+    pub fn with_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
     }
 
     /// So many single-use records of a server are kept, those that live longest: 64 unless told.
     #[must_use]
-    pub fn records_per_server(mut self, records: usize) -> Self {
+    pub fn with_records_per_server(mut self, records: usize) -> Self {
         self.server_records = records;
         self
     }
@@ -80,7 +80,7 @@ impl LmdbSettings {
     /// Together they have no more than so many bytes: 1 MiB unless told, and a quarter of the file at
     /// most. So a server that gives large sessions with long lives pushes out its own.
     #[must_use]
-    pub fn server_bytes(mut self, bytes: usize) -> Self {
+    pub fn with_server_bytes(mut self, bytes: usize) -> Self {
         self.server_bytes = bytes;
         self
     }

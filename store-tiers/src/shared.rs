@@ -111,7 +111,7 @@ impl<S: Portable> SharedStore<S> {
     ) -> Result<Self, SharedError> {
         let queue = Arc::new(Queue::new(settings.clone()));
         let behind = Arc::<Queue>::clone(&queue);
-        let memory = Arc::new(SessionStore::with_behind(limits, behind)?);
+        let memory = Arc::new(SessionStore::with_observer(limits, behind)?);
         queue.begin(memory.generation());
         let worker = Worker {
             memory: Arc::clone(&memory),
@@ -166,7 +166,7 @@ impl<S: Portable> SharedStore<S> {
                 arrival: None,
             };
         }
-        let ready = self.memory.ready(key, self.clock.now());
+        let ready = self.memory.available(key, self.clock.now());
         let ready = if ready.reusable {
             usize::MAX
         } else {
@@ -189,12 +189,12 @@ impl<S: Portable> SharedStore<S> {
     /// The same in a task of tokio.
     #[cfg(feature = "tokio")]
     pub async fn prefetch_async(&self, key: &SessionKey, deadline: Duration) -> bool {
-        self.fetch(key).arrived(deadline).await;
+        self.fetch(key).wait_async(deadline).await;
         self.is_ready(key.as_key())
     }
 
     fn is_ready(&self, key: KeyRef<'_>) -> bool {
-        let ready = self.memory.ready(key, self.clock.now());
+        let ready = self.memory.available(key, self.clock.now());
         ready.reusable || ready.single_use > 0
     }
 
@@ -252,7 +252,7 @@ impl Fetch {
 
     /// The same in a task of tokio.
     #[cfg(feature = "tokio")]
-    pub async fn arrived(self, deadline: Duration) {
+    pub async fn wait_async(self, deadline: Duration) {
         if let Some(arrival) = self.worth_waiting_for() {
             let arriving = Arriving(Arc::clone(arrival));
             // Too late is as good as nothing.

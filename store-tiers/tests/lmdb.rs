@@ -54,7 +54,7 @@ fn a_reusable_record_is_copied_and_replaced() {
 
 #[test]
 fn a_server_keeps_what_lives_longest_up_to_its_cap() {
-    let mut t = temporary(LmdbSettings::default().records_per_server(3));
+    let mut t = temporary(LmdbSettings::default().with_records_per_server(3));
     for expires in [5, 1, 4, 2, 3] {
         let record = single(&server(1), expires, expires.to_string());
         t.tier
@@ -170,7 +170,7 @@ fn tiers_of_one_process_share_a_directory() {
     let (mut one, dir) = (t.tier, t.folder.path().join("place"));
     let link = t.folder.path().join("link");
     symlink(&dir, &link).unwrap();
-    let mut two = LmdbTier::open(&dir, LmdbSettings::default().bytes(1 << 20)).unwrap();
+    let mut two = LmdbTier::open(&dir, LmdbSettings::default().with_bytes(1 << 20)).unwrap();
     let mut three = LmdbTier::open(&link, LmdbSettings::default()).unwrap();
     one.put(&[single(&server(1), 10, "ticket")], NOW).unwrap();
     drop(one);
@@ -204,7 +204,7 @@ fn opening_and_closing_do_not_meet() {
 #[test]
 fn a_flood_stays_within_the_bound() {
     const BOUND: usize = 1 << 20;
-    let mut t = temporary(LmdbSettings::default().bytes(BOUND));
+    let mut t = temporary(LmdbSettings::default().with_bytes(BOUND));
     let sizes = [100, 1_200, 48 << 10, 1, 5_000, 0, 20_000];
     for round in 0..3_000_usize {
         let size = sizes[round % sizes.len()];
@@ -241,7 +241,7 @@ fn a_flood_stays_within_the_bound() {
 /// A batch larger than the file is no error either, nor a record that is.
 #[test]
 fn what_can_never_fit_is_lost() {
-    let mut t = temporary(LmdbSettings::default().bytes(1 << 20));
+    let mut t = temporary(LmdbSettings::default().with_bytes(1 << 20));
     let batch: Vec<Sealed> = (0..100)
         .map(|n| single(&server(n), 10 + n as u64, vec![7; 48 << 10]))
         .collect();
@@ -255,7 +255,7 @@ fn what_can_never_fit_is_lost() {
 /// R16: one server cannot push out all others.
 #[test]
 fn one_server_fills_a_quarter_at_most() {
-    let mut t = temporary(LmdbSettings::default().bytes(1 << 20));
+    let mut t = temporary(LmdbSettings::default().with_bytes(1 << 20));
     t.tier
         .put(&[single(&server(1), 10, "ticket")], NOW)
         .unwrap();

@@ -181,7 +181,7 @@ fn processes_may_want_different_sizes() {
     for bytes in [1 << 20, 16 << 20] {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("place");
-        let settings = LmdbSettings::default().bytes(bytes);
+        let settings = LmdbSettings::default().with_bytes(bytes);
         let mut tier = LmdbTier::open(&dir, settings).unwrap();
         let put = |tier: &mut LmdbTier, number| {
             let record = single(&server(number), 10_000 + number as u64, vec![7; 40_000]);

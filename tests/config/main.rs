@@ -55,11 +55,11 @@ fn contradictions_are_refused<B: Backend>() {
         (r#"store = "elsewhere:""#, "store"),
         (r#"store_keys = "keys""#, "store_keys"),
         (r#"store_roots = ["roots.pem"]"#, "store_roots"),
-        (r#"store_wait = "6ms""#, "store_wait"),
+        (r#"store_timeout = "6ms""#, "store_timeout"),
         ("[limits]\ntotal_age = 0", "total_age is 0"),
         (
             "store = \"memory:\"\nstore_wait = \"31s\"",
-            "store_wait (31s) is above timeout (30s)",
+            "store_timeout (31s) is above timeout (30s)",
         ),
     ] {
         refused_by::<B>(text, says);

@@ -50,7 +50,7 @@ fn every_key_is_read_from_toml_and_json() {
         store = "redis://:secret@host"
         store_keys = "keys"
         store_roots = ["redis.pem"]
-        store_wait = 1
+        store_timeout = 1
         [limits]
         servers = 7
         sessions_per_server = 3
@@ -75,7 +75,7 @@ fn every_key_is_read_from_toml_and_json() {
     config.store = Some("redis://:secret@host".into());
     config.store_keys = Some("keys".into());
     config.store_roots = vec!["redis.pem".into()];
-    config.store_wait = Duration::from_secs(1);
+    config.store_timeout = Duration::from_secs(1);
     config.limits = Limits::default()
         .with_servers(7)
         .with_sessions_per_server(3)
@@ -126,8 +126,8 @@ fn what_is_unknown_or_out_of_range_is_named() {
         ("store_keys = 1", "store_keys: invalid type"),
         (r#"timeout = "soon""#, "timeout to be whole milliseconds"),
         (
-            r#"store_wait = "1us""#,
-            "store_wait to be whole milliseconds",
+            r#"store_timeout = "1us""#,
+            "store_timeout to be whole milliseconds",
         ),
         (
             "[limits]\ntotal_bytes = -1",

@@ -11,7 +11,7 @@ use lab::server::{Library, Protocol as Version, Server, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
 use lab::transport::InMemory;
 use tls_resume::generic::Connector;
-use tls_resume::{Backend, Distrust, ErrorKind, Resumption};
+use tls_resume::{Backend, CertificateError, ErrorKind, Resumption};
 
 use crate::lab_client::{
     HOST, Memory, PORT, authority, builder, client, each, good_server, listen, refused, settings,
@@ -74,21 +74,25 @@ pub(crate) fn servers_that_are_not_there<B: Backend>() {
 pub(crate) fn certificates_that_are_refused<B: Backend>() {
     let stranger = Authority::new(KeyKind::EcdsaP256);
     let clock = "check the clock";
-    for (identity, distrust, advice) in [
+    for (identity, certificate_error, advice) in [
         (
             stranger.issue(&[HOST]),
-            Distrust::Issuer,
+            CertificateError::UnknownIssuer,
             "give the root certificate",
         ),
         (
             authority().issue(&["wrong.example"]),
-            Distrust::Name,
+            CertificateError::NotValidForName,
             "check the host name",
         ),
-        (authority().issue_expired(&[HOST]), Distrust::Expired, clock),
+        (
+            authority().issue_expired(&[HOST]),
+            CertificateError::Expired,
+            clock,
+        ),
         (
             authority().issue_not_yet_valid(&[HOST]),
-            Distrust::NotYetValid,
+            CertificateError::NotValidYet,
             clock,
         ),
     ] {
@@ -103,8 +107,11 @@ pub(crate) fn certificates_that_are_refused<B: Backend>() {
                 let stored = client.stats().stored;
                 for _ in 0..2 {
                     let result = client.connect(HOST, server.port());
-                    let reason = result.as_ref().err().and_then(tls_resume::Error::distrust);
-                    assert_eq!(reason, Some(distrust));
+                    let reason = result
+                        .as_ref()
+                        .err()
+                        .and_then(tls_resume::Error::certificate_error);
+                    assert_eq!(reason, Some(certificate_error));
                     let line = refused(result, ErrorKind::Certificate);
                     assert!(line.contains(advice), "{line}");
                 }

@@ -91,7 +91,7 @@ pub(crate) fn a_connection_says_what_it_is<B: Backend>() {
         let hides_lifetime = std::any::type_name::<B>().contains("::rustls::");
         assert_eq!(full.lifetime().is_none(), hides_lifetime);
         if version == Version::Tls13 {
-            assert_eq!(full.early_data_max(), Some(0));
+            assert_eq!(full.max_early_data(), Some(0));
         }
     });
 }

@@ -29,7 +29,7 @@ impl Place {
     fn builder<B: Shareable>(&self) -> ConnectorBuilder<B> {
         let url = format!("lmdb:{}", self.folder().display());
         // A test may run on a busy machine: what is there is waited for.
-        builder().store(url).store_wait(LONG)
+        builder().store(url).store_timeout(LONG)
     }
 
     fn client<B: Shareable>(&self) -> Connector<B> {
@@ -173,7 +173,7 @@ pub(crate) fn a_place_that_is_down_is_no_error<B: Shareable>() {
     let client = builder::<B>()
         .store("redis://127.0.0.1:1")
         .store_keys(keys.path().join("keys"))
-        .store_wait(LONG)
+        .store_timeout(LONG)
         .build()
         .expect("a store that is down is no error");
     let server = listen(good_server(Version::Tls13));

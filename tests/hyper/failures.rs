@@ -11,7 +11,7 @@ use lab::tcp::{Behaviour, TcpServer};
 use tls_resume::generic::Connector;
 use tls_resume::hyper::client;
 use tls_resume::tokio::Backend;
-use tls_resume::{Distrust, Error, ErrorKind};
+use tls_resume::{CertificateError, Error, ErrorKind};
 
 use crate::peer::{HOST, authority, builder, connector, listen, uri};
 
@@ -36,7 +36,10 @@ pub(crate) async fn a_certificate_that_is_refused_is_among_the_sources<B: Backen
     let error = refused(&connector, uri(HOST, server.port())).await;
     let error = ours(&error);
     assert_eq!(error.kind(), ErrorKind::Certificate);
-    assert_eq!(error.distrust(), Some(Distrust::Issuer));
+    assert_eq!(
+        error.certificate_error(),
+        Some(CertificateError::UnknownIssuer)
+    );
     let text = error.to_string();
     assert!(
         text.starts_with("localhost: the server's certificate"),

@@ -8,7 +8,7 @@ use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol as Version, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::generic;
-use tls_resume::hyper::{HttpsConnector, HttpsStream};
+use tls_resume::hyper::{HttpsConnector, MaybeHttpsStream};
 use tls_resume::tokio::{Backend, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -56,7 +56,7 @@ pub(crate) type Visited<B> = (Connected, Stream<B, TcpStream>);
 pub(crate) async fn visit<B: Backend>(https: &HttpsConnector<B>, uri: Uri) -> Visited<B> {
     let stream = https.clone().call(uri).await.expect("a connection");
     let connected = stream.connected();
-    let HttpsStream::Tls(mut tls) = stream.into_inner() else {
+    let MaybeHttpsStream::Tls(mut tls) = stream.into_inner() else {
         panic!("this is no TLS");
     };
     let mut echo = [0; 5];

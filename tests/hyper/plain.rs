@@ -45,7 +45,7 @@ pub(crate) async fn http_is_refused_unless_allowed<B: Backend>() {
     let (allowed, came) = tokio::join!(either.call(uri), listener.accept());
     let tcp = allowed.expect("connected");
     let (_, address) = came.expect("a client");
-    let tls_resume::hyper::HttpsStream::Plain(tcp) = tcp.into_inner() else {
+    let tls_resume::hyper::MaybeHttpsStream::Plain(tcp) = tcp.into_inner() else {
         panic!("this is TLS");
     };
     assert_eq!(tcp.local_addr().expect("an address"), address);

@@ -5,7 +5,7 @@ use std::io;
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol as Version, ServerSettings};
 use tls_resume::tokio::Backend;
-use tls_resume::{Distrust, ErrorKind};
+use tls_resume::{CertificateError, ErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::peer::{HOST, Relay, Relaying, client, listen, servers, settings, talk, visit};
@@ -23,7 +23,10 @@ pub(crate) async fn certificates_that_are_refused<B: Backend>() {
         let error = client.connect(HOST, server.port()).await;
         let error = error.expect_err("a stranger");
         assert_eq!(error.kind(), ErrorKind::Certificate, "{error}");
-        assert_eq!(error.distrust(), Some(Distrust::Issuer));
+        assert_eq!(
+            error.certificate_error(),
+            Some(CertificateError::UnknownIssuer)
+        );
         assert_eq!(client.blocking().stats().stored, 0);
     }
 }

@@ -13,7 +13,7 @@ pub(crate) async fn a_session_comes_from_a_file_while_tcp_connects() {
         let connector = || {
             let builder = Connector::builder().roots([authority().root_der()]);
             let url = format!("lmdb:{}", place.path().join("sessions").display());
-            let builder = builder.store(url).store_wait(Duration::from_secs(1));
+            let builder = builder.store(url).store_timeout(Duration::from_secs(1));
             builder.build().expect("valid settings").tokio()
         };
         let first = connector();

@@ -86,7 +86,10 @@ fn serve(version: Version, authority: &Authority) -> TcpServer {
 
 fn connector<B: Backend>(authority: &Authority, named: bool) -> Connector<B> {
     let builder = Connector::builder().roots([authority.root_der()]);
-    builder.name_servers(named).build().expect("valid settings")
+    builder
+        .log_server_names(named)
+        .build()
+        .expect("valid settings")
 }
 
 fn visit<B: Backend>(connector: &Connector<B>, server: &TcpServer) {

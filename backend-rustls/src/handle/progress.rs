@@ -144,7 +144,7 @@ impl<S> Progress<S> {
         self.tickets
     }
 
-    pub(super) fn early_data_max(&self) -> Option<u32> {
+    pub(super) fn max_early_data(&self) -> Option<u32> {
         self.early_data_max
     }
 

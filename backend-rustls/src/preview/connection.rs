@@ -77,8 +77,8 @@ impl Connection {
 
     /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, zero where they
     /// allow no early data. `None` before the first.
-    pub fn early_data_max(&self) -> Option<u32> {
-        self.handle.early_data_max()
+    pub fn max_early_data(&self) -> Option<u32> {
+        self.handle.max_early_data()
     }
 
     /// Says that the handshake succeeded, and how: call it once, with the connection's
@@ -99,8 +99,8 @@ impl Connection {
     /// removed (RFC 8446, section 6.2), and if it resumed a session, that one and all older ones of
     /// its server. In TLS 1.2 an alert is how a server refuses a resumption that the client has
     /// finished already.
-    pub fn refused(&self) {
-        self.handle.refused();
+    pub fn alert_received(&self) {
+        self.handle.alert_received();
     }
 
     /// Revokes everything that this connection stored, and the TLS 1.2 session that it offered;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls_next::client::{Tls12Session, Tls13Session};
 use rustls_next::crypto::CipherSuite;
-use store_core::{Chain, Chains, Encoded, Entry, Portable, Shared, Storable, Timestamp, Usage};
+use store_core::{Chain, Chains, Encoded, Entry, Portable, SharedPart, Storable, Timestamp, Usage};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::PROVIDER;
@@ -89,7 +89,7 @@ impl Session {
         };
         known.then(|| Self {
             own: Zeroizing::new(parts.own.into()),
-            chain: CHAINS.of(parts.certificates),
+            chain: CHAINS.intern(parts.certificates),
             usage,
         })
     }
@@ -158,8 +158,8 @@ impl Storable for Session {
     }
 
     /// The peer's certificates.
-    fn shared(&self) -> Option<Shared> {
-        self.chain.shared()
+    fn shared_part(&self) -> Option<SharedPart> {
+        self.chain.shared_part()
     }
 }
 

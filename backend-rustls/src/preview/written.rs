@@ -190,7 +190,7 @@ mod tests {
             let parts = Parts::split(&bytes, Usage::SingleUse).unwrap();
             assert_eq!(parts.own, &bytes[..own]);
             assert_eq!(parts.certificates, certificates);
-            let chain = Chains::default().of(parts.certificates);
+            let chain = Chains::default().intern(parts.certificates);
             assert_eq!(*join(parts.own, &chain, Usage::SingleUse), bytes);
 
             let facts = Facts::read(&bytes, Usage::SingleUse).unwrap();

@@ -9,10 +9,10 @@
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 mod rustls_0_23 {
     mod client;
-    mod configs;
+    mod config_pool;
     #[path = "../resumption.rs"]
     mod resumption;
-    mod shared;
+    mod shared_handle;
     #[path = "../trust.rs"]
     mod trust;
     #[path = "../world.rs"]

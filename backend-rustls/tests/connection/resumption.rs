@@ -155,9 +155,9 @@ fn the_largest_early_data_of_the_tickets_is_known() {
             it.max_early_data = max_early_data;
         });
         let connection = world.connection();
-        assert_eq!(connection.early_data_max(), None);
+        assert_eq!(connection.max_early_data(), None);
         world.exchange(&connection);
-        assert_eq!(connection.early_data_max(), expected);
+        assert_eq!(connection.max_early_data(), expected);
     }
 }
 

@@ -121,9 +121,9 @@ fn a_refused_connection_leaves_nothing_older_behind() {
         let connection = world.connection();
         assert_eq!(world.exchange(&connection), Resumed);
         assert!(world.held() > 0);
-        connection.refused();
+        connection.alert_received();
         assert_eq!(world.held(), 0, "{library} {protocol}");
-        connection.refused();
+        connection.alert_received();
         drop(connection);
         let stats = world.sessions.store().stats();
         assert_eq!((stats.resumed, stats.failed), (1, 0));

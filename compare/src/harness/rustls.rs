@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-use backend_rustls::{Configs, Connection, Lent, Sessions};
+use backend_rustls::{ConfigPool, Connection, PooledConfig, Sessions};
 use lab::server::{Group, Protocol};
 use lab::transport::InMemory;
 use pki_types::{CertificateDer, ServerName};
@@ -35,7 +35,7 @@ pub(super) struct RustlsClient {
 struct Ours {
     sessions: Sessions,
     domain: SecurityDomain,
-    configs: Configs,
+    configs: ConfigPool,
 }
 
 impl RustlsClient {
@@ -65,7 +65,7 @@ impl RustlsClient {
                 ours = Some(Ours {
                     sessions: Sessions::new(Limits::default())?,
                     domain: SecurityDomain::builder("compare harness, rustls").finish(),
-                    configs: Configs::new(config.clone()),
+                    configs: ConfigPool::new(config.clone()),
                 });
             }
             Store::Own(own) => {
@@ -92,7 +92,7 @@ impl RustlsClient {
             Some(ours) => {
                 let key = KeyRef::new(&ours.domain, NAME).with_port(PORT).to_key();
                 let handle = ours.sessions.connection(key);
-                let lent = ours.configs.lend(Some(&handle));
+                let lent = ours.configs.get(Some(&handle));
                 let tls = ClientConnection::new(lent.config(), name)?;
                 (tls, Some((handle, lent)))
             }
@@ -118,7 +118,7 @@ struct Handshake {
     clock: Clock,
     // Before the configuration: it is lent again if the connection no longer has it.
     tls: ClientConnection,
-    resuming: Option<(Arc<Connection>, Lent)>,
+    resuming: Option<(Arc<Connection>, PooledConfig)>,
     transport: InMemory,
 }
 

@@ -190,7 +190,7 @@ impl Known for RustlsPreview {
 
 fn shared<B: Shareable>(builder: ConnectorBuilder<B>, store: Store) -> ConnectorBuilder<B> {
     let Store { url, keys } = store;
-    builder.store(url).store_keys(keys).store_wait(PATIENCE)
+    builder.store(url).store_keys(keys).store_timeout(PATIENCE)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is for map_err")]

@@ -57,7 +57,7 @@ fn check(key: KeyRef<'_>, hasher: &RandomState) {
     assert_eq!(hasher.hash_one(key), hasher.hash_one(owned.as_key()));
     assert_eq!(owned.as_key().domain(), key.domain());
     // Of what is canonical already, the canonical form is the same.
-    let again = KeyRef::of_host(key.domain(), key.host());
+    let again = KeyRef::from_host(key.domain(), key.host());
     assert_eq!(again.host(), key.host());
     assert_eq!(owned.as_key().host(), key.host());
     assert!(!format!("{key:?} {owned:?}").is_empty());
@@ -130,7 +130,7 @@ impl Described {
 
     fn key<'a>(&'a self, domain: &'a SecurityDomain) -> KeyRef<'a> {
         let key = KeyRef::new(domain, &self.host);
-        let parsed = KeyRef::of_host(domain, HostRef::parse(&self.host));
+        let parsed = KeyRef::from_host(domain, HostRef::parse(&self.host));
         assert_eq!(key, parsed, "two ways to name one host");
         let key = self.port.map_or(key, |port| key.with_port(port));
         let endpoint = self.endpoint.as_deref();

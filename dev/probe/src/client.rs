@@ -132,7 +132,7 @@ fn sharing<B: Shareable>(options: &Options, keeps: Keeps) -> Result<Box<dyn Clie
     let mut builder = builder::<B>(options);
     if keeps == Keeps::AsAsked {
         if let Some(address) = options.store.beyond() {
-            builder = builder.store(address).store_wait(STORE_WAIT);
+            builder = builder.store(address).store_timeout(STORE_WAIT);
         }
         if let Some(file) = &options.store_keys {
             builder = builder.store_keys(file);
@@ -237,7 +237,7 @@ impl<B: tls_resume::Backend> ToServer<B> {
             tickets,
             session,
             lifetime: stream.lifetime().or(hint),
-            early_data_max: stream.early_data_max(),
+            early_data_max: stream.max_early_data(),
             group: stream.group(),
             cipher: stream.cipher(),
             handshake,

@@ -161,7 +161,7 @@ impl Write for Counted {
     }
 }
 
-/// Lent to a TLS library: what was heard is still there when the handshake has failed.
+/// PooledConfig to a TLS library: what was heard is still there when the handshake has failed.
 impl ReadTimeout for &mut Counted {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.tcp.set_read_timeout(timeout)

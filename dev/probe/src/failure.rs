@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tls_resume::{Distrust, ErrorKind};
+use tls_resume::{CertificateError, ErrorKind};
 
 use crate::Options;
 use crate::refusal::Refusal;
@@ -161,8 +161,8 @@ impl Failed {
             };
             return Self::new(Failure::NotTls, why);
         }
-        if let Some(distrust) = error.distrust() {
-            return Self::distrusted(error, distrust);
+        if let Some(certificate_error) = error.certificate_error() {
+            return Self::distrusted(error, certificate_error);
         }
         if let Some(old) = heard.version.filter(|version| *version < TLS12) {
             let why = format!(
@@ -263,22 +263,22 @@ impl Failed {
         Self::new(Failure::ClientCertificate, why)
     }
 
-    fn distrusted(error: &tls_resume::Error, distrust: Distrust) -> Self {
-        let (failure, advice) = match distrust {
-            Distrust::Issuer => (
+    fn distrusted(error: &tls_resume::Error, certificate_error: CertificateError) -> Self {
+        let (failure, advice) = match certificate_error {
+            CertificateError::UnknownIssuer => (
                 Failure::UnknownAuthority,
                 "is unknown to those who trust Mozilla's roots, or the server leaves an \
                  intermediate out; --ca trusts another root",
             ),
-            Distrust::Name => (
+            CertificateError::NotValidForName => (
                 Failure::WrongName,
                 "is for another name; --sni asks for one and verifies it",
             ),
-            Distrust::Expired => (
+            CertificateError::Expired => (
                 Failure::Expired,
                 "has expired: it has to be renewed, unless the clock here is wrong",
             ),
-            Distrust::NotYetValid => (
+            CertificateError::NotValidYet => (
                 Failure::NotYetValid,
                 "is not valid yet: is the clock here right?",
             ),

@@ -25,7 +25,7 @@ pub fn connector<B: Shareable>(orders: &Orders) -> Result<Connector<B>, tls_resu
         .roots_pem_file(&orders.roots)
         .domain("mail-out")
         .store(&orders.store)
-        .store_wait(FOR_A_SESSION);
+        .store_timeout(FOR_A_SESSION);
     if let Some(keys) = &orders.keys {
         builder = builder.store_keys(keys);
     }

@@ -2,7 +2,7 @@
 
 use lab::postgres::{PASSWORD, PostgresServer, Proxy, USER};
 use tls_resume::openssl::OpenSsl;
-use tls_resume::postgres::Postgres;
+use tls_resume::postgres::MakeTlsConnector;
 use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 use tls_resume::{Protocol, generic};
@@ -37,7 +37,7 @@ pub(crate) async fn ask<B: Backend>(
     connector: &generic::Connector<B>,
     server: &Config,
 ) -> Result<i32, Error> {
-    let tls = Postgres::new(connector).port(server.get_ports()[0]);
+    let tls = MakeTlsConnector::new(connector).port(server.get_ports()[0]);
     let (client, connection) = server.connect(tls).await?;
     let connection = tokio::spawn(connection);
     let row = client.query_one("SELECT 6 * 7", &[]).await?;
@@ -100,7 +100,7 @@ fn the_blocking_client_resumes() {
     fn resumes<B: Backend>(port: u16) {
         let connector = connector::<B>(Protocol::Tls13);
         for _ in 0..2 {
-            let tls = Postgres::new(&connector).port(port);
+            let tls = MakeTlsConnector::new(&connector).port(port);
             let server = postgres::Config::from(bound(port));
             let mut client = server.connect(tls).expect("a connection");
             let row = client.query_one("SELECT 6 * 7", &[]).expect("an answer");
@@ -155,6 +155,10 @@ fn pools_can_have_it() {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
     }
-    demands(&Postgres::new(&connector::<Rustls>(Protocol::Tls13)));
-    demands(&Postgres::new(&connector::<OpenSsl>(Protocol::Tls13)));
+    demands(&MakeTlsConnector::new(&connector::<Rustls>(
+        Protocol::Tls13,
+    )));
+    demands(&MakeTlsConnector::new(&connector::<OpenSsl>(
+        Protocol::Tls13,
+    )));
 }

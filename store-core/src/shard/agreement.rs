@@ -11,7 +11,8 @@ use super::{At, Form, Shard, ToPack, Want, fixed_bytes};
 use crate::held::{Found, Held};
 use crate::server::{Packable, place};
 use crate::{
-    Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Shared, Storable, Timestamp, Usage,
+    Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, SharedPart, Storable, Timestamp,
+    Usage,
 };
 
 /// Servers that operations name.
@@ -20,7 +21,7 @@ pub(crate) const SERVERS: u8 = 12;
 /// A session that knows its number and counts its end.
 pub(crate) struct Tracked {
     pub(super) number: u64,
-    shared: Option<Shared>,
+    shared: Option<SharedPart>,
     alive: Arc<AtomicUsize>,
 }
 
@@ -30,7 +31,7 @@ impl Tracked {
         let id = usize::from(shares);
         Self {
             number,
-            shared: (id > 0).then_some(Shared { id, bytes: id * 20 }),
+            shared: (id > 0).then_some(SharedPart { id, bytes: id * 20 }),
             alive: Arc::clone(alive),
         }
     }
@@ -43,7 +44,7 @@ impl Storable for Tracked {
         None
     }
 
-    fn shared(&self) -> Option<Shared> {
+    fn shared_part(&self) -> Option<SharedPart> {
         self.shared
     }
 }
@@ -311,7 +312,10 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
         let stats = shard.stats();
         assert_eq!(stats, model.stats(), "after {op:?}");
         for server in 0..SERVERS {
-            assert_eq!(shard.ready(at(server), now), model.ready(server, now));
+            assert_eq!(
+                shard.available(at(server), now),
+                model.available(server, now)
+            );
         }
         for server in 0..SERVERS {
             assert_eq!(shard.hint(at(server)), model.hint(server), "after {op:?}");

@@ -78,7 +78,7 @@ impl Model {
             .expires
             .min(now.after(limits.lifetime(entry.usage)))
             .min(entry.established.after(limits.total_age));
-        let shared = entry.session.shared();
+        let shared = entry.session.shared_part();
         let bytes = shared.map_or(0, |shared| shared.bytes);
         let bytes = entry.weight.saturating_add(bytes);
         if most.is_none_or(|most| bytes > most) {
@@ -297,7 +297,7 @@ impl Model {
         surplus.unwrap_or_default()
     }
 
-    pub(super) fn ready(&self, name: u8, now: Timestamp) -> (usize, bool) {
+    pub(super) fn available(&self, name: u8, now: Timestamp) -> (usize, bool) {
         let rows = self.again.iter().chain(&self.once);
         let sessions = rows
             .filter(|row| row.name == name)

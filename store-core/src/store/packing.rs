@@ -73,7 +73,7 @@ impl<S: Storable> SessionStore<S> {
     /// Another form of a session, if it is not larger than a session may be.
     fn in_bounds(&self, form: Option<(S, usize)>) -> Option<(S, usize)> {
         form.filter(|(session, weight)| {
-            let shared = session.shared().map_or(0, |shared| shared.bytes);
+            let shared = session.shared_part().map_or(0, |shared| shared.bytes);
             weight.saturating_add(shared) <= self.limits().session_bytes
         })
     }

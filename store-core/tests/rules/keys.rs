@@ -79,7 +79,7 @@ fn spellings_of_one_server_meet() {
     same(key("2001:db8::1"), key("[2001:DB8:0::1]"));
     same(
         key("2001:db8::1"),
-        KeyRef::of_host(&domain, HostRef::Address(address)),
+        KeyRef::from_host(&domain, HostRef::Address(address)),
     );
     let long = "X".repeat(1_000);
     same(key(&long), key(&long.to_lowercase()));

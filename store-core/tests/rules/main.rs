@@ -6,12 +6,12 @@
 )]
 
 mod accounting;
-mod behind;
 mod bounds;
 mod clearing;
 mod config;
 mod helpers;
 mod keys;
+mod observer;
 mod once;
 mod order;
 mod packing;

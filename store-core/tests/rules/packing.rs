@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use store_core::{Entry, EntryId, Limits, Refused, SessionStore, Shared, Storable, Usage};
+use store_core::{Entry, EntryId, Limits, Refused, SessionStore, SharedPart, Storable, Usage};
 
 use crate::helpers::*;
 
@@ -120,8 +120,8 @@ impl Storable for Shares {
         None
     }
 
-    fn shared(&self) -> Option<Shared> {
-        Some(Shared {
+    fn shared_part(&self) -> Option<SharedPart> {
+        Some(SharedPart {
             id: self.0,
             bytes: 1_000,
         })

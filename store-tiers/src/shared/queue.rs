@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use store_core::{Behind, Generation, KeyRef, SecurityDomain, SessionKey, Usage};
+use store_core::{Generation, KeyRef, SecurityDomain, SessionKey, StoreObserver, Usage};
 
 use super::SharedSettings;
 use super::arrival::Arrival;
@@ -200,7 +200,7 @@ impl Queue {
     }
 }
 
-impl Behind for Queue {
+impl StoreObserver for Queue {
     fn stored(&self, key: KeyRef<'_>, usage: Usage) {
         self.note(|waiting| waiting.stored(key.to_key(), usage, self.settings.keep));
     }

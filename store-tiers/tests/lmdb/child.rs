@@ -101,7 +101,7 @@ fn write(dir: &Path, ready: &Path) {
 }
 
 fn fill(dir: &Path) {
-    let settings = LmdbSettings::default().bytes(4 << 20);
+    let settings = LmdbSettings::default().with_bytes(4 << 20);
     let mut tier = LmdbTier::open(dir, settings).unwrap();
     for number in 0..5_000 {
         let record = single(&server(number % 997), 99 + number as u64, vec![7; 1200]);

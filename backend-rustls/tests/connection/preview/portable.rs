@@ -77,7 +77,7 @@ fn what_is_damaged_is_a_miss_or_what_it_says() {
                 damaged[at] ^= flip;
                 if let Some((session, weight)) = decode(&damaged) {
                     assert_eq!(*again(&session), damaged, "{at} {flip}");
-                    let certificates = session.shared().map_or(0, |shared| shared.bytes);
+                    let certificates = session.shared_part().map_or(0, |shared| shared.bytes);
                     assert!(weight + certificates > damaged.len());
                     read += 1;
                 }

@@ -103,7 +103,7 @@ fn open(place: &str) -> Result<Box<dyn Tier>, Error> {
         let tier = RedisTier::new(place, &RedisSettings::default()).map_err(setup)?;
         return Ok(Box::new(tier));
     };
-    let bounds = LmdbSettings::default().bytes(LMDB_BYTES);
+    let bounds = LmdbSettings::default().with_bytes(LMDB_BYTES);
     let tier = LmdbTier::open(Path::new(dir), bounds).map_err(setup)?;
     Ok(Box::new(tier))
 }

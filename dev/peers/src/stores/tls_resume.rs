@@ -72,7 +72,7 @@ impl<V> TlsResume<V> {
             ServerName::IpAddress(address) => HostRef::Address(IpAddr::from(*address)),
             _ => unreachable!("rustls 0.23 knows names and addresses"),
         };
-        KeyRef::of_host(&self.domain, host)
+        KeyRef::from_host(&self.domain, host)
     }
 }
 

@@ -47,7 +47,7 @@ impl Model {
                 session.away = None;
                 session.number = form.number;
                 session.weight = weight;
-                session.shared = form.shared();
+                session.shared = form.shared_part();
                 row.keep_within(&limits, &sizes, None, now, &mut stats);
                 found = Some((row.name, row.sessions.is_empty()));
                 break;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::server::Need;
 use crate::shard::agreement::Sizes;
-use crate::{Limits, Shared, Stats, Timestamp, Usage};
+use crate::{Limits, SharedPart, Stats, Timestamp, Usage};
 
 #[derive(Clone, Debug)]
 pub(in crate::shard) struct Session {
@@ -15,7 +15,7 @@ pub(in crate::shard) struct Session {
     pub(super) received: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) weight: usize,
-    pub(super) shared: Option<Shared>,
+    pub(super) shared: Option<SharedPart>,
     /// Away to be packed: with the bytes that its place keeps for what it shared.
     pub(super) away: Option<usize>,
 }

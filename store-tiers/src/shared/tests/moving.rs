@@ -11,7 +11,9 @@ fn the_newest_stays_and_the_others_are_shared() {
     }
     until(|| place.held() == 2);
     assert_eq!(
-        one.memory().ready(&key("a"), SystemClock.now()).single_use,
+        one.memory()
+            .available(&key("a"), SystemClock.now())
+            .single_use,
         1
     );
     assert_eq!(offered(&one, "a"), Some(2), "the newest, from memory");
@@ -115,7 +117,9 @@ fn what_is_expected_stays() {
     put(&one, "b", Usage::SingleUse, 2);
     until(|| place.held() == 1);
     assert_eq!(
-        one.memory().ready(&key("a"), SystemClock.now()).single_use,
+        one.memory()
+            .available(&key("a"), SystemClock.now())
+            .single_use,
         1
     );
     drop(fetch);

@@ -44,7 +44,11 @@ fn what_certainly_was_not_written_stays_in_memory() {
     }
     until(|| one.tier_stats().failures > 0);
     assert!(!one.flush(LONG));
-    let ready = || one.memory().ready(&key("a"), SystemClock.now()).single_use;
+    let ready = || {
+        one.memory()
+            .available(&key("a"), SystemClock.now())
+            .single_use
+    };
     until(|| ready() == 3);
     // It is tried again by itself, and works.
     place.set(|kept| kept.fails = None);

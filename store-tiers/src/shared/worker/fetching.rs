@@ -60,7 +60,7 @@ impl<S: Portable> Worker<S> {
                 }
             }
             // Once memory has one of its own, it is the newer one.
-            let asked = reusable.filter(|_| !self.memory.ready(key, now).reusable);
+            let asked = reusable.filter(|_| !self.memory.available(key, now).reusable);
             let restore = |sealed: Vec<u8>| self.restore(key, &id, &sealed, as_of, now);
             if matches!(asked.map(restore), Some(Restored::Here)) {
                 came = came.max(1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend_rustls::Configs;
+use backend_rustls::ConfigPool;
 use lab::server::{Library, Protocol};
 
 use super::world::World;
@@ -11,13 +11,13 @@ use super::world::World;
 #[test]
 fn a_configuration_that_is_still_in_use_is_not_lent_again() {
     let world = World::new(Library::Rustls, Protocol::Tls13);
-    let configs = Configs::new(world.config.clone());
+    let configs = ConfigPool::new(world.config.clone());
     let (one, other) = (world.connection(), world.connection());
 
-    let lent = configs.lend(Some(&one));
+    let lent = configs.get(Some(&one));
     let kept = lent.config();
     drop(lent);
-    let lent = configs.lend(Some(&other));
+    let lent = configs.get(Some(&other));
     assert!(!Arc::ptr_eq(&kept, &lent.config()));
     assert_eq!(Arc::strong_count(&one), 2);
     drop(kept);
@@ -27,18 +27,18 @@ fn a_configuration_that_is_still_in_use_is_not_lent_again() {
 #[test]
 fn a_configuration_is_lent_again_without_the_handle_that_was_in_it() {
     let world = World::new(Library::Rustls, Protocol::Tls13);
-    let configs = Configs::new(world.config.clone());
+    let configs = ConfigPool::new(world.config.clone());
     let (one, other) = (world.connection(), world.connection());
 
-    let lent = configs.lend(Some(&one));
+    let lent = configs.get(Some(&one));
     let address = Arc::as_ptr(&lent.config());
     drop(lent);
     assert_eq!(Arc::strong_count(&one), 1);
     // Whatever is asked of a configuration without a handle, it has none.
-    let lent = configs.lend(None);
+    let lent = configs.get(None);
     assert_eq!(Arc::as_ptr(&lent.config()), address);
     drop(lent);
-    let lent = configs.clone().lend(Some(&other));
+    let lent = configs.clone().get(Some(&other));
     assert_eq!(Arc::as_ptr(&lent.config()), address);
     assert_eq!(Arc::strong_count(&one), 1);
     assert_eq!(Arc::strong_count(&other), 2);
@@ -51,16 +51,16 @@ fn early_data_is_for_one_connection() {
     let world = World::new(Library::Rustls, Protocol::Tls13);
     let mut config = world.config.clone();
     config.enable_early_data = true;
-    let configs = Configs::new(config);
+    let configs = ConfigPool::new(config);
     let connection = world.connection();
 
     for _ in 0..2 {
-        let lent = configs.lend_for_early_data(&connection);
+        let lent = configs.get_for_early_data(&connection);
         let address = Arc::as_ptr(&lent.config());
         assert!(lent.config().enable_early_data);
         drop(lent);
         for handle in [Some(&connection), None] {
-            let lent = configs.lend(handle);
+            let lent = configs.get(handle);
             assert_eq!(Arc::as_ptr(&lent.config()), address);
             assert!(!lent.config().enable_early_data);
         }
@@ -71,8 +71,8 @@ fn early_data_is_for_one_connection() {
 #[test]
 fn not_all_are_kept() {
     let world = World::new(Library::Rustls, Protocol::Tls13);
-    let configs = Configs::new(world.config.clone());
-    let lent: Vec<_> = (0..64).map(|_| configs.lend(None)).collect();
+    let configs = ConfigPool::new(world.config.clone());
+    let lent: Vec<_> = (0..64).map(|_| configs.get(None)).collect();
     let resolver = Arc::clone(&world.config.client_auth_cert_resolver);
     let before = Arc::strong_count(&resolver);
     drop(lent);

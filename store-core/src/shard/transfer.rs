@@ -48,9 +48,9 @@ impl<S: Storable> Shard<S> {
     }
 
     /// Single-use sessions of a server that are valid, and whether it has a valid reusable one.
-    pub(crate) fn ready(&self, at: At<'_>, now: Timestamp) -> (usize, bool) {
+    pub(crate) fn available(&self, at: At<'_>, now: Timestamp) -> (usize, bool) {
         self.peek(at).map_or((0, false), |server| {
-            (server.ready(now), server.peek_reusable(now).is_some())
+            (server.available(now), server.peek_reusable(now).is_some())
         })
     }
 }

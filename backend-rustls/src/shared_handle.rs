@@ -28,7 +28,7 @@ use crate::{Session, Sessions};
 ///
 /// [`Connection`](crate::Connection) has none of these limits.
 #[derive(Clone, Debug)]
-pub struct Shared {
+pub struct SharedHandle {
     sessions: Sessions,
     domain: SecurityDomain,
     port: Option<u16>,
@@ -36,7 +36,7 @@ pub struct Shared {
     never: Arc<HashSet<SessionKey>>,
 }
 
-impl Shared {
+impl SharedHandle {
     pub(crate) fn new(sessions: Sessions, domain: SecurityDomain) -> Self {
         Self {
             sessions,
@@ -58,7 +58,7 @@ impl Shared {
 
     /// Neither keeps nor offers sessions of these hosts, by name or address.
     #[must_use]
-    pub fn except<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
+    pub fn with_never_resume<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
         let alone = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
         let never = self.never.iter().cloned();
         let never = Arc::new(never.chain(hosts.into_iter().map(alone)).collect());
@@ -76,7 +76,7 @@ impl Shared {
     }
 
     fn key<'k>(&'k self, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
-        let key = KeyRef::of_host(&self.domain, host(name)?);
+        let key = KeyRef::from_host(&self.domain, host(name)?);
         if !self.never.is_empty() && self.never.contains(&key.to_key()) {
             return None;
         }
@@ -94,7 +94,7 @@ impl Shared {
     }
 }
 
-impl ClientSessionStore for Shared {
+impl ClientSessionStore for SharedHandle {
     fn set_kx_hint(&self, name: ServerName<'static>, group: NamedGroup) {
         if let Some(key) = self.key(&name) {
             self.sessions.store().set_hint(key, group.into());

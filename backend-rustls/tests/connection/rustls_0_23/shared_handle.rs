@@ -14,7 +14,7 @@ use super::world::{NAME, World, all};
 fn a_config_resumes_through_a_shared_handle() {
     for (library, protocol) in all() {
         let world = World::new(library, protocol);
-        let shared = world.sessions.shared("test").with_port(443);
+        let shared = world.sessions.shared_handle("test").with_port(443);
         for expected in [Full, Resumed, Resumed] {
             let mut client = world.shake(shared.clone().resumption(), NAME).unwrap();
             client.echo();
@@ -33,12 +33,12 @@ fn a_config_resumes_through_a_shared_handle() {
 fn handles_ports_and_hosts_are_apart() {
     for protocol in Protocol::ALL {
         let world = World::new(Library::Rustls, protocol);
-        let one = world.sessions.shared("test");
-        let other = world.sessions.shared("test");
+        let one = world.sessions.shared_handle("test");
+        let other = world.sessions.shared_handle("test");
         assert_ne!(one.domain(), other.domain());
         assert_eq!(one.domain(), one.clone().with_port(25).domain());
 
-        let kind = |handle: &backend_rustls::Shared, name| {
+        let kind = |handle: &backend_rustls::SharedHandle, name| {
             let mut client = world.shake(handle.clone().resumption(), name).unwrap();
             client.echo();
             client.kind()
@@ -53,8 +53,11 @@ fn handles_ports_and_hosts_are_apart() {
         }
 
         let domain = SecurityDomain::from([9; 32]);
-        assert_eq!(kind(&world.sessions.shared_in(domain), NAME), Full);
-        assert_eq!(kind(&world.sessions.shared_in(domain), NAME), Resumed);
+        assert_eq!(kind(&world.sessions.shared_handle_in(domain), NAME), Full);
+        assert_eq!(
+            kind(&world.sessions.shared_handle_in(domain), NAME),
+            Resumed
+        );
     }
 }
 
@@ -63,7 +66,7 @@ fn handles_ports_and_hosts_are_apart() {
 fn a_connection_misses_once() {
     for (library, protocol) in all() {
         let world = World::new(library, protocol);
-        let shared = world.sessions.shared("test");
+        let shared = world.sessions.shared_handle("test");
         for (missed, offered) in [(1, 0), (1, 1), (1, 2)] {
             let mut client = world.shake(shared.clone().resumption(), NAME).unwrap();
             client.echo();
@@ -83,13 +86,13 @@ fn a_connection_misses_once() {
 fn a_server_that_moves_to_tls13_loses_its_tls12_session() {
     let old = World::new(Library::OpenSsl, Protocol::Tls12);
     let mut new = World::new(Library::OpenSsl, Protocol::Tls13);
-    let shared = new.sessions.shared("test");
+    let shared = new.sessions.shared_handle("test");
     new.shake(shared.clone().resumption(), NAME).unwrap().echo();
     let before = new.sessions.store().stats();
     assert_eq!((before.missed, before.sessions), (1, 2));
 
     new.sessions = old.sessions.clone();
-    let shared = old.sessions.shared("test");
+    let shared = old.sessions.shared_handle("test");
     old.shake(shared.clone().resumption(), NAME).unwrap().echo();
     assert_eq!(old.held(), 1);
     new.shake(shared.clone().resumption(), NAME).unwrap();
@@ -103,7 +106,7 @@ fn a_failed_verification_stores_nothing() {
         let world = World::new(library, protocol);
         let stranger = Authority::new(KeyKind::EcdsaP256);
         let mut config = config(protocol, &stranger);
-        config.resumption = world.sessions.shared("test").resumption();
+        config.resumption = world.sessions.shared_handle("test").resumption();
         assert!(shake(&world.server, config, NAME).is_err());
         assert_eq!(world.sessions.store().stats().stored, 0);
     }
@@ -113,7 +116,7 @@ fn a_failed_verification_stores_nothing() {
 fn limits_that_are_off_leave_full_handshakes() {
     for protocol in Protocol::ALL {
         let world = World::with(Library::Rustls, protocol, Limits::off(), |_| {});
-        let shared = world.sessions.shared("test");
+        let shared = world.sessions.shared_handle("test");
         for _ in 0..2 {
             let mut client = world.shake(shared.clone().resumption(), NAME).unwrap();
             client.echo();
@@ -132,7 +135,7 @@ fn the_key_exchange_hint_saves_a_round_trip() {
             settings.groups = vec![Group::P256];
         };
         let world = World::with(library, Protocol::Tls13, Limits::default(), only_p256);
-        let shared = world.sessions.shared("test");
+        let shared = world.sessions.shared_handle("test");
         for expected in [FullWithHelloRetryRequest, Full] {
             let client = world.shake(shared.clone().resumption(), NAME).unwrap();
             assert_eq!(client.kind(), expected);
@@ -149,7 +152,7 @@ fn the_key_exchange_hint_saves_a_round_trip() {
 fn debug_shows_no_session() {
     for protocol in Protocol::ALL {
         let world = World::new(Library::Rustls, protocol);
-        let shared = world.sessions.shared("test");
+        let shared = world.sessions.shared_handle("test");
         world
             .shake(shared.clone().resumption(), NAME)
             .unwrap()
@@ -167,8 +170,11 @@ fn debug_shows_no_session() {
 fn hosts_that_are_excepted_have_no_sessions() {
     for (library, protocol) in all() {
         let world = World::new(library, protocol);
-        let shared = world.sessions.shared("test").except(["192.0.2.7"]);
-        let shared = shared.except([NAME.to_uppercase() + "."]);
+        let shared = world
+            .sessions
+            .shared_handle("test")
+            .with_never_resume(["192.0.2.7"]);
+        let shared = shared.with_never_resume([NAME.to_uppercase() + "."]);
         for handle in [shared.clone().with_port(443), shared.clone()] {
             for name in [NAME, "192.0.2.7"] {
                 for _ in 0..2 {

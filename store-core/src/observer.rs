@@ -18,7 +18,7 @@ use crate::{Generation, KeyRef, Usage};
 ///
 /// [`SessionStore::surplus`]: crate::SessionStore::surplus
 /// [`SessionStore::restore`]: crate::SessionStore::restore
-pub trait Behind: Send + Sync + 'static {
+pub trait StoreObserver: Send + Sync + 'static {
     /// A connection put a session of this server into memory.
     fn stored(&self, key: KeyRef<'_>, usage: Usage);
 

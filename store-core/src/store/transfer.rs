@@ -8,22 +8,22 @@ use crate::{
 
 /// What a store has of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ready {
+pub struct Available {
     /// Valid single-use sessions.
     pub single_use: usize,
     /// Whether there is a valid reusable session.
     pub reusable: bool,
 }
 
-/// For whatever lies [behind](crate::Behind) the store. None of this counts as an offer or a miss.
+/// For whatever lies [behind](crate::StoreObserver) the store. None of this counts as an offer or a miss.
 impl<S: Storable> SessionStore<S> {
     /// What there is of `key` for a connection.
-    pub fn ready<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Ready {
+    pub fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available {
         let at = self.at(key);
         let part = self.parts.get(at.hash);
-        let ready = part.map(|part| part.lock().ready(at, now));
+        let ready = part.map(|part| part.lock().available(at, now));
         let (single_use, reusable) = ready.unwrap_or_default();
-        Ready {
+        Available {
             single_use,
             reusable,
         }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use store_core::{
-    Behind, EntryId, Generation, KeyRef, Limits, Ready, Refused, SessionKey, SessionStore, Usage,
+    Available, EntryId, Generation, KeyRef, Limits, Refused, SessionKey, SessionStore,
+    StoreObserver, Usage,
 };
 
 use crate::helpers::*;
@@ -31,7 +32,7 @@ impl Listener {
     }
 }
 
-impl Behind for Listener {
+impl StoreObserver for Listener {
     fn stored(&self, key: KeyRef<'_>, usage: Usage) {
         self.note(Told::Stored(key.to_key(), usage));
     }
@@ -52,7 +53,7 @@ impl Behind for Listener {
 fn listened(limits: Limits) -> (Arc<Listener>, SessionStore<Numbered>) {
     let listener = Arc::new(Listener::default());
     let behind = Arc::<Listener>::clone(&listener);
-    let store = SessionStore::with_behind(limits, behind).expect("valid limits");
+    let store = SessionStore::with_observer(limits, behind).expect("valid limits");
     (listener, store)
 }
 
@@ -89,15 +90,15 @@ fn it_is_not_told_what_it_does_itself() {
     put(&store, &a, entry(Reusable, 9), start()).expect("stored");
     told.take();
 
-    let ready = |single_use, reusable| Ready {
+    let ready = |single_use, reusable| Available {
         single_use,
         reusable,
     };
-    assert_eq!(store.ready(&a, start()), ready(3, true));
+    assert_eq!(store.available(&a, start()), ready(3, true));
     let surplus = store.surplus(&a, 1, start());
     let numbers: Vec<u64> = surplus.iter().map(|entry| entry.session.0).collect();
     assert_eq!(numbers, [0, 1], "the oldest go first");
-    assert_eq!(store.ready(&a, start()), ready(1, true));
+    assert_eq!(store.available(&a, start()), ready(1, true));
     let copy = store.reusable_copy(&a, start()).expect("it is there");
     assert_eq!((copy.session.0, copy.usage), (9, Reusable));
     assert!(store.servers().eq([a.clone()]));
@@ -106,8 +107,8 @@ fn it_is_not_told_what_it_does_itself() {
             .restore(&a, entry, store.generation(), start())
             .expect("room");
     }
-    assert_eq!(store.ready(&a, start()), ready(3, true));
-    assert_eq!(store.ready(&key("b"), start()), Ready::default());
+    assert_eq!(store.available(&a, start()), ready(3, true));
+    assert_eq!(store.available(&key("b"), start()), Available::default());
     assert_eq!(store.surplus(&key("b"), 0, start()).len(), 0);
     assert_eq!(told.take(), []);
 
@@ -124,8 +125,8 @@ fn what_has_expired_stays_nowhere() {
     put(&store, &a, lives(SingleUse, 1, 10, start()), start()).expect("stored");
     put(&store, &a, lives(SingleUse, 2, 20, start()), start()).expect("stored");
     put(&store, &a, lives(Reusable, 3, 10, start()), start()).expect("stored");
-    assert_eq!(store.ready(&a, at(15)).single_use, 1);
-    assert!(!store.ready(&a, at(15)).reusable);
+    assert_eq!(store.available(&a, at(15)).single_use, 1);
+    assert!(!store.available(&a, at(15)).reusable);
     assert!(store.reusable_copy(&a, at(15)).is_none());
     let surplus = store.surplus(&a, 0, at(15));
     assert_eq!(surplus.len(), 1);
@@ -238,7 +239,7 @@ fn what_comes_back_stays_in_a_full_store() {
     let limits = Limits::default()
         .with_servers(400)
         .with_bytes(2_000, 50_000, 300_000);
-    let store = SessionStore::with_behind(limits, Arc::new(Listener::default())).expect("valid");
+    let store = SessionStore::with_observer(limits, Arc::new(Listener::default())).expect("valid");
     for key in keys("cold", 390) {
         put(&store, &key, weighs(0, 1_000), start()).expect("stored");
     }
@@ -248,6 +249,6 @@ fn what_comes_back_stays_in_a_full_store() {
         let back = store.restore(&key, weighs(number, 1_000), as_of, start());
         back.expect("there is room for it");
     }
-    assert_eq!(store.ready(&key, start()).single_use, 10);
+    assert_eq!(store.available(&key, start()).single_use, 10);
     assert!(store.stats().evicted > 0, "the store is full");
 }

@@ -17,15 +17,15 @@ const MOST_IDLE: usize = 16;
 /// takes longer than the store does; this keeps up to 16 that are no longer in use, and gives each
 /// of them the next connection's handle. Cloning it gives the same ones.
 #[derive(Clone)]
-pub struct Configs(Arc<Pool>);
+pub struct ConfigPool(Arc<Pool>);
 
 struct Pool {
     config: ClientConfig,
-    // invariant: nobody else has one of them, but for a `Lent` in its drop
+    // invariant: nobody else has one of them, but for a `PooledConfig` in its drop
     idle: Mutex<Vec<Arc<ClientConfig>>>,
 }
 
-impl Configs {
+impl ConfigPool {
     /// Those that are as `config` is, but for its `resumption` and its `enable_early_data`.
     pub fn new(mut config: ClientConfig) -> Self {
         config.resumption = Resumption::disabled();
@@ -43,18 +43,18 @@ impl Configs {
 
     /// One for a connection with this handle, or for one that neither offers nor keeps sessions.
     /// Neither announces early data.
-    pub fn lend(&self, handle: Option<&Arc<Connection>>) -> Lent {
+    pub fn get(&self, handle: Option<&Arc<Connection>>) -> PooledConfig {
         self.lend_with(handle, false)
     }
 
     /// One for a connection with this handle that announces early data, if the session that it
     /// offers allows some: to be written before the handshake
     /// ([`early_data`](rustls::client::ClientConnection::early_data)).
-    pub fn lend_for_early_data(&self, handle: &Arc<Connection>) -> Lent {
+    pub fn get_for_early_data(&self, handle: &Arc<Connection>) -> PooledConfig {
         self.lend_with(Some(handle), true)
     }
 
-    fn lend_with(&self, handle: Option<&Arc<Connection>>, early_data: bool) -> Lent {
+    fn lend_with(&self, handle: Option<&Arc<Connection>>, early_data: bool) -> PooledConfig {
         let idle = self.0.idle().pop();
         let mut config = idle.unwrap_or_else(|| Arc::new(self.0.config.clone()));
         if let Some(handle) = handle {
@@ -63,7 +63,7 @@ impl Configs {
             config.resumption = handle.resumption();
             config.enable_early_data = early_data;
         }
-        Lent {
+        PooledConfig {
             config,
             pool: Arc::clone(&self.0),
         }
@@ -72,19 +72,19 @@ impl Configs {
 
 /// A configuration with a connection's handle in it: to be dropped after the connection, or it
 /// cannot be lent again.
-pub struct Lent {
+pub struct PooledConfig {
     config: Arc<ClientConfig>,
     pool: Arc<Pool>,
 }
 
-impl Lent {
+impl PooledConfig {
     /// What `ClientConnection::new` wants.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledConfig {
     fn drop(&mut self) {
         // Whoever still has it may yet connect with it, and the handle in it is one connection's.
         let Some(config) = Arc::get_mut(&mut self.config) else {
@@ -107,14 +107,14 @@ impl Pool {
     }
 }
 
-impl fmt::Debug for Configs {
+impl fmt::Debug for ConfigPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Configs").field(&self.0.config).finish()
+        f.debug_tuple("ConfigPool").field(&self.0.config).finish()
     }
 }
 
-impl fmt::Debug for Lent {
+impl fmt::Debug for PooledConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lent").field(&self.config).finish()
+        f.debug_tuple("PooledConfig").field(&self.config).finish()
     }
 }
