@@ -18,7 +18,7 @@ fn handshake(criterion: &mut Criterion) {
     for client in Stack::MAIN {
         for protocol in Protocol::ALL {
             let stage = Stage::new(Corner::new(client, protocol), &authority);
-            let name = format!("handshake/{}/tls{protocol}", client.library());
+            let name = format!("handshake/{}/tls{}", client.library(), protocol.as_str());
             let mut group = criterion.benchmark_group(name);
             for store in Store::of(client.library()) {
                 let lane = stage

@@ -1,37 +1,14 @@
 //! What a TLS library must be able to do to stand behind a connector.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
 
 use crate::Error;
 use crate::facts::Facts;
 use crate::settings::Settings;
 use crate::transport::Transport;
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// TLS 1.2 (RFC 5246).
-    #[serde(rename = "1.2")]
-    Tls12,
-    /// TLS 1.3 (RFC 8446).
-    #[serde(rename = "1.3")]
-    Tls13,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tls12 => "TLS 1.2",
-            Self::Tls13 => "TLS 1.3",
-        })
-    }
-}
 
 /// What became of resumption in a handshake, by the TLS library's own word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

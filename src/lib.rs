@@ -58,14 +58,15 @@ mod transport;
 #[cfg(feature = "ureq")]
 pub mod ureq;
 
-pub use backend::{Backend, Protocol, Resumption};
+pub use backend::{Backend, Resumption};
 pub use config::{Config, StoreUrl};
 pub use error::{CertificateError, Error, ErrorKind};
 pub use pki_types;
 #[cfg(feature = "shared")]
 pub use sharing::Shareable;
 pub use store_core::{
-    Clock, Limits, ManualClock, SecurityDomain, ServerStats, Stats, SystemClock, Timestamp,
+    Clock, Limits, ManualClock, Protocol, SecurityDomain, ServerStats, Stats, SystemClock,
+    Timestamp,
 };
 #[cfg(feature = "shared")]
 pub use store_tiers::TierStats;

@@ -129,7 +129,7 @@ mod tests {
     use crate::Protocol;
     use crate::backend::sealed::{Backend as _, Tls as _};
     use lab::certificate::{Authority, KeyKind};
-    use lab::server::{Protocol as Version, Server, ServerSettings};
+    use lab::server::{Server, ServerSettings};
     use lab::transport::InMemory;
     use store_core::{Clock, Entry, KeyRef, Limits, Portable, SystemClock};
 
@@ -139,13 +139,10 @@ mod tests {
         Arc::new(SessionStore::new(Limits::default()).expect("valid limits"))
     }
 
-    fn settings(authority: &Authority, version: Version) -> Settings {
+    fn settings(authority: &Authority, version: Protocol) -> Settings {
         let mut settings = Settings::default();
         settings.roots = vec![authority.root_der()];
-        settings.protocols = vec![match version {
-            Version::Tls12 => Protocol::Tls12,
-            Version::Tls13 => Protocol::Tls13,
-        }];
+        settings.protocols = vec![version];
         settings
     }
 
@@ -170,7 +167,7 @@ mod tests {
     #[test]
     fn connectors_of_one_configuration_share_what_is_written_down() {
         let authority = Authority::new(KeyKind::EcdsaP256);
-        for version in Version::ALL {
+        for version in Protocol::ALL {
             let server = Server::new(
                 lab::server::Library::OpenSsl,
                 &ServerSettings::new(authority.issue(&[HOST])),

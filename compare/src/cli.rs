@@ -9,8 +9,7 @@ use std::str::FromStr;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use lab::server::Protocol;
+use clap::{Args, Parser, Subcommand};
 use report::Section;
 
 use crate::error::complain;
@@ -99,26 +98,6 @@ pub struct ReportOptions {
     /// Print the JSON Schema of report.json, and do nothing else
     #[arg(long, exclusive = true)]
     pub schema: bool,
-}
-
-/// A version of TLS as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TlsVersion {
-    /// TLS 1.2
-    #[value(name = "1.2")]
-    Tls12,
-    /// TLS 1.3
-    #[value(name = "1.3")]
-    Tls13,
-}
-
-impl From<TlsVersion> for Protocol {
-    fn from(version: TlsVersion) -> Self {
-        match version {
-            TlsVersion::Tls12 => Self::Tls12,
-            TlsVersion::Tls13 => Self::Tls13,
-        }
-    }
 }
 
 /// Reads the command line. No arguments at all mean `compare run`.

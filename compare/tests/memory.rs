@@ -41,7 +41,7 @@ fn every_store_is_weighed_with_every_population() {
     for population in &plan.populations {
         for holder in Holder::ALL {
             let row = rows.next().expect("a row for each");
-            assert_eq!(row.protocol, format!("TLS {}", population.protocol));
+            assert_eq!(row.protocol, population.protocol.to_string());
             assert_eq!(row.session, holder.session());
             assert_eq!(row.servers, population.servers);
             assert_eq!(row.sessions, population.sessions());

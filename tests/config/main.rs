@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::generic::Connector;
 use tls_resume::pki_types::PrivateKeyDer;
@@ -104,7 +104,7 @@ fn a_client_certificate_is_presented_and_sessions_are_resumed<B: Backend>() {
         path.display().to_string()
     };
     let settings = ServerSettings {
-        protocols: vec![Version::Tls13],
+        protocols: vec![Protocol::Tls13],
         client_root: Some(authority.root_der()),
         ..ServerSettings::new(authority.issue(&["localhost"]))
     };

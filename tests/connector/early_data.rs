@@ -8,9 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use lab::client_hello::ClientHello;
-use lab::server::{
-    Group, Library, OpenSslOnly, Protocol as Version, Server, ServerSettings, TicketKeys,
-};
+use lab::server::{Group, Library, OpenSslOnly, Protocol, Server, ServerSettings, TicketKeys};
 use lab::transport::InMemory;
 use tls_resume::generic::{Connector, Stream};
 use tls_resume::{Backend, Clock, ErrorKind, Limits, ManualClock, Resumption, SystemClock};
@@ -28,7 +26,7 @@ const SHORT: Duration = Duration::from_millis(800);
 fn allowing(max_early_data: u32) -> ServerSettings {
     ServerSettings {
         max_early_data,
-        ..settings(Version::Tls13)
+        ..settings(Protocol::Tls13)
     }
 }
 
@@ -414,7 +412,7 @@ pub(crate) fn none_is_sent_without_its_ticket<B: Backend>() {
 /// TLS 1.2 has no such thing.
 pub(crate) fn older_versions_have_none<B: Backend>() {
     for library in Library::ALL {
-        let server = Server::new(library, &settings(Version::Tls12));
+        let server = Server::new(library, &settings(Protocol::Tls12));
         let client = early::<B>();
         visit_in_memory(&client, &server);
         let (stream, accepted) = exchange(&client, HOST, &server, b"GET /");

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
 use lab::transport::InMemory;
 use tls_resume::generic::Connector;
@@ -20,7 +20,7 @@ use crate::lab_client::{
 
 /// Fails between two visits to a good server: the second one resumes all the same.
 fn in_between<B: Backend>(client: &Connector<B>, fail: impl FnOnce()) {
-    let server = listen(good_server(Version::Tls13));
+    let server = listen(good_server(Protocol::Tls13));
     visit(client, &server);
     fail();
     let after = visit(client, &server);
@@ -47,7 +47,7 @@ pub(crate) fn hosts_that_are_none<B: Backend>() {
         ] {
             let line = refused(client.connect(host, 1), ErrorKind::Name);
             assert!(line.contains("DNS name"), "{line}");
-            let server = good_server(Version::Tls13);
+            let server = good_server(Protocol::Tls13);
             let io = Memory(InMemory::new(&server));
             refused(client.connect_stream(host, 1, io), ErrorKind::Name);
         }
@@ -121,7 +121,7 @@ pub(crate) fn certificates_that_are_refused<B: Backend>() {
         });
     }
     // Mozilla's roots are trusted by default, and only these.
-    let server = listen(good_server(Version::Tls13));
+    let server = listen(good_server(Protocol::Tls13));
     let cautious = Connector::<B>::builder().build().expect("valid settings");
     let line = refused(
         cautious.connect(HOST, server.port()),
@@ -132,7 +132,7 @@ pub(crate) fn certificates_that_are_refused<B: Backend>() {
     // An address that the certificate does not have.
     let settings = ServerSettings {
         identity: authority().issue(&[HOST]),
-        ..settings(Version::Tls13)
+        ..settings(Protocol::Tls13)
     };
     let server = listen(Server::new(Library::OpenSsl, &settings));
     let result = client::<B>().connect("127.0.0.1", server.port());
@@ -151,7 +151,7 @@ pub(crate) fn servers_that_misbehave<B: Backend>() {
         // Time enough for the good server.
         let patient = self::client::<B>();
         in_between(&patient, || {
-            let server = TcpServer::start_with(good_server(Version::Tls13), behaviour);
+            let server = TcpServer::start_with(good_server(Protocol::Tls13), behaviour);
             let server = server.expect("a free port");
             let client = if behaviour == Behaviour::Silent {
                 &client

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Handshake, Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Handshake, Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use tls_resume::generic::{Connector, ConnectorBuilder, Stream};
@@ -30,19 +30,19 @@ pub(crate) fn authority() -> &'static Authority {
 }
 
 /// A server's settings, for one version.
-pub(crate) fn settings(version: Version) -> ServerSettings {
+pub(crate) fn settings(version: Protocol) -> ServerSettings {
     ServerSettings {
         protocols: vec![version],
         ..ServerSettings::new(authority().issue(&[HOST, OTHER, "127.0.0.1"]))
     }
 }
 
-pub(crate) fn server(library: Library, version: Version) -> Server {
+pub(crate) fn server(library: Library, version: Protocol) -> Server {
     Server::new(library, &settings(version))
 }
 
 /// The server that a test takes whose subject is the client alone.
-pub(crate) fn good_server(version: Version) -> Server {
+pub(crate) fn good_server(version: Protocol) -> Server {
     server(Library::Rustls, version)
 }
 
@@ -51,9 +51,9 @@ pub(crate) fn listen(server: Server) -> TcpServer {
 }
 
 /// Every server library with every version.
-pub(crate) fn each(mut test: impl FnMut(Library, Version)) {
+pub(crate) fn each(mut test: impl FnMut(Library, Protocol)) {
     for library in Library::ALL {
-        for version in Version::ALL {
+        for version in Protocol::ALL {
             test(library, version);
         }
     }

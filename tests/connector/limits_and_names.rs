@@ -1,6 +1,6 @@
 //! Which connections share sessions, and how many there may be.
 
-use lab::server::Protocol as Version;
+use lab::server::Protocol;
 use tls_resume::generic::Connector;
 use tls_resume::{Backend, ErrorKind, Limits, Resumption};
 
@@ -23,7 +23,7 @@ fn visit_host<B: Backend>(
 
 /// R6.
 pub(crate) fn hosts_that_never_resume<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = good_server(version);
         for spelling in ["localhost", "LOCALHOST", "localhost.", "LocalHost."] {
             let client = builder::<B>()
@@ -51,7 +51,7 @@ pub(crate) fn hosts_that_never_resume<B: Backend>() {
 }
 
 pub(crate) fn one_server_has_many_spellings<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = listen(good_server(version));
         let client = client::<B>();
         visit(&client, &server);
@@ -65,7 +65,7 @@ pub(crate) fn one_server_has_many_spellings<B: Backend>() {
 }
 
 pub(crate) fn an_address_is_a_host<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = listen(good_server(version));
         let client = client::<B>();
         let first = visit_as(&client, "127.0.0.1", &server);
@@ -81,7 +81,7 @@ pub(crate) fn an_address_is_a_host<B: Backend>() {
 
 /// R1.
 pub(crate) fn another_server_or_connector_does_not_resume<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = good_server(version);
         let client = client::<B>();
         visit_in_memory(&client, &server);
@@ -99,7 +99,7 @@ pub(crate) fn another_server_or_connector_does_not_resume<B: Backend>() {
 }
 
 pub(crate) fn limits_off_is_no_error<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = good_server(version);
         let client = builder::<B>().limits(Limits::off());
         let client = client.build().expect("no limits are valid limits");

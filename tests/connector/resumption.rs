@@ -4,19 +4,12 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Server, ServerSettings};
 use tls_resume::{Backend, Protocol, Resumption};
 
 use crate::lab_client::{
     client, each, good_server, last, listen, server, settings, talk, visit, visit_in_memory,
 };
-
-fn version_of(version: Version) -> Protocol {
-    match version {
-        Version::Tls12 => Protocol::Tls12,
-        Version::Tls13 => Protocol::Tls13,
-    }
-}
 
 /// R27: the client says of each connection what the server says of it.
 pub(crate) fn resumes_over_tcp<B: Backend>() {
@@ -31,7 +24,7 @@ pub(crate) fn resumes_over_tcp<B: Backend>() {
             };
             assert_eq!(stream.resumption(), expected, "{library} {version:?}");
             assert_eq!(stream.offered(), resumed, "{library} {version:?}");
-            assert_eq!(stream.protocol(), version_of(version));
+            assert_eq!(stream.protocol(), version);
             let seen = last(&server, count);
             assert_eq!((seen.resumed, seen.offered), (resumed, resumed));
             assert_eq!(seen.server_name.as_deref(), Some("localhost"));
@@ -74,15 +67,15 @@ pub(crate) fn a_connection_says_what_it_is<B: Backend>() {
             let cipher = stream.cipher().expect("a cipher suite");
             assert!(cipher.starts_with("TLS_"), "{cipher}");
             let of_tls13 = !cipher.contains("_WITH_");
-            assert_eq!(of_tls13, version == Version::Tls13, "{cipher}");
+            assert_eq!(of_tls13, version == Protocol::Tls13, "{cipher}");
             assert_eq!(stream.alpn(), None);
         }
         assert_eq!(full.group(), Some(0x001d), "X25519");
         // A session of TLS 1.2 is resumed without a key exchange.
-        let group = (version == Version::Tls13).then_some(0x001d);
+        let group = (version == Protocol::Tls13).then_some(0x001d);
         assert_eq!(resumed.group(), group, "{library} {version:?}");
 
-        let tickets = if version == Version::Tls13 { 2 } else { 1 };
+        let tickets = if version == Protocol::Tls13 { 2 } else { 1 };
         assert_eq!(full.tickets(), tickets, "{library} {version:?}");
         // Only rustls 0.23 does not show it.
         if let Some(lifetime) = full.lifetime() {
@@ -90,7 +83,7 @@ pub(crate) fn a_connection_says_what_it_is<B: Backend>() {
         }
         let hides_lifetime = std::any::type_name::<B>().contains("::rustls::");
         assert_eq!(full.lifetime().is_none(), hides_lifetime);
-        if version == Version::Tls13 {
+        if version == Protocol::Tls13 {
             assert_eq!(full.max_early_data(), Some(0));
         }
     });
@@ -121,7 +114,7 @@ pub(crate) fn every_ticket_is_used_once_by_many_threads<B: Backend>() {
     const THREADS: usize = 8;
     const CONNECTIONS: usize = 10;
     for library in Library::ALL {
-        let server = listen(server(library, Version::Tls13));
+        let server = listen(server(library, Protocol::Tls13));
         let client = client::<B>();
         thread::scope(|scope| {
             for _ in 0..THREADS {
@@ -151,7 +144,7 @@ pub(crate) fn every_ticket_is_used_once_by_many_threads<B: Backend>() {
 
 /// R27: what is counted is what happened.
 pub(crate) fn stats_add_up<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = good_server(version);
         let client = client::<B>();
         for _ in 0..4 {
@@ -161,11 +154,11 @@ pub(crate) fn stats_add_up<B: Backend>() {
         assert_eq!((stats.missed, stats.offered, stats.resumed), (1, 3, 3));
         assert_eq!((stats.declined, stats.failed, stats.refused()), (0, 0, 0));
         match version {
-            Version::Tls13 => {
+            Protocol::Tls13 => {
                 assert_eq!((stats.stored, stats.taken, stats.copied), (8, 3, 0));
                 assert_eq!(stats.sessions, 5);
             }
-            Version::Tls12 => {
+            Protocol::Tls12 => {
                 assert_eq!((stats.taken, stats.copied), (0, 3));
                 assert_eq!(stats.sessions, 1);
                 assert!(stats.stored >= 1);

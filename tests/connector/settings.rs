@@ -1,7 +1,7 @@
 //! What a connector can be told, and what it refuses.
 
 use lab::certificate::Identity;
-use lab::server::{Protocol as Version, Server, ServerSettings};
+use lab::server::{Server, ServerSettings};
 use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{Backend, ErrorKind, Protocol, Resumption};
 
@@ -61,8 +61,8 @@ pub(crate) fn alpn_is_negotiated<B: Backend>() {
 
 pub(crate) fn protocols_are_kept_to<B: Backend>() {
     let both = ServerSettings {
-        protocols: Version::ALL.to_vec(),
-        ..settings(Version::Tls13)
+        protocols: Protocol::ALL.to_vec(),
+        ..settings(Protocol::Tls13)
     };
     for library in lab::server::Library::ALL {
         let server = Server::new(library, &both);
@@ -79,7 +79,7 @@ pub(crate) fn protocols_are_kept_to<B: Backend>() {
 
     let client = builder::<B>().protocols([Protocol::Tls12]);
     let client = client.build().expect("valid settings");
-    let server = listen(good_server(Version::Tls13));
+    let server = listen(good_server(Protocol::Tls13));
     refused(client.connect(HOST, server.port()), ErrorKind::Handshake);
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn bad_ca_files_are_refused<B: Backend>() {
     }
 
     let file = TemporaryFile::new("good", &good);
-    let server = good_server(Version::Tls13);
+    let server = good_server(Protocol::Tls13);
     let build = Connector::<B>::builder().roots_pem_file(&file.0);
     let client = build.build().expect("a good file");
     visit_in_memory(&client, &server);
@@ -141,7 +141,7 @@ pub(crate) fn debug_shows_no_secret<B: Backend>() {
     let builder = with_identity::<B>(identity).domain(SECRET_DOMAIN);
     let mut shown = vec![format!("{builder:?}"), format!("{builder:#?}")];
     let client = builder.build().expect("valid settings");
-    let server = good_server(Version::Tls13);
+    let server = good_server(Protocol::Tls13);
     visit_in_memory(&client, &server);
     let mut stream = visit_in_memory(&client, &server);
     let facts = stream.get_mut().0.server().facts();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::server::Protocol as Version;
+use lab::server::Protocol;
 use tempfile::TempDir;
 use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{ErrorKind, Resumption, Shareable};
@@ -83,7 +83,7 @@ pub(crate) fn a_session_comes_before_a_stream_of_ones_own<B: Shareable>() {
 
 /// R1: who has another configuration, or other keys, finds nothing.
 pub(crate) fn others_share_nothing<B: Shareable>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let (place, server) = (Place::new(), good_server(version));
         drop(visit_in_memory(&place.client::<B>(), &server));
         let other_keys = place.0.path().join("other-keys");
@@ -109,7 +109,7 @@ pub(crate) fn others_share_nothing<B: Shareable>() {
 
 /// R6: not even beyond memory.
 pub(crate) fn hosts_that_never_resume_leave_nothing_behind<B: Shareable>() {
-    let (place, server) = (Place::new(), good_server(Version::Tls13));
+    let (place, server) = (Place::new(), good_server(Protocol::Tls13));
     let client = place
         .builder::<B>()
         .never_resume([HOST])
@@ -124,7 +124,7 @@ pub(crate) fn hosts_that_never_resume_leave_nothing_behind<B: Shareable>() {
 
 /// R4, R22: what is revoked or cleared is gone from the place, too.
 pub(crate) fn what_is_revoked_is_gone_for_others<B: Shareable>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let (place, server) = (Place::new(), good_server(version));
         let client = place.client::<B>();
         let revoke: [&dyn Fn(); 3] = [
@@ -153,7 +153,7 @@ pub(crate) fn what_is_revoked_is_gone_for_others<B: Shareable>() {
 }
 
 pub(crate) fn a_process_that_starts_loads_what_is_there<B: Shareable>() {
-    let (place, server) = (Place::new(), good_server(Version::Tls13));
+    let (place, server) = (Place::new(), good_server(Protocol::Tls13));
     drop(visit_in_memory(&place.client::<B>(), &server));
     let client = place.client::<B>();
     assert!(client.load(10, LONG));
@@ -176,7 +176,7 @@ pub(crate) fn a_place_that_is_down_is_no_error<B: Shareable>() {
         .store_timeout(LONG)
         .build()
         .expect("a store that is down is no error");
-    let server = listen(good_server(Version::Tls13));
+    let server = listen(good_server(Protocol::Tls13));
     let began = Instant::now();
     for count in 1..=20 {
         let stream = visit(&client, &server);
@@ -191,7 +191,7 @@ pub(crate) fn a_place_that_is_down_is_no_error<B: Shareable>() {
 
 pub(crate) fn stores_in_memory_are_as_if_nothing_were_said<B: Shareable>() {
     let client = builder::<B>().store("memory:").build().expect("a store");
-    let server = good_server(Version::Tls13);
+    let server = good_server(Protocol::Tls13);
     for resumption in [Resumption::Full, Resumption::Resumed] {
         assert_eq!(visit_in_memory(&client, &server).resumption(), resumption);
     }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::generic::{Connector, Stream};
 use tls_resume::{Backend, ReadTimeout, Resumption};
@@ -17,7 +17,7 @@ use crate::lab_client::{
 fn without_tickets(library: Library) -> TcpServer {
     let settings = ServerSettings {
         tickets: 0,
-        ..settings(Version::Tls13)
+        ..settings(Protocol::Tls13)
     };
     listen(Server::new(library, &settings))
 }
@@ -69,7 +69,7 @@ fn connect_watched<B: Backend>(server: &TcpServer) -> Stream<B, Watched> {
 
 pub(crate) fn waiting_with_tls12_is_over_at_once<B: Backend>() {
     for library in Library::ALL {
-        let server = listen(server(library, Version::Tls12));
+        let server = listen(server(library, Protocol::Tls12));
         let mut stream = connect_watched::<B>(&server);
         assert_eq!(stream.wait_for_tickets(LONG).expect("a wait"), 1);
         assert!(!stream.get_ref().in_vain, "{library}");
@@ -92,7 +92,7 @@ pub(crate) fn waiting_ends_at_the_deadline<B: Backend>() {
 /// The deadline is for servers that send nothing.
 pub(crate) fn waiting_ends_soon_after_the_tickets<B: Backend>() {
     for library in Library::ALL {
-        let server = listen(server(library, Version::Tls13));
+        let server = listen(server(library, Protocol::Tls13));
         let mut stream = connect_watched::<B>(&server);
         assert!(stream.wait_for_tickets(LONG).expect("a wait") > 0);
         assert!(!stream.get_ref().in_vain, "{library}");
@@ -129,7 +129,7 @@ pub(crate) fn waiting_loses_no_data<B: Backend>() {
 }
 
 pub(crate) fn waiting_restores_the_timeout<B: Backend>() {
-    let server = listen(good_server(Version::Tls13));
+    let server = listen(good_server(Protocol::Tls13));
     let mut stream = connect::<B>(&server);
     for timeout in [None, Some(Duration::from_secs(7))] {
         stream
@@ -145,7 +145,7 @@ pub(crate) fn waiting_restores_the_timeout<B: Backend>() {
 /// With and without a word of farewell.
 pub(crate) fn waiting_on_a_closed_connection_ends<B: Backend>() {
     for library in Library::ALL {
-        let server = server(library, Version::Tls13);
+        let server = server(library, Protocol::Tls13);
         let mut stream = start(&client::<B>(), &server);
         stream.get_mut().0.server().close();
         assert_eq!(stream.wait_for_tickets(Duration::MAX).expect("a wait"), 2);
@@ -169,7 +169,7 @@ pub(crate) fn forgotten_sessions_are_gone<B: Backend>() {
         let resumed = visit(&client, &server);
         assert_eq!(resumed.resumption(), Resumption::Resumed);
         resumed.forget();
-        if version == Version::Tls12 {
+        if version == Protocol::Tls12 {
             assert_eq!(visit(&client, &server).resumption(), Resumption::Full);
         }
     });
@@ -178,7 +178,7 @@ pub(crate) fn forgotten_sessions_are_gone<B: Backend>() {
 /// R4.
 pub(crate) fn late_tickets_are_not_stored_after_forget<B: Backend>() {
     for library in Library::ALL {
-        let server = server(library, Version::Tls13);
+        let server = server(library, Protocol::Tls13);
         let client = client::<B>();
         let mut stream = start(&client, &server);
         stream.forget();
@@ -191,7 +191,7 @@ pub(crate) fn late_tickets_are_not_stored_after_forget<B: Backend>() {
 }
 
 pub(crate) fn clear_and_clear_server<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = good_server(version);
         let client = client::<B>();
         let resumes = |client: &Connector<B>| {
@@ -217,7 +217,7 @@ pub(crate) fn clear_and_clear_server<B: Backend>() {
 pub(crate) fn late_tickets_are_not_stored_after_clear<B: Backend>() {
     for library in Library::ALL {
         for one_server in [false, true] {
-            let server = server(library, Version::Tls13);
+            let server = server(library, Protocol::Tls13);
             let client = client::<B>();
             let mut stream = start(&client, &server);
             if one_server {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use lab::server::{Library, Protocol as Version};
+use lab::server::{Library, Protocol};
 use lab::transport::InMemory;
 use tls_resume::Backend;
 
@@ -29,7 +29,7 @@ pub(crate) fn closing_tells_the_server_once<B: Backend>() {
         assert_eq!(stream.read(&mut [0; 8]).expect("the end"), 0);
         stream.close().expect("nothing to do");
     });
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = listen(good_server(version));
         let mut stream = visit(&client::<B>(), &server);
         stream.close().expect("a farewell");
@@ -40,7 +40,7 @@ pub(crate) fn closing_tells_the_server_once<B: Backend>() {
 
 pub(crate) fn closing_a_broken_connection_is_an_error<B: Backend>() {
     for library in Library::ALL {
-        let mut stream = start(&client::<B>(), &server(library, Version::Tls13));
+        let mut stream = start(&client::<B>(), &server(library, Protocol::Tls13));
         stream.get_mut().0.cut();
         let error = stream.close().expect_err("nobody to tell");
         assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{library} {error}");
@@ -75,7 +75,7 @@ impl Write for Filling {
 
 pub(crate) fn closing_over_a_transport_that_takes_nothing_ends<B: Backend>() {
     let io = Filling {
-        memory: InMemory::new(&good_server(Version::Tls13)),
+        memory: InMemory::new(&good_server(Protocol::Tls13)),
         full: false,
     };
     let connected = client::<B>().connect_stream(HOST, PORT, io);
@@ -96,7 +96,7 @@ pub(crate) fn the_end_without_a_word_is_unexpected<B: Backend>() {
 }
 
 pub(crate) fn timeouts_are_lifted_after_the_handshake<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = listen(good_server(version));
         let client = builder::<B>().timeout(Duration::from_secs(60)).build();
         let client = client.expect("valid settings");
@@ -109,7 +109,7 @@ pub(crate) fn timeouts_are_lifted_after_the_handshake<B: Backend>() {
 
 /// No panic on a time that the clock does not have.
 pub(crate) fn timeouts_may_be_endless<B: Backend>() {
-    let server = listen(good_server(Version::Tls13));
+    let server = listen(good_server(Protocol::Tls13));
     let client = builder::<B>().timeout(Duration::MAX).build();
     let mut stream = visit(&client.expect("valid settings"), &server);
     talk(&mut stream);

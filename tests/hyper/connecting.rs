@@ -2,7 +2,7 @@
 
 use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::HttpInfo;
-use lab::server::{Library, Protocol as Version};
+use lab::server::Library;
 use tls_resume::hyper::HttpsConnector;
 use tls_resume::tokio::Backend;
 use tls_resume::{Protocol, Resumption};
@@ -11,7 +11,7 @@ use crate::peer::{HOST, connector, listen, uri, visit};
 
 pub(crate) async fn the_second_connection_resumes<B: Backend>() {
     for library in Library::ALL {
-        for version in Version::ALL {
+        for version in Protocol::ALL {
             let server = listen(library, version, &["h2"]);
             let https = HttpsConnector::new(&connector::<B>());
             for expected in [Resumption::Full, Resumption::Resumed] {
@@ -30,8 +30,8 @@ pub(crate) async fn the_client_is_told_of_the_connection<B: Backend>() {
     let https = HttpsConnector::new(&connector::<B>());
     for (alpn, is_h2) in [(&["h2"][..], true), (&["http/1.1"], false), (&[], false)] {
         for (version, protocol) in [
-            (Version::Tls12, Protocol::Tls12),
-            (Version::Tls13, Protocol::Tls13),
+            (Protocol::Tls12, Protocol::Tls12),
+            (Protocol::Tls13, Protocol::Tls13),
         ] {
             let server = listen(Library::OpenSsl, version, alpn);
             for resumption in [Resumption::Full, Resumption::Resumed] {
@@ -49,7 +49,7 @@ pub(crate) async fn the_client_is_told_of_the_connection<B: Backend>() {
 }
 
 pub(crate) async fn names_and_addresses_are_what_the_uri_says<B: Backend>() {
-    let server = listen(Library::Rustls, Version::Tls13, &[]);
+    let server = listen(Library::Rustls, Protocol::Tls13, &[]);
     let https = HttpsConnector::new(&connector::<B>());
     // In capitals it is the same name, and resumed; the address is another server.
     for (host, resumption) in [
@@ -70,7 +70,7 @@ pub(crate) async fn names_and_addresses_are_what_the_uri_says<B: Backend>() {
 }
 
 pub(crate) async fn sessions_are_those_of_the_connector<B: Backend>() {
-    let server = listen(Library::OpenSsl, Version::Tls13, &["h2"]);
+    let server = listen(Library::OpenSsl, Protocol::Tls13, &["h2"]);
     let connector = connector::<B>();
     visit(&HttpsConnector::new(&connector), uri(HOST, server.port())).await;
     let stream = connector.tokio().connect(HOST, server.port()).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::legacy;
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
 use tls_resume::generic::Connector;
 use tls_resume::hyper::client;
@@ -58,7 +58,7 @@ pub(crate) async fn a_server_that_says_nothing_is_given_up<B: Backend>() {
 }
 
 pub(crate) async fn nobody_listens<B: Backend>() {
-    let free = listen(Library::Rustls, Version::Tls13, &[]).port();
+    let free = listen(Library::Rustls, Protocol::Tls13, &[]).port();
     // An address of IPv6 has brackets in a URI, and none where it is dialled.
     for (host, shown) in [(HOST, "localhost:"), ("[::1]", "::1:")] {
         let error = refused(&connector::<B>(), uri(host, free)).await;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use hyper::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::generic;
 use tls_resume::hyper::{HttpsConnector, MaybeHttpsStream};
@@ -27,7 +27,7 @@ pub(crate) fn names(names: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// A server that chooses from `alpn`.
-pub(crate) fn listen(library: Library, version: Version, alpn: &[&str]) -> TcpServer {
+pub(crate) fn listen(library: Library, version: Protocol, alpn: &[&str]) -> TcpServer {
     let settings = ServerSettings {
         protocols: vec![version],
         alpn: names(alpn),

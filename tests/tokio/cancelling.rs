@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use lab::server::{Library, Protocol as Version};
+use lab::server::{Library, Protocol};
 use tls_resume::tokio::{Backend, Connector};
 use tls_resume::{ErrorKind, Resumption, Stats};
 use tokio::net::TcpStream;
@@ -66,7 +66,7 @@ pub(crate) async fn in_the_midst_of_a_handshake_the_other_sessions_stay<B: Backe
             let after = client.blocking().stats();
             assert_eq!(after.cancelled, before.cancelled + 1);
             assert_eq!((after.failed, after.stored), (before.failed, before.stored));
-            let used_up = u64::from(version == Version::Tls13);
+            let used_up = u64::from(version == Protocol::Tls13);
             assert_eq!(after.sessions, before.sessions - used_up, "{version}");
             assert_accounted_for(&after);
             // The others are as good as before, and what they bring makes up for the lost one.
@@ -77,7 +77,7 @@ pub(crate) async fn in_the_midst_of_a_handshake_the_other_sessions_stay<B: Backe
 }
 
 pub(crate) async fn a_timeout_of_the_connectors_own_is_a_failure<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let server = listen(Library::Rustls, &settings(version));
         let relay = Relay::before(&server).await;
         let built = builder::<B>().timeout(Duration::from_millis(800)).build();

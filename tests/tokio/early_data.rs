@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::tokio::{Backend, Connector, Stream};
 use tls_resume::{ErrorKind, Resumption};
@@ -20,7 +20,7 @@ const MAX: u32 = 16 * 1024;
 fn allowing() -> ServerSettings {
     ServerSettings {
         max_early_data: MAX,
-        ..settings(Version::Tls13)
+        ..settings(Protocol::Tls13)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, ServerSettings};
+use lab::server::{Library, Protocol, ServerSettings};
 use tls_resume::tokio::Backend;
 use tls_resume::{CertificateError, ErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +13,7 @@ use crate::peer::{HOST, Relay, Relaying, client, listen, servers, settings, talk
 /// R4: nothing is kept of what is not trusted.
 pub(crate) async fn certificates_that_are_refused<B: Backend>() {
     let stranger = Authority::new(KeyKind::EcdsaP256).issue(&[HOST]);
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let strange = ServerSettings {
             protocols: vec![version],
             ..ServerSettings::new(stranger.clone())
@@ -32,7 +32,7 @@ pub(crate) async fn certificates_that_are_refused<B: Backend>() {
 }
 
 pub(crate) async fn servers_that_are_not_there<B: Backend>() {
-    let free = listen(Library::Rustls, &settings(Version::Tls13)).port();
+    let free = listen(Library::Rustls, &settings(Protocol::Tls13)).port();
     let error = client::<B>().connect(HOST, free).await;
     assert_eq!(error.expect_err("nobody").kind(), ErrorKind::Connect);
 }

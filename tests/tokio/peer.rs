@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::generic;
 use tls_resume::tokio::{AsyncIo, Backend, Connector, Stream};
@@ -38,7 +38,7 @@ pub(crate) fn authority() -> &'static Authority {
     AUTHORITY.get_or_init(|| Authority::new(KeyKind::EcdsaP256))
 }
 
-pub(crate) fn settings(version: Version) -> ServerSettings {
+pub(crate) fn settings(version: Protocol) -> ServerSettings {
     ServerSettings {
         protocols: vec![version],
         // Enough for one to be lost now and then.
@@ -52,10 +52,10 @@ pub(crate) fn listen(library: Library, settings: &ServerSettings) -> TcpServer {
 }
 
 /// A server of each library with each version.
-pub(crate) fn servers() -> impl Iterator<Item = (Version, TcpServer)> {
+pub(crate) fn servers() -> impl Iterator<Item = (Protocol, TcpServer)> {
     let of_each =
         |version| Library::ALL.map(|library| (version, listen(library, &settings(version))));
-    Version::ALL.into_iter().flat_map(of_each)
+    Protocol::ALL.into_iter().flat_map(of_each)
 }
 
 pub(crate) fn builder<B: Backend>() -> generic::ConnectorBuilder<B> {

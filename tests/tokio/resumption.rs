@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lab::server::{Library, Protocol as Version, ServerSettings};
+use lab::server::{Library, Protocol, ServerSettings};
 use tls_resume::Resumption;
 use tls_resume::tokio::Backend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,7 +20,7 @@ pub(crate) async fn resumes_over_tcp<B: Backend>() {
         {
             let stream = visit(&client, server.port()).await;
             assert_eq!(stream.resumption(), expected, "{version}, visit {visits}");
-            assert!(stream.tickets() > 0 || version == Version::Tls12);
+            assert!(stream.tickets() > 0 || version == Protocol::Tls12);
             assert!(!stream.peer_certificates().is_empty());
             let facts = server.wait_for_handshakes(visits + 1, LONG);
             assert_eq!(facts[visits].resumed, expected == Resumption::Resumed);
@@ -69,7 +69,7 @@ pub(crate) async fn every_ticket_is_used_once_by_many_tasks<B: Backend>() {
         Library::Rustls,
         &ServerSettings {
             tickets: TASKS,
-            ..settings(Version::Tls13)
+            ..settings(Protocol::Tls13)
         },
     );
     let client = client::<B>();
@@ -129,7 +129,7 @@ pub(crate) async fn waiting_in_vain_ends_at_the_deadline<B: Backend>() {
     for library in Library::ALL {
         let none = ServerSettings {
             tickets: 0,
-            ..settings(Version::Tls13)
+            ..settings(Protocol::Tls13)
         };
         let server = listen(library, &none);
         let connected = client::<B>().connect(HOST, server.port()).await;
@@ -143,7 +143,7 @@ pub(crate) async fn waiting_in_vain_ends_at_the_deadline<B: Backend>() {
 /// What arrives as data is no part of a session, however much it is.
 pub(crate) async fn large_answers_do_not_weigh_on_tickets<B: Backend>() {
     for library in Library::ALL {
-        let server = listen(library, &settings(Version::Tls13));
+        let server = listen(library, &settings(Protocol::Tls13));
         let client = client::<B>();
         let mut stream = client
             .connect(HOST, server.port())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Library, Protocol as Version, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
 use tls_resume::Backend;
 use tls_resume::generic::Connector;
@@ -15,7 +15,10 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 
 const HOST: &str = "localhost";
 /// What sessions of each version are called.
-const KINDS: [(Version, &str); 2] = [(Version::Tls12, "reusable"), (Version::Tls13, "single-use")];
+const KINDS: [(Protocol, &str); 2] = [
+    (Protocol::Tls12, "reusable"),
+    (Protocol::Tls13, "single-use"),
+];
 
 /// Keeps events as lines: the message, then the fields.
 #[derive(Clone, Default)]
@@ -71,7 +74,7 @@ impl Debug for Listener {
     }
 }
 
-fn settings(version: Version, authority: &Authority) -> ServerSettings {
+fn settings(version: Protocol, authority: &Authority) -> ServerSettings {
     ServerSettings {
         protocols: vec![version],
         tickets: 1,
@@ -79,7 +82,7 @@ fn settings(version: Version, authority: &Authority) -> ServerSettings {
     }
 }
 
-fn serve(version: Version, authority: &Authority) -> TcpServer {
+fn serve(version: Protocol, authority: &Authority) -> TcpServer {
     let server = Server::new(Library::OpenSsl, &settings(version, authority));
     TcpServer::start(server).expect("a port")
 }
@@ -101,7 +104,7 @@ fn visit<B: Backend>(connector: &Connector<B>, server: &TcpServer) {
 
 /// Visits a server, which forgets its ticket keys before the last visit; what is said, and what the
 /// server was offered.
-fn visits<B: Backend>(version: Version, named: bool) -> (Vec<String>, Vec<Vec<u8>>, u16) {
+fn visits<B: Backend>(version: Protocol, named: bool) -> (Vec<String>, Vec<Vec<u8>>, u16) {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let server = serve(version, &authority);
     let connector = connector::<B>(&authority, named);
@@ -139,7 +142,7 @@ fn each_step_is_an_event<B: Backend>() {
 /// What is said when `give` does something that ends no handshake well, on the way to a server that
 /// has given a session before.
 fn after_a_visit<B: Backend>(
-    version: Version,
+    version: Protocol,
     give: impl FnOnce(&Connector<B>, u16),
 ) -> (Vec<String>, String) {
     let authority = Authority::new(KeyKind::EcdsaP256);
@@ -154,7 +157,7 @@ fn after_a_visit<B: Backend>(
 
 fn bad_server(behaviour: Behaviour) -> TcpServer {
     let authority = Authority::new(KeyKind::EcdsaP256);
-    let server = Server::new(Library::Rustls, &settings(Version::Tls13, &authority));
+    let server = Server::new(Library::Rustls, &settings(Protocol::Tls13, &authority));
     TcpServer::start_with(server, behaviour).expect("a port")
 }
 
@@ -221,7 +224,7 @@ fn assert_silent_about(tickets: &[Vec<u8>], said: &str) {
 
 /// R24: neither names nor sessions.
 fn nothing_is_said_that_nobody_asked_for<B: Backend>() {
-    for version in Version::ALL {
+    for version in Protocol::ALL {
         let (said, tickets, port) = visits::<B>(version, false);
         let servers: Vec<_> = said
             .iter()

@@ -160,7 +160,7 @@ impl fmt::Display for Corner {
             groups,
         } = self;
         let group = groups.negotiated();
-        write!(f, "{client} to {server}, TLS {protocol}, {key}, {group}")
+        write!(f, "{client} to {server}, {protocol}, {key}, {group}")
     }
 }
 

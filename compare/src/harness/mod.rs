@@ -232,7 +232,7 @@ pub enum HandshakeError {
         resumed: bool,
     },
     /// Another version of TLS was negotiated.
-    #[error("the server says that the handshake was one of TLS {0}")]
+    #[error("the server says that the handshake was one of {0}")]
     Protocol(Protocol),
     /// Another group was negotiated.
     #[error("the client says that the group was not {wanted}")]

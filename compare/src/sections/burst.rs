@@ -110,7 +110,7 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<BurstRow> {
                 rows.push(BurstRow {
                     backend: corner.client.library().to_string(),
                     store: store.to_string(),
-                    protocol: format!("TLS {}", corner.protocol),
+                    protocol: corner.protocol.to_string(),
                     tickets: tickets(corner),
                     concurrency,
                     rounds: plan.rounds,

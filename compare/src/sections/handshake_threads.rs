@@ -110,7 +110,7 @@ fn measure_corner(
     let rows = crews.into_iter().flat_map(|crew| {
         let row = |mix: &str, rates: Vec<f64>| ContentionRow {
             store: format!("{}, {library}", crew.store),
-            mix: format!("resumed handshakes, TLS {protocol}{mix}"),
+            mix: format!("resumed handshakes, {protocol}{mix}"),
             threads: crew.threads,
             n: Some(rates.len() as u64),
             ops_per_s_per_thread: median(rates),

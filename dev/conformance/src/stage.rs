@@ -201,7 +201,7 @@ pub(crate) fn setup() -> Setup {
         roots: vec![authority().root_der()],
         identity: None,
         alpn: Vec::new(),
-        protocols: vec![tls_resume::Protocol::Tls12, tls_resume::Protocol::Tls13],
+        protocols: vec![Protocol::Tls12, Protocol::Tls13],
         limits: Limits::default(),
         domain: String::new(),
         never_resume: Vec::new(),

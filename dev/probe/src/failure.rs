@@ -181,9 +181,8 @@ impl Failed {
             }
             (Some(PROTOCOL_VERSION), Some(version)) => {
                 let why = format!(
-                    "{server} refuses {} (alert protocol_version): leave --tls out, or ask for \
-                     another version",
-                    tls_resume::Protocol::from(version)
+                    "{server} refuses {version} (alert protocol_version): leave --tls out, or ask for \
+                     another version"
                 );
                 return Self::new(Failure::OtherVersion, why);
             }

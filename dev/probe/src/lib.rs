@@ -62,7 +62,7 @@ pub use failure::Failure;
 pub use finding::{
     AddressRow, AgainRow, BurstRow, Cost, Finding, Report, SavesRow, SessionKind, TwiceRow,
 };
-pub use options::{BackendChoice, Options, TlsVersion};
+pub use options::{BackendChoice, Options};
 pub use place::Place;
 pub use starttls::{StartTls, StartTlsError};
 pub use target::{Target, TargetError};

@@ -11,6 +11,8 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Command, ValueEnum};
 
+use tls_resume::Protocol;
+
 use crate::{Backend, Place, StartTls, Target};
 
 /// What to probe, and how: a group of arguments of clap, to be flattened or used as a subcommand's.
@@ -41,7 +43,7 @@ pub struct Options {
     pub starttls: Option<StartTls>,
     /// Only this version of TLS
     #[arg(long, value_name = "VERSION", value_parser = Versions)]
-    pub tls: Option<TlsVersion>,
+    pub tls: Option<Protocol>,
     /// A PEM file with the roots to trust instead of Mozilla's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
@@ -138,49 +140,28 @@ impl BackendChoice {
     }
 }
 
-/// The values of `--tls`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TlsVersion {
-    /// TLS 1.2
-    #[value(name = "1.2")]
-    Tls12,
-    /// TLS 1.3
-    #[value(name = "1.3")]
-    Tls13,
-}
-
-impl From<TlsVersion> for tls_resume::Protocol {
-    fn from(version: TlsVersion) -> Self {
-        match version {
-            TlsVersion::Tls12 => Self::Tls12,
-            TlsVersion::Tls13 => Self::Tls13,
-        }
-    }
-}
-
 /// Reads a version of TLS, and names those that there are for whatever is none: to take `1.1` for a
 /// slip of the pen, as clap does, would mislead.
 #[derive(Clone)]
 struct Versions;
 
 impl TypedValueParser for Versions {
-    type Value = TlsVersion;
+    type Value = Protocol;
 
     fn parse_ref(
         &self,
         command: &Command,
         argument: Option<&Arg>,
         text: &OsStr,
-    ) -> Result<TlsVersion, clap::Error> {
-        let read = |text: &str| {
-            TlsVersion::from_str(text, false).map_err(|_| "give 1.2 or 1.3".to_owned())
-        };
+    ) -> Result<Protocol, clap::Error> {
+        let read = |text: &str| text.parse::<Protocol>().map_err(|error| error.to_string());
         read.parse_ref(command, argument, text)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let versions = TlsVersion::value_variants().iter();
-        Some(Box::new(versions.filter_map(ValueEnum::to_possible_value)))
+        let versions = Protocol::ALL
+            .map(|version| PossibleValue::new(version.as_str()).help(version.to_string()));
+        Some(Box::new(versions.into_iter()))
     }
 }
 
@@ -241,7 +222,7 @@ mod tests {
 
     #[test]
     fn versions_that_there_are_not_have_no_lookalike() {
-        assert_eq!(parse("a --tls 1.2").tls, Some(TlsVersion::Tls12));
+        assert_eq!(parse("a --tls 1.2").tls, Some(Protocol::Tls12));
         let error = Line::try_parse_from(["probe", "a", "--tls", "1.1"]).unwrap_err();
         let said = error.to_string();
         assert!(said.contains("give 1.2 or 1.3"), "{said}");

@@ -102,7 +102,7 @@ impl Track {
             backend: corner.client.library().to_string(),
             provider: corner.client.provider().to_owned(),
             server: corner.server.to_string(),
-            protocol: format!("TLS {}", corner.protocol),
+            protocol: corner.protocol.to_string(),
             key: corner.key.to_string(),
             group: corner.groups.negotiated().to_string(),
             offered: corner.groups.offered().to_owned(),

@@ -159,10 +159,6 @@ fn connector<B: Backend>(
     protocol: Protocol,
     root: &CertificateDer<'static>,
 ) -> Result<generic::Connector<B>, tls_resume::Error> {
-    let protocol = match protocol {
-        Protocol::Tls12 => tls_resume::Protocol::Tls12,
-        Protocol::Tls13 => tls_resume::Protocol::Tls13,
-    };
     generic::Connector::builder()
         .roots([root.clone()])
         .protocols([protocol])

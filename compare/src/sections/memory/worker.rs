@@ -7,7 +7,9 @@ use clap::Args;
 use super::client::{Client, Holder, Size};
 use super::crowd::Crowd;
 use super::{Population, heap};
-use crate::cli::{TlsVersion, number};
+use lab::server::Protocol;
+
+use crate::cli::number;
 use crate::error::{Error, Outcome};
 use report::MemoryRow;
 
@@ -27,7 +29,7 @@ pub struct WorkerOptions {
     /// What is weighed
     pub holder: Holder,
     /// The version of TLS
-    pub tls: TlsVersion,
+    pub tls: Protocol,
     /// Servers
     #[arg(value_parser = number(1..=1_000_000_usize))]
     pub servers: usize,
@@ -50,7 +52,7 @@ pub fn run(options: &WorkerOptions, out: &mut impl Write) -> Result<Outcome, Err
 fn weigh(options: &WorkerOptions) -> Result<MemoryRow, Box<dyn std::error::Error>> {
     let &WorkerOptions { holder, tls, .. } = options;
     let population = Population {
-        protocol: tls.into(),
+        protocol: tls,
         servers: options.servers,
         handshakes: options.handshakes,
         tickets: options.tickets,
@@ -97,7 +99,7 @@ fn weigh(options: &WorkerOptions) -> Result<MemoryRow, Box<dyn std::error::Error
     Ok(MemoryRow {
         store: holder.store().to_owned(),
         session: holder.session().to_owned(),
-        protocol: format!("TLS {}", population.protocol),
+        protocol: population.protocol.to_string(),
         bytes_empty,
         bytes_empty_sized,
         servers: population.servers,

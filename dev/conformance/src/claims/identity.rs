@@ -114,8 +114,8 @@ fn settings_are_apart<C: Client>() -> Checked {
         &|setup| setup.identity = Some(mixed.clone()),
         &|setup| setup.alpn = vec![b"h2".to_vec()],
         &|setup| setup.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        &|setup| setup.protocols = vec![tls_resume::Protocol::Tls12],
-        &|setup| setup.protocols = vec![tls_resume::Protocol::Tls13],
+        &|setup| setup.protocols = vec![Protocol::Tls12],
+        &|setup| setup.protocols = vec![Protocol::Tls13],
         &|setup| setup.domain = "mail-out".into(),
     ])?)
 }

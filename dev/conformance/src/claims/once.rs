@@ -251,7 +251,7 @@ fn bad_end_is_harmless<C: Client>() -> Checked {
             } else {
                 Resumption::Resumed
             };
-            seen(&mut connection)?.is(expected, &format!("visit {visit}, TLS {protocol}"))?;
+            seen(&mut connection)?.is(expected, &format!("visit {visit}, {protocol}"))?;
         }
     }
     Ok(())

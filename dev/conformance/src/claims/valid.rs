@@ -85,7 +85,7 @@ fn caps_count<C: Client>() -> Checked {
         equal(&(stage.sessions() > 0), &true, "a session is stored")?;
         stage.later(cap + MINUTE);
         let when = format!(
-            "TLS {protocol}, a minute beyond {} hours",
+            "{protocol}, a minute beyond {} hours",
             cap.as_secs() / 3_600
         );
         stage.visit()?.is(Resumption::Full, &when)?;

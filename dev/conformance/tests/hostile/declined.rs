@@ -106,8 +106,8 @@ fn another_version_each_time_harms_nothing<B: Backend>() {
         let stats = stage.counted(|| {
             for _ in 0..4 {
                 let [old, new] = &versions;
-                assert_eq!(stage.visit(old).protocol, tls_resume::Protocol::Tls12);
-                assert_eq!(stage.visit(new).protocol, tls_resume::Protocol::Tls13);
+                assert_eq!(stage.visit(old).protocol, Protocol::Tls12);
+                assert_eq!(stage.visit(new).protocol, Protocol::Tls13);
             }
         });
         assert_eq!(stats.failed, 0, "{library}");

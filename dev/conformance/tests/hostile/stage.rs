@@ -177,7 +177,7 @@ impl<B: Backend> Stage<B> {
 /// What the client saw of one connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Visit {
-    pub(crate) protocol: tls_resume::Protocol,
+    pub(crate) protocol: Protocol,
     pub(crate) resumption: Resumption,
     pub(crate) tickets: usize,
     pub(crate) lifetime: Option<Duration>,

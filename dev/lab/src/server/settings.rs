@@ -8,6 +8,8 @@ use pki_types::CertificateDer;
 use rustls::CipherSuite;
 use rustls::server::ProducesTickets;
 
+pub use store_core::Protocol;
+
 use super::TicketKeys;
 use crate::certificate::Identity;
 
@@ -38,28 +40,6 @@ impl Library {
         match (self, group) {
             (Self::OpenSsl, Group::X25519MlKem768) => openssl::version::number() >= OPENSSL_3_5,
             _ => true,
-        }
-    }
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Protocol {
-    /// TLS 1.2.
-    Tls12,
-    /// TLS 1.3.
-    Tls13,
-}
-
-impl Protocol {
-    /// Both versions, the older first.
-    pub const ALL: [Self; 2] = [Self::Tls12, Self::Tls13];
-
-    /// The version number alone.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tls12 => "1.2",
-            Self::Tls13 => "1.3",
         }
     }
 }
@@ -111,7 +91,7 @@ macro_rules! display_as_str {
     )*};
 }
 
-display_as_str!(Library, Protocol, Group);
+display_as_str!(Library, Group);
 
 /// Everything that can be set on a [`Server`](super::Server).
 #[derive(Clone, Debug)]

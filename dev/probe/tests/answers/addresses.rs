@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lab::hostile::HostileTickets;
 use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKeys};
 use lab::tcp::TcpServer;
-use probe::{Code, Failure, Report, TlsVersion};
+use probe::{Code, Failure, Report};
 use rustls::server::ProducesTickets;
 
 use crate::front::Front;
@@ -41,7 +41,7 @@ impl Fleet {
         }
     }
 
-    fn ask(&self, trust: &Trust, version: TlsVersion, addresses: &[&str]) -> Vec<Report> {
+    fn ask(&self, trust: &Trust, version: Protocol, addresses: &[&str]) -> Vec<Report> {
         trust.ask(self.here.port(), |options| {
             options.addresses = addresses.iter().map(|address| ip(address)).collect();
             options.all_addresses = true;
@@ -61,7 +61,7 @@ fn rows(report: &Report) -> Vec<(&str, &str, bool)> {
 fn keys_of_their_own_differ() {
     let trust = Trust::new();
     for library in Library::ALL {
-        for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        for version in [Protocol::Tls12, Protocol::Tls13] {
             let fleet = Fleet::new(&trust, library, |_| ());
             let reports = fleet.ask(&trust, version, &[HERE, THERE]);
             assert_code(&reports, Code::AddressesDiffer);
@@ -92,7 +92,7 @@ fn keys_of_their_own_differ() {
 fn the_same_keys_do_not_differ() {
     let trust = Trust::new();
     for library in Library::ALL {
-        for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        for version in [Protocol::Tls12, Protocol::Tls13] {
             let keys = TicketKeys::new();
             let fleet = Fleet::new(&trust, library, |settings| {
                 settings.ticket_keys = Some(keys.clone());
@@ -115,7 +115,7 @@ fn sessions_in_the_memory_of_each_server_differ_and_are_no_tickets() {
     let fleet = Fleet::new(&trust, Library::OpenSsl, |settings| {
         settings.resumption = ServerResumption::SessionIds;
     });
-    let reports = fleet.ask(&trust, TlsVersion::Tls12, &[HERE, THERE]);
+    let reports = fleet.ask(&trust, Protocol::Tls12, &[HERE, THERE]);
     assert_code(&reports, Code::AddressesDiffer);
     for report in reports {
         let said = report.verdict.text;
@@ -135,7 +135,7 @@ fn an_address_that_does_not_answer_is_not_the_end_of_the_others() {
         let fleet = Fleet::new(&trust, Library::OpenSsl, |settings| {
             settings.ticket_keys.clone_from(&keys);
         });
-        let reports = fleet.ask(&trust, TlsVersion::Tls13, &[NOWHERE, HERE, THERE]);
+        let reports = fleet.ask(&trust, Protocol::Tls13, &[NOWHERE, HERE, THERE]);
         assert_code(&reports, code);
         for report in &reports {
             let rows = &report.addresses;
@@ -153,14 +153,14 @@ fn an_address_that_does_not_answer_is_not_the_end_of_the_others() {
 fn one_address_and_servers_that_do_not_resume() {
     let trust = Trust::new();
     let fleet = Fleet::new(&trust, Library::Rustls, |_| ());
-    let reports = fleet.ask(&trust, TlsVersion::Tls13, &[HERE, HERE]);
+    let reports = fleet.ask(&trust, Protocol::Tls13, &[HERE, HERE]);
     assert_code(&reports, Code::Resumes);
     assert!(reports[0].verdict.text.contains("one address only"));
 
     let fleet = Fleet::new(&trust, Library::Rustls, |settings| {
         settings.resumption = ServerResumption::Off;
     });
-    let reports = fleet.ask(&trust, TlsVersion::Tls13, &[HERE, THERE]);
+    let reports = fleet.ask(&trust, Protocol::Tls13, &[HERE, THERE]);
     assert_code(&reports, Code::NoTickets);
     for report in &reports {
         // Nobody's sessions are offered to anybody.
@@ -233,7 +233,7 @@ fn a_server_that_declines_now_and_then_is_not_two() {
     let trust = Trust::new();
     // Wherever the declined one falls: at the connections, an address by itself, or between two.
     for every in [4, 5, 6, 7, 8] {
-        for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        for version in [Protocol::Tls12, Protocol::Tls13] {
             let server = trust.serve_with(Library::Rustls, |settings| {
                 settings.rustls.ticketer = Some(NowAndThen::every(every));
             });
@@ -288,7 +288,7 @@ fn an_address_that_resumes_nothing_is_named() {
     ] {
         let fleet =
             Fleet::of([here, there].map(|change| trust.serve_with(Library::Rustls, change)));
-        let reports = fleet.ask(&trust, TlsVersion::Tls13, &[HERE, THERE]);
+        let reports = fleet.ask(&trust, Protocol::Tls13, &[HERE, THERE]);
         assert_code(&reports, Code::Partly);
         for report in reports {
             let said = report.verdict.text;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
-use probe::{BackendChoice, Code, Failure, Options, Report, StartTls, TlsVersion};
+use probe::{BackendChoice, Code, Failure, Options, Report, StartTls};
 use rustls::CipherSuite;
 
 use crate::support::{Trust, ask, assert_code};
@@ -117,7 +117,7 @@ fn versions_of_before_2008() {
     let server = trust.serve_with(Library::OpenSsl, |settings| {
         settings.openssl.outdated = true;
     });
-    for tls in [None, Some(TlsVersion::Tls12)] {
+    for tls in [None, Some(Protocol::Tls12)] {
         let reports = trust.ask(server.port(), |options| {
             two(options);
             options.tls = tls;
@@ -145,8 +145,8 @@ fn the_other_version() {
     let trust = Trust::new();
     for library in Library::ALL {
         for (speaks, asked, says) in [
-            (Protocol::Tls13, TlsVersion::Tls12, "refuses TLS 1.2"),
-            (Protocol::Tls12, TlsVersion::Tls13, "refuses TLS 1.3"),
+            (Protocol::Tls13, Protocol::Tls12, "refuses TLS 1.2"),
+            (Protocol::Tls12, Protocol::Tls13, "refuses TLS 1.3"),
         ] {
             let server = trust.serve_with(library, |settings| settings.protocols = vec![speaks]);
             let reports = trust.ask(server.port(), |options| {
@@ -197,7 +197,7 @@ fn a_client_certificate_is_asked_for() {
         let server = trust.serve_with(library, |settings| {
             settings.client_root = Some(trust.authority.root_der());
         });
-        for tls in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        for tls in [Protocol::Tls12, Protocol::Tls13] {
             let reports = trust.ask(server.port(), |options| {
                 two(options);
                 options.tls = Some(tls);

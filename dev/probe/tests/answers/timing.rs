@@ -6,11 +6,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::server::Library;
+use lab::server::{Library, Protocol};
 use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslMethod, SslSessionCacheMode};
 use openssl::x509::X509;
-use probe::{Backend, Code, TlsVersion};
+use probe::{Backend, Code};
 
 use crate::support::{Trust, assert_code};
 
@@ -23,7 +23,7 @@ fn tickets_from_far_are_waited_for() {
     let server = trust.serve(Library::OpenSsl);
     let reports = trust.ask(far_away(server.port()), |options| {
         options.connections = Some(2);
-        options.tls = Some(TlsVersion::Tls13);
+        options.tls = Some(Protocol::Tls13);
     });
     assert_code(&reports, Code::Resumes);
     for report in &reports {
@@ -39,7 +39,7 @@ fn nobody_in_a_burst_uses_what_another_one_brought() {
         for _ in 0..4 {
             let reports = trust.ask(server.port(), |options| {
                 options.concurrency = 16;
-                options.tls = Some(TlsVersion::Tls13);
+                options.tls = Some(Protocol::Tls13);
             });
             assert_code(&reports, Code::TicketsUsedUp);
             for report in &reports {
@@ -56,7 +56,7 @@ fn nobody_in_a_burst_uses_what_another_one_brought() {
 fn a_ticket_outlives_its_connection_at_a_server_that_keeps_sessions() {
     let trust = Trust::new();
     let port = forgetful(&trust);
-    let reports = trust.ask(port, |options| options.tls = Some(TlsVersion::Tls13));
+    let reports = trust.ask(port, |options| options.tls = Some(Protocol::Tls13));
     for report in reports {
         let asked = report.twice.map(|row| (row.first, row.second, row.error));
         let possible = report.backend != Backend::Rustls;

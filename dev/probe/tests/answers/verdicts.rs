@@ -4,22 +4,17 @@ use std::time::Duration;
 
 use lab::hostile::HostileTickets;
 use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKeys};
-use probe::{Backend, BackendChoice, Code, Report, SessionKind, TlsVersion};
+use probe::{Backend, BackendChoice, Code, Report, SessionKind};
 
 use crate::front::Front;
 use crate::support::{Trust, assert_code};
 
-const VERSIONS: [(Protocol, TlsVersion); 2] = [
-    (Protocol::Tls12, TlsVersion::Tls12),
-    (Protocol::Tls13, TlsVersion::Tls13),
-];
-
 type Change = fn(&mut ServerSettings);
 
-fn each(mut check: impl FnMut(Library, Protocol, TlsVersion)) {
+fn each(mut check: impl FnMut(Library, Protocol)) {
     for library in Library::ALL {
-        for (protocol, version) in VERSIONS {
-            check(library, protocol, version);
+        for version in Protocol::ALL {
+            check(library, version);
         }
     }
 }
@@ -27,7 +22,7 @@ fn each(mut check: impl FnMut(Library, Protocol, TlsVersion)) {
 #[test]
 fn a_good_server_resumes_and_saves() {
     let trust = Trust::new();
-    each(|library, _, version| {
+    each(|library, version| {
         let server = trust.serve(library);
         let reports = trust.ask(server.port(), |options| options.tls = Some(version));
         assert_code(&reports, Code::Resumes);
@@ -40,7 +35,7 @@ fn a_good_server_resumes_and_saves() {
             assert_eq!(first.session, Some(SessionKind::Ticket), "{first:?}");
             assert_eq!(first.address.as_deref(), Some("127.0.0.1"));
             // The wire shows what rustls 0.23 keeps to itself.
-            let hidden = report.backend == Backend::Rustls && version == TlsVersion::Tls13;
+            let hidden = report.backend == Backend::Rustls && version == Protocol::Tls13;
             assert_eq!(first.lifetime_s.is_none(), hidden, "{first:?}");
         }
     });
@@ -79,7 +74,7 @@ fn tickets_are_accepted_twice_where_the_server_keeps_no_account_of_them() {
     ] {
         let server = trust.serve_with(library, change);
         let reports = trust.ask(server.port(), |options| {
-            options.tls = Some(TlsVersion::Tls13);
+            options.tls = Some(Protocol::Tls13);
         });
         assert_code(&reports, Code::Resumes);
         for report in reports {
@@ -92,7 +87,7 @@ fn tickets_are_accepted_twice_where_the_server_keeps_no_account_of_them() {
     // A session of TLS 1.2 is for any number of connections anyway.
     let server = trust.serve(Library::OpenSsl);
     let reports = trust.ask(server.port(), |options| {
-        options.tls = Some(TlsVersion::Tls12);
+        options.tls = Some(Protocol::Tls12);
     });
     assert!(reports.iter().all(|report| report.twice.is_none()));
 }
@@ -100,7 +95,7 @@ fn tickets_are_accepted_twice_where_the_server_keeps_no_account_of_them() {
 #[test]
 fn a_server_without_sessions() {
     let trust = Trust::new();
-    each(|library, _, version| {
+    each(|library, version| {
         let server = trust.serve_with(library, |settings| {
             settings.resumption = ServerResumption::Off;
         });
@@ -117,15 +112,15 @@ fn a_server_without_sessions() {
 #[test]
 fn session_ids_alone() {
     let trust = Trust::new();
-    each(|library, _, version| {
+    each(|library, version| {
         let server = trust.serve_with(library, |settings| {
             settings.resumption = ServerResumption::SessionIds;
         });
         let reports = trust.ask(server.port(), |options| options.tls = Some(version));
         // In TLS 1.3 a ticket may name a session of the server's; nobody can see that.
         let code = match version {
-            TlsVersion::Tls12 => Code::SessionIdsOnly,
-            TlsVersion::Tls13 => Code::Resumes,
+            Protocol::Tls12 => Code::SessionIdsOnly,
+            Protocol::Tls13 => Code::Resumes,
         };
         assert_code(&reports, code);
     });
@@ -135,13 +130,13 @@ fn session_ids_alone() {
 fn sessions_that_live_for_a_minute() {
     let trust = Trust::new();
     for (seconds, visible) in [(60, Code::ShortLifetime), (300, Code::Resumes)] {
-        each(|library, _, version| {
+        each(|library, version| {
             let server = trust.serve_with(library, |settings| {
                 settings.lifetime = Some(Duration::from_secs(seconds));
             });
             let reports = trust.ask(server.port(), |options| options.tls = Some(version));
             for report in reports {
-                let hidden = report.backend == Backend::Rustls && version == TlsVersion::Tls13;
+                let hidden = report.backend == Backend::Rustls && version == Protocol::Tls13;
                 let code = if hidden { Code::Resumes } else { visible };
                 let verdict = report.verdict;
                 assert_eq!(verdict.code, code, "{library} {verdict:?}");
@@ -164,7 +159,7 @@ fn a_burst_uses_the_tickets_up() {
         let server = trust.serve(library);
         let reports = trust.ask(server.port(), |options| {
             options.concurrency = 16;
-            options.tls = Some(TlsVersion::Tls13);
+            options.tls = Some(Protocol::Tls13);
         });
         assert_code(&reports, Code::TicketsUsedUp);
         for report in &reports {
@@ -189,7 +184,7 @@ fn a_burst_uses_the_tickets_up() {
 #[test]
 fn a_burst_that_every_connection_has_a_session_for() {
     let trust = Trust::new();
-    for (tickets, version) in [(2, TlsVersion::Tls12), (20, TlsVersion::Tls13)] {
+    for (tickets, version) in [(2, Protocol::Tls12), (20, Protocol::Tls13)] {
         let server = trust.serve_with(Library::OpenSsl, |settings| settings.tickets = tickets);
         let reports = trust.ask(server.port(), |options| {
             options.concurrency = 16;
@@ -205,7 +200,7 @@ fn a_burst_that_every_connection_has_a_session_for() {
 #[test]
 fn a_server_that_declines_what_it_gave() {
     let trust = Trust::new();
-    for (_, version) in VERSIONS {
+    for version in Protocol::ALL {
         let server = trust.serve_with(Library::Rustls, |settings| {
             let tickets = HostileTickets::new().refused();
             settings.rustls.ticketer = Some(std::sync::Arc::new(tickets));
@@ -227,7 +222,7 @@ fn balanced(
     trust: &Trust,
     library: Library,
     keys: [Option<TicketKeys>; 2],
-    version: TlsVersion,
+    version: Protocol,
 ) -> Vec<Report> {
     let servers =
         keys.map(|keys| trust.serve_with(library, |settings| settings.ticket_keys = keys));
@@ -238,7 +233,7 @@ fn balanced(
 #[test]
 fn machines_behind_one_address_with_keys_of_their_own() {
     let trust = Trust::new();
-    each(|library, _, version| {
+    each(|library, version| {
         let reports = balanced(&trust, library, [None, None], version);
         assert_code(&reports, Code::Partly);
         for report in reports {
@@ -257,7 +252,7 @@ fn machines_behind_one_address_with_keys_of_their_own() {
 #[test]
 fn machines_behind_one_address_with_the_same_keys() {
     let trust = Trust::new();
-    each(|library, _, version| {
+    each(|library, version| {
         let keys = TicketKeys::new();
         let reports = balanced(&trust, library, [Some(keys.clone()), Some(keys)], version);
         assert_code(&reports, Code::Resumes);
