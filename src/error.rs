@@ -7,7 +7,7 @@ use std::io;
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    certificate_error: Option<CertificateError>,
+    certificate: Option<CertificateError>,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -59,7 +59,7 @@ impl Error {
         let message = message.to_string().replace(['\r', '\n'], " ");
         Self {
             kind,
-            certificate_error: None,
+            certificate: None,
             message,
             source: None,
         }
@@ -91,7 +91,7 @@ impl Error {
         };
         let message = format!("{host}: the server's certificate is refused ({why}): {advice}");
         Self {
-            certificate_error: Some(certificate_error),
+            certificate: Some(certificate_error),
             ..Self::new(ErrorKind::Certificate, message)
         }
     }
@@ -129,7 +129,7 @@ impl Error {
     /// Why the server's certificate is refused, the same on every backend; `None` if this is not
     /// about a certificate.
     pub fn certificate_error(&self) -> Option<CertificateError> {
-        self.certificate_error
+        self.certificate
     }
 }
 

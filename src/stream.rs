@@ -4,9 +4,11 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use store_core::net::Deadline;
+
 use crate::backend::sealed::Tls;
 use crate::facts::{Facts, tells_its_facts};
-use crate::transport::{self, Transport};
+use crate::transport::Transport;
 use crate::{Backend, Protocol, ReadTimeout};
 
 /// Servers send their tickets in one go: how long to wait for another one after the first.
@@ -64,9 +66,9 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
     where
         IO: ReadTimeout,
     {
-        let end = transport::after(deadline);
+        let end = Deadline::after(deadline);
         loop {
-            let mut left = transport::until(end);
+            let mut left = end.remaining();
             if self.tickets() > 0 {
                 left = left.min(MORE_TICKETS);
             }

@@ -45,7 +45,7 @@ use std::time::Duration;
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::{TcpStream, lookup_host};
 use ::tokio::time::{Instant, timeout, timeout_at};
-use store_core::SessionKey;
+use store_core::{SessionKey, net};
 
 pub use self::stream::Stream;
 use crate::backend::sealed;
@@ -245,15 +245,14 @@ impl<B: Backend> Connector<B> {
 fn after(timeout: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(timeout)
-        .unwrap_or_else(|| now + transport::CENTURY)
+        .unwrap_or_else(|| now + net::LONGEST_TIMEOUT)
 }
 
 /// Connects to the first of the addresses that answers, each of which has its share of the time.
 async fn first_of(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::TimedOut.into();
-    for (number, address) in addresses.iter().enumerate() {
-        let left = end.saturating_duration_since(Instant::now());
-        let share = transport::share(left, addresses.len() - number);
+    let remaining = || end.saturating_duration_since(Instant::now());
+    for (address, share) in net::share(addresses, remaining) {
         let connecting = timeout(share, TcpStream::connect(address)).await;
         match connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(tcp) => return Ok(tcp),

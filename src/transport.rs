@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use store_core::net::{self, Deadline};
 
 use crate::{Error, ErrorKind};
 
@@ -69,16 +71,14 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
 /// reading, whatever a single read may take.
 pub struct Transport<IO> {
     io: IO,
-    deadline: Option<Deadline<IO>>,
+    deadline: Option<(Deadline, SetTimeouts<IO>)>,
     turn: Turn,
     // What the last write failed with, which not every version of OpenSSL passes on.
     write_error: Option<io::ErrorKind>,
 }
 
-struct Deadline<IO> {
-    until: Instant,
-    wait_at_most: fn(&IO, Duration) -> io::Result<()>,
-}
+/// Limits each read and each write of a transport.
+type SetTimeouts<IO> = fn(&IO, Duration) -> io::Result<()>;
 
 /// How many reads the TLS library may make.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,40 +141,20 @@ impl<IO> Transport<IO> {
         wrote
     }
 
-    /// Does `work` on the transport, waiting no longer than there is time.
-    fn in_time<T>(&mut self, mut work: impl FnMut(&mut IO) -> io::Result<T>) -> io::Result<T> {
-        loop {
-            let Some(deadline) = &self.deadline else {
-                return work(&mut self.io);
-            };
-            let left = until(deadline.until);
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            (deadline.wait_at_most)(&self.io, left)?;
-            match work(&mut self.io) {
-                // A socket with a timeout is interrupted by every signal.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The timeout of the socket, or one that was rounded down.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
-            }
+    /// Does a read or a write, by the deadline if there is one.
+    fn run<T>(&mut self, mut operation: impl FnMut(&mut IO) -> io::Result<T>) -> io::Result<T> {
+        match self.deadline {
+            Some((deadline, set_timeouts)) => deadline.run(&mut self.io, set_timeouts, operation),
+            None => operation(&mut self.io),
         }
     }
 }
 
 impl Transport<TcpStream> {
-    /// A socket all of whose reads and writes together end at `until`.
-    fn until(io: TcpStream, until: Instant) -> Self {
-        let wait_at_most = |tcp: &TcpStream, left| {
-            tcp.set_read_timeout(Some(left))?;
-            tcp.set_write_timeout(Some(left))
-        };
+    /// A connection all of whose reads and writes end by `deadline`.
+    fn until(io: TcpStream, deadline: Deadline) -> Self {
         Self {
-            deadline: Some(Deadline {
-                until,
-                wait_at_most,
-            }),
+            deadline: Some((deadline, net::set_timeouts)),
             ..Self::new(io)
         }
     }
@@ -192,7 +172,7 @@ impl<IO: Read> Read for Transport<IO> {
         if self.turn == Turn::Over {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let read = self.in_time(|io| io.read(buf));
+        let read = self.run(|io| io.read(buf));
         if self.turn == Turn::One {
             match &read {
                 Ok(1..) => self.turn = Turn::Over,
@@ -209,73 +189,35 @@ impl<IO: Read> Read for Transport<IO> {
 
 impl<IO: Write> Write for Transport<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let wrote = self.in_time(|io| io.write(buf));
+        let wrote = self.run(|io| io.write(buf));
         self.wrote(wrote)
     }
 
     fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let wrote = self.in_time(|io| io.write_vectored(bufs));
+        let wrote = self.run(|io| io.write_vectored(bufs));
         self.wrote(wrote)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.in_time(Write::flush)
+        self.run(Write::flush)
     }
 }
 
-/// Longer than anything lasts, and short enough for any clock.
-pub(crate) const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The moment when `timeout` is over; one that is too long for the clock is a century.
-pub(crate) fn after(timeout: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(timeout).unwrap_or_else(|| now + CENTURY)
-}
-
-/// How long it is until `moment`.
-pub(crate) fn until(moment: Instant) -> Duration {
-    moment.saturating_duration_since(Instant::now())
-}
-
 /// Connects to the first address of `host` that answers, all within `timeout`, which goes on to
-/// bound the handshake until it is lifted. An address has its share of what is left of the time, so
-/// that one which is silent leaves some to the others.
+/// bound the handshake until it is lifted.
 pub(crate) fn connect(
     host: &str,
     port: u16,
     timeout: Duration,
 ) -> Result<Transport<TcpStream>, Error> {
-    let end = after(timeout);
+    let deadline = Deadline::after(timeout);
     let addresses = (host, port)
         .to_socket_addrs()
         .map_err(|error| no_address(host, error))?;
-    match first_of(&addresses.collect::<Vec<_>>(), end) {
-        Ok(tcp) => match tcp.set_nodelay(true) {
-            Ok(()) => Ok(Transport::until(tcp, end)),
-            Err(error) => Err(Error::of_transport(host, error)),
-        },
+    match deadline.connect(&addresses.collect::<Vec<_>>()) {
+        Ok(tcp) => Ok(Transport::until(tcp, deadline)),
         Err(error) => Err(unreached(host, port, timeout, error)),
     }
-}
-
-fn first_of(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
-    let mut last = io::ErrorKind::TimedOut.into();
-    for (number, address) in addresses.iter().enumerate() {
-        let share = share(until(end), addresses.len() - number);
-        if share.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(address, share) {
-            Ok(tcp) => return Ok(tcp),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// What one of so many addresses has of the time that is left.
-pub(crate) fn share(left: Duration, addresses: usize) -> Duration {
-    left / u32::try_from(addresses.max(1)).unwrap_or(u32::MAX)
 }
 
 /// What it means that the last address of `host` could not be connected to.
@@ -308,35 +250,4 @@ pub(crate) fn no_answer(host: &str, port: u16, timeout: Duration) -> Error {
          check the address or raise the timeout"
     );
     Error::new(ErrorKind::Timeout, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::*;
-
-    /// As with a host whose IPv6 leads nowhere: the first address takes no part in anything.
-    #[test]
-    fn an_address_that_is_silent_leaves_time_to_the_next() {
-        let (silent, other) = (listen(), listen());
-        let addresses = [&silent, &other].map(|it| it.local_addr().expect("an address"));
-        // Who is not accepted waits, and more than a listener lets wait are not answered.
-        let patience = Duration::from_millis(100);
-        let waiting = std::iter::from_fn(|| {
-            let waits = TcpStream::connect_timeout(&addresses[0], patience);
-            waits.ok()
-        });
-        let waiting: Vec<_> = waiting.take(10_000).collect();
-        let end = after(Duration::from_secs(2));
-        let connected = first_of(&addresses, end).expect("the second");
-        assert_eq!(connected.peer_addr().expect("an address"), addresses[1]);
-        let alone = first_of(&addresses[..1], after(patience)).expect_err("silence");
-        assert_eq!(alone.kind(), io::ErrorKind::TimedOut);
-        drop(waiting);
-    }
-
-    fn listen() -> TcpListener {
-        TcpListener::bind("127.0.0.1:0").expect("a port")
-    }
 }

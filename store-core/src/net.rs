@@ -52,9 +52,14 @@ impl Deadline {
     }
 
     /// Connects to the first of `addresses` that answers, with `TCP_NODELAY`. The error is that of
-    /// the last address tried; [`io::ErrorKind::TimedOut`] if no time was left for any.
+    /// the last address tried; [`io::ErrorKind::TimedOut`] if no time was left for any, and
+    /// [`io::ErrorKind::NotFound`] if there is none.
     pub fn connect(self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        let mut last = timed_out();
+        let mut last = if addresses.is_empty() {
+            io::Error::new(io::ErrorKind::NotFound, "the host has no address")
+        } else {
+            timed_out()
+        };
         for (address, timeout) in self.share(addresses) {
             if timeout.is_zero() {
                 break;
@@ -203,6 +208,8 @@ mod tests {
         let alone = Deadline::after(timeout).connect(&addresses[..1]);
         assert_eq!(alone.unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(backlog);
+        let none = Deadline::after(timeout).connect(&[]);
+        assert_eq!(none.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

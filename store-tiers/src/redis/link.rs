@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Write as _};
 use std::time::{Duration, Instant};
 
 use ::redis::{Pipeline, cmd, pipe};
+use store_core::net::Deadline;
 use zeroize::Zeroizing;
 
 use super::resp::{Refusal, Reply, read};
@@ -35,7 +36,7 @@ impl Link {
     pub(super) fn connect(target: &Target) -> Result<Self, TierError> {
         let failed = |text: String| TierError::NotDone(format!("{target}: {text}"));
         let broken = |error: io::Error| failed(error.to_string());
-        let deadline = Instant::now() + target.connect_timeout;
+        let deadline = Deadline::after(target.connect_timeout);
 
         let mut stream = BufReader::new(Socket::connect(target, deadline).map_err(broken)?);
         let hello = Zeroizing::new(hello(target));
@@ -95,7 +96,8 @@ impl Link {
 
         self.usable = false;
         let said = Instant::now();
-        self.stream.get_mut().set_deadline(said + self.timeout);
+        let deadline = Deadline::after(self.timeout);
+        self.stream.get_mut().set_deadline(deadline);
         let (mut replies, run) = self
             .send_and_read(&request, commands.len() + frame, asks, room)
             .map_err(|error| self.unknown(&error))?;
