@@ -32,18 +32,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::lettre::transport::smtp::client::AsyncTokioStream;
-use ::lettre::transport::smtp::commands::{Ehlo, Starttls};
 use ::lettre::transport::smtp::extension::ClientId;
-use ::lettre::transport::smtp::response::Response;
 use ::tokio::io::{
     self, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
 };
 
+use crate::starttls::{Smtp, SmtpError, Step};
 use crate::tokio::{AsyncIo, Backend, Stream, in_time};
 use crate::{Error, ErrorKind, generic, transport};
 
-/// As long as an answer in plain may be, all its lines together.
-const LONGEST_ANSWER: u64 = 16 * 1024;
 /// What lettre waits for on a new connection. The server has said it before TLS, when anybody could
 /// have.
 const GREETING: &[u8] = b"220 ready\r\n";
@@ -73,16 +70,14 @@ where
             host,
             io: BufReader::new(io),
         };
-        plain.answer("greeting").await?;
-        let offers = plain.ask(&Ehlo::new(hello.clone()), "EHLO").await?;
-        // The first line is the server's name.
-        let offers_tls = |line: &str| line.trim().eq_ignore_ascii_case("STARTTLS");
-        if !offers.message().skip(1).any(offers_tls) {
-            return Err(plain.refused("does not offer STARTTLS"));
-        }
-        let ready = plain.ask(&Starttls, "STARTTLS").await?;
-        if !ready.has_code(220) {
-            return Err(plain.refused(format_args!("says {} to STARTTLS", ready.code())));
+        let mut smtp = Smtp::new(hello.to_string());
+        loop {
+            let line = plain.line().await?;
+            match smtp.receive(&line).map_err(|error| plain.rejected(error))? {
+                Step::Read => {}
+                Step::Send { text, .. } => plain.send(&text).await?,
+                Step::StartTls => break,
+            }
         }
         plain.silent()?;
         Ok(plain.io.into_inner())
@@ -101,46 +96,30 @@ struct Plain<'h, IO> {
 }
 
 impl<IO: AsyncTokioStream> Plain<'_, IO> {
-    async fn ask(&mut self, command: &impl fmt::Display, name: &str) -> Result<Response, Error> {
+    async fn send(&mut self, command: &str) -> Result<(), Error> {
         self.silent()?;
-        let command = command.to_string();
         let written = async {
             self.io.write_all(command.as_bytes()).await?;
             self.io.flush().await
         };
         let written = written.await;
-        written.map_err(|error| Error::of_transport(self.host, error))?;
-        self.answer(name).await
+        written.map_err(|error| Error::of_transport(self.host, error))
     }
 
-    /// What the server says to `name`, if it is content.
-    async fn answer(&mut self, name: &str) -> Result<Response, Error> {
-        let mut answer = String::new();
-        let mut allowed = (&mut self.io).take(LONGEST_ANSWER);
-        loop {
-            let begun = answer.len();
-            let read = allowed.read_line(&mut answer).await;
-            read.map_err(|error| Error::of_transport(self.host, error))?;
-            let line = &answer[begun..];
-            if !line.ends_with('\n') {
-                if allowed.limit() == 0 {
-                    return Err(self.refused("says too much"));
-                }
-                let gone = io::ErrorKind::UnexpectedEof.into();
-                return Err(Error::of_transport(self.host, gone));
-            }
-            // All lines but the last have a hyphen behind their code.
-            if line.as_bytes().get(3) != Some(&b'-') {
-                break;
-            }
+    /// Reads a line with its end.
+    async fn line(&mut self) -> Result<Vec<u8>, Error> {
+        let mut line = Vec::new();
+        let mut io = (&mut self.io).take(Smtp::MAX_LINE as u64 + 2);
+        let read = io.read_until(b'\n', &mut line).await;
+        read.map_err(|error| Error::of_transport(self.host, error))?;
+        if line.ends_with(b"\n") {
+            return Ok(line);
         }
-        let answer: Response = answer
-            .parse()
-            .map_err(|error| self.refused("does not speak SMTP").caused_by(error))?;
-        if answer.is_positive() {
-            return Ok(answer);
+        if io.limit() == 0 {
+            return Err(self.rejected(SmtpError::TooLong));
         }
-        Err(self.refused(format_args!("says {} to {name}", answer.code())))
+        let closed = io::ErrorKind::UnexpectedEof.into();
+        Err(Error::of_transport(self.host, closed))
     }
 
     /// Whether nothing lies on the connection that would seem to be an answer to what is asked next, or
@@ -149,10 +128,10 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
         if self.io.buffer().is_empty() {
             return Ok(());
         }
-        Err(self.refused("says more than it was asked before TLS"))
+        Err(self.rejected("says more than it was asked before TLS"))
     }
 
-    fn refused(&self, why: impl fmt::Display) -> Error {
+    fn rejected(&self, why: impl fmt::Display) -> Error {
         let message = format!("{}: the mail server {why}", self.host);
         Error::new(ErrorKind::Handshake, message)
     }

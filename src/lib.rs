@@ -51,6 +51,7 @@ pub mod rustls_preview;
 mod settings;
 #[cfg(feature = "shared")]
 mod sharing;
+pub mod starttls;
 mod stream;
 #[cfg(feature = "tokio")]
 pub mod tokio;
