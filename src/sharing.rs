@@ -267,7 +267,7 @@ fn share<S: Portable>(
     let (limits, clock) = (settings.limits.clone(), Arc::clone(&settings.clock));
     // Who is willing to wait for longer gets what comes later.
     let mut how = SharedSettings::default();
-    how.patience = how.patience.max(settings.place.wait);
+    how.stall_timeout = how.stall_timeout.max(settings.place.wait);
     let shared = SharedStore::new(limits, tier, ring, how, clock).map_err(of_config)?;
     let memory = Arc::clone(shared.memory());
     Ok((memory, Some(Box::new(shared))))

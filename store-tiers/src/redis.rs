@@ -22,7 +22,7 @@
 //! One node, with replicas or without: a Redis Cluster refuses to put records of several servers in
 //! one transaction. Redis bounds its bytes itself, by `maxmemory`: with `volatile-ttl` what expires
 //! first goes, with other policies what was not used; with `noeviction` it refuses, which is
-//! [`TierError::NotDone`]. Clocks of clients and of Redis should agree: a key expires by the clock of
+//! [`TierError::NotApplied`]. Clocks of clients and of Redis should agree: a key expires by the clock of
 //! Redis, a record by that of who takes it.
 //!
 //! A user with few rights needs: `~tls-resume:* +multi +exec +zadd +zpopmax +zremrangebyscore
@@ -121,10 +121,10 @@ impl Tier for RedisTier {
         }
         match batch.put_over(link, keys, cap) {
             Ok(wrong) if wrong.is_empty() => Ok(()),
-            Ok(_) => Err(TierError::Unknown(String::from("redis: a key is not ours"))),
+            Ok(_) => Err(TierError::MaybeApplied(String::from("redis: a key is not ours"))),
             // The other servers' records are there.
-            Err(TierError::NotDone(text) | TierError::Unknown(text)) => {
-                Err(TierError::Unknown(text))
+            Err(TierError::NotApplied(text) | TierError::MaybeApplied(text)) => {
+                Err(TierError::MaybeApplied(text))
             }
         }
     }
@@ -186,7 +186,7 @@ impl Tier for RedisTier {
                 .exchange(&commands, CLEAR_ROOM)
                 .and_then(|replies| link.done(&replies).map(|()| replies));
             let replies = step.map_err(|error| match error {
-                TierError::NotDone(text) if removed => TierError::Unknown(text),
+                TierError::NotApplied(text) if removed => TierError::MaybeApplied(text),
                 error => error,
             })?;
             (cursor, found) = scanned(replies).ok_or_else(|| link.confused())?;
@@ -195,7 +195,7 @@ impl Tier for RedisTier {
             }
             if Instant::now() > until {
                 let text = "redis: too many keys to clear in a minute: clear again";
-                return Err(TierError::Unknown(String::from(text)));
+                return Err(TierError::MaybeApplied(String::from(text)));
             }
         }
     }

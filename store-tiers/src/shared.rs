@@ -52,7 +52,7 @@ pub use self::stats::TierStats;
 /// A child has no worker and starts with nothing: make the store after the fork.
 ///
 /// Dropping it writes what memory holds, for as long as
-/// [`farewell`](SharedSettings::farewell) allows.
+/// [`shutdown_timeout`](SharedSettings::shutdown_timeout) allows.
 pub struct SharedStore<S> {
     memory: Arc<SessionStore<S>>,
     queue: Arc<Queue>,
@@ -65,25 +65,25 @@ pub struct SharedStore<S> {
 #[non_exhaustive]
 pub struct SharedSettings {
     /// Single-use sessions of a server that stay in memory while it is in use. Default 1.
-    pub keep: usize,
+    pub sessions_in_memory: usize,
     /// How long they may lie unused until they are shared, too. Default 1 s.
-    pub idle: Duration,
+    pub idle_timeout: Duration,
     /// Servers that may wait to be written, and to be fetched. Default 4,096.
-    pub queue: usize,
+    pub queue_capacity: usize,
     /// How long the tier may take over one call until nobody waits for it. Default 5 ms.
-    pub patience: Duration,
+    pub stall_timeout: Duration,
     /// How long dropping the store may take. Default 1 s.
-    pub farewell: Duration,
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for SharedSettings {
     fn default() -> Self {
         Self {
-            keep: 1,
-            idle: Duration::from_secs(1),
-            queue: 4_096,
-            patience: Duration::from_millis(5),
-            farewell: Duration::from_secs(1),
+            sessions_in_memory: 1,
+            idle_timeout: Duration::from_secs(1),
+            queue_capacity: 4_096,
+            stall_timeout: Duration::from_millis(5),
+            shutdown_timeout: Duration::from_secs(1),
         }
     }
 }
@@ -119,7 +119,7 @@ impl<S: Portable> SharedStore<S> {
             ring,
             tier,
             clock: Arc::clone(&clock),
-            idle: settings.idle,
+            idle: settings.idle_timeout,
             breaker: Breaker::default(),
             writes: Breaker::default(),
             revoked: Revocations::new(),
@@ -216,7 +216,7 @@ impl<S> Drop for SharedStore<S> {
     fn drop(&mut self) {
         if self.queue.is_alive() {
             // Not joined: a tier that hangs keeps its thread, and nobody else.
-            self.queue.flush(true).wait(self.settings.farewell);
+            self.queue.flush(true).wait(self.settings.shutdown_timeout);
         }
     }
 }

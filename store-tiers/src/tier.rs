@@ -77,9 +77,9 @@ pub struct Taken {
 pub enum TierError {
     /// It is certain that nothing was changed: what was to be put can be put again.
     #[error("{0}")]
-    NotDone(String),
+    NotApplied(String),
     /// It is not known how much was done: a single-use record that was to be put may be there, so
     /// nobody else may use it.
     #[error("{0}")]
-    Unknown(String),
+    MaybeApplied(String),
 }

@@ -17,7 +17,7 @@ const GOOD: i32 = 42;
 /// What was opened before the fork works in the parent only, and what the child opens works.
 fn in_the_child(mut parents: LmdbTier, dir: &Path) -> bool {
     let put = parents.put(&[single(&server(2), 10, "child's")], NOW);
-    let refused = matches!(put, Err(TierError::NotDone(_)));
+    let refused = matches!(put, Err(TierError::NotApplied(_)));
     let Ok(mut own) = LmdbTier::open(dir, LmdbSettings::default()) else {
         return false;
     };

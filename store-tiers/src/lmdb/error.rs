@@ -83,22 +83,22 @@ impl LmdbError {
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// It was aborted: nothing was changed.
-    NotDone(heed::Error),
+    NotApplied(heed::Error),
     /// It failed while it was being committed.
-    Unknown(heed::Error),
+    MaybeApplied(heed::Error),
 }
 
 impl Trouble {
     fn error(&self) -> &heed::Error {
         match self {
-            Self::NotDone(error) | Self::Unknown(error) => error,
+            Self::NotApplied(error) | Self::MaybeApplied(error) => error,
         }
     }
 
     /// The same of work in several transactions, of which some were done before.
     pub(super) fn after(self, some: bool) -> Self {
         match self {
-            Self::NotDone(error) if some => Self::Unknown(error),
+            Self::NotApplied(error) if some => Self::MaybeApplied(error),
             trouble => trouble,
         }
     }
@@ -122,15 +122,15 @@ impl Trouble {
 
 impl From<heed::Error> for Trouble {
     fn from(error: heed::Error) -> Self {
-        Self::NotDone(error)
+        Self::NotApplied(error)
     }
 }
 
 impl From<Trouble> for TierError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::NotDone(error) => Self::NotDone(format!("LMDB: {error}")),
-            Trouble::Unknown(error) => Self::Unknown(format!("LMDB: {error}")),
+            Trouble::NotApplied(error) => Self::NotApplied(format!("LMDB: {error}")),
+            Trouble::MaybeApplied(error) => Self::MaybeApplied(format!("LMDB: {error}")),
         }
     }
 }

@@ -75,13 +75,13 @@ impl Share {
         let shared = &*self.0;
         if shared.process != process::id() {
             let text = "this process was forked: open the store after the fork";
-            return Err(TierError::NotDone(text.into()));
+            return Err(TierError::NotApplied(text.into()));
         }
         let mut slot = lock(&shared.work);
         let open = match slot.take() {
             Some(open) => open,
             None => open_or_start_over(&shared.place, shared.bytes)
-                .map_err(|error| TierError::NotDone(error.to_string()))?,
+                .map_err(|error| TierError::NotApplied(error.to_string()))?,
         };
         let done = work(&open);
         if done.as_ref().is_err_and(Trouble::is_damage) {

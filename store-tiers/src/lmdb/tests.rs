@@ -158,7 +158,7 @@ fn damage_found_at_work_is_replaced_too() {
         std::os::unix::fs::FileExt::write_all_at(&file, &vec![0; 64 * 4096], pages).unwrap();
         assert!(matches!(
             tier.take(&server(), 1, NOW),
-            Err(TierError::NotDone(_))
+            Err(TierError::NotApplied(_))
         ));
         tier.put(&[record()], NOW).unwrap();
         assert_eq!(tier.take(&server(), 1, NOW).unwrap().single_use.len(), 1);

@@ -334,7 +334,7 @@ fn steps<'a, 'r>(mut records: &'a [&'r Sealed]) -> impl Iterator<Item = &'a [&'r
 /// then LMDB ends it before it writes the meta page.
 fn commit(txn: RwTxn<'_>) -> Outcome<()> {
     txn.commit().map_err(|error| match error {
-        heed::Error::Mdb(heed::MdbError::MapFull) => Trouble::NotDone(error),
-        error => Trouble::Unknown(error),
+        heed::Error::Mdb(heed::MdbError::MapFull) => Trouble::NotApplied(error),
+        error => Trouble::MaybeApplied(error),
     })
 }

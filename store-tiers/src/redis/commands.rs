@@ -206,7 +206,7 @@ pub(super) fn popped(
     match reusable {
         Reply::Bytes(bytes) => taken.reusable = Some(bytes),
         Reply::Error(refusal) if taken.single_use.is_empty() && refusal.code() != "WRONGTYPE" => {
-            return Err(TierError::NotDone(format!("redis: {refusal}")));
+            return Err(TierError::NotApplied(format!("redis: {refusal}")));
         }
         _ => {}
     }

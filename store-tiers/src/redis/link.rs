@@ -32,9 +32,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects, signs in, and asks for the run. Every failure is [`TierError::NotDone`].
+    /// Connects, signs in, and asks for the run. Every failure is [`TierError::NotApplied`].
     pub(super) fn connect(target: &Target) -> Result<Self, TierError> {
-        let failed = |text: String| TierError::NotDone(format!("{target}: {text}"));
+        let failed = |text: String| TierError::NotApplied(format!("{target}: {text}"));
         let broken = |error: io::Error| failed(error.to_string());
         let deadline = Deadline::after(target.connect_timeout);
 
@@ -80,7 +80,7 @@ impl Link {
     }
 
     /// Sends these commands at once and reads the answer of each, `MULTI` and `EXEC` included;
-    /// all of them have `room` bytes. Every failure is [`TierError::Unknown`].
+    /// all of them have `room` bytes. Every failure is [`TierError::MaybeApplied`].
     pub(super) fn exchange(
         &mut self,
         commands: &Pipeline,
@@ -136,13 +136,13 @@ impl Link {
     /// That Redis refused, and did nothing.
     pub(super) fn refused(&mut self, refusal: &Refusal) -> TierError {
         self.usable &= HARMLESS.contains(&refusal.code());
-        TierError::NotDone(format!("{}: {refusal}", self.name))
+        TierError::NotApplied(format!("{}: {refusal}", self.name))
     }
 
     /// That Redis may have done something. The connection is given up.
     pub(super) fn unknown(&mut self, what: &(impl std::fmt::Display + ?Sized)) -> TierError {
         self.usable = false;
-        TierError::Unknown(format!("{}: {what}", self.name))
+        TierError::MaybeApplied(format!("{}: {what}", self.name))
     }
 
     /// That Redis answered what it cannot answer.

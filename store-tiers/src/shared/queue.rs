@@ -38,7 +38,7 @@ impl Queue {
         Self {
             process: std::process::id(),
             began: Instant::now(),
-            waiting: Mutex::new(Waiting::new(settings.queue)),
+            waiting: Mutex::new(Waiting::new(settings.queue_capacity)),
             work: Condvar::new(),
             called: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -64,7 +64,7 @@ impl Queue {
     }
 
     fn patience(&self) -> u64 {
-        u64::try_from(self.settings.patience.as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.settings.stall_timeout.as_micros()).unwrap_or(u64::MAX)
     }
 
     fn micros(&self) -> u64 {
@@ -202,7 +202,7 @@ impl Queue {
 
 impl StoreObserver for Queue {
     fn stored(&self, key: KeyRef<'_>, usage: Usage) {
-        self.note(|waiting| waiting.stored(key.to_key(), usage, self.settings.keep));
+        self.note(|waiting| waiting.stored(key.to_key(), usage, self.settings.sessions_in_memory));
     }
 
     fn missed(&self, key: KeyRef<'_>) {

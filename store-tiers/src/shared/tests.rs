@@ -151,8 +151,8 @@ fn ring() -> KeyRing {
 
 fn quick() -> SharedSettings {
     SharedSettings {
-        idle: LONG,
-        patience: SOON,
+        idle_timeout: LONG,
+        stall_timeout: SOON,
         ..SharedSettings::default()
     }
 }

@@ -27,15 +27,15 @@ fn down_at_the_start() {
     let record = [once("a", "ticket", hours(1))];
     let error = tier.put(&record, now()).unwrap_err();
     assert!(
-        matches!(&error, TierError::NotDone(text) if text.contains("refused")),
+        matches!(&error, TierError::NotApplied(text) if text.contains("refused")),
         "{error:?}"
     );
     assert!(matches!(
         tier.take(&id("a"), 1, now()),
-        Err(TierError::NotDone(_))
+        Err(TierError::NotApplied(_))
     ));
-    assert!(matches!(tier.remove(&id("a")), Err(TierError::NotDone(_))));
-    assert!(matches!(tier.clear(), Err(TierError::NotDone(_))));
+    assert!(matches!(tier.remove(&id("a")), Err(TierError::NotApplied(_))));
+    assert!(matches!(tier.clear(), Err(TierError::NotApplied(_))));
     assert_eq!(tier.load(9, now()), Ok(Vec::new()));
     assert_eq!(tier.sweep(now()), Ok(false));
 
@@ -52,7 +52,7 @@ fn killed_in_between() {
     server.kill();
     // The connection is found to be closed before anything is sent: so it is certain.
     let error = tier.put(&[once("a", "again", hours(1))], now());
-    assert!(matches!(error, Err(TierError::NotDone(_))), "{error:?}");
+    assert!(matches!(error, Err(TierError::NotApplied(_))), "{error:?}");
     server.restart().unwrap();
     tier.put(&[once("a", "again", hours(1))], now()).unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["again"]);
@@ -69,7 +69,7 @@ fn late_answers() {
 
     proxy.set(Weather::Late);
     let error = tier.take(&id("a"), 1, now());
-    assert!(matches!(error, Err(TierError::Unknown(_))), "{error:?}");
+    assert!(matches!(error, Err(TierError::MaybeApplied(_))), "{error:?}");
     proxy.set(Weather::Fine);
     for _ in 0..20 {
         if let Ok(taken) = take(&mut tier, "b", 1) {
@@ -81,7 +81,7 @@ fn late_answers() {
     // A put may have been done: nobody may put it again.
     proxy.set(Weather::Late);
     let error = tier.put(&[once("a", "late", hours(1))], now());
-    assert!(matches!(error, Err(TierError::Unknown(_))), "{error:?}");
+    assert!(matches!(error, Err(TierError::MaybeApplied(_))), "{error:?}");
     eventually("redis did it", || {
         server.keys().iter().any(|key| key.contains("once"))
     });
@@ -99,7 +99,7 @@ fn answers_that_drip() {
 
     proxy.set(Weather::Drip); // a thousand bytes take a minute
     let error = tier.take(&id("a"), 1, now());
-    assert!(matches!(error, Err(TierError::Unknown(_))), "{error:?}");
+    assert!(matches!(error, Err(TierError::MaybeApplied(_))), "{error:?}");
     proxy.set(Weather::Fine);
     eventually("it works again", || {
         take(&mut tier, "a", 1).is_ok_and(|it| it == [&*long])
@@ -116,7 +116,7 @@ fn a_connection_that_breaks() {
         proxy.set(weather);
         let error = tier.take(&id("a"), 1, now());
         assert!(
-            matches!(error, Err(TierError::Unknown(_))),
+            matches!(error, Err(TierError::MaybeApplied(_))),
             "{weather:?} {error:?}"
         );
         proxy.set(Weather::Fine);
@@ -139,7 +139,7 @@ fn hung() {
     let mut tier = RedisTier::new(&url, &settings).unwrap();
     let began = Instant::now();
     let error = tier.take(&id("a"), 1, now());
-    assert!(matches!(error, Err(TierError::NotDone(_))), "{error:?}");
+    assert!(matches!(error, Err(TierError::NotApplied(_))), "{error:?}");
     assert!(began.elapsed() < PATIENCE);
 }
 

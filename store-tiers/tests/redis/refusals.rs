@@ -10,7 +10,7 @@ use crate::{hours, id, now, often, once, patient, take, tier};
 
 fn not_done<T: std::fmt::Debug>(result: Result<T, TierError>, word: &str) -> String {
     match result {
-        Err(TierError::NotDone(text)) if text.contains(word) => text,
+        Err(TierError::NotApplied(text)) if text.contains(word) => text,
         other => panic!("{other:?} is not done and {word}"),
     }
 }
@@ -133,7 +133,7 @@ fn rights() {
     allow(&RIGHTS.replace("+multi", ""));
     let error = tier.put(&records, now());
     assert!(
-        matches!(&error, Err(TierError::Unknown(text)) if text.contains("NOPERM")),
+        matches!(&error, Err(TierError::MaybeApplied(text)) if text.contains("NOPERM")),
         "{error:?}"
     );
     allow(&RIGHTS.replace("+zpopmax", ""));

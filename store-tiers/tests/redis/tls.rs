@@ -83,7 +83,7 @@ fn a_stranger_is_not_spoken_to() {
     let server = start(&Authority::new(KeyKind::EcdsaP256), "no");
     let mut tier = tier(&server, config(&Authority::new(KeyKind::EcdsaP256), None));
     let error = tier.take(&id("a"), 1, now()).unwrap_err();
-    let TierError::NotDone(text) = &error else {
+    let TierError::NotApplied(text) = &error else {
         panic!("{error:?}");
     };
     assert!(text.contains("certificate"), "{text}");
@@ -99,7 +99,7 @@ fn a_client_certificate() {
     assert_eq!(take(&mut with, "a", 1).unwrap(), ["ticket"]);
     let mut without = tier(&server, config(&authority, None));
     let error = without.take(&id("a"), 1, now());
-    assert!(matches!(error, Err(TierError::NotDone(_))), "{error:?}");
+    assert!(matches!(error, Err(TierError::NotApplied(_))), "{error:?}");
 }
 
 #[test]

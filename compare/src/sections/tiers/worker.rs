@@ -118,9 +118,9 @@ fn take(tier: &mut dyn Tier, record: &Sealed) -> Result<usize, Error> {
 /// written at the end.
 fn settings() -> SharedSettings {
     let mut settings = SharedSettings::default();
-    settings.idle = Duration::from_secs(3_600);
-    settings.patience = PATIENCE;
-    settings.farewell = Duration::ZERO;
+    settings.idle_timeout = Duration::from_secs(3_600);
+    settings.stall_timeout = PATIENCE;
+    settings.shutdown_timeout = Duration::ZERO;
     settings
 }
 

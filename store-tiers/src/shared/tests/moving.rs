@@ -29,7 +29,7 @@ fn the_newest_stays_and_the_others_are_shared() {
 fn what_lies_idle_is_shared_too() {
     let place = Place::default();
     let settings = SharedSettings {
-        idle: SOON,
+        idle_timeout: SOON,
         ..quick()
     };
     let one = store(&place, settings);
@@ -108,7 +108,7 @@ fn a_process_that_starts_loads_its_own_domain_only() {
 fn what_is_expected_stays() {
     let place = Place::default();
     let settings = SharedSettings {
-        idle: SOON,
+        idle_timeout: SOON,
         ..quick()
     };
     let one = store(&place, settings);
@@ -174,7 +174,7 @@ fn no_session_is_handed_out_twice() {
                 let one = store(
                     &place,
                     SharedSettings {
-                        idle: Duration::ZERO,
+                        idle_timeout: Duration::ZERO,
                         ..quick()
                     },
                 );

@@ -25,7 +25,7 @@ fn what_is_cleared_does_not_come_back_though_the_tier_cannot_be_told() {
     put(&one, "a", Usage::SingleUse, 1);
     put(&one, "b", Usage::SingleUse, 2);
     assert!(one.flush(LONG));
-    place.set(|kept| kept.fails = Some(TierError::NotDone("down".into())));
+    place.set(|kept| kept.fails = Some(TierError::NotApplied("down".into())));
     one.memory().clear_server(&key("a"));
     until(|| one.tier_stats().resting);
     one.memory().clear();

@@ -9,7 +9,7 @@ fn a_tier_that_hangs_stalls_its_worker_only() {
     let one = store(
         &place,
         SharedSettings {
-            farewell: SOON,
+            shutdown_timeout: SOON,
             ..quick()
         },
     );
@@ -38,7 +38,7 @@ fn a_tier_that_hangs_stalls_its_worker_only() {
 fn what_certainly_was_not_written_stays_in_memory() {
     let place = Place::default();
     let one = store(&place, quick());
-    place.set(|kept| kept.fails = Some(TierError::NotDone("down".into())));
+    place.set(|kept| kept.fails = Some(TierError::NotApplied("down".into())));
     for number in 0..3 {
         put(&one, "a", Usage::SingleUse, number);
     }
@@ -65,7 +65,7 @@ fn what_may_have_been_written_is_given_up() {
         let one = store(&place, quick());
         put(&one, "a", Usage::SingleUse, 1);
         place.set(|kept| {
-            kept.fails = Some(TierError::Unknown("cut".into()));
+            kept.fails = Some(TierError::MaybeApplied("cut".into()));
             kept.works_all_the_same = works_all_the_same;
         });
         assert!(!one.flush(LONG));
@@ -105,8 +105,8 @@ fn too_much_waiting_is_counted_and_stays_in_memory() {
     let place = Place::default();
     place.set(|kept| kept.hangs = true);
     let settings = SharedSettings {
-        queue: 2,
-        farewell: SOON,
+        queue_capacity: 2,
+        shutdown_timeout: SOON,
         ..quick()
     };
     let one = store(&place, settings);
@@ -129,7 +129,7 @@ fn a_tier_that_is_full_still_gives() {
     struct Full(Place);
     impl Tier for Full {
         fn put(&mut self, _: &[Sealed], _: Timestamp) -> Result<(), TierError> {
-            Err(TierError::NotDone("out of memory".into()))
+            Err(TierError::NotApplied("out of memory".into()))
         }
         fn take(&mut self, id: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
             self.0.take(id, most, now)

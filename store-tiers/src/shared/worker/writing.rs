@@ -86,12 +86,12 @@ impl<S: Portable> Worker<S> {
                 count(&self.queue.counters.written, records.len());
                 return Ok(());
             }
-            Err(TierError::NotDone(_)) => {
+            Err(TierError::NotApplied(_)) => {
                 for (key, entry) in entries {
                     self.keep(&key, entry, as_of, now);
                 }
             }
-            Err(TierError::Unknown(_)) => {
+            Err(TierError::MaybeApplied(_)) => {
                 let single_use = entries
                     .iter()
                     .filter(|(_, entry)| entry.usage == Usage::SingleUse);
