@@ -1,5 +1,5 @@
-//! A file that the processes of one machine share, by LMDB: no daemon, no port, and a session that
-//! one process has put is there for the next one.
+//! The LMDB tier: a file that the processes of one machine share, without a daemon or a port. A
+//! session that one process has put is available to the next one.
 //!
 //! ```
 //! use store_tiers::lmdb::{LmdbSettings, LmdbTier};
@@ -10,46 +10,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What it withstands
-//! - **A process that is killed**, at any moment: what it had committed stays, the rest is as if
-//!   it had never been, and its locks are freed.
-//! - **A machine that stops**: the file is empty afterwards, for each boot has its own. Where the
-//!   system does not tell its boots apart (others than Linux), the file stays, and each change
-//!   waits for the disk.
-//! - **A process that is stopped** (`SIGSTOP`): while it is stopped within a change, the changes
-//!   of all other processes wait for it, but looking, opening and making a file do not.
-//! - **A full file**: what expires first goes, and LMDB's "map full" reaches nobody.
-//! - **A damaged file**: a new, empty one takes its place.
+//! # Failures
+//! - **A process is killed**, at any moment: its committed transactions stay, an unfinished one is
+//!   aborted, and its locks are released.
+//! - **The machine stops**: the next boot starts with an empty file, because each boot has a file
+//!   of its own. Where the system has no boot id (systems other than Linux), one file is used for
+//!   all boots, and each commit waits for the disk.
+//! - **A process is stopped** (`SIGSTOP`) within a write transaction: write transactions of all
+//!   other processes wait for it; reading, opening and creating a file do not.
+//! - **The file is full**: records that expire first are evicted. LMDB's "map full" is not an error
+//!   of the tier.
+//! - **The file is damaged**: it is replaced by an empty one.
 //!
-//! # What it needs
-//! The directory must be on a disk of this machine, not on one that machines share over a network
-//! or that a virtual machine shares with its host: they boot at different times. The processes must
-//! see each other's process numbers, as those within one container do, and either all or none of them
-//! `/proc`, which tells the boot: one in a chroot without it has a file of its own. A process that forks opens
-//! the place after the fork; what was opened before it works in the parent only.
+//! # Requirements
+//! The directory must be on a local disk: not on a network file system, and not on one that a
+//! virtual machine shares with its host, because those machines boot at different times. The
+//! processes must see each other's process ids, as those of one container do. Either all or none of
+//! them must see `/proc`, which has the boot id: a process in a chroot without it has a file of its
+//! own. A forked child opens the tier after the fork; a tier opened before works in the parent
+//! only.
 
+mod directory;
 mod env;
 mod error;
 mod keys;
-mod place;
-mod shared;
+mod record_store;
+mod registry;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod work;
 
 use std::path::Path;
 
 use store_core::Timestamp;
 
+use self::directory::{BootId, EnvDir};
 pub use self::error::LmdbError;
-use self::place::{BootMark, Place};
-use self::shared::Share;
-use self::work::Bounds;
+use self::record_store::{Bounds, RecordStore};
+use self::registry::EnvHandle;
 use crate::{Sealed, ServerId, Taken, Tier, TierError};
 
-/// How much is kept. The processes that share a file should agree on it; where they do not, each
-/// keeps to its own when it puts.
+/// Limits of an [`LmdbTier`]. The processes that share a file should agree on them; if they do not,
+/// each applies its own when it puts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LmdbSettings {
     bytes: usize,
@@ -59,26 +61,27 @@ pub struct LmdbSettings {
 
 impl LmdbSettings {
     /// The smallest file.
-    const LEAST: usize = 1 << 20;
+    const MIN_BYTES: usize = 1 << 20;
 
-    /// The file has so many bytes: 64 MiB unless told, and 1 MiB at least. An eighth of it, 256 KiB
-    /// at least, is kept free for changes. The process that makes the file decides; where another
-    /// one wants less, that one fills less of it when it puts.
+    /// Sets the size of the file in bytes. Default 64 MiB, minimum 1 MiB. An eighth of it, at least
+    /// 256 KiB, stays free for transactions. The process that creates the file decides its size; a
+    /// process with a smaller setting fills less of it when it puts.
     #[must_use]
     pub fn with_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// So many single-use records of a server are kept, those that live longest: 64 unless told.
+    /// Sets the most single-use records per server. Default 64. The records that expire last are
+    /// kept.
     #[must_use]
     pub fn with_records_per_server(mut self, records: usize) -> Self {
         self.server_records = records;
         self
     }
 
-    /// Together they have no more than so many bytes: 1 MiB unless told, and a quarter of the file at
-    /// most. So a server that gives large sessions with long lives pushes out its own.
+    /// Sets the most bytes in the single-use records of a server. Default 1 MiB, maximum a quarter
+    /// of the file. So a server with large, long-lived sessions evicts only its own.
     #[must_use]
     pub fn with_server_bytes(mut self, bytes: usize) -> Self {
         self.server_bytes = bytes;
@@ -86,10 +89,10 @@ impl LmdbSettings {
     }
 
     fn bounds(self) -> Bounds {
-        // LMDB wants whole pages; no system's are larger than this.
+        // LMDB requires whole pages; no system has larger ones.
         const PAGE: usize = 64 << 10;
         Bounds {
-            file: self.bytes.max(Self::LEAST) / PAGE * PAGE,
+            file: self.bytes.max(Self::MIN_BYTES) / PAGE * PAGE,
             server_records: self.server_records,
             server_bytes: self.server_bytes,
         }
@@ -106,58 +109,54 @@ impl Default for LmdbSettings {
     }
 }
 
-/// A file that the processes of one machine share. What it promises is that of [`Tier`]; what it
-/// withstands and needs is told [above](self).
+/// A [`Tier`] in a file that the processes of one machine share; see [the module](self) for its
+/// failures and requirements.
 ///
-/// Several of one process on one directory share one opening of it, and wait for each other.
-/// `put`, `remove`, `clear`, `load`, and a `take` or `sweep` that finds something, wait for who is
-/// writing in another process, too.
+/// Tiers of one process on one directory share one LMDB environment, and their calls run one after
+/// the other. `put`, `remove`, `clear`, `load`, and a `take` or `sweep` that finds something, also
+/// wait for a write transaction of another process.
 #[derive(Debug)]
 pub struct LmdbTier {
-    share: Share,
+    env: EnvHandle,
     bounds: Bounds,
 }
 
 impl LmdbTier {
-    /// Opens the place, and makes it if it is not there: a directory that only this user may read
-    /// and change. Its parent must exist.
+    /// Opens the tier in a directory that only this user may access, and creates the directory if
+    /// it does not exist. Its parent must exist.
     pub fn open(dir: &Path, settings: LmdbSettings) -> Result<Self, LmdbError> {
-        Self::open_in_boot(dir, settings, &BootMark::read())
+        Self::open_in_boot(dir, settings, &BootId::current())
     }
 
-    fn open_in_boot(
-        dir: &Path,
-        settings: LmdbSettings,
-        boot: &BootMark,
-    ) -> Result<Self, LmdbError> {
+    fn open_in_boot(dir: &Path, settings: LmdbSettings, boot: &BootId) -> Result<Self, LmdbError> {
         let bounds = settings.bounds();
-        let share = Share::open(Place::prepare(dir, boot)?, &bounds)?;
-        Ok(Self { share, bounds })
+        let env = EnvHandle::open(EnvDir::prepare(dir, boot)?, &bounds)?;
+        Ok(Self { env, bounds })
     }
 }
 
 impl Tier for LmdbTier {
     fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-        self.share.with(|work| work.put(records, now, &self.bounds))
+        self.env.with(|store| store.put(records, now, &self.bounds))
     }
 
     fn take(&mut self, server: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
-        self.share.with(|work| work.take(server, most, now))
+        self.env.with(|store| store.take(server, most, now))
     }
 
     fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
-        self.share.with(|work| work.remove(server))
+        self.env.with(|store| store.remove(server))
     }
 
     fn clear(&mut self) -> Result<(), TierError> {
-        self.share.with(work::Work::clear)
+        self.env.with(RecordStore::clear)
     }
 
     fn sweep(&mut self, now: Timestamp) -> Result<bool, TierError> {
-        self.share.with(|work| work.sweep(now))
+        self.env.with(|store| store.sweep(now))
     }
 
     fn load(&mut self, most: usize, now: Timestamp) -> Result<Vec<Sealed>, TierError> {
-        self.share.with(|work| work.load(most, now))
+        self.env.with(|store| store.load(most, now))
     }
 }

@@ -1,30 +1,29 @@
-//! The calls to LMDB and the system that the compiler cannot check: the only unsafe code here.
+//! The LMDB environment. heed's `open` and `flags` are unsafe, so this file has the only unsafe
+//! code.
 
 #![allow(unsafe_code)]
 
 use std::ops::Deref;
 use std::path::Path;
-#[cfg(target_os = "linux")]
-use std::{mem::MaybeUninit, os::fd::AsRawFd};
 
 use heed::{Env, EnvFlags, EnvOpenOptions};
+#[cfg(target_os = "linux")]
+use rustix::fs::{FallocateFlags, fallocate, fstatfs};
 
-use super::place::Place;
-
-/// Processes and threads that may look at the file at once. Each costs 64 bytes of the lock file.
+/// Most concurrent read transactions of all processes. Each costs 64 bytes of the lock file.
 const READERS: u32 = 1024;
 /// Tables in the file.
 const TABLES: u32 = 3;
 
-/// An open file.
+/// An open LMDB environment.
 #[derive(Debug)]
-pub(super) struct File(Env);
+pub(super) struct Environment(Env);
 
-impl File {
-    /// Makes a new file of `bytes`, a multiple of the page size, in a directory that nobody else
-    /// knows yet. A lasting one is on the disk when it is closed.
-    pub(super) fn create(dir: &Path, bytes: usize, lasting: bool) -> heed::Result<Self> {
-        let flags = if lasting {
+impl Environment {
+    /// Creates a file of `bytes`, a multiple of the page size, in a directory that no other process
+    /// uses yet. A `durable` one is on the disk when it is closed.
+    pub(super) fn create(dir: &Path, bytes: usize, durable: bool) -> heed::Result<Self> {
+        let flags = if durable {
             EnvFlags::empty()
         } else {
             EnvFlags::NO_SYNC
@@ -32,34 +31,35 @@ impl File {
         Self::open_with(dir, Some(bytes), flags)
     }
 
-    /// Opens the file of a place. How large it may be is written in it.
+    /// Opens the file in a directory. The file holds its own map size.
     ///
-    /// Which flags, and why a killed process does no harm:
-    /// - `NO_SYNC`: what is written is in the kernel's hands, which a kill does not touch. Data
-    ///   goes to pages that no committed transaction refers to, then the meta page that is not in
-    ///   use, its number last. So the file shows a transaction wholly or not at all. When the
-    ///   *machine* stops, what is on the disk is not known: then the file is left behind (see
-    ///   [`place`](super::place)), or it is a lasting one, which has no such flag.
-    /// - `WRITE_MAP`: a change is made in memory that is the kernel's, too, so that a commit is no
-    ///   system call, which makes it three times as fast. But a write for which the disk has no
-    ///   room ends the program by a signal, where a call would return an error: so only on a file
-    ///   that has all its room beforehand.
-    /// - `NO_READ_AHEAD`: records of different servers are read in no order.
-    /// - not `NO_MEM_INIT`: it would write what else was in the program's memory to the file.
-    pub(super) fn open(place: &Place) -> heed::Result<Self> {
-        if place.lasting {
-            return Self::open_with(&place.path, None, EnvFlags::NO_READ_AHEAD);
+    /// The flags, and why a killed process does not damage the file:
+    /// - `NO_SYNC`: written pages are in the kernel's page cache, which survives a kill. LMDB
+    ///   writes data to pages that no committed transaction refers to, then the unused meta page,
+    ///   its transaction number last: so a transaction is visible wholly or not at all. After a
+    ///   stop of the *machine* the file's state is unknown: so a file is used during one boot (see
+    ///   [`directory`](super::directory)), or it is durable and opened without this flag.
+    /// - `WRITE_MAP`: writes go to a shared map, so that a commit is no system call, which makes it
+    ///   three times as fast. If the disk has no space for a page, the process gets a signal, where
+    ///   a system call would return an error: so only on a file whose space is allocated
+    ///   beforehand.
+    /// - `NO_READ_AHEAD`: records of different servers are read in random order.
+    /// - not `NO_MEM_INIT`, which would write other memory of this process to the file.
+    pub(super) fn open(dir: &Path, durable: bool) -> heed::Result<Self> {
+        if durable {
+            return Self::open_with(dir, None, EnvFlags::NO_READ_AHEAD);
         }
-        let called = EnvFlags::NO_READ_AHEAD | EnvFlags::NO_SYNC;
-        let mapped = Self::open_with(&place.path, None, called | EnvFlags::WRITE_MAP)?;
-        if mapped.reserve(mapped.0.info().map_size) {
+        let flags = EnvFlags::NO_READ_AHEAD | EnvFlags::NO_SYNC;
+        let mapped = Self::open_with(dir, None, flags | EnvFlags::WRITE_MAP)?;
+        if mapped.allocate(mapped.0.info().map_size) {
             return Ok(mapped);
         }
         drop(mapped); // nothing was written to the map
-        Self::open_with(&place.path, None, called)
+        Self::open_with(dir, None, flags)
     }
 
-    /// All processes must agree on the size: with `WRITE_MAP`, LMDB cuts the file to it.
+    /// All processes must use the size in the file: with `WRITE_MAP`, LMDB truncates the file to
+    /// the map size.
     fn open_with(dir: &Path, bytes: Option<usize>, flags: EnvFlags) -> heed::Result<Self> {
         let mut options = EnvOpenOptions::new();
         options.max_readers(READERS).max_dbs(TABLES);
@@ -74,43 +74,30 @@ impl File {
         unsafe { options.open(dir) }.map(Self)
     }
 
-    /// Gives the file its room on the disk, and says whether it has it for good: not where a page
-    /// takes new room whenever it is written, as on btrfs and ZFS.
+    /// Allocates the file's space on the disk. Returns whether pages can then always be written:
+    /// not on copy-on-write file systems such as btrfs and ZFS, where each write takes new space.
     #[cfg(target_os = "linux")]
-    fn reserve(&self, bytes: usize) -> bool {
-        // The numbers of ext2 to ext4, tmpfs and XFS, for whose type each libc has another opinion.
+    fn allocate(&self, bytes: usize) -> bool {
+        // The magic numbers of ext2 to ext4, tmpfs and XFS (statfs(2)).
         const WRITTEN_IN_PLACE: [u32; 3] = [0xef53, 0x0102_1994, 0x5846_5342];
-        let (Ok(file), Ok(bytes)) = (self.0.try_clone_inner_file(), bytes.try_into()) else {
+        let Ok(file) = self.0.try_clone_inner_file() else {
             return false;
         };
-        let mut facts = MaybeUninit::<libc::statfs>::uninit();
-        // SAFETY: the file is open, and there is room for what is told about it.
-        if unsafe { libc::fstatfs(file.as_raw_fd(), facts.as_mut_ptr()) } != 0 {
-            return false;
-        }
-        // SAFETY: the call has succeeded, so it has filled it in.
-        let kind = u32::try_from(unsafe { facts.assume_init() }.f_type).unwrap_or(0);
-        // SAFETY: the file is open; the call changes neither what is in it nor makes it shorter.
+        let kind = fstatfs(&file).map_or(0, |stat| u32::try_from(stat.f_type).unwrap_or(0));
         WRITTEN_IN_PLACE.contains(&kind)
-            && unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, bytes) } == 0
+            && fallocate(&file, FallocateFlags::empty(), 0, bytes as u64).is_ok()
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn reserve(&self, _bytes: usize) -> bool {
+    fn allocate(&self, _bytes: usize) -> bool {
         false
     }
 }
 
-impl Deref for File {
+impl Deref for Environment {
     type Target = Env;
 
     fn deref(&self) -> &Env {
         &self.0
     }
-}
-
-/// The user that this process acts for.
-pub(super) fn this_user() -> u32 {
-    // SAFETY: takes nothing, cannot fail, and only returns a number.
-    unsafe { libc::geteuid() }
 }

@@ -1,4 +1,4 @@
-//! What can be wrong when a place is opened, and what to do about it.
+//! Errors of the LMDB tier.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,27 +7,27 @@ use thiserror::Error;
 
 use crate::TierError;
 
-/// A place cannot be opened. The message is one line and says what to do.
+/// An [`LmdbTier`](super::LmdbTier) cannot be opened. The message is one line and says what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LmdbError {
-    /// The directory or what is in it cannot be made, read or changed.
+    /// The directory or a file in it cannot be created, read or changed.
     #[error("{path}: {error}: give a directory that this user may write to, on a disk of this \
              machine", path = path.display())]
     Io {
         /// The directory or file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// There is something else than a directory.
-    #[error("{path}: not a directory: give a directory, or a path where none is yet",
+    /// The path exists and is not a directory.
+    #[error("{path}: not a directory: give a directory, or a path that does not exist",
             path = path.display())]
     NotADirectory {
-        /// What is no directory.
+        /// The path.
         path: PathBuf,
     },
-    /// Others than the owner may read or change it.
+    /// Other users may read or change the directory.
     #[error("{path}: others can read or change it (mode {mode:03o}): chmod 700 it, or give \
              another directory", path = path.display())]
     NotPrivate {
@@ -36,29 +36,29 @@ pub enum LmdbError {
         /// Its permissions.
         mode: u32,
     },
-    /// It belongs to another user.
+    /// The directory belongs to another user.
     #[error("{path}: belongs to user {owner}, not to this one: give each user a directory of its \
              own", path = path.display())]
     NotOwn {
         /// The directory.
         path: PathBuf,
-        /// The number of the user that it belongs to.
+        /// The id of its owner.
         owner: u32,
     },
-    /// This process is a fork of one that was using the place at that moment.
+    /// This process was forked while its parent was in a call to the tier.
     #[error("{path}: was in use when this process was forked: open it after the fork",
             path = path.display())]
     Forked {
         /// The directory.
         path: PathBuf,
     },
-    /// LMDB does not open it.
-    #[error("{path}: LMDB: {reason}: if it stays so, stop the programs that use it and delete it",
+    /// LMDB cannot open the file.
+    #[error("{path}: LMDB: {reason}: if this persists, stop the programs that use it and delete it",
             path = path.display())]
     Lmdb {
         /// The directory.
         path: PathBuf,
-        /// What LMDB said.
+        /// LMDB's message.
         reason: String,
     },
 }
@@ -79,38 +79,42 @@ impl LmdbError {
     }
 }
 
-/// Why a transaction was not carried out.
+/// The result of one or several transactions.
+pub(super) type LmdbResult<T> = Result<T, TxnError>;
+
+/// A transaction failed.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum TxnError {
     /// It was aborted: nothing was changed.
     NotApplied(heed::Error),
-    /// It failed while it was being committed.
+    /// It failed in its commit.
     MaybeApplied(heed::Error),
 }
 
-impl Trouble {
+impl TxnError {
     fn error(&self) -> &heed::Error {
         match self {
             Self::NotApplied(error) | Self::MaybeApplied(error) => error,
         }
     }
 
-    /// The same of work in several transactions, of which some were done before.
-    pub(super) fn after(self, some: bool) -> Self {
+    /// The error of an operation in several transactions, if some of them were committed before.
+    pub(super) fn after(self, committed: bool) -> Self {
         match self {
-            Self::NotApplied(error) if some => Self::MaybeApplied(error),
-            trouble => trouble,
+            Self::NotApplied(error) if committed => Self::MaybeApplied(error),
+            error => error,
         }
     }
 
-    /// The file has no page left.
+    /// Whether the file has no free page.
     pub(super) fn is_full(&self) -> bool {
         matches!(self.error(), heed::Error::Mdb(heed::MdbError::MapFull))
     }
 
-    /// The file is damaged, or LMDB has given up on it: a new one is needed.
+    /// Whether the file is damaged, or LMDB's environment unusable, so that the file is to be
+    /// replaced.
     pub(super) fn is_damage(&self) -> bool {
-        // A table's root that cannot be read shows as a bad transaction, not as corruption.
+        // LMDB reports a table's unreadable root page as BadTxn, not as Corrupted.
         use heed::MdbError::{BadTxn, Corrupted, Invalid, PageNotFound, Panic};
         let error = self.error();
         matches!(
@@ -120,17 +124,17 @@ impl Trouble {
     }
 }
 
-impl From<heed::Error> for Trouble {
+impl From<heed::Error> for TxnError {
     fn from(error: heed::Error) -> Self {
         Self::NotApplied(error)
     }
 }
 
-impl From<Trouble> for TierError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::NotApplied(error) => Self::NotApplied(format!("LMDB: {error}")),
-            Trouble::MaybeApplied(error) => Self::MaybeApplied(format!("LMDB: {error}")),
+impl From<TxnError> for TierError {
+    fn from(error: TxnError) -> Self {
+        match error {
+            TxnError::NotApplied(error) => Self::NotApplied(format!("LMDB: {error}")),
+            TxnError::MaybeApplied(error) => Self::MaybeApplied(format!("LMDB: {error}")),
         }
     }
 }

@@ -1,34 +1,33 @@
-//! How the tables' keys are written. Every length is exact: a key of any other is garbage.
+//! Encoding of the tables' keys and values. A key of any other length is garbage.
 
 use store_core::Timestamp;
 
 use crate::ServerId;
-use crate::record::{millis, take, timestamp};
+use crate::record::{millis, timestamp};
 
 const SERVER: usize = 32;
 const SUFFIX: usize = 12;
-/// Of a single-use record, in its own table and in the expiry index.
+/// Length of a single-use record's key, in its table and in the expiry index.
 const SINGLE: usize = SERVER + 8 + SUFFIX;
-/// Of a reusable record in the expiry index.
+/// Length of a reusable record's key in the expiry index.
 const REUSABLE: usize = 8 + SERVER;
 
-/// What keeps two records of one server and one expiry apart: the number of the transaction that
-/// puts it, which no other has, and its place in that. So of two that expire together the newer
-/// one comes later.
+/// Distinguishes records of one server and one expiry: the id of the transaction that put the
+/// record, and its index in that. The newer record sorts later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Suffix([u8; SUFFIX]);
 
 impl Suffix {
-    pub(super) fn new(transaction: usize, place: u32) -> Self {
+    pub(super) fn new(transaction: usize, index: u32) -> Self {
         let mut bytes = [0; SUFFIX];
         bytes[..8].copy_from_slice(&(transaction as u64).to_be_bytes());
-        bytes[8..].copy_from_slice(&place.to_be_bytes());
+        bytes[8..].copy_from_slice(&index.to_be_bytes());
         Self(bytes)
     }
 }
 
-/// A single-use record: its server, then its expiry, so that the records of a server lie together
-/// and the one that lives longest is the last.
+/// The key of a single-use record: server, expiry, suffix. The records of a server are contiguous,
+/// and the last one has the latest expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SingleKey {
     pub(super) server: [u8; SERVER],
@@ -45,25 +44,25 @@ impl SingleKey {
         key
     }
 
-    pub(super) fn decode(mut key: &[u8]) -> Option<Self> {
-        let from = &mut key;
-        let decoded = Self {
-            server: take(from)?,
-            expires: expiry(from)?,
-            suffix: Suffix(take(from)?),
-        };
-        key.is_empty().then_some(decoded)
+    pub(super) fn decode(key: &[u8]) -> Option<Self> {
+        let (server, rest) = key.split_first_chunk()?;
+        let (expires, suffix) = split_expiry(rest)?;
+        Some(Self {
+            server: *server,
+            expires,
+            suffix: Suffix(suffix.try_into().ok()?),
+        })
     }
 
-    /// Behind every single-use record of a server.
-    pub(super) fn behind(server: &ServerId) -> [u8; SINGLE] {
+    /// The upper bound of a server's keys.
+    pub(super) fn upper_bound(server: &ServerId) -> [u8; SINGLE] {
         let mut key = [0xff; SINGLE];
         key[..SERVER].copy_from_slice(server.as_bytes());
         key
     }
 }
 
-/// An entry of the expiry index: the expiry, then where the record is.
+/// A key of the expiry index: the expiry, then the rest of the record's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IndexKey {
     Single(SingleKey),
@@ -81,7 +80,7 @@ impl IndexKey {
         }
     }
 
-    /// The key; how long it is says which kind it is.
+    /// Encodes the key. Its length tells the two kinds apart.
     pub(super) fn encode(&self) -> IndexBytes {
         let (server, expires) = match self {
             Self::Single(key) => (&key.server, key.expires),
@@ -100,18 +99,17 @@ impl IndexKey {
         IndexBytes { bytes, len }
     }
 
-    pub(super) fn decode(mut key: &[u8]) -> Option<Self> {
-        let from = &mut key;
-        let expires = expiry(from)?;
-        let server = take(from)?;
-        if from.is_empty() {
+    pub(super) fn decode(key: &[u8]) -> Option<Self> {
+        let (expires, rest) = split_expiry(key)?;
+        let (server, suffix) = rest.split_first_chunk()?;
+        let server = *server;
+        if suffix.is_empty() {
             return Some(Self::Reusable { server, expires });
         }
-        let suffix = Suffix(take(from)?);
-        key.is_empty().then_some(Self::Single(SingleKey {
+        Some(Self::Single(SingleKey {
             server,
             expires,
-            suffix,
+            suffix: Suffix(suffix.try_into().ok()?),
         }))
     }
 }
@@ -128,34 +126,34 @@ impl AsRef<[u8]> for IndexBytes {
     }
 }
 
-/// The value of a reusable record: its expiry, then the record.
+/// Encodes the value of a reusable record: its expiry, then the record.
 pub(super) fn encode_reusable(expires: Timestamp, record: &[u8]) -> Vec<u8> {
     [&millis(expires).to_be_bytes(), record].concat()
 }
 
-pub(super) fn decode_reusable(mut value: &[u8]) -> Option<(Timestamp, &[u8])> {
-    let expires = expiry(&mut value)?;
-    Some((expires, value))
+pub(super) fn decode_reusable(value: &[u8]) -> Option<(Timestamp, &[u8])> {
+    split_expiry(value)
 }
 
-fn expiry(from: &mut &[u8]) -> Option<Timestamp> {
-    Some(timestamp(u64::from_be_bytes(take(from)?)))
+fn split_expiry(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (expires, rest) = bytes.split_first_chunk()?;
+    Some((timestamp(u64::from_be_bytes(*expires)), rest))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn single(expires: u64, transaction: usize, place: u32) -> SingleKey {
+    fn single(expires: u64, transaction: usize, index: u32) -> SingleKey {
         SingleKey {
             server: [7; SERVER],
             expires: timestamp(expires),
-            suffix: Suffix::new(transaction, place),
+            suffix: Suffix::new(transaction, index),
         }
     }
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn encoded_keys_and_values_decode() {
         let key = single(5, 6, 7);
         assert_eq!(SingleKey::decode(&key.encode()), Some(key));
         let reusable = IndexKey::Reusable {
@@ -172,9 +170,9 @@ mod tests {
         );
     }
 
-    /// R23: no other length is read as a key.
+    /// R23: a key of another length does not decode.
     #[test]
-    fn any_other_length_is_garbage() {
+    fn other_lengths_do_not_decode() {
         for len in (0..100).filter(|len| *len != SINGLE) {
             let bytes = vec![1; len];
             assert_eq!(SingleKey::decode(&bytes), None, "{len}");
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_lie_by_expiry_then_by_age() {
+    fn keys_sort_by_expiry_then_by_age() {
         let keys = [
             single(1, 9, 9),
             single(2, 1, 2),

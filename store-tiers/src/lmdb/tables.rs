@@ -1,16 +1,16 @@
-//! The three tables of a file, and what is done to them within one transaction.
+//! The three tables of a file, and the operations on them within one transaction.
 //!
-//! - `single`: single-use records, by server, expiry and age
-//! - `reusable`: reusable records, one a server
-//! - `expiry`: where the records are, by expiry; no values
+//! - `single`: single-use records by server, expiry and age
+//! - `reusable`: one reusable record per server
+//! - `expiry`: an index of all records by expiry, without values
 //!
-//! What cannot be read as it should be is removed when it is met.
+//! Keys and values that do not decode are removed when they are found.
 
 use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Result, RoTxn, RwTxn};
 use store_core::{Timestamp, Usage};
 
-use super::env::File;
+use super::env::Environment;
 use super::keys::{IndexKey, SingleKey, Suffix, decode_reusable, encode_reusable};
 use crate::{Sealed, ServerId};
 
@@ -20,7 +20,7 @@ const SINGLE: &str = "single";
 const REUSABLE: &str = "reusable";
 const EXPIRY: &str = "expiry";
 
-/// The tables, as this process has opened them.
+/// The open tables of an environment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tables {
     single: Table,
@@ -29,19 +29,20 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Makes the tables of a new file.
-    pub(super) fn create(file: &File) -> Result<()> {
-        file.create_databases_and_commit(file.write_txn()?, |opener, txn| {
+    /// Creates the tables in a new file.
+    pub(super) fn create(env: &Environment) -> Result<()> {
+        env.create_databases_and_commit(env.write_txn()?, |opener, txn| {
             let mut create = |name| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-            let made = (create(SINGLE)?, create(REUSABLE)?, create(EXPIRY)?);
-            Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(made))
+            let tables = (create(SINGLE)?, create(REUSABLE)?, create(EXPIRY)?);
+            Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(tables))
         })?;
         Ok(())
     }
 
-    /// Opens the tables, for which it waits for nobody. A file without them is damaged.
-    pub(super) fn open(file: &File) -> Result<Self> {
-        let found = file.open_databases_and_commit(file.read_txn()?, |opener, txn| {
+    /// Opens the tables in a read transaction, which waits for no other process. A file without
+    /// them is damaged.
+    pub(super) fn open(env: &Environment) -> Result<Self> {
+        let found = env.open_databases_and_commit(env.read_txn()?, |opener, txn| {
             let open = |name| opener.open_database::<Bytes, Bytes>(txn, Some(name));
             let found = (open(SINGLE)?, open(REUSABLE)?, open(EXPIRY)?);
             Ok::<_, heed::Error>(CommitOrAbort::<_, ()>::Commit(found))
@@ -56,13 +57,13 @@ impl Tables {
         })
     }
 
-    /// Puts a record, the `place`th of its transaction. A reusable one replaces that of its server.
-    pub(super) fn put(&self, txn: &mut RwTxn<'_>, record: &Sealed, place: u32) -> Result<()> {
+    /// Puts a record, the `index`th of its transaction. A reusable one replaces its server's.
+    pub(super) fn put(&self, txn: &mut RwTxn<'_>, record: &Sealed, index: u32) -> Result<()> {
         let server = *record.server.as_bytes();
         let expires = record.expires;
-        let index = match record.usage {
+        let index_key = match record.usage {
             Usage::SingleUse => {
-                let suffix = Suffix::new(txn.id(), place);
+                let suffix = Suffix::new(txn.id(), index);
                 let key = SingleKey {
                     server,
                     expires,
@@ -78,11 +79,11 @@ impl Tables {
                 IndexKey::Reusable { server, expires }
             }
         };
-        self.expiry.put(txn, index.encode().as_ref(), &[])
+        self.expiry.put(txn, index_key.encode().as_ref(), &[])
     }
 
-    /// Drops what expires first of a server's single-use records until there are no more than
-    /// `most` of them, and no more than `bytes` in them.
+    /// Removes the single-use records of a server that expire first, so that it has at most `most`,
+    /// with at most `bytes`.
     pub(super) fn trim(
         &self,
         txn: &mut RwTxn<'_>,
@@ -106,15 +107,15 @@ impl Tables {
         Ok(())
     }
 
-    /// Whether a server has a single-use record, and a copy of its reusable one.
-    pub(super) fn look(
+    /// Returns whether a server has a single-use record, and a copy of its reusable record.
+    pub(super) fn peek(
         &self,
         txn: &RoTxn<'_>,
         server: &ServerId,
         now: Timestamp,
     ) -> Result<(bool, Option<Vec<u8>>)> {
         let last = self.last_single(txn, server)?;
-        // Garbage counts: it is removed on the way to what is behind it.
+        // A garbage key counts: `take_single` removes it and goes on to the next record.
         let single =
             last.is_some_and(|(key, _)| SingleKey::decode(key).is_none_or(|key| key.expires > now));
         let reusable = self.reusable.get(txn, server.as_bytes())?;
@@ -125,7 +126,7 @@ impl Tables {
         Ok((single, reusable))
     }
 
-    /// Takes the single-use record of a server that lives longest.
+    /// Removes and returns the single-use record of a server with the latest expiry.
     pub(super) fn take_single(
         &self,
         txn: &mut RwTxn<'_>,
@@ -134,15 +135,15 @@ impl Tables {
     ) -> Result<Option<Vec<u8>>> {
         while let Some((key, record)) = self.last_single(txn, server)? {
             let key = key.to_vec();
-            let good = match SingleKey::decode(&key) {
-                // So have all before it: the sweep's work.
+            let record = match SingleKey::decode(&key) {
+                // The earlier records have expired, too, and are left to the sweep.
                 Some(key) if key.expires <= now => return Ok(None),
                 Some(_) => Some(record.to_vec()),
                 None => None,
             };
             self.remove_single(txn, &key)?;
-            if good.is_some() {
-                return Ok(good);
+            if record.is_some() {
+                return Ok(record);
             }
         }
         Ok(None)
@@ -153,28 +154,28 @@ impl Tables {
         txn: &'t RoTxn<'_>,
         server: &ServerId,
     ) -> Result<Option<(&'t [u8], &'t [u8])>> {
-        let behind = SingleKey::behind(server);
-        let last = self.single.get_lower_than_or_equal_to(txn, &behind)?;
+        let bound = SingleKey::upper_bound(server);
+        let last = self.single.get_lower_than_or_equal_to(txn, &bound)?;
         Ok(last.filter(|(key, _)| key.starts_with(server.as_bytes())))
     }
 
-    /// The first entry of the expiry index: what expires first. As it is written.
+    /// The first key of the expiry index, encoded.
     pub(super) fn first(&self, txn: &RoTxn<'_>) -> Result<Option<Vec<u8>>> {
         Ok(self.expiry.first(txn)?.map(|(key, _)| key.to_vec()))
     }
 
-    /// The entry of the expiry index that lies before another, or the last one.
-    pub(super) fn before(&self, txn: &RoTxn<'_>, other: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
-        let entry = match other {
-            Some(other) => self.expiry.get_lower_than(txn, other)?,
+    /// The key of the expiry index before `next`, or the last one; encoded.
+    pub(super) fn before(&self, txn: &RoTxn<'_>, next: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+        let key = match next {
+            Some(next) => self.expiry.get_lower_than(txn, next)?,
             None => self.expiry.last(txn)?,
         };
-        Ok(entry.map(|(key, _)| key.to_vec()))
+        Ok(key.map(|(key, _)| key.to_vec()))
     }
 
-    /// The record that an entry of the expiry index stands for.
-    pub(super) fn record(&self, txn: &RoTxn<'_>, entry: &IndexKey) -> Result<Option<Sealed>> {
-        let (server, usage, bytes) = match entry {
+    /// The record of a key of the expiry index.
+    pub(super) fn record(&self, txn: &RoTxn<'_>, index: &IndexKey) -> Result<Option<Sealed>> {
+        let (server, usage, bytes) = match index {
             IndexKey::Single(key) => {
                 let record = self.single.get(txn, &key.encode())?;
                 (key.server, Usage::SingleUse, record)
@@ -188,34 +189,35 @@ impl Tables {
         Ok(bytes.map(|bytes| Sealed {
             server: ServerId::from_bytes(server),
             usage,
-            expires: entry.expires(),
+            expires: index.expires(),
             bytes: bytes.to_vec(),
         }))
     }
 
-    /// Removes an entry of the expiry index, and its record if it can be read.
-    pub(super) fn remove(&self, txn: &mut RwTxn<'_>, entry: &[u8]) -> Result<()> {
-        match IndexKey::decode(entry) {
+    /// Removes a key of the expiry index, and its record if the key decodes.
+    pub(super) fn remove(&self, txn: &mut RwTxn<'_>, index: &[u8]) -> Result<()> {
+        match IndexKey::decode(index) {
             Some(IndexKey::Single(key)) => {
                 self.single.delete(txn, &key.encode())?;
             }
             Some(IndexKey::Reusable { server, expires }) => {
                 let value = self.reusable.get(txn, &server)?;
-                // If it is another one, it has another entry.
-                let other = value
+                // A record with another expiry has an index key of its own.
+                let is_newer = value
                     .and_then(decode_reusable)
                     .is_some_and(|(written, _)| written != expires);
-                if !other {
+                if !is_newer {
                     self.reusable.delete(txn, &server)?;
                 }
             }
             None => {}
         }
-        self.expiry.delete(txn, entry)?;
+        self.expiry.delete(txn, index)?;
         Ok(())
     }
 
-    /// Removes up to `most` records of a server, and says whether that was all.
+    /// Removes the reusable record of a server and up to `most` single-use ones. Returns whether
+    /// that was all.
     pub(super) fn remove_server(
         &self,
         txn: &mut RwTxn<'_>,
@@ -233,7 +235,7 @@ impl Tables {
         Ok(keys.len() < most)
     }
 
-    /// Removes everything.
+    /// Removes all records.
     pub(super) fn clear(&self, txn: &mut RwTxn<'_>) -> Result<()> {
         for table in [self.single, self.reusable, self.expiry] {
             table.clear(txn)?;
@@ -241,7 +243,7 @@ impl Tables {
         Ok(())
     }
 
-    /// How many bytes of the file the tables fill, in whole pages.
+    /// The bytes of the pages that the tables use.
     pub(super) fn used(&self, txn: &RoTxn<'_>) -> Result<usize> {
         let mut used = 0;
         for table in [self.single, self.reusable, self.expiry] {
@@ -254,8 +256,8 @@ impl Tables {
 
     fn remove_single(&self, txn: &mut RwTxn<'_>, key: &[u8]) -> Result<()> {
         if let Some(key) = SingleKey::decode(key) {
-            let entry = IndexKey::Single(key).encode();
-            self.expiry.delete(txn, entry.as_ref())?;
+            let index = IndexKey::Single(key).encode();
+            self.expiry.delete(txn, index.as_ref())?;
         }
         self.single.delete(txn, key)?;
         Ok(())
@@ -266,14 +268,14 @@ impl Tables {
             return Ok(());
         };
         if let Some((expires, _)) = decode_reusable(value) {
-            let entry = IndexKey::Reusable { server, expires }.encode();
-            self.expiry.delete(txn, entry.as_ref())?;
+            let index = IndexKey::Reusable { server, expires }.encode();
+            self.expiry.delete(txn, index.as_ref())?;
         }
         self.reusable.delete(txn, &server)?;
         Ok(())
     }
 
-    /// Puts what cannot be read into each table, where a look for this server finds it.
+    /// Puts garbage into each table, in the key range of this server.
     #[cfg(test)]
     pub(super) fn put_garbage(&self, txn: &mut RwTxn<'_>, server: &[u8; 32]) -> Result<()> {
         let longer = [&server[..], &[0xff; 7]].concat();

@@ -1,11 +1,11 @@
-//! What depends on the boot and on the files in the directory.
+//! Boots, and files in the directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use store_core::{Timestamp, Usage};
 
-use super::place::BootMark;
+use super::directory::BootId;
 use super::*;
 use crate::KeyRing;
 
@@ -26,23 +26,23 @@ fn record() -> Sealed {
     }
 }
 
-fn open(dir: &Path, boot: &BootMark) -> LmdbTier {
+fn open(dir: &Path, boot: &BootId) -> LmdbTier {
     LmdbTier::open_in_boot(dir, LmdbSettings::default(), boot).unwrap()
 }
 
-fn put(dir: &Path, boot: &BootMark) {
+fn put(dir: &Path, boot: &BootId) {
     open(dir, boot).put(&[record()], NOW).unwrap();
 }
 
-fn has_one(dir: &Path, boot: &BootMark) -> bool {
+fn has_one(dir: &Path, boot: &BootId) -> bool {
     let taken = open(dir, boot).take(&server(), 9, NOW).unwrap();
     !taken.single_use.is_empty()
 }
 
-/// Where a place can be made.
-fn in_a_place(test: impl FnOnce(&Path)) {
+/// Calls `test` with the path of a directory that does not exist yet.
+fn with_dir(test: impl FnOnce(&Path)) {
     let folder = tempfile::tempdir().unwrap();
-    test(&folder.path().join("place"));
+    test(&folder.path().join("tier"));
 }
 
 fn file_of(dir: &Path) -> PathBuf {
@@ -50,11 +50,11 @@ fn file_of(dir: &Path) -> PathBuf {
     entry.path().join("data.mdb")
 }
 
-/// R7: what was kept before the machine stopped does not come back.
+/// R7: a record does not come back after the machine stopped.
 #[test]
 fn another_boot_starts_empty_and_removes_the_old_file() {
-    in_a_place(|dir| {
-        let (one, two) = (BootMark::of("one"), BootMark::of("two"));
+    with_dir(|dir| {
+        let (one, two) = (BootId::new("one"), BootId::new("two"));
         put(dir, &one);
         assert!(has_one(dir, &one));
         put(dir, &one);
@@ -65,26 +65,25 @@ fn another_boot_starts_empty_and_removes_the_old_file() {
 }
 
 #[test]
-fn without_a_boot_mark_the_file_lasts() {
-    in_a_place(|dir| {
-        put(dir, &BootMark::none());
-        assert!(!has_one(dir, &BootMark::of("one")));
-        assert!(has_one(dir, &BootMark::none()));
+fn without_a_boot_id_the_file_survives_boots() {
+    with_dir(|dir| {
+        put(dir, &BootId::unknown());
+        assert!(!has_one(dir, &BootId::new("one")));
+        assert!(has_one(dir, &BootId::unknown()));
     });
 }
 
 #[test]
-fn this_boot_has_a_mark_on_linux() {
-    let mark = BootMark::read();
-    assert_eq!(mark, BootMark::read());
-    assert_eq!(mark == BootMark::none(), !cfg!(target_os = "linux"));
+fn only_linux_has_a_boot_id() {
+    let boot = BootId::current();
+    assert_eq!(boot, BootId::current());
+    assert_eq!(boot == BootId::unknown(), !cfg!(target_os = "linux"));
 }
 
-/// Two versions of the layout live side by side.
 #[test]
-fn what_is_not_of_this_layout_is_left_alone() {
-    in_a_place(|dir| {
-        let boot = BootMark::of("one");
+fn files_of_other_layouts_are_not_touched() {
+    with_dir(|dir| {
+        let boot = BootId::new("one");
         put(dir, &boot);
         let others = [
             "2-0123456789abcdef",
@@ -97,7 +96,7 @@ fn what_is_not_of_this_layout_is_left_alone() {
             fs::write(dir.join(other).join("data.mdb"), other).unwrap();
         }
         assert!(has_one(dir, &boot));
-        assert!(!has_one(dir, &BootMark::of("two")));
+        assert!(!has_one(dir, &BootId::new("two")));
         for other in others {
             let kept = fs::read_to_string(dir.join(other).join("data.mdb")).unwrap();
             assert_eq!(kept, other);
@@ -105,14 +104,13 @@ fn what_is_not_of_this_layout_is_left_alone() {
     });
 }
 
-/// What is done to the bytes of a file.
+/// Damages the bytes of a file.
 type Damage = Box<dyn Fn(&mut Vec<u8>)>;
 
-/// Whatever is in the file, it opens, and works.
 #[test]
 fn a_damaged_file_is_replaced() {
-    let boot = BootMark::of("one");
-    let zeros_behind = |keep: usize| move |bytes: &mut Vec<u8>| bytes[keep..].fill(0);
+    let boot = BootId::new("one");
+    let zeros_after = |keep: usize| move |bytes: &mut Vec<u8>| bytes[keep..].fill(0);
     let damages: [(&str, Damage); 6] = [
         (
             "text",
@@ -120,8 +118,8 @@ fn a_damaged_file_is_replaced() {
         ),
         ("short", Box::new(|bytes| bytes.truncate(100))),
         ("empty", Box::new(Vec::clear)),
-        ("zeros", Box::new(zeros_behind(0))),
-        ("no tables", Box::new(zeros_behind(2 * 4096))),
+        ("zeros", Box::new(zeros_after(0))),
+        ("no tables", Box::new(zeros_after(2 * 4096))),
         (
             "another version",
             Box::new(|bytes| {
@@ -132,7 +130,7 @@ fn a_damaged_file_is_replaced() {
         ),
     ];
     for (name, damage) in damages {
-        in_a_place(|dir| {
+        with_dir(|dir| {
             put(dir, &boot);
             let file = file_of(dir);
             let mut bytes = fs::read(&file).unwrap();
@@ -146,11 +144,11 @@ fn a_damaged_file_is_replaced() {
     }
 }
 
-/// Damage that is found while the file is open: calls fail until it is replaced, which is at once.
+/// The call that finds the damage fails, and the next one has a new file.
 #[test]
-fn damage_found_at_work_is_replaced_too() {
-    in_a_place(|dir| {
-        let boot = BootMark::of("one");
+fn damage_found_while_open_is_replaced() {
+    with_dir(|dir| {
+        let boot = BootId::new("one");
         let mut tier = open(dir, &boot);
         tier.put(&[record()], NOW).unwrap();
         let file = fs::File::options().write(true).open(file_of(dir)).unwrap();
@@ -167,12 +165,12 @@ fn damage_found_at_work_is_replaced_too() {
 
 #[test]
 fn a_garbage_key_is_skipped_and_removed() {
-    in_a_place(|dir| {
-        let boot = BootMark::of("one");
+    with_dir(|dir| {
+        let boot = BootId::new("one");
         let mut tier = open(dir, &boot);
         tier.put(&[record()], NOW).unwrap();
-        tier.share
-            .with(|work| work.put_garbage(server().as_bytes()))
+        tier.env
+            .with(|store| store.put_garbage(server().as_bytes()))
             .unwrap();
         assert_eq!(tier.take(&server(), 9, NOW).unwrap().single_use.len(), 1);
         assert_eq!(tier.take(&server(), 9, NOW).unwrap(), Taken::default());
@@ -182,7 +180,7 @@ fn a_garbage_key_is_skipped_and_removed() {
 }
 
 #[test]
-fn errors_are_one_line_that_says_what_to_do() {
+fn errors_are_one_line_and_say_what_to_do() {
     let path = PathBuf::from("/dir");
     let errors = [
         (
