@@ -1,71 +1,69 @@
-//! A server that machines share: Redis 7 or newer, or Valkey.
+//! The Redis tier: a server that machines share, Redis 7 or newer, or Valkey.
 //!
-//! # What lies there
-//! A TLS server's single-use records are one sorted set: the member is the sealed record, the score
-//! is its expiry. Taking is `ZPOPMAX`, which is atomic: of all who ask, one gets the record. The
-//! reusable record is a plain key. Every key expires by itself with its last record, and all keys
-//! of one TLS server have one hash tag, so that they lie on one node.
+//! # Keys
+//! The single-use records of a TLS server are one sorted set: the member is the sealed record, the
+//! score its expiry. A record is taken by `ZPOPMAX`, which is atomic: one of all clients gets it.
+//! The reusable record is a plain key. Every key expires with its last record. All keys of a TLS
+//! server have one hash tag, so that a cluster stores them on one node.
 //!
-//! # Once, whatever happens to Redis
-//! A Redis that restarts from a snapshot brings back what was taken since, and so does a replica
-//! that had not heard of it when it took over; and likewise what was revoked. So every key holds the
-//! *run* of the Redis that was asked: a digest of its `run_id`, new with each start, and its
-//! `master_replid`, new with each promotion. What is brought back lies under the key of another run,
-//! is never found, and expires: a restart of Redis costs full handshakes.
+//! # Single use across restarts and failovers
+//! A Redis that restarts from a snapshot has records again that were taken or revoked since the
+//! snapshot; so has a replica that is promoted before these changes reached it. So every key
+//! contains a *run id*: a digest of Redis's `run_id`, new at each start, and `master_replid`, new
+//! at each promotion. Records of an earlier run are under keys that nobody reads, and expire: a
+//! restart of Redis costs full handshakes.
 //!
-//! The run is read when a connection is made, and again in the round trip of any call that comes
-//! more than a second later; what was taken from another run is thrown away. Out of reach is what
-//! moves a connection to another Redis within that second, such as a proxy, and a virtual machine
-//! that is put back to an earlier moment while Redis runs in it.
+//! The run id is read when a connection is made, and again in the round trip of any call more than
+//! a second later; what a call took from another run is discarded. Two cases are not detected: a
+//! proxy that moves a connection to another Redis within that second, and a virtual machine that is
+//! reset to an earlier state while Redis runs in it.
 //!
 //! # Limits
-//! One node, with replicas or without: a Redis Cluster refuses to put records of several servers in
-//! one transaction. Redis bounds its bytes itself, by `maxmemory`: with `volatile-ttl` what expires
-//! first goes, with other policies what was not used; with `noeviction` it refuses, which is
-//! [`TierError::NotApplied`]. Clocks of clients and of Redis should agree: a key expires by the clock of
-//! Redis, a record by that of who takes it.
+//! One node, with or without replicas: a Redis Cluster refuses a transaction over several servers'
+//! records. Redis limits its own memory (`maxmemory`): the policy `volatile-ttl` evicts what
+//! expires first, other policies what is used least, and with `noeviction` puts fail with
+//! [`TierError::NotApplied`]. The clocks of the clients and of Redis should agree: a key expires by
+//! the clock of Redis, a record by that of the client that takes it.
 //!
-//! A user with few rights needs: `~tls-resume:* +multi +exec +zadd +zpopmax +zremrangebyscore
+//! The least rights of an ACL user: `~tls-resume:* +multi +exec +zadd +zpopmax +zremrangebyscore
 //! +zremrangebyrank +pexpireat +set +get +unlink +scan +info`.
 
 mod commands;
+mod connection;
 mod keys;
-mod link;
 mod resp;
-mod run;
+mod run_id;
 mod settings;
 mod socket;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use self::commands::{Batch, popped, take};
+use self::commands::{Batch, decode_taken, take};
+use self::connection::Connection;
 use self::keys::Keys;
-use self::link::Link;
-use self::resp::Reply;
+use self::resp::{MAX_RECORD_BYTES, Reply};
 use self::settings::Target;
 pub use self::settings::{RedisError, RedisSettings};
 use crate::{Sealed, ServerId, Taken, Tier, TierError};
 use ::redis::pipe;
 use store_core::Timestamp;
 
-/// Longest record in bytes. A longer one is neither put nor handed out.
-const RECORD_BYTES: usize = 1024 * 1024;
-/// How long the run of a connection's Redis is taken for granted.
-const RUN_HOLDS: Duration = Duration::from_secs(1);
-/// How long a `clear` may take.
-const CLEAR_TIME: Duration = Duration::from_secs(60);
-/// How many keys Redis looks at in one step of a `clear`.
-const CLEAR_STEP: usize = 1_000;
-/// How many bytes of keys it may name in one step; a few more than asked for is usual.
-const CLEAR_ROOM: usize = 16 * 1024 * 1024;
+/// Timeout of a `clear`.
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(60);
+/// `COUNT` of each `SCAN` in a `clear`.
+const SCAN_COUNT: usize = 1_000;
+/// Most bytes of a reply to `SCAN`, which may name a few more keys than `COUNT`.
+const SCAN_REPLY_BYTES: usize = 16 * 1024 * 1024;
+/// Most bytes of other replies without a record.
+const SHORT_REPLY_BYTES: usize = 1024;
 
-/// The sessions that machines share by a Redis or Valkey; see [the module](self).
+/// A [`Tier`] in Redis or Valkey that machines share; see [the module](self).
 ///
-/// It connects when it is first used, and again when a connection breaks: a Redis that is down is a
-/// miss, and no error of [`new`](Self::new). A call takes the two timeouts of its
-/// [settings](RedisSettings) at the longest, plus what the system takes to resolve a name, and
-/// another answer's if something foreign has to go that lies under our keys.
+/// It connects in its first call, and again after a connection broke: if Redis is down, calls fail,
+/// and [`new`](Self::new) does not. A call takes at most the two timeouts of its
+/// [settings](RedisSettings) and the system's time to resolve the host's name; `answer_timeout`
+/// counts twice if another application's values under our keys have to be deleted.
 ///
 /// ```
 /// use store_tiers::redis::{RedisSettings, RedisTier};
@@ -77,52 +75,54 @@ const CLEAR_ROOM: usize = 16 * 1024 * 1024;
 pub struct RedisTier {
     target: Target,
     keys: Keys,
-    /// Single-use records a server.
-    cap: usize,
-    link: Option<Link>,
+    /// Most single-use records per server.
+    max_records: usize,
+    connection: Option<Connection>,
 }
 
 impl RedisTier {
-    /// A tier at this address: `redis://[[user]:password@]host[:port][/database]`, or `rediss://`
-    /// for TLS. Does not connect.
+    /// Creates a tier for an address, `redis://[[user]:password@]host[:port][/database]`, or
+    /// `rediss://` for TLS. It does not connect.
     pub fn new(url: &str, settings: &RedisSettings) -> Result<Self, RedisError> {
         Ok(Self {
             keys: Keys::new(&settings.namespace)?,
-            cap: settings.sessions_per_server,
+            max_records: settings.sessions_per_server,
             target: Target::new(url, settings)?,
-            link: None,
+            connection: None,
         })
     }
 
-    /// A connection that can be used, with the keys to use on it.
-    fn link(&mut self) -> Result<(&mut Link, &Keys), TierError> {
-        let link = match self.link.take().filter(Link::is_usable) {
-            Some(link) => link,
-            None => Link::connect(&self.target)?,
+    /// Returns the connection, a new one if the last one is not usable, and the keys.
+    fn connection(&mut self) -> Result<(&mut Connection, &Keys), TierError> {
+        let connection = match self.connection.take().filter(Connection::is_usable) {
+            Some(connection) => connection,
+            None => Connection::connect(&self.target)?,
         };
-        Ok((self.link.insert(link), &self.keys))
+        Ok((self.connection.insert(connection), &self.keys))
     }
 }
 
 impl Tier for RedisTier {
-    /// Puts all or nothing, in one round trip.
+    /// Puts all records or none, in one round trip.
     fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-        let cap = self.cap;
+        let max_records = self.max_records;
         let mut batch = Batch::new(records, now);
         if batch.is_empty() {
             return Ok(());
         }
-        let (link, keys) = self.link()?;
-        let wrong = batch.put(link, keys, cap)?;
-        // What stands in the way is not ours. It goes, and what it kept out is put again.
-        batch.retain(&wrong);
+        let (connection, keys) = self.connection()?;
+        let wrong_type = batch.put(connection, keys, max_records)?;
+        // Another application's value lies under a key of ours: delete it and retry.
+        batch.retain(&wrong_type);
         if batch.is_empty() {
             return Ok(());
         }
-        match batch.put_over(link, keys, cap) {
-            Ok(wrong) if wrong.is_empty() => Ok(()),
-            Ok(_) => Err(TierError::MaybeApplied(String::from("redis: a key is not ours"))),
-            // The other servers' records are there.
+        match batch.replace(connection, keys, max_records) {
+            Ok(wrong_type) if wrong_type.is_empty() => Ok(()),
+            Ok(_) => Err(TierError::MaybeApplied(String::from(
+                "redis: another application writes to our keys: give each a namespace of its own",
+            ))),
+            // The records of the other servers were put.
             Err(TierError::NotApplied(text) | TierError::MaybeApplied(text)) => {
                 Err(TierError::MaybeApplied(text))
             }
@@ -130,46 +130,49 @@ impl Tier for RedisTier {
     }
 
     fn take(&mut self, server: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
-        let most = most.min(self.cap);
-        let (link, keys) = self.link()?;
-        let (once, often) = (
-            keys.once(server, link.run()),
-            keys.often(server, link.run()),
-        );
-        let room = (most + 2) * (RECORD_BYTES + 1024);
-        let [single_use, reusable] = take(link, &once, &often, most, room)?;
+        let most = most.min(self.max_records);
+        let (connection, keys) = self.connection()?;
+        let single_use_key = keys.single_use(server, connection.run_id());
+        let reusable_key = keys.reusable(server, connection.run_id());
+        let reply_bytes = (most + 2) * (MAX_RECORD_BYTES + 1024);
+        let [single_use, reusable] = take(
+            connection,
+            &single_use_key,
+            &reusable_key,
+            most,
+            reply_bytes,
+        )?;
 
-        let wrong: Vec<&String> = [(&once, &single_use), (&often, &reusable)]
+        let wrong_type: Vec<&String> = [(&single_use_key, &single_use), (&reusable_key, &reusable)]
             .into_iter()
             .filter_map(|(key, reply)| reply.is_wrong_type().then_some(key))
             .collect();
-        if !wrong.is_empty() {
-            // If this fails, the next look finds the same again.
+        if !wrong_type.is_empty() {
+            // Another application's values. If this fails, the next take tries again.
             let mut commands = pipe();
-            commands.cmd("UNLINK").arg(wrong);
-            let _ = link.exchange(&commands, 1024);
+            commands.cmd("UNLINK").arg(wrong_type);
+            let _ = connection.exchange(&commands, SHORT_REPLY_BYTES);
         }
-        popped(single_use, reusable, most, now)
+        decode_taken(single_use, reusable, most, now)
     }
 
-    /// Removes what the current run of Redis has of this server: what lies under an earlier run's
-    /// key is found by nobody.
+    /// Removes the keys of this server and Redis's current run; nobody reads those of earlier runs.
     fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
-        let (link, keys) = self.link()?;
+        let (connection, keys) = self.connection()?;
         let mut commands = pipe();
         commands
             .cmd("UNLINK")
-            .arg(keys.once(server, link.run()))
-            .arg(keys.often(server, link.run()));
-        let replies = link.exchange(&commands, 1024)?;
-        link.done(&replies)
+            .arg(keys.single_use(server, connection.run_id()))
+            .arg(keys.reusable(server, connection.run_id()));
+        let replies = connection.exchange(&commands, SHORT_REPLY_BYTES)?;
+        connection.check(&replies)
     }
 
-    /// Removes all keys of this namespace, of all runs, and no other. Redis looks at every key of
-    /// its database for it, a thousand at a time; after a minute this gives up.
+    /// Removes all keys of this namespace, of all runs. Redis scans all keys of its database, a
+    /// thousand at a time. Fails after a minute.
     fn clear(&mut self) -> Result<(), TierError> {
-        let until = Instant::now() + CLEAR_TIME;
-        let (link, keys) = self.link()?;
+        let deadline = Instant::now() + CLEAR_TIMEOUT;
+        let (connection, keys) = self.connection()?;
         let mut cursor = Vec::from(*b"0");
         let mut found = Vec::new();
         let mut removed = false;
@@ -181,19 +184,19 @@ impl Tier for RedisTier {
             }
             commands.cmd("SCAN").arg(&cursor);
             commands.arg("MATCH").arg(keys.pattern());
-            commands.arg("COUNT").arg(CLEAR_STEP);
-            let step = link
-                .exchange(&commands, CLEAR_ROOM)
-                .and_then(|replies| link.done(&replies).map(|()| replies));
-            let replies = step.map_err(|error| match error {
+            commands.arg("COUNT").arg(SCAN_COUNT);
+            let replies = connection
+                .exchange(&commands, SCAN_REPLY_BYTES)
+                .and_then(|replies| connection.check(&replies).map(|()| replies));
+            let replies = replies.map_err(|error| match error {
                 TierError::NotApplied(text) if removed => TierError::MaybeApplied(text),
                 error => error,
             })?;
-            (cursor, found) = scanned(replies).ok_or_else(|| link.confused())?;
+            (cursor, found) = decode_scan(replies).ok_or_else(|| connection.unexpected_reply())?;
             if cursor == b"0" && found.is_empty() {
                 return Ok(());
             }
-            if Instant::now() > until {
+            if Instant::now() > deadline {
                 let text = "redis: too many keys to clear in a minute: clear again";
                 return Err(TierError::MaybeApplied(String::from(text)));
             }
@@ -201,8 +204,8 @@ impl Tier for RedisTier {
     }
 }
 
-/// The next cursor of a `SCAN`, and the keys it found.
-fn scanned(mut replies: Vec<Reply>) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
+/// Decodes the reply to `SCAN`: the next cursor, and keys.
+fn decode_scan(mut replies: Vec<Reply>) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let [cursor, found] = replies.pop()?.array()?.try_into().ok()?;
     let found = found.array()?.into_iter().map(Reply::bytes);
     Some((cursor.bytes()?, found.collect::<Option<_>>()?))
@@ -213,7 +216,7 @@ impl fmt::Debug for RedisTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisTier")
             .field("target", &self.target)
-            .field("connected", &self.link.is_some())
+            .field("connected", &self.connection.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,48 +1,51 @@
-//! What is asked of Redis to put and to take, and what its answers mean.
+//! The commands that put and take records, and their replies.
 
 use std::collections::BTreeMap;
 
 use ::redis::{Pipeline, pipe};
 use store_core::{Timestamp, Usage};
 
-use super::RECORD_BYTES;
+use super::connection::Connection;
 use super::keys::Keys;
-use super::link::Link;
-use super::resp::Reply;
+use super::resp::{MAX_RECORD_BYTES, Reply};
 use crate::record::millis;
 use crate::{Sealed, ServerId, Taken, TierError};
 
-/// The last millisecond that a score, a double, holds exactly.
-const LAST: u64 = (1 << 53) - 1;
+/// The last millisecond that a score, a 64-bit float, represents exactly.
+const LAST_EXPIRY: u64 = (1 << 53) - 1;
 
-/// Records to put, by server.
+/// The records of one put, by server.
 pub(super) struct Batch<'a> {
     servers: BTreeMap<ServerId, Records<'a>>,
     now: u64,
 }
 
+/// The records of one server, each with its expiry in milliseconds.
 #[derive(Default)]
 struct Records<'a> {
-    once: Vec<(u64, &'a [u8])>,
-    often: Option<(u64, &'a [u8])>,
+    single_use: Vec<(u64, &'a [u8])>,
+    reusable: Option<(u64, &'a [u8])>,
 }
 
 impl<'a> Batch<'a> {
-    /// Those of these records that are worth something and not too long.
+    /// Collects the records, without those that have expired or are too long.
     pub(super) fn new(records: &'a [Sealed], now: Timestamp) -> Self {
         let mut servers = BTreeMap::<_, Records<'_>>::new();
         for record in records {
-            if record.expires <= now || record.bytes.len() > RECORD_BYTES {
+            if record.expires <= now || record.bytes.len() > MAX_RECORD_BYTES {
                 continue;
             }
-            let of = servers.entry(record.server).or_default();
-            let kept = (millis(record.expires).min(LAST), record.bytes.as_slice());
+            let server = servers.entry(record.server).or_default();
+            let entry = (
+                millis(record.expires).min(LAST_EXPIRY),
+                record.bytes.as_slice(),
+            );
             match record.usage {
-                Usage::SingleUse => of.once.push(kept),
-                Usage::Reusable => of.often = Some(kept),
+                Usage::SingleUse => server.single_use.push(entry),
+                Usage::Reusable => server.reusable = Some(entry),
             }
         }
-        let now = millis(now).min(LAST);
+        let now = millis(now).min(LAST_EXPIRY);
         Self { servers, now }
     }
 
@@ -50,142 +53,150 @@ impl<'a> Batch<'a> {
         self.servers.is_empty()
     }
 
-    /// Leaves out the records of all servers but these.
+    /// Keeps the records of these servers only.
     pub(super) fn retain(&mut self, servers: &[ServerId]) {
         self.servers.retain(|server, _| servers.contains(server));
     }
 
-    /// Puts the records and says for which servers something foreign stood in the way.
+    /// Puts the records. Returns the servers under whose keys another application has a value.
     pub(super) fn put(
         &self,
-        link: &mut Link,
+        connection: &mut Connection,
         keys: &Keys,
-        cap: usize,
+        max_records: usize,
     ) -> Result<Vec<ServerId>, TierError> {
-        self.transact(link, keys, cap, false)
+        self.transact(connection, keys, max_records, false)
     }
 
-    /// The same after removing what is there.
-    pub(super) fn put_over(
+    /// Puts the records after deleting the values under their keys; returns as [`put`](Self::put).
+    pub(super) fn replace(
         &self,
-        link: &mut Link,
+        connection: &mut Connection,
         keys: &Keys,
-        cap: usize,
+        max_records: usize,
     ) -> Result<Vec<ServerId>, TierError> {
-        self.transact(link, keys, cap, true)
+        self.transact(connection, keys, max_records, true)
     }
 
     fn transact(
         &self,
-        link: &mut Link,
+        connection: &mut Connection,
         keys: &Keys,
-        cap: usize,
-        over: bool,
+        max_records: usize,
+        delete_first: bool,
     ) -> Result<Vec<ServerId>, TierError> {
         let mut commands = pipe();
         commands.atomic();
-        let mut servers = Vec::new(); // of each command
+        let mut servers = Vec::new(); // the server of each command
         for (server, records) in &self.servers {
-            let once = keys.once(server, link.run());
-            if over {
-                commands.cmd("UNLINK").arg(&once);
+            let single_use = keys.single_use(server, connection.run_id());
+            if delete_first {
+                commands.cmd("UNLINK").arg(&single_use);
             }
-            records.put_once(&mut commands, &once, self.now, cap);
-            records.put_often(&mut commands, &keys.often(server, link.run()));
+            records.put_single_use(&mut commands, &single_use, self.now, max_records);
+            // `SET` replaces a value of any type.
+            records.put_reusable(&mut commands, &keys.reusable(server, connection.run_id()));
             servers.resize(commands.len(), *server);
         }
-        let replies = link.exchange(&commands, 1024 * (commands.len() + 2))?;
-        let done = executed(link, replies)?;
-        if done.len() != servers.len() {
-            return Err(link.confused());
+        let replies = connection.exchange(&commands, 1024 * (commands.len() + 2))?;
+        let results = transaction_results(connection, replies)?;
+        if results.len() != servers.len() {
+            return Err(connection.unexpected_reply());
         }
-        let mut wrong = Vec::new();
-        for (reply, server) in done.iter().zip(servers) {
-            match reply.refusal() {
+        let mut wrong_type = Vec::new();
+        for (reply, server) in results.iter().zip(servers) {
+            match reply.error() {
                 None => {}
-                Some(_) if reply.is_wrong_type() => wrong.push(server),
-                // The commands beside it were executed.
-                Some(refusal) => return Err(link.unknown(refusal)),
+                Some(_) if reply.is_wrong_type() => wrong_type.push(server),
+                // The other commands of the transaction were executed.
+                Some(error) => return Err(connection.maybe_applied(error)),
             }
         }
-        Ok(wrong)
+        Ok(wrong_type)
     }
 }
 
 impl Records<'_> {
-    fn put_once(&self, commands: &mut Pipeline, key: &str, now: u64, cap: usize) {
-        let Some(longest) = self.once.iter().map(|(expires, _)| expires).max() else {
+    fn put_single_use(&self, commands: &mut Pipeline, key: &str, now: u64, max_records: usize) {
+        let Some(last_expiry) = self.single_use.iter().map(|(expires, _)| expires).max() else {
             return;
         };
         commands.cmd("ZREMRANGEBYSCORE");
         commands.arg(key).arg("-inf").arg(now);
         commands.cmd("ZADD").arg(key);
-        for (expires, bytes) in &self.once {
+        for (expires, bytes) in &self.single_use {
             commands.arg(expires).arg(bytes);
         }
-        // Ranks count from the one that expires first, negative ones from the end.
-        let surplus = i64::try_from(cap).map_or(i64::MIN, |cap| -cap - 1);
+        // Ranks count from the record that expires first, negative ones from the last.
+        let surplus = i64::try_from(max_records).map_or(i64::MIN, |most| -most - 1);
         commands.cmd("ZREMRANGEBYRANK");
         commands.arg(key).arg(0).arg(surplus);
-        // The set lives as long as its longest-lived record: NX if it has no expiry yet, GT if it
-        // has an earlier one.
-        for when in ["NX", "GT"] {
-            commands.cmd("PEXPIREAT").arg(key).arg(longest).arg(when);
+        // The set expires with its last record. NX: if it has no expiry yet; GT: if it has an
+        // earlier one.
+        for condition in ["NX", "GT"] {
+            commands.cmd("PEXPIREAT").arg(key);
+            commands.arg(last_expiry).arg(condition);
         }
     }
 
-    fn put_often(&self, commands: &mut Pipeline, key: &str) {
-        if let Some((expires, bytes)) = self.often {
+    fn put_reusable(&self, commands: &mut Pipeline, key: &str) {
+        if let Some((expires, bytes)) = self.reusable {
             commands.cmd("SET").arg(key).arg(bytes);
             commands.arg("PXAT").arg(expires);
         }
     }
 }
 
-/// What the commands between `MULTI` and `EXEC` answered, if they were executed.
-fn executed(link: &mut Link, mut replies: Vec<Reply>) -> Result<Vec<Reply>, TierError> {
-    let queued = |reply: &Reply| match reply {
+/// The replies of the commands between `MULTI` and `EXEC`, if the transaction was executed.
+fn transaction_results(
+    connection: &mut Connection,
+    mut replies: Vec<Reply>,
+) -> Result<Vec<Reply>, TierError> {
+    let is_queued = |reply: &Reply| match reply {
         Reply::Status(text) => text == "OK" || text == "QUEUED",
-        reply => reply.refusal().is_some(),
+        reply => reply.error().is_some(),
     };
     match replies.pop() {
-        Some(Reply::Array(done)) if replies.iter().all(queued) => Ok(done),
-        // Nothing of a transaction is executed if one command of it was refused, or `EXEC`.
-        Some(Reply::Error(refusal)) if replies.iter().all(queued) => {
-            let error = link.refused(&refusal);
-            let first = replies.iter().find_map(Reply::refusal);
-            Err(first.map_or(error, |first| link.refused(first)))
+        Some(Reply::Array(results)) if replies.iter().all(is_queued) => Ok(results),
+        // Redis executes nothing of a transaction if it refused one of its commands or `EXEC`.
+        Some(Reply::Error(exec)) if replies.iter().all(is_queued) => {
+            let error = connection.not_applied(&exec);
+            let first = replies.iter().find_map(Reply::error);
+            Err(first.map_or(error, |first| connection.not_applied(first)))
         }
-        // Without `MULTI`, each was executed by itself.
-        _ => match replies.iter().find_map(Reply::refusal) {
-            Some(refusal) => Err(link.unknown(refusal)),
-            None => Err(link.confused()),
+        // Without `MULTI`, Redis executed each command by itself.
+        _ => match replies.iter().find_map(Reply::error) {
+            Some(error) => Err(connection.maybe_applied(error)),
+            None => Err(connection.unexpected_reply()),
         },
     }
 }
 
-/// Asks for up to `most` single-use records, and for the reusable one.
+/// Sends the commands that take up to `most` single-use records and copy the reusable one. Returns
+/// the replies to both.
 pub(super) fn take(
-    link: &mut Link,
-    once: &str,
-    often: &str,
+    connection: &mut Connection,
+    single_use_key: &str,
+    reusable_key: &str,
     most: usize,
-    room: usize,
+    reply_bytes: usize,
 ) -> Result<[Reply; 2], TierError> {
     let mut commands = pipe();
-    commands.cmd("ZPOPMAX").arg(once).arg(most);
-    commands.cmd("GET").arg(often);
-    let replies = link.exchange(&commands, room)?;
-    let [single_use, reusable] = replies.try_into().map_err(|_| link.confused())?;
-    // Refused by a replica, say. A reusable record alone is not worth to hide that.
-    match single_use.refusal() {
-        Some(refusal) if !single_use.is_wrong_type() => Err(link.refused(refusal)),
+    commands.cmd("ZPOPMAX").arg(single_use_key).arg(most);
+    commands.cmd("GET").arg(reusable_key);
+    let replies = connection.exchange(&commands, reply_bytes)?;
+    let [single_use, reusable] = replies
+        .try_into()
+        .map_err(|_| connection.unexpected_reply())?;
+    // Such as READONLY of a replica, which still answers the `GET`.
+    match single_use.error() {
+        Some(error) if !single_use.is_wrong_type() => Err(connection.not_applied(error)),
         _ => Ok([single_use, reusable]),
     }
 }
 
-/// What was found, without what has expired.
-pub(super) fn popped(
+/// Decodes the replies of [`take`], without expired records.
+pub(super) fn decode_taken(
     single_use: Reply,
     reusable: Reply,
     most: usize,
@@ -193,7 +204,7 @@ pub(super) fn popped(
 ) -> Result<Taken, TierError> {
     let now = millis(now);
     let mut taken = Taken::default();
-    // Member, score, member, score: what was removed is gone, whatever it is.
+    // Member, score, member, score. All are removed from Redis, also those that are skipped here.
     let mut items = single_use.array().unwrap_or_default().into_iter();
     while let (Some(member), Some(score)) = (items.next(), items.next()) {
         if let (Some(bytes), Some(expires)) = (member.bytes(), expiry(score))
@@ -205,15 +216,15 @@ pub(super) fn popped(
     }
     match reusable {
         Reply::Bytes(bytes) => taken.reusable = Some(bytes),
-        Reply::Error(refusal) if taken.single_use.is_empty() && refusal.code() != "WRONGTYPE" => {
-            return Err(TierError::NotApplied(format!("redis: {refusal}")));
+        Reply::Error(error) if taken.single_use.is_empty() && error.code() != "WRONGTYPE" => {
+            return Err(TierError::NotApplied(format!("redis: {error}")));
         }
         _ => {}
     }
     Ok(taken)
 }
 
-/// The milliseconds of a score.
+/// Decodes a score into milliseconds.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates; NaN is zero
 fn expiry(score: Reply) -> Option<u64> {
     let score = String::from_utf8(score.bytes()?).ok()?;
@@ -230,28 +241,28 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_is_not_handed_out() {
-        let kept = |scores: &[&str], most| {
+    fn expired_records_are_skipped() {
+        let taken = |scores: &[&str], most| {
             let items = scores.iter().flat_map(|score| [bytes(score), bytes(score)]);
             let single_use = Reply::Array(items.collect());
-            let taken = popped(single_use, Reply::Nil, most, timestamp(1_000));
-            let taken = taken.unwrap().single_use;
-            taken.into_iter().map(|it| String::from_utf8(it).unwrap())
+            let taken = decode_taken(single_use, Reply::Nil, most, timestamp(1_000));
+            let records = taken.unwrap().single_use;
+            records.into_iter().map(|it| String::from_utf8(it).unwrap())
         };
-        let some: Vec<String> = kept(&["1001", "1000", "inf", "-inf", "nan", "x"], 9).collect();
+        let some: Vec<String> = taken(&["1001", "1000", "inf", "-inf", "nan", "x"], 9).collect();
         assert_eq!(some, ["1001", "inf"]);
-        // More than were asked for are not believed.
-        assert_eq!(kept(&["2000", "2000", "2000"], 2).count(), 2);
+        // Surplus records are ignored.
+        assert_eq!(taken(&["2000", "2000", "2000"], 2).count(), 2);
     }
 
     #[test]
-    fn an_answer_of_another_shape_is_a_miss() {
+    fn an_unexpected_reply_is_a_miss() {
         for reply in [
             Reply::Nil,
             Reply::Int(1),
             Reply::Array(vec![Reply::Nil, Reply::TooLong, bytes("a")]),
         ] {
-            let taken = popped(reply, Reply::TooLong, 9, timestamp(0)).unwrap();
+            let taken = decode_taken(reply, Reply::TooLong, 9, timestamp(0)).unwrap();
             assert_eq!(taken, Taken::default());
         }
     }

@@ -1,18 +1,19 @@
-//! What the keys in Redis are called.
+//! The names of the keys in Redis.
 
 use std::fmt::Write as _;
 
-use super::RedisError;
-use super::run::Run;
+use super::run_id::RunId;
+use super::settings::RedisError;
 use crate::ServerId;
 
-/// The version of what lies under the keys: another one lies under other keys.
+/// The version of the layout. Different versions use different keys.
 const LAYOUT: u32 = 1;
 /// Longest namespace in bytes.
-const NAMESPACE: usize = 64;
+const MAX_NAMESPACE: usize = 64;
 
-/// The names of our keys: `namespace:1:{server}:once:run` and `namespace:1:{server}:often:run`, the
-/// server as 64 hexadecimal digits. What stands in braces decides over the slot of a cluster.
+/// The names of keys: `namespace:1:{server}:once:run_id` for single-use records and
+/// `namespace:1:{server}:often:run_id` for the reusable one, the server as 64 hexadecimal digits.
+/// The part in braces is the hash tag, which decides the slot in a cluster.
 #[derive(Debug)]
 pub(super) struct Keys {
     prefix: String,
@@ -20,9 +21,12 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(namespace: &str) -> Result<Self, RedisError> {
-        // Nothing that would be a pattern for `SCAN`, or another hash tag.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
-        if namespace.is_empty() || namespace.len() > NAMESPACE || !namespace.bytes().all(plain) {
+        // No characters of a `SCAN` pattern or a hash tag.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+        if namespace.is_empty()
+            || namespace.len() > MAX_NAMESPACE
+            || !namespace.bytes().all(is_plain)
+        {
             return Err(RedisError::Namespace);
         }
         Ok(Self {
@@ -30,17 +34,18 @@ impl Keys {
         })
     }
 
-    /// The sorted set of a server's single-use records, as this run of Redis has it.
-    pub(super) fn once(&self, server: &ServerId, run: &Run) -> String {
-        format!("{}:once:{}", self.server(server), run.as_str())
+    /// The sorted set of a server's single-use records.
+    pub(super) fn single_use(&self, server: &ServerId, run_id: &RunId) -> String {
+        format!("{}:once:{}", self.server(server), run_id.as_str())
     }
 
-    /// The server's reusable record, likewise: one that was revoked must not come back either.
-    pub(super) fn often(&self, server: &ServerId, run: &Run) -> String {
-        format!("{}:often:{}", self.server(server), run.as_str())
+    /// A server's reusable record. It has the run id, too, because a revoked record must not come
+    /// back after a restart.
+    pub(super) fn reusable(&self, server: &ServerId, run_id: &RunId) -> String {
+        format!("{}:often:{}", self.server(server), run_id.as_str())
     }
 
-    /// What all our keys match, and no other.
+    /// The `SCAN` pattern of the keys of this namespace and layout.
     pub(super) fn pattern(&self) -> String {
         format!("{}{{*", self.prefix)
     }
@@ -48,7 +53,7 @@ impl Keys {
     fn server(&self, server: &ServerId) -> String {
         let mut name = format!("{}{{", self.prefix);
         for byte in server.as_bytes() {
-            let _ = write!(name, "{byte:02x}"); // a string takes all
+            let _ = write!(name, "{byte:02x}"); // writing to a string does not fail
         }
         name.push('}');
         name
@@ -67,20 +72,21 @@ mod tests {
         let domain = SecurityDomain::builder("test").finish();
         let server = ring.server_id(KeyRef::new(&domain, "example.com"));
         let keys = Keys::new("tls-resume").unwrap();
-        let run = Run::parse("run_id:a\r\nrole:master\r\nmaster_replid:b\r\n").unwrap();
-        let (once, often) = (keys.once(&server, &run), keys.often(&server, &run));
+        let run_id = RunId::parse("run_id:a\r\nrole:master\r\nmaster_replid:b\r\n").unwrap();
+        let single_use = keys.single_use(&server, &run_id);
+        let reusable = keys.reusable(&server, &run_id);
 
         let tag = |key: &str| key.split(['{', '}']).nth(1).unwrap().to_owned();
-        assert_eq!(tag(&once).len(), 64);
-        assert_eq!(tag(&once), tag(&often));
-        assert!(once.starts_with("tls-resume:1:{"), "{once}");
-        assert!(once.ends_with(run.as_str()));
-        assert!(often.ends_with(run.as_str()));
-        assert_ne!(once, often);
+        assert_eq!(tag(&single_use).len(), 64);
+        assert_eq!(tag(&single_use), tag(&reusable));
+        assert!(single_use.starts_with("tls-resume:1:{"), "{single_use}");
+        assert!(single_use.ends_with(run_id.as_str()));
+        assert!(reusable.ends_with(run_id.as_str()));
+        assert_ne!(single_use, reusable);
     }
 
     #[test]
-    fn a_namespace_is_no_pattern_and_no_hash_tag() {
+    fn a_namespace_has_no_pattern_or_hash_tag() {
         for wrong in ["", "a*", "a?", "[a]", "a{b", "a}b", "a b", "a\n", "\u{e9}"] {
             assert!(Keys::new(wrong).is_err(), "{wrong:?}");
         }

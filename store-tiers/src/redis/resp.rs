@@ -1,36 +1,36 @@
-//! Reading answers of Redis, in its protocol RESP2.
+//! A parser of RESP2, the protocol of Redis's replies.
 //!
-//! The redis crate's own parser keeps whatever comes. This one has a bound on what an answer takes in
-//! memory, whoever gives it, and leaves out a string that is too long to be a record.
+//! Unlike the redis crate's parser, it limits the memory of a reply, and skips strings that are too
+//! long to be a record.
 
 use std::fmt;
 use std::io::{self, BufRead, Read as _};
 
-use super::RECORD_BYTES;
-
+/// Longest record in bytes. A longer one is neither put nor taken.
+pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// Longest line in bytes: a status, a number or an error.
-const LINE: u64 = 16 * 1024;
-/// How deep lists may lie in lists. Ours: `EXEC`, and `SCAN`.
-const DEPTH: u32 = 4;
-/// What an element costs beside its bytes.
-const ELEMENT: usize = 64;
+const MAX_LINE: u64 = 16 * 1024;
+/// Deepest nesting of arrays. Replies to `EXEC` and `SCAN` have nested ones.
+const MAX_DEPTH: u32 = 4;
+/// Memory of an element without its bytes.
+const ELEMENT_BYTES: usize = 64;
 
-/// What Redis answers.
+/// A reply.
 #[derive(Debug, PartialEq)]
 pub(super) enum Reply {
     Nil,
     Int(i64),
     Status(String),
     Bytes(Vec<u8>),
-    /// A string that is longer than a record can be, which was not kept.
+    /// A string longer than [`MAX_RECORD_BYTES`], which was skipped.
     TooLong,
     Array(Vec<Self>),
-    Error(Refusal),
+    Error(ErrorReply),
 }
 
-/// An error that Redis answered with: it did not do what it was asked to.
+/// An error reply: Redis did not execute the command.
 #[derive(Debug, PartialEq)]
-pub(super) struct Refusal(String);
+pub(super) struct ErrorReply(String);
 
 impl Reply {
     pub(super) fn array(self) -> Option<Vec<Self>> {
@@ -47,56 +47,59 @@ impl Reply {
         }
     }
 
-    pub(super) fn refusal(&self) -> Option<&Refusal> {
+    pub(super) fn error(&self) -> Option<&ErrorReply> {
         match self {
-            Self::Error(refusal) => Some(refusal),
+            Self::Error(error) => Some(error),
             _ => None,
         }
     }
 
-    /// Whether there is something under the key that we did not put there.
+    /// Whether the key holds a value of another type, which another application must have put
+    /// there.
     pub(super) fn is_wrong_type(&self) -> bool {
-        self.refusal().is_some_and(|it| it.code() == "WRONGTYPE")
+        self.error()
+            .is_some_and(|error| error.code() == "WRONGTYPE")
     }
 }
 
-impl Refusal {
-    /// Its first word, such as `NOPERM`.
+impl ErrorReply {
+    /// The error code, which is the first word: `NOPERM`.
     pub(super) fn code(&self) -> &str {
         self.0.split(' ').next().unwrap_or_default()
     }
 }
 
-impl fmt::Display for Refusal {
-    /// Without the arguments of a command, which Redis repeats when it does not know the command.
+impl fmt::Display for ErrorReply {
+    /// Shows the message without the arguments of an unknown command, which Redis repeats.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.split(", with args").next().unwrap_or_default();
         f.write_str(text)
     }
 }
 
-/// Reads one answer that takes `room` bytes at most. After an error nothing more can be read.
-pub(super) fn read(from: &mut impl BufRead, room: &mut usize) -> io::Result<Reply> {
-    read_at(from, room, DEPTH)
+/// Reads one reply, and subtracts its memory from `budget`, in bytes. After an error the stream
+/// must not be read any more.
+pub(super) fn read(from: &mut impl BufRead, budget: &mut usize) -> io::Result<Reply> {
+    read_nested(from, budget, MAX_DEPTH)
 }
 
-fn read_at(from: &mut impl BufRead, room: &mut usize, depth: u32) -> io::Result<Reply> {
+fn read_nested(from: &mut impl BufRead, budget: &mut usize, depth: u32) -> io::Result<Reply> {
     let mut line = Vec::new();
-    from.take(LINE).read_until(b'\n', &mut line)?;
+    from.take(MAX_LINE).read_until(b'\n', &mut line)?;
     if line.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let line = line.strip_suffix(b"\r\n").ok_or_else(malformed)?;
-    spend(room, line.len() + ELEMENT)?;
+    spend(budget, line.len() + ELEMENT_BYTES)?;
     let (kind, rest) = line.split_first().ok_or_else(malformed)?;
     let text = || String::from_utf8_lossy(rest).into_owned();
     Ok(match kind {
         b'+' => Reply::Status(text()),
-        b'-' => Reply::Error(Refusal(text())),
+        b'-' => Reply::Error(ErrorReply(text())),
         b':' => Reply::Int(number(rest)?),
         b'$' => match u64::try_from(number(rest)?) {
             Err(_) => Reply::Nil,
-            Ok(len) => read_string(from, room, len)?,
+            Ok(len) => read_string(from, budget, len)?,
         },
         b'*' => match u64::try_from(number(rest)?) {
             Err(_) => Reply::Nil,
@@ -104,7 +107,7 @@ fn read_at(from: &mut impl BufRead, room: &mut usize, depth: u32) -> io::Result<
             Ok(count) => {
                 let mut items = Vec::new();
                 for _ in 0..count {
-                    items.push(read_at(from, room, depth - 1)?);
+                    items.push(read_nested(from, budget, depth - 1)?);
                 }
                 Reply::Array(items)
             }
@@ -113,11 +116,13 @@ fn read_at(from: &mut impl BufRead, room: &mut usize, depth: u32) -> io::Result<
     })
 }
 
-fn read_string(from: &mut impl BufRead, room: &mut usize, len: u64) -> io::Result<Reply> {
-    let kept = usize::try_from(len).ok().filter(|&len| len <= RECORD_BYTES);
+fn read_string(from: &mut impl BufRead, budget: &mut usize, len: u64) -> io::Result<Reply> {
+    let kept = usize::try_from(len)
+        .ok()
+        .filter(|&len| len <= MAX_RECORD_BYTES);
     let mut bytes = Vec::new();
     let read = if let Some(len) = kept {
-        spend(room, len)?;
+        spend(budget, len)?;
         from.take(len as u64).read_to_end(&mut bytes)? as u64
     } else {
         io::copy(&mut from.take(len), &mut io::sink())?
@@ -139,13 +144,13 @@ fn number(digits: &[u8]) -> io::Result<i64> {
     digits.parse().map_err(|_| malformed())
 }
 
-fn spend(room: &mut usize, bytes: usize) -> io::Result<()> {
-    *room = room.checked_sub(bytes).ok_or_else(malformed)?;
+fn spend(budget: &mut usize, bytes: usize) -> io::Result<()> {
+    *budget = budget.checked_sub(bytes).ok_or_else(malformed)?;
     Ok(())
 }
 
 fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "not an answer of Redis")
+    io::Error::new(io::ErrorKind::InvalidData, "not a reply of Redis")
 }
 
 #[cfg(test)]
@@ -158,21 +163,21 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_read() {
+    fn every_type_is_read() {
         let bytes = b"*6\r\n+OK\r\n:-7\r\n$2\r\na\n\r\n$-1\r\n*-1\r\n-OOM no\r\n";
-        let refusal = Refusal(String::from("OOM no"));
+        let error = ErrorReply(String::from("OOM no"));
         let items = vec![
             Reply::Status(String::from("OK")),
             Reply::Int(-7),
             Reply::Bytes(Vec::from(*b"a\n")),
             Reply::Nil,
             Reply::Nil,
-            Reply::Error(refusal),
+            Reply::Error(error),
         ];
         assert_eq!(parse(bytes).unwrap(), Reply::Array(items));
     }
 
-    /// R20: a length is a claim. None of these reserves what it announces, or panics.
+    /// R20: an announced length reserves no memory and causes no panic.
     #[test]
     fn no_length_is_trusted() {
         for hostile in [
@@ -195,25 +200,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_left_out_and_the_next_is_read() {
-        let long = vec![b'x'; RECORD_BYTES + 1];
+    fn a_string_that_is_too_long_is_skipped() {
+        let long = vec![b'x'; MAX_RECORD_BYTES + 1];
         let bytes = [b"*2\r\n$1048577\r\n", &long[..], b"\r\n$1\r\na\r\n"].concat();
         let items = vec![Reply::TooLong, Reply::Bytes(vec![b'a'])];
         assert_eq!(parse(&bytes).unwrap(), Reply::Array(items));
     }
 
-    /// Redis repeats the arguments of a command that it does not know, a password too.
+    /// Redis repeats the arguments of an unknown command, which may be a password.
     #[test]
-    fn a_refusal_does_not_repeat_arguments() {
+    fn an_error_reply_does_not_show_arguments() {
         let text = "ERR unknown command 'AUTH', with args beginning with: 'secret'";
-        let refusal = Refusal(text.to_owned());
-        assert_eq!(refusal.code(), "ERR");
-        assert_eq!(refusal.to_string(), "ERR unknown command 'AUTH'");
+        let error = ErrorReply(text.to_owned());
+        assert_eq!(error.code(), "ERR");
+        assert_eq!(error.to_string(), "ERR unknown command 'AUTH'");
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_an_answer_or_an_error(
+        fn any_bytes_are_a_reply_or_an_error(
             bytes in "[-+:$*0-9\r\nA-C]{0,80}",
             cut in 0..80_usize,
         ) {

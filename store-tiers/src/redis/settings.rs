@@ -1,4 +1,4 @@
-//! Where Redis is and how long to wait for it.
+//! Settings: the address of Redis, timeouts and TLS.
 
 use std::fmt;
 #[cfg(feature = "redis-tls")]
@@ -9,34 +9,34 @@ use ::redis::{ConnectionAddr, IntoConnectionInfo as _};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// How a [`RedisTier`](super::RedisTier) uses its Redis.
+/// Settings of a [`RedisTier`](super::RedisTier).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RedisSettings {
-    /// What our keys begin with: letters, digits and `-_.:/`, 64 bytes at most. Clients share
-    /// sessions if they share it and the key ring. Default `tls-resume`.
+    /// Prefix of all keys: letters, digits and `-_.:/`, at most 64 bytes. Clients share sessions if
+    /// they have the same namespace and key ring. Default `tls-resume`.
     pub namespace: String,
-    /// Single-use records a server; of more, those that expire first go. Default 64.
+    /// Most single-use records per server; those that expire last are kept. Default 64.
     pub sessions_per_server: usize,
-    /// Longest time until a connection can be used: TCP, TLS and sign-in. Default 1 s.
+    /// Timeout for a new connection: TCP, TLS and authentication. Default 1 s.
     pub connect_timeout: Duration,
-    /// Longest time until a request is sent and its whole answer is there. Default 500 ms.
+    /// Timeout from sending a request to the end of its reply. Default 500 ms.
     pub answer_timeout: Duration,
-    /// The TLS configuration for `rediss://`, with the roots to trust and, if wanted, a client
-    /// certificate. The caller's, since it decides on the cryptography: make it by
-    /// `ClientConfig::builder_with_provider`. Default none.
+    /// The TLS configuration for `rediss://`, with trusted roots and optionally a client
+    /// certificate. Build it with `ClientConfig::builder_with_provider`, so that it does not depend
+    /// on the process's default provider. Default none.
     #[cfg(feature = "redis-tls")]
     pub tls: Option<Arc<rustls::ClientConfig>>,
 }
 
-/// A [`RedisTier`](super::RedisTier) cannot be set up so.
+/// A [`RedisTier`](super::RedisTier) cannot be created from its address and settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RedisError {
-    /// The address cannot be read.
+    /// The address is not valid.
     #[error("not an address of Redis: give redis://[[user]:password@]host[:port][/database]")]
     Url,
-    /// The namespace cannot be part of a key.
+    /// The namespace is empty, too long, or has other characters.
     #[error("the namespace must be 1 to 64 letters, digits or any of -_.:/")]
     Namespace,
     /// A timeout is zero.
@@ -46,9 +46,9 @@ pub enum RedisError {
     #[error("rediss:// needs a TLS configuration: switch on redis-tls and set `tls`")]
     NoTls,
     /// A TLS configuration without `rediss://`.
-    #[error("there is a TLS configuration, but the address is not TLS: give rediss://")]
+    #[error("a TLS configuration is set, but the address has no TLS: give rediss://")]
     NotTls,
-    /// No certificate can be issued for the host.
+    /// The host is not a valid name for TLS.
     #[error("the host is not a name that TLS can verify: give a DNS name or an IP address")]
     Host,
 }
@@ -67,7 +67,7 @@ impl Default for RedisSettings {
 }
 
 impl RedisSettings {
-    /// Changes what keys begin with; see the fields for the meaning of each.
+    /// Sets [`namespace`](Self::namespace).
     #[must_use]
     pub fn with_namespace(self, namespace: impl Into<String>) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl RedisSettings {
         }
     }
 
-    /// Changes the number of single-use records a server.
+    /// Sets [`sessions_per_server`](Self::sessions_per_server).
     #[must_use]
     pub fn with_sessions_per_server(self, sessions_per_server: usize) -> Self {
         Self {
@@ -85,7 +85,8 @@ impl RedisSettings {
         }
     }
 
-    /// Changes the longest waits: for a connection, and for an answer.
+    /// Sets [`connect_timeout`](Self::connect_timeout) and
+    /// [`answer_timeout`](Self::answer_timeout).
     #[must_use]
     pub fn with_timeouts(self, connect: Duration, answer: Duration) -> Self {
         Self {
@@ -95,7 +96,7 @@ impl RedisSettings {
         }
     }
 
-    /// Changes the TLS configuration.
+    /// Sets [`tls`](Self::tls).
     #[cfg(feature = "redis-tls")]
     #[must_use]
     pub fn with_tls(self, tls: Arc<rustls::ClientConfig>) -> Self {
@@ -117,7 +118,7 @@ impl fmt::Debug for RedisSettings {
     }
 }
 
-/// Which Redis to connect to, and how.
+/// The Redis to connect to, from the address and the settings.
 pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
@@ -130,7 +131,7 @@ pub(super) struct Target {
     pub(super) tls: Option<Tls>,
 }
 
-/// What a TLS connection begins with.
+/// The configuration and server name of a TLS connection.
 #[cfg(feature = "redis-tls")]
 pub(super) struct Tls {
     pub(super) config: Arc<rustls::ClientConfig>,
@@ -152,15 +153,15 @@ impl Target {
         if is_tls {
             return Err(RedisError::NoTls);
         }
-        // The crate knows `#insecure`, which must not be passed over in silence.
+        // The redis crate ignores certificates after `#insecure`: reject it.
         if rest.contains('#') {
             return Err(RedisError::Url);
         }
-        // TLS is ours: the crate's takes its cryptography from the process, where there is none
-        // as soon as two are linked.
+        // TLS is done here: the redis crate uses the process's default provider, and there is none
+        // when two are linked.
         let info = Zeroizing::new(format!("redis://{rest}"));
         let info = info.as_str().into_connection_info();
-        // Its errors may repeat what they could not read.
+        // Its errors may repeat the password.
         let info = info.map_err(|_| RedisError::Url)?;
         let ConnectionAddr::Tcp(host, port) = info.addr().clone() else {
             return Err(RedisError::Url);
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_read() {
+    fn addresses_are_parsed() {
         let target = target("redis://me:p%40ss@redis.example:7000/3").unwrap();
         assert_eq!((&*target.host, target.port), ("redis.example", 7000));
         assert_eq!(target.user.as_deref(), Some("me"));
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
+    fn an_invalid_address_is_an_error_that_does_not_repeat_it() {
         for wrong in [
             "",
             "localhost",
@@ -256,12 +257,12 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_never_left_out_in_silence() {
+    fn rediss_without_a_configuration_is_an_error() {
         assert_eq!(target("rediss://host").unwrap_err(), RedisError::NoTls);
     }
 
     #[test]
-    fn a_timeout_is_not_zero() {
+    fn a_timeout_of_zero_is_an_error() {
         let settings = RedisSettings::default();
         let zero = settings.with_timeouts(Duration::ZERO, Duration::from_secs(1));
         let error = Target::new("redis://host", &zero).unwrap_err();

@@ -1,4 +1,4 @@
-//! A stream to Redis that keeps a deadline.
+//! The stream to Redis, with a deadline.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -15,7 +15,7 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    /// Connects by TCP. A TLS handshake takes place with the first bytes.
+    /// Connects TCP. The TLS handshake takes place with the first read or write.
     pub(super) fn connect(target: &Target, deadline: Deadline) -> io::Result<Self> {
         let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
         let tcp = deadline.connect(&addresses.collect::<Vec<_>>())?;
@@ -30,7 +30,7 @@ impl Socket {
         Ok(Self::Plain(tcp))
     }
 
-    /// Changes until when reads and writes wait.
+    /// Sets the deadline of reads and writes.
     pub(super) fn set_deadline(&mut self, deadline: Deadline) {
         match self {
             Self::Plain(tcp) => tcp.set_deadline(Some(deadline)),
@@ -39,18 +39,18 @@ impl Socket {
         }
     }
 
-    /// Whether the other end is, as far as is known here, still there, and says nothing unasked.
+    /// Whether the peer has neither closed the connection nor sent unexpected data.
     pub(super) fn is_quiet(&self) -> bool {
         match self {
             Self::Plain(tcp) => peek(tcp.get_ref()) == Peek::Nothing,
-            // TLS has messages of its own between answers, such as tickets.
+            // The peer may send TLS messages between replies, such as tickets.
             #[cfg(feature = "redis-tls")]
             Self::Tls(stream) => peek(stream.sock.get_ref()) != Peek::Closed,
         }
     }
 }
 
-/// What lies ready to be read.
+/// The state of the receive buffer.
 #[derive(PartialEq)]
 enum Peek {
     Nothing,
