@@ -1,58 +1,59 @@
-//! A store in memory with a tier behind it.
+//! A store in memory with a tier.
 
-mod arrival;
+mod backlog;
 mod breaker;
+mod completion;
 mod queue;
 mod revocations;
+mod settings;
 mod stats;
 #[cfg(test)]
 mod tests;
-mod waiting;
 mod worker;
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use store_core::{
-    Clock, KeyRef, Limits, LimitsError, Portable, SecurityDomain, SessionKey, SessionStore,
-};
-use thiserror::Error;
+use store_core::{Clock, KeyRef, Limits, Portable, SecurityDomain, SessionKey, SessionStore};
 
-use self::arrival::Arrival;
-#[cfg(feature = "tokio")]
-use self::arrival::Arriving;
 use self::breaker::Breaker;
+use self::completion::Completion;
+#[cfg(feature = "tokio")]
+use self::completion::CompletionFuture;
 use self::queue::Queue;
 use self::revocations::Revocations;
 use self::worker::Worker;
 use crate::{KeyRing, Tier};
 
+pub use self::settings::{SharedError, SharedSettings};
 pub use self::stats::TierStats;
 
-/// A store whose sessions outlive the process: memory in front, a [`Tier`] behind.
+/// A store in memory with a [`Tier`], so that sessions outlive the process.
 ///
 /// # Contract
-/// - **Connections read memory only.** They never wait for the tier, unless they ask to
-///   ([`fetch`](Self::fetch)), and then no longer than they say.
-/// - **One place.** A single-use session is in the memory of one process, or in the tier. What a
-///   tier does not confirm is given up.
-/// - **Never in the way.** A tier that is slow, hung, down, full or corrupt costs a full handshake.
-///   One that fails is left alone for a while, longer each time up to 10 s, and then tried again.
-/// - **Sealed.** What leaves memory is sealed by the [`KeyRing`]; servers go by a keyed hash.
+/// - **Handshakes read memory only.** A connection waits for the tier only if it calls
+///   [`fetch`](Self::fetch), and no longer than the deadline that it gives.
+/// - **Never duplicated.** A single-use session is in the memory of one process, or in the tier. If
+///   it is unknown whether the tier stored a session, the session is dropped.
+/// - **Failures are misses.** A tier that is slow, hung, down, full or corrupt costs full
+///   handshakes. After a failure a circuit breaker pauses calls, longer each time up to 10 s, and
+///   then tries again.
+/// - **Sealed.** Records outside memory are sealed by the [`KeyRing`]; servers are identified by a
+///   keyed hash.
 ///
 /// # How sessions move
-/// The newest session of a server stays in memory for the next connection; those beyond are written
-/// to the tier at once, and what lies unused for a second as well, for others may need it more.
-/// What a connection does not find is fetched, for that connection if it waits, else for the next.
+/// The newest session of a server stays in memory for the next connection. Its other sessions are
+/// written to the tier at once, and the newest one after a second without use, so that other
+/// processes can use it. A session that memory does not have is fetched: for the connection that
+/// misses it, if that waits, else for the next one.
 ///
 /// # Fork
-/// A child has no worker and starts with nothing: make the store after the fork.
+/// A forked child has no worker thread, so its store has no tier: create the store after the fork.
 ///
-/// Dropping it writes what memory holds, for as long as
-/// [`shutdown_timeout`](SharedSettings::shutdown_timeout) allows.
+/// Dropping the store writes the sessions in memory to the tier, for at most
+/// [`shutdown_timeout`](SharedSettings::shutdown_timeout).
 pub struct SharedStore<S> {
     memory: Arc<SessionStore<S>>,
     queue: Arc<Queue>,
@@ -60,48 +61,8 @@ pub struct SharedStore<S> {
     settings: SharedSettings,
 }
 
-/// How a [`SharedStore`] works.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SharedSettings {
-    /// Single-use sessions of a server that stay in memory while it is in use. Default 1.
-    pub sessions_in_memory: usize,
-    /// How long they may lie unused until they are shared, too. Default 1 s.
-    pub idle_timeout: Duration,
-    /// Servers that may wait to be written, and to be fetched. Default 4,096.
-    pub queue_capacity: usize,
-    /// How long the tier may take over one call until nobody waits for it. Default 5 ms.
-    pub stall_timeout: Duration,
-    /// How long dropping the store may take. Default 1 s.
-    pub shutdown_timeout: Duration,
-}
-
-impl Default for SharedSettings {
-    fn default() -> Self {
-        Self {
-            sessions_in_memory: 1,
-            idle_timeout: Duration::from_secs(1),
-            queue_capacity: 4_096,
-            stall_timeout: Duration::from_millis(5),
-            shutdown_timeout: Duration::from_secs(1),
-        }
-    }
-}
-
-/// A shared store cannot be made. The message says what to do.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SharedError {
-    /// The limits of its memory contradict each other.
-    #[error(transparent)]
-    Limits(#[from] LimitsError),
-    /// The system gives no thread.
-    #[error("no thread for the shared store ({0}): raise the limit on threads")]
-    Thread(io::Error),
-}
-
 impl<S: Portable> SharedStore<S> {
-    /// An empty memory with this tier behind it.
+    /// Creates a store with empty memory, and starts the thread that calls the tier.
     pub fn new(
         limits: Limits,
         tier: Box<dyn Tier>,
@@ -110,19 +71,19 @@ impl<S: Portable> SharedStore<S> {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SharedError> {
         let queue = Arc::new(Queue::new(settings.clone()));
-        let behind = Arc::<Queue>::clone(&queue);
-        let memory = Arc::new(SessionStore::with_observer(limits, behind)?);
-        queue.begin(memory.generation());
+        let observer = Arc::<Queue>::clone(&queue);
+        let memory = Arc::new(SessionStore::with_observer(limits, observer)?);
+        queue.set_generation(memory.generation());
         let worker = Worker {
             memory: Arc::clone(&memory),
             queue: Arc::clone(&queue),
             ring,
             tier,
             clock: Arc::clone(&clock),
-            idle: settings.idle_timeout,
+            idle_timeout: settings.idle_timeout,
             breaker: Breaker::default(),
-            writes: Breaker::default(),
-            revoked: Revocations::new(),
+            write_breaker: Breaker::default(),
+            revocations: Revocations::new(),
         };
         thread::Builder::new()
             .name("tls-resume".into())
@@ -138,91 +99,95 @@ impl<S: Portable> SharedStore<S> {
 }
 
 impl<S> SharedStore<S> {
-    /// The store in memory: what connections use.
+    /// The store in memory, which connections use.
     pub fn memory(&self) -> &Arc<SessionStore<S>> {
         &self.memory
     }
 
-    /// Where the time comes from.
+    /// The clock of the store.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
-    /// What has been done beyond memory.
+    /// Counters of the tier.
     pub fn tier_stats(&self) -> TierStats {
         self.queue.counters.read()
     }
 }
 
 impl<S: Portable> SharedStore<S> {
-    /// Begins to fetch a session of `key` for a connection that is about to be made, unless memory
-    /// has one. Returns at once; meanwhile there are other things to do, such as to connect.
+    /// Starts fetching a session of `key` for a connection that is about to be made, unless memory
+    /// has one. Returns at once, so that the caller can connect meanwhile.
     pub fn fetch<'k>(&self, key: impl Into<KeyRef<'k>>) -> Fetch {
         let key = key.into();
-        // Without room for a server, what is fetched would be lost.
-        if !self.queue.is_alive() || self.memory.limits().servers == 0 {
+        // Without room in memory, a fetched session would be lost.
+        if !self.queue.has_worker() || self.memory.limits().servers == 0 {
             return Fetch {
-                expected: None,
-                arrival: None,
+                pending: None,
+                completion: None,
             };
         }
-        let ready = self.memory.available(key, self.clock.now());
-        let ready = if ready.reusable {
+        let available = self.memory.available(key, self.clock.now());
+        let available = if available.reusable {
             usize::MAX
         } else {
-            ready.single_use
+            available.single_use
         };
         let key = key.to_key();
-        let arrival = self.queue.expect(&key, ready);
-        let expected = Some((Arc::clone(&self.queue), key));
-        Fetch { expected, arrival }
+        let completion = self.queue.begin_fetch(&key, available);
+        let pending = Some((Arc::clone(&self.queue), key));
+        Fetch {
+            pending,
+            completion,
+        }
     }
 
-    /// Fetches a session of `key` for a connection that is made next, and waits for it at most for
-    /// `deadline`. Whether memory has one then.
+    /// Fetches a session of `key` for a connection that is made next, and waits for it for at most
+    /// `deadline`. Returns whether memory has a session afterwards.
     pub fn prefetch<'k>(&self, key: impl Into<KeyRef<'k>>, deadline: Duration) -> bool {
         let key = key.into();
         self.fetch(key).wait(deadline);
-        self.is_ready(key)
+        self.has_session(key)
     }
 
-    /// The same in a task of tokio.
+    /// [`prefetch`](Self::prefetch) without blocking the thread; needs a tokio runtime with timers.
     #[cfg(feature = "tokio")]
     pub async fn prefetch_async(&self, key: &SessionKey, deadline: Duration) -> bool {
         self.fetch(key).wait_async(deadline).await;
-        self.is_ready(key.as_key())
+        self.has_session(key.as_key())
     }
 
-    fn is_ready(&self, key: KeyRef<'_>) -> bool {
-        let ready = self.memory.available(key, self.clock.now());
-        ready.reusable || ready.single_use > 0
+    fn has_session(&self, key: KeyRef<'_>) -> bool {
+        let available = self.memory.available(key, self.clock.now());
+        available.reusable || available.single_use > 0
     }
 
-    /// Loads up to `most` records of `domain` into memory, those that live longest, and waits for
-    /// them at most for `deadline`: for a process that starts and is alone. Whether that was done.
-    /// A tier for many machines gives none.
+    /// Loads up to `most` records of `domain` into memory, the latest expiry first, and waits for
+    /// at most `deadline`: for a process that starts and does not share the tier with a running
+    /// one. Returns whether loading finished. A tier that many machines share loads none.
     pub fn load(&self, domain: &SecurityDomain, most: usize, deadline: Duration) -> bool {
-        self.queue.is_alive() && self.queue.load(*domain, most).wait(deadline) == Some(true)
+        self.queue.has_worker() && self.queue.load(*domain, most).wait(deadline) == Some(true)
     }
 
-    /// Writes what memory holds, and waits for that at most for `deadline`. Whether it was done; if
-    /// not, what was not written is in memory, or given up.
+    /// Writes the sessions in memory to the tier, and waits for at most `deadline`. Returns whether
+    /// all were written; if not, the others are still in memory, or were dropped because it is
+    /// unknown whether the tier has them.
     pub fn flush(&self, deadline: Duration) -> bool {
-        self.queue.is_alive() && self.queue.flush(false).wait(deadline) == Some(true)
+        self.queue.has_worker() && self.queue.flush(false).wait(deadline) == Some(true)
     }
 }
 
 impl<S> Drop for SharedStore<S> {
     fn drop(&mut self) {
-        if self.queue.is_alive() {
-            // Not joined: a tier that hangs keeps its thread, and nobody else.
+        if self.queue.has_worker() {
+            // The thread is not joined: a hung tier must not block the caller.
             self.queue.flush(true).wait(self.settings.shutdown_timeout);
         }
     }
 }
 
 impl<S> fmt::Debug for SharedStore<S> {
-    /// Shows the settings and the counters, never what is stored.
+    /// Shows the settings and the counters, never a session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedStore")
             .field("settings", &self.settings)
@@ -231,45 +196,47 @@ impl<S> fmt::Debug for SharedStore<S> {
     }
 }
 
-/// A session on its way to a connection.
+/// A session that is being fetched for a connection.
 ///
-/// Until it is waited for or dropped, the connection counts as one that will need a session: so
-/// connections that begin at the same time each have one fetched.
-#[must_use = "wait for it, or nothing is known of the session"]
+/// Until it is waited for or dropped, its connection counts as one that needs a session: for
+/// connections that start at the same time, one session each is fetched.
+#[must_use = "dropping it does not wait for the session"]
 pub struct Fetch {
-    expected: Option<(Arc<Queue>, SessionKey)>,
-    arrival: Option<Arc<Arrival>>,
+    /// The queue that counts the connection; `None` without a worker or without room in memory.
+    pending: Option<(Arc<Queue>, SessionKey)>,
+    /// `None` if there is nothing to wait for.
+    completion: Option<Arc<Completion>>,
 }
 
 impl Fetch {
-    /// Waits for it at most for `deadline`: not at all if memory has a session, if there is no tier
-    /// to be had, or if the tier is stuck.
+    /// Waits for the session for at most `deadline`. Returns at once if memory has a session, if
+    /// the tier is not called because it failed, or if the tier is stalled.
     pub fn wait(self, deadline: Duration) {
-        if let Some(arrival) = self.worth_waiting_for() {
-            arrival.wait(deadline);
+        if let Some(completion) = self.worth_waiting_for() {
+            completion.wait(deadline);
         }
     }
 
-    /// The same in a task of tokio.
+    /// [`wait`](Self::wait) without blocking the thread; needs a tokio runtime with timers.
     #[cfg(feature = "tokio")]
     pub async fn wait_async(self, deadline: Duration) {
-        if let Some(arrival) = self.worth_waiting_for() {
-            let arriving = Arriving(Arc::clone(arrival));
-            // Too late is as good as nothing.
-            let _ = tokio::time::timeout(deadline, arriving).await;
+        if let Some(completion) = self.worth_waiting_for() {
+            let completion = CompletionFuture(Arc::clone(completion));
+            // A timeout is a miss.
+            let _ = tokio::time::timeout(deadline, completion).await;
         }
     }
 
-    fn worth_waiting_for(&self) -> Option<&Arc<Arrival>> {
-        let (queue, _) = self.expected.as_ref()?;
-        self.arrival.as_ref().filter(|_| !queue.is_stalled())
+    fn worth_waiting_for(&self) -> Option<&Arc<Completion>> {
+        let (queue, _) = self.pending.as_ref()?;
+        self.completion.as_ref().filter(|_| !queue.is_stalled())
     }
 }
 
 impl Drop for Fetch {
     fn drop(&mut self) {
-        if let Some((queue, key)) = &self.expected {
-            queue.expect_no_more(key);
+        if let Some((queue, key)) = &self.pending {
+            queue.end_fetch(key);
         }
     }
 }
@@ -277,7 +244,7 @@ impl Drop for Fetch {
 impl fmt::Debug for Fetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetch")
-            .field("on_its_way", &self.arrival.is_some())
+            .field("pending", &self.completion.is_some())
             .finish_non_exhaustive()
     }
 }

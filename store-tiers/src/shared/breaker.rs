@@ -1,13 +1,13 @@
-//! When to leave a place alone that fails.
+//! A circuit breaker.
 
 use std::time::{Duration, Instant};
 
-/// How long the first failure keeps a place alone; each one after it twice as long.
-const FIRST: Duration = Duration::from_millis(100);
-/// The longest that a place is left alone.
-const LONGEST: Duration = Duration::from_secs(10);
+/// How long the first failure opens the breaker; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A circuit breaker: closed until something fails, then open for a while.
+/// A circuit breaker: a failure opens it for a pause, in which the tier is not called.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: u32,
@@ -15,31 +15,32 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// Until when the place is left alone: nothing if it is not.
+    /// The end of the pause, also after it is over; `None` if the breaker is closed.
     pub(super) fn open_until(&self) -> Option<Instant> {
         self.open_until
     }
 
-    /// The same, as far as it is not over at `now`.
+    /// The end of the pause, if that is after `now`.
     pub(super) fn still_open(&self, now: Instant) -> Option<Instant> {
         self.open_until.filter(|until| *until > now)
     }
 
-    /// The place answers again; whether it does what failed before is not known yet.
+    /// Ends the pause, and keeps the count of failures: the tier answers again, but the call that
+    /// failed may fail again.
     pub(super) fn close(&mut self) {
         self.open_until = None;
     }
 
-    /// The place did what it was asked to.
+    /// Closes the breaker and resets the count of failures.
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    /// The place failed at `now`.
+    /// Opens the breaker at `now`.
     pub(super) fn failed(&mut self, now: Instant) {
-        let pause = FIRST
+        let pause = FIRST_PAUSE
             .saturating_mul(1 << self.failures.min(16))
-            .min(LONGEST);
+            .min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         self.open_until = now.checked_add(pause);
     }
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_waits_longer_each_time_and_forgets_after_a_success() {
+    fn pauses_double_up_to_the_longest_and_a_success_resets_them() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         assert_eq!(breaker.open_until(), None);
         let mut pauses = Vec::new();
@@ -58,12 +59,12 @@ mod tests {
             breaker.failed(now);
             pauses.push(breaker.open_until().unwrap() - now);
         }
-        assert_eq!(pauses[..3], [FIRST, FIRST * 2, FIRST * 4]);
+        assert_eq!(pauses[..3], [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4]);
         assert!(pauses.is_sorted());
-        assert_eq!(pauses.last(), Some(&LONGEST));
+        assert_eq!(pauses.last(), Some(&LONGEST_PAUSE));
         breaker.succeeded();
         assert_eq!(breaker.open_until(), None);
         breaker.failed(now);
-        assert_eq!(breaker.open_until(), Some(now + FIRST));
+        assert_eq!(breaker.open_until(), Some(now + FIRST_PAUSE));
     }
 }

@@ -1,4 +1,4 @@
-//! The way from connections to the worker: what waits, behind a short lock.
+//! The queue between connections and the worker: the backlog behind a lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,221 +6,228 @@ use std::time::{Duration, Instant};
 
 use store_core::{Generation, KeyRef, SecurityDomain, SessionKey, StoreObserver, Usage};
 
-use super::SharedSettings;
-use super::arrival::Arrival;
+use super::backlog::{Backlog, Full, Job, Request};
+use super::completion::Completion;
+use super::settings::SharedSettings;
 use super::stats::{Counters, count};
-use super::waiting::{Full, Job, Request, Waiting};
 
-/// What waits for the worker. Connections never wait for its lock longer than for one job to be
-/// noted; the worker holds it only to look what is next.
+/// The queue of jobs for the worker. Its lock is held only to add a job or to pick the next one.
 pub(super) struct Queue {
     settings: SharedSettings,
-    /// The process that has the worker: a forked child has none.
+    /// The id of the process that has the worker: a forked child has none.
     process: u32,
-    began: Instant,
-    waiting: Mutex<Waiting>,
-    work: Condvar,
-    /// When the tier was called that has not answered yet, in microseconds since `began`; 0 while
-    /// it is not called.
-    called: AtomicU64,
-    ended: AtomicBool,
+    created: Instant,
+    backlog: Mutex<Backlog>,
+    changed: Condvar,
+    /// When the current call to the tier began, in microseconds since `created`; 0 between calls.
+    call_began: AtomicU64,
+    worker_ended: AtomicBool,
     pub(super) counters: Counters,
 }
 
-/// Why the worker need not do anything.
-pub(super) enum Rest {
-    Over,
-    Stop,
+/// Why the worker's pause ended.
+pub(super) enum PauseEnd {
+    Elapsed,
+    Stopped,
 }
 
 impl Queue {
     pub(super) fn new(settings: SharedSettings) -> Self {
         Self {
             process: std::process::id(),
-            began: Instant::now(),
-            waiting: Mutex::new(Waiting::new(settings.queue_capacity)),
-            work: Condvar::new(),
-            called: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
+            created: Instant::now(),
+            backlog: Mutex::new(Backlog::new(settings.queue_capacity)),
+            changed: Condvar::new(),
+            call_began: AtomicU64::new(0),
+            worker_ended: AtomicBool::new(false),
             counters: Counters::default(),
             settings,
         }
     }
 
-    /// The store exists, and this is its generation.
-    pub(super) fn begin(&self, now_is: Generation) {
-        self.lock().begin(now_is);
+    /// Sets the generation of the new store, before which the worker does nothing.
+    pub(super) fn set_generation(&self, generation: Generation) {
+        self.lock().set_generation(generation);
     }
 
-    /// Whether there is a worker in this process.
-    pub(super) fn is_alive(&self) -> bool {
-        self.process == std::process::id() && !self.ended.load(Ordering::Acquire)
+    /// Whether this process has a worker that runs.
+    pub(super) fn has_worker(&self) -> bool {
+        self.process == std::process::id() && !self.worker_ended.load(Ordering::Acquire)
     }
 
-    /// Whether the tier has been at one call for too long to be waited for.
+    /// Whether the current call to the tier takes longer than the stall timeout.
     pub(super) fn is_stalled(&self) -> bool {
-        let called = self.called.load(Ordering::Relaxed);
-        called != 0 && self.micros().saturating_sub(called) > self.patience()
+        let began = self.call_began.load(Ordering::Relaxed);
+        began != 0 && self.micros().saturating_sub(began) > self.stall_micros()
     }
 
-    fn patience(&self) -> u64 {
+    fn stall_micros(&self) -> u64 {
         u64::try_from(self.settings.stall_timeout.as_micros()).unwrap_or(u64::MAX)
     }
 
     fn micros(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.created.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A connection is about to look for a session of `key`: has one fetched unless memory has
-    /// `ready` of them. Nothing if there is nothing to wait for.
-    pub(super) fn expect(&self, key: &SessionKey, ready: usize) -> Option<Arc<Arrival>> {
-        let mut waiting = self.lock();
-        let expecting = waiting.expect(key);
-        let resting = self.counters.resting.load(Ordering::Relaxed);
-        if ready >= expecting || resting || waiting.is_known_in_vain(key, Instant::now()) {
+    /// Counts a connection that is about to look for a session of `key`, and queues a fetch unless
+    /// the `available` sessions in memory are enough. Returns what to wait for, if anything.
+    pub(super) fn begin_fetch(
+        &self,
+        key: &SessionKey,
+        available: usize,
+    ) -> Option<Arc<Completion>> {
+        let mut backlog = self.lock();
+        let connections = backlog.add_connection(key);
+        let breaker_open = self.counters.breaker_open.load(Ordering::Relaxed);
+        let enough = available >= connections;
+        if enough || breaker_open || backlog.was_just_empty(key, Instant::now()) {
             return None;
         }
-        let fetch = waiting.fetch(key, expecting - ready);
-        drop(waiting);
-        self.work.notify_one();
-        if fetch.is_err() {
+        let completion = backlog.fetch(key, connections - available);
+        drop(backlog);
+        self.changed.notify_one();
+        if completion.is_err() {
             count(&self.counters.dropped, 1);
         }
-        fetch.ok().filter(|_| !self.is_stalled())
+        completion.ok().filter(|_| !self.is_stalled())
     }
 
-    pub(super) fn expect_no_more(&self, key: &SessionKey) {
-        // In a forked child, the lock may be held for ever.
-        if self.is_alive() {
-            self.lock().expect_no_more(key);
+    /// Ends what [`begin_fetch`](Self::begin_fetch) began for one connection.
+    pub(super) fn end_fetch(&self, key: &SessionKey) {
+        // In a forked child, the lock may stay held for ever.
+        if self.has_worker() {
+            self.lock().remove_connection(key);
         }
     }
 
-    /// Has memory written to the tier.
-    pub(super) fn flush(&self, then_stop: bool) -> Arc<Arrival> {
-        let arrival = Arc::<Arrival>::default();
-        let mut waiting = self.lock();
-        waiting.request(Request::Flush(Arc::clone(&arrival)));
+    /// Queues a flush of memory to the tier.
+    pub(super) fn flush(&self, then_stop: bool) -> Arc<Completion> {
+        let completion = Arc::<Completion>::default();
+        let mut backlog = self.lock();
+        backlog.request(Request::Flush(Arc::clone(&completion)));
         if then_stop {
-            waiting.stop();
+            backlog.stop();
         }
-        drop(waiting);
-        self.work.notify_one();
-        arrival
+        drop(backlog);
+        self.changed.notify_one();
+        completion
     }
 
-    /// Has records loaded.
-    pub(super) fn load(&self, domain: SecurityDomain, most: usize) -> Arc<Arrival> {
-        let arrival = Arc::<Arrival>::default();
-        let request = Request::Load(domain, most, Arc::clone(&arrival));
+    /// Queues a load of records.
+    pub(super) fn load(&self, domain: SecurityDomain, most: usize) -> Arc<Completion> {
+        let completion = Arc::<Completion>::default();
+        let request = Request::Load(domain, most, Arc::clone(&completion));
         self.lock().request(request);
-        self.work.notify_one();
-        arrival
+        self.changed.notify_one();
+        completion
     }
 
-    /// The next job, writes only if it `may_write`, or nothing if none comes before `until`.
+    /// Waits for the next job, a write only if `may_write`; `None` at `until`.
     pub(super) fn next(&self, until: Instant, may_write: bool) -> Option<(Job, Generation)> {
-        let mut waiting = self.lock();
+        let mut backlog = self.lock();
         loop {
             let now = Instant::now();
-            if let Some(job) = waiting.next(now, may_write) {
+            if let Some(job) = backlog.next(now, may_write) {
                 return Some(job);
             }
             if now >= until {
                 return None;
             }
-            let due = waiting.next_due().filter(|_| may_write);
+            let due = backlog.next_due().filter(|_| may_write);
             let due = due.map_or(until, |due| due.min(until));
-            waiting = self.wait(waiting, due.saturating_duration_since(now));
+            backlog = self.wait(backlog, due.saturating_duration_since(now));
         }
     }
 
-    /// Leaves the tier alone until then; whoever waits for it is told that nothing comes.
-    pub(super) fn rest(&self, until: Instant) -> Rest {
-        let mut waiting = self.lock();
+    /// Waits until the breaker's pause is over; fetches and requests fail meanwhile.
+    pub(super) fn pause(&self, until: Instant) -> PauseEnd {
+        let mut backlog = self.lock();
         loop {
-            waiting.give_up();
+            backlog.cancel_fetches_and_requests();
             let left = until.saturating_duration_since(Instant::now());
-            if waiting.is_stopped() {
-                return Rest::Stop;
+            if backlog.is_stopped() {
+                return PauseEnd::Stopped;
             }
             if left.is_zero() {
-                return Rest::Over;
+                return PauseEnd::Elapsed;
             }
-            waiting = self.wait(waiting, left);
+            backlog = self.wait(backlog, left);
         }
     }
 
-    /// The tier has failed and is to be left alone, or works again.
-    pub(super) fn set_resting(&self, resting: bool) {
-        self.counters.resting.store(resting, Ordering::Relaxed);
+    /// Publishes the state of the worker's breaker.
+    pub(super) fn set_breaker_open(&self, open: bool) {
+        self.counters.breaker_open.store(open, Ordering::Relaxed);
     }
 
-    /// Notes that the tier is called for as long as `call` takes.
-    pub(super) fn while_called<T>(&self, call: impl FnOnce() -> T) -> T {
-        self.called.store(self.micros().max(1), Ordering::Relaxed);
+    /// Runs a call to the tier, and records when it began.
+    pub(super) fn track_call<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.call_began
+            .store(self.micros().max(1), Ordering::Relaxed);
         let result = call();
-        self.called.store(0, Ordering::Relaxed);
+        self.call_began.store(0, Ordering::Relaxed);
         result
     }
 
-    /// The worker is gone, and nobody waits for it any more.
+    /// Marks the worker as ended, and fails all fetches and requests.
     pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
+        self.worker_ended.store(true, Ordering::Release);
         self.counters.stopped.store(true, Ordering::Relaxed);
-        self.lock().give_up();
+        self.lock().cancel_fetches_and_requests();
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Waiting)) {
+    /// Changes the backlog from the worker, which needs no wake-up.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Backlog)) {
         change(&mut self.lock());
     }
 
-    /// Notes something that a connection told, without waiting for anything to come of it.
-    fn note(&self, note: impl FnOnce(&mut Waiting) -> Result<(), Full>) {
-        if !self.is_alive() {
+    /// Adds a job that a connection caused, and wakes the worker.
+    fn add(&self, add: impl FnOnce(&mut Backlog) -> Result<(), Full>) {
+        if !self.has_worker() {
             return;
         }
-        if note(&mut self.lock()).is_err() {
+        if add(&mut self.lock()).is_err() {
             count(&self.counters.dropped, 1);
         }
-        self.work.notify_one();
+        self.changed.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'w>(
+    fn wait<'b>(
         &self,
-        waiting: MutexGuard<'w, Waiting>,
-        most: Duration,
-    ) -> MutexGuard<'w, Waiting> {
-        let waited = self.work.wait_timeout(waiting, most);
+        backlog: MutexGuard<'b, Backlog>,
+        timeout: Duration,
+    ) -> MutexGuard<'b, Backlog> {
+        let waited = self.changed.wait_timeout(backlog, timeout);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
 impl StoreObserver for Queue {
     fn stored(&self, key: KeyRef<'_>, usage: Usage) {
-        self.note(|waiting| waiting.stored(key.to_key(), usage, self.settings.sessions_in_memory));
+        let sessions_in_memory = self.settings.sessions_in_memory;
+        self.add(|backlog| backlog.stored(key.to_key(), usage, sessions_in_memory));
     }
 
     fn missed(&self, key: KeyRef<'_>) {
-        if !self.counters.resting.load(Ordering::Relaxed) {
-            self.note(|waiting| waiting.missed(&key.to_key(), Instant::now()));
+        if !self.counters.breaker_open.load(Ordering::Relaxed) {
+            self.add(|backlog| backlog.missed(&key.to_key(), Instant::now()));
         }
     }
 
-    fn revoked(&self, key: KeyRef<'_>, now_is: Generation) {
-        self.note(|waiting| {
-            waiting.revoke(key.to_key(), now_is);
+    fn revoked(&self, key: KeyRef<'_>, generation: Generation) {
+        self.add(|backlog| {
+            backlog.revoke(key.to_key(), generation);
             Ok(())
         });
     }
 
-    fn cleared(&self, now_is: Generation) {
-        self.note(|waiting| {
-            waiting.clear(now_is);
+    fn cleared(&self, generation: Generation) {
+        self.add(|backlog| {
+            backlog.clear(generation);
             Ok(())
         });
     }

@@ -1,4 +1,4 @@
-//! What was revoked here, so that it does not come back by way of another process.
+//! When servers were revoked, so that another process cannot bring a revoked session back.
 
 use std::num::NonZeroUsize;
 
@@ -7,11 +7,11 @@ use store_core::Timestamp;
 
 use crate::ServerId;
 
-/// Servers that are remembered one by one.
+/// Servers with a revocation time of their own.
 const SERVERS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
-/// When each server, and when all of them, were revoked last. What descends from a full handshake
-/// before that is not used any more, wherever it was meanwhile.
+/// When each server, and when all servers, were last revoked. A session whose full handshake was
+/// earlier is rejected, wherever it was stored meanwhile.
 pub(super) struct Revocations {
     servers: LruCache<ServerId, Timestamp>,
     all: Option<Timestamp>,
@@ -25,21 +25,22 @@ impl Revocations {
         }
     }
 
-    /// A server, or all of them, were revoked no later than `now`.
-    pub(super) fn note(&mut self, server: Option<ServerId>, now: Timestamp) {
+    /// Records that a server, or all servers (`None`), were revoked no later than `now`.
+    pub(super) fn insert(&mut self, server: Option<ServerId>, now: Timestamp) {
         let Some(server) = server else {
             self.all = self.all.max(Some(now));
             return self.servers.clear();
         };
-        // Of too many, the oldest stands for all: refuse more than needed, never less.
-        if let Some((forgotten, when)) = self.servers.push(server, now)
-            && forgotten != server
+        // The time of an evicted server becomes that of all servers: this rejects more sessions
+        // than needed, never fewer.
+        if let Some((evicted, when)) = self.servers.push(server, now)
+            && evicted != server
         {
             self.all = self.all.max(Some(when));
         }
     }
 
-    /// Whether a session of this server, from a full handshake then, is revoked.
+    /// Whether a session of this server is revoked, whose full handshake was at `established`.
     pub(super) fn covers(&self, server: &ServerId, established: Timestamp) -> bool {
         let last = self.servers.peek(server).copied().max(self.all);
         last.is_some_and(|revoked| established <= revoked)
@@ -66,24 +67,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_is_covered_and_what_comes_after_is_not() {
+    fn covers_earlier_handshakes_and_no_later_ones() {
         let mut revoked = Revocations::new();
         assert!(!revoked.covers(&server(1), at(0)));
-        revoked.note(Some(server(1)), at(10));
+        revoked.insert(Some(server(1)), at(10));
         assert!(revoked.covers(&server(1), at(10)));
         assert!(!revoked.covers(&server(1), at(11)));
         assert!(!revoked.covers(&server(2), at(10)));
-        revoked.note(None, at(20));
+        revoked.insert(None, at(20));
         assert!(revoked.covers(&server(2), at(20)));
         assert!(!revoked.covers(&server(1), at(21)));
     }
 
     #[test]
-    fn none_is_forgotten() {
+    fn no_revocation_is_forgotten() {
         let mut revoked = Revocations::new();
         let servers: Vec<ServerId> = (0..SERVERS.get() + 10).map(server).collect();
         for (server, when) in servers.iter().zip(100..) {
-            revoked.note(Some(*server), at(when));
+            revoked.insert(Some(*server), at(when));
         }
         for (server, when) in servers.iter().zip(100..) {
             assert!(revoked.covers(server, at(when)), "{when}");

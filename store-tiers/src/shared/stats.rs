@@ -1,4 +1,4 @@
-//! What a shared store has done beyond memory.
+//! Counters of a shared store's tier.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -6,41 +6,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::Rejected;
 
-/// Counters since a shared store was made.
+/// Counters of the tier since the [`SharedStore`](crate::SharedStore) was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)] // what an older release has written lacks what is new
+#[serde(default)] // an older release's output lacks newer fields
 #[non_exhaustive]
 pub struct TierStats {
     /// Records written to the tier.
     pub written: u64,
-    /// Sessions that came from the tier into memory.
+    /// Sessions restored from the tier into memory.
     pub fetched: u64,
-    /// Times that the tier was asked for a server and had nothing.
+    /// Fetches for which the tier had no session.
     pub missed: u64,
-    /// Servers whose sessions were not written, and those that were not asked for, because too much
-    /// was waiting already. Their sessions stay in memory.
+    /// Writes and fetches not queued because the backlog was full. Sessions that were to be written
+    /// stay in memory.
     pub dropped: u64,
-    /// Sessions that were given up: it is not known whether the tier has them, or memory has no room
-    /// for what came from it.
+    /// Sessions dropped because it is unknown whether the tier has them, or because memory did not
+    /// store them after a fetch.
     pub lost: u64,
-    /// Records that are not of this version or format.
+    /// Records rejected: of another version or format.
     pub rejected_foreign: u64,
-    /// Records sealed with a key that is not in the ring.
+    /// Records rejected: sealed with a key that is not in the ring.
     pub rejected_unknown_key: u64,
-    /// Records that were changed, or put under another server.
+    /// Records rejected: modified, or moved to another server.
     pub rejected_tampered: u64,
-    /// Records that had expired when they came, come from the future, or were revoked here before.
+    /// Records rejected: expired, established in the future, or revoked by this process.
     pub rejected_expired: u64,
-    /// Times that the tier did not do what it was asked to.
+    /// Calls to the tier that failed.
     pub failures: u64,
-    /// Whether the tier is left alone for now because it failed.
+    /// Whether the circuit breaker is open: the tier failed, and is not called for now.
     pub resting: bool,
-    /// Whether it is left alone for good, because what serves it has ended.
+    /// Whether the worker thread has ended: the tier is not called any more.
     pub stopped: bool,
 }
 
 impl TierStats {
-    /// The counters by name, each the name of its field.
+    /// The counters with the names of their fields.
     pub fn counters(&self) -> [(&'static str, u64); 10] {
         let Self {
             written,
@@ -70,7 +70,7 @@ impl TierStats {
         ]
     }
 
-    /// What the tier is like now, by name, 1 for yes and 0 for no.
+    /// The current state with the names of its fields: 1 for true, 0 for false.
     pub fn gauges(&self) -> [(&'static str, u64); 2] {
         [
             ("resting", self.resting.into()),
@@ -78,7 +78,7 @@ impl TierStats {
         ]
     }
 
-    /// Records that were dropped on arrival, for whatever reason.
+    /// All rejected records.
     pub fn rejected(&self) -> u64 {
         self.rejected_foreign
             + self.rejected_unknown_key
@@ -87,7 +87,7 @@ impl TierStats {
     }
 }
 
-/// The same, while they are counted.
+/// [`TierStats`] as atomics.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) written: AtomicU64,
@@ -100,7 +100,7 @@ pub(super) struct Counters {
     tampered: AtomicU64,
     expired: AtomicU64,
     pub(super) failures: AtomicU64,
-    pub(super) resting: AtomicBool,
+    pub(super) breaker_open: AtomicBool,
     pub(super) stopped: AtomicBool,
 }
 
@@ -121,19 +121,19 @@ impl Counters {
     }
 
     pub(super) fn read(&self) -> TierStats {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TierStats {
-            written: of(&self.written),
-            fetched: of(&self.fetched),
-            missed: of(&self.missed),
-            dropped: of(&self.dropped),
-            lost: of(&self.lost),
-            rejected_foreign: of(&self.foreign),
-            rejected_unknown_key: of(&self.unknown_key),
-            rejected_tampered: of(&self.tampered),
-            rejected_expired: of(&self.expired),
-            failures: of(&self.failures),
-            resting: self.resting.load(Ordering::Relaxed),
+            written: load(&self.written),
+            fetched: load(&self.fetched),
+            missed: load(&self.missed),
+            dropped: load(&self.dropped),
+            lost: load(&self.lost),
+            rejected_foreign: load(&self.foreign),
+            rejected_unknown_key: load(&self.unknown_key),
+            rejected_tampered: load(&self.tampered),
+            rejected_expired: load(&self.expired),
+            failures: load(&self.failures),
+            resting: self.breaker_open.load(Ordering::Relaxed),
             stopped: self.stopped.load(Ordering::Relaxed),
         }
     }

@@ -1,8 +1,8 @@
-//! A shared store on a place in this process that fails and hangs when it is told to.
+//! A shared store over a fake tier that can fail and hang.
 
+mod failures;
 mod moving;
 mod revoked;
-mod trouble;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Condvar, Mutex};
@@ -16,7 +16,7 @@ use crate::{Sealed, ServerId, Taken, TierError};
 const LONG: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_millis(20);
 
-/// A session that is only a number.
+/// A session that is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Numbered(u64);
 
@@ -42,104 +42,109 @@ impl Portable for Numbered {
     }
 }
 
-/// A tier in this process that can be told to fail and to hang. Clones are the same place.
+/// A tier in memory that can fail and hang. Clones share their state.
 #[derive(Clone, Default)]
-struct Place(Arc<(Mutex<Kept>, Condvar)>);
+struct FakeTier(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
-struct Kept {
+struct State {
     single_use: BTreeMap<ServerId, Vec<Sealed>>,
     reusable: BTreeMap<ServerId, Sealed>,
     calls: usize,
-    hangs: bool,
-    fails: Option<TierError>,
-    /// What it does although it says that it failed.
-    works_all_the_same: bool,
+    /// Whether calls block.
+    hang: bool,
+    /// What calls fail with.
+    error: Option<TierError>,
+    /// Whether a call that fails takes effect.
+    applies_on_failure: bool,
 }
 
-impl Place {
-    fn set(&self, set: impl FnOnce(&mut Kept)) {
+impl FakeTier {
+    fn set(&self, set: impl FnOnce(&mut State)) {
         set(&mut self.0.0.lock().unwrap());
         self.0.1.notify_all();
     }
 
-    fn see<T>(&self, see: impl FnOnce(&Kept) -> T) -> T {
-        see(&self.0.0.lock().unwrap())
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.0.0.lock().unwrap())
     }
 
-    fn held(&self) -> usize {
-        self.see(|kept| kept.single_use.values().map(Vec::len).sum())
+    fn single_use(&self) -> usize {
+        self.read(|state| state.single_use.values().map(Vec::len).sum())
     }
 
-    fn call<T: Default>(&self, call: impl FnOnce(&mut Kept) -> T) -> Result<T, TierError> {
-        let (kept, changed) = &*self.0;
-        let mut kept = kept.lock().unwrap();
-        kept.calls += 1;
+    fn call<T: Default>(&self, call: impl FnOnce(&mut State) -> T) -> Result<T, TierError> {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap();
+        state.calls += 1;
         changed.notify_all();
-        let mut kept = changed.wait_while(kept, |kept| kept.hangs).unwrap();
-        match kept.fails.clone() {
+        let mut state = changed.wait_while(state, |state| state.hang).unwrap();
+        match state.error.clone() {
             Some(error) => {
-                if kept.works_all_the_same {
-                    call(&mut kept);
+                if state.applies_on_failure {
+                    call(&mut state);
                 }
                 Err(error)
             }
-            None => Ok(call(&mut kept)),
+            None => Ok(call(&mut state)),
         }
     }
 
-    fn wait_for_a_call(&self) {
-        let (kept, changed) = &*self.0;
-        let kept = kept.lock().unwrap();
-        let none = |kept: &mut Kept| kept.calls == 0;
-        drop(changed.wait_timeout_while(kept, LONG, none).unwrap());
+    fn wait_for_call(&self) {
+        let (state, changed) = &*self.0;
+        let state = state.lock().unwrap();
+        let none = |state: &mut State| state.calls == 0;
+        drop(changed.wait_timeout_while(state, LONG, none).unwrap());
     }
 }
 
-impl Tier for Place {
+impl Tier for FakeTier {
     fn put(&mut self, records: &[Sealed], _: Timestamp) -> Result<(), TierError> {
-        self.call(|kept| {
+        self.call(|state| {
             for record in records.iter().cloned() {
                 match record.usage {
-                    Usage::SingleUse => kept
+                    Usage::SingleUse => state
                         .single_use
                         .entry(record.server)
                         .or_default()
                         .push(record),
-                    Usage::Reusable => drop(kept.reusable.insert(record.server, record)),
+                    Usage::Reusable => drop(state.reusable.insert(record.server, record)),
                 }
             }
         })
     }
 
     fn take(&mut self, server: &ServerId, most: usize, _: Timestamp) -> Result<Taken, TierError> {
-        self.call(|kept| {
-            let held = kept.single_use.entry(*server).or_default();
-            let taken = held.split_off(held.len().saturating_sub(most));
+        self.call(|state| {
+            let records = state.single_use.entry(*server).or_default();
+            let taken = records.split_off(records.len().saturating_sub(most));
             Taken {
                 single_use: taken.into_iter().map(|record| record.bytes).collect(),
-                reusable: kept.reusable.get(server).map(|record| record.bytes.clone()),
+                reusable: state
+                    .reusable
+                    .get(server)
+                    .map(|record| record.bytes.clone()),
             }
         })
     }
 
     fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
-        self.call(|kept| {
-            kept.single_use.remove(server);
-            kept.reusable.remove(server);
+        self.call(|state| {
+            state.single_use.remove(server);
+            state.reusable.remove(server);
         })
     }
 
     fn clear(&mut self) -> Result<(), TierError> {
-        self.call(|kept| {
-            kept.single_use.clear();
-            kept.reusable.clear();
+        self.call(|state| {
+            state.single_use.clear();
+            state.reusable.clear();
         })
     }
 
     fn load(&mut self, most: usize, _: Timestamp) -> Result<Vec<Sealed>, TierError> {
-        self.call(|kept| {
-            let all = kept.single_use.values_mut().flat_map(std::mem::take);
+        self.call(|state| {
+            let all = state.single_use.values_mut().flat_map(std::mem::take);
             all.take(most).collect()
         })
     }
@@ -149,7 +154,7 @@ fn ring() -> KeyRing {
     KeyRing::new([1; 32], [(1, [2; 32])]).unwrap()
 }
 
-fn quick() -> SharedSettings {
+fn settings() -> SharedSettings {
     SharedSettings {
         idle_timeout: LONG,
         stall_timeout: SOON,
@@ -157,9 +162,9 @@ fn quick() -> SharedSettings {
     }
 }
 
-fn store(place: &Place, settings: SharedSettings) -> SharedStore<Numbered> {
+fn new_store(tier: &FakeTier, settings: SharedSettings) -> SharedStore<Numbered> {
     let clock = Arc::new(SystemClock);
-    let tier = Box::new(place.clone());
+    let tier = Box::new(tier.clone());
     SharedStore::new(Limits::default(), tier, ring(), settings, clock).unwrap()
 }
 
@@ -185,11 +190,11 @@ fn offered(store: &SharedStore<Numbered>, host: &str) -> Option<u64> {
     Some(offer.entry.session.0)
 }
 
-/// Waits until it is so; a test that waits in vain fails.
-fn until(so: impl Fn() -> bool) {
+/// Waits until a condition holds.
+fn eventually(condition: impl Fn() -> bool) {
     let end = Instant::now() + LONG;
-    while !so() {
-        assert!(Instant::now() < end, "it never came to be so");
+    while !condition() {
+        assert!(Instant::now() < end, "the condition never held");
         thread::sleep(Duration::from_millis(1));
     }
 }

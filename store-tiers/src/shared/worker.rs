@@ -1,4 +1,4 @@
-//! The thread that moves sessions between memory and a tier.
+//! The thread that moves sessions between memory and the tier.
 
 mod fetching;
 mod writing;
@@ -8,83 +8,84 @@ use std::time::{Duration, Instant};
 
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
+use super::backlog::{Job, Request};
 use super::breaker::Breaker;
-use super::queue::{Queue, Rest};
+use super::queue::{PauseEnd, Queue};
 use super::revocations::Revocations;
 use super::stats::count;
-use super::waiting::{Job, Request};
 use crate::{KeyRing, Sealed, ServerId, Tier, TierError};
 
-/// How often expired records are looked for when there is nothing else to do.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// How often an idle worker sweeps the tier.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the thread has.
+/// The state of the worker thread.
 pub(super) struct Worker<S> {
     pub(super) memory: Arc<SessionStore<S>>,
     pub(super) queue: Arc<Queue>,
     pub(super) ring: KeyRing,
     pub(super) tier: Box<dyn Tier>,
     pub(super) clock: Arc<dyn Clock>,
-    /// How long what memory holds may lie idle before it is shared.
-    pub(super) idle: Duration,
-    /// When to leave the tier alone altogether, and when only not to write.
+    /// See [`SharedSettings::idle_timeout`](crate::SharedSettings::idle_timeout).
+    pub(super) idle_timeout: Duration,
+    /// Open after any other call than a put failed: pauses all calls.
     pub(super) breaker: Breaker,
-    pub(super) writes: Breaker,
-    pub(super) revoked: Revocations,
+    /// Open after a put failed: pauses writes only.
+    pub(super) write_breaker: Breaker,
+    pub(super) revocations: Revocations,
 }
 
-/// The tier failed, and is left alone for a while.
+/// A call to the tier failed, which has opened a breaker.
 struct Failed;
 
 impl<S: Portable> Worker<S> {
-    /// Works until it is told to stop.
+    /// Runs until the queue is stopped.
     pub(super) fn run(mut self) {
-        let mut sweep_at = Instant::now() + SWEEP_EVERY;
+        let mut sweep_at = Instant::now() + SWEEP_INTERVAL;
         loop {
             if let Some(until) = self.breaker.open_until() {
-                match self.queue.rest(until) {
-                    Rest::Stop => return,
-                    Rest::Over => self.try_again(),
+                match self.queue.pause(until) {
+                    PauseEnd::Stopped => return,
+                    PauseEnd::Elapsed => self.probe(),
                 }
                 continue;
             }
-            let write_at = self.writes.still_open(Instant::now());
+            let write_at = self.write_breaker.still_open(Instant::now());
             let until = write_at.map_or(sweep_at, |write_at| write_at.min(sweep_at));
-            // A failure opens a breaker; the job itself has seen to what it had in hand.
+            // A failed job has already restored or queued again what it could.
             let _failed = match self.queue.next(until, write_at.is_none()) {
                 Some((Job::Stop, _)) => return,
-                Some((job, as_of)) => self.work(job, as_of),
+                Some((job, as_of)) => self.run_job(job, as_of),
                 None if Instant::now() < sweep_at => Ok(()),
                 None => {
                     let now = self.clock.now();
                     let swept = self.call(|tier| tier.sweep(now));
                     let more = matches!(swept, Ok(true));
-                    sweep_at = Instant::now() + if more { Duration::ZERO } else { SWEEP_EVERY };
+                    sweep_at = Instant::now() + if more { Duration::ZERO } else { SWEEP_INTERVAL };
                     swept.map(drop).map_err(|_| Failed)
                 }
             };
         }
     }
 
-    fn work(&mut self, job: Job, as_of: Generation) -> Result<(), Failed> {
+    fn run_job(&mut self, job: Job, as_of: Generation) -> Result<(), Failed> {
         match job {
             Job::Clear => self.revoke(None, as_of),
             Job::Revoke(key) => self.revoke(Some(key), as_of),
-            Job::Fetch(fetching) => {
-                let fetched = self.fetch(&fetching, as_of);
-                let (in_vain, now) = (matches!(fetched, Ok(false)), Instant::now());
-                self.queue.change(|waiting| waiting.fetched(in_vain, now));
-                fetching.arrival.tell(matches!(fetched, Ok(true)));
+            Job::Fetch(job) => {
+                let fetched = self.fetch(&job, as_of);
+                let (is_empty, now) = (matches!(fetched, Ok(false)), Instant::now());
+                self.queue.change(|backlog| backlog.fetched(is_empty, now));
+                job.completion.complete(matches!(fetched, Ok(true)));
                 fetched.map(drop)
             }
             Job::Request(request) => {
-                let (done, arrival) = match &request {
-                    Request::Flush(arrival) => (self.flush(as_of), arrival),
-                    Request::Load(domain, most, arrival) => {
-                        (self.load(domain, *most, as_of), arrival)
+                let (done, completion) = match &request {
+                    Request::Flush(completion) => (self.flush(as_of), completion),
+                    Request::Load(domain, most, completion) => {
+                        (self.load(domain, *most, as_of), completion)
                     }
                 };
-                arrival.tell(done.is_ok());
+                completion.complete(done.is_ok());
                 done
             }
             Job::Write(batch) => self.write(batch, as_of),
@@ -92,96 +93,97 @@ impl<S: Portable> Worker<S> {
         }
     }
 
-    /// Whether the tier works again: asks it for the records of nobody.
-    fn try_again(&mut self) {
+    /// Calls the tier after a pause, for a server that does not exist.
+    fn probe(&mut self) {
         let (nobody, now) = (ServerId::nobody(), self.clock.now());
-        if self.ask(|tier| tier.take(&nobody, 1, now)).is_ok() {
-            // What failed was perhaps something else, which may fail again.
+        if self.count_call(|tier| tier.take(&nobody, 1, now)).is_ok() {
+            // Keeps the failure count: another kind of call may have failed, and may fail again.
             self.breaker.close();
-            self.queue.set_resting(false);
+            self.queue.set_breaker_open(false);
         } else {
             self.breaker.failed(Instant::now());
         }
     }
 
-    /// Calls the tier, and counts it if that fails.
-    fn ask<T>(
+    /// Calls the tier, and counts a failure.
+    fn count_call<T>(
         &mut self,
         call: impl FnOnce(&mut dyn Tier) -> Result<T, TierError>,
     ) -> Result<T, TierError> {
         let tier = self.tier.as_mut();
-        let result = self.queue.while_called(|| call(tier));
+        let result = self.queue.track_call(|| call(tier));
         count(&self.queue.counters.failures, usize::from(result.is_err()));
         result
     }
 
-    /// The same, and notes how that went: a tier that fails is left alone.
+    /// Calls the tier; a failure opens the breaker.
     fn call<T>(
         &mut self,
         call: impl FnOnce(&mut dyn Tier) -> Result<T, TierError>,
     ) -> Result<T, TierError> {
-        let result = self.ask(call);
+        let result = self.count_call(call);
         if result.is_ok() {
             self.breaker.succeeded();
         } else {
-            self.queue.set_resting(true);
+            self.queue.set_breaker_open(true);
             self.breaker.failed(Instant::now());
         }
         result
     }
 
-    /// The same for a put. A tier that takes nothing, because it is full perhaps, may still give:
-    /// then only what is to be written waits.
+    /// Puts records; a failure opens the breaker for writes only, since a tier that stores nothing,
+    /// such as a full one, may still return records.
     fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-        let result = self.ask(|tier| tier.put(records, now));
+        let result = self.count_call(|tier| tier.put(records, now));
         if result.is_ok() {
-            self.writes.succeeded();
+            self.write_breaker.succeeded();
         } else {
-            self.writes.failed(Instant::now());
+            self.write_breaker.failed(Instant::now());
         }
         result
     }
 
-    /// Removes the records of a server, or all. What cannot be done now is done later: nothing is
-    /// fetched before.
+    /// Removes the records of a server, or of all (`None`). After a failure it is queued again, and
+    /// comes before any fetch.
     fn revoke(&mut self, key: Option<SessionKey>, as_of: Generation) -> Result<(), Failed> {
         let id = key.as_ref().map(|key| self.ring.server_id(key.as_key()));
-        self.revoked.note(id, self.clock.now());
+        self.revocations.insert(id, self.clock.now());
         let revoked = self.call(|tier| match &id {
             Some(id) => tier.remove(id),
             None => tier.clear(),
         });
         revoked.map_err(|_| {
-            self.queue.change(|waiting| match key {
-                Some(key) => waiting.revoke(key, as_of),
-                None => waiting.clear(as_of),
+            self.queue.change(|backlog| match key {
+                Some(key) => backlog.revoke(key, as_of),
+                None => backlog.clear(as_of),
             });
             Failed
         })
     }
 
-    /// Gives single-use records back that were taken and are for others.
-    fn put_back(&mut self, others: &[Sealed]) -> Result<(), Failed> {
-        if others.is_empty() {
+    /// Returns single-use records to the tier that were taken and that other processes can use.
+    fn put_back(&mut self, records: &[Sealed]) -> Result<(), Failed> {
+        if records.is_empty() {
             return Ok(());
         }
         let now = self.clock.now();
-        self.put(others, now).map_err(|_| {
-            count(&self.queue.counters.lost, others.len());
+        self.put(records, now).map_err(|_| {
+            count(&self.queue.counters.lost, records.len());
             Failed
         })
     }
 
-    fn share_later(&self, key: &SessionKey) {
-        if let Some(due) = Instant::now().checked_add(self.idle) {
+    /// Schedules a write of the sessions that memory still holds after the idle timeout.
+    fn write_when_idle(&self, key: &SessionKey) {
+        if let Some(due) = Instant::now().checked_add(self.idle_timeout) {
             let key = key.clone();
-            self.queue.change(|waiting| waiting.share_at(due, key));
+            self.queue.change(|backlog| backlog.write_idle_at(due, key));
         }
     }
 }
 
 impl<S> Drop for Worker<S> {
-    /// However it ends, nobody waits for it.
+    /// Wakes all waiters, also after a panic.
     fn drop(&mut self) {
         self.queue.end();
     }

@@ -3,185 +3,187 @@
 use super::*;
 
 #[test]
-fn the_newest_stays_and_the_others_are_shared() {
-    let place = Place::default();
-    let one = store(&place, quick());
+fn the_newest_session_stays_in_memory_and_the_others_are_written() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
     for number in 0..3 {
-        put(&one, "a", Usage::SingleUse, number);
+        put(&store, "a", Usage::SingleUse, number);
     }
-    until(|| place.held() == 2);
+    eventually(|| tier.single_use() == 2);
     assert_eq!(
-        one.memory()
+        store
+            .memory()
             .available(&key("a"), SystemClock.now())
             .single_use,
         1
     );
-    assert_eq!(offered(&one, "a"), Some(2), "the newest, from memory");
+    assert_eq!(offered(&store, "a"), Some(2), "the newest, from memory");
 
-    let other = store(&place, quick());
+    let other = new_store(&tier, settings());
     assert!(other.prefetch(&key("a"), LONG));
-    assert_eq!(place.held(), 1, "taken from the tier");
+    assert_eq!(tier.single_use(), 1, "taken from the tier");
     assert!(offered(&other, "a").is_some_and(|number| number < 2));
     assert_eq!(offered(&other, "a"), None);
 }
 
 #[test]
-fn what_lies_idle_is_shared_too() {
-    let place = Place::default();
+fn an_idle_session_is_written() {
+    let tier = FakeTier::default();
     let settings = SharedSettings {
         idle_timeout: SOON,
-        ..quick()
+        ..settings()
     };
-    let one = store(&place, settings);
-    put(&one, "a", Usage::SingleUse, 1);
-    until(|| place.held() == 1);
-    assert_eq!(offered(&one, "a"), None);
-    // Fetched for a connection that does not come, it goes back.
-    assert!(one.prefetch(&key("a"), LONG));
-    until(|| place.held() == 1);
+    let store = new_store(&tier, settings);
+    put(&store, "a", Usage::SingleUse, 1);
+    eventually(|| tier.single_use() == 1);
+    assert_eq!(offered(&store, "a"), None);
+    // Fetched for a connection that does not come, it is written again.
+    assert!(store.prefetch(&key("a"), LONG));
+    eventually(|| tier.single_use() == 1);
 }
 
 #[test]
-fn a_reusable_session_is_in_both_places() {
-    let place = Place::default();
-    let one = store(&place, quick());
-    put(&one, "a", Usage::Reusable, 1);
-    until(|| place.see(|kept| kept.reusable.len() == 1));
-    assert_eq!(offered(&one, "a"), Some(1));
-    let other = store(&place, quick());
+fn a_reusable_session_is_in_memory_and_in_the_tier() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    put(&store, "a", Usage::Reusable, 1);
+    eventually(|| tier.read(|state| state.reusable.len() == 1));
+    assert_eq!(offered(&store, "a"), Some(1));
+    let other = new_store(&tier, settings());
     for _ in 0..2 {
         assert!(other.prefetch(&key("a"), LONG));
         assert_eq!(offered(&other, "a"), Some(1));
     }
-    assert_eq!(
-        other.tier_stats().fetched,
-        1,
-        "once there, it is not fetched again"
-    );
+    assert_eq!(other.tier_stats().fetched, 1, "it is not fetched again");
 }
 
 #[test]
 fn a_miss_fetches_for_the_next_connection() {
-    let place = Place::default();
-    put(&store(&place, quick()), "a", Usage::SingleUse, 1);
-    let one = store(&place, quick());
-    assert_eq!(offered(&one, "a"), None);
-    until(|| one.tier_stats().fetched == 1);
-    assert_eq!(offered(&one, "a"), Some(1));
+    let tier = FakeTier::default();
+    put(&new_store(&tier, settings()), "a", Usage::SingleUse, 1);
+    let store = new_store(&tier, settings());
+    assert_eq!(offered(&store, "a"), None);
+    eventually(|| store.tier_stats().fetched == 1);
+    assert_eq!(offered(&store, "a"), Some(1));
 }
 
 #[test]
-fn connections_that_begin_together_have_one_fetched_each() {
-    let place = Place::default();
-    let one = store(&place, quick());
+fn concurrent_connections_fetch_one_session_each() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
     for number in 0..16 {
-        put(&one, "a", Usage::SingleUse, number);
+        put(&store, "a", Usage::SingleUse, number);
     }
-    drop(one);
-    assert_eq!(place.held(), 16, "dropping a store writes what it holds");
-    let one = store(&place, quick());
-    let fetches: Vec<Fetch> = (0..16).map(|_| one.fetch(&key("a"))).collect();
+    drop(store);
+    assert_eq!(
+        tier.single_use(),
+        16,
+        "dropping a store writes its sessions"
+    );
+    let store = new_store(&tier, settings());
+    let fetches: Vec<Fetch> = (0..16).map(|_| store.fetch(&key("a"))).collect();
     for fetch in fetches {
         fetch.wait(LONG);
     }
-    let numbers: HashSet<u64> = (0..16).filter_map(|_| offered(&one, "a")).collect();
+    let numbers: HashSet<u64> = (0..16).filter_map(|_| offered(&store, "a")).collect();
     assert_eq!(numbers.len(), 16);
 }
 
 #[test]
-fn a_process_that_starts_loads_its_own_domain_only() {
-    let place = Place::default();
-    let one = store(&place, quick());
+fn load_restores_its_own_domain_only() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
     for number in 0..4_u64 {
-        put(&one, &format!("host-{number}"), Usage::SingleUse, number);
+        put(&store, &format!("host-{number}"), Usage::SingleUse, number);
     }
-    drop(one);
-    let one = store(&place, quick());
-    assert!(one.load(&SecurityDomain::from([8; 32]), 10, LONG));
-    assert_eq!((one.memory().stats().sessions, place.held()), (0, 4));
-    assert!(one.load(&domain(), 3, LONG));
-    assert_eq!((one.memory().stats().sessions, place.held()), (3, 1));
+    drop(store);
+    let store = new_store(&tier, settings());
+    assert!(store.load(&SecurityDomain::from([8; 32]), 10, LONG));
+    assert_eq!((store.memory().stats().sessions, tier.single_use()), (0, 4));
+    assert!(store.load(&domain(), 3, LONG));
+    assert_eq!((store.memory().stats().sessions, tier.single_use()), (3, 1));
 }
 
-/// What a connection counts on is not shared meanwhile, neither for lying idle nor as surplus.
+/// Neither as idle sessions nor as surplus.
 #[test]
-fn what_is_expected_stays() {
-    let place = Place::default();
+fn sessions_for_pending_connections_are_not_written() {
+    let tier = FakeTier::default();
     let settings = SharedSettings {
         idle_timeout: SOON,
-        ..quick()
+        ..settings()
     };
-    let one = store(&place, settings);
-    let fetch = one.fetch(&key("a"));
-    put(&one, "a", Usage::SingleUse, 1);
-    put(&one, "b", Usage::SingleUse, 2);
-    until(|| place.held() == 1);
+    let store = new_store(&tier, settings);
+    let fetch = store.fetch(&key("a"));
+    put(&store, "a", Usage::SingleUse, 1);
+    put(&store, "b", Usage::SingleUse, 2);
+    eventually(|| tier.single_use() == 1);
     assert_eq!(
-        one.memory()
+        store
+            .memory()
             .available(&key("a"), SystemClock.now())
             .single_use,
         1
     );
     drop(fetch);
-    until(|| place.held() == 2);
+    eventually(|| tier.single_use() == 2);
 
-    let fetches = [(); 3].map(|()| one.fetch(&key("c")));
+    let fetches = [(); 3].map(|()| store.fetch(&key("c")));
     for number in 0..4 {
-        put(&one, "c", Usage::SingleUse, number);
+        put(&store, "c", Usage::SingleUse, number);
     }
-    until(|| place.held() == 3);
+    eventually(|| tier.single_use() == 3);
     for fetch in fetches {
         fetch.wait(LONG);
-        assert!(offered(&one, "c").is_some());
+        assert!(offered(&store, "c").is_some());
     }
 }
 
-/// A connection that asks again, because the answer is late, has one session fetched.
+/// A connection that fetches again, because the first fetch timed out, takes one session.
 #[test]
-fn asking_again_fetches_no_more() {
-    let place = Place::default();
-    let one = store(&place, quick());
+fn fetching_again_takes_no_second_session() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
     for number in 0..9 {
-        put(&one, "a", Usage::SingleUse, number);
+        put(&store, "a", Usage::SingleUse, number);
     }
-    assert!(one.flush(LONG));
-    place.set(|kept| {
-        kept.calls = 0;
-        kept.hangs = true;
+    assert!(store.flush(LONG));
+    tier.set(|state| {
+        state.calls = 0;
+        state.hang = true;
     });
-    one.fetch(&key("a")).wait(Duration::ZERO);
-    place.wait_for_a_call();
-    let again = one.fetch(&key("a"));
-    let also = [(); 20].map(|()| one.fetch(&key("b")));
+    store.fetch(&key("a")).wait(Duration::ZERO);
+    tier.wait_for_call();
+    let again = store.fetch(&key("a"));
+    let also = [(); 20].map(|()| store.fetch(&key("b")));
     drop(also);
-    place.set(|kept| kept.hangs = false);
+    tier.set(|state| state.hang = false);
     again.wait(LONG);
-    until(|| one.tier_stats().missed == 1);
-    assert_eq!((one.tier_stats().fetched, place.held()), (1, 8));
+    eventually(|| store.tier_stats().missed == 1);
+    assert_eq!((store.tier_stats().fetched, tier.single_use()), (1, 8));
 }
 
-/// R7: many stores on one place, and no session is handed out twice.
+/// R7: among many stores on one tier.
 #[test]
 fn no_session_is_handed_out_twice() {
     const STORES: u64 = 4;
     const ROUNDS: u64 = 300;
-    let place = Place::default();
+    let tier = FakeTier::default();
     let taken = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for worker in 0..STORES {
-            let (place, taken) = (place.clone(), &taken);
+        for index in 0..STORES {
+            let (tier, taken) = (tier.clone(), &taken);
             scope.spawn(move || {
-                let one = store(
-                    &place,
+                let store = new_store(
+                    &tier,
                     SharedSettings {
                         idle_timeout: Duration::ZERO,
-                        ..quick()
+                        ..settings()
                     },
                 );
                 for round in 0..ROUNDS {
-                    put(&one, "a", Usage::SingleUse, worker * ROUNDS + round);
-                    let _ = one.prefetch(&key("a"), Duration::from_millis(1));
-                    taken.lock().unwrap().extend(offered(&one, "a"));
+                    put(&store, "a", Usage::SingleUse, index * ROUNDS + round);
+                    let _ = store.prefetch(&key("a"), Duration::from_millis(1));
+                    taken.lock().unwrap().extend(offered(&store, "a"));
                 }
             });
         }
@@ -199,17 +201,17 @@ fn no_session_is_handed_out_twice() {
 #[cfg(feature = "tokio")]
 #[test]
 fn a_task_waits_without_blocking_its_thread() {
-    let place = Place::default();
-    put(&store(&place, quick()), "a", Usage::SingleUse, 1);
-    let one = store(&place, quick());
+    let tier = FakeTier::default();
+    put(&new_store(&tier, settings()), "a", Usage::SingleUse, 1);
+    let store = new_store(&tier, settings());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
-    assert!(runtime.block_on(one.prefetch_async(&key("a"), LONG)));
-    assert_eq!(offered(&one, "a"), Some(1));
-    place.set(|kept| kept.hangs = true);
-    assert!(!runtime.block_on(one.prefetch_async(&key("b"), SOON)));
-    assert_eq!(offered(&one, "b"), None);
-    place.set(|kept| kept.hangs = false);
+    assert!(runtime.block_on(store.prefetch_async(&key("a"), LONG)));
+    assert_eq!(offered(&store, "a"), Some(1));
+    tier.set(|state| state.hang = true);
+    assert!(!runtime.block_on(store.prefetch_async(&key("b"), SOON)));
+    assert_eq!(offered(&store, "b"), None);
+    tier.set(|state| state.hang = false);
 }

@@ -1,109 +1,108 @@
-//! What is revoked does not come back, by whatever way.
+//! Revoked sessions do not come back.
 
 use super::*;
 
-/// R4: what a connection stored is revoked wherever it is.
+/// R4: a session is revoked in the tier, too.
 #[test]
-fn what_is_revoked_does_not_come_back() {
-    let place = Place::default();
-    let one = store(&place, quick());
-    let id = put(&one, "a", Usage::SingleUse, 1);
-    put(&one, "a", Usage::SingleUse, 2);
-    put(&one, "b", Usage::SingleUse, 3);
-    assert!(one.flush(LONG));
-    assert_eq!(place.held(), 3);
-    assert!(!one.memory().remove(&key("a"), id), "it is not in memory");
-    assert!(!one.prefetch(&key("a"), LONG));
-    assert!(one.prefetch(&key("b"), LONG));
+fn a_revoked_session_does_not_come_back() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    let id = put(&store, "a", Usage::SingleUse, 1);
+    put(&store, "a", Usage::SingleUse, 2);
+    put(&store, "b", Usage::SingleUse, 3);
+    assert!(store.flush(LONG));
+    assert_eq!(tier.single_use(), 3);
+    assert!(!store.memory().remove(&key("a"), id), "it is not in memory");
+    assert!(!store.prefetch(&key("a"), LONG));
+    assert!(store.prefetch(&key("b"), LONG));
 }
 
-/// R22: at once, whatever the tier does.
+/// R22: a clear takes effect at once.
 #[test]
-fn what_is_cleared_does_not_come_back_though_the_tier_cannot_be_told() {
-    let place = Place::default();
-    let one = store(&place, quick());
-    put(&one, "a", Usage::SingleUse, 1);
-    put(&one, "b", Usage::SingleUse, 2);
-    assert!(one.flush(LONG));
-    place.set(|kept| kept.fails = Some(TierError::NotApplied("down".into())));
-    one.memory().clear_server(&key("a"));
-    until(|| one.tier_stats().resting);
-    one.memory().clear();
-    place.set(|kept| kept.fails = None);
-    until(|| !one.tier_stats().resting);
-    assert!(!one.prefetch(&key("a"), LONG));
-    assert!(!one.prefetch(&key("b"), LONG));
-    assert_eq!(place.held(), 0);
+fn cleared_sessions_do_not_come_back_after_the_tier_was_down() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    put(&store, "a", Usage::SingleUse, 1);
+    put(&store, "b", Usage::SingleUse, 2);
+    assert!(store.flush(LONG));
+    tier.set(|state| state.error = Some(TierError::NotApplied("down".into())));
+    store.memory().clear_server(&key("a"));
+    eventually(|| store.tier_stats().resting);
+    store.memory().clear();
+    tier.set(|state| state.error = None);
+    eventually(|| !store.tier_stats().resting);
+    assert!(!store.prefetch(&key("a"), LONG));
+    assert!(!store.prefetch(&key("b"), LONG));
+    assert_eq!(tier.single_use(), 0);
 }
 
-/// A session that is on its way when its server is cleared does not arrive.
 #[test]
-fn what_is_cleared_on_its_way_does_not_arrive() {
-    let place = Place::default();
-    let one = store(&place, quick());
-    put(&one, "a", Usage::SingleUse, 1);
-    assert!(one.flush(LONG));
-    place.set(|kept| {
-        kept.calls = 0;
-        kept.hangs = true;
+fn a_clear_discards_a_fetch_in_flight() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    put(&store, "a", Usage::SingleUse, 1);
+    assert!(store.flush(LONG));
+    tier.set(|state| {
+        state.calls = 0;
+        state.hang = true;
     });
-    let fetch = one.fetch(&key("a"));
-    place.wait_for_a_call();
-    one.memory().clear_server(&key("a"));
-    place.set(|kept| kept.hangs = false);
+    let fetch = store.fetch(&key("a"));
+    tier.wait_for_call();
+    store.memory().clear_server(&key("a"));
+    tier.set(|state| state.hang = false);
     fetch.wait(LONG);
-    assert!(one.flush(LONG));
-    assert_eq!(offered(&one, "a"), None);
-    assert_eq!(place.held(), 0);
+    assert!(store.flush(LONG));
+    assert_eq!(offered(&store, "a"), None);
+    assert_eq!(tier.single_use(), 0);
 }
 
-/// R9: a session that comes back is older than it looks, and goes with one that failed.
+/// R9: memory numbers a fetched session as a new one, although it is older than one that failed.
 #[test]
-fn a_failed_handshake_revokes_what_comes_back() {
+fn a_failed_handshake_revokes_fetched_sessions() {
     for in_flight in [false, true] {
-        let place = Place::default();
-        let one = store(&place, quick());
+        let tier = FakeTier::default();
+        let store = new_store(&tier, settings());
         for number in 1..=3 {
-            put(&one, "a", Usage::SingleUse, number);
+            put(&store, "a", Usage::SingleUse, number);
         }
-        until(|| place.held() == 2);
-        let offer = one.memory().offer(&key("a"), SystemClock.now()).unwrap();
-        place.set(|kept| {
-            kept.calls = 0;
-            kept.hangs = in_flight;
+        eventually(|| tier.single_use() == 2);
+        let offer = store.memory().offer(&key("a"), SystemClock.now()).unwrap();
+        tier.set(|state| {
+            state.calls = 0;
+            state.hang = in_flight;
         });
-        let fetch = one.fetch(&key("a"));
-        place.wait_for_a_call();
+        let fetch = store.fetch(&key("a"));
+        tier.wait_for_call();
         if !in_flight {
-            until(|| one.tier_stats().fetched == 1);
+            eventually(|| store.tier_stats().fetched == 1);
         }
-        one.memory().remove_up_to(&key("a"), offer.id);
-        place.set(|kept| kept.hangs = false);
+        store.memory().remove_up_to(&key("a"), offer.id);
+        tier.set(|state| state.hang = false);
         fetch.wait(LONG);
-        assert!(one.flush(LONG));
-        assert_eq!((offered(&one, "a"), place.held()), (None, 0));
+        assert!(store.flush(LONG));
+        assert_eq!((offered(&store, "a"), tier.single_use()), (None, 0));
     }
 }
 
-/// R4: not by way of another process either, which had it in its memory.
+/// R4: another process has the session in memory, and writes it to the tier again.
 #[test]
-fn what_is_revoked_does_not_come_back_by_another_process() {
-    let place = Place::default();
-    let (one, other) = (store(&place, quick()), store(&place, quick()));
-    put(&one, "a", Usage::SingleUse, 1);
-    put(&one, "a", Usage::SingleUse, 2);
-    until(|| place.held() == 1);
+fn a_revoked_session_does_not_come_back_from_another_process() {
+    let tier = FakeTier::default();
+    let (store, other) = (new_store(&tier, settings()), new_store(&tier, settings()));
+    put(&store, "a", Usage::SingleUse, 1);
+    put(&store, "a", Usage::SingleUse, 2);
+    eventually(|| tier.single_use() == 1);
     assert!(other.prefetch(&key("a"), LONG));
-    one.memory().clear_server(&key("a"));
-    assert!(one.flush(LONG));
-    assert!(other.flush(LONG), "it brings back what it has");
-    assert_eq!(place.held(), 1);
-    assert!(!one.prefetch(&key("a"), LONG));
-    assert_eq!(one.tier_stats().rejected_expired, 1);
-    // What comes from a full handshake since is good.
+    store.memory().clear_server(&key("a"));
+    assert!(store.flush(LONG));
+    assert!(other.flush(LONG), "it writes the session again");
+    assert_eq!(tier.single_use(), 1);
+    assert!(!store.prefetch(&key("a"), LONG));
+    assert_eq!(store.tier_stats().rejected_expired, 1);
+    // A session of a later full handshake is good.
     thread::sleep(Duration::from_millis(2));
     put(&other, "a", Usage::SingleUse, 3);
     assert!(other.flush(LONG));
-    thread::sleep(Duration::from_millis(60)); // it was asked in vain just now
-    assert!(one.prefetch(&key("a"), LONG));
+    thread::sleep(Duration::from_millis(60)); // past CONNECTION_RETRY
+    assert!(store.prefetch(&key("a"), LONG));
 }

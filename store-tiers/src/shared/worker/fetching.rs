@@ -1,4 +1,4 @@
-//! From the tier into memory.
+//! Fetching: from the tier into memory.
 
 use std::time::Duration;
 
@@ -8,50 +8,51 @@ use store_core::{
 
 use super::{Failed, Worker};
 use crate::ring::expiry;
+use crate::shared::backlog::FetchJob;
 use crate::shared::stats::count;
-use crate::shared::waiting::Fetching;
 use crate::{Record, Rejected, Sealed, ServerId, Taken};
 
-/// How often a server is asked again whose records turn out to be worth nothing.
+/// Most takes per fetch, when the records that come are rejected.
 const TRIES: usize = 8;
-/// How far the clocks of machines that share sessions may differ.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+/// Most difference between the clocks of machines that share sessions.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// What became of a record that came.
+/// The result of restoring one record.
 enum Restored {
-    /// It is a session in memory.
-    Here,
-    /// Memory refuses it; it is given up.
-    NoRoom,
+    /// The session is in memory.
+    Stored,
+    /// Memory refused the session, which is lost.
+    Refused,
+    /// The record was rejected.
     Rejected,
-    /// It is sealed with a key that others have; when it expires.
-    Others(Timestamp),
+    /// The record is sealed with a key that other processes have.
+    UnknownKey { expires: Timestamp },
 }
 
 impl<S: Portable> Worker<S> {
-    /// Brings sessions of a server into memory, and says whether one came.
-    pub(super) fn fetch(&mut self, wanted: &Fetching, as_of: Generation) -> Result<bool, Failed> {
-        let (key, id) = (&wanted.key, self.ring.server_id(wanted.key.as_key()));
-        let (mut came, mut others) = (0, Vec::new());
-        let mut answered = Ok(());
+    /// Fetches sessions of a server into memory. Returns whether at least one was stored there.
+    pub(super) fn fetch(&mut self, job: &FetchJob, as_of: Generation) -> Result<bool, Failed> {
+        let (key, id) = (&job.key, self.ring.server_id(job.key.as_key()));
+        let (mut stored, mut others) = (0, Vec::new());
+        let mut result = Ok(());
         for _ in 0..TRIES {
-            let (most, now) = (wanted.wanted - came, self.clock.now());
+            let (most, now) = (job.wanted - stored, self.clock.now());
             let Ok(taken) = self.call(|tier| tier.take(&id, most, now)) else {
-                answered = Err(Failed);
+                result = Err(Failed);
                 break;
             };
             let Taken {
                 single_use,
                 reusable,
             } = taken;
-            let all_there_was = single_use.len() < most;
-            let mut no_room = false;
+            let tier_is_empty = single_use.len() < most;
+            let mut refused = false;
             for sealed in single_use {
                 match self.restore(key, &id, &sealed, as_of, now) {
-                    Restored::Here => came += 1,
-                    Restored::NoRoom => no_room = true,
+                    Restored::Stored => stored += 1,
+                    Restored::Refused => refused = true,
                     Restored::Rejected => {}
-                    Restored::Others(expires) => others.push(Sealed {
+                    Restored::UnknownKey { expires } => others.push(Sealed {
                         server: id,
                         usage: Usage::SingleUse,
                         expires,
@@ -59,29 +60,29 @@ impl<S: Portable> Worker<S> {
                     }),
                 }
             }
-            // Once memory has one of its own, it is the newer one.
-            let asked = reusable.filter(|_| !self.memory.available(key, now).reusable);
+            // A reusable session in memory is newer than the tier's.
+            let reusable = reusable.filter(|_| !self.memory.available(key, now).reusable);
             let restore = |sealed: Vec<u8>| self.restore(key, &id, &sealed, as_of, now);
-            if matches!(asked.map(restore), Some(Restored::Here)) {
-                came = came.max(1);
+            if matches!(reusable.map(restore), Some(Restored::Stored)) {
+                stored = stored.max(1);
                 break;
             }
-            if all_there_was || no_room || came >= wanted.wanted {
+            if tier_is_empty || refused || stored >= job.wanted {
                 break;
             }
         }
-        if came == 0 && answered.is_ok() {
+        if stored == 0 && result.is_ok() {
             count(&self.queue.counters.missed, 1);
         } else {
-            // For connections that do not come after all.
-            self.share_later(key);
+            // The connections may not come: then other processes can use the sessions.
+            self.write_when_idle(key);
         }
-        // Whatever the tier says now: what is not ours is not lost with it.
-        let back = self.put_back(&others);
-        answered.and(back).map(|()| came > 0)
+        // Also after a failed take: records of other processes must not be lost.
+        let put_back = self.put_back(&others);
+        result.and(put_back).map(|()| stored > 0)
     }
 
-    /// Puts a record into memory as a session.
+    /// Opens a record and stores its session in memory.
     fn restore(
         &self,
         key: &SessionKey,
@@ -91,20 +92,21 @@ impl<S: Portable> Worker<S> {
         now: Timestamp,
     ) -> Restored {
         match self.ring.open(sealed, id, now) {
-            Ok(record) => self.admit(record, key, id, as_of, now),
+            Ok(record) => self.restore_opened(record, key, id, as_of, now),
             Err(why) => {
                 self.queue.counters.reject(why);
                 match expiry(sealed) {
-                    // Others have the key: it is theirs, and unused.
-                    Some(expires) if why == Rejected::UnknownKey => Restored::Others(expires),
+                    Some(expires) if why == Rejected::UnknownKey => {
+                        Restored::UnknownKey { expires }
+                    }
                     _ => Restored::Rejected,
                 }
             }
         }
     }
 
-    /// The same with a record that is open.
-    fn admit(
+    /// Stores the session of an opened record in memory.
+    fn restore_opened(
         &self,
         record: Record,
         key: &SessionKey,
@@ -113,7 +115,7 @@ impl<S: Portable> Worker<S> {
         now: Timestamp,
     ) -> Restored {
         let counters = &self.queue.counters;
-        let entry = match self.entry_of(record, key, id, now) {
+        let entry = match self.decode(record, key, id, now) {
             Ok(entry) => entry,
             Err(why) => {
                 counters.reject(why);
@@ -122,15 +124,15 @@ impl<S: Portable> Worker<S> {
         };
         if self.memory.restore(key, entry, as_of, now).is_ok() {
             count(&counters.fetched, 1);
-            Restored::Here
+            Restored::Stored
         } else {
             count(&counters.lost, 1);
-            Restored::NoRoom
+            Restored::Refused
         }
     }
 
-    /// The session of a record, if it is one of this backend for this server that may be used.
-    fn entry_of(
+    /// Decodes a record, unless it is of another backend or server, from the future, or revoked.
+    fn decode(
         &self,
         record: Record,
         key: &SessionKey,
@@ -140,9 +142,9 @@ impl<S: Portable> Worker<S> {
         if record.format != S::FORMAT || record.key != *key {
             return Err(Rejected::Foreign);
         }
-        // From a clock that is ahead, or revoked here and brought back by another process.
-        let ahead = record.established > now.after(CLOCKS_DIFFER);
-        if ahead || self.revoked.covers(id, record.established) {
+        // Another process may have written it to the tier after this one revoked it.
+        let from_future = record.established > now.after(CLOCK_SKEW);
+        if from_future || self.revocations.covers(id, record.established) {
             return Err(Rejected::Expired);
         }
         let encoded = Encoded {
@@ -159,8 +161,8 @@ impl<S: Portable> Worker<S> {
         })
     }
 
-    /// Loads records of a domain. The others go back, as far as they were taken: a reusable one has
-    /// never left.
+    /// Loads records of a domain into memory. Single-use records of other domains are put back;
+    /// reusable ones were only copied.
     pub(super) fn load(
         &mut self,
         domain: &SecurityDomain,
@@ -171,12 +173,12 @@ impl<S: Portable> Worker<S> {
         let loaded = self.call(|tier| tier.load(most, now)).map_err(|_| Failed)?;
         let mut others = Vec::new();
         for sealed in loaded {
-            let theirs = match self.ring.open(&sealed.bytes, &sealed.server, now) {
+            let is_other = match self.ring.open(&sealed.bytes, &sealed.server, now) {
                 Ok(record)
                     if record.format == S::FORMAT && record.key.as_key().domain() == domain =>
                 {
                     let key = record.key.clone();
-                    self.admit(record, &key, &sealed.server, as_of, now);
+                    self.restore_opened(record, &key, &sealed.server, as_of, now);
                     false
                 }
                 Ok(_) | Err(Rejected::UnknownKey) => true,
@@ -185,7 +187,7 @@ impl<S: Portable> Worker<S> {
                     false
                 }
             };
-            if theirs && sealed.usage == Usage::SingleUse {
+            if is_other && sealed.usage == Usage::SingleUse {
                 others.push(sealed);
             }
         }

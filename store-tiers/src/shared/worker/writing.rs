@@ -1,85 +1,87 @@
-//! From memory to the tier.
+//! Writing: from memory to the tier.
 
 use store_core::{Encoded, Entry, Generation, Portable, SessionKey, Timestamp, Usage};
 
 use super::{Failed, Worker};
+use crate::shared::backlog::WriteScope;
 use crate::shared::stats::count;
-use crate::shared::waiting::ToWrite;
 use crate::{Record, Sealed, ServerId, TierError};
 
-/// Servers that memory is emptied of in one go.
+/// Servers in one put of a flush.
 const FLUSH_BATCH: usize = 32;
 
-/// A session on its way to the tier.
-struct Leaving<S> {
+/// A session taken from memory, and its record for the tier.
+struct Outgoing<S> {
     key: SessionKey,
     entry: Entry<S>,
     sealed: Sealed,
 }
 
 impl<S: Portable> Worker<S> {
-    /// Writes what waits to be written of these servers.
+    /// Writes the queued sessions of these servers.
     pub(super) fn write(
         &mut self,
-        batch: Vec<(SessionKey, ToWrite)>,
+        batch: Vec<(SessionKey, WriteScope)>,
         as_of: Generation,
     ) -> Result<(), Failed> {
         let now = self.clock.now();
-        let mut leaving = Vec::new();
-        for (key, what) in &batch {
-            self.collect(key, *what, as_of, now, &mut leaving);
+        let mut outgoing = Vec::new();
+        for (key, scope) in &batch {
+            self.collect(key, *scope, as_of, now, &mut outgoing);
         }
-        let written = self.send(leaving, as_of, now);
-        for (key, what) in batch {
+        let written = self.put_outgoing(outgoing, as_of, now);
+        for (key, scope) in batch {
             if written.is_err() {
-                // When too much waits, it is in memory still.
-                self.queue.change(|waiting| drop(waiting.write(key, what)));
-            } else if what.all_but.is_some_and(|kept| kept > 0) {
-                self.share_later(&key);
+                // If the backlog is full, the sessions stay in memory.
+                self.queue.change(|backlog| drop(backlog.write(key, scope)));
+            } else if scope.single_use_except.is_some_and(|kept| kept > 0) {
+                self.write_when_idle(&key);
             }
         }
         written
     }
 
-    /// Takes out of memory what is to be written of a server.
+    /// Takes the sessions in `scope` out of memory and seals them.
     fn collect(
         &self,
         key: &SessionKey,
-        what: ToWrite,
+        scope: WriteScope,
         as_of: Generation,
         now: Timestamp,
-        leaving: &mut Vec<Leaving<S>>,
+        outgoing: &mut Vec<Outgoing<S>>,
     ) {
-        let single_use = what.all_but.map(|kept| self.memory.surplus(key, kept, now));
-        let reusable = what.reusable.then(|| self.memory.reusable_copy(key, now));
+        let single_use = scope
+            .single_use_except
+            .map(|kept| self.memory.surplus(key, kept, now));
+        let reusable = scope.reusable.then(|| self.memory.reusable_copy(key, now));
         let server = self.ring.server_id(key.as_key());
         let entries = single_use.into_iter().flatten().chain(reusable.flatten());
         for entry in entries {
             match self.seal(key, server, &entry) {
-                Some(sealed) => leaving.push(Leaving {
+                Some(sealed) => outgoing.push(Outgoing {
                     key: key.clone(),
                     entry,
                     sealed,
                 }),
-                None => self.keep(key, entry, as_of, now),
+                None => self.restore_single_use(key, entry, as_of, now),
             }
         }
     }
 
-    /// Gives sessions to the tier. Those that it certainly does not have stay in memory; those of
-    /// which that is not known are given up.
-    fn send(
+    /// Puts the records into the tier. After a failure, the sessions go back to memory if the tier
+    /// does not have them, and are dropped if it may have them.
+    fn put_outgoing(
         &mut self,
-        leaving: Vec<Leaving<S>>,
+        outgoing: Vec<Outgoing<S>>,
         as_of: Generation,
         now: Timestamp,
     ) -> Result<(), Failed> {
-        if leaving.is_empty() {
+        if outgoing.is_empty() {
             return Ok(());
         }
-        let (entries, records): (Vec<_>, Vec<_>) = leaving
+        let (entries, records): (Vec<_>, Vec<_>) = outgoing
             .into_iter()
-            .map(|leaving| ((leaving.key, leaving.entry), leaving.sealed))
+            .map(|outgoing| ((outgoing.key, outgoing.entry), outgoing.sealed))
             .unzip();
         match self.put(&records, now) {
             Ok(()) => {
@@ -88,7 +90,7 @@ impl<S: Portable> Worker<S> {
             }
             Err(TierError::NotApplied(_)) => {
                 for (key, entry) in entries {
-                    self.keep(&key, entry, as_of, now);
+                    self.restore_single_use(&key, entry, as_of, now);
                 }
             }
             Err(TierError::MaybeApplied(_)) => {
@@ -101,28 +103,34 @@ impl<S: Portable> Worker<S> {
         Err(Failed)
     }
 
-    /// Puts a single-use session back; a reusable one has never left.
-    fn keep(&self, key: &SessionKey, entry: Entry<S>, as_of: Generation, now: Timestamp) {
+    /// Restores a single-use session; a reusable one was only copied.
+    fn restore_single_use(
+        &self,
+        key: &SessionKey,
+        entry: Entry<S>,
+        as_of: Generation,
+        now: Timestamp,
+    ) {
         if entry.usage == Usage::SingleUse {
-            // Refused means cleared meanwhile, or no room: a miss.
+            // Refused if the server was cleared meanwhile or memory is full: a miss.
             let _ = self.memory.restore(key, entry, as_of, now);
         }
     }
 
-    /// Writes all that memory holds.
+    /// Writes all sessions in memory.
     pub(super) fn flush(&mut self, as_of: Generation) -> Result<(), Failed> {
         let now = self.clock.now();
-        let all = ToWrite {
-            all_but: Some(0),
+        let all = WriteScope {
+            single_use_except: Some(0),
             reusable: true,
         };
         let servers: Vec<SessionKey> = self.memory.servers().collect();
         for batch in servers.chunks(FLUSH_BATCH) {
-            let mut leaving = Vec::new();
+            let mut outgoing = Vec::new();
             for key in batch {
-                self.collect(key, all, as_of, now, &mut leaving);
+                self.collect(key, all, as_of, now, &mut outgoing);
             }
-            self.send(leaving, as_of, now)?;
+            self.put_outgoing(outgoing, as_of, now)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Something that a worker does and others wait for, on a thread or in a task.
+//! A one-shot notification that a job is done, for threads and for tasks.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,41 +6,42 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// The end of something, which comes once.
+/// The completion of one job, set once by the worker.
 #[derive(Debug, Default)]
-pub(super) struct Arrival {
+pub(super) struct Completion {
     state: Mutex<State>,
-    arrived: Condvar,
+    completed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// What came of it, once it is known.
-    outcome: Option<bool>,
+    /// Whether the job succeeded, once it is completed.
+    succeeded: Option<bool>,
     wakers: Vec<Waker>,
 }
 
-impl Arrival {
-    /// Tells all who wait, with what came of it. Only the first time counts.
-    pub(super) fn tell(&self, outcome: bool) {
+impl Completion {
+    /// Wakes all waiters with the result. Later calls have no effect.
+    pub(super) fn complete(&self, succeeded: bool) {
         let wakers = {
             let mut state = self.state();
-            state.outcome.get_or_insert(outcome);
+            state.succeeded.get_or_insert(succeeded);
             std::mem::take(&mut state.wakers)
         };
-        self.arrived.notify_all();
+        self.completed.notify_all();
         for waker in wakers {
             waker.wake();
         }
     }
 
-    /// Waits on this thread: what came of it, or nothing if it takes longer than `deadline`.
+    /// Blocks this thread until the job is completed and returns whether it succeeded; `None` after
+    /// `deadline`.
     pub(super) fn wait(&self, deadline: Duration) -> Option<bool> {
         let end = Instant::now().checked_add(deadline);
         let mut state = self.state();
         loop {
-            if state.outcome.is_some() {
-                return state.outcome;
+            if state.succeeded.is_some() {
+                return state.succeeded;
             }
             let left = match end {
                 Some(end) => end.saturating_duration_since(Instant::now()),
@@ -49,7 +50,7 @@ impl Arrival {
             if left.is_zero() {
                 return None;
             }
-            let waited = self.arrived.wait_timeout(state, left);
+            let waited = self.completed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -59,17 +60,17 @@ impl Arrival {
     }
 }
 
-/// The same in a task.
+/// Waits for a [`Completion`] in a task.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "for tasks"))]
-pub(super) struct Arriving(pub(super) Arc<Arrival>);
+pub(super) struct CompletionFuture(pub(super) Arc<Completion>);
 
-impl Future for Arriving {
+impl Future for CompletionFuture {
     type Output = bool;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.0.state();
-        if let Some(outcome) = state.outcome {
-            return Poll::Ready(outcome);
+        if let Some(succeeded) = state.succeeded {
+            return Poll::Ready(succeeded);
         }
         if !state
             .wakers
@@ -87,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_outcome_counts_for_all_who_wait() {
-        let arrival = Arc::new(Arrival::default());
-        assert_eq!(arrival.wait(Duration::ZERO), None);
+    fn all_waiters_get_the_first_result() {
+        let completion = Arc::new(Completion::default());
+        assert_eq!(completion.wait(Duration::ZERO), None);
         std::thread::scope(|scope| {
-            let waits = [0, 1].map(|_| scope.spawn(|| arrival.wait(Duration::from_secs(60))));
-            arrival.tell(true);
-            arrival.tell(false);
+            let waits = [0, 1].map(|_| scope.spawn(|| completion.wait(Duration::from_secs(60))));
+            completion.complete(true);
+            completion.complete(false);
             for wait in waits {
                 assert_eq!(wait.join().unwrap(), Some(true));
             }

@@ -1,0 +1,48 @@
+//! Settings of a shared store, and why it cannot be created.
+
+use std::io;
+use std::time::Duration;
+
+use store_core::LimitsError;
+use thiserror::Error;
+
+/// Settings of a [`SharedStore`](crate::SharedStore).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedSettings {
+    /// Single-use sessions of a server that stay in memory while it is in use. Default 1.
+    pub sessions_in_memory: usize,
+    /// How long those may lie unused before they are written to the tier, too. Default 1 s.
+    pub idle_timeout: Duration,
+    /// Servers in the backlog of writes, and in that of fetches. Default 4,096.
+    pub queue_capacity: usize,
+    /// A call to the tier that takes longer counts as stalled, and no connection waits for it.
+    /// Default 5 ms.
+    pub stall_timeout: Duration,
+    /// How long dropping the store may block. Default 1 s.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for SharedSettings {
+    fn default() -> Self {
+        Self {
+            sessions_in_memory: 1,
+            idle_timeout: Duration::from_secs(1),
+            queue_capacity: 4_096,
+            stall_timeout: Duration::from_millis(5),
+            shutdown_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A [`SharedStore`](crate::SharedStore) cannot be created.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SharedError {
+    /// The memory limits contradict each other.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// The worker thread cannot be started.
+    #[error("no thread for the shared store ({0}): raise the limit on threads")]
+    Thread(io::Error),
+}
