@@ -1,5 +1,9 @@
-//! How long the LMDB tier takes: `cargo run --release -p store-tiers --features lmdb --example
-//! lmdb_times [DIRECTORY]`. Prints microseconds; 1, 2 and 4 processes, which are this program again.
+//! Latency of the LMDB tier in microseconds, with 1, 2 and 4 processes, which are this program
+//! again:
+//!
+//! ```text
+//! cargo run --release -p store-tiers --features lmdb --example lmdb_times -- [DIRECTORY]
+//! ```
 
 use std::error::Error;
 use std::fmt::Write;
@@ -12,7 +16,7 @@ use store_core::{Clock, KeyRef, SecurityDomain, SystemClock, Usage};
 use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 use store_tiers::{KeyRing, Sealed, ServerId, Tier};
 
-/// What a child is told to do, by this variable: `INDEX PAUSE_US`.
+/// The environment variable with a child's arguments: `INDEX PAUSE_US`.
 const CHILD: &str = "LMDB_TIMES_CHILD";
 const SERVERS: usize = 500;
 const ROUNDS: usize = 20_000;
@@ -20,18 +24,18 @@ const ROUNDS: usize = 20_000;
 const BYTES: usize = 1200;
 const HOUR: Duration = Duration::from_secs(3600);
 
-type Done<T> = Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-fn main() -> Done<()> {
+fn main() -> Result<()> {
     let dir = env::args_os().nth(1).map(PathBuf::from);
     if let Ok(child) = env::var(CHILD) {
-        return work(&dir.ok_or("no directory")?, &child);
+        return run_child(&dir.ok_or("no directory")?, &child);
     }
     let own = tempfile::tempdir()?;
     let dir = dir.unwrap_or_else(|| own.path().join("sessions"));
-    println!("microseconds          median      p99    p99.9      max   a second, all");
+    println!("microseconds          median      p99    p99.9      max   calls/s, all");
     for (processes, pause) in [(1, 0), (2, 0), (4, 0), (1, 500), (4, 500)] {
-        let begun = Instant::now();
+        let started = Instant::now();
         let children = (0..processes).map(|index| spawn(&dir, index, pause));
         let children = children.collect::<io::Result<Vec<Child>>>()?;
         let (mut puts, mut takes) = (Vec::new(), Vec::new());
@@ -43,12 +47,12 @@ fn main() -> Done<()> {
                 to.push(nanos.parse::<u64>()?);
             }
         }
-        let seconds = begun.elapsed().as_secs_f64();
-        println!("{processes} processes, {pause} us between");
+        let seconds = started.elapsed().as_secs_f64();
+        println!("{processes} processes, {pause} us between calls");
         row("take 1", &mut takes, seconds);
         row("put 1", &mut puts, seconds);
     }
-    opening_and_sweeping(&own.path().join("large"))
+    open_and_sweep(&own.path().join("large"))
 }
 
 fn spawn(dir: &Path, index: usize, pause: u64) -> io::Result<Child> {
@@ -59,8 +63,9 @@ fn spawn(dir: &Path, index: usize, pause: u64) -> io::Result<Child> {
         .spawn()
 }
 
-/// A child: puts and takes in turn at servers of its own, so that each take finds something.
-fn work(dir: &Path, child: &str) -> Done<()> {
+/// The code of a child: puts and takes in turn, for servers of its own, so that each take finds a
+/// record.
+fn run_child(dir: &Path, child: &str) -> Result<()> {
     let (index, pause) = child.split_once(' ').ok_or("index and pause")?;
     let pause = Duration::from_micros(pause.parse()?);
     let mut tier = LmdbTier::open(dir, LmdbSettings::default())?;
@@ -90,7 +95,7 @@ fn work(dir: &Path, child: &str) -> Done<()> {
     Ok(())
 }
 
-fn opening_and_sweeping(dir: &Path) -> Done<()> {
+fn open_and_sweep(dir: &Path) -> Result<()> {
     let settings = LmdbSettings::default().with_bytes(512 << 20);
     let mut tier = LmdbTier::open(dir, settings)?;
     for server in servers("large", 2_000)? {
@@ -119,11 +124,11 @@ fn opening_and_sweeping(dir: &Path) -> Done<()> {
         })?);
     }
     println!("swept in {} steps", swept.len());
-    row("a step", &mut swept, 1.0);
+    row("one step", &mut swept, 1.0);
     Ok(())
 }
 
-fn servers(name: &str, count: usize) -> Done<Vec<ServerId>> {
+fn servers(name: &str, count: usize) -> Result<Vec<ServerId>> {
     let ring = KeyRing::generate()?;
     let domain = SecurityDomain::builder(name).finish();
     let server = |index| ring.server_id(KeyRef::new(&domain, &format!("{index}.example")));
@@ -139,10 +144,10 @@ fn record(server: &ServerId, lives: Duration) -> Sealed {
     }
 }
 
-fn time(work: impl FnOnce() -> Done<()>) -> Done<u64> {
-    let begun = Instant::now();
-    work()?;
-    Ok(u64::try_from(begun.elapsed().as_nanos())?)
+fn time(call: impl FnOnce() -> Result<()>) -> Result<u64> {
+    let started = Instant::now();
+    call()?;
+    Ok(u64::try_from(started.elapsed().as_nanos())?)
 }
 
 #[allow(clippy::cast_precision_loss)] // printed with one digit

@@ -1,11 +1,11 @@
-//! How long a put and a take last on a Redis, from 1, 2 and 4 processes at once:
+//! Latency of the Redis tier, with 1, 2 and 4 processes, which are this program again:
 //!
 //! ```text
 //! cargo run --release -p store-tiers --features redis --example redis_times -- redis://127.0.0.1
 //! ```
 //!
-//! It uses a namespace of its own and clears it. Records have 2 KB, as tickets of a server with
-//! client certificates have.
+//! It uses a namespace of its own and clears it. Records have 2 KB, the size of tickets with a
+//! client certificate.
 
 use std::env;
 use std::error::Error;
@@ -20,14 +20,14 @@ const ROUNDS: usize = 3_000;
 const SERVERS: usize = 64;
 const BATCH: usize = 16;
 const BYTES: usize = 2_048;
-/// Set for a process that measures: which one it is.
-const WORKER: &str = "REDIS_TIMES_WORKER";
+/// The environment variable with a child's number.
+const CHILD: &str = "REDIS_TIMES_CHILD";
 const CALLS: [&str; 3] = ["put 1", "put 16", "take 1"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let url = env::args().nth(1).ok_or("give the address of a Redis")?;
-    if let Ok(worker) = env::var(WORKER) {
-        return work(&url, &worker);
+    if let Ok(number) = env::var(CHILD) {
+        return run_child(&url, &number);
     }
     println!("processes  call    median us  p99 us  calls/s");
     for processes in [1, 2, 4] {
@@ -37,9 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (call, times) in CALLS.iter().zip(&mut times) {
             times.sort_unstable();
             let at = |percent: usize| micros(times[times.len() * percent / 100]);
-            // Of each kind as many a second as if it were the only one.
+            // The rate if all processes made only this call.
             let sum: u64 = times.iter().sum();
-            let rate = 1e9 * f64::from(processes) * count(times.len()) / count64(sum);
+            let rate = 1e9 * f64::from(processes) * len_to_f64(times.len()) / to_f64(sum);
             println!(
                 "{processes:9}  {call:6}  {:9.0}  {:6.0}  {rate:7.0}",
                 at(50),
@@ -52,16 +52,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The nanoseconds of each call, of all processes.
+/// The nanoseconds of each kind of call, from all processes.
 fn measure(url: &str, processes: u32) -> Result<[Vec<u64>; 3], Box<dyn Error>> {
-    let workers = (0..processes).map(|worker| {
+    let children = (0..processes).map(|number| {
         let mut command = Command::new(env::current_exe()?);
-        command.arg(url).env(WORKER, worker.to_string());
+        command.arg(url).env(CHILD, number.to_string());
         command.stdout(Stdio::piped()).spawn()
     });
     let mut times = [const { Vec::new() }; 3];
-    for worker in workers.collect::<Result<Vec<_>, _>>()? {
-        let output = worker.wait_with_output()?;
+    for child in children.collect::<Result<Vec<_>, _>>()? {
+        let output = child.wait_with_output()?;
         if !output.status.success() {
             return Err("a process failed".into());
         }
@@ -74,7 +74,7 @@ fn measure(url: &str, processes: u32) -> Result<[Vec<u64>; 3], Box<dyn Error>> {
     Ok(times)
 }
 
-fn work(url: &str, worker: &str) -> Result<(), Box<dyn Error>> {
+fn run_child(url: &str, child: &str) -> Result<(), Box<dyn Error>> {
     let mut tier = tier(url)?;
     let ring = KeyRing::generate()?;
     let domain = SecurityDomain::builder("times").finish();
@@ -82,7 +82,7 @@ fn work(url: &str, worker: &str) -> Result<(), Box<dyn Error>> {
     let record = |number: usize| {
         let host = format!("server-{}.example", number % SERVERS);
         let mut bytes = vec![0x5a; BYTES];
-        let name = format!("{worker} {number}");
+        let name = format!("{child} {number}");
         bytes[..name.len()].copy_from_slice(name.as_bytes());
         Sealed {
             server: ring.server_id(KeyRef::new(&domain, &host)),
@@ -104,7 +104,7 @@ fn work(url: &str, worker: &str) -> Result<(), Box<dyn Error>> {
         let began = Instant::now();
         let taken = tier.take(&one[0].server, 1, now)?;
         let take = began.elapsed();
-        assert_eq!(taken.single_use.len(), 1, "it is there");
+        assert_eq!(taken.single_use.len(), 1, "the record was put");
         println!("{} {} {}", put.as_nanos(), puts.as_nanos(), take.as_nanos());
     }
     Ok(())
@@ -116,15 +116,15 @@ fn tier(url: &str) -> Result<RedisTier, Box<dyn Error>> {
 }
 
 fn micros(nanos: u64) -> f64 {
-    count64(nanos) / 1e3
+    to_f64(nanos) / 1e3
 }
 
-#[expect(clippy::cast_precision_loss)] // for people
-fn count64(number: u64) -> f64 {
+#[expect(clippy::cast_precision_loss)] // printed without digits
+fn to_f64(number: u64) -> f64 {
     number as f64
 }
 
-#[expect(clippy::cast_precision_loss)] // for people
-fn count(number: usize) -> f64 {
+#[expect(clippy::cast_precision_loss)] // printed without digits
+fn len_to_f64(number: usize) -> f64 {
     number as f64
 }

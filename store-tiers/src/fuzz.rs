@@ -1,4 +1,4 @@
-//! Bytes as records: the body of the fuzz target `records`.
+//! The fuzz target `records`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use store_core::{KeyRef, SecurityDomain, Timestamp};
 
 use crate::{KeyRing, Record, Rejected, key_file};
 
-/// Takes any bytes for a record, for what is in a sealed record, and for a key file.
+/// Parses the bytes as a sealed record, as the plaintext of a record, and as a key file.
 ///
 /// # Panics
-/// If what nobody sealed opens, if what is read is not what would be written, or if a changed
-/// record opens.
+/// If a record opens that was not sealed or was modified, or if a parsed input does not encode to
+/// the same bytes.
 pub fn records(data: &[u8]) {
     let Ok(ring) = KeyRing::new([1; 32], [(1, [2; 32])]) else {
         return;
@@ -19,7 +19,7 @@ pub fn records(data: &[u8]) {
     let domain = SecurityDomain::from([9; 32]);
     let server = ring.server_id(KeyRef::new(&domain, "example.com"));
     let now = Timestamp::EPOCH;
-    assert!(ring.open(data, &server, now).is_err(), "nobody sealed this");
+    assert!(ring.open(data, &server, now).is_err(), "it was not sealed");
 
     let expires = now.after(Duration::from_secs(60));
     let Ok(mut sealed) = ring.seal_plain(data, 7, expires, &server) else {
@@ -27,24 +27,24 @@ pub fn records(data: &[u8]) {
     };
     match ring.open(&sealed, &server, now) {
         Ok(record) => {
-            assert_eq!(*record.encode(), data, "one encoding of a record");
+            assert_eq!(*record.encode(), data, "the encoding of a record is unique");
             assert!(Record::decode(data, 7, expires) == Some(record));
         }
         Err(why) => assert_eq!(why, Rejected::Foreign),
     }
 
-    // Which byte, and how it changes: as the data have it.
+    // The data decide which bit to flip.
     let sum = data.iter().fold(0_usize, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
     });
-    let (at, bit) = (sum % sealed.len(), sum / 7 % 8);
-    sealed[at] ^= 1 << bit;
-    assert!(ring.open(&sealed, &server, now).is_err(), "byte {at}");
+    let (index, bit) = (sum % sealed.len(), sum / 7 % 8);
+    sealed[index] ^= 1 << bit;
+    assert!(ring.open(&sealed, &server, now).is_err(), "byte {index}");
 
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(ring) = key_file::parse(text, Path::new("keys"))
     {
-        let again = key_file::parse(&key_file::text_of(&ring), Path::new("keys"));
-        assert!(again.is_ok(), "what is written is read");
+        let again = key_file::parse(&key_file::format(&ring), Path::new("keys"));
+        assert!(again.is_ok(), "a written key file reads back");
     }
 }

@@ -1,4 +1,4 @@
-//! The file that the key ring of a place is kept in: owner-only, one line a key.
+//! Key files: a key ring as text, one line per key, in a file that only its owner may access.
 //!
 //! ```text
 //! tls-resume keys 1
@@ -6,10 +6,10 @@
 //! key 2 64 hexadecimal digits
 //! key 1 64 hexadecimal digits
 //! ```
-//! The first key seals, all of them open. Machines that share a place have the same file. To change
-//! keys without loss, add a new line at the end of it on every machine, then move that line up to be
-//! the first key on every machine, and take the old one out when its last record has expired, 7 days
-//! later at most. A program reads the file when it starts.
+//! The first key seals, and all keys open. Machines that share a tier have the same file. To rotate
+//! keys without loss, append a line with a new key on every machine, then move that line up to be
+//! the first key on every machine, and remove the old key when its last record has expired, at most
+//! 7 days later. A program reads the file when it starts.
 
 use std::fmt::Write as _;
 use std::fs::{OpenOptions, Permissions};
@@ -24,22 +24,22 @@ use zeroize::Zeroizing;
 use crate::ring::{KeyError, KeyRing, SealingKey};
 
 const FIRST_LINE: &str = "tls-resume keys 1";
-/// More keys than anyone rotates through, and few enough to read without harm.
-const LONGEST: u64 = 64 * 1024;
+/// Most bytes of a key file.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// A key file cannot be used. The message says what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error("{path}: {error}: check that the file is there and yours", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Others can read or change it.
+    /// Other users can read or change the file.
     #[error("{path}: others can read or change it (mode {mode:03o}): chmod 600 it, and if they may \
              have done so, make a new one", path = path.display())]
     NotPrivate {
@@ -48,81 +48,82 @@ pub enum KeyFileError {
         /// Its permissions.
         mode: u32,
     },
-    /// It is another user's.
+    /// The file belongs to another user.
     #[error("{path}: belongs to another user: chown it, or give a key file of your own", path = path.display())]
     NotOwned {
         /// The file.
         path: PathBuf,
     },
-    /// It is not a regular file.
+    /// The path is not a regular file.
     #[error("{path}: not a regular file: give the path of a key file", path = path.display())]
     NotAFile {
         /// The file.
         path: PathBuf,
     },
-    /// It is not written as a key file is.
-    #[error("{path}: line {line} is not as it should be: make a new key file", path = path.display())]
+    /// A line is not valid.
+    #[error("{path}: line {line} is not valid in a key file: correct it or create a new file",
+            path = path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
     },
-    /// Its keys make no ring.
+    /// The keys are not a valid ring.
     #[error("{path}: {error}", path = path.display())]
     Keys {
         /// The file.
         path: PathBuf,
-        /// What is wrong with them.
+        /// The error of the ring.
         error: KeyError,
     },
 }
 
-/// Reads a key file, which nobody but its owner may be able to read or change.
+/// Reads a key file. Fails if other users than its owner can access it.
 pub fn read(path: &Path) -> Result<KeyRing, KeyFileError> {
     let io = |error| io_error(path, error);
-    // Without waiting for whoever would write into a pipe.
+    // Opening a pipe must not wait for its writer.
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(nonblocking)
         .open(path)
         .map_err(io)?;
-    // Of the file that is open, not of one that has taken its name since.
-    let facts = file.metadata().map_err(io)?;
-    if !facts.is_file() {
+    // The metadata of the open file: the path may have been replaced since.
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
         return Err(KeyFileError::NotAFile { path: path.into() });
     }
-    // Root's own files are as good: who is root can do anything.
-    if ![rustix::process::geteuid().as_raw(), 0].contains(&facts.uid()) {
+    // Files of root are trusted, too.
+    if ![rustix::process::geteuid().as_raw(), 0].contains(&metadata.uid()) {
         return Err(KeyFileError::NotOwned { path: path.into() });
     }
-    let mode = facts.mode() & 0o777;
+    let mode = metadata.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyFileError::NotPrivate {
             path: path.into(),
             mode,
         });
     }
-    // Made for the whole file: a buffer that grows leaves secrets behind.
-    let room = usize::try_from(facts.size().min(LONGEST)).unwrap_or_default() + 1;
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    file.take(room as u64)
+    // For the whole file, because a buffer that grows leaves secrets in freed memory.
+    let capacity = usize::try_from(metadata.size().min(MAX_BYTES)).unwrap_or_default() + 1;
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    file.take(capacity as u64)
         .read_to_string(&mut text)
         .map_err(io)?;
     parse(&text, path)
 }
 
-/// Makes a new key file with one key, owner-only, and reads it. Fails if there is one already.
+/// Creates a key file with a new key, accessible to its owner only. Fails if the file exists.
 pub fn create(path: &Path) -> Result<KeyRing, KeyFileError> {
     let ring = KeyRing::generate().map_err(|error| keys_error(path, error))?;
     write(path, &ring)?;
     Ok(ring)
 }
 
-/// Writes a key ring to a new file, owner-only, and makes sure that it is on the disk. Fails if
-/// there is a file already: to change keys, write another one and rename it. Whoever reads sees the
-/// whole file or none.
+/// Writes a key ring to a new file, accessible to its owner only, and syncs it to the disk. Fails
+/// if the file exists: to change keys, write another file and rename it. A reader sees the whole
+/// file or none.
 pub fn write(path: &Path, ring: &KeyRing) -> Result<(), KeyFileError> {
     let io = |error| io_error(path, error);
     let folder = match path.parent() {
@@ -134,14 +135,14 @@ pub fn write(path: &Path, ring: &KeyRing) -> Result<(), KeyFileError> {
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)
         .map_err(io)?;
-    file.write_all(text_of(ring).as_bytes()).map_err(io)?;
+    file.write_all(format(ring).as_bytes()).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     let persisted = file.persist_noclobber(path);
     persisted.map(drop).map_err(|error| io(error.error))
 }
 
-/// Reads the key file if there is one, else makes it: what a program does that may be the first. Of
-/// several that do so at once, one makes it and the others read it.
+/// Reads the key file, or creates it if it does not exist. Of several processes that do so at the
+/// same time, one creates it and the others read it.
 pub fn read_or_create(path: &Path) -> Result<KeyRing, KeyFileError> {
     let is = |error: &KeyFileError, kind| matches!(error, KeyFileError::Io { error, .. } if error.kind() == kind);
     match read(path) {
@@ -154,7 +155,7 @@ pub fn read_or_create(path: &Path) -> Result<KeyRing, KeyFileError> {
     }
 }
 
-pub(crate) fn text_of(ring: &KeyRing) -> Zeroizing<String> {
+pub(crate) fn format(ring: &KeyRing) -> Zeroizing<String> {
     let lines = ring.keys().len() + 2;
     let mut text = Zeroizing::new(String::with_capacity(lines * 96));
     // Writing to a string does not fail.
@@ -170,18 +171,18 @@ pub(crate) fn text_of(ring: &KeyRing) -> Zeroizing<String> {
 }
 
 pub(crate) fn parse(text: &str, path: &Path) -> Result<KeyRing, KeyFileError> {
-    let wrong = |line| KeyFileError::Line {
+    let invalid = |line| KeyFileError::Line {
         path: path.into(),
         line,
     };
     let mut lines = text.lines().zip(1..);
     if lines.next().is_none_or(|(first, _)| first != FIRST_LINE) {
-        return Err(wrong(1));
+        return Err(invalid(1));
     }
     let names = lines
         .next()
         .and_then(|(line, _)| line.strip_prefix("names "));
-    let names = names.and_then(from_hex).ok_or_else(|| wrong(2))?;
+    let names = names.and_then(from_hex).ok_or_else(|| invalid(2))?;
     let key = |(line, number): (&str, usize)| {
         let (id, secret) = line.strip_prefix("key ")?.split_once(' ')?;
         let key = SealingKey {
@@ -190,9 +191,9 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<KeyRing, KeyFileError> {
         };
         Some(key).filter(|_| number > 2)
     };
-    let keys = lines.map(|line| key(line).ok_or_else(|| wrong(line.1)));
+    let keys = lines.map(|line| key(line).ok_or_else(|| invalid(line.1)));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
-    KeyRing::of(names, keys).map_err(|error| keys_error(path, error))
+    KeyRing::from_parts(names, keys).map_err(|error| keys_error(path, error))
 }
 
 fn push_hex(text: &mut String, bytes: &[u8; 32]) {
@@ -234,7 +235,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn in_a_folder(test: impl FnOnce(&Path)) {
+    fn with_path(test: impl FnOnce(&Path)) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         test(&folder.path().join("keys"));
     }
@@ -244,12 +245,12 @@ mod tests {
     }
 
     fn same(one: &KeyRing, other: &KeyRing) -> bool {
-        *text_of(one) == *text_of(other)
+        *format(one) == *format(other)
     }
 
     #[test]
-    fn what_is_written_is_read() {
-        in_a_folder(|path| {
+    fn a_written_file_reads_back() {
+        with_path(|path| {
             let ring = two_keys();
             write(path, &ring).unwrap();
             assert!(same(&read(path).unwrap(), &ring));
@@ -257,10 +258,10 @@ mod tests {
         });
     }
 
-    /// R25: owner-only from the first moment, and refused where it is not.
+    /// R25: it is created so, and refused otherwise.
     #[test]
     fn only_the_owner_may_read_it() {
-        in_a_folder(|path| {
+        with_path(|path| {
             create(path).unwrap();
             assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o600);
             for mode in [0o640, 0o604, 0o620, 0o602, 0o610, 0o777] {
@@ -278,18 +279,17 @@ mod tests {
 
     #[test]
     fn an_existing_file_is_never_overwritten() {
-        in_a_folder(|path| {
+        with_path(|path| {
             let ring = create(path).unwrap();
             assert!(matches!(create(path), Err(KeyFileError::Io { .. })));
             assert!(same(&read_or_create(path).unwrap(), &ring));
         });
     }
 
-    /// Where nothing can be written, what is there is read all the same; and who reads leaves nothing
-    /// behind.
+    /// Reading needs no write access to the folder.
     #[test]
-    fn what_is_there_is_only_read() {
-        in_a_folder(|path| {
+    fn reading_creates_no_file() {
+        with_path(|path| {
             create(path).unwrap();
             let folder = path.parent().unwrap();
             let before = fs::metadata(folder).unwrap().modified().unwrap();
@@ -299,8 +299,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_not_waited_for() {
-        in_a_folder(|path| {
+    fn a_pipe_is_an_error_without_waiting() {
+        with_path(|path| {
             let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
             let pipe =
                 rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0);
@@ -310,11 +310,10 @@ mod tests {
         });
     }
 
-    /// Programs that start at the same time all get the same keys.
     #[test]
-    fn of_many_that_make_it_at_once_all_have_the_same() {
+    fn concurrent_creators_get_the_same_keys() {
         for _ in 0..20 {
-            in_a_folder(|path| {
+            with_path(|path| {
                 let rings: Vec<KeyRing> = std::thread::scope(|scope| {
                     let start = || scope.spawn(|| read_or_create(path).unwrap());
                     let threads: Vec<_> = std::iter::repeat_with(start).take(8).collect();
@@ -329,9 +328,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_key_file_is_refused_with_its_line() {
-        in_a_folder(|path| {
-            let good = text_of(&two_keys());
+    fn an_invalid_file_is_an_error_with_its_line() {
+        with_path(|path| {
+            let good = format(&two_keys());
             let cases: [(String, usize); 6] = [
                 (String::new(), 1),
                 ("other\n".into(), 1),
@@ -354,7 +353,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_do() {
-        in_a_folder(|path| {
+        with_path(|path| {
             let error = read(path).unwrap_err().to_string();
             assert!(error.contains("check that the file is there"), "{error}");
             let folder = path.parent().unwrap();

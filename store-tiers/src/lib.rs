@@ -1,8 +1,9 @@
-//! Sessions beyond the process: what a place such as a file or a server keeps of them.
+//! Tiers for TLS client sessions: LMDB for the processes of one machine, Redis for many machines,
+//! and [`SharedStore`], a store in memory that reads from and writes to one of them.
 //!
-//! A session that leaves the memory of its process is a [`Record`], and a record is sealed before
-//! anything else sees it ([`KeyRing`]): whoever reads the place learns neither sessions nor names,
-//! and whoever writes to it can make a client miss, nothing more. Servers go by a keyed hash
+//! A session that leaves the memory of its process is a [`Record`], encrypted and authenticated by
+//! a [`KeyRing`]. Whoever can read a tier learns neither sessions nor server names; whoever can
+//! write to it can only cause misses. Servers are identified by a keyed hash
 //! ([`KeyRing::server_id`]).
 //!
 //! ```
@@ -32,15 +33,15 @@
 //! ```
 
 #![cfg_attr(not(feature = "lmdb"), forbid(unsafe_code))]
-#![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
-#![deny(unsafe_code)] // but for one file of the LMDB tier
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(unsafe_code)] // allowed in lmdb/env.rs only
 #![deny(missing_docs)]
 
-/// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
+/// PRIVATE: fuzz targets that need private items. Not part of the API.
 #[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzz;
-#[cfg(unix)] // permissions are those of Unix
+#[cfg(unix)] // checks Unix permissions
 pub mod key_file;
 #[cfg(feature = "lmdb")]
 pub mod lmdb;

@@ -1,50 +1,51 @@
-//! A session as plain data: what is sealed, and nothing that is not needed to offer it again.
+//! The plaintext of a sealed record.
 
 use std::fmt;
 use std::time::Duration;
 use store_core::{SessionKey, Timestamp, Usage};
 use zeroize::Zeroizing;
 
-/// A session in a form that can leave its process: the library's own encoding of it, with what
-/// the store and the backend must know beside it.
+/// A serialized session: the TLS library's encoding of it, and the metadata that the store and the
+/// backend need.
 ///
-/// Its encoding is exact: every field has its length, and bytes left over are a reason to reject.
+/// In a record's own encoding, fields of variable length have their length before them; trailing
+/// bytes are rejected.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The server that it is for.
+    /// The server that the session is for.
     pub key: SessionKey,
-    /// The backend and the format of `session` and `facts`, a number that the backend chooses: a
-    /// record of another format is not decoded.
+    /// The backend's number for its format of `session` and `facts`. Records of another format are
+    /// not decoded.
     pub format: u32,
-    /// Whether the session may be used once or often.
+    /// Whether the session is single-use or reusable.
     pub usage: Usage,
-    /// When the last full handshake took place that it descends from.
+    /// When the full handshake took place from which the session derives.
     pub established: Timestamp,
-    /// From when on it may no longer be offered.
+    /// When the session expires.
     pub expires: Timestamp,
-    /// What the backend must know to decide who may use the session, such as how its peer was
-    /// verified.
+    /// What the backend needs to decide which connections may use the session, such as how its peer
+    /// was verified.
     pub facts: Vec<u8>,
-    /// The session, in the library's own encoding. Wiped when dropped.
+    /// The session in the TLS library's encoding. Wiped on drop.
     pub session: Zeroizing<Vec<u8>>,
 }
 
 impl Record {
-    /// The part that is encrypted. `expires` and `format` are not in it: they stand in the clear
-    /// before it, bound to it.
+    /// Encodes the part that is encrypted: all but `expires` and `format`, which are in the
+    /// authenticated header.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let key = self.key.as_key().encode();
         let parts: [&[u8]; 3] = [&key, &self.facts, &self.session];
-        let room = 1 + 8 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
-        // Never grows: a buffer that moved would leave secrets behind.
-        let mut out = Zeroizing::new(Vec::with_capacity(room));
+        let capacity = 1 + 8 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
+        // Exact, because a buffer that grows leaves secrets in freed memory.
+        let mut out = Zeroizing::new(Vec::with_capacity(capacity));
         out.push(match self.usage {
             Usage::SingleUse => 1,
             Usage::Reusable => 2,
         });
         out.extend(millis(self.established).to_be_bytes());
         for part in parts {
-            // Longer than a session can be; a reader would reject it, too.
+            // No session is that long, and `decode` rejects the length.
             let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
             out.extend(len.to_be_bytes());
             out.extend_from_slice(part);
@@ -52,26 +53,26 @@ impl Record {
         out
     }
 
-    /// The record that was encoded so, with what stood in the clear; `None` if it is not exactly
-    /// one.
-    pub(crate) fn decode(mut plain: &[u8], format: u32, expires: Timestamp) -> Option<Self> {
-        let usage = match take::<1>(&mut plain)? {
-            [1] => Usage::SingleUse,
-            [2] => Usage::Reusable,
+    /// Decodes the output of [`encode`](Self::encode), with the fields from the header.
+    pub(crate) fn decode(plain: &[u8], format: u32, expires: Timestamp) -> Option<Self> {
+        let (usage, rest) = plain.split_first()?;
+        let usage = match usage {
+            1 => Usage::SingleUse,
+            2 => Usage::Reusable,
             _ => return None,
         };
-        let established = timestamp(u64::from_be_bytes(take(&mut plain)?));
-        let key = SessionKey::decode(take_part(&mut plain)?)?;
-        let facts = take_part(&mut plain)?.to_vec();
-        let session = Zeroizing::new(take_part(&mut plain)?.to_vec());
-        plain.is_empty().then_some(Self {
-            key,
+        let (established, rest) = rest.split_first_chunk()?;
+        let (key, rest) = split_field(rest)?;
+        let (facts, rest) = split_field(rest)?;
+        let (session, rest) = split_field(rest)?;
+        rest.is_empty().then_some(Self {
+            key: SessionKey::decode(key)?,
             format,
             usage,
-            established,
+            established: timestamp(u64::from_be_bytes(*established)),
             expires,
-            facts,
-            session,
+            facts: facts.to_vec(),
+            session: session.to_vec().into(),
         })
     }
 }
@@ -89,28 +90,20 @@ impl fmt::Debug for Record {
     }
 }
 
-/// A point in time as it is written: milliseconds since the Unix epoch.
+/// The encoding of a point in time: milliseconds since the Unix epoch.
 pub(crate) fn millis(time: Timestamp) -> u64 {
     u64::try_from(time.since_epoch().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The point in time that was written so.
+/// Decodes [`millis`].
 pub(crate) fn timestamp(millis: u64) -> Timestamp {
     Timestamp::from_unix(Duration::from_millis(millis))
 }
 
-/// The next `N` bytes.
-pub(crate) fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, rest) = from.split_first_chunk()?;
-    *from = rest;
-    Some(*head)
-}
-
-fn take_part<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = usize::try_from(u32::from_be_bytes(take(from)?)).ok()?;
-    let (part, rest) = from.split_at_checked(len)?;
-    *from = rest;
-    Some(part)
+/// Splits off a field with its length before it.
+fn split_field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)
 }
 
 #[cfg(test)]
@@ -132,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn an_encoded_record_decodes() {
         let record = record();
         let decoded = Record::decode(&record.encode(), record.format, record.expires);
         assert_eq!(decoded, Some(record));
     }
 
-    /// R23: exact length; nothing may be missing and nothing may be left.
+    /// R23: neither a truncated record nor one with trailing bytes decodes.
     #[test]
     fn any_other_length_is_rejected() {
         let (record, plain) = (record(), record().encode());
@@ -157,9 +150,8 @@ mod tests {
         assert_eq!(Record::decode(&plain, 7, timestamp(0)), None);
     }
 
-    /// The buffer is made for what goes into it.
     #[test]
-    fn encoding_never_moves() {
+    fn the_buffer_of_an_encoding_never_grows() {
         let plain = record().encode();
         assert_eq!(plain.capacity(), plain.len());
     }

@@ -1,4 +1,4 @@
-//! The keys of a place: what seals its records, and what hides the names of servers.
+//! The key ring of a tier: the keys that seal records, and the secret that hides server names.
 
 use std::fmt;
 
@@ -10,23 +10,24 @@ use store_core::{KeyRef, Timestamp};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::record::{Record, millis, take, timestamp};
+use crate::record::{Record, millis, timestamp};
 
-/// What every record begins with. The last byte is the version of the layout.
+/// The first bytes of every sealed record. The last of them is the version of the layout.
 const MAGIC: [u8; 4] = *b"TLR\x01";
-/// Magic, key, format, expiry, nonce.
+/// Length of the header: magic, key id, format, expiry, nonce.
 const HEADER: usize = 4 + 4 + 4 + 8 + NONCE;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// The keys of one place: the secret under which servers' names are hashed, and the keys that
-/// seal records. The first key seals, all of them open, so keys are changed without loss: add a new
-/// one at the end everywhere ([`with_new_key`](Self::with_new_key)), then put it in front everywhere
-/// ([`with_last_key_first`](Self::with_last_key_first)), and take the old one away when its last
+/// The keys of a tier: keys that seal records, and the secret of the keyed hash of server names.
+///
+/// The first key seals, and all keys open, so that keys rotate without loss: append a new key on
+/// every machine ([`with_new_key`](Self::with_new_key)), then move it to the front on every machine
+/// ([`with_last_key_first`](Self::with_last_key_first)), and remove the old key when its last
 /// record has expired.
 ///
-/// Records are sealed with XChaCha20-Poly1305, whose nonces are long enough to be drawn at random
-/// by any number of machines under one key.
+/// The cipher is XChaCha20-Poly1305: its nonces are long enough to be random, however many machines
+/// use one key.
 #[derive(Clone)]
 pub struct KeyRing {
     names: Zeroizing<[u8; 32]>,
@@ -41,7 +42,7 @@ pub(crate) struct SealingKey {
 }
 
 impl SealingKey {
-    /// A new key, with an id at random: other rings' keys are told from a change of this one's.
+    /// Generates a key. Its id is random, so that keys of different rings do not share one.
     fn generate() -> Result<Self, KeyError> {
         let (id, secret) = (random()?, random()?);
         let [a, b, c, d, ..] = *id;
@@ -52,32 +53,31 @@ impl SealingKey {
     }
 }
 
-/// A server as a place beyond the process knows it: a keyed hash of its
-/// [`SessionKey`](store_core::SessionKey).
+/// The id of a server in a tier: a keyed hash of its [`SessionKey`](store_core::SessionKey).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId([u8; 32]);
 
-/// A key ring cannot be made.
+/// A key ring cannot be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// No key to seal with.
+    /// It has no key.
     #[error("the key ring has no key: give at least one")]
     NoKey,
-    /// One id for two keys.
+    /// Two keys have the same id.
     #[error("the key ring has two keys with the id {0}: give each an id of its own")]
     SameId(u32),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
+    /// The system has no random numbers.
+    #[error("the system has no random numbers")]
     NoRandomness,
 }
 
-/// A record cannot be sealed: it is not stored, and nothing is lost but a resumption.
+/// A record cannot be sealed, so it is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the record cannot be sealed")]
 pub struct SealError;
 
-/// Why a record is not opened. Each is a miss.
+/// Why a record is rejected, which is a miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Rejected {
@@ -87,17 +87,17 @@ pub enum Rejected {
     /// It is sealed with a key that the ring does not have.
     #[error("sealed with a key that is not in the ring")]
     UnknownKey,
-    /// It was changed, or put under another server.
+    /// It was modified, or moved to another server.
     #[error("tampered with, or of another server")]
     Tampered,
-    /// Its time is over.
+    /// It has expired.
     #[error("expired")]
     Expired,
 }
 
 impl KeyRing {
-    /// A ring of these keys: the secret for names, then the sealing keys with their ids, the one
-    /// to seal with first.
+    /// Creates a ring from the secret for server names and the sealing keys with their ids. The
+    /// first key seals.
     pub fn new(
         names: [u8; 32],
         keys: impl IntoIterator<Item = (u32, [u8; 32])>,
@@ -106,10 +106,13 @@ impl KeyRing {
             id,
             secret: Zeroizing::new(secret),
         };
-        Self::of(Zeroizing::new(names), keys.into_iter().map(seal).collect())
+        Self::from_parts(Zeroizing::new(names), keys.into_iter().map(seal).collect())
     }
 
-    pub(crate) fn of(names: Zeroizing<[u8; 32]>, keys: Vec<SealingKey>) -> Result<Self, KeyError> {
+    pub(crate) fn from_parts(
+        names: Zeroizing<[u8; 32]>,
+        keys: Vec<SealingKey>,
+    ) -> Result<Self, KeyError> {
         if keys.is_empty() {
             return Err(KeyError::NoKey);
         }
@@ -121,36 +124,36 @@ impl KeyRing {
         Ok(Self { names, keys })
     }
 
-    /// A new ring with one key, from the system's random numbers.
+    /// Generates a ring with one key.
     pub fn generate() -> Result<Self, KeyError> {
-        Self::of(random()?, vec![SealingKey::generate()?])
+        Self::from_parts(random()?, vec![SealingKey::generate()?])
     }
 
-    /// The same ring with a new key at its end, which opens records and seals none yet: the first
-    /// step of a change of keys, on every machine.
+    /// Returns the ring with a new key at the end, which only opens records: the first step of a
+    /// rotation, on every machine.
     pub fn with_new_key(&self) -> Result<Self, KeyError> {
         let new = std::iter::once(SealingKey::generate()?);
         let keys = self.keys.iter().cloned().chain(new);
-        Self::of(self.names.clone(), keys.collect())
+        Self::from_parts(self.names.clone(), keys.collect())
     }
 
-    /// The same ring with its last key in front, which seals from now on: the second step, once
-    /// every machine has that key.
+    /// Returns the ring with its last key moved to the front, where it seals: the second step of a
+    /// rotation, once every machine has that key.
     #[must_use]
     pub fn with_last_key_first(mut self) -> Self {
         self.keys.rotate_right(1);
         self
     }
 
-    /// What the place is called where records under these keys lie, if it is one that others use,
-    /// too: 16 hexadecimal digits, which stay when sealing keys are changed.
+    /// A tag of 16 hexadecimal digits, to separate the records of different rings in a shared
+    /// Redis. It stays the same when sealing keys rotate.
     pub fn tag(&self) -> String {
         let digest = self.hash(b"the place itself");
         let digits = digest[..8].iter().map(|byte| format!("{byte:02x}"));
         digits.collect()
     }
 
-    /// The ids of the keys, the one that seals first.
+    /// The ids of the keys; the first one seals.
     pub fn key_ids(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().map(|key| key.id)
     }
@@ -163,14 +166,15 @@ impl KeyRing {
         &self.keys
     }
 
-    /// What a server is called outside: HMAC-SHA-256 of its key under the ring's secret for names.
-    /// It stays the same when sealing keys are changed.
+    /// The id of a server in the tier: HMAC-SHA-256 of its key under the ring's secret for names.
+    /// It stays the same when sealing keys rotate.
     pub fn server_id(&self, server: KeyRef<'_>) -> ServerId {
         ServerId(self.hash(&server.encode()))
     }
 
     fn hash(&self, bytes: &[u8]) -> [u8; 32] {
-        // HMAC fills a shorter key up with zeros to its block (RFC 2104): so no length can be wrong.
+        // HMAC pads a shorter key with zeros to its block (RFC 2104), so this is the same key, in a
+        // type that cannot have a wrong length.
         let mut block = Zeroizing::new([0; 64]);
         block[..self.names.len()].copy_from_slice(&*self.names);
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
@@ -178,14 +182,14 @@ impl KeyRing {
         mac.finalize().into_bytes().into()
     }
 
-    /// Seals a record of `server`, with a nonce from the system's random numbers.
+    /// Seals a record for `server`, with a random nonce.
     pub fn seal(&self, record: &Record, server: &ServerId) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| SealError)?;
         self.seal_with(record, server, nonce)
     }
 
-    /// The same with a nonce that must never have been used under this key.
+    /// Seals a record with a nonce that must never have been used under this key.
     fn seal_with(
         &self,
         record: &Record,
@@ -196,7 +200,7 @@ impl KeyRing {
         self.seal_bytes(&plain, (record.format, record.expires), server, nonce)
     }
 
-    /// Seals any bytes, as only a fuzzer does.
+    /// Seals any bytes as a record, for the fuzzer.
     #[cfg(feature = "__fuzzing")]
     pub(crate) fn seal_plain(
         &self,
@@ -222,10 +226,14 @@ impl KeyRing {
         sealed.extend(format.to_be_bytes());
         sealed.extend(millis(expires).to_be_bytes());
         sealed.extend(nonce);
-        let bound = bound(&sealed, server);
+        let associated_data = associated_data(&sealed, server);
         sealed.extend_from_slice(plain);
         let tag = cipher(key)
-            .encrypt_inout_detached(&XNonce::from(nonce), &bound, (&mut sealed[HEADER..]).into())
+            .encrypt_inout_detached(
+                &XNonce::from(nonce),
+                &associated_data,
+                (&mut sealed[HEADER..]).into(),
+            )
             .map_err(|_| SealError)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
@@ -247,12 +255,12 @@ impl KeyRing {
         cipher(key)
             .decrypt_inout_detached(
                 &XNonce::from(header.nonce),
-                &bound(&sealed[..HEADER], server),
+                &associated_data(&sealed[..HEADER], server),
                 plain.as_mut_slice().into(),
                 &Tag::from(*tag),
             )
             .map_err(|_| Rejected::Tampered)?;
-        // Only now the expiry is worth anything.
+        // The header is authenticated only now.
         if header.expires <= now {
             return Err(Rejected::Expired);
         }
@@ -260,13 +268,12 @@ impl KeyRing {
     }
 }
 
-/// When a record expires, by what stands in the clear: worth something only to those who cannot
-/// open it.
+/// The expiry in a record's header, unauthenticated: for records that this ring cannot open.
 pub(crate) fn expiry(sealed: &[u8]) -> Option<Timestamp> {
     Header::parse(sealed).map(|header| header.expires)
 }
 
-/// What stands before a record in the clear.
+/// The header of a sealed record, in the clear.
 struct Header {
     key: u32,
     format: u32,
@@ -275,22 +282,22 @@ struct Header {
 }
 
 impl Header {
-    fn parse(mut sealed: &[u8]) -> Option<Self> {
-        let from = &mut sealed;
-        if take::<4>(from)? != MAGIC {
-            return None;
-        }
+    fn parse(sealed: &[u8]) -> Option<Self> {
+        let rest = sealed.strip_prefix(&MAGIC)?;
+        let (key, rest) = rest.split_first_chunk()?;
+        let (format, rest) = rest.split_first_chunk()?;
+        let (expires, rest) = rest.split_first_chunk()?;
         Some(Self {
-            key: u32::from_be_bytes(take(from)?),
-            format: u32::from_be_bytes(take(from)?),
-            expires: timestamp(u64::from_be_bytes(take(from)?)),
-            nonce: take(from)?,
+            key: u32::from_be_bytes(*key),
+            format: u32::from_be_bytes(*format),
+            expires: timestamp(u64::from_be_bytes(*expires)),
+            nonce: *rest.first_chunk()?,
         })
     }
 }
 
-/// What a record is bound to: its whole header, and its server.
-fn bound(header: &[u8], server: &ServerId) -> Vec<u8> {
+/// The associated data of a record: its header and its server.
+fn associated_data(header: &[u8], server: &ServerId) -> Vec<u8> {
     [header, &server.0].concat()
 }
 
@@ -305,18 +312,18 @@ pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, KeyError> {
 }
 
 impl ServerId {
-    /// No server: what no key is hashed to, but by a chance of one in 2^256.
+    /// The id of no server, except with a chance of 2^-256.
     pub(crate) fn nobody() -> Self {
         Self([0; 32])
     }
 
-    /// The server that goes by these bytes, which were once [`as_bytes`](Self::as_bytes) of it.
+    /// Restores an id from [`as_bytes`](Self::as_bytes).
     #[cfg(feature = "lmdb")]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// The hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -33,15 +33,14 @@ fn record() -> Record {
 }
 
 #[test]
-fn what_is_sealed_opens() {
+fn a_sealed_record_opens() {
     let ring = ring();
     let id = server(&ring, "example.com");
     let sealed = ring.seal(&record(), &id).unwrap();
     assert_eq!(ring.open(&sealed, &id, at(NOW)), Ok(record()));
 }
 
-/// R23, R25: whatever byte is changed, wherever the record is cut, whatever is put behind it, it
-/// is not opened.
+/// R23, R25: a record with any bit changed, truncated, or with trailing bytes does not open.
 #[test]
 fn no_changed_record_opens() {
     let ring = ring();
@@ -65,7 +64,7 @@ fn no_changed_record_opens() {
     assert!(ring.open(&longer, &id, at(NOW)).is_err());
 }
 
-/// R25: the record is bound to its server: it cannot be put under another one.
+/// R25: a record is bound to its server.
 #[test]
 fn no_record_opens_for_another_server() {
     let ring = ring();
@@ -75,7 +74,7 @@ fn no_record_opens_for_another_server() {
 }
 
 #[test]
-fn no_record_opens_after_its_time() {
+fn no_record_opens_after_its_expiry() {
     let ring = ring();
     let id = server(&ring, "example.com");
     let sealed = ring.seal(&record(), &id).unwrap();
@@ -86,8 +85,8 @@ fn no_record_opens_after_its_time() {
     );
 }
 
-/// Rotation without loss: the new key comes to every machine, then it seals, while the old one still
-/// opens; and then that is taken away.
+/// Every machine gets the new key, then it seals while the old key still opens, then the old key is
+/// removed.
 #[test]
 fn keys_rotate_without_loss() {
     let old = KeyRing::generate().unwrap();
@@ -112,14 +111,14 @@ fn keys_rotate_without_loss() {
     assert_eq!(old.open(&after, &id, at(NOW)), Err(Rejected::UnknownKey));
 
     let newest = both.keys()[0].clone();
-    let new = KeyRing::of(Zeroizing::new(*old.names()), vec![newest]).unwrap();
+    let new = KeyRing::from_parts(Zeroizing::new(*old.names()), vec![newest]).unwrap();
     assert!(new.open(&after, &id, at(NOW)).is_ok());
     assert_eq!(new.open(&before, &id, at(NOW)), Err(Rejected::UnknownKey));
 }
 
-/// R25: neither the session, nor the facts, nor the name can be read.
+/// R25: neither the session, nor the facts, nor the name, nor a key is in the clear.
 #[test]
-fn nothing_can_be_read() {
+fn a_sealed_record_shows_no_secret() {
     let ring = ring();
     let id = server(&ring, "example.com");
     let sealed = ring.seal(&record(), &id).unwrap();
@@ -138,7 +137,7 @@ fn nothing_can_be_read() {
 }
 
 #[test]
-fn no_nonce_comes_twice() {
+fn nonces_do_not_repeat() {
     let ring = ring();
     let id = server(&ring, "example.com");
     let nonce = |_| {
@@ -149,7 +148,7 @@ fn no_nonce_comes_twice() {
     assert_eq!((0..1_000).map(nonce).collect::<HashSet<_>>().len(), 1_000);
 }
 
-/// The layout is what other machines read: it changes with its version only.
+/// Other machines read this layout: it changes with its version only.
 #[test]
 fn the_layout_is_stable() {
     let ring = ring();
@@ -163,15 +162,15 @@ fn the_layout_is_stable() {
 }
 
 #[test]
-fn rings_that_make_no_sense_are_refused() {
+fn invalid_rings_are_errors() {
     assert_eq!(KeyRing::new([0; 32], []).unwrap_err(), KeyError::NoKey);
     let twice = KeyRing::new([0; 32], [(1, [1; 32]), (1, [2; 32])]);
     assert_eq!(twice.unwrap_err(), KeyError::SameId(1));
 }
 
-/// R24: what is shown has no key in it.
+/// R24.
 #[test]
-fn nothing_shows_a_key() {
+fn debug_shows_no_key_or_session() {
     let ring = KeyRing::new([0xab; 32], [(1, [0xcd; 32])]).unwrap();
     let shown = format!("{ring:?} {:?} {:?}", record(), server(&ring, "a"));
     for form in ["abab", "cdcd", "171", "205", "secret"] {
@@ -181,7 +180,7 @@ fn nothing_shows_a_key() {
 
 proptest! {
     #[test]
-    fn any_record_comes_back(
+    fn any_record_opens_unchanged(
         (format, single_use, established, lives) in any::<(u32, bool, u32, u32)>(),
         (facts, session) in any::<(Vec<u8>, Vec<u8>)>(),
     ) {
@@ -201,7 +200,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_rejected(bytes in any::<Vec<u8>>()) {
+    fn any_other_bytes_are_rejected(bytes in any::<Vec<u8>>()) {
         let ring = ring();
         let id = server(&ring, "example.com");
         prop_assert!(ring.open(&bytes, &id, at(NOW)).is_err());
