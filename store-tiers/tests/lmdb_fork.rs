@@ -1,47 +1,51 @@
-//! The LMDB tier across a fork. The only test of its program, so that no other thread holds a lock
-//! at the fork.
+//! The LMDB tier across a fork. A program of its own, so that no thread of another test holds a
+//! lock at the fork.
 #![cfg(feature = "lmdb")]
 
-#[path = "lmdb/common.rs"]
-mod common;
+#[path = "suite/lmdb/fixtures.rs"]
+mod fixtures;
 
 use std::path::Path;
 
-use common::{NOW, server, single, take_all, temporary};
+use fixtures::{NOW, server, single, take_all, temporary};
 use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 use store_tiers::{Tier, TierError};
 
-/// The child's exit code if all is as it should be.
-const GOOD: i32 = 42;
+/// The child's exit code for success.
+const SUCCESS: i32 = 42;
 
-/// What was opened before the fork works in the parent only, and what the child opens works.
+/// The parent's tier fails in the child, and a tier that the child opens works.
 fn in_the_child(mut parents: LmdbTier, dir: &Path) -> bool {
     let put = parents.put(&[single(&server(2), 10, "child's")], NOW);
-    let refused = matches!(put, Err(TierError::NotApplied(_)));
+    let fails = matches!(put, Err(TierError::NotApplied(_)));
     let Ok(mut own) = LmdbTier::open(dir, LmdbSettings::default()) else {
         return false;
     };
     drop(parents);
     let taken = take_all(&mut own, &server(1));
     let put = own.put(&[single(&server(2), 10, "own")], NOW);
-    refused && taken == [b"one"] && put.is_ok()
+    fails && taken == [b"one"] && put.is_ok()
 }
 
 #[test]
-fn a_child_opens_its_own() {
+fn a_child_opens_a_tier_of_its_own() {
     let mut t = temporary(LmdbSettings::default());
-    let dir = t.folder.path().join("place");
+    let dir = t.folder.path().join("tier");
     for ticket in ["one", "two"] {
         let number = if ticket == "one" { 1 } else { 3 };
         t.tier
             .put(&[single(&server(number), 10, ticket)], NOW)
             .unwrap();
     }
-    // SAFETY: the threads of this program are the test's own and that of its harness, which holds
-    // no lock of the tier's.
+    // SAFETY: this program has no other threads than the test's and the test harness's, which holds
+    // no lock of the tier.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let code = if in_the_child(t.tier, &dir) { GOOD } else { 1 };
+        let code = if in_the_child(t.tier, &dir) {
+            SUCCESS
+        } else {
+            1
+        };
         // SAFETY: ends the child at once; nothing of the parent's is run at its exit.
         unsafe { libc::_exit(code) }
     }
@@ -50,11 +54,8 @@ fn a_child_opens_its_own() {
     // SAFETY: waits for the child made above, into a live variable.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(waited, child);
-    assert!(
-        libc::WIFEXITED(status),
-        "the child did not end by itself: {status}"
-    );
-    assert_eq!(libc::WEXITSTATUS(status), GOOD);
+    assert!(libc::WIFEXITED(status), "the child did not exit: {status}");
+    assert_eq!(libc::WEXITSTATUS(status), SUCCESS);
     assert!(
         take_all(&mut t.tier, &server(1)).is_empty(),
         "the child took it"

@@ -1,5 +1,5 @@
-//! R20: Redis is down, dies, is slow, hangs, talks nonsense or forgets. Each is an error or a miss,
-//! and afterwards all works again by itself.
+//! R20: failures of Redis and the network. Each is an error or a miss, and the tier recovers by
+//! itself.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -10,21 +10,21 @@ use lab::redis::free_port;
 use store_tiers::redis::{RedisSettings, RedisTier};
 use store_tiers::{Tier as _, TierError};
 
-use crate::proxy::{Proxy, Weather};
-use crate::server::{PATIENCE, Server, eventually};
-use crate::{hours, id, now, often, once, patient, take, tier};
+use super::proxy::{Fault, Proxy};
+use super::server::{Server, TIMEOUT, eventually};
+use super::{hours, id, long_timeouts, now, reusable, single_use, take, tier};
 
-/// Through a proxy: patient when it connects, not when it waits for an answer.
-fn hasty(url: &str) -> RedisTier {
-    let answer = Duration::from_millis(300);
-    RedisTier::new(url, &patient().with_timeouts(PATIENCE, answer)).unwrap()
+/// A tier with a short timeout for replies.
+fn short_reply_timeout(url: &str) -> RedisTier {
+    let reply = Duration::from_millis(300);
+    RedisTier::new(url, &long_timeouts().with_timeouts(TIMEOUT, reply)).unwrap()
 }
 
 #[test]
-fn down_at_the_start() {
+fn redis_is_down_at_the_start() {
     let port = free_port().unwrap();
-    let mut tier = RedisTier::new(&format!("redis://127.0.0.1:{port}"), &patient()).unwrap();
-    let record = [once("a", "ticket", hours(1))];
+    let mut tier = RedisTier::new(&format!("redis://127.0.0.1:{port}"), &long_timeouts()).unwrap();
+    let record = [single_use("a", "ticket", hours(1))];
     let error = tier.put(&record, now()).unwrap_err();
     assert!(
         matches!(&error, TierError::NotApplied(text) if text.contains("refused")),
@@ -34,7 +34,10 @@ fn down_at_the_start() {
         tier.take(&id("a"), 1, now()),
         Err(TierError::NotApplied(_))
     ));
-    assert!(matches!(tier.remove(&id("a")), Err(TierError::NotApplied(_))));
+    assert!(matches!(
+        tier.remove(&id("a")),
+        Err(TierError::NotApplied(_))
+    ));
     assert!(matches!(tier.clear(), Err(TierError::NotApplied(_))));
     assert_eq!(tier.load(9, now()), Ok(Vec::new()));
     assert_eq!(tier.sweep(now()), Ok(false));
@@ -45,32 +48,40 @@ fn down_at_the_start() {
 }
 
 #[test]
-fn killed_in_between() {
+fn redis_is_killed_between_calls() {
     let mut server = Server::start();
     let mut tier = tier(&server);
-    tier.put(&[once("a", "lost", hours(1))], now()).unwrap();
+    tier.put(&[single_use("a", "lost", hours(1))], now())
+        .unwrap();
     server.kill();
-    // The connection is found to be closed before anything is sent: so it is certain.
-    let error = tier.put(&[once("a", "again", hours(1))], now());
+    // The tier finds the connection closed before it sends anything.
+    let error = tier.put(&[single_use("a", "again", hours(1))], now());
     assert!(matches!(error, Err(TierError::NotApplied(_))), "{error:?}");
     server.restart().unwrap();
-    tier.put(&[once("a", "again", hours(1))], now()).unwrap();
+    tier.put(&[single_use("a", "again", hours(1))], now())
+        .unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["again"]);
 }
 
-/// A late answer must never be taken for that of the next question.
+/// A late reply must not be read as the reply to the next request.
 #[test]
-fn late_answers() {
+fn late_replies() {
     let server = Server::start();
-    let proxy = Proxy::before(server.port());
-    let mut tier = hasty(&proxy.url());
-    let records = [often("a", "of a", hours(1)), often("b", "of b", hours(1))];
+    let proxy = Proxy::to(server.port());
+    let mut tier = short_reply_timeout(&proxy.url());
+    let records = [
+        reusable("a", "of a", hours(1)),
+        reusable("b", "of b", hours(1)),
+    ];
     eventually("it is put", || tier.put(&records, now()).is_ok());
 
-    proxy.set(Weather::Late);
+    proxy.set(Fault::Late);
     let error = tier.take(&id("a"), 1, now());
-    assert!(matches!(error, Err(TierError::MaybeApplied(_))), "{error:?}");
-    proxy.set(Weather::Fine);
+    assert!(
+        matches!(error, Err(TierError::MaybeApplied(_))),
+        "{error:?}"
+    );
+    proxy.set(Fault::None);
     for _ in 0..20 {
         if let Ok(taken) = take(&mut tier, "b", 1) {
             assert_eq!(taken, ["of b"]);
@@ -78,60 +89,68 @@ fn late_answers() {
     }
     eventually("it works again", || take(&mut tier, "a", 1).is_ok());
 
-    // A put may have been done: nobody may put it again.
-    proxy.set(Weather::Late);
-    let error = tier.put(&[once("a", "late", hours(1))], now());
-    assert!(matches!(error, Err(TierError::MaybeApplied(_))), "{error:?}");
-    eventually("redis did it", || {
+    // The put may be applied: it must not be repeated.
+    proxy.set(Fault::Late);
+    let error = tier.put(&[single_use("a", "late", hours(1))], now());
+    assert!(
+        matches!(error, Err(TierError::MaybeApplied(_))),
+        "{error:?}"
+    );
+    eventually("redis applied it", || {
         server.keys().iter().any(|key| key.contains("once"))
     });
 }
 
-/// The time is for the whole answer, and not for each byte of it.
+/// The timeout is for the whole reply, not for each byte.
 #[test]
-fn answers_that_drip() {
+fn slow_replies() {
     let server = Server::start();
-    let proxy = Proxy::before(server.port());
-    let mut tier = hasty(&proxy.url());
+    let proxy = Proxy::to(server.port());
+    let mut tier = short_reply_timeout(&proxy.url());
     let long = "x".repeat(1_000);
-    let record = [often("a", &long, hours(1))];
+    let record = [reusable("a", &long, hours(1))];
     eventually("it is put", || tier.put(&record, now()).is_ok());
 
-    proxy.set(Weather::Drip); // a thousand bytes take a minute
+    proxy.set(Fault::Drip); // a thousand bytes take a minute
     let error = tier.take(&id("a"), 1, now());
-    assert!(matches!(error, Err(TierError::MaybeApplied(_))), "{error:?}");
-    proxy.set(Weather::Fine);
+    assert!(
+        matches!(error, Err(TierError::MaybeApplied(_))),
+        "{error:?}"
+    );
+    proxy.set(Fault::None);
     eventually("it works again", || {
         take(&mut tier, "a", 1).is_ok_and(|it| it == [&*long])
     });
 }
 
 #[test]
-fn a_connection_that_breaks() {
+fn a_connection_breaks() {
     let server = Server::start();
-    let proxy = Proxy::before(server.port());
-    let mut tier = RedisTier::new(&proxy.url(), &patient()).unwrap();
-    tier.put(&[once("a", "ticket", hours(1))], now()).unwrap();
-    for weather in [Weather::Gone, Weather::Cut] {
-        proxy.set(weather);
+    let proxy = Proxy::to(server.port());
+    let mut tier = RedisTier::new(&proxy.url(), &long_timeouts()).unwrap();
+    tier.put(&[single_use("a", "ticket", hours(1))], now())
+        .unwrap();
+    for fault in [Fault::Gone, Fault::Cut] {
+        proxy.set(fault);
         let error = tier.take(&id("a"), 1, now());
         assert!(
             matches!(error, Err(TierError::MaybeApplied(_))),
-            "{weather:?} {error:?}"
+            "{fault:?} {error:?}"
         );
-        proxy.set(Weather::Fine);
-        // The first never reached Redis, the second did: taken is taken.
-        let cut = weather == Weather::Cut;
+        proxy.set(Fault::None);
+        // The request reached Redis in the second case only.
+        let cut = fault == Fault::Cut;
         let expected: &[&str] = if cut { &[] } else { &["ticket"] };
         assert_eq!(take(&mut tier, "a", 1).unwrap(), expected);
-        tier.put(&[once("a", "ticket", hours(1))], now()).unwrap();
+        tier.put(&[single_use("a", "ticket", hours(1))], now())
+            .unwrap();
     }
     assert_eq!(proxy.connections(), 3);
 }
 
-/// One that takes no connections, or never answers: the time to connect is bounded.
+/// A server that never replies.
 #[test]
-fn hung() {
+fn connecting_has_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     let soon = Duration::from_millis(100);
@@ -140,16 +159,16 @@ fn hung() {
     let began = Instant::now();
     let error = tier.take(&id("a"), 1, now());
     assert!(matches!(error, Err(TierError::NotApplied(_))), "{error:?}");
-    assert!(began.elapsed() < PATIENCE);
+    assert!(began.elapsed() < TIMEOUT);
 }
 
-/// Whoever answers on this port: nothing it says makes us panic, hand out what is none, or wait.
+/// No bytes from a server cause a panic, a wrong record or an endless wait.
 #[test]
-fn nonsense() {
+fn invalid_replies() {
     const INFO: &[u8] = b"$50\r\nrun_id:aaaa\r\nrole:master\r\nmaster_replid:bbbb\r\n----\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
-    let answers: [&[u8]; 8] = [
+    let replies: [&[u8]; 8] = [
         b"*9223372036854775807\r\n",
         b"*2\r\n$1\r\na\r\n$9223372036854775807\r\nb",
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -160,31 +179,34 @@ fn nonsense() {
         b"\r\n\r\n",
     ];
     let server = thread::spawn(move || {
-        for answer in answers {
+        for reply in replies {
             let (mut stream, _) = listener.accept().unwrap();
             stream.write_all(INFO).unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let asked = lines.find(|line| line.as_ref().map_or(true, |it| it == "ZPOPMAX"));
-            assert!(asked.is_some());
-            stream.write_all(answer).unwrap();
+            let request = lines.find(|line| line.as_ref().map_or(true, |it| it == "ZPOPMAX"));
+            assert!(request.is_some());
+            stream.write_all(reply).unwrap();
         }
     });
-    for answer in answers {
-        let settings = patient().with_timeouts(PATIENCE, Duration::from_millis(500));
+    for reply in replies {
+        let settings = long_timeouts().with_timeouts(TIMEOUT, Duration::from_millis(500));
         let mut tier = RedisTier::new(&url, &settings).unwrap();
         if let Ok(taken) = tier.take(&id("a"), 9, now()) {
-            assert!(taken.single_use.is_empty(), "{answer:?}");
-            assert_eq!(taken.reusable, None, "{answer:?}");
+            assert!(taken.single_use.is_empty(), "{reply:?}");
+            assert_eq!(taken.reusable, None, "{reply:?}");
         }
     }
-    server.join().expect("it was asked each time");
+    server.join().expect("each tier sent a request");
 }
 
 #[test]
-fn flushed() {
+fn redis_is_flushed() {
     let server = Server::start();
     let mut tier = tier(&server);
-    let records = [once("a", "ticket", hours(1)), often("a", "copy", hours(1))];
+    let records = [
+        single_use("a", "ticket", hours(1)),
+        reusable("a", "copy", hours(1)),
+    ];
     tier.put(&records, now()).unwrap();
     server.ask::<()>("FLUSHALL");
     assert_eq!(take(&mut tier, "a", 1).unwrap(), [""; 0]);
@@ -192,22 +214,22 @@ fn flushed() {
     assert_eq!(take(&mut tier, "a", 1).unwrap(), ["ticket", "copy"]);
 }
 
-/// Someone's own values under our keys: they go.
+/// Values of another application under our keys are deleted.
 #[test]
-fn a_wrong_type_under_our_key() {
+fn values_of_another_type_are_deleted() {
     let server = Server::start();
     let mut tier = tier(&server);
     let records = [
-        once("a", "ticket", hours(1)),
-        often("a", "copy", hours(1)),
-        once("b", "of b", hours(1)),
+        single_use("a", "ticket", hours(1)),
+        reusable("a", "copy", hours(1)),
+        single_use("b", "of b", hours(1)),
     ];
     tier.put(&records[..2], now()).unwrap();
-    let (once, often) = (server.key("once"), server.key("often"));
+    let (single_use_key, reusable_key) = (server.key("once"), server.key("often"));
     let spoil = || {
         server.ask::<()>("FLUSHALL");
-        server.ask::<()>(&format!("SET {once} x"));
-        server.ask::<()>(&format!("RPUSH {often} x"));
+        server.ask::<()>(&format!("SET {single_use_key} x"));
+        server.ask::<()>(&format!("RPUSH {reusable_key} x"));
     };
 
     spoil();
@@ -218,16 +240,19 @@ fn a_wrong_type_under_our_key() {
     tier.put(&records, now()).unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["ticket", "copy"]);
     assert_eq!(take(&mut tier, "b", 9).unwrap(), ["of b"]);
-    assert!(server.ask::<i64>(&format!("PTTL {often}")) > 0);
+    assert!(server.ask::<i64>(&format!("PTTL {reusable_key}")) > 0);
 }
 
 #[test]
-fn a_member_that_is_too_long_is_left_out() {
+fn a_record_that_is_too_long_is_skipped() {
     let server = Server::start();
     let mut tier = tier(&server);
     let long = "x".repeat(1024 * 1024 + 1);
     tier.put(
-        &[once("a", &long, hours(3)), often("a", &long, hours(3))],
+        &[
+            single_use("a", &long, hours(3)),
+            reusable("a", &long, hours(3)),
+        ],
         now(),
     )
     .unwrap();
@@ -235,7 +260,10 @@ fn a_member_that_is_too_long_is_left_out() {
 
     let longest = &long[1..];
     tier.put(
-        &[once("a", longest, hours(1)), often("a", "copy", hours(1))],
+        &[
+            single_use("a", longest, hours(1)),
+            reusable("a", "copy", hours(1)),
+        ],
         now(),
     )
     .unwrap();

@@ -1,4 +1,4 @@
-//! What a tier promises, when all goes well.
+//! The contract of [`Tier`](store_tiers::Tier) without failures.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use store_core::Timestamp;
 use store_tiers::Tier as _;
 use store_tiers::redis::RedisTier;
 
-use crate::server::{Server, ask, eventually, info};
-use crate::{hours, id, now, often, once, patient, take, tier};
+use super::server::{Server, ask, eventually, info};
+use super::{hours, id, long_timeouts, now, reusable, single_use, take, tier};
 
 #[test]
-fn what_lives_longest_is_taken_first_and_once() {
+fn the_latest_expiry_is_taken_first_and_once() {
     let server = Server::start();
     let (mut one, mut other) = (tier(&server), tier(&server));
     let records = [
-        once("a", "2h", hours(2)),
-        once("a", "3h", hours(3)),
-        once("a", "1h", hours(1)),
-        once("b", "of b", hours(1)),
+        single_use("a", "2h", hours(2)),
+        single_use("a", "3h", hours(3)),
+        single_use("a", "1h", hours(1)),
+        single_use("b", "of b", hours(1)),
     ];
     one.put(&records, now()).unwrap();
 
@@ -33,22 +33,26 @@ fn what_lives_longest_is_taken_first_and_once() {
 fn a_reusable_record_is_copied_and_replaced() {
     let server = Server::start();
     let mut tier = tier(&server);
-    let first = [often("a", "first", hours(1)), once("a", "ticket", hours(1))];
+    let first = [
+        reusable("a", "first", hours(1)),
+        single_use("a", "ticket", hours(1)),
+    ];
     tier.put(&first, now()).unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["ticket", "first"]);
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["first"]);
-    tier.put(&[often("a", "second", hours(1))], now()).unwrap();
+    tier.put(&[reusable("a", "second", hours(1))], now())
+        .unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["second"]);
 }
 
-/// R16, and what expires first goes.
+/// R16: the records that expire last are kept.
 #[test]
-fn a_server_has_so_many_records() {
+fn records_per_server_are_capped() {
     let server = Server::start();
-    let settings = patient().with_sessions_per_server(3);
+    let settings = long_timeouts().with_sessions_per_server(3);
     let mut tier = RedisTier::new(&server.url(), &settings).unwrap();
     for hour in [5, 1, 4, 2, 3] {
-        let record = once("a", &hour.to_string(), hours(hour));
+        let record = single_use("a", &hour.to_string(), hours(hour));
         tier.put(&[record], now()).unwrap();
     }
     assert_eq!(
@@ -58,37 +62,41 @@ fn a_server_has_so_many_records() {
     assert_eq!(take(&mut tier, "a", 99).unwrap(), ["5", "4", "3"]);
 
     let flood: Vec<_> = (0..100)
-        .map(|n| once("a", &format!("{n:03}"), hours(n + 1)))
+        .map(|n| single_use("a", &format!("{n:03}"), hours(n + 1)))
         .collect();
     tier.put(&flood, now()).unwrap();
     assert_eq!(take(&mut tier, "a", 99).unwrap(), ["099", "098", "097"]);
 }
 
 #[test]
-fn what_has_expired_is_not_put_not_kept_and_not_handed_out() {
+fn expired_records_are_not_put_kept_or_taken() {
     let server = Server::start();
     let mut tier = tier(&server);
-    let past = [once("a", "past", now()), often("a", "past", now())];
+    let past = [single_use("a", "past", now()), reusable("a", "past", now())];
     tier.put(&past, now()).unwrap();
     assert_eq!(server.keys(), [""; 0]);
 
-    tier.put(&[once("a", "1h", hours(1))], now()).unwrap();
+    tier.put(&[single_use("a", "1h", hours(1))], now()).unwrap();
     tier.put(&past, now()).unwrap();
     let count = || server.ask::<u64>(&format!("ZCARD {}", server.key("once")));
     assert_eq!(count(), 1);
 
-    // By the clock of who asks, which may be another than Redis's.
+    // By the client's clock, which may differ from that of Redis.
     let taken = tier.take(&id("a"), 9, hours(2)).unwrap();
     assert!(taken.single_use.is_empty());
-    assert_eq!(server.keys(), [""; 0], "it is gone all the same");
+    assert_eq!(server.keys(), [""; 0], "it is removed all the same");
 
-    let records = [once("a", "1h", hours(1)), once("a", "9h", hours(9))];
+    let records = [
+        single_use("a", "1h", hours(1)),
+        single_use("a", "9h", hours(9)),
+    ];
     tier.put(&records, now()).unwrap();
-    tier.put(&[once("a", "8h", hours(8))], hours(2)).unwrap();
+    tier.put(&[single_use("a", "8h", hours(8))], hours(2))
+        .unwrap();
     assert_eq!(count(), 2);
 }
 
-/// R19: nothing is left for ever, and the set lives as long as its longest-lived record.
+/// R19: the sorted set expires with its last record.
 #[test]
 fn keys_expire_by_themselves() {
     let server = Server::start();
@@ -97,35 +105,38 @@ fn keys_expire_by_themselves() {
     let millis = |time: Timestamp| u64::try_from(time.since_epoch().as_millis()).unwrap();
 
     let (one, two, three) = (hours(1), hours(2), hours(3));
-    tier.put(&[once("a", "2", two), often("a", "r", two)], now())
+    tier.put(&[single_use("a", "2", two), reusable("a", "r", two)], now())
         .unwrap();
     assert_eq!(
         (expiry("once"), expiry("often")),
         (millis(two), millis(two))
     );
-    tier.put(&[once("a", "1", one)], now()).unwrap();
+    tier.put(&[single_use("a", "1", one)], now()).unwrap();
     assert_eq!(expiry("once"), millis(two), "not shortened");
-    tier.put(&[once("a", "3", three)], now()).unwrap();
+    tier.put(&[single_use("a", "3", three)], now()).unwrap();
     assert_eq!(expiry("once"), millis(three));
-    tier.put(&[once("b", "never", Timestamp::NEVER)], now())
+    tier.put(&[single_use("b", "never", Timestamp::NEVER)], now())
         .unwrap();
     assert_eq!(take(&mut tier, "b", 1).unwrap(), ["never"]);
 
     server.ask::<()>("FLUSHALL");
     let soon = now().after(Duration::from_millis(300));
-    tier.put(&[once("a", "1", soon), often("a", "r", soon)], now())
-        .unwrap();
+    tier.put(
+        &[single_use("a", "1", soon), reusable("a", "r", soon)],
+        now(),
+    )
+    .unwrap();
     eventually("the keys expire", || server.keys().is_empty());
 }
 
 #[test]
-fn a_server_is_removed_alone() {
+fn remove_affects_one_server() {
     let server = Server::start();
     let mut tier = tier(&server);
     let of = |name| {
         [
-            once(name, "ticket", hours(1)),
-            often(name, "copy", hours(1)),
+            single_use(name, "ticket", hours(1)),
+            reusable(name, "copy", hours(1)),
         ]
     };
     tier.put(&[of("a"), of("b")].concat(), now()).unwrap();
@@ -135,13 +146,13 @@ fn a_server_is_removed_alone() {
 }
 
 #[test]
-fn clear_takes_our_keys_of_all_runs_and_no_other() {
+fn clear_removes_the_keys_of_our_namespace_of_all_runs() {
     let server = Server::start();
     let mut tier = tier(&server);
-    let settings = patient().with_namespace("other");
+    let settings = long_timeouts().with_namespace("other");
     let mut other = RedisTier::new(&server.url(), &settings).unwrap();
     let records: Vec<_> = (0..2_500)
-        .map(|n| often(&n.to_string(), "r", hours(1)))
+        .map(|n| reusable(&n.to_string(), "r", hours(1)))
         .collect();
     tier.put(&records, now()).unwrap();
     other.put(&records[..1], now()).unwrap();
@@ -172,7 +183,7 @@ fn clear_takes_our_keys_of_all_runs_and_no_other() {
     tier.clear().unwrap();
 }
 
-/// Redis itself counts how often it read from a connection: once a call, whatever is in it.
+/// Redis counts its reads from connections.
 #[test]
 fn a_call_is_one_round_trip() {
     let server = Server::start();
@@ -182,8 +193,8 @@ fn a_call_is_one_round_trip() {
         let names = (0..n).map(|n| n.to_string());
         let of = |name: String| {
             [
-                once(&name, "ticket", hours(1)),
-                often(&name, "copy", hours(1)),
+                single_use(&name, "ticket", hours(1)),
+                reusable(&name, "copy", hours(1)),
             ]
         };
         names.flat_map(of).collect()
@@ -191,7 +202,7 @@ fn a_call_is_one_round_trip() {
     tier.put(&records(1), now()).unwrap(); // connects
 
     let mut reads = |call: &mut dyn FnMut()| {
-        // A call a second asks for the run again, in the same round trip.
+        // After a second, a call asks for the run id, in the same round trip.
         ask::<()>(&mut monitor, "CONFIG RESETSTAT");
         call();
         let counted = info(&mut monitor, "stats", "total_reads_processed");
@@ -199,7 +210,7 @@ fn a_call_is_one_round_trip() {
         let calls = ["zadd", "zpopmax", "get", "exec"].map(&mut calls);
         (counted, calls)
     };
-    // The monitor's own command is the second read.
+    // The second read is the monitor's own command.
     let put = reads(&mut || tier.put(&records(5), now()).unwrap());
     assert_eq!(put, (2, [5, 0, 0, 1]));
     let taken = reads(&mut || assert_eq!(take(&mut tier, "0", 2).unwrap().len(), 2));

@@ -1,48 +1,49 @@
-//! Redis is there and refuses: full, or not for us. That is certain, and is said as such.
+//! Error replies of Redis: nothing was applied, and the tier reports that.
 
 use redis::ConnectionLike as _;
 use store_tiers::redis::{RedisError, RedisTier};
 use store_tiers::{Tier as _, TierError};
 
-use crate::proxy::Proxy;
-use crate::server::{Server, eventually};
-use crate::{hours, id, now, often, once, patient, take, tier};
+use super::proxy::Proxy;
+use super::server::{Server, eventually};
+use super::{hours, id, long_timeouts, now, reusable, single_use, take, tier};
 
-fn not_done<T: std::fmt::Debug>(result: Result<T, TierError>, word: &str) -> String {
+fn not_applied<T: std::fmt::Debug>(result: Result<T, TierError>, word: &str) -> String {
     match result {
         Err(TierError::NotApplied(text)) if text.contains(word) => text,
-        other => panic!("{other:?} is not done and {word}"),
+        other => panic!("{other:?} is not NotApplied with {word}"),
     }
 }
 
 #[test]
-fn full_and_keeping_what_it_has() {
+fn a_full_redis_without_eviction_refuses_puts() {
     let server = Server::with("--maxmemory-policy noeviction");
-    let proxy = Proxy::before(server.port());
-    let mut tier = RedisTier::new(&proxy.url(), &patient()).unwrap();
-    tier.put(&[once("a", "before", hours(1))], now()).unwrap();
+    let proxy = Proxy::to(server.port());
+    let mut tier = RedisTier::new(&proxy.url(), &long_timeouts()).unwrap();
+    tier.put(&[single_use("a", "before", hours(1))], now())
+        .unwrap();
     server.ask::<()>("CONFIG SET maxmemory 1");
-    let records = [once("a", "1", hours(1)), often("b", "2", hours(1))];
+    let records = [single_use("a", "1", hours(1)), reusable("b", "2", hours(1))];
     for _ in 0..3 {
-        not_done(tier.put(&records, now()), "OOM");
+        not_applied(tier.put(&records, now()), "OOM");
     }
     assert_eq!(server.keys().len(), 1, "not even a part of it");
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["before"]);
     server.ask::<()>("CONFIG SET maxmemory 0");
     tier.put(&records, now()).unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["1"]);
-    assert_eq!(proxy.connections(), 1, "no reason for another connection");
+    assert_eq!(proxy.connections(), 1, "the connection is kept");
 }
 
 #[test]
-fn full_and_making_room() {
+fn a_full_redis_with_eviction_accepts_puts() {
     let server = Server::with("--maxmemory-policy volatile-lru");
     let mut tier = tier(&server);
     let room = server.info("memory", "used_memory") + 3_000_000;
     server.ask::<()>(&format!("CONFIG SET maxmemory {room}"));
     let text = "x".repeat(10_000);
     for name in 0..1_000 {
-        let record = once(&name.to_string(), &text, hours(1));
+        let record = single_use(&name.to_string(), &text, hours(1));
         tier.put(&[record], now()).unwrap();
     }
     assert!(server.info("stats", "evicted_keys") > 0);
@@ -51,14 +52,14 @@ fn full_and_making_room() {
 }
 
 #[test]
-fn made_a_replica() {
+fn a_primary_that_becomes_a_replica() {
     let server = Server::start();
     let mut tier = tier(&server);
-    let record = [once("a", "ticket", hours(1))];
+    let record = [single_use("a", "ticket", hours(1))];
     tier.put(&record, now()).unwrap();
     server.ask::<()>("REPLICAOF 127.0.0.1 1");
-    not_done(tier.put(&record, now()), "READONLY");
-    not_done(tier.take(&id("a"), 1, now()), "it is a replica");
+    not_applied(tier.put(&record, now()), "READONLY");
+    not_applied(tier.take(&id("a"), 1, now()), "it is a replica");
     server.ask::<()>("REPLICAOF NO ONE");
     tier.put(&record, now()).unwrap();
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["ticket"]);
@@ -68,26 +69,26 @@ fn made_a_replica() {
 fn a_password() {
     let server = Server::with("--requirepass opensesame");
     let mut with = tier(&server);
-    with.put(&[often("a", "copy", hours(1))], now()).unwrap();
+    with.put(&[reusable("a", "copy", hours(1))], now()).unwrap();
     assert_eq!(take(&mut with, "a", 1).unwrap(), ["copy"]);
     assert!(!format!("{with:?}").contains("opensesame"));
 
     let at = |sign_in: &str| {
         let url = format!("redis://{sign_in}127.0.0.1:{}", server.port());
-        RedisTier::new(&url, &patient()).unwrap()
+        RedisTier::new(&url, &long_timeouts()).unwrap()
     };
-    not_done(at("").take(&id("a"), 1, now()), "NOAUTH");
-    let text = not_done(at(":wrongword@").take(&id("a"), 1, now()), "WRONGPASS");
+    not_applied(at("").take(&id("a"), 1, now()), "NOAUTH");
+    let text = not_applied(at(":wrongword@").take(&id("a"), 1, now()), "WRONGPASS");
     assert!(!text.contains("wrongword"));
 }
 
-/// Redis repeats the words of a command that it does not know. We do not.
+/// Redis repeats the words of an unknown command in its error reply.
 #[test]
 fn a_password_is_not_repeated() {
     let server = Server::with("--rename-command AUTH none");
     let url = format!("redis://:opensesame@127.0.0.1:{}", server.port());
-    let mut tier = RedisTier::new(&url, &patient()).unwrap();
-    let text = not_done(tier.take(&id("a"), 1, now()), "sign-in refused (ERR)");
+    let mut tier = RedisTier::new(&url, &long_timeouts()).unwrap();
+    let text = not_applied(tier.take(&id("a"), 1, now()), "sign-in refused (ERR)");
     assert!(!text.contains("opensesame"));
 }
 
@@ -95,28 +96,31 @@ fn a_password_is_not_repeated() {
 fn another_database() {
     let server = Server::start();
     let url = format!("{}/3", server.url());
-    let mut tier = RedisTier::new(&url, &patient()).unwrap();
-    tier.put(&[often("a", "copy", hours(1))], now()).unwrap();
+    let mut tier = RedisTier::new(&url, &long_timeouts()).unwrap();
+    tier.put(&[reusable("a", "copy", hours(1))], now()).unwrap();
     assert_eq!(server.keys(), [""; 0]);
     assert_eq!(take(&mut tier, "a", 1).unwrap(), ["copy"]);
-    let mut none = RedisTier::new(&format!("{}/99", server.url()), &patient()).unwrap();
-    not_done(none.take(&id("a"), 1, now()), "DB index");
+    let mut none = RedisTier::new(&format!("{}/99", server.url()), &long_timeouts()).unwrap();
+    not_applied(none.take(&id("a"), 1, now()), "DB index");
 }
 
-/// An ACL user with exactly the rights that the documentation names, and with one less.
+/// An ACL user with the documented rights, and with one less.
 #[test]
-fn rights() {
+fn the_documented_rights_are_needed_and_suffice() {
     const RIGHTS: &str = "+multi +exec +zadd +zpopmax +zremrangebyscore +zremrangebyrank \
                           +pexpireat +set +get +unlink +scan +info";
     let server = Server::start();
     let mut admin = server.connect();
     let mut allow = |rights: &str| {
         let rights = format!("ACL SETUSER me reset on >pw ~tls-resume:* {rights}");
-        crate::server::ask::<()>(&mut admin, &rights);
+        super::server::ask::<()>(&mut admin, &rights);
     };
     let url = format!("redis://me:pw@127.0.0.1:{}", server.port());
-    let mut tier = RedisTier::new(&url, &patient()).unwrap();
-    let records = [once("a", "ticket", hours(1)), often("a", "copy", hours(1))];
+    let mut tier = RedisTier::new(&url, &long_timeouts()).unwrap();
+    let records = [
+        single_use("a", "ticket", hours(1)),
+        reusable("a", "copy", hours(1)),
+    ];
 
     allow(RIGHTS);
     tier.put(&records, now()).unwrap();
@@ -126,10 +130,10 @@ fn rights() {
 
     for right in ["zadd", "pexpireat", "set", "exec"] {
         allow(&RIGHTS.replace(&format!("+{right} "), " "));
-        not_done(tier.put(&records, now()), "NOPERM");
+        not_applied(tier.put(&records, now()), "NOPERM");
         assert_eq!(server.keys(), [""; 0], "{right}");
     }
-    // Without a transaction Redis executes what was to be in it: who knows what.
+    // Without MULTI, Redis executes each command of the transaction by itself.
     allow(&RIGHTS.replace("+multi", ""));
     let error = tier.put(&records, now());
     assert!(
@@ -138,14 +142,14 @@ fn rights() {
     );
     allow(&RIGHTS.replace("+zpopmax", ""));
     tier.put(&records, now()).unwrap();
-    not_done(tier.take(&id("a"), 9, now()), "NOPERM");
+    not_applied(tier.take(&id("a"), 9, now()), "NOPERM");
     assert_eq!(server.keys().len(), 2);
     allow(&RIGHTS.replace("+unlink", ""));
-    not_done(tier.remove(&id("a")), "NOPERM");
+    not_applied(tier.remove(&id("a")), "NOPERM");
     allow(&RIGHTS.replace("+scan", ""));
-    not_done(tier.clear(), "NOPERM");
+    not_applied(tier.clear(), "NOPERM");
     allow(&RIGHTS.replace("+info", ""));
-    let text = not_done(tier.take(&id("a"), 9, now()), "+info");
+    let text = not_applied(tier.take(&id("a"), 9, now()), "+info");
     assert!(text.contains("INFO"), "{text}");
 
     allow(RIGHTS);
@@ -157,14 +161,14 @@ fn too_many_connections() {
     let server = Server::start();
     let mut tier = tier(&server);
     let mut admin = server.connect();
-    crate::server::ask::<()>(&mut admin, "CONFIG SET maxclients 1");
-    not_done(tier.take(&id("a"), 1, now()), "max number of clients");
-    crate::server::ask::<()>(&mut admin, "CONFIG SET maxclients 100");
+    super::server::ask::<()>(&mut admin, "CONFIG SET maxclients 1");
+    not_applied(tier.take(&id("a"), 1, now()), "max number of clients");
+    super::server::ask::<()>(&mut admin, "CONFIG SET maxclients 100");
     assert_eq!(take(&mut tier, "a", 1).unwrap(), [""; 0]);
     assert!(admin.is_open());
 }
 
-/// What the documentation says of clusters.
+/// A cluster refuses a transaction over several servers' records, as documented.
 #[test]
 fn a_cluster() {
     let server = Server::with("--cluster-enabled yes");
@@ -172,23 +176,23 @@ fn a_cluster() {
     let mut tier = tier(&server);
     let of = |name| {
         [
-            once(name, "ticket", hours(1)),
-            often(name, "copy", hours(1)),
+            single_use(name, "ticket", hours(1)),
+            reusable(name, "copy", hours(1)),
         ]
     };
     eventually("the cluster is up", || tier.put(&of("a"), now()).is_ok());
     assert_eq!(take(&mut tier, "a", 9).unwrap(), ["ticket", "copy"]);
     tier.remove(&id("a")).unwrap();
-    not_done(tier.put(&[of("a"), of("b")].concat(), now()), "CROSSSLOT");
+    not_applied(tier.put(&[of("a"), of("b")].concat(), now()), "CROSSSLOT");
     assert_eq!(server.keys(), [""; 0]);
 }
 
 #[test]
-fn what_cannot_be_set_up() {
-    let new = |url: &str| RedisTier::new(url, &patient()).map(drop);
+fn invalid_settings_are_errors() {
+    let new = |url: &str| RedisTier::new(url, &long_timeouts()).map(drop);
     assert_eq!(new("localhost"), Err(RedisError::Url));
     assert_eq!(new("rediss://localhost"), Err(RedisError::NoTls));
-    let settings = patient().with_namespace("a*");
+    let settings = long_timeouts().with_namespace("a*");
     let error = RedisTier::new("redis://localhost", &settings).unwrap_err();
     assert_eq!(error, RedisError::Namespace);
 }

@@ -1,10 +1,4 @@
-//! What the LMDB tier promises among processes: this program, run again as a child of itself.
-#![cfg(feature = "lmdb")]
-
-#[path = "lmdb/child.rs"]
-mod child;
-#[path = "lmdb/common.rs"]
-mod common;
+//! The contract of [`Tier`] among processes: children are this test program, run again.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,69 +8,66 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use child::{Role, SERVERS, id_of, is_whole, log_of, spawn, spawn_with_umask, wait_for};
-use common::{NOW, server, single, take_all};
 use store_tiers::Tier;
 use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 
-/// Not a test: what a child does. Without its orders, nothing.
-#[test]
-fn child() {
-    child::run();
-}
+use super::child::{
+    self, Role, SERVERS, id_of, is_intact, read_log, spawn, spawn_with_umask, wait_for,
+};
+use super::fixtures::{NOW, server, single, take_all};
 
 fn open(dir: &std::path::Path) -> LmdbTier {
-    LmdbTier::open(dir, LmdbSettings::default()).expect("a place that opens")
+    LmdbTier::open(dir, LmdbSettings::default()).expect("the tier opens")
 }
 
-/// Everything that is left, by id.
+/// Takes all records that are left, and returns their ids.
 fn drain(tier: &mut LmdbTier) -> Vec<u64> {
     let records = (0..SERVERS).flat_map(|number| take_all(tier, &server(number)));
     let ids = records.map(|record| {
-        assert!(is_whole(&record), "a record is not as it was put");
+        assert!(is_intact(&record), "a record is not as it was put");
         id_of(&record)
     });
     ids.collect()
 }
 
-/// R7: four processes at work on the same servers, which find no place or a damaged one and must
-/// agree on a new one: what is put where the others do not look would be lost.
+/// R7: four processes use the same servers, after they agreed on a new file instead of a missing or
+/// damaged one. Records that one puts into another file would be lost.
 #[test]
 fn no_record_is_taken_by_two_processes() {
     for damaged in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("place");
+        let dir = folder.path().join("tier");
         if damaged {
             drop(open(&dir));
-            let place = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
-            fs::write(place.join("data.mdb"), "no database").unwrap();
+            let env_dir = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+            fs::write(env_dir.join("data.mdb"), "no database").unwrap();
         }
         let log = |number: usize| folder.path().join(number.to_string());
-        let children: Vec<_> = (0..4).map(|n| spawn(Role::Some, &dir, &log(n))).collect();
+        let children: Vec<_> = (0..4).map(|n| spawn(Role::Rounds, &dir, &log(n))).collect();
         let mut taken = Vec::new();
         for (number, mut child) in children.into_iter().enumerate() {
             assert!(child.wait().unwrap().success());
-            taken.extend(log_of(&log(number)));
+            taken.extend(read_log(&log(number)));
         }
         let by_children = taken.len();
         taken.extend(drain(&mut open(&dir)));
-        let once: HashSet<u64> = taken.iter().copied().collect();
-        assert_eq!(once.len(), taken.len(), "a record was taken twice");
+        let distinct: HashSet<u64> = taken.iter().copied().collect();
+        assert_eq!(distinct.len(), taken.len(), "a record was taken twice");
         assert_eq!(taken.len(), 4 * child::ROUNDS, "a record was lost");
         assert!(
             by_children > taken.len() / 2,
-            "hardly any was taken: {by_children}"
+            "too few were taken by children: {by_children}"
         );
     }
 }
 
-/// R7: kill -9 at any moment, `KILL_TRIALS` times. A child logs each id that it was handed; what
-/// was logged, or drained before, must not come out again.
+/// R7: kill -9 at any moment, `KILL_TRIALS` times. A child logs the ids of the records that it
+/// takes: a record that was logged or drained must not be taken again.
 #[test]
-fn what_a_killed_process_took_never_comes_back() {
+fn a_record_taken_by_a_killed_process_never_comes_back() {
     let trials = std::env::var("KILL_TRIALS").map_or(60, |trials| trials.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("place");
+    let dir = folder.path().join("tier");
     let mut seen = HashSet::new();
     let (mut logged, mut drained) = (0, 0);
     for trial in 0..trials {
@@ -85,29 +76,29 @@ fn what_a_killed_process_took_never_comes_back() {
         for log in &logs {
             wait_for(log);
         }
-        // Anything between one transaction and a thousand.
+        // Between one transaction and about a thousand.
         thread::sleep(Duration::from_micros(trial * 7919 % 20_000));
         for child in &mut children {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        let mut out: Vec<u64> = logs.iter().flat_map(|log| log_of(log)).collect();
-        logged += out.len();
+        let mut ids: Vec<u64> = logs.iter().flat_map(|log| read_log(log)).collect();
+        logged += ids.len();
         let mut tier = open(&dir);
         tier.put(
             &[single(&server(0), 99, child::record(u64::MAX - trial))],
             NOW,
         )
         .unwrap();
-        // Some trials begin with what the last one has left.
+        // Other trials begin with the records that the last one left.
         if trial % 3 == 0 {
             let left = drain(&mut tier);
             assert!(left.contains(&(u64::MAX - trial)), "trial {trial}");
             drained += left.len();
-            out.extend(left);
+            ids.extend(left);
         }
-        for id in out {
-            assert!(seen.insert(id), "trial {trial}: {id:x} came out twice");
+        for id in ids {
+            assert!(seen.insert(id), "trial {trial}: {id:x} was taken twice");
         }
         for log in &logs {
             fs::remove_file(log).unwrap();
@@ -115,16 +106,17 @@ fn what_a_killed_process_took_never_comes_back() {
     }
     assert!(
         logged > 0 && drained > 0,
-        "{logged} and {drained}: nothing was tried"
+        "nothing was tested: {logged} and {drained}"
     );
     println!("{trials} trials: {logged} taken by killed processes, {drained} found afterwards");
 }
 
-/// A process that is stopped within a change: others open and look meanwhile, and go on after it.
+/// Other processes can open and read while a process is stopped within a write transaction, and
+/// write after it.
 #[test]
-fn a_stopped_writer_holds_up_changes_only() {
+fn a_stopped_writer_blocks_writers_only() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("place");
+    let dir = folder.path().join("tier");
     let mut tier = open(&dir);
     tier.put(&[single(&server(1), 99, "ticket")], NOW).unwrap();
     drop(tier);
@@ -160,11 +152,11 @@ fn a_stopped_writer_holds_up_changes_only() {
     assert!(writer.wait().unwrap().success());
 }
 
-/// The same if it is killed instead: its lock is freed.
+/// Its lock is released.
 #[test]
-fn a_killed_writer_holds_up_nobody() {
+fn a_killed_writer_blocks_nobody() {
     let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("place");
+    let dir = folder.path().join("tier");
     let mut tier = open(&dir);
     tier.put(&[single(&server(1), 99, "ticket")], NOW).unwrap();
     let ready = folder.path().join("ready");
@@ -175,12 +167,12 @@ fn a_killed_writer_holds_up_nobody() {
     assert_eq!(take_all(&mut tier, &server(1)), [b"ticket"]);
 }
 
-/// Processes that do not agree on the size of the file: the first decides, and nobody cuts it.
+/// The process that creates the file decides its size, and no other truncates it.
 #[test]
-fn processes_may_want_different_sizes() {
+fn processes_may_have_different_sizes() {
     for bytes in [1 << 20, 16 << 20] {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("place");
+        let dir = folder.path().join("tier");
         let settings = LmdbSettings::default().with_bytes(bytes);
         let mut tier = LmdbTier::open(&dir, settings).unwrap();
         let put = |tier: &mut LmdbTier, number| {
@@ -190,28 +182,32 @@ fn processes_may_want_different_sizes() {
         (0..200).for_each(|number| put(&mut tier, number));
         let mut other = spawn(Role::Fill, &dir, &folder.path().join("log"));
         assert!(other.wait().unwrap().success());
-        // All of the file again.
+        // Uses the whole file.
         (200..600).for_each(|number| put(&mut tier, number));
         assert_eq!(take_all(&mut tier, &server(599)).len(), 1, "{bytes}");
-        let place = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
-        let file = fs::metadata(place.join("data.mdb")).unwrap();
+        let env_dir = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+        let file = fs::metadata(env_dir.join("data.mdb")).unwrap();
         assert_eq!(file.len(), bytes as u64);
     }
 }
 
-/// R25: whatever the umask is.
+/// R25.
 #[test]
 fn files_are_the_owners_under_any_umask() {
     for umask in ["000", "022", "077", "277", "777"] {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("place");
+        let dir = folder.path().join("tier");
         let log = folder.path().join("log");
-        let mut child = spawn_with_umask(umask, Role::Some, &dir, &log);
+        let mut child = spawn_with_umask(umask, Role::Rounds, &dir, &log);
         assert!(child.wait().unwrap().success(), "{umask}");
-        let place = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+        let env_dir = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
         let mode = |path| fs::metadata(path).unwrap().mode() & 0o777;
-        assert_eq!((mode(dir), mode(place.clone())), (0o700, 0o700), "{umask}");
-        for entry in fs::read_dir(place).unwrap() {
+        assert_eq!(
+            (mode(dir), mode(env_dir.clone())),
+            (0o700, 0o700),
+            "{umask}"
+        );
+        for entry in fs::read_dir(env_dir).unwrap() {
             assert_eq!(mode(entry.unwrap().path()), 0o600, "{umask}");
         }
     }

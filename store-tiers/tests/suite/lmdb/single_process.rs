@@ -1,16 +1,13 @@
-//! What the LMDB tier promises, within one process.
-#![cfg(feature = "lmdb")]
-
-#[path = "lmdb/common.rs"]
-mod common;
+//! The contract of [`Tier`] within one process.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use common::{NOW, at, reusable, server, single, take_all, temporary};
 use store_core::Usage;
 use store_tiers::lmdb::{LmdbError, LmdbSettings, LmdbTier};
 use store_tiers::{Sealed, Taken, Tier};
+
+use super::fixtures::{NOW, at, reusable, server, single, take_all, temporary};
 
 #[test]
 fn a_single_use_record_is_taken_once() {
@@ -23,7 +20,7 @@ fn a_single_use_record_is_taken_once() {
 }
 
 #[test]
-fn the_one_that_lives_longest_comes_first_then_the_newest() {
+fn the_latest_expiry_is_taken_first_then_the_newest() {
     let mut t = temporary(LmdbSettings::default());
     let of = |expires, name: &str| single(&server(1), expires, name);
     t.tier
@@ -47,13 +44,13 @@ fn a_reusable_record_is_copied_and_replaced() {
     for _ in 0..2 {
         assert_eq!(copy(&mut t.tier).unwrap(), b"new");
     }
-    // The old one's expiry removes nothing of the new one.
+    // The old record's expiry does not remove the new one.
     while t.tier.sweep(at(15)).unwrap() {}
     assert_eq!(copy(&mut t.tier).unwrap(), b"new");
 }
 
 #[test]
-fn a_server_keeps_what_lives_longest_up_to_its_cap() {
+fn a_server_keeps_the_latest_expiries_up_to_its_cap() {
     let mut t = temporary(LmdbSettings::default().with_records_per_server(3));
     for expires in [5, 1, 4, 2, 3] {
         let record = single(&server(1), expires, expires.to_string());
@@ -65,9 +62,9 @@ fn a_server_keeps_what_lives_longest_up_to_its_cap() {
     assert_eq!(take_all(&mut t.tier, &server(2)).len(), 3);
 }
 
-/// R11, R19: what has expired is never handed out, and the sweep removes it in steps.
+/// R11, R19.
 #[test]
-fn what_has_expired_is_not_handed_out_and_is_swept() {
+fn expired_records_are_not_taken_and_are_swept_in_steps() {
     let mut t = temporary(LmdbSettings::default());
     for number in 0..100 {
         let of = |expires| single(&server(number), expires, "ticket");
@@ -84,14 +81,14 @@ fn what_has_expired_is_not_handed_out_and_is_swept() {
         steps += 1;
     }
     assert!(steps > 2, "200 records in {steps} steps");
-    // At a time when they had not expired, they would be found if they were there.
+    // At NOW, none has expired: those that are missing were removed.
     let left = t.tier.load(1000, NOW).unwrap();
     assert_eq!(left.len(), 99);
     assert!(left.iter().all(|record| record.expires == at(30)));
 }
 
 #[test]
-fn what_has_expired_is_not_kept() {
+fn an_expired_record_is_not_put() {
     let mut t = temporary(LmdbSettings::default());
     t.tier
         .put(&[single(&server(1), 10, "late")], at(10))
@@ -100,7 +97,7 @@ fn what_has_expired_is_not_kept() {
 }
 
 #[test]
-fn remove_is_for_one_server_and_clear_for_all() {
+fn remove_affects_one_server_and_clear_all() {
     let mut t = temporary(LmdbSettings::default());
     for number in 1..4 {
         for _ in 0..50 {
@@ -126,7 +123,7 @@ fn remove_is_for_one_server_and_clear_for_all() {
 }
 
 #[test]
-fn load_takes_and_copies_what_lives_longest() {
+fn load_returns_the_latest_expiries() {
     let mut t = temporary(LmdbSettings::default());
     let mut records: Vec<Sealed> = (0..100)
         .map(|n| single(&server(n), n as u64, "t"))
@@ -137,7 +134,7 @@ fn load_takes_and_copies_what_lives_longest() {
     assert_eq!(loaded.len(), 50);
     assert_eq!(loaded[0], records[100]);
     assert!(loaded[1..].iter().rev().eq(&records[51..100]));
-    // The reusable one again, and those single-use ones that have not expired.
+    // The reusable one again, and the single-use ones that are left and have not expired.
     let loaded = t.tier.load(1000, at(40)).unwrap();
     assert_eq!(loaded.len(), 1 + 10);
     assert_eq!(loaded[0].usage, Usage::Reusable);
@@ -146,9 +143,9 @@ fn load_takes_and_copies_what_lives_longest() {
 }
 
 #[test]
-fn what_is_kept_is_there_after_reopening() {
+fn records_survive_reopening() {
     let t = temporary(LmdbSettings::default());
-    let (mut tier, dir) = (t.tier, t.folder.path().join("place"));
+    let (mut tier, dir) = (t.tier, t.folder.path().join("tier"));
     let both = [
         single(&server(1), 10, "ticket"),
         reusable(&server(1), 10, "session"),
@@ -167,7 +164,7 @@ fn what_is_kept_is_there_after_reopening() {
 #[test]
 fn tiers_of_one_process_share_a_directory() {
     let t = temporary(LmdbSettings::default());
-    let (mut one, dir) = (t.tier, t.folder.path().join("place"));
+    let (mut one, dir) = (t.tier, t.folder.path().join("tier"));
     let link = t.folder.path().join("link");
     symlink(&dir, &link).unwrap();
     let mut two = LmdbTier::open(&dir, LmdbSettings::default().with_bytes(1 << 20)).unwrap();
@@ -179,11 +176,11 @@ fn tiers_of_one_process_share_a_directory() {
     assert_eq!(take_all(&mut two, &server(1)), Vec::<Vec<u8>>::new());
 }
 
-/// Opening and closing at once from many threads never finds the file open still.
+/// No thread opens the file while another closes it, which LMDB does not allow.
 #[test]
-fn opening_and_closing_do_not_meet() {
+fn threads_open_and_close_concurrently() {
     let t = temporary(LmdbSettings::default());
-    let dir = t.folder.path().join("place");
+    let dir = t.folder.path().join("tier");
     drop(t.tier);
     std::thread::scope(|scope| {
         for number in 0..4 {
@@ -200,7 +197,7 @@ fn opening_and_closing_do_not_meet() {
     });
 }
 
-/// R16: a flood neither grows the file beyond its bound nor fails, whatever the sizes.
+/// R16: with records of any size, the file does not grow and no put fails.
 #[test]
 fn a_flood_stays_within_the_bound() {
     const BOUND: usize = 1 << 20;
@@ -220,13 +217,13 @@ fn a_flood_stays_within_the_bound() {
     assert_eq!(
         last[0].expires,
         at(1000 + 2999),
-        "what expires last is kept"
+        "the record that expires last is kept"
     );
-    let place = fs::read_dir(t.folder.path().join("place"))
+    let env_dir = fs::read_dir(t.folder.path().join("tier"))
         .unwrap()
         .next()
         .unwrap();
-    let file = fs::metadata(place.unwrap().path().join("data.mdb")).unwrap();
+    let file = fs::metadata(env_dir.unwrap().path().join("data.mdb")).unwrap();
     assert!(file.len() <= BOUND as u64, "{} bytes", file.len());
     let kept: usize = t
         .tier
@@ -238,9 +235,9 @@ fn a_flood_stays_within_the_bound() {
     assert!(kept > BOUND / 4, "only {kept} bytes are left of the flood");
 }
 
-/// A batch larger than the file is no error either, nor a record that is.
+/// Neither a batch nor a record larger than the file is an error.
 #[test]
-fn what_can_never_fit_is_lost() {
+fn records_that_do_not_fit_are_lost() {
     let mut t = temporary(LmdbSettings::default().with_bytes(1 << 20));
     let batch: Vec<Sealed> = (0..100)
         .map(|n| single(&server(n), 10 + n as u64, vec![7; 48 << 10]))
@@ -252,7 +249,7 @@ fn what_can_never_fit_is_lost() {
     assert_eq!(take_all(&mut t.tier, &server(99)).len(), 1);
 }
 
-/// R16: one server cannot push out all others.
+/// R16: one server cannot evict all others.
 #[test]
 fn one_server_fills_a_quarter_at_most() {
     let mut t = temporary(LmdbSettings::default().with_bytes(1 << 20));
@@ -266,11 +263,11 @@ fn one_server_fills_a_quarter_at_most() {
     assert_eq!(take_all(&mut t.tier, &server(1)), [b"ticket"]);
 }
 
-/// R25: nobody else has access, and a directory where others have is refused.
+/// R25: a directory that other users can access is refused.
 #[test]
 fn only_the_owner_has_access() {
     let t = temporary(LmdbSettings::default());
-    let dir = t.folder.path().join("place");
+    let dir = t.folder.path().join("tier");
     assert_eq!(fs::metadata(&dir).unwrap().mode() & 0o777, 0o700);
     drop(t.tier);
     for mode in [0o750, 0o705, 0o770, 0o711, 0o777] {
@@ -287,13 +284,13 @@ fn only_the_owner_has_access() {
 }
 
 #[test]
-fn what_is_no_directory_is_refused() {
+fn a_path_that_is_no_directory_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = LmdbTier::open(&file, LmdbSettings::default()).unwrap_err();
     assert!(matches!(error, LmdbError::NotADirectory { .. }), "{error}");
-    let nowhere = folder.path().join("no/place");
+    let nowhere = folder.path().join("no/tier");
     let error = LmdbTier::open(&nowhere, LmdbSettings::default()).unwrap_err();
     assert!(matches!(error, LmdbError::Io { .. }), "{error}");
 }

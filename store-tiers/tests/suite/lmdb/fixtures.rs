@@ -1,6 +1,6 @@
 //! Records, servers and time for the tests of the LMDB tier.
 
-#![allow(dead_code)] // each test program uses some of it
+#![allow(dead_code)] // tests/lmdb_fork.rs uses only some of it
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use store_core::{KeyRef, SecurityDomain, Timestamp, Usage};
 use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 use store_tiers::{KeyRing, Sealed, ServerId, Tier};
 
-/// The time of tests in which none passes.
+/// The current time in tests that use no real clock.
 pub(crate) const NOW: Timestamp = Timestamp::EPOCH;
 
-/// So many seconds after [`NOW`].
+/// This many seconds after [`NOW`].
 pub(crate) fn at(seconds: u64) -> Timestamp {
     NOW.after(Duration::from_secs(seconds))
 }
@@ -39,7 +39,7 @@ pub(crate) fn reusable(server: &ServerId, expires: u64, bytes: impl Into<Vec<u8>
     }
 }
 
-/// A tier in a folder that goes with it.
+/// A tier in a temporary folder.
 pub(crate) struct Temporary {
     pub(crate) tier: LmdbTier,
     pub(crate) folder: tempfile::TempDir,
@@ -47,11 +47,11 @@ pub(crate) struct Temporary {
 
 pub(crate) fn temporary(settings: LmdbSettings) -> Temporary {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let tier = LmdbTier::open(&folder.path().join("place"), settings).expect("a new place");
+    let tier = LmdbTier::open(&folder.path().join("tier"), settings).expect("a new tier");
     Temporary { tier, folder }
 }
 
-/// What `take` gives of a server's single-use records, all at once.
+/// Takes all single-use records of a server.
 pub(crate) fn take_all(tier: &mut LmdbTier, server: &ServerId) -> Vec<Vec<u8>> {
     tier.take(server, 1000, NOW).expect("a take").single_use
 }

@@ -1,4 +1,4 @@
-//! TLS to Redis, by rustls with the cryptography of the caller's choice.
+//! TLS to Redis, with the caller's rustls configuration.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use rustls::{ClientConfig, RootCertStore};
 use store_tiers::redis::{RedisError, RedisTier};
 use store_tiers::{Tier as _, TierError};
 
-use crate::server::Server;
-use crate::{hours, id, now, once, patient, take};
+use super::server::Server;
+use super::{hours, id, long_timeouts, now, single_use, take};
 
 /// Redis with TLS on a second port.
 struct TlsServer {
@@ -42,7 +42,7 @@ fn start(authority: &Authority, clients: &str) -> TlsServer {
     }
 }
 
-/// Made without a process-default provider: there is none in this process.
+/// Does not use a process-default provider: there is none in this process.
 fn config(authority: &Authority, client: Option<Identity>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.root_der()).unwrap();
@@ -60,7 +60,7 @@ fn config(authority: &Authority, client: Option<Identity>) -> Arc<ClientConfig> 
 
 fn tier(server: &TlsServer, config: Arc<ClientConfig>) -> RedisTier {
     let url = format!("rediss://:opensesame@localhost:{}", server.port);
-    RedisTier::new(&url, &patient().with_tls(config)).unwrap()
+    RedisTier::new(&url, &long_timeouts().with_tls(config)).unwrap()
 }
 
 #[test]
@@ -69,17 +69,18 @@ fn tls_with_a_private_root_and_a_password() {
     let server = start(&authority, "no");
     let mut tier = tier(&server, config(&authority, None));
     for round in ["1", "2", "3"] {
-        tier.put(&[once("a", round, hours(1))], now()).unwrap();
+        tier.put(&[single_use("a", round, hours(1))], now())
+            .unwrap();
         assert_eq!(take(&mut tier, "a", 9).unwrap(), [round]);
     }
     let connected = server.redis.info("stats", "total_connections_received");
     tier.clear().unwrap();
     let again = server.redis.info("stats", "total_connections_received");
-    assert_eq!(again, connected + 1, "the monitor's: ours stays");
+    assert_eq!(again, connected + 1, "only the monitor's");
 }
 
 #[test]
-fn a_stranger_is_not_spoken_to() {
+fn an_untrusted_server_is_an_error() {
     let server = start(&Authority::new(KeyKind::EcdsaP256), "no");
     let mut tier = tier(&server, config(&Authority::new(KeyKind::EcdsaP256), None));
     let error = tier.take(&id("a"), 1, now()).unwrap_err();
@@ -95,7 +96,8 @@ fn a_client_certificate() {
     let server = start(&authority, "yes");
     let client = authority.issue_client("client");
     let mut with = tier(&server, config(&authority, Some(client)));
-    with.put(&[once("a", "ticket", hours(1))], now()).unwrap();
+    with.put(&[single_use("a", "ticket", hours(1))], now())
+        .unwrap();
     assert_eq!(take(&mut with, "a", 1).unwrap(), ["ticket"]);
     let mut without = tier(&server, config(&authority, None));
     let error = without.take(&id("a"), 1, now());
@@ -103,9 +105,9 @@ fn a_client_certificate() {
 }
 
 #[test]
-fn a_configuration_that_would_go_unused_is_refused() {
+fn a_configuration_without_rediss_is_an_error() {
     let config = config(&Authority::new(KeyKind::EcdsaP256), None);
-    let new = |url: &str| RedisTier::new(url, &patient().with_tls(config.clone())).map(drop);
+    let new = |url: &str| RedisTier::new(url, &long_timeouts().with_tls(config.clone())).map(drop);
     assert_eq!(new("redis://localhost"), Err(RedisError::NotTls));
     assert_eq!(new("rediss://bad_host!"), Err(RedisError::Host));
 }

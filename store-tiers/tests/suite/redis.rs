@@ -1,31 +1,31 @@
-//! The Redis tier against a real `redis-server` (`apt-get install redis-server`), or another one
-//! that the environment variable `REDIS_SERVER` names.
-#![cfg(feature = "redis")]
+//! The Redis tier. Needs `redis-server` (`apt-get install redis-server`), or the program in the
+//! environment variable `REDIS_SERVER`.
 
-mod blind;
 mod contract;
+mod error_replies;
 mod failures;
-mod once;
 mod proxy;
-mod refusals;
+mod sealed;
 mod server;
+mod single_use;
 #[cfg(feature = "redis-tls")]
 mod tls;
 
 use std::time::Duration;
 
-use server::{PATIENCE, Server};
 use store_core::{Clock as _, KeyRef, SecurityDomain, SystemClock, Timestamp, Usage};
 use store_tiers::redis::{RedisSettings, RedisTier};
 use store_tiers::{KeyRing, Sealed, ServerId, Taken, Tier as _, TierError};
 
-/// Settings under which a busy machine fails no test.
-fn patient() -> RedisSettings {
-    RedisSettings::default().with_timeouts(PATIENCE, PATIENCE)
+use self::server::{Server, TIMEOUT};
+
+/// Settings with timeouts that a busy machine does not reach.
+fn long_timeouts() -> RedisSettings {
+    RedisSettings::default().with_timeouts(TIMEOUT, TIMEOUT)
 }
 
 fn tier(server: &Server) -> RedisTier {
-    RedisTier::new(&server.url(), &patient()).expect("the address is good")
+    RedisTier::new(&server.url(), &long_timeouts()).expect("a valid address")
 }
 
 fn now() -> Timestamp {
@@ -36,14 +36,14 @@ fn hours(hours: u64) -> Timestamp {
     now().after(Duration::from_secs(hours * 3_600))
 }
 
-/// A server by its name, always the same.
+/// The id of a server name, the same in all tests.
 fn id(name: &str) -> ServerId {
     let ring = KeyRing::new([7; 32], [(1, [8; 32])]).expect("one key");
     let domain = SecurityDomain::builder("test").finish();
     ring.server_id(KeyRef::new(&domain, name))
 }
 
-fn once(server: &str, bytes: &str, expires: Timestamp) -> Sealed {
+fn single_use(server: &str, bytes: &str, expires: Timestamp) -> Sealed {
     Sealed {
         server: id(server),
         usage: Usage::SingleUse,
@@ -52,14 +52,14 @@ fn once(server: &str, bytes: &str, expires: Timestamp) -> Sealed {
     }
 }
 
-fn often(server: &str, bytes: &str, expires: Timestamp) -> Sealed {
+fn reusable(server: &str, bytes: &str, expires: Timestamp) -> Sealed {
     Sealed {
         usage: Usage::Reusable,
-        ..once(server, bytes, expires)
+        ..single_use(server, bytes, expires)
     }
 }
 
-/// What a take finds, as text.
+/// Takes the records of a server as text.
 fn take(tier: &mut RedisTier, server: &str, most: usize) -> Result<Vec<String>, TierError> {
     tier.take(&id(server), most, now()).map(texts)
 }

@@ -1,12 +1,12 @@
-//! R25: whoever reads all that Redis has learns neither sessions nor names.
+//! R25: Redis's data shows neither sessions nor names.
 
 use std::time::Duration;
 
 use store_core::{KeyRef, SecurityDomain, Usage};
 use store_tiers::{KeyRing, Record, Sealed, Tier as _};
 
-use crate::server::Server;
-use crate::{now, tier};
+use super::server::Server;
+use super::{now, tier};
 
 #[test]
 fn a_dump_shows_neither_sessions_nor_names() {
@@ -38,13 +38,13 @@ fn a_dump_shows_neither_sessions_nor_names() {
 
     let dump = server.dump().unwrap();
     let keys = server.keys().concat().into_bytes();
-    let shows = |it: &[u8], what: &[u8]| it.windows(what.len()).any(|window| window == what);
-    // What is searched holds what we put, uncompressed.
+    let shows = |data: &[u8], text: &[u8]| data.windows(text.len()).any(|window| window == text);
+    // The control: the dump holds our keys and records, uncompressed.
     assert!(shows(&dump, b"tls-resume:1:{") && shows(&dump, b"TLR\x01"));
-    for it in [dump, keys] {
-        assert!(!shows(&it, name.as_bytes()));
-        assert!(!shows(&it, secret));
-        assert!(!shows(&it, &secret[..12]));
+    for data in [dump, keys] {
+        assert!(!shows(&data, name.as_bytes()));
+        assert!(!shows(&data, secret));
+        assert!(!shows(&data, &secret[..12]));
     }
 
     let taken = tier.take(&id, 1, now()).unwrap();

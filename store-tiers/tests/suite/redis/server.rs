@@ -1,4 +1,4 @@
-//! A real Redis for a test, and what the test asks of it.
+//! A Redis server for a test, and commands to inspect it.
 
 use std::ops::{Deref, DerefMut};
 use std::thread::sleep;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use lab::redis::{RedisServer, RedisSettings};
 use redis::{Connection, FromRedisValue};
 
-/// More than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// A timeout that no operation reaches.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A [`RedisServer`] that a test cannot do without, asked by the client that the tier uses.
+/// A [`RedisServer`], which panics if it cannot start.
 pub(crate) struct Server(RedisServer);
 
 impl Server {
@@ -18,7 +18,7 @@ impl Server {
         Self::with("")
     }
 
-    /// With these options of its command line, separated by blanks.
+    /// Starts with command-line options, separated by spaces.
     pub(crate) fn with(options: &str) -> Self {
         Self::launch(None, options)
     }
@@ -28,7 +28,7 @@ impl Server {
     }
 
     fn launch(port: Option<u16>, options: &str) -> Self {
-        // A replica need not wait for others that may want the same.
+        // By default, a full sync waits 5 s for further replicas.
         let words = ["--repl-diskless-sync-delay", "0"].into_iter();
         let settings = RedisSettings {
             port,
@@ -41,14 +41,14 @@ impl Server {
         Self(RedisServer::start_with(settings).unwrap_or_else(|why| panic!("{why}")))
     }
 
-    /// A connection beside that of the tier.
+    /// A connection other than the tier's.
     pub(crate) fn connect(&self) -> Connection {
         redis::Client::open(self.url())
-            .and_then(|client| client.get_connection_with_timeout(PATIENCE))
+            .and_then(|client| client.get_connection_with_timeout(TIMEOUT))
             .expect("redis answers")
     }
 
-    /// What Redis answers to this command, its words separated by blanks.
+    /// Runs a command, its words separated by spaces.
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &str) -> T {
         ask(&mut self.connect(), command)
     }
@@ -57,16 +57,18 @@ impl Server {
         self.ask("KEYS *")
     }
 
-    /// The only key that ends so.
+    /// The only key that contains `part`.
     pub(crate) fn key(&self, part: &str) -> String {
         let keys = self.keys();
-        let mut of = keys.iter().filter(|key| key.contains(part));
-        let key = of.next().unwrap_or_else(|| panic!("no {part} in {keys:?}"));
-        assert_eq!(of.next(), None, "one {part}");
+        let mut matching = keys.iter().filter(|key| key.contains(part));
+        let key = matching
+            .next()
+            .unwrap_or_else(|| panic!("no {part} in {keys:?}"));
+        assert_eq!(matching.next(), None, "one {part}");
         key.clone()
     }
 
-    /// A number of `INFO`.
+    /// A number in the reply to `INFO`.
     pub(crate) fn info(&self, section: &str, field: &str) -> u64 {
         info(&mut self.connect(), section, field)
     }
@@ -92,8 +94,8 @@ pub(crate) fn ask<T: FromRedisValue>(connection: &mut Connection, command: &str)
     words.for_each(|word| {
         cmd.arg(word);
     });
-    let answer = cmd.query(connection);
-    answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    let reply = cmd.query(connection);
+    reply.unwrap_or_else(|error| panic!("{command}: {error}"))
 }
 
 pub(crate) fn info(connection: &mut Connection, section: &str, field: &str) -> u64 {
@@ -106,9 +108,9 @@ pub(crate) fn info(connection: &mut Connection, section: &str, field: &str) -> u
         .expect("a number")
 }
 
-/// Waits until this holds, longer than it can take.
+/// Waits until a condition holds.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while !holds() {
         assert!(Instant::now() < until, "never: {what}");
         sleep(Duration::from_millis(10));

@@ -1,0 +1,6 @@
+//! The tiers against real files, processes and servers.
+
+#[cfg(feature = "lmdb")]
+mod lmdb;
+#[cfg(feature = "redis")]
+mod redis;
