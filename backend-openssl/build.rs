@@ -1,8 +1,8 @@
-//! Refuses, with a reason, to build against a library that lacks what the backend stands on.
+//! Fails the build, with a reason, if the OpenSSL found is too old or a fork of it.
 
 fn main() {
     println!("cargo:rerun-if-env-changed=DEP_OPENSSL_VERSION_NUMBER");
-    // Set by openssl-sys for the library it found: hexadecimal, and absent for forks of OpenSSL.
+    // Set by openssl-sys: the version in hexadecimal; absent for forks of OpenSSL.
     let version = std::env::var("DEP_OPENSSL_VERSION_NUMBER").ok();
     let version = version.and_then(|hex| u64::from_str_radix(&hex, 16).ok());
     assert!(

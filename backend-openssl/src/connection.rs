@@ -1,127 +1,120 @@
-//! One connection: its key, what it offered and what it stored.
+//! One connection: its key, the session that it offered and the sessions that it stored.
+//!
+//! A handshake runs through these steps, which the callbacks of the context pass on:
+//! 1. [`Connection::prepare`] looks a session up and offers it. A connection that is dropped now
+//!    reports nothing.
+//! 2. `SSL_CB_HANDSHAKE_START`: [`handshake_started`](Connection::handshake_started).
+//! 3. The `new_session` callback: [`session_received`](Connection::session_received) stores. OpenSSL
+//!    calls it in a full TLS 1.2 handshake before step 4, in TLS 1.3 for each ticket after it.
+//! 4. One of these ends the handshake, and reports the outcome if a session was offered:
+//!    - `SSL_CB_HANDSHAKE_DONE`: [`handshake_succeeded`](Connection::handshake_succeeded). It also
+//!      fetches a ticket renewed in a resumed TLS 1.2 handshake, for which step 3 does not happen.
+//!    - `SSL_CB_CONNECT_EXIT` with an error: [`handshake_failed`](Connection::handshake_failed).
+//!    - The application calls [`cancel`](Connection::cancel).
+//! 5. `SSL_CB_READ_ALERT`, in the handshake or later:
+//!    [`alert_received`](Connection::alert_received) revokes.
+//! 6. Drop, with the `SSL`: a handshake that is still under way has failed.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use openssl::ex_data::Index;
-use openssl::ssl::{Ssl, SslRef, SslSessionRef, SslVersion};
-use store_core::{Chain, EntryId, Generation, Offer, Outcome, SessionKey, Timestamp, Usage};
+use openssl::ssl::{SslRef, SslSessionRef, SslVersion};
+use store_core::{Chain, EntryId, Generation, Offer, Outcome, SessionKey, Usage};
 
-use crate::connector::Sessions;
-use crate::ffi::{self, Handshakes};
-use crate::origin::Origin;
+use crate::ffi;
+use crate::offered::{OfferedSession, SslId};
+use crate::peer::PeerInfo;
 use crate::session::Session;
-use crate::verification::{Address, Demands, Verification};
+use crate::sessions::Sessions;
+use crate::verification::{RequiredAddress, Requirements, Verification};
 
-/// What a connection carries through its handshake: its key, the moment it began, what it demands
-/// and what it offered. It lives in the `SSL` object and dies with it.
+/// A connection of an `SSL` object, from before its handshake until the object is freed.
 pub struct Connection {
     sessions: Sessions,
     key: SessionKey,
-    begun: Generation,
-    // None: just what was demanded of the session that was offered.
-    demanded: Option<Verification>,
-    offered: Option<Offered>,
+    /// The store's generation at the look-up.
+    generation: Generation,
+    /// What was required of the peer at the look-up. `None`: the same as for the offered session.
+    required: Option<Verification>,
+    offered: Option<OfferedSession>,
     state: Mutex<State>,
 }
 
-/// The part that the handshake changes. The store is called with it locked: what is stored and what
-/// `forget` knows of are the same.
+/// The part that changes. It is locked while the store is called, so that `forget` knows every
+/// session that was stored.
 struct State {
     phase: Phase,
-    // Set by `forget`: nothing more is stored.
+    /// Set by `forget`: nothing more is stored.
     revoked: bool,
-    // What this connection put; only the newest can still be there.
+    /// The session stored last: the only reusable one that can still be in the store.
     newest: Option<EntryId>,
+    /// The sessions stored before it, as many as the store keeps of a server.
     older: VecDeque<EntryId>,
-    // Of a full handshake that gave a session: the next one has it in common.
-    origin: Option<Arc<Origin>>,
+    /// The peer of the full handshake, once a session was received: later sessions share it.
+    peer: Option<Arc<PeerInfo>>,
     received: usize,
     lifetime: Option<Duration>,
-    early_data_max: Option<u32>,
+    max_early_data: Option<u32>,
 }
 
+/// How far the handshake is, or how it ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Prepared,
-    Started,
+    UnderWay,
     Full,
     Resumed,
     Failed,
     Cancelled,
 }
 
-/// What is remembered of the session that was offered, which itself is OpenSSL's now.
-struct Offered {
-    id: EntryId,
-    usage: Usage,
-    established: Timestamp,
-    origin: Arc<Origin>,
-    // A renewed session has another one.
-    ssl_id: SslId,
-    early_data: u32,
-}
-
-/// A session's name on the wire, of 32 bytes at most.
-#[derive(PartialEq, Eq)]
-struct SslId {
-    bytes: [u8; 32],
-    len: usize,
-}
-
-/// The connection that [`Connector::prepare`](crate::Connector::prepare) put into `ssl`.
-pub fn connection(ssl: &SslRef) -> Option<&Connection> {
-    ssl.ex_data(index()?)
-}
-
 impl Connection {
-    /// Looks for a session for `ssl`, offers it, and leaves the connection in `ssl`.
-    pub(crate) fn begin(sessions: Sessions, key: SessionKey, ssl: &mut SslRef, address: Address) {
-        let Some(index) = index() else { return };
+    /// Looks up a session of `key` and offers it in the handshake of `ssl`.
+    pub(crate) fn prepare(
+        sessions: Sessions,
+        key: SessionKey,
+        ssl: &mut SslRef,
+        address: RequiredAddress,
+    ) -> Self {
         let now = sessions.clock().now();
-        let store = sessions.store();
-        let demands = Demands::of(ssl, address);
-        let (begun, offer) = store.begin(&key, now, |session| {
-            session.verification().satisfies(&demands)
+        let requirements = Requirements::read(ssl, address);
+        let (generation, offer) = sessions.store().begin(&key, now, |session| {
+            session.verification().satisfies(&requirements)
         });
-        let same = |offer: &Offer<Session>| demands.are(offer.entry.session.verification());
-        let mut demanded = None;
+        let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
+        let mut required = None;
         if !offer.as_ref().is_some_and(same) {
-            demanded = Some(demands.into_verification());
+            required = Some(requirements.into_verification());
         }
-        // A session from an earlier `begin`, for another key perhaps, or of the application's.
-        ffi::withdraw(ssl);
-        let offered = offer.and_then(|offer| Offered::to(ssl, offer));
-        if offered.is_none() && demanded.is_none() {
-            demanded = Some(Demands::of(ssl, address).into_verification());
+        // Set by an earlier `prepare`, perhaps for another key, or by the application.
+        ffi::clear_session(ssl);
+        let offered = offer.and_then(|offer| OfferedSession::offer(ssl, offer));
+        if offered.is_none() && required.is_none() {
+            required = Some(Requirements::read(ssl, address).into_verification());
         }
-        let state = Mutex::new(State {
-            phase: Phase::Prepared,
-            revoked: false,
-            newest: None,
-            older: VecDeque::new(),
-            origin: None,
-            received: 0,
-            lifetime: None,
-            early_data_max: None,
-        });
-        ssl.set_ex_data(
-            index,
-            Self {
-                sessions,
-                key,
-                begun,
-                demanded,
-                offered,
-                state,
-            },
-        );
+        Self {
+            sessions,
+            key,
+            generation,
+            required,
+            offered,
+            state: Mutex::new(State {
+                phase: Phase::Prepared,
+                revoked: false,
+                newest: None,
+                older: VecDeque::new(),
+                peer: None,
+                received: 0,
+                lifetime: None,
+                max_early_data: None,
+            }),
+        }
     }
 
-    /// The server that this connection is to.
+    /// The key of the server.
     pub fn key(&self) -> &SessionKey {
         &self.key
     }
@@ -131,19 +124,21 @@ impl Connection {
         self.offered.is_some()
     }
 
-    /// How many bytes of early data the session that was offered allows. `SSL_write_early_data` is
-    /// refused if it allows none, as one does in the last seconds of the lifetime that the server gave
-    /// it.
+    /// Bytes of early data that the offered session allows.
+    ///
+    /// `SSL_write_early_data` fails if it allows none. A session in the last seconds of its lifetime
+    /// allows none.
     pub fn early_data_allowed(&self) -> u32 {
         let offered = self.offered.as_ref();
-        offered.map_or(0, |offered| offered.early_data)
+        offered.map_or(0, |offered| offered.max_early_data)
     }
 
-    /// The certificates of the server, its own first, that the session offered was made with: those
-    /// of this connection, too, if it was resumed. Of a session that comes from beyond this process,
-    /// the server's own certificate only.
+    /// The server's certificates, its own first, as of the full handshake that the offered session
+    /// descends from. If the connection was resumed, they are also those of this connection.
+    ///
+    /// A session that comes from a tier has the server's own certificate only.
     pub fn offered_chain(&self) -> Option<&Chain> {
-        self.offered.as_ref().map(|offered| &offered.origin.chain)
+        self.offered.as_ref().map(|offered| &offered.peer.chain)
     }
 
     /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
@@ -151,20 +146,21 @@ impl Connection {
         self.state().received
     }
 
-    /// The server's word on how long the session received last lives; zero if it gave none.
+    /// The lifetime that the server gave the session received last; zero if it gave none.
     pub fn lifetime(&self) -> Option<Duration> {
         self.state().lifetime
     }
 
     /// Bytes of early data that the session received last allows.
     pub fn max_early_data(&self) -> Option<u32> {
-        self.state().early_data_max
+        self.state().max_early_data
     }
 
-    /// Revokes what this connection stored, for an application whose own check of the peer failed
-    /// after the handshake; also the reusable session that it resumed from. What the server still
-    /// sends on this connection is not stored. Copies that other connections hold already are not
-    /// called back.
+    /// Revokes the sessions that this connection stored, and the reusable session that it offered.
+    /// Sessions received later are not stored.
+    ///
+    /// For an application whose own check of the peer fails after the handshake. Copies that other
+    /// connections already hold stay valid.
     pub fn forget(&self) {
         let mut state = self.state();
         state.revoked = true;
@@ -180,47 +176,55 @@ impl Connection {
         }
     }
 
-    /// Says that the application gives the handshake up, before it drops the `Ssl`: because it waits
-    /// no longer, or has another connection. That says nothing about the server, so what it has
-    /// given before stays; a ticket that was offered is used up all the same. After the handshake,
-    /// and once more, it does nothing.
+    /// Reports that the application abandons the handshake, for instance because it waits no longer
+    /// or has another connection. Call it before the `Ssl` is dropped.
+    ///
+    /// This says nothing about the server, so the server's sessions stay in the store. A ticket that
+    /// was offered is used up all the same. After the handshake, and on later calls, it does nothing.
     pub fn cancel(&self) {
-        if self.ends_in(Phase::Cancelled) && self.offered() {
+        if self.end_handshake(Phase::Cancelled) && self.offered() {
             self.sessions.store().report(&self.key, Outcome::Cancelled);
         }
     }
 
-    /// Takes a session that OpenSSL has just received, from within its callback.
-    pub(crate) fn received(&self, ssl: &SslRef, session: &SslSessionRef) {
+    /// `SSL_CB_HANDSHAKE_START`.
+    pub(crate) fn handshake_started(&self) {
+        let mut state = self.state();
+        if state.phase == Phase::Prepared {
+            state.phase = Phase::UnderWay;
+        }
+    }
+
+    /// Stores a session that OpenSSL has received. Called within the `new_session` callback.
+    pub(crate) fn session_received(&self, ssl: &SslRef, session: &SslSessionRef) {
         let mut state = self.state();
         state.received = state.received.saturating_add(1);
         state.lifetime = Some(Duration::from_secs(ffi::ticket_lifetime(session)));
-        state.early_data_max = Some(session.max_early_data());
+        state.max_early_data = Some(session.max_early_data());
         if state.revoked {
             return;
         }
-        // A resumed handshake has verified nothing: what the session knows is what the one before
-        // it knew, and its age counts from there. If that one is not of this store, nothing is
-        // known.
-        let (origin, established) = if ssl.session_reused() {
+        // A resumed handshake verifies nothing: its sessions inherit verification and age from the
+        // session that was offered. If the application set another one, neither is known.
+        let (peer, established) = if ssl.session_reused() {
             let Some(offered) = &self.offered else { return };
-            (self.inherited(offered), Some(offered.established))
+            (self.inherited_peer(offered), Some(offered.established))
         } else {
-            let Some(shown) = self.shown(ssl) else {
+            let Some(verified) = self.verified_peer(ssl) else {
                 return;
             };
-            let known = state.origin.take().filter(|known| **known == shown);
-            let origin = known.unwrap_or_else(|| Arc::new(shown));
-            state.origin = Some(Arc::clone(&origin));
-            (origin, None)
+            let known = state.peer.take().filter(|known| **known == verified);
+            let peer = known.unwrap_or_else(|| Arc::new(verified));
+            state.peer = Some(Arc::clone(&peer));
+            (peer, None)
         };
         let now = self.sessions.clock().now();
-        let Some(entry) = Session::received(session, origin, now) else {
+        let Some(entry) = Session::received(session, peer, now) else {
             return;
         };
         let entry = entry.established_at(established.unwrap_or(now));
         let store = self.sessions.store();
-        let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
+        let Ok(id) = store.put(&self.key, entry, self.generation, now) else {
             return;
         };
         if let Some(older) = state.newest.replace(id) {
@@ -231,55 +235,53 @@ impl Connection {
         }
     }
 
-    /// What a full handshake has shown of the peer.
-    fn shown(&self, ssl: &SslRef) -> Option<Origin> {
-        let shown = Verification::shown_by(ssl)?;
-        let of_offered = || self.offered.as_ref().map(|it| &it.origin.verification);
-        // Where the demands have changed since, what was checked is not known.
-        let same = Some(&shown) == self.demanded.as_ref().or_else(of_offered);
-        same.then(|| Origin::of(ssl, shown, self.sessions.peer_certificate()))
+    /// The peer of a full handshake. `None` if its sessions must not be stored.
+    fn verified_peer(&self, ssl: &SslRef) -> Option<PeerInfo> {
+        let verification = Verification::after_handshake(ssl)?;
+        let of_offered = || self.offered.as_ref().map(|it| &it.peer.verification);
+        // If the requirements have changed since `prepare`, what was checked is not known.
+        let unchanged = Some(&verification) == self.required.as_ref().or_else(of_offered);
+        unchanged.then(|| PeerInfo::new(ssl, verification, self.sessions.peer_certificate()))
     }
 
-    /// What is known of the peer after a resumed handshake. A session from beyond this process does
-    /// not know the policy here.
-    fn inherited(&self, offered: &Offered) -> Arc<Origin> {
+    /// The peer of a resumed handshake, under the policy of this connection: the offered session may
+    /// come from a tier or from a connection with the other policy.
+    fn inherited_peer(&self, offered: &OfferedSession) -> Arc<PeerInfo> {
         let policy = self.sessions.peer_certificate();
-        if offered.origin.policy == policy {
-            return Arc::clone(&offered.origin);
+        if offered.peer.policy == policy {
+            return Arc::clone(&offered.peer);
         }
-        let origin = Origin::clone(&offered.origin);
-        Arc::new(Origin { policy, ..origin })
+        let peer = PeerInfo::clone(&offered.peer);
+        Arc::new(PeerInfo { policy, ..peer })
     }
 
-    /// Counts the outcome, and fetches a ticket that was renewed in a resumed TLS 1.2 handshake,
-    /// for which there is no callback.
-    fn succeeded(&self, ssl: &SslRef) {
-        let resumed = ssl.session_reused();
-        let phase = if resumed { Phase::Resumed } else { Phase::Full };
-        if !self.ends_in(phase) {
+    /// `SSL_CB_HANDSHAKE_DONE`: reports the outcome, and stores a ticket that was renewed in a
+    /// resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session` callback.
+    pub(crate) fn handshake_succeeded(&self, ssl: &SslRef) {
+        let (phase, outcome) = if ssl.session_reused() {
+            (Phase::Resumed, Outcome::Resumed)
+        } else {
+            (Phase::Full, Outcome::Declined)
+        };
+        if !self.end_handshake(phase) {
             return;
         }
         let Some(offered) = &self.offered else { return };
-        let outcome = if resumed {
-            Outcome::Resumed
-        } else {
-            Outcome::Declined
-        };
         self.sessions.store().report(&self.key, outcome);
-        if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
+        if phase == Phase::Full || ssl.version2() == Some(SslVersion::TLS1_3) {
             return;
         }
         if let Some(session) = ssl.session()
-            && SslId::of(session) != offered.ssl_id
+            && SslId::new(session) != offered.ssl_id
         {
-            self.received(ssl, session);
+            self.session_received(ssl, session);
         }
     }
 
-    /// A handshake that began and did not succeed takes the session with it that it offered, and
-    /// all older ones of its server: the next connection does not fail for the same reason.
-    fn failed(&self) {
-        if self.ends_in(Phase::Failed)
+    /// A handshake under way has failed: removes the session that it offered and all older ones of
+    /// the server, so that the next connection does not fail for the same reason.
+    pub(crate) fn handshake_failed(&self) {
+        if self.end_handshake(Phase::Failed)
             && let Some(offered) = &self.offered
         {
             self.sessions.store().remove_up_to(&self.key, offered.id);
@@ -287,10 +289,10 @@ impl Connection {
         }
     }
 
-    /// The server has ended the connection with a fatal alert: what it stored is removed (RFC 8446,
-    /// section 6.2), and if it resumed a session, that one and all older ones of its server. In
-    /// TLS 1.2 an alert is how a server refuses a resumption that the client has finished already.
-    fn refused(&self) {
+    /// The server sent a fatal alert: revokes what this connection stored (RFC 8446, section 6.2),
+    /// and if it was resumed, the session that it resumed and all older ones of the server. In
+    /// TLS 1.2 a server rejects a resumption by an alert after the client has finished.
+    pub(crate) fn alert_received(&self) {
         let resumed = self.state().phase == Phase::Resumed;
         self.forget();
         if resumed && let Some(offered) = &self.offered {
@@ -298,10 +300,10 @@ impl Connection {
         }
     }
 
-    /// Notes how the handshake ended, if one is under way.
-    fn ends_in(&self, phase: Phase) -> bool {
+    /// Ends a handshake that is under way in `phase`. `false` if none is.
+    fn end_handshake(&self, phase: Phase) -> bool {
         let mut state = self.state();
-        let under_way = state.phase == Phase::Started;
+        let under_way = state.phase == Phase::UnderWay;
         if under_way {
             state.phase = phase;
         }
@@ -313,58 +315,11 @@ impl Connection {
     }
 }
 
-impl Offered {
-    /// Offers a session in the handshake of `ssl`.
-    fn to(ssl: &mut SslRef, offer: Offer<Session>) -> Option<Self> {
-        let Offer { id, entry } = offer;
-        let (usage, established) = (entry.usage, entry.established);
-        let (mut live, origin) = entry.session.into_live()?;
-        if live.max_early_data() > 0 && !is_in_time(&live) {
-            ffi::forbid_early_data(&mut live);
-        }
-        ffi::offer(ssl, &live).then(|| Self {
-            id,
-            usage,
-            established,
-            origin,
-            ssl_id: SslId::of(&live),
-            early_data: live.max_early_data(),
-        })
-    }
-}
-
-/// Whether OpenSSL will offer the session in its first message, going by its own clock, which is the
-/// system's and not the store's.
-///
-/// From one that lies in the future or is older than the server's word it withholds the ticket, but
-/// not the early data, which then goes out under a key that anybody can compute
-/// (openssl/openssl#13395). Some seconds are left to the connection that begins now.
-fn is_in_time(session: &SslSessionRef) -> bool {
-    const LEFT: u64 = 10;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let made = u64::try_from(session.time()).ok();
-    let (Ok(now), Some(made)) = (now, made) else {
-        return false;
-    };
-    let age = now.as_secs().checked_sub(made);
-    age.is_some_and(|age| age.saturating_add(LEFT) <= ffi::ticket_lifetime(session))
-}
-
-impl SslId {
-    fn of(session: &SslSessionRef) -> Self {
-        let id = session.id();
-        let mut bytes = [0; _];
-        let len = id.len().min(bytes.len());
-        bytes[..len].copy_from_slice(&id[..len]);
-        Self { bytes, len }
-    }
-}
-
 impl Drop for Connection {
-    /// A handshake that was broken off has failed, too. OpenSSL drops this, and no panic may reach it:
-    /// not even one of who listens to the store's events.
+    /// OpenSSL runs this when it frees the `SSL`. A panic must not reach it, not even one of a
+    /// subscriber to the store's events.
     fn drop(&mut self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.failed()));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.handshake_failed()));
     }
 }
 
@@ -376,49 +331,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// What the callbacks of a context do: find the connection and tell it.
-pub(crate) struct Connections;
-
-impl Handshakes for Connections {
-    fn started(ssl: &SslRef) {
-        if let Some(connection) = connection(ssl) {
-            let mut state = connection.state();
-            if state.phase == Phase::Prepared {
-                state.phase = Phase::Started;
-            }
-        }
-    }
-
-    fn done(ssl: &SslRef) {
-        // OpenSSL also says so when the first message is out that early data is to follow.
-        if ssl.is_init_finished()
-            && let Some(connection) = connection(ssl)
-        {
-            connection.succeeded(ssl);
-        }
-    }
-
-    fn failed(ssl: &SslRef) {
-        if let Some(connection) = connection(ssl) {
-            connection.failed();
-        }
-    }
-
-    fn refused(ssl: &SslRef) {
-        if let Some(connection) = connection(ssl) {
-            connection.refused();
-        }
-    }
-}
-
-/// The place in every `SSL` for the connection, allocated once in a process. `None` if OpenSSL
-/// has no place left: then nothing is stored and nothing offered.
-fn index() -> Option<Index<Ssl, Connection>> {
-    static INDEX: OnceLock<Option<Index<Ssl, Connection>>> = OnceLock::new();
-    *INDEX.get_or_init(|| Ssl::new_ex_index().ok())
-}
-
-/// The store may be shared by connections on any thread.
+/// Connections on any thread share the store.
 const _: () = {
     const fn shared_between_threads<T: Send + Sync>() {}
     shared_between_threads::<Arc<Connection>>();

@@ -1,91 +1,30 @@
-//! The store for OpenSSL clients, and a context that uses it.
+//! An OpenSSL context whose connections use the store.
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     ConnectConfiguration, HandshakeError, Ssl, SslConnector, SslConnectorBuilder, SslRef,
     SslSessionCacheMode, SslStream,
 };
-use store_core::{
-    Clock, KeyRef, Limits, LimitsError, SecurityDomain, SessionKey, SessionStore, SystemClock,
-};
+use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey};
 use thiserror::Error;
 
-use crate::connection::{self, Connection, Connections};
-use crate::ffi;
-use crate::origin::PeerCertificate;
-use crate::session::Session;
-use crate::verification::Address;
-
-/// The store for OpenSSL clients. Cheap to clone; all clones are the same store, which any number
-/// of contexts can share.
-#[derive(Clone, Debug)]
-pub struct Sessions {
-    store: Arc<SessionStore<Session>>,
-    clock: Arc<dyn Clock>,
-    peer_certificate: PeerCertificate,
-}
+use crate::connection::Connection;
+use crate::sessions::Sessions;
+use crate::verification::RequiredAddress;
+use crate::{callbacks, ex_data, ffi};
 
 impl Sessions {
-    /// An empty store that takes the time from the system's clock.
-    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
-        Self::with_clock(limits, Arc::new(SystemClock))
-    }
-
-    /// An empty store that takes the time from `clock`.
-    pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
-        Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
-    }
-
-    /// Over a store that others see, too, such as one with a place behind it, whose time is that
-    /// of `clock`.
-    pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            store,
-            clock,
-            peer_certificate: PeerCertificate::default(),
-        }
-    }
-
-    /// The same store, whose connections from now on leave their peer's certificate in sessions or
-    /// not. Sessions that are there already are used as they are.
-    #[must_use]
-    pub fn with_peer_certificate(self, peer_certificate: PeerCertificate) -> Self {
-        Self {
-            peer_certificate,
-            ..self
-        }
-    }
-
-    /// Whether sessions keep their peer's certificate.
-    pub fn peer_certificate(&self) -> PeerCertificate {
-        self.peer_certificate
-    }
-
-    /// The store itself.
-    pub fn store(&self) -> &SessionStore<Session> {
-        &self.store
-    }
-
-    /// Where the time comes from.
-    pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
-    }
-
-    /// Finishes a context whose connections keep their sessions in this store.
+    /// Builds a context whose connections keep their sessions in this store.
     ///
-    /// It sets the session cache mode, the `new_session` callback and the info callback, so it
-    /// takes the builder at its end and gives back what was built; the builder must have neither
-    /// callback yet.
+    /// Sets the session cache mode, the `new_session` callback and the info callback. Callbacks can
+    /// be set on a builder only, so this takes the finished builder and returns the connector.
     ///
-    /// `domain` must cover everything in the builder that decides over trust or over what is
+    /// `domain` must cover every setting of the builder that decides over trust or over what is
     /// offered: roots, verify mode and callbacks, client certificate, protocol versions, cipher
-    /// suites, groups, ALPN. OpenSSL checks none of it on resumption. Contexts that share a domain
+    /// suites, groups, ALPN. OpenSSL checks none of it on resumption. Contexts of the same domain
     /// use each other's sessions.
     pub fn attach(
         &self,
@@ -103,17 +42,9 @@ impl Sessions {
                 | SslSessionCacheMode::NO_INTERNAL
                 | SslSessionCacheMode::NO_AUTO_CLEAR,
         );
-        builder.set_new_session_callback(|ssl, session| {
-            // A panic must not reach C: what it would have stored is lost, which is a miss.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                if let Some(connection) = connection::connection(ssl) {
-                    connection.received(ssl, &session);
-                }
-            }));
-        });
-        ffi::observe_handshakes::<Connections>(&mut builder);
+        callbacks::install(&mut builder);
         Ok(Connector {
-            demands_address: ffi::demands_address(&builder),
+            requires_address: ffi::context_requires_address(&builder),
             inner: builder.build(),
             sessions: self.clone(),
             domain,
@@ -121,11 +52,11 @@ impl Sessions {
     }
 }
 
-/// A context cannot be attached.
+/// Why a builder cannot be attached to a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// The builder has a callback of its own that the store needs.
+    /// The builder already has a callback that the store needs.
     #[error(
         "the builder already has a {0} callback, which the session store needs: leave it unset"
     )]
@@ -138,14 +69,14 @@ pub struct Connector {
     inner: SslConnector,
     sessions: Sessions,
     domain: SecurityDomain,
-    // Whether every connection of the context demands an IP address.
-    demands_address: bool,
+    /// Whether the context itself requires an IP address of every peer.
+    requires_address: bool,
 }
 
 impl Connector {
-    /// Connects over `io`: the handshake with `host`, by name or address, resumed if possible.
+    /// Makes a TLS handshake with `host`, a name or an IP address, over `io`, resumed if possible.
     ///
-    /// `host` is sent in SNI and verified; with `port` it is the key of the sessions.
+    /// `host` is sent as SNI and verified; with `port` it is the key of the sessions.
     pub fn connect<IO: Read + Write>(
         &self,
         host: &str,
@@ -155,17 +86,18 @@ impl Connector {
         self.ssl(host, self.key(host, port))?.connect(io)
     }
 
-    /// An `Ssl` for a handshake with `host`, by name or address, which is sent in SNI and verified.
-    /// It is [prepared](Self::prepare) with `key`, which is quicker here, where it is known what
-    /// the `Ssl` demands.
+    /// An `Ssl` for a handshake with `host`, a name or an IP address, which is sent as SNI and
+    /// verified, [prepared](Self::prepare) with `key`.
+    ///
+    /// Faster than calling `prepare`, which has to ask OpenSSL what the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
-        let address = if self.demands_address || host.parse::<IpAddr>().is_ok() {
-            Address::Ask
-        } else {
-            Address::None
+        // `into_ssl` requires an address if `host` parses as one; `HostRef` knows at least those.
+        let address = match HostRef::parse(host) {
+            HostRef::Name(_) if !self.requires_address => RequiredAddress::None,
+            _ => RequiredAddress::Query,
         };
-        Connection::begin(self.sessions.clone(), key, &mut ssl, address);
+        self.attach_connection(&mut ssl, key, address);
         Ok(ssl)
     }
 
@@ -174,34 +106,40 @@ impl Connector {
         self.inner.configure()
     }
 
-    /// The key of a server in this connector's domain. For an `Ssl` with settings of its own, make
-    /// a key of a domain that covers them.
+    /// The key of a server in this connector's domain. An `Ssl` with settings of its own needs a key
+    /// of a domain that covers them.
     pub fn key(&self, host: &str, port: u16) -> SessionKey {
         KeyRef::new(&self.domain, host).with_port(port).to_key()
     }
 
-    /// Readies an `Ssl` of this connector for its handshake, as the last step before it: offers a
-    /// session of `key` if there is one, and nothing else, and has what the server gives stored
-    /// under `key`.
+    /// Prepares an `Ssl` of this connector for its handshake: offers a session of `key` if there is
+    /// one, instead of any session set before, and stores received sessions under `key`.
     ///
-    /// How the peer must be verified (mode, names) and a client certificate of its own are read
-    /// from `ssl` now: a session whose own verification was less strict, or that another
-    /// certificate made, is not offered. Change nothing of it afterwards. What else was set on
-    /// this `Ssl` alone (a certificate store, a verify callback, verification flags, ALPN) is not
-    /// looked at: then use a key of another domain.
+    /// Call it last, and change nothing on `ssl` afterwards: verify mode, required names and a client
+    /// certificate of the `Ssl` are read now. A session whose own verification was less strict, or
+    /// that was made with another client certificate, is not offered. Other settings of this `Ssl`
+    /// alone (certificate store, verify callback, verification flags, ALPN) are not read: use a key
+    /// of another domain for them.
     ///
-    /// Once the handshake is under way, [`connection()`](crate::connection()) tells what became of
-    /// it.
+    /// After the handshake, [`connection()`](crate::connection()) has its result.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        Connection::begin(self.sessions.clone(), key, ssl, Address::Ask);
+        self.attach_connection(ssl, key, RequiredAddress::Query);
     }
 
-    /// The store that this connector uses.
+    fn attach_connection(&self, ssl: &mut SslRef, key: SessionKey, address: RequiredAddress) {
+        let Some(index) = ex_data::index() else {
+            return;
+        };
+        let connection = Connection::prepare(self.sessions.clone(), key, ssl, address);
+        ssl.set_ex_data(index, connection);
+    }
+
+    /// The store of this connector.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// The domain of its sessions.
+    /// The security domain of its sessions.
     pub fn domain(&self) -> &SecurityDomain {
         &self.domain
     }

@@ -1,115 +1,122 @@
-//! The certificate inside a session's DER: taken out, and put back in.
+//! Cuts the peer's certificate out of a session's DER, and puts it back.
 //!
-//! OpenSSL writes a session as a `SEQUENCE` whose optional fields have tags of their own in
-//! ascending order; the peer's certificate is field 3. It is most of the bytes, and the same in all
-//! sessions of one server.
+//! OpenSSL encodes a session as a `SEQUENCE` whose optional fields have context tags in ascending
+//! order; the peer's certificate is field 3. It is most of the bytes, and the same in all sessions of
+//! a server.
+//!
+//! Read by hand, because the bytes are cut in place: a DER crate would decode, and copy, the secrets.
 
 use zeroize::Zeroizing;
 
 const SEQUENCE: u8 = 0x30;
-/// What an optional field's tag is made of: a class, whether it is constructed, and its number.
+/// The class of an optional field's tag.
 const CONTEXT: u8 = 0x80;
 const CONSTRUCTED: u8 = 0x20;
+/// The bits of a tag that are its number.
 const NUMBER: u8 = 0x1f;
-const PEER: u8 = 3;
+/// The number of the peer's certificate.
+const CERTIFICATE: u8 = 3;
 
-/// A session's fields.
+/// The fields of an encoded session.
 pub(crate) struct Fields<'a> {
     before: &'a [u8],
     /// The peer's certificate.
-    pub(crate) peer: Option<&'a [u8]>,
+    pub(crate) certificate: Option<&'a [u8]>,
     after: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of a session that OpenSSL wrote; `None` if it cannot have written this. What the
-    /// fields say is not looked at.
-    pub(crate) fn read(session: &'a [u8]) -> Option<Self> {
-        let (SEQUENCE, fields, []) = element(session)? else {
+    /// Reads the fields of a session. `None` if OpenSSL cannot have encoded it. The contents of the
+    /// fields are not checked.
+    pub(crate) fn read(mut session: &'a [u8]) -> Option<Self> {
+        let (SEQUENCE, fields) = read_element(&mut session)? else {
             return None;
         };
+        if !session.is_empty() {
+            return None;
+        }
         let mut last = None;
-        let mut peer = None;
-        // Where the certificate begins, or would, and where it ends.
-        let (mut begin, mut end) = (fields.len(), fields.len());
+        let mut certificate = None;
+        // The range of the certificate's field, empty where it would be.
+        let (mut start, mut end) = (fields.len(), fields.len());
         let mut rest = fields;
         while !rest.is_empty() {
-            let at = fields.len() - rest.len();
-            let (tag, content, next) = element(rest)?;
-            let after = fields.len() - next.len();
-            rest = next;
+            let position = fields.len() - rest.len();
+            let (tag, content) = read_element(&mut rest)?;
             let number = number(tag);
             if number < last || (number == last && number.is_some()) {
-                return None; // out of order, or twice
+                return None; // out of order, or repeated
             }
-            if last < Some(PEER) && number >= Some(PEER) {
-                begin = at;
-                end = at;
+            if last < Some(CERTIFICATE) && number >= Some(CERTIFICATE) {
+                start = position;
+                end = position;
             }
-            if number == Some(PEER) {
+            if number == Some(CERTIFICATE) {
                 if tag & CONSTRUCTED == 0 {
                     return None;
                 }
-                peer = Some(content);
-                end = after;
+                certificate = Some(content);
+                end = fields.len() - rest.len();
             }
             last = number;
         }
         Some(Self {
-            before: &fields[..begin],
-            peer,
+            before: &fields[..start],
+            certificate,
             after: &fields[end..],
         })
     }
 
-    /// The session with this certificate of its peer, or without one. As long as it must be and no
-    /// longer.
-    pub(crate) fn write(&self, peer: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
-        let field = peer.map_or(0, |peer| header_len(peer.len()) + peer.len());
+    /// Encodes the session with this certificate, or without one. Capacity equals length.
+    pub(crate) fn write(&self, certificate: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
+        let field = certificate.map_or(0, |der| header_len(der.len()) + der.len());
         let fields = self.before.len() + field + self.after.len();
-        // Never grown, since that would leave a copy behind.
+        // A vector that grew would leave a copy of the secrets behind.
         let mut out = Zeroizing::new(Vec::with_capacity(header_len(fields) + fields));
-        put_header(&mut out, SEQUENCE, fields);
+        write_header(&mut out, SEQUENCE, fields);
         out.extend_from_slice(self.before);
-        if let Some(peer) = peer {
-            put_header(&mut out, CONTEXT | CONSTRUCTED | PEER, peer.len());
-            out.extend_from_slice(peer);
+        if let Some(certificate) = certificate {
+            write_header(
+                &mut out,
+                CONTEXT | CONSTRUCTED | CERTIFICATE,
+                certificate.len(),
+            );
+            out.extend_from_slice(certificate);
         }
         out.extend_from_slice(self.after);
         out
     }
 }
 
-/// The number of an optional field.
+/// The number of an optional field. `None` for any other element.
 fn number(tag: u8) -> Option<u8> {
     (tag & 0xc0 == CONTEXT).then_some(tag & NUMBER)
 }
 
-/// The first element: its tag, its content, and what follows.
-fn element(from: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = from.split_first()?;
+/// Reads the next element: its tag and its content.
+fn read_element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let tag = *rest.split_off_first()?;
     if tag & NUMBER == NUMBER {
-        return None; // a number of more than a byte: there is no such field
+        return None; // a number of several bytes: a session has no such field
     }
-    let (&first, rest) = rest.split_first()?;
-    let (len, rest) = if first < 0x80 {
-        (usize::from(first), rest)
+    let first = *rest.split_off_first()?;
+    let len = if first < 0x80 {
+        usize::from(first)
     } else {
-        let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        let digits = rest.split_off(..usize::from(first & 0x7f))?;
         if digits.is_empty() || digits.len() > size_of::<u32>() {
             return None;
         }
         let len = digits
             .iter()
             .fold(0_usize, |len, digit| len << 8 | usize::from(*digit));
-        // One way to write a length, the shortest.
+        // DER: the shortest form only.
         if header_len(len) != 2 + digits.len() {
             return None;
         }
-        (len, rest)
+        len
     };
-    let (content, rest) = rest.split_at_checked(len)?;
-    Some((tag, content, rest))
+    Some((tag, rest.split_off(..len)?))
 }
 
 /// Bytes of a tag and a length.
@@ -117,20 +124,20 @@ fn header_len(len: usize) -> usize {
     if len < 0x80 { 2 } else { 2 + digits(len) }
 }
 
-fn put_header(out: &mut Vec<u8>, tag: u8, len: usize) {
+fn write_header(out: &mut Vec<u8>, tag: u8, len: usize) {
     out.push(tag);
     let bytes = len.to_be_bytes();
     let digits = digits(len);
     if let [short @ ..0x80] = bytes[bytes.len() - digits..] {
         out.push(short);
     } else {
-        // At most eight.
+        // `digits` is at most 8.
         out.push(0x80 | u8::try_from(digits).unwrap_or_default());
         out.extend_from_slice(&bytes[bytes.len() - digits..]);
     }
 }
 
-/// Bytes of a length without zeros in front, at least one.
+/// Bytes of a length without leading zeros, at least one.
 fn digits(len: usize) -> usize {
     let zeros = len.to_be_bytes().into_iter().take_while(|byte| *byte == 0);
     (size_of::<usize>() - zeros.count()).max(1)
@@ -142,7 +149,7 @@ mod tests {
 
     fn element_of(tag: u8, content: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        put_header(&mut out, tag, content.len());
+        write_header(&mut out, tag, content.len());
         out.extend_from_slice(content);
         out
     }
@@ -151,22 +158,22 @@ mod tests {
         element_of(SEQUENCE, &fields.concat())
     }
 
-    /// What comes before and after, with certificates and sessions of every length of a length.
+    /// With certificates and sessions of each length of the length field.
     #[test]
-    fn out_and_in_again_is_the_same() {
+    fn a_certificate_taken_out_and_put_back_gives_the_same_bytes() {
         let before = [element_of(2, &[1]), element_of(0xa1, &[2, 1, 5])];
         let lens = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000];
         for len in lens {
             for after in [vec![], vec![element_of(0xa4, &[0; 90])]] {
                 let certificate = vec![7; len];
-                let own = element_of(0xa3, &certificate);
+                let field = element_of(0xa3, &certificate);
                 let bare = session(&[&before[..], &after].concat());
-                let whole = session(&[&before[..], &[own], &after].concat());
+                let whole = session(&[&before[..], &[field], &after].concat());
                 let fields = Fields::read(&whole).expect("well formed");
-                assert_eq!(fields.peer, Some(&certificate[..]));
+                assert_eq!(fields.certificate, Some(&certificate[..]));
                 assert_eq!(*fields.write(None), bare);
                 let fields = Fields::read(&bare).expect("well formed");
-                assert_eq!(fields.peer, None);
+                assert_eq!(fields.certificate, None);
                 let again = fields.write(Some(&certificate));
                 assert_eq!(*again, whole);
                 assert_eq!(again.capacity(), again.len());
@@ -175,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_session_is_refused() {
+    fn malformed_sessions_are_not_read() {
         let version = || element_of(2, &[1]);
-        let peer = || element_of(0xa3, &[1, 2]);
-        let good = session(&[version(), peer()]);
+        let certificate = || element_of(0xa3, &[1, 2]);
+        let good = session(&[version(), certificate()]);
         assert!(Fields::read(&good).is_some());
         for len in 0..good.len() {
             assert!(Fields::read(&good[..len]).is_none(), "cut at {len}");
@@ -186,12 +193,12 @@ mod tests {
         for bad in [
             [&good[..], &[0]].concat(),
             element_of(0x31, &version()),
-            session(&[peer(), peer()]),
-            session(&[element_of(0xa4, &[]), peer()]),
-            session(&[peer(), version()]),
+            session(&[certificate(), certificate()]),
+            session(&[element_of(0xa4, &[]), certificate()]),
+            session(&[certificate(), version()]),
             session(&[version(), element_of(0x83, &[1, 2])]),
             session(&[version(), vec![0xbf, 0x20, 0]]),
-            // Lengths: without an end, longer than needed, and longer than anything.
+            // Lengths: indefinite, not minimal, and longer than the input.
             vec![SEQUENCE, 0x80, 2, 1, 1, 0, 0],
             vec![SEQUENCE, 0x81, 3, 2, 1, 1],
             vec![SEQUENCE, 0x82, 0, 0x80],

@@ -1,4 +1,4 @@
-//! What the `openssl` crate does not bind, and nothing else: every `unsafe` of this crate.
+//! Bindings that the `openssl` crate lacks. All `unsafe` of this crate is here, and nothing else is.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,11 +45,11 @@ unsafe extern "C" {
     fn ERR_pop_to_mark() -> c_int;
 }
 
-/// Calls OpenSSL and leaves its error queue as it was: the queue is per thread, and what is left
-/// in it makes OpenSSL take the application's next empty read for a broken connection.
-fn quietly<T>(call: impl FnOnce() -> T) -> T {
-    // SAFETY: both only work on the calling thread's own queue. Without an error to put the mark
-    // on, all that came since is popped, which is the same.
+/// Calls OpenSSL and restores its error queue. The queue is per thread, and an error left in it makes
+/// OpenSSL report the application's next empty read as a broken connection.
+fn restoring_errors<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: both calls only change the calling thread's own queue. If the queue is empty there is
+    // no error to mark, and `ERR_pop_to_mark` pops all later ones, which is the same.
     unsafe { ERR_set_mark() };
     let result = call();
     // SAFETY: as above.
@@ -57,53 +57,59 @@ fn quietly<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Passes on what came of a call that fails only when memory is out. A mark in the error queue
-/// costs as much as copying a session does, so that such a call has none: if it failed, the queue
-/// is emptied.
-fn done(good: bool) -> bool {
-    if !good {
+/// Empties the error queue if a call did not succeed, and returns whether it did.
+///
+/// For calls that fail only when memory is out: [`restoring_errors`] costs as much as duplicating a
+/// session.
+fn checked(succeeded: bool) -> bool {
+    if !succeeded {
         drop(ErrorStack::get());
     }
-    good
+    succeeded
 }
 
-/// A private copy of a session: its own object, linked to no context, sharing only immutable,
-/// reference-counted parts such as certificates.
+/// Copies a session into an object of its own. The copy is in no context's cache and shares only
+/// immutable, reference-counted parts such as certificates.
 ///
 /// Corresponds to `SSL_SESSION_dup`.
 pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
-    // SAFETY: the source is valid for the call and only read; every session this crate duplicates
-    // is either owned by the store, where nothing changes it, or handed over by the callback of
-    // the thread that runs this. The result is null or a new reference that we own.
+    // SAFETY: the source is valid for the call and only read. Every session that this crate
+    // duplicates is either owned by the store, where nothing changes it, or passed to a callback on
+    // this thread. The result is null or a new reference that we own.
     unsafe {
         let copy = SSL_SESSION_dup(session.as_ptr());
-        done(!copy.is_null()).then(|| SslSession::from_ptr(copy))
+        checked(!copy.is_null()).then(|| SslSession::from_ptr(copy))
     }
 }
 
-/// The server's word on the lifetime of a session's ticket in seconds; 0 if it gave none.
+/// The lifetime in seconds that the server gave a session's ticket; 0 if it gave none.
+/// (`SslSession::timeout` is the *context's* timeout.)
 ///
-/// Corresponds to `SSL_SESSION_get_ticket_lifetime_hint`. (`SslSession::timeout` is the
-/// *context's* timeout.)
-#[allow(clippy::useless_conversion, reason = "a C long has 32 bits elsewhere")]
+/// Corresponds to `SSL_SESSION_get_ticket_lifetime_hint`.
+#[allow(
+    clippy::useless_conversion,
+    reason = "a C long has 32 bits on some targets"
+)]
 pub(crate) fn ticket_lifetime(session: &SslSessionRef) -> u64 {
     // SAFETY: the session is valid for the call and only read.
     unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into()
 }
 
-/// Has a session that nobody else has carry no early data.
+/// Makes a private copy of a session allow no early data.
 ///
 /// Corresponds to `SSL_SESSION_set_max_early_data`.
 pub(crate) fn forbid_early_data(session: &mut SslSession) {
-    // SAFETY: the session is valid for the call, and no other thread has it.
-    done(unsafe { SSL_SESSION_set_max_early_data(session.as_ptr(), 0) } == 1);
+    // SAFETY: the session is valid for the call and the caller's private copy: no other thread has
+    // it.
+    checked(unsafe { SSL_SESSION_set_max_early_data(session.as_ptr(), 0) } == 1);
 }
 
-/// Whether a session has a certificate of its peer.
+/// Whether a session has its peer's certificate.
 ///
 /// Corresponds to `SSL_SESSION_get0_peer`.
-pub(crate) fn has_peer(session: &SslSessionRef) -> bool {
-    // SAFETY: the session is valid for the call and only read; the result is not looked at.
+pub(crate) fn has_peer_certificate(session: &SslSessionRef) -> bool {
+    // SAFETY: the session is valid for the call and only read. The result is compared with null and not
+    // dereferenced.
     !unsafe { SSL_SESSION_get0_peer(session.as_ptr()) }.is_null()
 }
 
@@ -113,39 +119,39 @@ pub(crate) fn has_peer(session: &SslSessionRef) -> bool {
 pub(crate) fn ticket_len(session: &SslSessionRef) -> usize {
     let mut ticket = ptr::null();
     let mut len = 0;
-    // SAFETY: the session is valid for the call; both out-pointers point to live variables. The
-    // ticket itself is not looked at.
+    // SAFETY: the session is valid for the call, and both out-pointers point to live variables. The
+    // ticket itself is not dereferenced.
     unsafe { SSL_SESSION_get0_ticket(session.as_ptr(), &raw mut ticket, &raw mut len) };
     len
 }
 
-/// Takes back whatever session `ssl` was to offer.
+/// Removes the session that `ssl` was to offer, if any.
 ///
-/// Corresponds to `SSL_set_session` with no session.
-pub(crate) fn withdraw(ssl: &mut SslRef) {
+/// Corresponds to `SSL_set_session` with a null session.
+pub(crate) fn clear_session(ssl: &mut SslRef) {
     if ssl.session().is_some() {
-        // SAFETY: null is allowed and means no session; OpenSSL drops its reference to the old one.
-        done(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), ptr::null_mut()) } == 1);
+        // SAFETY: null is allowed and means no session. OpenSSL drops its reference to the old one.
+        checked(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), ptr::null_mut()) } == 1);
     }
 }
 
-/// Offers `session` in the handshake that `ssl` is about to make, and says whether OpenSSL took
-/// it.
+/// Sets the session that `ssl` offers in its handshake. Returns whether OpenSSL accepted it.
 ///
 /// Corresponds to `SSL_set_session`, which takes a reference of its own.
-pub(crate) fn offer(ssl: &mut SslRef, session: &SslSessionRef) -> bool {
-    // SAFETY: the crate's condition is that the session belongs to the context of `ssl`, because
+pub(crate) fn set_session(ssl: &mut SslRef, session: &SslSessionRef) -> bool {
+    // SAFETY: the `openssl` crate requires that the session belongs to the context of `ssl`, because
     // a session in the cache of one context must not be changed through another. Sessions of this
-    // crate are duplicates: they are in no context's cache, and this one is `ssl`'s alone.
-    done(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), session.as_ptr()) } == 1)
+    // crate are duplicates or decoded: they are in no context's cache, and this one is used by `ssl`
+    // alone.
+    checked(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), session.as_ptr()) } == 1)
 }
 
-/// The host that the peer of `ssl` must prove to be, or one of several.
+/// The host name at `index` among those that the certificate of `ssl`'s peer may match.
 ///
 /// Corresponds to `X509_VERIFY_PARAM_get0_host`.
-pub(crate) fn host(ssl: &SslRef, index: c_int) -> Option<&[u8]> {
-    // SAFETY: SSL_get0_param never returns null and the result lives as long as `ssl`; past the
-    // last host, null is returned. The name is owned by it, and changed only through `&mut`.
+pub(crate) fn required_host(ssl: &SslRef, index: c_int) -> Option<&[u8]> {
+    // SAFETY: SSL_get0_param never returns null and the result lives as long as `ssl`. Past the last
+    // host, null is returned. The name is owned by the parameters, and changed only through `&mut`.
     unsafe {
         text(X509_VERIFY_PARAM_get0_host(
             SSL_get0_param(ssl.as_ptr()),
@@ -154,15 +160,15 @@ pub(crate) fn host(ssl: &SslRef, index: c_int) -> Option<&[u8]> {
     }
 }
 
-/// The mail address that the peer of `ssl` must prove to have.
+/// The email address that the certificate of `ssl`'s peer must match.
 ///
 /// Corresponds to `X509_VERIFY_PARAM_get0_email`.
-pub(crate) fn email(ssl: &SslRef) -> Option<&[u8]> {
+pub(crate) fn required_email(ssl: &SslRef) -> Option<&[u8]> {
     // SAFETY: as for hosts.
     unsafe { text(X509_VERIFY_PARAM_get0_email(SSL_get0_param(ssl.as_ptr()))) }
 }
 
-/// How the hosts that the peer of `ssl` must prove to be are matched.
+/// The flags by which the hosts of `ssl` are matched (`X509_CHECK_FLAG_...`).
 ///
 /// Corresponds to `X509_VERIFY_PARAM_get_hostflags`.
 pub(crate) fn host_flags(ssl: &SslRef) -> u32 {
@@ -170,18 +176,18 @@ pub(crate) fn host_flags(ssl: &SslRef) -> u32 {
     unsafe { X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl.as_ptr())) }
 }
 
-/// The IP address that the peer of `ssl` must prove to have, as text.
+/// The IP address that the certificate of `ssl`'s peer must match, as text.
 ///
 /// Corresponds to `X509_VERIFY_PARAM_get1_ip_asc`.
-pub(crate) fn address(ssl: &SslRef) -> Option<String> {
+pub(crate) fn required_address(ssl: &SslRef) -> Option<String> {
     // SAFETY: SSL_get0_param never returns null, and the result is valid for the call.
     unsafe { address_in(SSL_get0_param(ssl.as_ptr())) }
 }
 
-/// Whether connections of this context demand an IP address, if they are told nothing else.
+/// Whether the context requires an IP address of every peer, unless its `SSL` objects change that.
 ///
 /// Corresponds to `X509_VERIFY_PARAM_get1_ip_asc`.
-pub(crate) fn demands_address(builder: &SslContextBuilder) -> bool {
+pub(crate) fn context_requires_address(builder: &SslContextBuilder) -> bool {
     // SAFETY: SSL_CTX_get0_param never returns null, and the result is valid for the call.
     unsafe { address_in(SSL_CTX_get0_param(builder.as_ptr())) }.is_some()
 }
@@ -190,10 +196,10 @@ pub(crate) fn demands_address(builder: &SslContextBuilder) -> bool {
 ///
 /// `param` is valid.
 unsafe fn address_in(param: *mut X509_VERIFY_PARAM) -> Option<String> {
-    // SAFETY: valid by the caller's word, and only read. That there is no address is an error to
-    // OpenSSL. The text is ours: copied and freed here.
+    // SAFETY: valid by this function's contract, and only read. OpenSSL raises an error if there is
+    // no address. The text is owned by the caller: copied and freed here.
     unsafe {
-        let address = quietly(|| X509_VERIFY_PARAM_get1_ip_asc(param));
+        let address = restoring_errors(|| X509_VERIFY_PARAM_get1_ip_asc(param));
         let copy = text(address).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         openssl_sys::CRYPTO_free(address.cast::<c_void>(), c"".as_ptr(), 0);
         copy
@@ -202,23 +208,25 @@ unsafe fn address_in(param: *mut X509_VERIFY_PARAM) -> Option<String> {
 
 /// # Safety
 ///
-/// `text` is null, or ends with a zero byte and lives unchanged for `'a`.
+/// `text` is null, or ends with a zero byte and stays valid and unchanged for `'a`.
 unsafe fn text<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    // SAFETY: by the caller's word.
+    // SAFETY: not null here, and valid by this function's contract.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
-/// The key-exchange group of the connection, by its number in the TLS registry. `None` before the
-/// handshake and where no group was used. A resumed TLS 1.2 connection has that of the full one.
+/// The key-exchange group of the connection, as a number of IANA's "TLS Supported Groups" registry.
+///
+/// `None` before the handshake and if no group was used. On a resumed TLS 1.2 connection it is the
+/// group of the full handshake.
 ///
 /// Corresponds to `SSL_get_negotiated_group`.
 pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
-    // OpenSSL 3.0 reads through the session without looking whether there is one.
+    // OpenSSL 3.0 dereferences the session without a null check.
     ssl.session()?;
     let get = SSL_CTRL_GET_NEGOTIATED_GROUP;
-    // SAFETY: this control only reads, and takes no argument; there is a session.
+    // SAFETY: this control only reads and takes no argument, and there is a session.
     let group = unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), get, 0, ptr::null_mut()) };
-    // OpenSSL answers with its own number for the groups it has one for.
+    // OpenSSL returns its NID of a group if it has one, else the number with a flag.
     match group {
         415 => Some(23),
         715 => Some(24),
@@ -232,8 +240,7 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
     }
 }
 
-/// Whether the server has accepted the early data that was sent to it. `false` until it has
-/// answered, and if none was sent.
+/// Whether the server has accepted the early data. `false` before its reply, and if none was sent.
 ///
 /// Corresponds to `SSL_get_early_data_status`.
 pub fn early_data_accepted(ssl: &SslRef) -> bool {
@@ -257,44 +264,49 @@ pub(crate) fn has_info_callback(builder: &SslContextBuilder) -> bool {
     unsafe { SSL_CTX_get_info_callback(builder.as_ptr()).is_some() }
 }
 
-/// What wants to know of the course of handshakes.
-pub(crate) trait Handshakes {
-    /// A handshake begins.
+/// Observer of the handshakes of a context.
+pub(crate) trait HandshakeObserver {
+    /// `SSL_CB_HANDSHAKE_START`: a handshake starts.
     fn started(ssl: &SslRef);
-    /// A handshake has succeeded.
+    /// `SSL_CB_HANDSHAKE_DONE`: a handshake has succeeded, or its first flight is written and early
+    /// data follows.
     fn done(ssl: &SslRef);
-    /// OpenSSL has given up, in a handshake or after it: it is not waiting for anything.
+    /// `SSL_CB_CONNECT_EXIT` with an error that is not a wait for the transport.
     fn failed(ssl: &SslRef);
-    /// The peer has ended the connection with a fatal alert, in a handshake or after it.
-    fn refused(ssl: &SslRef);
+    /// `SSL_CB_READ_ALERT`: the peer has sent a fatal alert, in a handshake or after it.
+    fn alert_received(ssl: &SslRef);
 }
 
-/// Tells `H` of every handshake of the context.
+/// Sets the info callback of a context, which calls `O`.
 ///
 /// Corresponds to `SSL_CTX_set_info_callback`.
-pub(crate) fn observe_handshakes<H: Handshakes>(builder: &mut SslContextBuilder) {
-    // SAFETY: the callback is a function that lives for ever and keeps no state.
-    unsafe { SSL_CTX_set_info_callback(builder.as_ptr(), Some(info_callback::<H>)) };
+pub(crate) fn observe_handshakes<O: HandshakeObserver>(builder: &mut SslContextBuilder) {
+    // SAFETY: the callback is a function without state, valid for the life of the process.
+    unsafe { SSL_CTX_set_info_callback(builder.as_ptr(), Some(info_callback::<O>)) };
 }
 
-unsafe extern "C" fn info_callback<H: Handshakes>(ssl: *const SSL, event: c_int, result: c_int) {
+unsafe extern "C" fn info_callback<O: HandshakeObserver>(
+    ssl: *const SSL,
+    event: c_int,
+    result: c_int,
+) {
     let observe = match event {
-        SSL_CB_HANDSHAKE_START => H::started,
-        SSL_CB_HANDSHAKE_DONE => H::done,
-        SSL_CB_READ_ALERT if result >> 8 == SSL3_AL_FATAL => H::refused,
-        // SAFETY: OpenSSL calls back with a live object; its state is only looked at.
+        SSL_CB_HANDSHAKE_START => O::started,
+        SSL_CB_HANDSHAKE_DONE => O::done,
+        SSL_CB_READ_ALERT if result >> 8 == SSL3_AL_FATAL => O::alert_received,
+        // SAFETY: OpenSSL passes a live object; its state is only read.
         SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
             openssl_sys::SSL_ERROR_SSL
             | openssl_sys::SSL_ERROR_SYSCALL
-            | openssl_sys::SSL_ERROR_ZERO_RETURN => H::failed,
+            | openssl_sys::SSL_ERROR_ZERO_RETURN => O::failed,
             _ => return,
         },
         _ => return,
     };
-    // A panic must not reach C: what it would have stored or counted is lost, which is a miss.
+    // A panic must not reach C. What it would have stored or counted is lost, which is a miss.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: OpenSSL calls back with the live object whose handshake it is, on the thread
-        // that drives it; the reference does not outlive the call and is only read through.
+        // SAFETY: OpenSSL passes the live object whose handshake it is, on the thread that drives
+        // it. The reference does not outlive the call and is only read through.
         observe(unsafe { SslRef::from_ptr(ssl.cast_mut()) });
     }));
 }

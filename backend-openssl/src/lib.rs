@@ -1,9 +1,9 @@
-//! tls-resume's session store behind OpenSSL's callbacks.
+//! tls-resume's session store for OpenSSL clients, by OpenSSL's session callbacks.
 //!
-//! OpenSSL's own client cache only counts: it has no look-up by server. This crate switches it off
-//! and keeps sessions in a [`store_core::SessionStore`], as Postfix does in its own:
+//! OpenSSL's own client cache cannot look a session up by server. This crate turns it off and keeps
+//! sessions in a [`store_core::SessionStore`], with the same calls as Postfix: the cache mode is
 //! `SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR`, the
-//! `new_session` callback puts, and each connection carries its key with it.
+//! `new_session` callback stores, and each `SSL` carries its key in ex_data.
 //!
 //! ```no_run
 //! use backend_openssl::Sessions;
@@ -12,7 +12,7 @@
 //! use std::net::TcpStream;
 //!
 //! let sessions = Sessions::new(Limits::default())?;
-//! // All that decides over trust goes into the domain: the builder cannot be asked for it.
+//! // The domain names every setting that decides over trust: a builder has no getters for them.
 //! let domain = SecurityDomain::builder("my client, openssl").field("roots", b"system").finish();
 //! let connector = sessions.attach(SslConnector::builder(SslMethod::tls_client())?, domain)?;
 //!
@@ -25,14 +25,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What it takes care of
-//! - What is stored is private to the store: duplicated inside the callback, before anything can
-//!   mark OpenSSL's own object as not resumable (dropping a connection without `close_notify`
-//!   does). What is offered is private to the connection.
-//! - A session remembers how the peer was verified, and for which name; it is offered only to a
-//!   connection that demands no more ([`Connector::prepare`]).
-//! - A ticket that is renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no
-//!   `new_session` callback, is fetched when the handshake is done.
+//! # Guarantees
+//! - Stored sessions are private to the store: each is duplicated inside the callback, before
+//!   anything can mark OpenSSL's own object as not resumable (dropping a connection without
+//!   `close_notify` does). An offered session is private to its connection.
+//! - A session records how the peer was verified, and for which name. It is offered only to a
+//!   connection that requires no more ([`Connector::prepare`]).
+//! - A ticket renewed in a resumed TLS 1.2 handshake is stored when the handshake is done. OpenSSL
+//!   calls no `new_session` callback for it.
 //! - A reusable session whose handshake failed is removed, unless a newer one has replaced it.
 //!
 //! Needs OpenSSL 3.0 or newer; the feature `vendored` builds one.
@@ -41,20 +41,26 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod callbacks;
 mod connection;
 mod connector;
 mod der;
-#[allow(unsafe_code, reason = "the one place where C is called")]
+mod ex_data;
+#[allow(unsafe_code, reason = "the only file that calls C")]
 mod ffi;
-mod origin;
+mod offered;
+mod peer;
 mod portable;
 mod session;
+mod sessions;
 mod verification;
 
-pub use connection::{Connection, connection};
-pub use connector::{AttachError, Connector, Sessions};
+pub use connection::Connection;
+pub use connector::{AttachError, Connector};
+pub use ex_data::connection;
 pub use ffi::{early_data_accepted, negotiated_group};
-pub use origin::PeerCertificate;
+pub use peer::PeerCertificate;
 pub use session::Session;
+pub use sessions::Sessions;
 #[cfg(feature = "tokio")]
 pub use tokio_openssl;

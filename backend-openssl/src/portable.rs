@@ -1,98 +1,89 @@
-//! Sessions written down: OpenSSL's own encoding, with how their peer was verified beside it.
+//! The encoding of sessions for tiers: OpenSSL's DER, and beside it how the peer was verified.
 
 use openssl::ssl::SslSession;
 use store_core::{Encoded, Portable, Usage};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
-use crate::origin::Origin;
+use crate::peer::PeerInfo;
 use crate::session::{Session, usage};
 use crate::verification::Verification;
 
-/// OpenSSL's encoding is DER (`i2d_SSL_SESSION`), which leaves out the peer's certificates but its
-/// own; that one is in it whatever the policy is. It is not protected by anything: most changes of a byte decode to another session, and one
-/// without its verification result reads as verified. So the facts stand beside it, and whoever
-/// stores it seals both.
+/// OpenSSL's DER (`i2d_SSL_SESSION`) has the peer's own certificate, under either
+/// [`PeerCertificate`](crate::PeerCertificate), and no others. Nothing protects it: most changes of
+/// a byte decode to another session, and one without its verify result decodes as verified.
+/// So the verification is encoded beside it, and the tier seals both.
 impl Portable for Session {
     const FORMAT: u32 = 0x0001_0001;
 
     fn encode(&self) -> Option<Encoded> {
         Some(Encoded {
-            facts: encode_facts(self.verification()),
+            facts: encode_verification(self.verification()),
             session: self.to_der()?,
         })
     }
 
     fn decode(encoded: &Encoded, expected: Usage) -> Option<(Self, usize)> {
-        let verification = decode_facts(&encoded.facts)?;
+        let verification = decode_verification(&encoded.facts)?;
         let session = SslSession::from_der(&encoded.session).ok()?;
-        // OpenSSL ignores what follows, and takes more than one encoding of the same.
+        // OpenSSL ignores trailing bytes, and accepts several encodings of one session.
         let again = Zeroizing::new(session.to_der().ok()?);
         if *again != *encoded.session || usage(&session) != expected {
             return None;
         }
-        let peer = Fields::read(&encoded.session)?.peer;
-        let session = Self::new(session, Origin::read(verification, peer));
+        let certificate = Fields::read(&encoded.session)?.certificate;
+        let session = Self::new(session, PeerInfo::decoded(verification, certificate));
         let weight = session.weight();
         Some((session, weight))
     }
 }
 
-/// Whether the peer was verified; its name; the client's own certificate: each of the last two with
-/// a length, or without if there is none.
-fn encode_facts(verification: &Verification) -> Vec<u8> {
-    let mut out = vec![u8::from(verification.peer)];
-    let name = verification.name.as_deref().map(str::as_bytes);
-    for part in [name, verification.own.as_deref()] {
-        out.push(u8::from(part.is_some()));
-        if let Some(part) = part {
-            out.extend((part.len() as u64).to_be_bytes());
-            out.extend_from_slice(part);
+/// A flag for `verified`; then names and client certificate, each a flag and, if set, a 64-bit
+/// length and the bytes.
+fn encode_verification(verification: &Verification) -> Vec<u8> {
+    let mut out = vec![u8::from(verification.verified)];
+    let names = verification.names.as_deref().map(str::as_bytes);
+    for field in [names, verification.client_certificate.as_deref()] {
+        out.push(u8::from(field.is_some()));
+        if let Some(field) = field {
+            out.extend((field.len() as u64).to_be_bytes());
+            out.extend_from_slice(field);
         }
     }
     out
 }
 
-fn decode_facts(mut facts: &[u8]) -> Option<Verification> {
-    let peer = take_flag(&mut facts)?;
-    let name = take_part(&mut facts)?;
-    let own = take_part(&mut facts)?;
-    let name = match name {
-        Part::Present(name) => Some(Box::from(str::from_utf8(name).ok()?)),
-        Part::Absent => None,
+fn decode_verification(mut rest: &[u8]) -> Option<Verification> {
+    let verified = read_flag(&mut rest)?;
+    let names = if read_flag(&mut rest)? {
+        Some(str::from_utf8(read_field(&mut rest)?).ok()?.into())
+    } else {
+        None
     };
-    let own = match own {
-        Part::Present(own) => Some(Box::from(own)),
-        Part::Absent => None,
+    let client_certificate = if read_flag(&mut rest)? {
+        Some(read_field(&mut rest)?.into())
+    } else {
+        None
     };
-    facts.is_empty().then_some(Verification { peer, name, own })
+    rest.is_empty().then_some(Verification {
+        verified,
+        names,
+        client_certificate,
+    })
 }
 
-/// A part that need not be there.
-enum Part<'a> {
-    Absent,
-    Present(&'a [u8]),
-}
-
-fn take_flag(from: &mut &[u8]) -> Option<bool> {
-    let (flag, rest) = from.split_first()?;
-    *from = rest;
-    match flag {
+fn read_flag(rest: &mut &[u8]) -> Option<bool> {
+    match rest.split_off_first()? {
         0 => Some(false),
         1 => Some(true),
         _ => None,
     }
 }
 
-fn take_part<'a>(from: &mut &'a [u8]) -> Option<Part<'a>> {
-    if !take_flag(from)? {
-        return Some(Part::Absent);
-    }
-    let (len, rest) = from.split_first_chunk()?;
-    let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
-    let (part, rest) = rest.split_at_checked(len)?;
-    *from = rest;
-    Some(Part::Present(part))
+fn read_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (len, after) = rest.split_first_chunk()?;
+    *rest = after;
+    rest.split_off(..usize::try_from(u64::from_be_bytes(*len)).ok()?)
 }
 
 #[cfg(test)]
@@ -100,37 +91,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_come_back_and_nothing_else_does() {
+    fn a_verification_survives_encoding_and_nothing_else_decodes() {
         let names = [None, Some("host a\0flags 0"), Some("")];
-        let own: [Option<&[u8]>; 3] = [None, Some(b"digest"), Some(b"")];
-        for (peer, name, own) in [true, false]
+        let digests: [Option<&[u8]>; 3] = [None, Some(b"digest"), Some(b"")];
+        for (verified, names, digest) in [true, false]
             .into_iter()
-            .flat_map(|peer| names.map(|name| (peer, name)))
-            .flat_map(|(peer, name)| own.map(|own| (peer, name, own)))
+            .flat_map(|verified| names.map(|names| (verified, names)))
+            .flat_map(|(verified, names)| digests.map(|digest| (verified, names, digest)))
         {
             let verification = Verification {
-                peer,
-                name: name.map(Into::into),
-                own: own.map(Into::into),
+                verified,
+                names: names.map(Into::into),
+                client_certificate: digest.map(Into::into),
             };
-            let facts = encode_facts(&verification);
-            assert_eq!(decode_facts(&facts), Some(verification));
-            for len in 0..facts.len() {
-                assert_eq!(decode_facts(&facts[..len]), None);
+            let encoded = encode_verification(&verification);
+            assert_eq!(decode_verification(&encoded), Some(verification));
+            for len in 0..encoded.len() {
+                assert_eq!(decode_verification(&encoded[..len]), None);
             }
-            assert_eq!(decode_facts(&[&facts[..], &[0]].concat()), None);
+            assert_eq!(decode_verification(&[&encoded[..], &[0]].concat()), None);
         }
-        assert_eq!(decode_facts(&[2, 0, 0]), None);
-        assert_eq!(decode_facts(&[1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0]), None);
+        assert_eq!(decode_verification(&[2, 0, 0]), None);
+        let not_utf8 = [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0];
+        assert_eq!(decode_verification(&not_utf8), None);
     }
 
     #[test]
     fn garbage_is_a_miss() {
         let encoded = |session: &[u8]| Encoded {
-            facts: encode_facts(&Verification {
-                peer: true,
-                name: None,
-                own: None,
+            facts: encode_verification(&Verification {
+                verified: true,
+                names: None,
+                client_certificate: None,
             }),
             session: session.to_vec().into(),
         };

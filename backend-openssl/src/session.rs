@@ -1,4 +1,4 @@
-//! A stored session, ready to be offered or packed.
+//! A session as the store keeps it.
 
 use std::fmt;
 use std::mem;
@@ -11,102 +11,108 @@ use zeroize::Zeroizing;
 
 use crate::der::Fields;
 use crate::ffi;
-use crate::origin::{Origin, PeerCertificate};
+use crate::peer::{PeerCertificate, PeerInfo};
 use crate::verification::Verification;
 
-/// Bytes of an object without certificates and ticket, and of each certificate that it keeps alive
-/// in parsed form. Measured on OpenSSL 3.6.
+/// Bytes of an `SSL_SESSION` without certificates and ticket. Measured on OpenSSL 3.6.
 const OBJECT_BYTES: usize = 1_200;
+/// Bytes of a parsed certificate that an `SSL_SESSION` keeps alive. Measured on OpenSSL 3.6.
 const CERTIFICATE_BYTES: usize = 7 * 1024;
-/// Large certificates weigh a multiple of their encoding, which is kept twice beside the parsed
-/// names: 4.7 with 600 names.
-const PARSED: usize = 5;
-/// What an allocator adds to what is packed.
+/// Parsed size of a large certificate as a multiple of its encoding, which is kept twice beside the
+/// parsed names: 4.7 with 600 names.
+const PARSED_FACTOR: usize = 5;
+/// Allocator overhead of a packed session.
 const ALLOCATION_BYTES: usize = 16;
 
-/// An OpenSSL session as the store keeps it, with what is known of the handshake that it descends
-/// from. Its secrets are wiped when it is dropped.
+/// An OpenSSL session as the store keeps it, with the peer of the full handshake that it descends
+/// from. Its secrets are wiped on drop.
 pub struct Session {
     form: Form,
-    origin: Arc<Origin>,
+    peer: Arc<PeerInfo>,
 }
 
 enum Form {
-    /// An object of its own, which nothing changes. OpenSSL wipes it with the last reference.
+    /// An `SSL_SESSION` of the store's own, never modified. OpenSSL wipes it with the last
+    /// reference.
     Live(SslSession),
-    /// OpenSSL's DER, without the peer's certificate if that is the first of the origin's chain.
+    /// OpenSSL's DER. The peer's certificate is cut out if it is the first of the known chain.
     Packed(Zeroizing<Box<[u8]>>),
 }
 
 impl Session {
-    /// A session that nobody else has.
-    pub(crate) fn new(live: SslSession, origin: Origin) -> Self {
+    /// A live session that nothing else refers to.
+    pub(crate) fn new(live: SslSession, peer: PeerInfo) -> Self {
         Self {
             form: Form::Live(live),
-            origin: Arc::new(origin),
+            peer: Arc::new(peer),
         }
     }
 
-    /// An entry with a private copy of what OpenSSL hands out at `now`, as one of a full handshake.
-    /// Taken inside the `new_session` callback, it stays good whatever happens to the connection.
+    /// An entry with a private copy of a session of a full handshake, received at `now`.
+    ///
+    /// A copy made inside the `new_session` callback stays valid whatever happens to the connection.
     pub(crate) fn received(
         session: &SslSessionRef,
-        origin: Arc<Origin>,
+        peer: Arc<PeerInfo>,
         now: Timestamp,
     ) -> Option<Entry<Self>> {
-        let strip = origin.policy == PeerCertificate::Strip && ffi::has_peer(session);
+        let strip = peer.policy == PeerCertificate::Strip && ffi::has_peer_certificate(session);
         let form = if strip {
-            Form::pack(session, &origin)?
+            Form::pack(session, &peer)?
         } else {
             Form::Live(ffi::duplicate(session)?)
         };
         let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
-        let copy = Self { form, origin };
+        let copy = Self { form, peer };
         let weight = copy.weight();
         let usage = usage(session);
         Some(Entry::new(copy, usage, Some(lifetime), weight, now))
     }
 
-    /// The object to be offered. `None` if it cannot be made, which is a miss.
-    pub(crate) fn into_live(self) -> Option<(SslSession, Arc<Origin>)> {
+    /// The object to offer. `None`, a miss, if it cannot be decoded.
+    pub(crate) fn into_live(self) -> Option<(SslSession, Arc<PeerInfo>)> {
         let live = match self.form {
             Form::Live(live) => live,
-            Form::Packed(der) => unpack(&der, &self.origin)?,
+            Form::Packed(der) => unpack(&der, &self.peer)?,
         };
-        Some((live, self.origin))
+        Some((live, self.peer))
     }
 
     pub(crate) fn verification(&self) -> &Verification {
-        &self.origin.verification
+        &self.peer.verification
     }
 
-    /// OpenSSL's DER, with the peer's certificate if one is known.
+    /// OpenSSL's DER, with the peer's certificate if it is known.
     pub(crate) fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
         match &self.form {
-            Form::Packed(der) => with_peer(der, &self.origin),
-            Form::Live(live) => with_peer(&live_der(live)?, &self.origin),
+            Form::Packed(der) => with_certificate(der, &self.peer),
+            Form::Live(live) => with_certificate(&live_der(live)?, &self.peer),
         }
     }
 
-    /// Bytes that it occupies with the parsed certificates that it keeps alive, but without what it
-    /// [shares](Storable::shared).
+    /// Bytes of memory, with parsed certificates, without the [shared part](Storable::shared_part).
     pub(crate) fn weight(&self) -> usize {
         let form = match &self.form {
             Form::Packed(der) => ALLOCATION_BYTES + der.len(),
             Form::Live(live) => {
-                let certificates = self.origin.chain.iter().filter(|_| ffi::has_peer(live));
+                let certificates = self
+                    .peer
+                    .chain
+                    .iter()
+                    .filter(|_| ffi::has_peer_certificate(live));
                 certificates
-                    .map(|one| CERTIFICATE_BYTES.max(PARSED.saturating_mul(one.len())))
+                    .map(|one| CERTIFICATE_BYTES.max(PARSED_FACTOR.saturating_mul(one.len())))
                     .fold(OBJECT_BYTES + ffi::ticket_len(live), usize::saturating_add)
             }
         };
-        form.saturating_add(self.origin.bytes())
+        form.saturating_add(self.peer.bytes())
     }
 
-    fn in_form(&self, form: Form) -> (Self, usize) {
+    /// The same session in another form, and its weight.
+    fn with_form(&self, form: Form) -> (Self, usize) {
         let session = Self {
             form,
-            origin: Arc::clone(&self.origin),
+            peer: Arc::clone(&self.peer),
         };
         let weight = session.weight();
         (session, weight)
@@ -121,16 +127,16 @@ impl Storable for Session {
             Form::Live(live) => Form::Live(ffi::duplicate(live)?),
             Form::Packed(der) => Form::Packed(der.clone()),
         };
-        Some(self.in_form(form).0)
+        Some(self.with_form(form).0)
     }
 
     fn shared_part(&self) -> Option<SharedPart> {
-        self.origin.chain.shared_part()
+        self.peer.chain.shared_part()
     }
 
     fn packed(&self) -> Option<(Self, usize)> {
         match &self.form {
-            Form::Live(live) => Some(self.in_form(Form::pack(live, &self.origin)?)),
+            Form::Live(live) => Some(self.with_form(Form::pack(live, &self.peer)?)),
             Form::Packed(_) => None,
         }
     }
@@ -138,7 +144,7 @@ impl Storable for Session {
     fn unpacked(&self) -> Option<(Self, usize)> {
         match &self.form {
             Form::Live(_) => None,
-            Form::Packed(der) => Some(self.in_form(Form::Live(unpack(der, &self.origin)?))),
+            Form::Packed(der) => Some(self.with_form(Form::Live(unpack(der, &self.peer)?))),
         }
     }
 }
@@ -153,14 +159,14 @@ impl fmt::Debug for Session {
 }
 
 impl Form {
-    fn pack(session: &SslSessionRef, origin: &Origin) -> Option<Self> {
+    fn pack(session: &SslSessionRef, peer: &PeerInfo) -> Option<Self> {
         let mut der = live_der(session)?;
         let fields = Fields::read(&der)?;
-        // One that the chain does not know stays where it is.
-        if fields.peer.is_some() && fields.peer == origin.peer() {
+        // A certificate that the chain does not have stays in.
+        if fields.certificate.is_some() && fields.certificate == peer.certificate() {
             der = fields.write(None);
         }
-        // It has its exact size already, and is moved.
+        // Capacity equals length, so the bytes move without a copy that would not be wiped.
         Some(Self::Packed(Zeroizing::new(
             mem::take(&mut *der).into_boxed_slice(),
         )))
@@ -171,20 +177,20 @@ fn live_der(session: &SslSessionRef) -> Option<Zeroizing<Vec<u8>>> {
     session.to_der().ok().map(Zeroizing::new)
 }
 
-fn with_peer(der: &[u8], origin: &Origin) -> Option<Zeroizing<Vec<u8>>> {
+fn with_certificate(der: &[u8], peer: &PeerInfo) -> Option<Zeroizing<Vec<u8>>> {
     let fields = Fields::read(der)?;
-    Some(fields.write(fields.peer.or_else(|| origin.peer())))
+    Some(fields.write(fields.certificate.or_else(|| peer.certificate())))
 }
 
-fn unpack(der: &[u8], origin: &Origin) -> Option<SslSession> {
-    match origin.policy {
-        PeerCertificate::Keep => SslSession::from_der(&with_peer(der, origin)?),
+fn unpack(der: &[u8], peer: &PeerInfo) -> Option<SslSession> {
+    match peer.policy {
+        PeerCertificate::Keep => SslSession::from_der(&with_certificate(der, peer)?),
         PeerCertificate::Strip => SslSession::from_der(der),
     }
     .ok()
 }
 
-/// TLS 1.3 tickets are used once, sessions of earlier versions until they expire.
+/// TLS 1.3 tickets are for one use, sessions of earlier versions reusable.
 pub(crate) fn usage(session: &SslSessionRef) -> Usage {
     if session.protocol_version() == SslVersion::TLS1_3 {
         Usage::SingleUse

@@ -1,4 +1,4 @@
-//! How the peer of a session was verified, and how one must be for a connection.
+//! How the peer of a session was verified, and what a connection requires of its peer.
 
 use std::fmt::Write as _;
 
@@ -12,109 +12,110 @@ use crate::ffi;
 /// How the peer of a session was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verification {
-    /// The certificate had to be valid (`SSL_VERIFY_PEER`), and it was.
-    pub(crate) peer: bool,
-    /// The names and addresses that the certificate had to be for.
-    pub(crate) name: Option<Box<str>>,
-    /// The digest of the client's own certificate, where it is not that of the context, which the
-    /// security domain covers.
-    pub(crate) own: Option<Box<[u8]>>,
+    /// A valid certificate was required (`SSL_VERIFY_PEER`) and presented.
+    pub(crate) verified: bool,
+    /// The names and addresses that the certificate had to match.
+    pub(crate) names: Option<Box<str>>,
+    /// The digest of the client certificate, if it was set on the `SSL` alone. The security domain
+    /// covers the certificate of the context.
+    pub(crate) client_certificate: Option<Box<[u8]>>,
 }
 
 impl Verification {
-    /// What a full handshake of the connection has shown, or nothing if verification was demanded
-    /// and did not succeed (a verify callback may have let it pass: that verdict cannot be
-    /// repeated on resumption, so such a session is not kept).
-    pub(crate) fn shown_by(ssl: &SslRef) -> Option<Self> {
-        let shown = Demands::of(ssl, Address::Ask);
-        // Without a certificate, as with a pre-shared key, the result is OK as well.
+    /// The verification made by the full handshake on `ssl`. `None` if verification was required
+    /// and did not succeed: a verify callback may have accepted the peer, but that verdict cannot
+    /// be repeated on resumption, so such a session is not stored.
+    pub(crate) fn after_handshake(ssl: &SslRef) -> Option<Self> {
+        let required = Requirements::read(ssl, RequiredAddress::Query);
+        // The result is also OK without a certificate, as with a pre-shared key.
         let verified =
             || ssl.verify_result() == X509VerifyResult::OK && ssl.peer_certificate().is_some();
-        (!shown.peer || verified()).then(|| shown.into_verification())
+        (!required.verify_peer || verified()).then(|| required.into_verification())
     }
 
-    /// Whether a session verified like this may be resumed by a connection with these demands. A
-    /// resumed handshake verifies nothing itself: not the chain, not the name; and the server may
-    /// take the client for who it was in the full one.
-    pub(crate) fn satisfies(&self, demanded: &Demands<'_>) -> bool {
-        let peer = self.peer || !demanded.peer;
-        // Demanded even if the peer need not be valid: an application may look at the result of
-        // the verification, which a resumed connection takes from the session.
-        let name = demanded.names.are_none() || demanded.names.are(self.name.as_deref());
-        peer && name && self.own == demanded.own
+    /// Whether a connection with these requirements may resume a session verified like this. A
+    /// resumed handshake verifies neither chain nor name, and the server may treat the client as
+    /// the one of the full handshake.
+    pub(crate) fn satisfies(&self, required: &Requirements<'_>) -> bool {
+        let peer = self.verified || !required.verify_peer;
+        // Names count even without `SSL_VERIFY_PEER`: the application may look at the verify
+        // result, which a resumed connection takes from the session.
+        let names = required.names.is_none() || required.names.equals(self.names.as_deref());
+        peer && names && self.client_certificate == required.client_certificate
     }
 }
 
-/// Whether a connection demands an IP address of its peer.
+/// Whether a connection requires an IP address of its peer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Address {
-    /// To be asked, which is slow: that there is none is an error to OpenSSL.
-    Ask,
-    /// It does not, which is known.
+pub(crate) enum RequiredAddress {
+    /// Unknown: OpenSSL is asked, which is slow if there is none, since OpenSSL raises an error.
+    Query,
+    /// Known to be none.
     None,
 }
 
-/// What a connection demands of its peer, as it is configured now.
-pub(crate) struct Demands<'a> {
-    peer: bool,
+/// What a connection requires of its peer, as it is configured now.
+pub(crate) struct Requirements<'a> {
+    verify_peer: bool,
     names: Names<'a>,
-    own: Option<Box<[u8]>>,
+    client_certificate: Option<Box<[u8]>>,
 }
 
-impl<'a> Demands<'a> {
-    pub(crate) fn of(ssl: &'a SslRef, address: Address) -> Self {
+impl<'a> Requirements<'a> {
+    pub(crate) fn read(ssl: &'a SslRef, address: RequiredAddress) -> Self {
         Self {
-            peer: ssl.verify_mode().contains(SslVerifyMode::PEER),
-            names: Names::of(ssl, address),
-            own: own_certificate(ssl),
+            verify_peer: ssl.verify_mode().contains(SslVerifyMode::PEER),
+            names: Names::read(ssl, address),
+            client_certificate: client_certificate(ssl),
         }
     }
 
-    /// Whether a session that was verified like this was demanded just the same.
-    pub(crate) fn are(&self, verification: &Verification) -> bool {
-        self.peer == verification.peer
-            && self.names.are(verification.name.as_deref())
-            && self.own == verification.own
+    /// Whether a session verified like this had the same requirements.
+    pub(crate) fn equals(&self, verification: &Verification) -> bool {
+        self.verify_peer == verification.verified
+            && self.names.equals(verification.names.as_deref())
+            && self.client_certificate == verification.client_certificate
     }
 
+    /// The verification of a session whose handshake met these requirements.
     pub(crate) fn into_verification(self) -> Verification {
         Verification {
-            peer: self.peer,
-            name: self.names.into_text(),
-            own: self.own,
+            verified: self.verify_peer,
+            names: self.names.into_text(),
+            client_certificate: self.client_certificate,
         }
     }
 }
 
-/// All that a peer must prove to be.
+/// The names and addresses that a peer's certificate must match.
 enum Names<'a> {
     None,
-    /// One host, as nearly always, and how it is matched: compared where it stands.
+    /// One host and its match flags, the usual case: compared without building the text.
     Host(&'a str, u32),
     /// Anything else, as text.
     Text(Box<str>),
 }
 
 impl<'a> Names<'a> {
-    fn of(ssl: &'a SslRef, address: Address) -> Self {
+    fn read(ssl: &'a SslRef, address: RequiredAddress) -> Self {
         let address = match address {
-            Address::Ask => ffi::address(ssl),
-            Address::None => None,
+            RequiredAddress::Query => ffi::required_address(ssl),
+            RequiredAddress::None => None,
         };
-        let (host, email) = (ffi::host(ssl, 0), ffi::email(ssl));
-        let only = host.is_some() && email.is_none() && address.is_none();
-        if only
-            && ffi::host(ssl, 1).is_none()
+        let (host, email) = (ffi::required_host(ssl, 0), ffi::required_email(ssl));
+        let host_only = host.is_some() && email.is_none() && address.is_none();
+        if host_only
+            && ffi::required_host(ssl, 1).is_none()
             && let Some(Ok(host)) = host.map(str::from_utf8)
         {
             return Self::Host(host, ffi::host_flags(ssl));
         }
-        // No name has a zero byte: a list can be read in one way only.
+        // No name contains a zero byte, so the text is unambiguous.
         let mut text = String::new();
         let mut add = |kind: &str, name: &[u8]| {
             text.extend([kind, &String::from_utf8_lossy(name), "\0"]);
         };
-        for host in (0..).map_while(|index| ffi::host(ssl, index)) {
+        for host in (0..).map_while(|index| ffi::required_host(ssl, index)) {
             add("host ", host);
         }
         if let Some(email) = email {
@@ -131,12 +132,12 @@ impl<'a> Names<'a> {
         Self::Text(text.into())
     }
 
-    fn are_none(&self) -> bool {
+    fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Whether this is their text.
-    fn are(&self, text: Option<&str>) -> bool {
+    /// Whether `text` is the text of these names.
+    fn equals(&self, text: Option<&str>) -> bool {
         match self {
             Self::None => text.is_none(),
             Self::Host(host, flags) => {
@@ -158,14 +159,14 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The digest of the certificate that a connection was given for itself alone.
-fn own_certificate(ssl: &SslRef) -> Option<Box<[u8]>> {
+/// The digest of a client certificate that was set on `ssl` and not on its context.
+fn client_certificate(ssl: &SslRef) -> Option<Box<[u8]>> {
     let own = ssl.certificate()?;
     let of_context = ssl.ssl_context().certificate();
     if of_context.is_some_and(|shared| shared.as_ptr() == own.as_ptr()) {
         return None;
     }
-    // What cannot be told apart is nobody's: an empty digest is that of no certificate.
+    // If hashing fails, the empty digest: it matches no certificate's.
     let digest = own.digest(MessageDigest::sha256());
     Some(digest.map_or_else(|_| Box::default(), |digest| Box::from(&*digest)))
 }
@@ -174,41 +175,44 @@ fn own_certificate(ssl: &SslRef) -> Option<Box<[u8]>> {
 mod tests {
     use super::*;
 
-    fn demands(verification: &Verification) -> Demands<'_> {
-        let text = verification.name.as_deref();
-        Demands {
-            peer: verification.peer,
+    fn requirements(verification: &Verification) -> Requirements<'_> {
+        let text = verification.names.as_deref();
+        Requirements {
+            verify_peer: verification.verified,
             names: text.map_or(Names::None, |text| Names::Text(text.into())),
-            own: verification.own.clone(),
+            client_certificate: verification.client_certificate.clone(),
         }
     }
 
     /// R4: a session is offered only where its own verification was at least as strict.
     #[test]
-    fn verification_satisfies_what_demands_no_more() {
-        let of = |peer, name: Option<&str>| Verification {
-            peer,
-            name: name.map(Into::into),
-            own: None,
+    fn a_verification_satisfies_requirements_that_are_no_stricter() {
+        let verification = |verified, names: Option<&str>| Verification {
+            verified,
+            names: names.map(Into::into),
+            client_certificate: None,
         };
-        let satisfies = |one: &Verification, other: &Verification| one.satisfies(&demands(other));
-        let strict = of(true, Some("a"));
+        let satisfies =
+            |one: &Verification, other: &Verification| one.satisfies(&requirements(other));
+        let strict = verification(true, Some("a"));
         assert!(satisfies(&strict, &strict));
-        assert!(satisfies(&strict, &of(false, None)));
-        assert!(satisfies(&strict, &of(true, None)));
-        assert!(!satisfies(&of(true, None), &strict));
-        assert!(!satisfies(&of(false, Some("a")), &strict));
-        assert!(!satisfies(&of(true, Some("b")), &strict));
-        assert!(!satisfies(&of(false, Some("b")), &of(false, Some("a"))));
+        assert!(satisfies(&strict, &verification(false, None)));
+        assert!(satisfies(&strict, &verification(true, None)));
+        assert!(!satisfies(&verification(true, None), &strict));
+        assert!(!satisfies(&verification(false, Some("a")), &strict));
+        assert!(!satisfies(&verification(true, Some("b")), &strict));
+        assert!(!satisfies(
+            &verification(false, Some("b")),
+            &verification(false, Some("a"))
+        ));
     }
 
-    /// One host is compared where it stands, and means what its text does.
     #[test]
-    fn one_host_is_its_text_and_no_other() {
+    fn a_single_host_equals_its_text_and_no_other() {
         let host = Names::Host("a.example", 0x1f);
         let text = Names::Host("a.example", 0x1f).into_text();
         assert_eq!(text.as_deref(), Some("host a.example\0flags 1f"));
-        assert!(host.are(text.as_deref()));
+        assert!(host.equals(text.as_deref()));
         for other in [
             None,
             Some(""),
@@ -221,7 +225,7 @@ mod tests {
             Some("host a.example\0address 192.0.2.1\0flags 1f"),
             Some("email a.example\0flags 1f"),
         ] {
-            assert!(!host.are(other), "{other:?}");
+            assert!(!host.equals(other), "{other:?}");
         }
     }
 }

@@ -1,0 +1,53 @@
+//! The callbacks of a context: each finds the connection of its `SSL` and calls it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use openssl::ssl::{SslContextBuilder, SslRef};
+
+use crate::ex_data::connection;
+use crate::ffi::{self, HandshakeObserver};
+
+/// Sets the `new_session` callback and the info callback.
+pub(crate) fn install(builder: &mut SslContextBuilder) {
+    builder.set_new_session_callback(|ssl, session| {
+        // A panic must not reach C. The session is then not stored, which is a miss.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(connection) = connection(ssl) {
+                connection.session_received(ssl, &session);
+            }
+        }));
+    });
+    ffi::observe_handshakes::<ConnectionObserver>(builder);
+}
+
+/// Passes the events of the info callback on to the connection.
+struct ConnectionObserver;
+
+impl HandshakeObserver for ConnectionObserver {
+    fn started(ssl: &SslRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.handshake_started();
+        }
+    }
+
+    fn done(ssl: &SslRef) {
+        // OpenSSL sends the same event when the first flight before early data is written.
+        if ssl.is_init_finished()
+            && let Some(connection) = connection(ssl)
+        {
+            connection.handshake_succeeded(ssl);
+        }
+    }
+
+    fn failed(ssl: &SslRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.handshake_failed();
+        }
+    }
+
+    fn alert_received(ssl: &SslRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.alert_received();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The session that a connection offers.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use openssl::ssl::{SslRef, SslSessionRef};
+use store_core::{EntryId, Offer, Timestamp, Usage};
+
+use crate::ffi;
+use crate::peer::PeerInfo;
+use crate::session::Session;
+
+/// What a connection remembers of the session that it offered. The session itself now belongs to
+/// OpenSSL.
+pub(crate) struct OfferedSession {
+    pub(crate) id: EntryId,
+    pub(crate) usage: Usage,
+    pub(crate) established: Timestamp,
+    pub(crate) peer: Arc<PeerInfo>,
+    /// Differs from the id of a renewed session.
+    pub(crate) ssl_id: SslId,
+    /// Bytes of early data that the session allows.
+    pub(crate) max_early_data: u32,
+}
+
+impl OfferedSession {
+    /// Offers a session in the handshake of `ssl`. `None` if OpenSSL cannot read or take it.
+    pub(crate) fn offer(ssl: &mut SslRef, offer: Offer<Session>) -> Option<Self> {
+        let Offer { id, entry } = offer;
+        let (usage, established) = (entry.usage, entry.established);
+        let (mut live, peer) = entry.session.into_live()?;
+        if live.max_early_data() > 0 && !sends_ticket(&live) {
+            ffi::forbid_early_data(&mut live);
+        }
+        ffi::set_session(ssl, &live).then(|| Self {
+            id,
+            usage,
+            established,
+            peer,
+            ssl_id: SslId::new(&live),
+            max_early_data: live.max_early_data(),
+        })
+    }
+}
+
+/// Whether OpenSSL will send the session's ticket in its first message. It decides by the system's
+/// clock, not by the store's.
+///
+/// OpenSSL withholds the ticket of a session that lies in the future or is past the lifetime that
+/// the server gave. It does not withhold the early data, which then goes out under a key that
+/// anybody can compute (openssl/openssl#13395). The margin is for a connection that begins now.
+fn sends_ticket(session: &SslSessionRef) -> bool {
+    const MARGIN_SECONDS: u64 = 10;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let created = u64::try_from(session.time()).ok();
+    let (Ok(now), Some(created)) = (now, created) else {
+        return false;
+    };
+    let age = now.as_secs().checked_sub(created);
+    age.is_some_and(|age| age.saturating_add(MARGIN_SECONDS) <= ffi::ticket_lifetime(session))
+}
+
+/// A session id, of at most 32 bytes (`SSL_MAX_SSL_SESSION_ID_LENGTH`).
+#[derive(PartialEq, Eq)]
+pub(crate) struct SslId {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl SslId {
+    pub(crate) fn new(session: &SslSessionRef) -> Self {
+        let id = session.id();
+        let mut bytes = [0; _];
+        let len = id.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&id[..len]);
+        Self { bytes, len }
+    }
+}

@@ -1,0 +1,65 @@
+//! The session store of OpenSSL clients.
+
+use std::sync::Arc;
+
+use store_core::{Clock, Limits, LimitsError, SessionStore, SystemClock};
+
+use crate::peer::PeerCertificate;
+use crate::session::Session;
+
+/// A session store for OpenSSL clients, with its clock.
+///
+/// Cloning is cheap: all clones share one store, and so can any number of contexts.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    store: Arc<SessionStore<Session>>,
+    clock: Arc<dyn Clock>,
+    peer_certificate: PeerCertificate,
+}
+
+impl Sessions {
+    /// Creates an empty store on the system's clock.
+    pub fn new(limits: Limits) -> Result<Self, LimitsError> {
+        Self::with_clock(limits, Arc::new(SystemClock))
+    }
+
+    /// Creates an empty store on the given clock.
+    pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
+        Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
+    }
+
+    /// Uses an existing store, such as the memory of a store with a tier, on the clock of that
+    /// store.
+    pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            peer_certificate: PeerCertificate::default(),
+        }
+    }
+
+    /// Sets whether the sessions of new connections keep their peer's certificate. The store stays
+    /// the same, and its sessions remain usable as they are.
+    #[must_use]
+    pub fn with_peer_certificate(self, peer_certificate: PeerCertificate) -> Self {
+        Self {
+            peer_certificate,
+            ..self
+        }
+    }
+
+    /// Whether sessions keep their peer's certificate.
+    pub fn peer_certificate(&self) -> PeerCertificate {
+        self.peer_certificate
+    }
+
+    /// The store.
+    pub fn store(&self) -> &SessionStore<Session> {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
