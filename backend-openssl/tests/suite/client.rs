@@ -1,5 +1,4 @@
-//! A client over the store, and servers for it.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+//! A client that uses the store, and servers for it.
 
 use std::fmt::Debug;
 use std::io::{Read, Write};
@@ -18,30 +17,30 @@ use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use store_core::{Limits, ManualClock, SecurityDomain, SessionKey, Stats, Timestamp};
 
-pub const HOST: &str = "server.lab.example";
-pub const OTHER: &str = "other.lab.example";
-pub const PORT: u16 = 443;
+pub(crate) const HOST: &str = "server.lab.example";
+pub(crate) const OTHER: &str = "other.lab.example";
+pub(crate) const PORT: u16 = 443;
 
-/// The authority that the servers' certificates come from.
-pub fn authority() -> &'static Authority {
+/// The authority of all server certificates.
+pub(crate) fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
     AUTHORITY.get_or_init(|| Authority::new(KeyKind::EcdsaP256))
 }
 
-pub fn settings(protocol: Protocol) -> ServerSettings {
+pub(crate) fn settings(protocol: Protocol) -> ServerSettings {
     ServerSettings {
         protocols: vec![protocol],
         ..ServerSettings::new(authority().issue(&[HOST, OTHER]))
     }
 }
 
-/// A server that goes by both names.
-pub fn server(library: Library, protocol: Protocol) -> Server {
+/// A server with a certificate for both names.
+pub(crate) fn server(library: Library, protocol: Protocol) -> Server {
     Server::new(library, &settings(protocol))
 }
 
-/// Every server library with every version.
-pub fn each(mut test: impl FnMut(Library, Protocol)) {
+/// Runs `test` with each server library and each protocol version.
+pub(crate) fn for_each_server(mut test: impl FnMut(Library, Protocol)) {
     for library in Library::ALL {
         for protocol in Protocol::ALL {
             test(library, protocol);
@@ -49,8 +48,8 @@ pub fn each(mut test: impl FnMut(Library, Protocol)) {
     }
 }
 
-/// A client's context that trusts `root`.
-pub fn builder_trusting(root: &Authority, protocol: Protocol) -> SslConnectorBuilder {
+/// A client context that trusts `root`.
+pub(crate) fn builder_trusting(root: &Authority, protocol: Protocol) -> SslConnectorBuilder {
     let version = match protocol {
         Protocol::Tls12 => SslVersion::TLS1_2,
         Protocol::Tls13 => SslVersion::TLS1_3,
@@ -64,34 +63,38 @@ pub fn builder_trusting(root: &Authority, protocol: Protocol) -> SslConnectorBui
     builder
 }
 
-pub fn builder(protocol: Protocol) -> SslConnectorBuilder {
+pub(crate) fn builder(protocol: Protocol) -> SslConnectorBuilder {
     builder_trusting(authority(), protocol)
 }
 
-pub fn domain(name: &str) -> SecurityDomain {
+pub(crate) fn domain(name: &str) -> SecurityDomain {
     SecurityDomain::builder("tests")
         .field("name", name.as_bytes())
         .finish()
 }
 
-pub struct Client {
-    pub clock: Arc<ManualClock>,
-    pub sessions: Sessions,
-    pub connector: Connector,
+pub(crate) struct Client {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) sessions: Sessions,
+    pub(crate) connector: Connector,
 }
 
 impl Client {
-    pub fn new(protocol: Protocol) -> Self {
+    pub(crate) fn new(protocol: Protocol) -> Self {
         Self::with(builder(protocol), Limits::default())
     }
 
-    pub fn with(builder: SslConnectorBuilder, limits: Limits) -> Self {
-        Self::under(builder, limits, PeerCertificate::Keep)
+    pub(crate) fn with(builder: SslConnectorBuilder, limits: Limits) -> Self {
+        Self::with_policy(builder, limits, PeerCertificate::Keep)
     }
 
-    pub fn under(builder: SslConnectorBuilder, limits: Limits, policy: PeerCertificate) -> Self {
-        let start = Timestamp::from_unix(Duration::from_secs(1_800_000_000));
-        let clock = Arc::new(ManualClock::new(start));
+    pub(crate) fn with_policy(
+        builder: SslConnectorBuilder,
+        limits: Limits,
+        policy: PeerCertificate,
+    ) -> Self {
+        let now = Timestamp::from_unix(Duration::from_secs(1_800_000_000));
+        let clock = Arc::new(ManualClock::new(now));
         let sessions = Sessions::with_clock(limits, clock.clone()).unwrap();
         let sessions = sessions.with_peer_certificate(policy);
         let connector = sessions.attach(builder, domain("one")).unwrap();
@@ -102,22 +105,22 @@ impl Client {
         }
     }
 
-    /// A handshake with `HOST`. Tickets of TLS 1.3 are still to be read.
-    pub fn start(&self, server: &Server) -> SslStream<InMemory> {
+    /// Makes a handshake with `HOST`. TLS 1.3 tickets are not yet read.
+    pub(crate) fn start(&self, server: &Server) -> SslStream<InMemory> {
         start(&self.connector, HOST, PORT, server)
     }
 
-    /// Connects, talks, closes. Whether OpenSSL resumed.
-    pub fn visit(&self, server: &Server) -> bool {
+    /// Connects, echoes and closes. Returns whether OpenSSL resumed.
+    pub(crate) fn visit(&self, server: &Server) -> bool {
         visit(&self.connector, HOST, PORT, server)
     }
 
-    pub fn key(&self) -> SessionKey {
+    pub(crate) fn key(&self) -> SessionKey {
         self.connector.key(HOST, PORT)
     }
 
-    /// An `Ssl` for `HOST` that is not prepared yet.
-    pub fn ssl(&self, verify_hostname: bool) -> Ssl {
+    /// An unprepared `Ssl` for `HOST`.
+    pub(crate) fn ssl(&self, verify_hostname: bool) -> Ssl {
         let configuration = self.connector.configure().unwrap();
         configuration
             .verify_hostname(verify_hostname)
@@ -125,78 +128,86 @@ impl Client {
             .unwrap()
     }
 
-    /// Prepares `ssl`, makes the handshake and talks.
-    pub fn run(&self, mut ssl: Ssl, server: &Server) -> SslStream<InMemory> {
+    /// Prepares `ssl`, makes the handshake and echoes.
+    pub(crate) fn connect(&self, mut ssl: Ssl, server: &Server) -> SslStream<InMemory> {
         self.connector.prepare(&mut ssl, self.key());
         let mut stream = ssl.connect(InMemory::new(server)).unwrap();
-        talk(&mut stream);
+        echo(&mut stream);
         stream
     }
 
-    /// The same under a verify mode of its own; says whether it was resumed, and closes.
-    pub fn run_under(&self, mode: SslVerifyMode, server: &Server) -> bool {
+    /// Connects under its own verify mode, and closes. Returns whether it was resumed.
+    pub(crate) fn visit_with_mode(&self, mode: SslVerifyMode, server: &Server) -> bool {
         let mut ssl = self.ssl(true);
         ssl.set_verify(mode);
-        let mut stream = self.run(ssl, server);
+        let mut stream = self.connect(ssl, server);
         close(&mut stream);
         stream.ssl().session_reused()
     }
 
-    pub fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         self.sessions.store().stats()
     }
 
-    pub fn advance(&self, seconds: u64) {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 }
 
-pub fn start(connector: &Connector, host: &str, port: u16, server: &Server) -> SslStream<InMemory> {
+pub(crate) fn start(
+    connector: &Connector,
+    host: &str,
+    port: u16,
+    server: &Server,
+) -> SslStream<InMemory> {
     connector
         .connect(host, port, InMemory::new(server))
         .unwrap()
 }
 
-pub fn visit(connector: &Connector, host: &str, port: u16, server: &Server) -> bool {
+pub(crate) fn visit(connector: &Connector, host: &str, port: u16, server: &Server) -> bool {
     let mut stream = start(connector, host, port, server);
-    talk(&mut stream);
+    echo(&mut stream);
     close(&mut stream);
     stream.ssl().session_reused()
 }
 
-/// Has something echoed; tickets that were sent by then are read on the way.
-pub fn talk<IO: Read + Write>(stream: &mut SslStream<IO>) {
+/// Sends a request and reads its echo, and with it all tickets sent before.
+pub(crate) fn echo<IO: Read + Write>(stream: &mut SslStream<IO>) {
     stream.write_all(b"request").unwrap();
-    let mut echo = [0; 7];
-    stream.read_exact(&mut echo).unwrap();
-    assert_eq!(&echo, b"request");
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"request");
 }
 
-/// Ends a connection as it should end.
-pub fn close<IO: Read + Write>(stream: &mut SslStream<IO>) {
+/// Closes a connection with `close_notify`.
+pub(crate) fn close<IO: Read + Write>(stream: &mut SslStream<IO>) {
     stream.shutdown().unwrap();
     stream.set_shutdown(ShutdownState::SENT | ShutdownState::RECEIVED);
 }
 
-pub fn of<IO>(stream: &SslStream<IO>) -> &Connection {
-    connection(stream.ssl()).expect("the connection was prepared")
+/// The store's connection of a stream.
+pub(crate) fn connection_of<IO>(stream: &SslStream<IO>) -> &Connection {
+    connection(stream.ssl()).expect("a prepared connection")
 }
 
-/// The handshake that began and waits for its server.
-pub fn begun<IO: Debug>(result: Result<SslStream<IO>, HandshakeError<IO>>) -> impl Sized {
+/// The handshake that waits for its server.
+pub(crate) fn would_block<IO: Debug>(
+    result: Result<SslStream<IO>, HandshakeError<IO>>,
+) -> impl Sized {
     match result {
         Err(HandshakeError::WouldBlock(waiting)) => waiting,
-        other => panic!("the handshake should be waiting: {other:?}"),
+        other => panic!("the handshake should wait: {other:?}"),
     }
 }
 
-/// A network that takes everything and says nothing: it is at its end, or has nothing yet.
+/// A transport that accepts all writes, and reads as at its end or as not ready.
 #[derive(Debug)]
-pub struct Mute {
-    pub ended: bool,
+pub(crate) struct Silent {
+    pub(crate) ended: bool,
 }
 
-impl Read for Mute {
+impl Read for Silent {
     fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
         if self.ended {
             Ok(0)
@@ -206,7 +217,7 @@ impl Read for Mute {
     }
 }
 
-impl Write for Mute {
+impl Write for Silent {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         Ok(bytes.len())
     }

@@ -1,21 +1,22 @@
-//! Sessions in their small form, and what is known of their peer.
-
-mod common;
+//! Packed sessions, and what they keep of their peer.
 
 use backend_openssl::{PeerCertificate, Session};
-use common::{Client, HOST, builder_trusting, close, each, of, server, settings, talk};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use openssl::ssl::{SslRef, SslVerifyMode};
 use store_core::{Entry, Limits, Portable, Storable};
 
+use crate::client::{
+    Client, HOST, builder_trusting, close, connection_of, echo, for_each_server, server, settings,
+};
+
 const POLICIES: [PeerCertificate; 2] = [PeerCertificate::Keep, PeerCertificate::Strip];
 
 fn client(protocol: Protocol, policy: PeerCertificate) -> Client {
-    Client::under(common::builder(protocol), Limits::default(), policy)
+    Client::with_policy(crate::client::builder(protocol), Limits::default(), policy)
 }
 
-/// All sessions of the server, which leave the store, or are copied.
+/// All sessions of the server: single-use ones taken out of the store, the reusable one copied.
 fn sessions(client: &Client) -> Vec<Entry<Session>> {
     let (store, key) = (client.sessions.store(), client.key());
     let now = client.sessions.clock().now();
@@ -24,12 +25,8 @@ fn sessions(client: &Client) -> Vec<Entry<Session>> {
     all.collect()
 }
 
-fn written(session: &Session) -> Vec<u8> {
-    session
-        .encode()
-        .expect("it can be written")
-        .session
-        .to_vec()
+fn encoded(session: &Session) -> Vec<u8> {
+    session.encode().expect("it encodes").session.to_vec()
 }
 
 fn chain(ssl: &SslRef) -> Vec<Vec<u8>> {
@@ -37,7 +34,7 @@ fn chain(ssl: &SslRef) -> Vec<Vec<u8>> {
     sent.map(|one| one.to_der().unwrap()).collect()
 }
 
-fn small(entry: Entry<Session>) -> Entry<Session> {
+fn packed(entry: Entry<Session>) -> Entry<Session> {
     match entry.session.packed() {
         Some((session, weight)) => Entry {
             session,
@@ -48,13 +45,13 @@ fn small(entry: Entry<Session>) -> Entry<Session> {
     }
 }
 
-/// What is packed is written down as OpenSSL writes the object itself, byte for byte; and packed
-/// and unpacked any number of times.
+/// A packed session encodes to the bytes of OpenSSL's own object, however often it is packed and
+/// unpacked.
 #[test]
 fn packing_loses_nothing() {
     for kind in KeyKind::ALL {
         let authority = Authority::new(kind);
-        each(|library, protocol| {
+        for_each_server(|library, protocol| {
             let settings = ServerSettings {
                 identity: authority.issue(&[HOST]),
                 ..settings(protocol)
@@ -63,25 +60,25 @@ fn packing_loses_nothing() {
             let mut seen = Vec::new();
             for policy in POLICIES {
                 let builder = builder_trusting(&authority, protocol);
-                let client = Client::under(builder, Limits::default(), policy);
+                let client = Client::with_policy(builder, Limits::default(), policy);
                 let mut stream = client.start(&server);
-                talk(&mut stream);
+                echo(&mut stream);
                 let own = stream.ssl().session().unwrap().to_der().unwrap();
                 let certificate = &chain(stream.ssl())[0];
                 let sessions = sessions(&client);
                 let newest = &sessions.last().unwrap().session;
-                // The newest one is the connection's own.
-                assert_eq!(written(newest), own, "{library} {protocol} {policy:?}");
+                // The newest session is the one that the connection holds.
+                assert_eq!(encoded(newest), own, "{library} {protocol} {policy:?}");
                 let contains =
                     |der: &[u8]| der.windows(certificate.len()).any(|at| at == certificate);
-                assert!(contains(&own), "the premise");
+                assert!(contains(&own), "OpenSSL encodes the certificate");
                 for Entry { session, .. } in &sessions {
-                    let whole = written(session);
+                    let whole = encoded(session);
                     let keeps = policy == PeerCertificate::Keep;
                     assert_eq!(
                         session.packed().is_some(),
                         keeps,
-                        "stripped ones are packed"
+                        "stripped sessions are packed already"
                     );
                     let packed = session.packed().or_else(|| {
                         let (live, _) = session.unpacked().unwrap();
@@ -89,11 +86,11 @@ fn packing_loses_nothing() {
                     });
                     let (packed, weight) = packed.unwrap();
                     assert!(packed.packed().is_none());
-                    assert_eq!(written(&packed), whole);
+                    assert_eq!(encoded(&packed), whole);
                     assert!(weight < whole.len(), "{weight} of {}", whole.len());
-                    let (live, weight) = packed.unpacked().expect("it can be read");
+                    let (live, weight) = packed.unpacked().expect("it decodes");
                     assert!(live.unpacked().is_none());
-                    assert_eq!(written(&live), whole);
+                    assert_eq!(encoded(&live), whole);
                     assert!(weight > 1_000, "{weight}");
                     assert_eq!(packed.shared_part(), session.shared_part());
                     assert_eq!(live.shared_part(), session.shared_part());
@@ -101,7 +98,7 @@ fn packing_loses_nothing() {
                 seen.extend(sessions);
                 drop(stream);
             }
-            // Two handshakes in two stores, and one chain.
+            // Two handshakes in two stores share one chain.
             let chain = seen[0].session.shared_part();
             assert!(
                 seen.iter()
@@ -111,22 +108,22 @@ fn packing_loses_nothing() {
     }
 }
 
-/// R7, R9, R14: packed sessions resume, and so do the sessions that they lead to, with renewals of
-/// TLS 1.2, too; and the whole chain is known all the time.
+/// R7, R9, R14: packed sessions resume, and so do the sessions of those resumptions, TLS 1.2 renewals
+/// included; and the whole chain stays known.
 #[test]
 fn packed_sessions_resume() {
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         for policy in POLICIES {
             let client = client(protocol, policy);
             let mut full = client.start(&server);
-            talk(&mut full);
+            echo(&mut full);
             let sent = chain(full.ssl());
-            assert!(sent.len() > 1 && of(&full).offered_chain().is_none());
+            assert!(sent.len() > 1 && connection_of(&full).offered_chain().is_none());
             close(&mut full);
             for round in 0..4 {
-                // All there is in its small form.
-                let packed: Vec<_> = sessions(&client).into_iter().map(small).collect();
+                // Every session of the store, packed.
+                let packed: Vec<_> = sessions(&client).into_iter().map(packed).collect();
                 let store = client.sessions.store();
                 store.clear();
                 let now = client.sessions.clock().now();
@@ -137,12 +134,14 @@ fn packed_sessions_resume() {
                         .unwrap();
                 }
                 let mut stream = client.start(&server);
-                talk(&mut stream);
+                echo(&mut stream);
                 assert!(
                     stream.ssl().session_reused(),
                     "{library} {protocol} {round}"
                 );
-                let known = of(&stream).offered_chain().expect("it was offered");
+                let known = connection_of(&stream)
+                    .offered_chain()
+                    .expect("a session was offered");
                 assert!(known.iter().eq(sent.iter().map(Vec::as_slice)));
                 let own = stream.ssl().peer_certificate();
                 match policy {
@@ -157,10 +156,10 @@ fn packed_sessions_resume() {
     });
 }
 
-/// Clients of two policies that have one store use each other's sessions, which become what the
-/// policy of their connection says.
+/// Clients with different policies on one store use each other's sessions. A session received takes
+/// the policy of its connection.
 #[test]
-fn policies_meet_in_one_store() {
+fn clients_of_both_policies_share_a_store() {
     for protocol in Protocol::ALL {
         let server = server(Library::Rustls, protocol); // renews in both versions
         let keep = client(protocol, PeerCertificate::Keep);
@@ -168,7 +167,10 @@ fn policies_meet_in_one_store() {
         let strip = sessions.with_peer_certificate(PeerCertificate::Strip);
         let strip = Client {
             connector: strip
-                .attach(common::builder(protocol), common::domain("one"))
+                .attach(
+                    crate::client::builder(protocol),
+                    crate::client::domain("one"),
+                )
                 .unwrap(),
             sessions: strip,
             clock: keep.clock.clone(),
@@ -177,9 +179,16 @@ fn policies_meet_in_one_store() {
         let mut weights = Vec::new();
         for client in [&strip, &keep, &strip, &keep] {
             let mut stream = client.start(&server);
-            talk(&mut stream);
+            echo(&mut stream);
             assert!(stream.ssl().session_reused(), "{protocol}");
-            assert_eq!(of(&stream).offered_chain().unwrap().iter().count(), 2);
+            assert_eq!(
+                connection_of(&stream)
+                    .offered_chain()
+                    .unwrap()
+                    .iter()
+                    .count(),
+                2
+            );
             close(&mut stream);
             let now = client.sessions.clock().now();
             let offer = client.sessions.store().offer(&client.key(), now).unwrap();
@@ -194,17 +203,17 @@ fn policies_meet_in_one_store() {
     }
 }
 
-/// R4: what the small form knows of verification is what the session knew.
+/// R4: a packed session keeps the verification of the session.
 #[test]
-fn packed_sessions_are_verified_as_they_were() {
-    each(|library, protocol| {
+fn packing_keeps_the_verification() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         for policy in POLICIES {
             let client = client(protocol, policy);
             let store = client.sessions.store();
             let now = client.sessions.clock().now();
-            assert!(!client.run_under(SslVerifyMode::NONE, &server));
-            for entry in sessions(&client).into_iter().map(small) {
+            assert!(!client.visit_with_mode(SslVerifyMode::NONE, &server));
+            for entry in sessions(&client).into_iter().map(packed) {
                 let put = store.restore(&client.key(), entry, store.generation(), now);
                 put.unwrap();
             }
@@ -214,22 +223,22 @@ fn packed_sessions_are_verified_as_they_were() {
     });
 }
 
-/// Under `Strip` a full handshake's session is packed at once; what it leads to has nothing to strip
-/// and is ready.
+/// Under `Strip` the session of a full handshake is packed at once. The sessions of its resumptions
+/// have no certificate and stay unpacked.
 #[test]
-fn what_a_stripped_session_leads_to_is_ready() {
+fn sessions_resumed_from_a_stripped_one_stay_unpacked() {
     for protocol in Protocol::ALL {
         let server = server(Library::Rustls, protocol); // renews in both versions
         let client = client(protocol, PeerCertificate::Strip);
-        for (resumed, ready) in [(false, false), (true, true), (true, true)] {
+        for (resumed, unpacked) in [(false, false), (true, true), (true, true)] {
             assert_eq!(client.visit(&server), resumed);
             let store = client.sessions.store();
             let now = client.sessions.clock().now();
             let offer = store.offer(&client.key(), now).unwrap();
             let Entry { session, .. } = &offer.entry;
-            // A reusable one is made ready by being asked for.
-            let ready = ready || protocol == Protocol::Tls12;
-            assert_eq!(session.packed().is_some(), ready, "{protocol}");
+            // Offering a reusable session unpacks it.
+            let unpacked = unpacked || protocol == Protocol::Tls12;
+            assert_eq!(session.packed().is_some(), unpacked, "{protocol}");
             assert!(offer.entry.weight < 2_000, "{}", offer.entry.weight);
             let generation = store.generation();
             store

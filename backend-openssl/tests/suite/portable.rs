@@ -1,43 +1,42 @@
-//! Sessions written down and read again, as in another process.
-
-mod common;
+//! Sessions encoded and decoded, as by another process.
 
 use backend_openssl::Session;
-use common::{Client, HOST, PORT, close, each, server, talk};
 use lab::transport::InMemory;
 use openssl::ssl::SslVerifyMode;
 use store_core::{Encoded, Entry, Portable, Usage};
 
-/// All sessions that a client has of the server, written down.
-fn written(client: &Client) -> Vec<(Encoded, Entry<()>)> {
-    let (store, key, now) = (client.sessions.store(), client.key(), client_now(client));
+use crate::client::{Client, HOST, PORT, close, echo, for_each_server, server};
+
+/// All sessions of the server in a client's store, encoded.
+fn encoded_sessions(client: &Client) -> Vec<(Encoded, Entry<()>)> {
+    let (store, key, now) = (client.sessions.store(), client.key(), now(client));
     let single_use = store.surplus(&key, 0, now);
     let all = single_use.into_iter().chain(store.reusable_copy(&key, now));
     all.map(|entry| {
-        let encoded = entry.session.encode().expect("it can be written down");
-        let facts = Entry {
+        let encoded = entry.session.encode().expect("it encodes");
+        let metadata = Entry {
             session: (),
             usage: entry.usage,
             established: entry.established,
             expires: entry.expires,
             weight: entry.weight,
         };
-        (encoded, facts)
+        (encoded, metadata)
     })
     .collect()
 }
 
-fn client_now(client: &Client) -> store_core::Timestamp {
+fn now(client: &Client) -> store_core::Timestamp {
     client.sessions.clock().now()
 }
 
-fn read(encoded: &Encoded, facts: &Entry<()>) -> Option<Entry<Session>> {
-    let (session, weight) = Session::decode(encoded, facts.usage)?;
+fn decode(encoded: &Encoded, metadata: &Entry<()>) -> Option<Entry<Session>> {
+    let (session, weight) = Session::decode(encoded, metadata.usage)?;
     Some(Entry {
         session,
-        usage: facts.usage,
-        established: facts.established,
-        expires: facts.expires,
+        usage: metadata.usage,
+        established: metadata.established,
+        expires: metadata.expires,
         weight,
     })
 }
@@ -45,59 +44,59 @@ fn read(encoded: &Encoded, facts: &Entry<()>) -> Option<Entry<Session>> {
 fn put(client: &Client, entry: Entry<Session>) {
     let store = client.sessions.store();
     store
-        .restore(&client.key(), entry, store.generation(), client_now(client))
-        .expect("it is stored");
+        .restore(&client.key(), entry, store.generation(), now(client))
+        .expect("the store accepts it");
 }
 
 #[test]
-fn a_session_that_was_written_down_resumes_in_another_client() {
-    each(|library, protocol| {
+fn a_decoded_session_resumes_in_another_client() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let first = Client::new(protocol);
         assert!(!first.visit(&server));
-        let written = written(&first);
-        assert!(!written.is_empty());
-        for (encoded, facts) in &written {
-            let entry = read(encoded, facts).expect("it can be read");
+        let sessions = encoded_sessions(&first);
+        assert!(!sessions.is_empty());
+        for (encoded, metadata) in &sessions {
+            let entry = decode(encoded, metadata).expect("it decodes");
             assert!(entry.weight >= encoded.session.len(), "{}", entry.weight);
             let other = Client::new(protocol);
             put(&other, entry);
             assert!(other.visit(&server), "{library} {protocol:?}");
             assert!(
                 other.visit(&server),
-                "what a resumed connection gives is good, too"
+                "the sessions of the resumed connection resume, too"
             );
         }
     });
 }
 
-/// R4: how the peer was verified comes along.
+/// R4: the verification is encoded with the session.
 #[test]
-fn what_was_not_verified_is_not_offered_under_verification() {
-    each(|library, protocol| {
+fn a_decoded_unverified_session_is_not_offered_under_verification() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let first = Client::new(protocol);
-        assert!(!first.run_under(SslVerifyMode::NONE, &server));
-        let written = written(&first);
-        let entry = |written: &(Encoded, Entry<()>)| read(&written.0, &written.1).unwrap();
+        assert!(!first.visit_with_mode(SslVerifyMode::NONE, &server));
+        let sessions = encoded_sessions(&first);
+        let (encoded, metadata) = &sessions[0];
+        let entry = || decode(encoded, metadata).unwrap();
         let other = Client::new(protocol);
-        put(&other, entry(&written[0]));
+        put(&other, entry());
         assert!(!other.visit(&server), "{library} {protocol:?}");
         let other = Client::new(protocol);
-        put(&other, entry(&written[0]));
-        assert!(other.run_under(SslVerifyMode::NONE, &server));
+        put(&other, entry());
+        assert!(other.visit_with_mode(SslVerifyMode::NONE, &server));
     });
 }
 
-/// R23: whatever is changed, cut or added, nothing breaks; and what is not exactly what was
-/// written is not read.
+/// R23: changed, cut or extended bytes do no harm, and only the exact encoding decodes.
 #[test]
-fn what_is_not_what_was_written_is_a_miss() {
-    each(|library, protocol| {
+fn a_damaged_encoding_is_a_miss_or_does_no_harm() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let first = Client::new(protocol);
         first.visit(&server);
-        let (encoded, facts) = written(&first).remove(0);
+        let (encoded, metadata) = encoded_sessions(&first).remove(0);
         let decode = |session: &[u8], usage| {
             let encoded = Encoded {
                 facts: encoded.facts.clone(),
@@ -108,12 +107,12 @@ fn what_is_not_what_was_written_is_a_miss() {
         let session = encoded.session.as_slice();
         for len in 0..session.len() {
             assert!(
-                decode(&session[..len], facts.usage).is_none(),
+                decode(&session[..len], metadata.usage).is_none(),
                 "cut at {len}"
             );
         }
-        assert!(decode(&[session, &[0]].concat(), facts.usage).is_none());
-        let other_usage = match facts.usage {
+        assert!(decode(&[session, &[0]].concat(), metadata.usage).is_none());
+        let other_usage = match metadata.usage {
             Usage::SingleUse => Usage::Reusable,
             Usage::Reusable => Usage::SingleUse,
         };
@@ -121,12 +120,12 @@ fn what_is_not_what_was_written_is_a_miss() {
         for at in 0..session.len() {
             let mut changed = session.to_vec();
             changed[at] ^= 1;
-            // Most decode: that is why records are sealed. None may break anything.
-            drop(decode(&changed, facts.usage));
+            // Most decode, which is why records are sealed. None may panic or crash.
+            drop(decode(&changed, metadata.usage));
         }
-        // The queue of errors is as it was: the next handshake is not taken for broken.
-        let mut stream = common::start(&first.connector, HOST, PORT, &server);
-        talk::<InMemory>(&mut stream);
+        // Errors left in the queue would break the next handshake.
+        let mut stream = crate::client::start(&first.connector, HOST, PORT, &server);
+        echo::<InMemory>(&mut stream);
         close(&mut stream);
     });
 }

@@ -1,6 +1,4 @@
-//! Full and resumed handshakes, keys, single use, counters.
-
-mod common;
+//! Full and resumed handshakes, keys, single use and counters.
 
 use std::collections::HashSet;
 use std::net::TcpStream;
@@ -9,20 +7,21 @@ use std::thread;
 use std::time::Duration;
 
 use backend_openssl::{AttachError, Sessions, connection, early_data_accepted, negotiated_group};
-use common::{
-    Client, HOST, Mute, OTHER, PORT, begun, builder, close, domain, each, of, server, settings,
-    start, talk, visit,
-};
 use lab::server::{Group, Library, Protocol, Server, ServerResumption, ServerSettings};
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use openssl::ssl::{SslConnector, SslMethod, SslSession, SslSessionCacheMode, SslStream};
 use store_core::{Limits, SecurityDomain};
 
-/// R27: a full handshake, then resumed ones, by the word of both ends.
+use crate::client::{
+    Client, HOST, OTHER, PORT, Silent, builder, close, connection_of, domain, echo,
+    for_each_server, server, settings, start, visit, would_block,
+};
+
+/// R27: client and server agree that the first handshake is full and later ones are resumed.
 #[test]
 fn the_second_connection_resumes() {
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         for resumption in [ServerResumption::Tickets, ServerResumption::SessionIds] {
             let server = Server::new(
                 library,
@@ -33,19 +32,23 @@ fn the_second_connection_resumes() {
             );
             let client = Client::new(protocol);
             let mut full = client.start(&server);
-            talk(&mut full);
-            assert!(!full.ssl().session_reused() && !of(&full).offered());
+            echo(&mut full);
+            assert!(!full.ssl().session_reused() && !connection_of(&full).offered());
             let expected = if protocol == Protocol::Tls13 { 2 } else { 1 };
-            assert_eq!(of(&full).tickets(), expected, "{library} {protocol}");
+            assert_eq!(
+                connection_of(&full).tickets(),
+                expected,
+                "{library} {protocol}"
+            );
             close(&mut full);
             for _ in 0..5 {
                 let mut stream = client.start(&server);
-                talk(&mut stream);
+                echo(&mut stream);
                 assert!(
                     stream.ssl().session_reused(),
                     "{library} {protocol} {resumption:?}"
                 );
-                assert!(of(&stream).offered());
+                assert!(connection_of(&stream).offered());
                 assert!(stream.get_mut().server().facts().unwrap().resumed);
                 close(&mut stream);
             }
@@ -55,7 +58,7 @@ fn the_second_connection_resumes() {
     });
 }
 
-/// R7: over 20 connections one after the other, each ticket is seen once.
+/// R7: in 20 connections, one after another, the server sees each ticket once.
 #[test]
 fn a_ticket_is_offered_once() {
     for library in Library::ALL {
@@ -64,12 +67,12 @@ fn a_ticket_is_offered_once() {
         let mut seen = HashSet::new();
         for round in 0..20 {
             let mut stream = client.start(&server);
-            talk(&mut stream);
+            echo(&mut stream);
             let ticket = stream.get_mut().server().facts().unwrap().ticket;
             assert_eq!(ticket.is_some(), round > 0);
             assert!(
                 ticket.is_none_or(|ticket| seen.insert(ticket)),
-                "used twice"
+                "a ticket was used twice"
             );
             close(&mut stream);
         }
@@ -77,7 +80,7 @@ fn a_ticket_is_offered_once() {
     }
 }
 
-/// R7: nor by eight threads on real sockets, half of which end badly.
+/// R7: the same with eight threads on sockets; half the connections end without `close_notify`.
 #[test]
 fn threads_never_share_a_ticket() {
     const THREADS: usize = 8;
@@ -91,7 +94,7 @@ fn threads_never_share_a_ticket() {
                     for round in 0..ROUNDS {
                         let socket = TcpStream::connect(tcp.address()).unwrap();
                         let mut stream = client.connector.connect(HOST, PORT, socket).unwrap();
-                        talk(&mut stream);
+                        echo(&mut stream);
                         if round % 2 == 0 {
                             close(&mut stream);
                         }
@@ -114,15 +117,15 @@ fn threads_never_share_a_ticket() {
     }
 }
 
-/// R3: a ticket that is read late goes under the key of its own connection.
+/// R3: a ticket read late is stored under the key of its own connection.
 #[test]
-fn a_late_ticket_finds_its_own_key() {
+fn a_late_ticket_is_stored_under_the_key_of_its_connection() {
     let server = server(Library::OpenSsl, Protocol::Tls13);
     let client = Client::new(Protocol::Tls13);
     let mut early = client.start(&server);
     let mut other = start(&client.connector, OTHER, PORT, &server);
     assert_eq!(client.stats().sessions, 0);
-    talk(&mut other);
+    echo(&mut other);
     assert!(
         client
             .sessions
@@ -130,7 +133,7 @@ fn a_late_ticket_finds_its_own_key() {
             .take(&client.key(), client.sessions.clock().now())
             .is_none()
     );
-    talk(&mut early);
+    echo(&mut early);
     assert_eq!(client.stats().sessions, 4);
     let now = client.sessions.clock().now();
     for host in [HOST, OTHER] {
@@ -141,8 +144,8 @@ fn a_late_ticket_finds_its_own_key() {
     }
 }
 
-/// R1: a TLS proxy and the origin behind it can have the same name and port; tickets of the proxy,
-/// which come after its handshake and late, stay with its role (CVE-2021-22890).
+/// R1: a TLS proxy and the origin behind it can have the same name and port. Tickets of the proxy stay
+/// in its security domain, also late ones (CVE-2021-22890).
 #[test]
 fn a_proxy_is_not_the_origin_behind_it() {
     let server = server(Library::OpenSsl, Protocol::Tls13);
@@ -154,22 +157,22 @@ fn a_proxy_is_not_the_origin_behind_it() {
     let proxy = sessions.attach(builder(Protocol::Tls13), as_proxy).unwrap();
 
     let mut to_proxy = start(&proxy, HOST, PORT, &server);
-    let mut through_it = origin.start(&server);
-    assert!(!of(&through_it).offered());
-    talk(&mut to_proxy);
+    let mut to_origin = origin.start(&server);
+    assert!(!connection_of(&to_origin).offered());
+    echo(&mut to_proxy);
     assert!(
         !origin.visit(&server),
-        "a ticket of the proxy reached the origin"
+        "a ticket of the proxy was offered to the origin"
     );
-    talk(&mut through_it);
+    echo(&mut to_origin);
     assert!(visit(&proxy, HOST, PORT, &server));
     assert!(origin.visit(&server));
 }
 
-/// R1: another host, port or domain is another server; and R16: off is off.
+/// R1: another host, port or domain is another server. R16: limits of zero turn resumption off.
 #[test]
-fn only_the_same_server_is_offered_its_sessions() {
-    each(|library, protocol| {
+fn sessions_are_offered_to_their_own_server_only() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
         assert!(!client.visit(&server));
@@ -193,9 +196,8 @@ fn only_the_same_server_is_offered_its_sessions() {
     });
 }
 
-/// A builder with callbacks of its own is refused; one without them is not.
 #[test]
-fn attach_refuses_callbacks_that_it_would_replace() {
+fn a_builder_with_callbacks_of_its_own_cannot_be_attached() {
     let sessions = Sessions::new(Limits::default()).unwrap();
     let mut own = builder(Protocol::Tls13);
     own.set_new_session_callback(|_, _| {});
@@ -209,10 +211,10 @@ fn attach_refuses_callbacks_that_it_would_replace() {
     );
 }
 
-/// R27: declined and failed offers are counted as such.
+/// R27: for resumed, declined and failed offers.
 #[test]
 fn outcomes_are_counted() {
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
         client.visit(&server);
@@ -224,9 +226,9 @@ fn outcomes_are_counted() {
             (0, 1, 0),
             "{library}"
         );
-        assert!(client.visit(&server), "the new keys' session");
+        assert!(client.visit(&server), "with a session under the new keys");
 
-        let broken = client.connector.connect(HOST, PORT, Mute { ended: true });
+        let broken = client.connector.connect(HOST, PORT, Silent { ended: true });
         drop(broken.unwrap_err());
         let stats = client.stats();
         assert_eq!(
@@ -237,49 +239,49 @@ fn outcomes_are_counted() {
     });
 }
 
-/// R27: a handshake that fails without an offer is no failed offer.
+/// R27: `failed` counts offers only.
 #[test]
-fn nothing_offered_is_nothing_failed() {
+fn a_failed_handshake_without_an_offer_is_not_counted() {
     let client = Client::new(Protocol::Tls12);
     drop(
         client
             .connector
-            .connect(HOST, PORT, Mute { ended: true })
+            .connect(HOST, PORT, Silent { ended: true })
             .unwrap_err(),
     );
-    drop(begun(client.connector.connect(
+    drop(would_block(client.connector.connect(
         HOST,
         PORT,
-        Mute { ended: false },
+        Silent { ended: false },
     )));
     assert_eq!(client.stats().failed, 0);
 }
 
-/// R14: dropped without `close_notify`, sessions stay good, the last ticket too.
+/// R14: including the last ticket.
 #[test]
-fn a_bad_end_spoils_nothing() {
-    each(|library, protocol| {
+fn sessions_survive_a_drop_without_close_notify() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
         let mut stream = client.start(&server);
-        talk(&mut stream);
+        echo(&mut stream);
         drop(stream);
         let held = client.stats().sessions;
         assert_eq!(held, if protocol == Protocol::Tls13 { 2 } else { 1 });
-        // All at once, so that the last and the first ticket of the bad connection are both used.
+        // All at once, so that the first and the last ticket of the dropped connection are used.
         let streams: Vec<_> = (0..held).map(|_| client.start(&server)).collect();
         for stream in streams {
             assert!(stream.ssl().session_reused(), "{library} {protocol}");
         }
         if protocol == Protocol::Tls12 {
-            assert!(client.visit(&server), "after another bad end");
+            assert!(client.visit(&server), "after another drop");
         }
     });
 }
 
-/// Control of R14: the object that OpenSSL hands out is spoiled by the same end.
+/// Control of R14: the same drop makes OpenSSL's own object not resumable.
 #[test]
-fn the_object_of_openssl_is_spoiled_by_a_bad_end() {
+fn openssls_own_session_does_not_survive_a_drop_without_close_notify() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let last = Arc::new(Mutex::new(None::<SslSession>));
@@ -288,20 +290,20 @@ fn the_object_of_openssl_is_spoiled_by_a_bad_end() {
         let received = last.clone();
         raw.set_new_session_callback(move |_, session| *received.lock().unwrap() = Some(session));
         let raw = raw.build();
-        let run = |good_end: bool| {
+        let run = |close_notify: bool| {
             let connect = |session: Option<SslSession>| -> SslStream<InMemory> {
                 let mut ssl = raw.configure().unwrap().into_ssl(HOST).unwrap();
                 if let Some(session) = session {
-                    // SAFETY: the session comes from a connection of this very context.
+                    // SAFETY: the session comes from a connection of this context.
                     unsafe { ssl.set_session(&session) }.unwrap();
                 }
                 let mut stream = ssl.connect(InMemory::new(&server)).unwrap();
-                talk(&mut stream);
+                echo(&mut stream);
                 stream
             };
             let mut full = connect(None);
             let session = last.lock().unwrap().take();
-            if good_end {
+            if close_notify {
                 close(&mut full);
             }
             drop(full);
@@ -313,9 +315,8 @@ fn the_object_of_openssl_is_spoiled_by_a_bad_end() {
     }
 }
 
-/// The group by its number in the TLS registry.
 #[test]
-fn the_negotiated_group_is_told() {
+fn the_negotiated_group_has_its_iana_number() {
     for protocol in Protocol::ALL {
         for (group, number) in [(Group::X25519, 29), (Group::P256, 23)] {
             let settings = ServerSettings {
@@ -331,32 +332,32 @@ fn the_negotiated_group_is_told() {
             );
             for resumed in [false, true] {
                 let mut stream = client.start(&server);
-                talk(&mut stream);
+                echo(&mut stream);
                 assert_eq!(stream.ssl().session_reused(), resumed);
-                let told = negotiated_group(stream.ssl());
-                assert_eq!(told, Some(number), "{protocol} {group} {resumed}");
+                let negotiated = negotiated_group(stream.ssl());
+                assert_eq!(negotiated, Some(number), "{protocol} {group} {resumed}");
                 close(&mut stream);
             }
         }
     }
 }
 
-/// R26: a connection knows what the session that it offers allows, and what was written early is no
-/// handshake that is done.
+/// R26: a connection knows how much early data the offered session allows, and writing early data
+/// does not count as a completed handshake.
 #[test]
-fn early_data_is_part_of_the_handshake() {
+fn early_data_does_not_end_the_handshake() {
     let settings = ServerSettings {
         max_early_data: 4_096,
         ..settings(Protocol::Tls13)
     };
     let server = Server::new(Library::OpenSsl, &settings);
     let client = Client::new(Protocol::Tls13);
-    talk(&mut client.start(&server));
+    echo(&mut client.start(&server));
 
     let ssl = client.connector.ssl(HOST, client.key());
     let mut ssl = ssl.expect("a connection");
-    let handle = connection(&ssl).expect("a handle");
-    assert_eq!(handle.early_data_allowed(), 4_096);
+    let prepared = connection(&ssl).expect("a prepared connection");
+    assert_eq!(prepared.early_data_allowed(), 4_096);
     ssl.set_connect_state();
     let mut stream = SslStream::new(ssl, InMemory::new(&server)).expect("a stream");
     assert_eq!(stream.write_early_data(b"hello").expect("a write"), 5);
@@ -369,9 +370,8 @@ fn early_data_is_part_of_the_handshake() {
     assert_eq!(stream.get_mut().server().early_data(), b"hello");
 }
 
-/// The connection tells what the server said of its ticket.
 #[test]
-fn the_connection_knows_its_tickets() {
+fn a_connection_has_the_lifetime_and_early_data_of_its_tickets() {
     let settings = ServerSettings {
         lifetime: Some(Duration::from_secs(1_234)),
         max_early_data: 4_096,
@@ -380,11 +380,20 @@ fn the_connection_knows_its_tickets() {
     let server = Server::new(Library::OpenSsl, &settings);
     let client = Client::new(Protocol::Tls13);
     let mut stream = client.start(&server);
-    assert_eq!((of(&stream).tickets(), of(&stream).lifetime()), (0, None));
-    talk(&mut stream);
-    assert_eq!(of(&stream).lifetime(), Some(Duration::from_secs(1_234)));
-    assert_eq!(of(&stream).max_early_data(), Some(4_096));
-    assert_eq!(of(&stream).key(), &client.key());
+    assert_eq!(
+        (
+            connection_of(&stream).tickets(),
+            connection_of(&stream).lifetime()
+        ),
+        (0, None)
+    );
+    echo(&mut stream);
+    assert_eq!(
+        connection_of(&stream).lifetime(),
+        Some(Duration::from_secs(1_234))
+    );
+    assert_eq!(connection_of(&stream).max_early_data(), Some(4_096));
+    assert_eq!(connection_of(&stream).key(), &client.key());
     let plain = SslConnector::builder(SslMethod::tls_client())
         .unwrap()
         .build();

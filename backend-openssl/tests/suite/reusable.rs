@@ -1,24 +1,24 @@
-//! Sessions of TLS 1.2: removal, renewal, copies.
-
-mod common;
+//! TLS 1.2 sessions: removal, renewal and copies.
 
 use std::net::TcpStream;
 use std::thread;
 
-use common::{
-    Client, HOST, Mute, PORT, begun, builder, close, domain, each, of, server, talk, visit,
-};
 use lab::server::{Library, Protocol};
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use openssl::ssl::HandshakeError;
 use store_core::{Limits, Usage};
 
+use crate::client::{
+    Client, HOST, PORT, Silent, builder, close, connection_of, domain, echo, for_each_server,
+    server, visit, would_block,
+};
+
 fn session_id(stream: &openssl::ssl::SslStream<InMemory>) -> Vec<u8> {
     stream.ssl().session().unwrap().id().to_vec()
 }
 
-/// R9: a handshake with a reusable session that fails removes it.
+/// R9: a failed handshake removes the reusable session that it offered.
 #[test]
 fn a_failed_handshake_removes_the_reusable_session() {
     for library in Library::ALL {
@@ -29,7 +29,7 @@ fn a_failed_handshake_removes_the_reusable_session() {
         drop(
             client
                 .connector
-                .connect(HOST, PORT, Mute { ended: true })
+                .connect(HOST, PORT, Silent { ended: true })
                 .unwrap_err(),
         );
         assert_eq!(client.stats().sessions, 0);
@@ -38,23 +38,27 @@ fn a_failed_handshake_removes_the_reusable_session() {
     }
 }
 
-/// R9: a newer session that was stored meanwhile survives.
+/// R9: a newer session, stored meanwhile, stays.
 #[test]
 fn a_newer_session_survives_an_older_failure() {
     let server = server(Library::OpenSsl, Protocol::Tls12);
     let client = Client::new(Protocol::Tls12);
     client.visit(&server);
-    let waiting = begun(client.connector.connect(HOST, PORT, Mute { ended: false }));
+    let pending = would_block(
+        client
+            .connector
+            .connect(HOST, PORT, Silent { ended: false }),
+    );
     server.rotate_keys();
-    assert!(!client.visit(&server), "declined, and replaced");
-    drop(waiting);
+    assert!(!client.visit(&server), "declined, and the session replaced");
+    drop(pending);
     assert_eq!((client.stats().failed, client.stats().sessions), (1, 1));
     assert!(client.visit(&server));
 }
 
-/// R9: a connection that is dropped before its handshake began says nothing about its session.
+/// R9: dropping a connection before its handshake starts is no failure.
 #[test]
-fn a_connection_that_never_began_removes_nothing() {
+fn a_connection_that_never_started_removes_nothing() {
     let server = server(Library::OpenSsl, Protocol::Tls12);
     let client = Client::new(Protocol::Tls12);
     client.visit(&server);
@@ -65,10 +69,10 @@ fn a_connection_that_never_began_removes_nothing() {
     assert!(client.visit(&server));
 }
 
-/// R9: a session whose cipher is no longer offered breaks one connection at most, and the next one
-/// is good even while the error of the first is still held.
+/// R9: a session whose cipher is no longer offered fails one connection at most. The next one
+/// succeeds even while the error of the first is held.
 #[test]
-fn a_cipher_no_longer_offered_costs_one_connection() {
+fn a_cipher_no_longer_offered_fails_one_connection_at_most() {
     for library in Library::ALL {
         let server = server(library, Protocol::Tls12);
         let mut before = builder(Protocol::Tls12);
@@ -85,12 +89,16 @@ fn a_cipher_no_longer_offered_costs_one_connection() {
 
         match after.connect(HOST, PORT, InMemory::new(&server)) {
             Ok(mut full) => {
-                assert_eq!(library, Library::Rustls, "OpenSSL refuses");
+                assert_eq!(library, Library::Rustls, "an OpenSSL server fails");
                 assert!(!full.ssl().session_reused());
-                talk(&mut full);
+                echo(&mut full);
             }
             Err(held) => {
-                assert_eq!(library, Library::OpenSsl, "rustls falls back");
+                assert_eq!(
+                    library,
+                    Library::OpenSsl,
+                    "a rustls server makes a full handshake"
+                );
                 assert!(matches!(held, HandshakeError::Failure(_)));
                 assert_eq!((client.stats().failed, client.stats().sessions), (1, 0));
                 assert!(!visit(&after, HOST, PORT, &server));
@@ -102,8 +110,8 @@ fn a_cipher_no_longer_offered_costs_one_connection() {
     }
 }
 
-/// R10: a ticket renewed in a resumed handshake is fetched, without a callback, and replaces the
-/// one before it. rustls renews every time; OpenSSL, the control, never does here.
+/// R10: a ticket renewed in a resumed handshake is stored without a callback, and replaces the one
+/// before. A rustls server renews every time; the control, an OpenSSL server, never does here.
 #[test]
 fn a_renewed_ticket_is_stored() {
     let server = server(Library::Rustls, Protocol::Tls12);
@@ -111,16 +119,16 @@ fn a_renewed_ticket_is_stored() {
     let (mut ids, mut tickets) = (Vec::new(), Vec::new());
     for round in 0..4 {
         let mut stream = client.start(&server);
-        talk(&mut stream);
+        echo(&mut stream);
         assert_eq!(stream.ssl().session_reused(), round > 0);
         ids.push(session_id(&stream));
         tickets.extend(stream.get_mut().server().facts().unwrap().ticket);
-        assert_eq!(of(&stream).tickets(), 1);
+        assert_eq!(connection_of(&stream).tickets(), 1);
         close(&mut stream);
         assert_eq!(
             client.stats().replaced,
             round,
-            "exactly one new session a connection"
+            "one new session per connection"
         );
         assert_eq!(client.stats().sessions, 1);
     }
@@ -130,55 +138,58 @@ fn a_renewed_ticket_is_stored() {
         }
     }
 
-    let control = common::server(Library::OpenSsl, Protocol::Tls12);
+    let control = crate::client::server(Library::OpenSsl, Protocol::Tls12);
     let client = Client::new(Protocol::Tls12);
     client.visit(&control);
     let mut stream = client.start(&control);
-    talk(&mut stream);
+    echo(&mut stream);
     assert!(stream.ssl().session_reused());
-    assert_eq!((of(&stream).tickets(), client.stats().stored), (0, 1));
+    assert_eq!(
+        (connection_of(&stream).tickets(), client.stats().stored),
+        (0, 1)
+    );
 }
 
-/// R10, R14: the renewed ticket survives a bad end, too.
+/// R10, R14.
 #[test]
-fn a_renewed_ticket_survives_a_bad_end() {
+fn a_renewed_ticket_survives_a_drop_without_close_notify() {
     let server = server(Library::Rustls, Protocol::Tls12);
     let client = Client::new(Protocol::Tls12);
     for round in 0..4 {
         let mut stream = client.start(&server);
-        talk(&mut stream);
+        echo(&mut stream);
         assert_eq!(stream.ssl().session_reused(), round > 0);
     }
 }
 
-/// R12: renewals do not extend the total age; without that limit they would.
+/// R12: the control has no limit of total age.
 #[test]
-fn renewals_end() {
-    each(|library, protocol| {
+fn renewals_do_not_extend_the_total_age() {
+    for_each_server(|library, protocol| {
         if (library, protocol) == (Library::OpenSsl, Protocol::Tls12) {
-            return; // does not renew
+            return; // such a server does not renew
         }
         let server = server(library, protocol);
         let limits = Limits::default().with_total_age(std::time::Duration::from_secs(1_000));
-        let capped = Client::with(builder(protocol), limits);
-        let free = Client::new(protocol);
-        for (client, last) in [(&capped, false), (&free, true)] {
+        let limited = Client::with(builder(protocol), limits);
+        let unlimited = Client::new(protocol);
+        for (client, resumes) in [(&limited, false), (&unlimited, true)] {
             assert!(!client.visit(&server));
             let established = client.clock.as_ref();
             let established = store_core::Clock::now(established);
             client.advance(600);
             assert!(client.visit(&server));
             let now = client.sessions.clock().now();
-            let held = client.sessions.store().offer(&client.key(), now).unwrap();
-            assert_eq!(held.entry.established, established, "{library} {protocol}");
+            let offer = client.sessions.store().offer(&client.key(), now).unwrap();
+            assert_eq!(offer.entry.established, established, "{library} {protocol}");
             client.advance(600);
-            assert_eq!(client.visit(&server), last, "{library} {protocol}");
+            assert_eq!(client.visit(&server), resumes, "{library} {protocol}");
         }
     });
 }
 
-/// R15: two connections with one session at once; the bad end of one harms neither the other nor
-/// the store.
+/// R15: two connections offer one session at the same time. A drop of one without `close_notify`
+/// affects neither the other nor the store.
 #[test]
 fn two_connections_share_a_session_without_sharing_the_object() {
     for library in Library::ALL {
@@ -190,20 +201,20 @@ fn two_connections_share_a_session_without_sharing_the_object() {
         client.connector.prepare(&mut other, client.key());
         assert_eq!(client.stats().copied, 2);
         let mut one = one.connect(InMemory::new(&server)).unwrap();
-        talk(&mut one);
+        echo(&mut one);
         assert!(one.ssl().session_reused());
         drop(one);
         let mut other = other.connect(InMemory::new(&server)).unwrap();
-        talk(&mut other);
+        echo(&mut other);
         assert!(other.ssl().session_reused(), "{library}");
         drop(other);
         assert!(client.visit(&server), "{library}");
     }
 }
 
-/// R8, R9: there is one reusable session a server, and it is kept as such.
+/// R8, R9: a server has one reusable session, and offering it does not remove it.
 #[test]
-fn a_session_of_tls12_is_reusable() {
+fn a_tls12_session_is_reusable() {
     let server = server(Library::OpenSsl, Protocol::Tls12);
     let client = Client::new(Protocol::Tls12);
     client.visit(&server);
@@ -214,17 +225,17 @@ fn a_session_of_tls12_is_reusable() {
     }
 }
 
-/// R15: eight threads with one session at once.
+/// R15: eight threads offer one session at the same time.
 #[test]
 fn threads_share_a_session_without_sharing_the_object() {
     for library in Library::ALL {
         let tcp = TcpServer::start(server(library, Protocol::Tls12)).unwrap();
         let client = Client::new(Protocol::Tls12);
-        let connect = |bad_end: bool| {
+        let connect = |dropped: bool| {
             let socket = TcpStream::connect(tcp.address()).unwrap();
             let mut stream = client.connector.connect(HOST, PORT, socket).unwrap();
-            talk(&mut stream);
-            if !bad_end {
+            echo(&mut stream);
+            if !dropped {
                 close(&mut stream);
             }
             stream.ssl().session_reused()
@@ -243,13 +254,13 @@ fn threads_share_a_session_without_sharing_the_object() {
     }
 }
 
-/// R9: the session is gone while the error is still held, also if the server just hung up.
+/// R9: the session is removed while the error is held, also if the server only closed.
 #[test]
-fn a_held_error_holds_no_session() {
+fn a_held_error_keeps_no_session() {
     let server = server(Library::OpenSsl, Protocol::Tls12);
     let client = Client::new(Protocol::Tls12);
     client.visit(&server);
-    let held = client.connector.connect(HOST, PORT, Mute { ended: true });
+    let held = client.connector.connect(HOST, PORT, Silent { ended: true });
     assert!(held.is_err());
     assert_eq!((client.stats().failed, client.stats().sessions), (1, 0));
     drop(held);

@@ -1,6 +1,4 @@
-//! Time, panics, clearing, secrets, weights.
-
-mod common;
+//! Time, panics, clearing, secrets and weights.
 
 use std::fmt::Write as _;
 use std::net::TcpStream;
@@ -10,17 +8,19 @@ use std::thread;
 use std::time::Duration;
 
 use backend_openssl::Sessions;
-use common::{
-    Client, HOST, OTHER, PORT, builder, close, domain, each, of, server, settings, talk, visit,
-};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use store_core::{Clock, Limits, Timestamp};
 
-/// R11: the lifetime that the server announced decides, shorter or longer than the context's own.
+use crate::client::{
+    Client, HOST, OTHER, PORT, builder, close, connection_of, domain, echo, for_each_server,
+    server, settings, visit,
+};
+
+/// R11: shorter or longer than the timeout of the context.
 #[test]
-fn the_lifetime_is_the_servers() {
+fn a_session_lives_as_long_as_the_server_says() {
     for protocol in Protocol::ALL {
         for lifetime in [60, 20_000] {
             let settings = ServerSettings {
@@ -37,8 +37,8 @@ fn the_lifetime_is_the_servers() {
             assert!(!client.visit(&server));
             client.advance(lifetime);
             let mut stream = client.start(&server);
-            talk(&mut stream);
-            assert!(!of(&stream).offered() && !stream.ssl().session_reused());
+            echo(&mut stream);
+            assert!(!connection_of(&stream).offered() && !stream.ssl().session_reused());
             assert!(
                 !stream.get_mut().server().facts().unwrap().offered,
                 "{protocol}"
@@ -47,9 +47,9 @@ fn the_lifetime_is_the_servers() {
     }
 }
 
-/// R13: a session from the future is not offered.
+/// R13.
 #[test]
-fn a_clock_that_goes_back_offers_nothing() {
+fn a_session_from_the_future_is_not_offered() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let client = Client::new(protocol);
@@ -61,30 +61,30 @@ fn a_clock_that_goes_back_offers_nothing() {
     }
 }
 
-/// A clock that panics when it is told to.
+/// A clock that panics while its flag is set.
 #[derive(Debug, Default)]
-struct Broken(AtomicBool);
+struct PanickingClock(AtomicBool);
 
-impl Clock for Broken {
+impl Clock for PanickingClock {
     fn now(&self) -> Timestamp {
         assert!(
             !self.0.load(Ordering::SeqCst),
-            "this clock is broken on purpose"
+            "this clock panics on purpose"
         );
         Timestamp::from_unix(Duration::from_secs(1_800_000_000))
     }
 }
 
-/// R20, R21: a panic in a callback does not reach C: the handshake succeeds, nothing is stored,
-/// and the connections after it are well.
+/// R20, R21: a panic in a callback does not reach C. The handshake succeeds, nothing is stored, and
+/// later connections resume.
 #[test]
 fn a_panic_in_a_callback_is_a_miss() {
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
-        let clock = Arc::new(Broken::default());
+        let clock = Arc::new(PanickingClock::default());
         let sessions = Sessions::with_clock(Limits::default(), clock.clone()).unwrap();
         let connector = sessions.attach(builder(protocol), domain("one")).unwrap();
-        // The first run breaks a full handshake, the second a resumed one.
+        // A panic in a full handshake, then in a resumed one.
         for resumed in [false, true] {
             let key = connector.key(HOST, PORT);
             let mut ssl = connector.configure().unwrap().into_ssl(HOST).unwrap();
@@ -92,7 +92,7 @@ fn a_panic_in_a_callback_is_a_miss() {
             let before = sessions.store().stats().stored;
             clock.0.store(true, Ordering::SeqCst);
             let mut stream = ssl.connect(InMemory::new(&server)).unwrap();
-            talk(&mut stream);
+            echo(&mut stream);
             clock.0.store(false, Ordering::SeqCst);
             assert_eq!(
                 stream.ssl().session_reused(),
@@ -110,7 +110,7 @@ fn a_panic_in_a_callback_is_a_miss() {
     });
 }
 
-/// R20, R21: the application uses the store while callbacks run on other threads.
+/// R20, R21: by the application, on another thread.
 #[test]
 fn the_store_can_be_used_while_callbacks_run() {
     for protocol in Protocol::ALL {
@@ -131,8 +131,8 @@ fn the_store_can_be_used_while_callbacks_run() {
             for _ in 0..40 {
                 let socket = TcpStream::connect(tcp.address()).unwrap();
                 let mut stream = client.connector.connect(HOST, PORT, socket).unwrap();
-                talk(&mut stream);
-                of(&stream).forget();
+                echo(&mut stream);
+                connection_of(&stream).forget();
             }
             running.store(false, Ordering::SeqCst);
             application.join().unwrap();
@@ -141,11 +141,11 @@ fn the_store_can_be_used_while_callbacks_run() {
     }
 }
 
-/// R22: what was on its way when the store or the server was cleared is not stored; another
-/// server's clearing does not matter.
+/// R22: a session in flight while the store or its server is cleared is not stored. Clearing another
+/// server has no effect.
 #[test]
-fn clearing_refuses_what_is_on_its_way() {
-    each(|library, protocol| {
+fn clearing_refuses_sessions_in_flight() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let run = |clear: &dyn Fn(&Client)| {
             let client = Client::new(protocol);
@@ -161,8 +161,8 @@ fn clearing_refuses_what_is_on_its_way() {
                 clear(&client);
                 stream = ssl.connect(InMemory::new(&server)).unwrap();
             }
-            talk(&mut stream);
-            assert!(of(&stream).tickets() > 0);
+            echo(&mut stream);
+            assert!(connection_of(&stream).tickets() > 0);
             (
                 client.stats().sessions > 0,
                 client.stats().refused_cleared > 0,
@@ -180,23 +180,29 @@ fn clearing_refuses_what_is_on_its_way() {
     });
 }
 
-/// R24: nothing that can be printed shows a secret.
+/// R24.
 #[test]
-fn nothing_shows_a_secret() {
-    each(|library, protocol| {
+fn debug_output_shows_no_secret() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
         let mut stream = client.start(&server);
-        talk(&mut stream);
+        echo(&mut stream);
         let mut secret = vec![0; 64];
         let length = stream.ssl().session().unwrap().master_key(&mut secret);
         secret.truncate(length);
-        assert!(length >= 32, "there is a secret to look for");
+        assert!(length >= 32, "the connection has a secret");
         let id = stream.ssl().session().unwrap().id().to_vec();
         let now = client.sessions.clock().now();
         let offer = client.sessions.store().offer(&client.key(), now).unwrap();
         let mut shown = format!("{offer:?} {offer:#?} {:?}", offer.entry.session);
-        write!(shown, "{:?} {:#?} ", of(&stream), of(&stream)).unwrap();
+        write!(
+            shown,
+            "{:?} {:#?} ",
+            connection_of(&stream),
+            connection_of(&stream)
+        )
+        .unwrap();
         write!(shown, "{:?} {:?}", client.connector, client.sessions).unwrap();
         write!(shown, "{:?}", client.sessions.store()).unwrap();
         assert!(shown.contains("Session") && shown.contains(HOST), "{shown}");
@@ -212,19 +218,18 @@ fn nothing_shows_a_secret() {
     });
 }
 
-/// R16: a large certificate weighs what it weighs: sessions that keep it do not fit where small
-/// ones do.
+/// R16: a session that keeps a large certificate exceeds the limit for one session.
 #[test]
-fn large_certificates_are_weighed() {
+fn a_session_with_a_large_certificate_is_refused() {
     for protocol in Protocol::ALL {
         let names: Vec<_> = (0..600)
             .map(|number| format!("host-{number:040}.lab.example"))
             .collect();
         let mut names: Vec<_> = names.iter().map(String::as_str).collect();
         names.push(HOST);
-        let large = common::authority().issue(&names);
+        let large = crate::client::authority().issue(&names);
         let bytes: usize = large.chain.iter().map(|one| one.len()).sum();
-        assert!(bytes > 32 * 1024, "the premise: {bytes}");
+        assert!(bytes > 32 * 1024, "a large chain: {bytes}");
         let server = Server::new(
             Library::OpenSsl,
             &ServerSettings {

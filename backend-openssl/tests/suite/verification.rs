@@ -1,13 +1,7 @@
-//! R4: who may resume what.
-
-mod common;
+//! R4: which connection may resume which session.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use common::{
-    Client, HOST, OTHER, PORT, authority, builder, builder_trusting, close, each, of, server,
-    settings, talk,
-};
 use lab::certificate::{Authority, Identity, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::transport::InMemory;
@@ -17,11 +11,16 @@ use openssl::ssl::{ErrorCode, Ssl, SslSessionRef, SslVerifyMode};
 use openssl::x509::X509;
 use store_core::Limits;
 
-/// R4: a failed verification stores nothing.
+use crate::client::{
+    Client, HOST, OTHER, PORT, authority, builder, builder_trusting, close, connection_of, echo,
+    for_each_server, server, settings,
+};
+
+/// R4: the verification fails.
 #[test]
 fn an_unknown_root_stores_nothing() {
     let unknown = Authority::new(KeyKind::EcdsaP256);
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::with(builder_trusting(&unknown, protocol), Limits::default());
         let refused = client.connector.connect(HOST, PORT, InMemory::new(&server));
@@ -30,108 +29,110 @@ fn an_unknown_root_stores_nothing() {
     });
 }
 
-/// R4: a session whose name was not checked is not offered where it must be; the other way round
-/// it is.
+/// R4: a session made without a name check is not offered where the name is checked. The reverse is
+/// allowed.
 #[test]
-fn an_unchecked_name_does_not_pass_for_a_checked_one() {
-    each(|library, protocol| {
+fn a_session_without_a_name_check_is_not_offered_under_one() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
-        drop(client.run(client.ssl(false), &server));
-        let strict = client.run(client.ssl(true), &server);
-        assert!(!strict.ssl().session_reused() && !of(&strict).offered());
+        drop(client.connect(client.ssl(false), &server));
+        let strict = client.connect(client.ssl(true), &server);
+        assert!(!strict.ssl().session_reused() && !connection_of(&strict).offered());
         drop(strict);
-        assert!(client.run(client.ssl(true), &server).ssl().session_reused());
         assert!(
             client
-                .run(client.ssl(false), &server)
+                .connect(client.ssl(true), &server)
+                .ssl()
+                .session_reused()
+        );
+        assert!(
+            client
+                .connect(client.ssl(false), &server)
                 .ssl()
                 .session_reused()
         );
     });
 }
 
-/// R4: a name is not another name, whatever the key says.
+/// R4: even under the same key.
 #[test]
-fn a_name_does_not_pass_for_another() {
+fn a_session_checked_for_one_name_is_not_offered_for_another() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let client = Client::new(protocol);
         assert!(!client.visit(&server));
         let mut ssl = client.ssl(true);
         ssl.param_mut().set_host(OTHER).unwrap();
-        assert!(!client.run(ssl, &server).ssl().session_reused());
+        assert!(!client.connect(ssl, &server).ssl().session_reused());
     }
 }
 
-/// R4: every name that is demanded counts, an address next to a host too.
+/// R4: every required name counts, also an address beside a host.
 #[test]
-fn an_address_next_to_the_name_is_demanded_too() {
+fn an_address_required_beside_the_host_counts() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let client = Client::new(protocol);
-        let demanding = || {
+        let connects = || {
             let mut ssl = client.ssl(true);
             let address = IpAddr::from(Ipv4Addr::LOCALHOST);
             ssl.param_mut().set_ip(address).unwrap();
             client.connector.prepare(&mut ssl, client.key());
             ssl.connect(InMemory::new(&server)).is_ok()
         };
-        assert!(!demanding(), "the certificate is not for that address");
+        assert!(!connects(), "the certificate does not have the address");
         assert!(!client.visit(&server));
-        assert!(
-            !demanding(),
-            "and a session does not change that ({protocol})"
-        );
+        assert!(!connects(), "nor does the session ({protocol})");
     }
 }
 
-/// R4: what was made without verification is not offered under verification, nor are the tickets
-/// of its resumptions.
+/// R4: neither a session made without verification nor the tickets of its resumptions are offered
+/// under verification.
 #[test]
 fn unverified_sessions_stay_unverified() {
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
-        assert!(!client.run_under(SslVerifyMode::NONE, &server));
-        assert!(client.run_under(SslVerifyMode::NONE, &server));
+        assert!(!client.visit_with_mode(SslVerifyMode::NONE, &server));
+        assert!(client.visit_with_mode(SslVerifyMode::NONE, &server));
         assert!(
-            client.run_under(SslVerifyMode::NONE, &server),
-            "a ticket of a resumption"
+            client.visit_with_mode(SslVerifyMode::NONE, &server),
+            "with a ticket of the resumption"
         );
         let offered = client.stats().offered;
         assert!(
-            !client.run_under(SslVerifyMode::PEER, &server),
+            !client.visit_with_mode(SslVerifyMode::PEER, &server),
             "{library} {protocol}"
         );
         assert_eq!(client.stats().offered, offered);
     });
 }
 
-/// R4: tickets of a resumed connection inherit the verification that the first one made, even if
-/// the resumed one did not ask for it.
+/// R4: tickets of a resumed connection inherit the verification of the full handshake, even if the
+/// resumed connection required none.
 #[test]
 fn verified_sessions_stay_verified() {
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
-        assert!(!client.run_under(SslVerifyMode::PEER, &server));
+        assert!(!client.visit_with_mode(SslVerifyMode::PEER, &server));
         for _ in 0..3 {
-            assert!(client.run_under(SslVerifyMode::NONE, &server));
+            assert!(client.visit_with_mode(SslVerifyMode::NONE, &server));
         }
         assert!(
-            client.run_under(SslVerifyMode::PEER, &server),
+            client.visit_with_mode(SslVerifyMode::PEER, &server),
             "{library} {protocol}"
         );
     });
 }
 
-/// R4: a verify callback that lets an invalid chain pass: nothing is stored, because the verdict
-/// cannot be repeated. A callback that changes nothing does not matter.
+/// R4: when a verify callback accepts an invalid chain, nothing is stored, because its verdict cannot
+/// be repeated. A callback that changes no verdict has no effect.
 #[test]
 fn an_overruled_verification_stores_nothing() {
     let unknown = Authority::new(KeyKind::EcdsaP256);
-    each(|library, protocol| {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         for (root, stored) in [(&unknown, false), (authority(), true)] {
             let mut overruled = builder_trusting(root, protocol);
@@ -144,47 +145,47 @@ fn an_overruled_verification_stores_nothing() {
     });
 }
 
-/// R4: `forget` revokes what was stored and refuses what comes later.
+/// R4: with the reusable session that was resumed.
 #[test]
-fn forget_revokes() {
-    each(|library, protocol| {
+fn forget_revokes_the_sessions_of_the_connection() {
+    for_each_server(|library, protocol| {
         let server = server(library, protocol);
         let client = Client::new(protocol);
         let mut stream = client.start(&server);
-        talk(&mut stream);
+        echo(&mut stream);
         assert!(client.stats().sessions > 0);
-        of(&stream).forget();
-        of(&stream).forget();
+        connection_of(&stream).forget();
+        connection_of(&stream).forget();
         assert_eq!(client.stats().sessions, 0);
         close(&mut stream);
         assert!(!client.visit(&server), "{library} {protocol}");
 
-        // The reusable session that was resumed from goes, too; and the renewed one.
+        // The reusable session that was resumed, and the renewed one.
         let mut resumed = client.start(&server);
-        talk(&mut resumed);
+        echo(&mut resumed);
         assert!(resumed.ssl().session_reused());
-        of(&resumed).forget();
+        connection_of(&resumed).forget();
         let left = client.stats().sessions;
         assert_eq!(left, u64::from(protocol == Protocol::Tls13), "{library}");
     });
 }
 
-/// R4: tickets that come after `forget` are counted, not stored.
+/// R4: tickets received after `forget` are counted and not stored.
 #[test]
-fn forget_refuses_late_tickets() {
+fn tickets_received_after_forget_are_not_stored() {
     let server = server(Library::OpenSsl, Protocol::Tls13);
     let client = Client::new(Protocol::Tls13);
     let mut stream = client.start(&server);
-    of(&stream).forget();
-    talk(&mut stream);
-    assert_eq!(of(&stream).tickets(), 2);
+    connection_of(&stream).forget();
+    echo(&mut stream);
+    assert_eq!(connection_of(&stream).tickets(), 2);
     assert_eq!(client.stats().stored, 0);
 }
 
-/// R20: looking at the demanded name leaves no error behind: a read with nothing to read must not
-/// look like a broken connection.
+/// R20: reading the required names leaves no error behind. With one, OpenSSL would report an empty
+/// read as a broken connection.
 #[test]
-fn the_error_queue_stays_as_it_was() {
+fn the_error_queue_stays_empty() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let client = Client::with(builder(protocol), Limits::default());
@@ -201,9 +202,9 @@ fn the_error_queue_stays_as_it_was() {
     }
 }
 
-/// R1: an `Ssl` that is prepared again does not keep the offer that was meant for another server.
+/// R1: an `Ssl` prepared again does not offer a session of the first server.
 #[test]
-fn preparing_again_takes_the_offer_back() {
+fn preparing_again_withdraws_the_first_offer() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let client = Client::new(protocol);
@@ -214,7 +215,7 @@ fn preparing_again_takes_the_offer_back() {
             .connector
             .prepare(&mut ssl, client.connector.key(OTHER, PORT));
         let mut stream = ssl.connect(InMemory::new(&server)).unwrap();
-        talk(&mut stream);
+        echo(&mut stream);
         let facts = stream.get_mut().server().facts().unwrap();
         assert!(
             !facts.offered && !stream.ssl().session_reused(),
@@ -223,10 +224,10 @@ fn preparing_again_takes_the_offer_back() {
     }
 }
 
-/// R4: of a session that the application set itself, the store knows nothing: it is taken back by
-/// `prepare`, and what comes of it later is not stored.
+/// R4: `prepare` removes a session that the application set before. If the application sets one
+/// later, sessions of that resumption are not stored: their verification is not known.
 #[test]
-fn sessions_of_the_application_are_not_ours() {
+fn sessions_set_by_the_application_are_not_stored() {
     for protocol in Protocol::ALL {
         let server = server(Library::Rustls, protocol); // renews in both versions
         let client = Client::new(protocol);
@@ -234,7 +235,7 @@ fn sessions_of_the_application_are_not_ours() {
             let mut ssl = client.ssl(true);
             let set = |ssl: &mut Ssl, session: Option<&SslSessionRef>| {
                 if let Some(session) = session {
-                    // SAFETY: the session comes from a connection of this very context.
+                    // SAFETY: the session comes from a connection of this context.
                     unsafe { ssl.set_session(session) }.unwrap();
                 }
             };
@@ -242,7 +243,7 @@ fn sessions_of_the_application_are_not_ours() {
             client.connector.prepare(&mut ssl, client.key());
             set(&mut ssl, after);
             let mut stream = ssl.connect(InMemory::new(&server)).unwrap();
-            talk(&mut stream);
+            echo(&mut stream);
             let resumed = stream.ssl().session_reused();
             let own = stream.ssl().session().unwrap().to_owned();
             close(&mut stream);
@@ -258,9 +259,9 @@ fn sessions_of_the_application_are_not_ours() {
     }
 }
 
-/// R4, R16: a flood of tickets is cut to the limit, and `forget` still finds all that is left.
+/// R4, R16: the store keeps as many tickets as the limit allows, and `forget` removes all of them.
 #[test]
-fn forget_finds_every_ticket_of_a_flood() {
+fn forget_removes_every_ticket_of_a_flood() {
     for library in Library::ALL {
         let settings = ServerSettings {
             tickets: 100,
@@ -270,33 +271,36 @@ fn forget_finds_every_ticket_of_a_flood() {
         let limits = Limits::default().with_sessions_per_server(7);
         let client = Client::with(builder(Protocol::Tls13), limits);
         let mut stream = client.start(&server);
-        talk(&mut stream);
-        assert_eq!((of(&stream).tickets(), client.stats().sessions), (100, 7));
-        of(&stream).forget();
+        echo(&mut stream);
+        assert_eq!(
+            (connection_of(&stream).tickets(), client.stats().sessions),
+            (100, 7)
+        );
+        connection_of(&stream).forget();
         assert_eq!(client.stats().sessions, 0);
     }
 }
 
-/// R4: a session from a connection whose demands were changed after `prepare` is not stored.
+/// R4: requirements changed after `prepare`.
 #[test]
-fn changed_demands_store_nothing() {
+fn changed_requirements_store_nothing() {
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
         let client = Client::new(protocol);
-        let mut dropped = client.ssl(true);
-        client.connector.prepare(&mut dropped, client.key());
-        dropped.param_mut().set_host("").unwrap();
-        let mut stream = dropped.connect(InMemory::new(&server)).unwrap();
-        talk(&mut stream);
-        assert!(of(&stream).tickets() > 0);
+        let mut ssl = client.ssl(true);
+        client.connector.prepare(&mut ssl, client.key());
+        ssl.param_mut().set_host("").unwrap();
+        let mut stream = ssl.connect(InMemory::new(&server)).unwrap();
+        echo(&mut stream);
+        assert!(connection_of(&stream).tickets() > 0);
         assert_eq!(client.stats().stored, 0, "{protocol}");
     }
 }
 
-/// R1: a connection with a client certificate of its own is another client (CVE-2016-5419): its
-/// session is not offered to a connection with another one, or with none, and the other way round.
+/// R1: a client certificate set on a connection alone makes it another client (CVE-2016-5419). Its
+/// session is not offered to a connection with another certificate or with none, nor the reverse.
 #[test]
-fn another_certificate_is_another_client() {
+fn another_client_certificate_is_another_client() {
     let identities = ["one", "other"].map(|name| authority().issue_client(name));
     for protocol in Protocol::ALL {
         let server = server(Library::OpenSsl, protocol);
@@ -309,7 +313,7 @@ fn another_certificate_is_another_client() {
                     .unwrap();
                 ssl.set_private_key(&key).unwrap();
             }
-            let mut stream = client.run(ssl, &server);
+            let mut stream = client.connect(ssl, &server);
             close(&mut stream);
             stream.ssl().session_reused()
         };

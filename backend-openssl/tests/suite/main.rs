@@ -1,0 +1,10 @@
+//! Handshakes through the store, with servers of both libraries.
+
+mod client;
+mod packed;
+mod portable;
+mod resumption;
+mod reusable;
+mod robustness;
+mod soak;
+mod verification;
