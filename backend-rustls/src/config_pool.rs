@@ -1,4 +1,4 @@
-//! Configurations for connections that have a handle of their own.
+//! A pool of client configurations, one for each connection with its own handle.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,25 +8,26 @@ use rustls::client::Resumption;
 
 use crate::Connection;
 
-/// What is lent again rather than made again; more than are in use at once, seldom.
+/// Idle configurations to keep for reuse.
 const MOST_IDLE: usize = 16;
 
-/// A `ClientConfig` for connections that each have a handle of their own ([`Connection`]).
+/// A pool of clones of one `ClientConfig`, for connections with a handle of their own
+/// ([`Connection`]).
 ///
-/// The handle rides in the configuration, so every connection needs one of its own. Making a copy
-/// takes longer than the store does; this keeps up to 16 that are no longer in use, and gives each
-/// of them the next connection's handle. Cloning it gives the same ones.
+/// A `ClientConfig` holds the handle, so every connection needs a configuration of its own. Cloning
+/// one takes longer than the store does. The pool keeps up to 16 idle clones and puts the next
+/// connection's handle into one of them. Clones of the pool share its configurations.
 #[derive(Clone)]
 pub struct ConfigPool(Arc<Pool>);
 
 struct Pool {
     config: ClientConfig,
-    // invariant: nobody else has one of them, but for a `PooledConfig` in its drop
+    // invariant: no other references, except of a `PooledConfig` that is being dropped
     idle: Mutex<Vec<Arc<ClientConfig>>>,
 }
 
 impl ConfigPool {
-    /// Those that are as `config` is, but for its `resumption` and its `enable_early_data`.
+    /// Creates a pool of clones of `config`. Its `resumption` and `enable_early_data` are replaced.
     pub fn new(mut config: ClientConfig) -> Self {
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
@@ -36,29 +37,29 @@ impl ConfigPool {
         }))
     }
 
-    /// What each of them begins with; it neither offers nor keeps sessions.
+    /// The configuration that is cloned. It neither offers nor stores sessions.
     pub fn config(&self) -> &ClientConfig {
         &self.0.config
     }
 
-    /// One for a connection with this handle, or for one that neither offers nor keeps sessions.
-    /// Neither announces early data.
+    /// A configuration for a connection with this handle, without early data. With `None`, the
+    /// connection neither offers nor stores sessions.
     pub fn get(&self, handle: Option<&Arc<Connection>>) -> PooledConfig {
-        self.lend_with(handle, false)
+        self.get_with(handle, false)
     }
 
-    /// One for a connection with this handle that announces early data, if the session that it
-    /// offers allows some: to be written before the handshake
+    /// A configuration for a connection with this handle that may send early data, if the offered
+    /// session allows some: write it before the handshake
     /// ([`early_data`](rustls::client::ClientConnection::early_data)).
     pub fn get_for_early_data(&self, handle: &Arc<Connection>) -> PooledConfig {
-        self.lend_with(Some(handle), true)
+        self.get_with(Some(handle), true)
     }
 
-    fn lend_with(&self, handle: Option<&Arc<Connection>>, early_data: bool) -> PooledConfig {
+    fn get_with(&self, handle: Option<&Arc<Connection>>, early_data: bool) -> PooledConfig {
         let idle = self.0.idle().pop();
         let mut config = idle.unwrap_or_else(|| Arc::new(self.0.config.clone()));
         if let Some(handle) = handle {
-            // Copies it in the rare case that who lent it before is still at letting it go.
+            // Clones it in the rare case that its last `PooledConfig` is still being dropped.
             let config = Arc::make_mut(&mut config);
             config.resumption = handle.resumption();
             config.enable_early_data = early_data;
@@ -70,15 +71,14 @@ impl ConfigPool {
     }
 }
 
-/// A configuration with a connection's handle in it: to be dropped after the connection, or it
-/// cannot be lent again.
+/// A configuration of one connection. Drop it after the connection, or the pool cannot reuse it.
 pub struct PooledConfig {
     config: Arc<ClientConfig>,
     pool: Arc<Pool>,
 }
 
 impl PooledConfig {
-    /// What `ClientConnection::new` wants.
+    /// The configuration, for `ClientConnection::new`.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
@@ -86,11 +86,11 @@ impl PooledConfig {
 
 impl Drop for PooledConfig {
     fn drop(&mut self) {
-        // Whoever still has it may yet connect with it, and the handle in it is one connection's.
+        // Another reference may still connect with it, and its handle is for one connection.
         let Some(config) = Arc::get_mut(&mut self.config) else {
             return;
         };
-        // The handle goes now, without a lock: it may tell the store how its connection ended.
+        // Dropped without the lock: the handle may report to the store.
         config.resumption = self.pool.config.resumption.clone();
         config.enable_early_data = false;
         let mut idle = self.pool.idle();
@@ -102,7 +102,7 @@ impl Drop for PooledConfig {
 
 impl Pool {
     fn idle(&self) -> MutexGuard<'_, Vec<Arc<ClientConfig>>> {
-        // Nothing panics half-way through a change.
+        // No code panics while the list is half changed.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

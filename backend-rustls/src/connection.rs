@@ -1,4 +1,4 @@
-//! One connection's handle: it knows its key, what it offered and what it was given.
+//! The handle of one connection of rustls 0.23.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,106 +12,108 @@ use rustls::{HandshakeKind, NamedGroup};
 use store_core::SessionKey;
 
 use crate::Session;
-use crate::clocked::Clocked;
+use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
 
-/// The handle of one connection: give it to rustls in a clone of the `ClientConfig`
+/// The handle of one connection. Give it to rustls in a clone of the `ClientConfig`
 /// ([`resumption`](Self::resumption)) and call [`settle`](Self::settle) after the handshake.
 ///
-/// - What the server gives is held back until `settle`: a handshake that fails, or whose outcome
-///   the application rejects, leaves nothing in the store.
-/// - All goes under the key that the handle was made with. rustls has to speak of the same host:
-///   for another one the handle finds nothing and stores nothing.
-/// - What arrives after the store or the server was cleared is refused, also on a connection that
-///   was open before.
-/// - Dropped without `settle` or [`cancel`](Self::cancel), the connection counts as failed: the session that it offered and
-///   all older ones of its server are removed. What was stored since stays.
+/// - Received sessions are held until `settle`: a handshake that fails, or whose peer the
+///   application rejects, stores nothing.
+/// - All sessions are stored under the key of the handle. If rustls names another host, the handle
+///   offers nothing and stores nothing.
+/// - Sessions received after the store or the server was cleared are refused, also on a connection
+///   that was open before.
+/// - A handle dropped without `settle` or [`cancel`](Self::cancel) has failed: the session that it
+///   offered and all older ones of its server are removed. Newer ones stay.
 ///
-/// It is for one handshake: once it has handed out a session or is settled, it hands out no other.
-/// "Offered" means handed to rustls, which may still refuse the session itself, because it has
-/// expired by the server's word or was made under another verifier.
+/// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
+/// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
+/// gave, and one made under another verifier.
 pub struct Connection {
     handle: Handle<Session>,
-    /// Bytes that arrived since the last session or application data.
-    arrived: AtomicUsize,
+    /// Bytes received since the last session or application data.
+    received: AtomicUsize,
 }
 
 impl Connection {
-    pub(crate) fn new(sessions: Clocked<Session>, key: SessionKey) -> Self {
+    pub(crate) fn new(store: ClockedStore<Session>, key: SessionKey) -> Self {
         Self {
-            handle: Handle::new(sessions, key),
-            arrived: AtomicUsize::new(0),
+            handle: Handle::new(store, key),
+            received: AtomicUsize::new(0),
         }
     }
 
-    /// What the `ClientConfig` of this connection carries: a clone of one, or one that is lent by
-    /// [`ConfigPool`](crate::ConfigPool).
+    /// The `resumption` for the `ClientConfig` of this connection: a clone of the application's, or
+    /// one of a [`ConfigPool`](crate::ConfigPool).
     pub fn resumption(self: &Arc<Self>) -> Resumption {
         Resumption::store(Arc::<Self>::clone(self))
     }
 
-    /// Whether a session was handed to rustls for this connection.
+    /// Whether a session was given to rustls for this connection.
     pub fn offered(&self) -> bool {
         self.handle.offered()
     }
 
-    /// Sessions received so far, stored or not: TLS 1.3 tickets, and the TLS 1.2 session, which
-    /// rustls also gives after a resumed handshake.
+    /// Sessions received so far, stored or not: TLS 1.3 tickets, or the TLS 1.2 session, which
+    /// rustls stores again after a resumed handshake.
     pub fn tickets(&self) -> usize {
         self.handle.tickets()
     }
 
-    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, zero where they
-    /// allow no early data. `None` before the first.
+    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far; zero if they allow
+    /// no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
     }
 
-    /// Says how many bytes the transport has just given to rustls: a session that comes next was
-    /// in them, so it weighs no more. For transports that can count; without it every session
-    /// weighs [`SESSION_WEIGHT`](crate::SESSION_WEIGHT).
-    pub fn received(&self, bytes: usize) {
-        self.arrived.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Says that what has arrived so far was application data, in which no session was.
-    pub fn received_data(&self) {
-        self.arrived.store(0, Ordering::Relaxed);
-    }
-
-    /// Says that the handshake succeeded, and how: call it once, with
-    /// [`handshake_kind`](rustls::CommonState::handshake_kind), when the peer is verified by all
-    /// means that matter.
+    /// Tells how many bytes the transport has just given to rustls. They bound the weight of the next
+    /// session received, which came in them.
     ///
-    /// Reports the outcome to the store and stores what was received; from then on sessions are
-    /// stored as they come. After a resumed handshake they keep the age of the session that it
-    /// resumed. Later calls do nothing.
+    /// Optional: otherwise every session weighs [`SESSION_WEIGHT`](crate::SESSION_WEIGHT).
+    pub fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Tells that all bytes received so far were application data, without a session.
+    pub fn received_data(&self) {
+        self.received.store(0, Ordering::Relaxed);
+    }
+
+    /// Ends a handshake that succeeded. Call it once, with
+    /// [`handshake_kind`](rustls::CommonState::handshake_kind), after all checks of the peer.
+    ///
+    /// Reports the outcome to the store and stores the sessions received; later ones are stored as
+    /// they arrive. After a resumed handshake they keep the age of the resumed session. Later calls
+    /// do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
         self.handle.settle(kind == HandshakeKind::Resumed);
     }
 
-    /// Says that the application gives the handshake up, before it calls [`settle`](Self::settle):
-    /// because it waits no longer, or has another connection. That says nothing about the server,
-    /// so what it has given before stays; a ticket that was offered is used up all the same. Later
-    /// calls do nothing, nor one after `settle`.
+    /// Ends a handshake that the application abandons, for instance because it waits no longer or has
+    /// another connection.
+    ///
+    /// This says nothing about the server, so the server's sessions stay in the store. A ticket that
+    /// was offered is used up all the same. After `settle`, and on later calls, it does nothing.
     pub fn cancel(&self) {
         self.handle.cancel();
     }
 
-    /// Says that the server has ended the connection with a fatal alert
-    /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)): what this connection stored is
-    /// removed (RFC 8446, section 6.2), and if it resumed a session, that one and all older ones of
-    /// its server. In TLS 1.2 an alert is how a server refuses a resumption that the client has
-    /// finished already.
+    /// Tells that the server has sent a fatal alert
+    /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)).
+    ///
+    /// Revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the
+    /// session that it resumed and all older ones of the server. In TLS 1.2 a server rejects a
+    /// resumption by an alert after the client has finished.
     pub fn alert_received(&self) {
         self.handle.alert_received();
     }
 
-    /// Revokes everything that this connection stored, and the TLS 1.2 session that it offered;
-    /// what still comes is refused. For checks that fail after the handshake.
+    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered.
+    /// Sessions received later are not stored.
     ///
-    /// A copy that another connection holds already is not called back, nor what that connection
-    /// stores.
+    /// For an application whose own check of the peer fails after the handshake. Copies that other
+    /// connections already hold, and what those connections store, stay valid.
     pub fn forget(&self) {
         self.handle.forget();
     }
@@ -120,8 +122,8 @@ impl Connection {
         if !self.handle.is_for(name) {
             return;
         }
-        let bytes = self.arrived.swap(0, Ordering::Relaxed);
-        let now = self.handle.arrival();
+        let bytes = self.received.swap(0, Ordering::Relaxed);
+        let now = self.handle.receive_time();
         let entry = session.into_entry(bytes, now);
         self.handle.receive(entry, early_data, now);
     }

@@ -1,4 +1,4 @@
-//! One connection's dealings with the store, the same for every version of rustls.
+//! The handle of one connection, for every version of rustls.
 
 mod progress;
 
@@ -10,37 +10,38 @@ use rustls::pki_types::ServerName;
 use store_core::{Entry, Generation, HostRef, KeyRef, Offer, SessionKey, SessionStore, Storable};
 use store_core::{Timestamp, Usage};
 
-use self::progress::{Claim, Next, Offered, Progress};
-use crate::clocked::Clocked;
-use crate::host::host;
+use self::progress::{Offered, Progress, Received, ReusableLookup};
+use crate::clocked_store::ClockedStore;
+use crate::host::host_ref;
 
-/// Stands for no group.
+/// No key-exchange group: larger than any `u16`.
 const NO_GROUP: u32 = u32::MAX;
 
-/// What a connection may do with the store. A version of rustls has its own type in front of this
-/// one, which speaks that version's types and says what it promises.
+/// A connection's access to the store. The `Connection` of each version of rustls wraps one: it
+/// translates the types of that version, and documents what it guarantees.
 pub(crate) struct Handle<S: Storable> {
-    sessions: Clocked<S>,
+    store: ClockedStore<S>,
     key: SessionKey,
-    begun: Generation,
-    /// When a session was looked for.
-    began: OnceLock<Timestamp>,
+    /// The store's generation when the connection began.
+    generation: Generation,
+    /// The time of the first look-up.
+    looked_up_at: OnceLock<Timestamp>,
     settled: AtomicBool,
-    /// The group that the store was found to know.
-    hinted: AtomicU32,
+    /// The group that the store returned as hint, or `NO_GROUP`.
+    stored_hint: AtomicU32,
     progress: Mutex<Progress<S>>,
 }
 
 impl<S: Storable> Handle<S> {
-    pub(crate) fn new(sessions: Clocked<S>, key: SessionKey) -> Self {
-        let begun = sessions.store().generation();
+    pub(crate) fn new(store: ClockedStore<S>, key: SessionKey) -> Self {
+        let generation = store.store().generation();
         Self {
-            sessions,
+            store,
             key,
-            begun,
-            began: OnceLock::new(),
+            generation,
+            looked_up_at: OnceLock::new(),
             settled: AtomicBool::new(false),
-            hinted: AtomicU32::new(NO_GROUP),
+            stored_hint: AtomicU32::new(NO_GROUP),
             progress: Mutex::new(Progress::default()),
         }
     }
@@ -57,19 +58,19 @@ impl<S: Storable> Handle<S> {
         self.progress().max_early_data()
     }
 
-    /// When what comes in now came in. Until the handshake is settled that is when it began, by the
-    /// one look at the clock that a connection takes: a session is then thought older than it is, by
-    /// as long as the handshake took. So it is given up earlier and never later than it must be.
-    pub(crate) fn arrival(&self) -> Timestamp {
-        match self.began.get() {
-            Some(began) if !self.settled.load(Ordering::Relaxed) => *began,
-            _ => self.sessions.now(),
+    /// The timestamp for a session received now. Until the handshake is settled it is the time of
+    /// the look-up, which saves a call of the clock: the session then counts as older by the
+    /// duration of the handshake, and so expires earlier, never later.
+    pub(crate) fn receive_time(&self) -> Timestamp {
+        match self.looked_up_at.get() {
+            Some(time) if !self.settled.load(Ordering::Relaxed) => *time,
+            _ => self.store.now(),
         }
     }
 
-    /// The handshake succeeded: `resumed`, or in full. Later calls do nothing.
+    /// Ends a handshake that succeeded, resumed or full. Later calls do nothing.
     pub(crate) fn settle(&self, resumed: bool) {
-        let now = self.arrival();
+        let now = self.receive_time();
         let settled = self.progress().settle(resumed, now);
         self.settled.store(true, Ordering::Relaxed);
         if let Some(outcome) = settled.outcome {
@@ -80,17 +81,17 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    /// The application gives the handshake up.
+    /// Ends a handshake that the application abandons.
     pub(crate) fn cancel(&self) {
-        let (outcome, forgotten) = self.progress().cancel();
-        // Here, where the lock is released.
-        drop(forgotten);
+        let (outcome, dropped) = self.progress().cancel();
+        // After the lock is released.
+        drop(dropped);
         if let Some(outcome) = outcome {
             self.store().report(&self.key, outcome);
         }
     }
 
-    /// The server ended the connection with a fatal alert.
+    /// The server has sent a fatal alert.
     pub(crate) fn alert_received(&self) {
         let resumed = self.progress().resumed();
         self.forget();
@@ -99,7 +100,7 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    /// Nothing of this connection is to stay, nor the reusable session that it offered.
+    /// Revokes what the connection stored, and the reusable session that it offered.
     pub(crate) fn forget(&self) {
         let forgotten = self.progress().forget();
         for id in forgotten.stored {
@@ -107,21 +108,21 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    /// Whether rustls speaks of the server that this connection was made for.
+    /// Whether `name` is the host of the key.
     pub(crate) fn is_for(&self, name: &ServerName<'_>) -> bool {
         let key = self.key.as_key();
-        match (host(name), key.host()) {
-            // Nearly always: what the key was made of is what rustls was told.
+        match (host_ref(name), key.host()) {
+            // The usual case: rustls was given the name that the key was made of.
             (Some(HostRef::Name(one)), HostRef::Name(other)) if one == other => true,
             (Some(host), other) => KeyRef::from_host(key.domain(), host).host() == other,
             (None, _) => false,
         }
     }
 
-    /// Stored at once: a hint is no secret, and nobody's trust rests on it. Not again if it is
-    /// what the store said: that is what most servers choose.
+    /// Stores a hint at once: it is not secret, and no trust depends on it. Skipped if the store
+    /// returned the same, which is the usual case.
     pub(crate) fn set_hint(&self, name: &ServerName<'_>, group: u16) {
-        if self.is_for(name) && self.hinted.load(Ordering::Relaxed) != u32::from(group) {
+        if self.is_for(name) && self.stored_hint.load(Ordering::Relaxed) != u32::from(group) {
             self.store().set_hint(&self.key, group);
         }
     }
@@ -131,61 +132,62 @@ impl<S: Storable> Handle<S> {
             return None;
         }
         let group = self.store().hint(&self.key)?;
-        self.hinted.store(group.into(), Ordering::Relaxed);
+        self.stored_hint.store(group.into(), Ordering::Relaxed);
         Some(group)
     }
 
-    /// A session came in, from the server that this connection is for, at its
-    /// [`arrival`](Self::arrival). `early_data` is how many bytes a TLS 1.3 ticket allows.
+    /// Takes a session received from the server of the key at [`receive_time`](Self::receive_time).
+    /// `early_data` is how many bytes a TLS 1.3 ticket allows.
     pub(crate) fn receive(&self, entry: Entry<S>, early_data: Option<u32>, now: Timestamp) {
-        let room = self.room();
-        let next = self.progress().receive(entry, early_data, room);
-        match next {
-            Next::Store(entry) => self.put(entry, now),
-            // Here, where the lock is released.
-            Next::Drop(entry) => drop(entry),
+        let capacity = self.capacity();
+        let received = self.progress().receive(entry, early_data, capacity);
+        match received {
+            Received::Store(entry) => self.put(entry, now),
+            // After the lock is released.
+            Received::Drop(entry) => drop(entry),
         }
     }
 
-    /// A single-use session to offer. Looks for a session of either kind, once for both, so that a
-    /// connection counts as one offer or as one miss: rustls asks for a TLS 1.3 ticket first, and
-    /// then for a TLS 1.2 session.
+    /// A single-use session to offer.
+    ///
+    /// Looks up a session of either kind, so that a connection counts as one offer or one miss:
+    /// rustls asks for a TLS 1.3 ticket first, and then for a TLS 1.2 session.
     pub(crate) fn take(&self, name: &ServerName<'_>) -> Option<S> {
         if !self.is_for(name) || !self.progress().may_offer() {
             return None;
         }
-        let (_, offer) = self.store().begin(&self.key, self.begin(), |_| true);
+        let (_, offer) = self.store().begin(&self.key, self.look_up_time(), |_| true);
         match offer {
             Some(offer) if offer.entry.usage == Usage::SingleUse => Some(self.hand_out(offer)),
             other => {
-                let before = self.progress().swap_look_up(other.into());
-                // Here, where the lock is released.
+                let before = self.progress().replace_look_up(other.into());
+                // After the lock is released.
                 drop(before);
                 None
             }
         }
     }
 
-    /// A reusable session to offer: what [`take`](Self::take) found and could not give, if it was
-    /// asked before; rustls does. Else a look-up.
+    /// A reusable session to offer: the one that [`take`](Self::take) found, or of a look-up if
+    /// `take` was not called.
     pub(crate) fn copy(&self, name: &ServerName<'_>) -> Option<S> {
         if !self.is_for(name) {
             return None;
         }
-        let claim = self.progress().claim();
-        match claim {
-            Claim::Found(session) => Some(session),
-            Claim::Nothing => None,
-            Claim::LookUp => {
-                let offer = self.store().copy(&self.key, self.begin())?;
+        let found = self.progress().hand_out_reusable();
+        match found {
+            ReusableLookup::Found(session) => Some(session),
+            ReusableLookup::Nothing => None,
+            ReusableLookup::NotMade => {
+                let offer = self.store().copy(&self.key, self.look_up_time())?;
                 Some(self.hand_out(offer))
             }
         }
     }
 
-    /// Removes the reusable session that this connection offered, if it is still there: rustls
-    /// asks for it when that session led to a broken handshake, or to one of TLS 1.3. A newer one
-    /// stays.
+    /// Removes the reusable session that this connection offered, if it is still in the store. A
+    /// newer one stays. rustls calls it after that session led to a failed handshake, or to one of
+    /// TLS 1.3.
     pub(crate) fn remove_offered(&self, name: &ServerName<'_>) {
         if !self.is_for(name) {
             return;
@@ -196,26 +198,24 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    /// The time, for a look-up.
-    fn begin(&self) -> Timestamp {
-        let now = self.sessions.now();
-        // The first one stays: earlier is safe.
-        let _ = self.began.set(now);
+    fn look_up_time(&self) -> Timestamp {
+        let now = self.store.now();
+        // The first time stays: earlier is safe.
+        let _ = self.looked_up_at.set(now);
         now
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress<S>> {
-        // Nothing panics half-way through a change, so what a panicking thread left is whole.
+        // No code panics while the state is half changed.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> &SessionStore<S> {
-        self.sessions.store()
+        self.store.store()
     }
 
-    /// How many sessions of one connection are worth remembering: more than the store would hold
-    /// of one server are not.
-    fn room(&self) -> usize {
+    /// How many sessions of one connection the store can hold.
+    fn capacity(&self) -> usize {
         let limits = self.store().limits();
         match limits.servers {
             0 => 0,
@@ -224,22 +224,24 @@ impl<S: Storable> Handle<S> {
     }
 
     fn put(&self, entry: Entry<S>, now: Timestamp) {
-        // Refused is counted by the store, and means no more than a full handshake next time.
-        let Ok(id) = self.store().put(&self.key, entry, self.begun, now) else {
+        // The store counts refusals; the next handshake is then a full one.
+        let Ok(id) = self.store().put(&self.key, entry, self.generation, now) else {
             return;
         };
-        // One more than the store holds: the oldest one is then gone from memory for sure, which
-        // is how the store knows of a revocation that others may have left.
-        let keep = self.progress().remember(id, self.room().saturating_add(1));
+        // One more than the store holds: the oldest is then certainly gone from memory, and removing
+        // it tells the store to revoke what a tier may still have.
+        let keep = self
+            .progress()
+            .remember(id, self.capacity().saturating_add(1));
         if !keep {
-            // `forget` came in between.
+            // `forget` was called meanwhile.
             self.store().remove(&self.key, id);
         }
     }
 
-    /// Notes that `offer` goes to rustls.
+    /// Records that `offer` goes to rustls.
     fn hand_out(&self, offer: Offer<S>) -> S {
-        self.progress().hand_out(Offered::new(&offer));
+        self.progress().set_offered(Offered::new(&offer));
         offer.entry.session
     }
 }
@@ -247,18 +249,18 @@ impl<S: Storable> Handle<S> {
 impl<S: Storable> Drop for Handle<S> {
     fn drop(&mut self) {
         let progress = self.progress.get_mut();
-        let abandoned = progress.unwrap_or_else(PoisonError::into_inner).abandon();
-        if let Some(id) = abandoned.remove_up_to {
+        let dropped = progress.unwrap_or_else(PoisonError::into_inner).end();
+        if let Some(id) = dropped.remove_up_to {
             self.store().remove_up_to(&self.key, id);
         }
-        if let Some(outcome) = abandoned.outcome {
+        if let Some(outcome) = dropped.outcome {
             self.store().report(&self.key, outcome);
         }
     }
 }
 
 impl<S: Storable> fmt::Debug for Handle<S> {
-    /// Shows the key and the counts, never a session; by the name that its user knows.
+    /// Shows the key and the counts, never a session; under the public type's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("key", &self.key)

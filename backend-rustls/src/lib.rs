@@ -1,17 +1,17 @@
 //! The [`store_core`] session store as rustls's [`ClientSessionStore`].
 //!
-//! rustls keeps the sessions of a client in memory for 32 servers by default (256 sessions, 8 for
-//! each), first in, first out, without expiry of its own. This crate puts a bounded, expiring,
-//! observable store in that place.
+//! By default rustls keeps the sessions of a client in memory for 32 servers (256 sessions, 8 for
+//! each), first in, first out, without expiry. This crate replaces that with a bounded, expiring,
+//! observable store.
 //!
 //! # Two handles
-//! [`Sessions`] is the store, and hands out what rustls talks to:
-//! - [`SharedHandle`] is for other people's clients: set it as `resumption` of a `ClientConfig` once, and
-//!   hyper, reqwest, tokio-rustls or whatever uses that config resumes through the store.
-//! - [`Connection`] is for one connection whose code can be changed. It knows its key, what it
-//!   offered and what it was given, so it can do what a shared handle cannot: store nothing from a
-//!   handshake that is not settled, revoke, and keep a session's age across renewals. [`ConfigPool`]
-//!   has a `ClientConfig` for each such connection.
+//! [`Sessions`] is the store. It creates the handles that rustls calls:
+//! - [`SharedHandle`] is for existing clients: set it as `resumption` of a `ClientConfig` once, and
+//!   hyper, reqwest, tokio-rustls or any other user of that configuration resumes through the store.
+//! - [`Connection`] is for one connection, for code that makes its connections itself. It knows its
+//!   key and the sessions that it offered and received. So it can do what a shared handle cannot:
+//!   store nothing before the handshake is settled, revoke, and keep a session's age across renewals.
+//!   [`ConfigPool`] supplies a `ClientConfig` for each such connection.
 //!
 //! ```
 //! # #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
@@ -28,7 +28,7 @@
 //!     .with_no_client_auth();
 //! config.resumption = sessions.shared_handle("example").resumption();
 //!
-//! // `config` now goes into any client. What the store did is there to see:
+//! // Use `config` in any client. The store counts what happens:
 //! assert_eq!(sessions.store().stats().resumed, 0);
 //! # Ok(())
 //! # }
@@ -36,23 +36,25 @@
 //! # fn main() {}
 //! ```
 //!
-//! # What rustls 0.23 hides
-//! A session of rustls 0.23 is opaque. Its lifetime cannot be seen, so sessions age by the time
-//! they came in ([`store_core::Usage::longest_lifetime`] and the [`Limits`](store_core::Limits));
-//! rustls itself refuses one that it is handed too late. Its size cannot be seen, so it
-//! counts as [`SESSION_WEIGHT`], or for what arrived with it where that is told
-//! ([`Connection::arrived`]). It has no bytes, so it stays in this process.
+//! # Limits of rustls 0.23
+//! A session of rustls 0.23 is opaque:
+//! - Its lifetime is not exposed. Sessions expire by the time since they were received
+//!   ([`store_core::Usage::longest_lifetime`] and the [`Limits`](store_core::Limits)), and rustls
+//!   itself rejects a session past the server's lifetime.
+//! - Its size is not exposed. It weighs [`SESSION_WEIGHT`], or as many bytes as it was received in,
+//!   if the handle is told ([`Connection::received`]).
+//! - It cannot be encoded, so it stays in this process.
 //!
-//! A session also resumes only under the same verifier and client-certificate resolver, by the
-//! identity of their `Arc`s. rustls refuses any other after it has taken it from the store: clones
-//! of one `ClientConfig` share both, and two configs built apart share neither.
+//! A session resumes only under the same verifier and client-certificate resolver, compared by the
+//! identity of their `Arc`s. rustls rejects any other after it has taken it from the store. Clones of
+//! one `ClientConfig` share both; two configurations built separately share neither.
 //!
 //! # Features
-//! `aws-lc-rs` (default), `ring` and `graviola` each bring a cryptography provider and with it
-//! `provider`, which does not exist without any: the store itself needs none of them.
+//! `aws-lc-rs` (default), `ring` and `graviola` each add a cryptography provider and the function
+//! `provider`. The store itself needs none of them.
 //!
-//! `preview` brings the module `preview`: the same over rustls 0.24.0-dev.1, whose sessions have
-//! bytes and may leave their process. It may change in any release.
+//! `preview` adds the module `preview`: the same for rustls 0.24.0-dev.1, whose sessions can be
+//! encoded and leave their process. It may change in any release.
 //!
 //! [`ClientSessionStore`]: rustls::client::ClientSessionStore
 
@@ -60,7 +62,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod clocked;
+mod clocked_store;
 mod config_pool;
 mod connection;
 mod handle;

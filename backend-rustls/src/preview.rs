@@ -1,36 +1,37 @@
-//! A preview: the same over the next rustls, whose sessions can be written down.
+//! The same for a preview of rustls 0.24, whose sessions can be encoded.
 //!
-//! A [`Session`] here is [`Portable`](store_core::Portable), so its store can be shared beyond one
-//! process. Its lifetime and its size can be seen, too.
+//! A [`Session`] of this module is [`Portable`](store_core::Portable), so its store can use a tier.
+//! Its lifetime and its size are known, too.
 //!
-//! # What "preview" means
-//! This is rustls 0.24.0-dev.1 ([`RUSTLS_VERSION`]), pinned together with its provider: a release for
-//! developers, not for the world. The one after it, 0.24.0-dev.2, took away the decoding of TLS 1.3
-//! tickets (`Tls13Session::from_slice`), because their bytes do not say whether they are for TCP
-//! or for QUIC, and it builds with neither this provider nor this code; 0.24 itself is not out.
-//! Therefore everything in this module may change or go in any release of this crate, and what was
-//! written by one release need not be readable to the next: a miss, nothing worse.
+//! # Stability
+//! This is rustls 0.24.0-dev.1 ([`RUSTLS_VERSION`]), a developer release, pinned together with its
+//! provider. The next one, 0.24.0-dev.2, removed the decoding of TLS 1.3 tickets
+//! (`Tls13Session::from_slice`), because their bytes do not say whether they are for TCP or for QUIC.
+//! It builds with neither this provider nor this code, and 0.24 itself is not released. So everything
+//! in this module may change or disappear in any release of this crate, and one release may not decode
+//! the sessions of another, which is a miss.
 //!
-//! When 0.24 is out and decodes tickets again, there is this to do: turn `rustls-next` and
-//! `rustls-next-aws-lc-rs` in the workspace's `Cargo.toml` into the released versions, correct
-//! [`RUSTLS_VERSION`], draw a new [`Portable::FORMAT`](store_core::Portable::FORMAT), and check `written.rs`
-//! against the new encoding.
+//! When 0.24 is released and decodes tickets again: replace `rustls-next` and `rustls-next-aws-lc-rs`
+//! in the workspace's `Cargo.toml` by the released versions, correct [`RUSTLS_VERSION`], choose a new
+//! [`Portable::FORMAT`](store_core::Portable::FORMAT), and check `encoding.rs` against the new
+//! encoding.
 //!
-//! # What it is for
-//! [`Connection`] is for one connection, as in rustls 0.23. There is no handle to share: rustls 0.23
-//! itself refuses a session that another verifier has seen, and this one leaves that to the
-//! `config_hash` of its keys, which cannot be trusted with it. The hash takes the type of the
-//! verifier's `Arc` for the type of the verifier, so that two verifiers without settings of their
-//! own have the same one; and it changes with the compiler, so it could not be shared either.
-//! A connection's key has a [`SecurityDomain`](store_core::SecurityDomain) instead, and the
-//! `config_hash` counts for nothing: whoever makes the key puts into it all that decides over
-//! trust. It is for TLS over TCP: a ticket for QUIC is not stored.
+//! # Use
+//! [`Connection`] is the handle of one connection, as for rustls 0.23. There is no shared handle.
+//! rustls 0.23 itself rejects a session of another verifier; this version leaves that to the
+//! `config_hash` of its keys, which does not suffice. The hash uses the type of the verifier's `Arc`
+//! instead of the verifier's type, so that all verifiers without settings have the same hash. It also
+//! changes with the compiler, so processes could not share it. This module ignores it: the key of a
+//! connection has a [`SecurityDomain`](store_core::SecurityDomain), which must cover every setting
+//! that decides over trust.
 //!
-//! A client names the same rustls in its own `Cargo.toml`, by whatever name:
+//! Only TLS over TCP is supported: a ticket for QUIC is not stored.
+//!
+//! A client needs the same rustls in its own `Cargo.toml`, under any name:
 //! `rustls-next = { package = "rustls", version = "=0.24.0-dev.1" }`.
 //!
-//! This rustls breaks off a connection whose server sends more than 32 tickets without any data in
-//! between. What came before stays good.
+//! This rustls aborts a connection whose server sends more than 32 tickets in a row without data. The
+//! tickets received before stay valid.
 //!
 //! ```
 //! use backend_rustls::preview::{Sessions, provider};
@@ -54,9 +55,9 @@
 //! ```
 
 mod connection;
+mod encoding;
 mod session;
 mod sessions;
-mod written;
 
 use std::sync::Arc;
 
@@ -66,17 +67,16 @@ pub use connection::Connection;
 pub use session::Session;
 pub use sessions::Sessions;
 
-/// The version of rustls that this is about.
+/// The version of rustls that this module supports.
 pub const RUSTLS_VERSION: &str = "0.24.0-dev.1";
 
-/// The cryptography that sessions are read for: aws-lc-rs.
+/// The provider that sessions are decoded with.
 static PROVIDER: CryptoProvider = rustls_next_aws_lc_rs::DEFAULT_PROVIDER;
 
-/// The cryptography of aws-lc-rs, for `ClientConfig::builder`.
+/// The cryptography provider of aws-lc-rs, for `ClientConfig::builder`.
 ///
-/// A session of rustls holds its cipher suite as a provider implements it. The store keeps what is
-/// written down, which comes back with those of aws-lc-rs: so the configs need this provider, or
-/// one with fewer of its suites and groups. A session with a suite that it has not is not stored.
+/// Decoded sessions refer to the cipher suites of this provider, so configurations need it, or a copy
+/// with fewer of its suites and groups. A session with another cipher suite is not stored.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(PROVIDER.clone())
 }

@@ -1,4 +1,4 @@
-//! Which cryptography a client gets that does not choose.
+//! The default cryptography provider.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use rustls::crypto::CryptoProvider;
 /// The compiled-in cryptography provider: aws-lc-rs if its feature is on, else ring, else graviola.
 ///
 /// For [`ClientConfig::builder_with_provider`](rustls::ClientConfig::builder_with_provider), which
-/// works whatever else is linked; `ClientConfig::builder` panics where two providers are. Without
-/// any of the three features this function does not exist: bring a provider of your own.
+/// works whatever else is linked; `ClientConfig::builder` panics if two providers are linked. Exists
+/// only with one of the three features: without them, use a provider of your own.
 pub fn provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]
     let provider = rustls::crypto::aws_lc_rs::default_provider();

@@ -1,14 +1,14 @@
-//! What rustls hands out for resumption, as the store holds it.
+//! A session of rustls 0.23 as the store keeps it.
 
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
 use store_core::{Entry, Storable, Timestamp, Usage};
 
-/// What one session counts for at least in the store's byte limits: 4 KiB.
+/// The least weight of a session in the store's byte limits: 4 KiB.
 ///
-/// rustls 0.23 does not show a session's size. A ticket with a chain of three certificates takes
-/// about 2.8 kB; the rest is headroom. A [`Connection`](crate::Connection) that is told what
-/// arrived ([`arrived`](crate::Connection::arrived)) counts a session that came with more for
-/// that much. `session_bytes` below 4 KiB turns resumption off.
+/// rustls 0.23 does not expose a session's size. A ticket with a chain of three certificates takes
+/// about 2.8 kB; the rest is headroom. A session received in more bytes weighs as many, if the
+/// [`Connection`](crate::Connection) is told ([`received`](crate::Connection::received)). A limit
+/// `session_bytes` below 4 KiB turns resumption off.
 pub const SESSION_WEIGHT: usize = 4 * 1024;
 
 /// One rustls session: a TLS 1.2 session or a TLS 1.3 ticket with its secret.
@@ -16,7 +16,7 @@ pub const SESSION_WEIGHT: usize = 4 * 1024;
 /// Opaque, and without `Debug`: it holds key material, which rustls wipes when it is dropped.
 #[expect(
     missing_debug_implementations,
-    reason = "a session is a secret and is never shown"
+    reason = "a session is secret and is never printed"
 )]
 pub struct Session(Value);
 
@@ -26,7 +26,7 @@ enum Value {
 }
 
 impl Session {
-    /// How often it may be used: a TLS 1.3 ticket once, a TLS 1.2 session until it expires.
+    /// Single-use for a TLS 1.3 ticket, reusable for a TLS 1.2 session.
     pub fn usage(&self) -> Usage {
         match self.0 {
             Value::Tls12(_) => Usage::Reusable,
@@ -34,11 +34,11 @@ impl Session {
         }
     }
 
-    /// The session with what the store must know of it, received at `now` from a full handshake,
-    /// in no more than `bytes`, if that is known.
+    /// An entry for a session of a full handshake, received at `now` in at most `bytes`; 0 if that is
+    /// not known.
     pub(crate) fn into_entry(self, bytes: usize, now: Timestamp) -> Entry<Self> {
         let usage = self.usage();
-        // rustls keeps the lifetime to itself and checks it when it is handed the session.
+        // rustls does not expose the lifetime, and checks it itself when it is given the session.
         Entry::new(self, usage, None, SESSION_WEIGHT.max(bytes), now)
     }
 
@@ -70,7 +70,7 @@ impl From<Tls13ClientSessionValue> for Session {
 }
 
 impl Storable for Session {
-    /// A TLS 1.2 session is copied; a TLS 1.3 ticket is for one use and has no copy.
+    /// A TLS 1.2 session is copied. A TLS 1.3 ticket is for one use and is not.
     fn duplicate(&self) -> Option<Self> {
         match &self.0 {
             Value::Tls12(value) => Some(Self(Value::Tls12(value.clone()))),

@@ -1,4 +1,4 @@
-//! The store for rustls clients, and where its handles come from.
+//! The session store of rustls 0.23 clients, and its handles.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,48 +7,48 @@ use store_core::{
     Clock, Limits, LimitsError, SecurityDomain, SessionKey, SessionStore, SystemClock,
 };
 
-use crate::clocked::Clocked;
+use crate::clocked_store::ClockedStore;
 use crate::{Connection, Session, SharedHandle};
 
-/// The store for rustls clients. Cloning it is cheap and gives the same store.
+/// A session store for rustls clients, with its clock. Cloning is cheap: all clones share one store.
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    inner: Clocked<Session>,
+    store: ClockedStore<Session>,
 }
 
 impl Sessions {
-    /// An empty store within `limits`, on the machine's clock.
+    /// Creates an empty store on the system's clock.
     pub fn new(limits: Limits) -> Result<Self, LimitsError> {
         Self::with_clock(limits, Arc::new(SystemClock))
     }
 
-    /// The same on another clock.
+    /// Creates an empty store on the given clock.
     pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
         Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
     }
 
-    /// Over a store that there is already.
+    /// Uses an existing store, on the clock of that store.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            inner: Clocked::new(store, clock),
+            store: ClockedStore::new(store, clock),
         }
     }
 
-    /// The store itself: to clear it, sweep it and see its counters.
+    /// The store.
     pub fn store(&self) -> &SessionStore<Session> {
-        self.inner.store()
+        self.store.store()
     }
 
-    /// Where the time comes from.
+    /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        self.inner.clock()
+        self.store.clock()
     }
 
-    /// A handle for one `ClientConfig`, and clones of it, in a security domain of its own.
+    /// Creates a handle for one `ClientConfig` and its clones, in a security domain of its own.
     ///
-    /// The domain is made of `name` and of a number that no other handle in this process has:
-    /// rustls 0.23 resumes only under the same verifier and resolver `Arc`, and a ticket that it
-    /// refuses for that reason is lost.
+    /// The domain consists of `name` and a number that is unique in this process: rustls 0.23 resumes
+    /// only under the same verifier and resolver `Arc`s, and a ticket that it rejects for that reason
+    /// is lost.
     pub fn shared_handle(&self, name: &str) -> SharedHandle {
         static HANDLES: AtomicU64 = AtomicU64::new(0);
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
@@ -59,18 +59,19 @@ impl Sessions {
         self.shared_handle_in(domain)
     }
 
-    /// The same in a domain that the caller shares on purpose, between configs that have the
-    /// same verifier `Arc` and the same client-certificate resolver `Arc`.
+    /// Creates a handle in a given domain, for configurations that share the verifier `Arc` and the
+    /// client-certificate resolver `Arc`.
     pub fn shared_handle_in(&self, domain: SecurityDomain) -> SharedHandle {
         SharedHandle::new(self.clone(), domain)
     }
 
-    /// A handle for one connection, to the server `key`, that begins now.
+    /// Creates the handle of one connection to the server `key`. Create it when the connection
+    /// begins: what is cleared later is not stored.
     ///
-    /// The key's domain must tell apart configs with different verifier or resolver `Arc`s, for
-    /// the reason given at [`shared`](Self::shared). Its look-up frees some expired sessions on the
-    /// way, in one bounded step.
+    /// Configurations with different verifier or resolver `Arc`s need keys of different domains, for
+    /// the reason given at [`shared_handle`](Self::shared_handle). The look-up also frees some
+    /// expired sessions, in one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
-        Arc::new(Connection::new(self.inner.clone(), key))
+        Arc::new(Connection::new(self.store.clone(), key))
     }
 }

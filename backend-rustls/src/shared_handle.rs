@@ -1,4 +1,4 @@
-//! One handle for all connections of a client that is not ours.
+//! One handle for all connections of a `ClientConfig`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use rustls::client::{
 use rustls::pki_types::ServerName;
 use store_core::{KeyRef, SecurityDomain, SessionKey};
 
-use crate::host::host;
+use crate::host::host_ref;
 use crate::{Session, Sessions};
 
-/// A handle for a whole `ClientConfig`, for clients that take one and make connections themselves.
+/// A handle for a whole `ClientConfig`, for clients that take one and connect themselves.
 ///
-/// Cloning it gives the same sessions. It sees servers' names and sessions, but no connections;
-/// therefore:
-/// - A session counts as established when it comes in. Renewals extend its total age, and a TLS 1.2
-///   session, which rustls stores again whenever it is resumed, starts a new lifetime each time.
-/// - The store's `resumed`, `declined` and `failed` stay at zero: the outcome is not known here.
-/// - `clear` takes effect for what is stored, but a ticket that arrives afterwards on an older
-///   connection is stored: nobody knows that it is older.
-/// - Removal takes the TLS 1.2 session that is there, even a newer one.
-/// - What a connection stored cannot be revoked. rustls stores only after its own verification has
-///   succeeded; a check of the application's that fails later comes too late.
+/// Clones share their sessions. rustls tells the handle server names and sessions, but not which
+/// connection they belong to. Therefore:
+/// - A session counts as established when it is received. Renewals extend its total age, and a
+///   TLS 1.2 session, which rustls stores again after each resumption, starts a new lifetime.
+/// - The store's counters `resumed`, `declined` and `failed` stay at zero: the outcome is not known.
+/// - `clear` removes stored sessions, but a ticket received afterwards on an older connection is
+///   stored.
+/// - When rustls removes a TLS 1.2 session, the current one is removed, even if it is newer.
+/// - The sessions of one connection cannot be revoked. rustls stores only after its own verification
+///   has succeeded; a later check of the application comes too late.
 ///
 /// [`Connection`](crate::Connection) has none of these limits.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub struct SharedHandle {
     sessions: Sessions,
     domain: SecurityDomain,
     port: Option<u16>,
-    /// Keys of hosts alone.
-    never: Arc<HashSet<SessionKey>>,
+    /// Keys without a port.
+    never_resume: Arc<HashSet<SessionKey>>,
 }
 
 impl SharedHandle {
@@ -42,12 +42,12 @@ impl SharedHandle {
             sessions,
             domain,
             port: None,
-            never: Arc::default(),
+            never_resume: Arc::default(),
         }
     }
 
-    /// Separates this port from others: rustls names only the host, so a config whose connections
-    /// all go to one port should say which. Without it, all ports of a host share sessions.
+    /// Sets the port of all connections of the configuration. rustls tells only the host: without
+    /// this, all ports of a host share sessions.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self {
@@ -56,28 +56,31 @@ impl SharedHandle {
         }
     }
 
-    /// Neither keeps nor offers sessions of these hosts, by name or address.
+    /// Adds hosts, by name or address, whose sessions are neither stored nor offered.
     #[must_use]
     pub fn with_never_resume<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
-        let alone = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
-        let never = self.never.iter().cloned();
-        let never = Arc::new(never.chain(hosts.into_iter().map(alone)).collect());
-        Self { never, ..self }
+        let key = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
+        let keys = self.never_resume.iter().cloned();
+        let never_resume = Arc::new(keys.chain(hosts.into_iter().map(key)).collect());
+        Self {
+            never_resume,
+            ..self
+        }
     }
 
-    /// The security domain of everything stored through this handle.
+    /// The security domain of the sessions stored through this handle.
     pub fn domain(&self) -> &SecurityDomain {
         &self.domain
     }
 
-    /// What `ClientConfig::resumption` wants.
+    /// The `resumption` for the `ClientConfig`.
     pub fn resumption(self) -> Resumption {
         Resumption::store(Arc::new(self))
     }
 
     fn key<'k>(&'k self, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
-        let key = KeyRef::from_host(&self.domain, host(name)?);
-        if !self.never.is_empty() && self.never.contains(&key.to_key()) {
+        let key = KeyRef::from_host(&self.domain, host_ref(name)?);
+        if !self.never_resume.is_empty() && self.never_resume.contains(&key.to_key()) {
             return None;
         }
         Some(match self.port {
@@ -89,7 +92,7 @@ impl SharedHandle {
     fn put(&self, name: &ServerName<'_>, session: Session) {
         let Some(key) = self.key(name) else { return };
         let (store, now) = (self.sessions.store(), self.sessions.clock().now());
-        // Refused is counted by the store, and means no more than a full handshake next time.
+        // The store counts refusals; the next handshake is then a full one.
         let _ = store.put(key, session.into_entry(0, now), store.generation(), now);
     }
 }
@@ -128,7 +131,7 @@ impl ClientSessionStore for SharedHandle {
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let now = self.sessions.clock().now();
-        // Where there is none, rustls asks for a TLS 1.2 session next.
+        // If there is none, rustls asks for a TLS 1.2 session next.
         let offer = self.sessions.store().take_first(self.key(name)?, now)?;
         offer.entry.session.into_tls13()
     }

@@ -1,22 +1,22 @@
-//! How far a connection has come: what it was offered, what it received, what it stored.
+//! The state of one connection: the sessions that it offered, received and stored.
 
 use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 use store_core::{Entry, EntryId, Offer, Outcome, Timestamp, Usage};
 
-/// The state of one connection, without a lock: it calls nothing, and hands what is to be dropped
-/// to its caller, who drops it after the lock.
+/// The state of one connection. It calls nothing, and returns sessions that are to be dropped, so
+/// that its caller drops them after releasing the lock.
 pub(super) struct Progress<S> {
     phase: Phase<S>,
     look_up: LookUp<S>,
     offered: Option<Offered>,
-    /// Whether the outcome of an offer has been reported.
+    /// Whether the outcome of the offer was reported.
     reported: bool,
-    // Oldest first; only as many as the store can still hold.
+    /// Oldest first; as many as the store can still hold.
     stored: SmallVec<[EntryId; 4]>,
     tickets: usize,
-    early_data_max: Option<u32>,
+    max_early_data: Option<u32>,
 }
 
 impl<S> Default for Progress<S> {
@@ -28,20 +28,22 @@ impl<S> Default for Progress<S> {
             reported: false,
             stored: SmallVec::new(),
             tickets: 0,
-            early_data_max: None,
+            max_early_data: None,
         }
     }
 }
 
 enum Phase<S> {
-    /// The handshake is under way, or nobody has said how it ended: received sessions wait, the
-    /// oldest first.
+    /// The handshake is not settled: holds the sessions received, oldest first.
     Handshake(VecDeque<Entry<S>>),
-    Settled(Origin),
+    /// The handshake succeeded.
+    Settled(Inherited),
+    /// Forgotten or cancelled: nothing more is stored.
     Forgotten,
 }
 
-/// What the look-up that rustls starts with found for the version that it asks for second.
+/// The look-up made when rustls asked for a TLS 1.3 ticket, kept for its question for a TLS 1.2
+/// session.
 pub(super) enum LookUp<S> {
     NotMade,
     Nothing,
@@ -54,28 +56,28 @@ impl<S> From<Option<Offer<S>>> for LookUp<S> {
     }
 }
 
-/// What there is for rustls when it asks a second time.
-pub(super) enum Claim<S> {
-    /// A session; it is noted that it was handed out.
+/// The reusable session of the earlier look-up.
+pub(super) enum ReusableLookup<S> {
+    /// A session, now recorded as offered.
     Found(S),
     Nothing,
-    /// Nobody has looked yet.
-    LookUp,
+    /// No look-up was made yet.
+    NotMade,
 }
 
-/// What a connection's sessions descend from.
+/// What the sessions of a settled handshake inherit.
 #[derive(Clone, Copy)]
-struct Origin {
-    /// The session that was resumed, if one was.
+struct Inherited {
+    /// The session that was resumed, if any.
     resumed: Option<EntryId>,
-    /// When the full handshake was.
+    /// The time of the full handshake.
     established: Timestamp,
-    /// A TLS 1.2 session lives no longer than this. After a resumed handshake rustls stores the
-    /// same session again, with a lifetime that may be 0, "unspecified" (rustls issue 657).
+    /// The latest expiry of a TLS 1.2 session. After a resumed handshake rustls stores the same
+    /// session again, with a lifetime that may be 0, "unspecified" (rustls issue 657).
     reusable_until: Timestamp,
 }
 
-impl Origin {
+impl Inherited {
     fn apply<S>(self, entry: &mut Entry<S>) {
         if entry.usage == Usage::Reusable {
             entry.expires = entry.expires.min(self.reusable_until);
@@ -84,7 +86,7 @@ impl Origin {
     }
 }
 
-/// A session that was handed to rustls.
+/// A session that was given to rustls.
 #[derive(Clone, Copy)]
 pub(super) struct Offered {
     id: EntryId,
@@ -104,33 +106,33 @@ impl Offered {
         }
     }
 
-    /// Its identity, if it can still be in the store.
+    /// The id of a reusable session, which can still be in the store.
     pub(super) fn reusable(self) -> Option<EntryId> {
         (self.usage == Usage::Reusable).then_some(self.id)
     }
 }
 
-/// What to do with a session that came in.
-pub(super) enum Next<S> {
+/// What to do with a session that was received.
+pub(super) enum Received<S> {
     Store(Entry<S>),
     Drop(Option<Entry<S>>),
 }
 
-/// What is to be done when a handshake has succeeded.
+/// What to report and to store when a handshake has succeeded.
 pub(super) struct Settled<S> {
     pub(super) outcome: Option<Outcome>,
     pub(super) received: VecDeque<Entry<S>>,
 }
 
-/// What is to be removed from the store, with what was never in it.
+/// What to remove from the store, and the sessions held that are to be dropped.
 pub(super) struct Forgotten<S> {
     pub(super) stored: SmallVec<[EntryId; 4]>,
-    _waiting: Phase<S>,
+    _held: Phase<S>,
     _look_up: LookUp<S>,
 }
 
-/// What is to be done when a connection is dropped.
-pub(super) struct Abandoned {
+/// What to report and to remove when a connection is dropped.
+pub(super) struct Dropped {
     pub(super) outcome: Option<Outcome>,
     pub(super) remove_up_to: Option<EntryId>,
 }
@@ -145,70 +147,69 @@ impl<S> Progress<S> {
     }
 
     pub(super) fn max_early_data(&self) -> Option<u32> {
-        self.early_data_max
+        self.max_early_data
     }
 
-    /// Whether a session may be handed out: once, and before the handshake is over.
+    /// Whether a session may be offered: once, and before the handshake is settled.
     pub(super) fn may_offer(&self) -> bool {
         self.offered.is_none() && matches!(self.phase, Phase::Handshake(_))
     }
 
-    pub(super) fn hand_out(&mut self, offered: Offered) {
+    pub(super) fn set_offered(&mut self, offered: Offered) {
         self.offered = Some(offered);
     }
 
-    /// Keeps what a look-up found for the other version of TLS, or takes what is kept. Gives back
-    /// what was there.
-    pub(super) fn swap_look_up(&mut self, look_up: LookUp<S>) -> LookUp<S> {
+    /// Replaces the kept look-up, and returns the one before.
+    pub(super) fn replace_look_up(&mut self, look_up: LookUp<S>) -> LookUp<S> {
         std::mem::replace(&mut self.look_up, look_up)
     }
 
-    /// What the look-up for the other version of TLS found for this one.
-    pub(super) fn claim(&mut self) -> Claim<S> {
+    /// Takes the reusable session of the kept look-up.
+    pub(super) fn hand_out_reusable(&mut self) -> ReusableLookup<S> {
         if !self.may_offer() {
-            return Claim::Nothing;
+            return ReusableLookup::Nothing;
         }
-        match self.swap_look_up(LookUp::NotMade) {
+        match self.replace_look_up(LookUp::NotMade) {
             LookUp::Found(offer) => {
-                self.hand_out(Offered::new(&offer));
-                Claim::Found(offer.entry.session)
+                self.set_offered(Offered::new(&offer));
+                ReusableLookup::Found(offer.entry.session)
             }
-            LookUp::Nothing => Claim::Nothing,
-            LookUp::NotMade => Claim::LookUp,
+            LookUp::Nothing => ReusableLookup::Nothing,
+            LookUp::NotMade => ReusableLookup::NotMade,
         }
     }
 
-    /// A session came in. At most `room` wait for the end of the handshake, the newest.
+    /// Takes a received session. Until the handshake is settled, the newest `capacity` are held.
     pub(super) fn receive(
         &mut self,
         mut entry: Entry<S>,
         early_data: Option<u32>,
-        room: usize,
-    ) -> Next<S> {
+        capacity: usize,
+    ) -> Received<S> {
         self.tickets = self.tickets.saturating_add(1);
-        self.early_data_max = self.early_data_max.max(early_data);
+        self.max_early_data = self.max_early_data.max(early_data);
         match &mut self.phase {
-            Phase::Handshake(waiting) => {
-                if waiting.is_empty() {
-                    // As many as most servers give.
-                    waiting.reserve_exact(2);
+            Phase::Handshake(held) => {
+                if held.is_empty() {
+                    // Most servers send two tickets.
+                    held.reserve_exact(2);
                 }
-                waiting.push_back(entry);
-                Next::Drop(if waiting.len() > room {
-                    waiting.pop_front()
+                held.push_back(entry);
+                Received::Drop(if held.len() > capacity {
+                    held.pop_front()
                 } else {
                     None
                 })
             }
-            Phase::Settled(origin) => {
-                origin.apply(&mut entry);
-                Next::Store(entry)
+            Phase::Settled(inherited) => {
+                inherited.apply(&mut entry);
+                Received::Store(entry)
             }
-            Phase::Forgotten => Next::Drop(Some(entry)),
+            Phase::Forgotten => Received::Drop(Some(entry)),
         }
     }
 
-    /// The handshake succeeded: `resumed`, or in full.
+    /// Ends a handshake that succeeded, resumed or full.
     pub(super) fn settle(&mut self, resumed: bool, now: Timestamp) -> Settled<S> {
         let nothing = VecDeque::new();
         if matches!(self.phase, Phase::Settled(_)) {
@@ -222,7 +223,7 @@ impl<S> Progress<S> {
             Some(_) => Outcome::Resumed,
             None => Outcome::Declined,
         };
-        let origin = Origin {
+        let inherited = Inherited {
             resumed: resumed.map(|offered| offered.id),
             established: resumed.map_or(now, |offered| offered.established),
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
@@ -234,12 +235,12 @@ impl<S> Progress<S> {
                 received: nothing,
             };
         }
-        let mut received = match std::mem::replace(&mut self.phase, Phase::Settled(origin)) {
-            Phase::Handshake(waiting) => waiting,
+        let mut received = match std::mem::replace(&mut self.phase, Phase::Settled(inherited)) {
+            Phase::Handshake(held) => held,
             Phase::Settled(_) | Phase::Forgotten => nothing,
         };
         for entry in &mut received {
-            origin.apply(entry);
+            inherited.apply(entry);
         }
         Settled { outcome, received }
     }
@@ -247,63 +248,63 @@ impl<S> Progress<S> {
     /// The session that the handshake resumed.
     pub(super) fn resumed(&self) -> Option<EntryId> {
         match &self.phase {
-            Phase::Settled(origin) => origin.resumed,
+            Phase::Settled(inherited) => inherited.resumed,
             Phase::Handshake(_) | Phase::Forgotten => None,
         }
     }
 
-    /// Remembers what was stored, at most the newest `room`. `false` if it has to go again.
-    pub(super) fn remember(&mut self, id: EntryId, room: usize) -> bool {
+    /// Records a stored session, of which the newest `capacity` are kept. `false` if the connection
+    /// was forgotten: the session is to be removed again.
+    pub(super) fn remember(&mut self, id: EntryId, capacity: usize) -> bool {
         if matches!(self.phase, Phase::Forgotten) {
             return false;
         }
         self.stored.push(id);
-        if self.stored.len() > room {
+        if self.stored.len() > capacity {
             self.stored.remove(0);
         }
         true
     }
 
-    /// Nothing of this connection is to stay.
+    /// Revokes what the connection stored, and the reusable session that it offered.
     pub(super) fn forget(&mut self) -> Forgotten<S> {
         let mut stored = std::mem::take(&mut self.stored);
         stored.extend(self.offered.and_then(Offered::reusable));
         Forgotten {
             stored,
-            _waiting: std::mem::replace(&mut self.phase, Phase::Forgotten),
-            _look_up: self.swap_look_up(LookUp::NotMade),
+            _held: std::mem::replace(&mut self.phase, Phase::Forgotten),
+            _look_up: self.replace_look_up(LookUp::NotMade),
         }
     }
 
-    /// The application gives the handshake up, if it is under way: nobody has said that it would not
-    /// have succeeded.
+    /// Ends a handshake that the application abandons. Does nothing if it is settled.
     pub(super) fn cancel(&mut self) -> (Option<Outcome>, Option<Forgotten<S>>) {
         if !matches!(self.phase, Phase::Handshake(_)) {
             return (None, None);
         }
-        // What was offered stays where it is if it is reusable.
+        // A reusable session that was offered stays in the store.
         let forgotten = Forgotten {
             stored: SmallVec::new(),
-            _waiting: std::mem::replace(&mut self.phase, Phase::Forgotten),
-            _look_up: self.swap_look_up(LookUp::NotMade),
+            _held: std::mem::replace(&mut self.phase, Phase::Forgotten),
+            _look_up: self.replace_look_up(LookUp::NotMade),
         };
         (self.report(Outcome::Cancelled), Some(forgotten))
     }
 
-    /// The connection is no more. If nobody has said that its handshake succeeded, it failed.
-    pub(super) fn abandon(&mut self) -> Abandoned {
+    /// Ends a connection that is dropped. A handshake that is not settled has failed.
+    pub(super) fn end(&mut self) -> Dropped {
         let remove_up_to = match self.phase {
             Phase::Handshake(_) => self.offered.map(|offered| offered.id),
             Phase::Settled(_) | Phase::Forgotten => None,
         };
         let outcome = self.report(Outcome::Failed);
-        Abandoned {
+        Dropped {
             outcome,
             remove_up_to,
         }
     }
 
-    /// The outcome of an offer, the first time.
+    /// The outcome to report: the first one, if a session was offered.
     fn report(&mut self, outcome: Outcome) -> Option<Outcome> {
         if self.offered.is_none() || self.reported {
             return None;

@@ -1,4 +1,4 @@
-//! One connection's handle: it knows its key, what it offered and what it was given.
+//! The handle of one connection of the rustls preview.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,60 +14,59 @@ use rustls_next::pki_types::ServerName;
 use store_core::SessionKey;
 
 use super::Session;
-use crate::clocked::Clocked;
+use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
 
-/// Stands for the lifetime of no session.
+/// The lifetime before the first session.
 const NO_SESSION: u64 = u64::MAX;
 
-/// The handle of one connection: give it to rustls in a clone of the `ClientConfig`
+/// The handle of one connection. Give it to rustls in a clone of the `ClientConfig`
 /// ([`resumption`](Self::resumption)) and call [`settle`](Self::settle) after the handshake.
 ///
-/// - What the server gives is held back until `settle`: a handshake that fails, or whose outcome
-///   the application rejects, leaves nothing in the store.
-/// - All goes under the key that the handle was made with. rustls has to speak of the same host:
-///   for another one the handle finds nothing and stores nothing. Its `config_hash` is not looked
-///   at ([`preview`](super)).
-/// - What arrives after the store or the server was cleared is refused, also on a connection that
-///   was open before.
-/// - Dropped without `settle`, the connection counts as failed: the session that it offered and
-///   all older ones of its server are removed. What was stored since stays.
+/// - Received sessions are held until `settle`: a handshake that fails, or whose peer the
+///   application rejects, stores nothing.
+/// - All sessions are stored under the key of the handle. If rustls names another host, the handle
+///   offers nothing and stores nothing. The `config_hash` is ignored ([`preview`](super)).
+/// - Sessions received after the store or the server was cleared are refused, also on a connection
+///   that was open before.
+/// - A handle dropped without `settle` has failed: the session that it offered and all older ones of
+///   its server are removed. Newer ones stay.
 ///
-/// It is for one handshake: once it has handed out a session or is settled, it hands out no other.
-/// "Offered" means handed to rustls, which may still refuse the session itself, because it has
-/// expired by the server's word.
+/// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
+/// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
+/// gave.
 pub struct Connection {
     handle: Handle<Session>,
-    /// Seconds that the session received last may be used; `NO_SESSION` before the first.
+    /// Lifetime in seconds of the session received last, or `NO_SESSION`.
     lifetime: AtomicU64,
 }
 
 impl Connection {
-    pub(super) fn new(sessions: Clocked<Session>, key: SessionKey) -> Self {
+    pub(super) fn new(store: ClockedStore<Session>, key: SessionKey) -> Self {
         Self {
-            handle: Handle::new(sessions, key),
+            handle: Handle::new(store, key),
             lifetime: AtomicU64::new(NO_SESSION),
         }
     }
 
-    /// What the `ClientConfig` of this connection carries; a clone of a config costs little.
+    /// The `resumption` for the `ClientConfig` of this connection. Cloning a configuration is cheap.
     pub fn resumption(self: &Arc<Self>) -> Resumption {
         Resumption::store(Arc::<Self>::clone(self))
     }
 
-    /// Whether a session was handed to rustls for this connection.
+    /// Whether a session was given to rustls for this connection.
     pub fn offered(&self) -> bool {
         self.handle.offered()
     }
 
-    /// Sessions received so far, stored or not: TLS 1.3 tickets, and the TLS 1.2 session, which
-    /// rustls also gives after a resumed handshake.
+    /// Sessions received so far, stored or not: TLS 1.3 tickets, or the TLS 1.2 session, which
+    /// rustls stores again after a resumed handshake.
     pub fn tickets(&self) -> usize {
         self.handle.tickets()
     }
 
-    /// How long the session received last may be used, by the server's word, at most 7 days; zero
-    /// if it did not say. `None` before the first.
+    /// The lifetime that the server gave the session received last, at most 7 days; zero if it gave
+    /// none. `None` before the first.
     pub fn lifetime(&self) -> Option<Duration> {
         match self.lifetime.load(Ordering::Relaxed) {
             NO_SESSION => None,
@@ -75,18 +74,18 @@ impl Connection {
         }
     }
 
-    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, zero where they
-    /// allow no early data. `None` before the first.
+    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far; zero if they allow
+    /// no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
     }
 
-    /// Says that the handshake succeeded, and how: call it once, with the connection's
-    /// `handshake_kind`, when the peer is verified by all means that matter.
+    /// Ends a handshake that succeeded. Call it once, with the connection's `handshake_kind`, after
+    /// all checks of the peer.
     ///
-    /// Reports the outcome to the store and stores what was received; from then on sessions are
-    /// stored as they come. After a resumed handshake they keep the age of the session that it
-    /// resumed. Later calls do nothing.
+    /// Reports the outcome to the store and stores the sessions received; later ones are stored as
+    /// they arrive. After a resumed handshake they keep the age of the resumed session. Later calls
+    /// do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
         self.handle.settle(matches!(
             kind,
@@ -94,20 +93,21 @@ impl Connection {
         ));
     }
 
-    /// Says that the server has ended the connection with a fatal alert
-    /// ([`Error::AlertReceived`](rustls_next::Error::AlertReceived)): what this connection stored is
-    /// removed (RFC 8446, section 6.2), and if it resumed a session, that one and all older ones of
-    /// its server. In TLS 1.2 an alert is how a server refuses a resumption that the client has
-    /// finished already.
+    /// Tells that the server has sent a fatal alert
+    /// ([`Error::AlertReceived`](rustls_next::Error::AlertReceived)).
+    ///
+    /// Revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the
+    /// session that it resumed and all older ones of the server. In TLS 1.2 a server rejects a
+    /// resumption by an alert after the client has finished.
     pub fn alert_received(&self) {
         self.handle.alert_received();
     }
 
-    /// Revokes everything that this connection stored, and the TLS 1.2 session that it offered;
-    /// what still comes is refused. For checks that fail after the handshake.
+    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered.
+    /// Sessions received later are not stored.
     ///
-    /// A copy that another connection holds already is not called back, nor what that connection
-    /// stores.
+    /// For an application whose own check of the peer fails after the handshake. Copies that other
+    /// connections already hold, and what those connections store, stay valid.
     pub fn forget(&self) {
         self.handle.forget();
     }
@@ -118,7 +118,7 @@ impl Connection {
         }
         let (lifetime, early_data) = (session.lifetime(), session.early_data());
         self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
-        let now = self.handle.arrival();
+        let now = self.handle.receive_time();
         self.handle
             .receive(session.into_entry(now), early_data, now);
     }
@@ -134,7 +134,7 @@ impl ClientSessionStore for Connection {
     }
 
     fn set_tls12_session(&self, key: ClientSessionKey<'static>, session: Tls12Session) {
-        if let Some(session) = Session::of_tls12(&session) {
+        if let Some(session) = Session::from_tls12(&session) {
             self.receive(&key.server_name, session);
         }
     }
@@ -148,7 +148,7 @@ impl ClientSessionStore for Connection {
     }
 
     fn insert_tls13_ticket(&self, key: ClientSessionKey<'static>, ticket: Tls13Session) {
-        if let Some(session) = Session::of_tls13(&ticket) {
+        if let Some(session) = Session::from_tls13(&ticket) {
             self.receive(&key.server_name, session);
         }
     }

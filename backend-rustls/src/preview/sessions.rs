@@ -1,52 +1,54 @@
-//! The store for clients of the next rustls, and where its handles come from.
+//! The session store of rustls 0.24 preview clients, and its handles.
 
 use std::sync::Arc;
 
 use store_core::{Clock, Limits, LimitsError, SessionKey, SessionStore, SystemClock};
 
 use super::{Connection, Session};
-use crate::clocked::Clocked;
+use crate::clocked_store::ClockedStore;
 
-/// The store for clients of the next rustls. Cloning it is cheap and gives the same store.
+/// A session store for clients of this rustls, with its clock. Cloning is cheap: all clones share one
+/// store.
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    inner: Clocked<Session>,
+    store: ClockedStore<Session>,
 }
 
 impl Sessions {
-    /// An empty store within `limits`, on the machine's clock.
+    /// Creates an empty store on the system's clock.
     pub fn new(limits: Limits) -> Result<Self, LimitsError> {
         Self::with_clock(limits, Arc::new(SystemClock))
     }
 
-    /// The same on another clock.
+    /// Creates an empty store on the given clock.
     pub fn with_clock(limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, LimitsError> {
         Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
     }
 
-    /// Over a store that there is already, such as one that is shared beyond this process.
+    /// Uses an existing store, such as the memory of a store with a tier, on the clock of that store.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            inner: Clocked::new(store, clock),
+            store: ClockedStore::new(store, clock),
         }
     }
 
-    /// The store itself: to clear it, sweep it and see its counters. A [`Connection`] makes one
-    /// look-up.
+    /// The store.
     pub fn store(&self) -> &SessionStore<Session> {
-        self.inner.store()
+        self.store.store()
     }
 
-    /// Where the time comes from.
+    /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        self.inner.clock()
+        self.store.clock()
     }
 
-    /// A handle for one connection, to the server `key`, that begins now.
+    /// Creates the handle of one connection to the server `key`. Create it when the connection
+    /// begins: what is cleared later is not stored.
     ///
-    /// The key's domain must tell apart configs that do not trust the same: nothing else does
-    /// ([`preview`](super)). Its look-up frees some expired sessions on the way, in one bounded step.
+    /// Configurations that differ in what they trust need keys of different domains: nothing else
+    /// separates them ([`preview`](super)). The look-up also frees some expired sessions, in one
+    /// bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
-        Arc::new(Connection::new(self.inner.clone(), key))
+        Arc::new(Connection::new(self.store.clone(), key))
     }
 }

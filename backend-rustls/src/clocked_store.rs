@@ -1,17 +1,17 @@
-//! A store with the clock that tells it the time.
+//! A store with its clock.
 
 use std::fmt;
 use std::sync::Arc;
 
 use store_core::{Clock, SessionStore, Storable, Timestamp};
 
-/// A store and a clock, as all handles of one `Sessions` hold them. Cloning gives the same two.
-pub(crate) struct Clocked<S> {
+/// A store and its clock, shared by all handles of one `Sessions`.
+pub(crate) struct ClockedStore<S> {
     store: Arc<SessionStore<S>>,
     clock: Arc<dyn Clock>,
 }
 
-impl<S: Storable> Clocked<S> {
+impl<S: Storable> ClockedStore<S> {
     pub(crate) fn new(store: Arc<SessionStore<S>>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }
@@ -29,7 +29,7 @@ impl<S: Storable> Clocked<S> {
     }
 }
 
-impl<S> Clone for Clocked<S> {
+impl<S> Clone for ClockedStore<S> {
     fn clone(&self) -> Self {
         Self {
             store: Arc::clone(&self.store),
@@ -38,9 +38,9 @@ impl<S> Clone for Clocked<S> {
     }
 }
 
-impl<S: Storable> fmt::Debug for Clocked<S> {
+impl<S: Storable> fmt::Debug for ClockedStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clocked")
+        f.debug_struct("ClockedStore")
             .field("store", &self.store)
             .field("clock", &self.clock)
             .finish()
