@@ -1,5 +1,4 @@
-//! A server and a client of it: real handshakes, without a network. The client is of whatever
-//! version of rustls `super::client` is.
+//! A server and a client in memory. The client is of the version of rustls of `super::client`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +8,18 @@ use lab::server::{Group, Library, Protocol, Server, ServerSettings};
 use store_core::{Clock, KeyRef, Limits, ManualClock, SecurityDomain, SessionKey, Timestamp};
 
 use super::client::{Client, ClientConfig, Connection, HandshakeKind, Resumption, Sessions};
-use super::client::{config, shake};
+use super::client::{config, handshake};
 
 pub(crate) const NAME: &str = "server.lab.example";
 
-/// Every server library with every version of TLS.
-pub(crate) fn all() -> impl Iterator<Item = (Library, Protocol)> {
+/// Each server library with each protocol version.
+pub(crate) fn servers() -> impl Iterator<Item = (Library, Protocol)> {
     let pairs = |library| Protocol::ALL.map(move |protocol| (library, protocol));
     Library::ALL.into_iter().flat_map(pairs)
 }
 
-/// A server, a client's config that trusts it, and a store on a clock that stands still.
-pub(crate) struct World {
+/// A server, a client configuration that trusts it, and a store on a manual clock.
+pub(crate) struct Fixture {
     pub(crate) authority: Authority,
     pub(crate) server: Server,
     pub(crate) config: ClientConfig,
@@ -29,7 +28,7 @@ pub(crate) struct World {
     pub(crate) domain: SecurityDomain,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new(library: Library, protocol: Protocol) -> Self {
         Self::with(library, protocol, Limits::default(), |_| {})
     }
@@ -66,26 +65,26 @@ impl World {
         self.sessions.connection(self.key())
     }
 
-    /// Connects and finishes the handshake. Tickets of TLS 1.3 are not read yet.
-    pub(crate) fn shake(
+    /// Makes a handshake. TLS 1.3 tickets are not yet read.
+    pub(crate) fn handshake(
         &self,
         resumption: Resumption,
         name: &'static str,
     ) -> Result<Client, String> {
         let mut config = self.config.clone();
         config.resumption = resumption;
-        shake(&self.server, config, name)
+        handshake(&self.server, config, name)
     }
 
-    /// A whole exchange on a per-connection handle: handshake, settle, request and answer.
+    /// Makes a handshake with this handle, settles it and echoes.
     pub(crate) fn exchange(&self, connection: &Arc<Connection>) -> HandshakeKind {
-        let mut client = self.shake(connection.resumption(), NAME).unwrap();
+        let mut client = self.handshake(connection.resumption(), NAME).unwrap();
         connection.settle(client.kind());
         client.echo();
         client.kind()
     }
 
-    /// The same on a new handle.
+    /// Makes an exchange with a new handle.
     pub(crate) fn visit(&self) -> HandshakeKind {
         self.exchange(&self.connection())
     }
@@ -95,7 +94,7 @@ impl World {
     }
 
     /// Sessions in the store.
-    pub(crate) fn held(&self) -> u64 {
+    pub(crate) fn stored(&self) -> u64 {
         self.sessions.store().stats().sessions
     }
 }

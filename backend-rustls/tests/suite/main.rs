@@ -1,33 +1,33 @@
-//! Connections through the store, by each version of rustls there is: the same tests on both, and
-//! what only one of them can do.
+//! Handshakes through the store. Both versions of rustls run the common tests, and each has tests of
+//! its own.
 #![allow(
     clippy::duplicate_mod,
-    reason = "the same tests, with the client of another rustls beside them"
+    reason = "both versions of rustls run the same tests"
 )]
 
-/// They need a provider, whichever it is.
+/// Needs any provider.
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 mod rustls_0_23 {
     mod client;
     mod config_pool;
+    #[path = "../fixture.rs"]
+    #[allow(dead_code, reason = "the preview tests use the rest")]
+    mod fixture;
     #[path = "../resumption.rs"]
     mod resumption;
     mod shared_handle;
     #[path = "../trust.rs"]
     mod trust;
-    #[path = "../world.rs"]
-    #[allow(dead_code, reason = "each client uses its part")]
-    mod world;
 }
 
 #[cfg(feature = "preview")]
 mod preview {
     mod client;
+    #[path = "../fixture.rs"]
+    mod fixture;
     mod portable;
     #[path = "../resumption.rs"]
     mod resumption;
     #[path = "../trust.rs"]
     mod trust;
-    #[path = "../world.rs"]
-    mod world;
 }

@@ -1,222 +1,222 @@
-//! Nothing is kept that should not be trusted, and what was kept can be revoked.
+//! When sessions are stored, refused and revoked.
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
 use store_core::{Limits, SessionStore};
 
 use super::client::HandshakeKind::{Full, Resumed};
-use super::client::{Session, config, shake};
-use super::world::{NAME, World, all};
+use super::client::{Session, config, handshake};
+use super::fixture::{Fixture, NAME, servers};
 
-/// R4: received is not stored.
+/// R4: not when they are received.
 #[test]
 fn sessions_are_stored_when_the_handshake_is_settled() {
-    for (library, protocol) in all() {
-        let world = World::new(library, protocol);
-        let connection = world.connection();
-        let mut client = world.shake(connection.resumption(), NAME).unwrap();
+    for (library, protocol) in servers() {
+        let fixture = Fixture::new(library, protocol);
+        let connection = fixture.connection();
+        let mut client = fixture.handshake(connection.resumption(), NAME).unwrap();
         client.echo();
         let received = connection.tickets();
         assert!(received > 0);
-        assert_eq!(world.held(), 0, "{library} {protocol}");
+        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
         connection.settle(client.kind());
-        assert_eq!(world.held(), received as u64);
+        assert_eq!(fixture.stored(), received as u64);
         connection.settle(client.kind());
-        assert_eq!(world.held(), received as u64);
+        assert_eq!(fixture.stored(), received as u64);
     }
 }
 
-/// Before `settle` no more is kept than the store would hold.
+/// As many are held as the store keeps of a server.
 #[test]
 fn a_flood_of_tickets_before_settle_is_bounded() {
     let limits = Limits::default().with_sessions_per_server(3);
-    let world = World::with(Library::Rustls, Protocol::Tls13, limits, |settings| {
+    let fixture = Fixture::with(Library::Rustls, Protocol::Tls13, limits, |settings| {
         settings.tickets = 10;
     });
-    let connection = world.connection();
-    let mut client = world.shake(connection.resumption(), NAME).unwrap();
+    let connection = fixture.connection();
+    let mut client = fixture.handshake(connection.resumption(), NAME).unwrap();
     client.echo();
     connection.settle(client.kind());
-    assert_eq!((connection.tickets(), world.held()), (10, 3));
-    assert_eq!(world.sessions.store().stats().stored, 3);
+    assert_eq!((connection.tickets(), fixture.stored()), (10, 3));
+    assert_eq!(fixture.sessions.store().stats().stored, 3);
     connection.forget();
-    assert_eq!(world.held(), 0);
+    assert_eq!(fixture.stored(), 0);
 }
 
-/// R4: a certificate from somebody else's authority leaves nothing behind.
+/// R4: a certificate of an unknown authority.
 #[test]
 fn a_failed_verification_stores_nothing() {
-    for (library, protocol) in all() {
-        let world = World::new(library, protocol);
+    for (library, protocol) in servers() {
+        let fixture = Fixture::new(library, protocol);
         let stranger = Authority::new(KeyKind::EcdsaP256);
-        let connection = world.connection();
+        let connection = fixture.connection();
         let mut config = config(protocol, &stranger);
         config.resumption = connection.resumption();
-        assert!(shake(&world.server, config, NAME).is_err());
+        assert!(handshake(&fixture.server, config, NAME).is_err());
         assert_eq!(connection.tickets(), 0);
         drop(connection);
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.stored, stats.failed), (0, 0));
     }
 }
 
-/// R4: an application check that fails later takes back what its connection stored.
+/// R4: for a check of the application that fails after the handshake.
 #[test]
-fn forget_revokes_what_was_stored_and_refuses_what_comes() {
-    for (library, protocol) in all() {
-        let world = World::new(library, protocol);
+fn forget_revokes_stored_sessions_and_refuses_later_ones() {
+    for (library, protocol) in servers() {
+        let fixture = Fixture::new(library, protocol);
         // Stored, then forgotten.
-        let connection = world.connection();
-        world.exchange(&connection);
-        assert!(world.held() > 0);
+        let connection = fixture.connection();
+        fixture.exchange(&connection);
+        assert!(fixture.stored() > 0);
         connection.forget();
-        assert_eq!(world.held(), 0, "{library} {protocol}");
+        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
 
-        // Forgotten, then received: TLS 1.3 tickets come with the first answer.
-        let late = world.connection();
-        let mut client = world.shake(late.resumption(), NAME).unwrap();
+        // Forgotten, then received: TLS 1.3 tickets arrive with the first answer.
+        let late = fixture.connection();
+        let mut client = fixture.handshake(late.resumption(), NAME).unwrap();
         late.settle(client.kind());
         late.forget();
-        let stored = world.sessions.store().stats().stored;
+        let stored = fixture.sessions.store().stats().stored;
         client.echo();
         assert!(late.tickets() > 0);
-        assert_eq!(world.sessions.store().stats().stored, stored);
-        assert_eq!(world.held(), 0, "{library} {protocol}");
+        assert_eq!(fixture.sessions.store().stats().stored, stored);
+        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
 
         // Forgotten, then settled.
-        let unsettled = world.connection();
-        let mut client = world.shake(unsettled.resumption(), NAME).unwrap();
+        let unsettled = fixture.connection();
+        let mut client = fixture.handshake(unsettled.resumption(), NAME).unwrap();
         unsettled.forget();
         unsettled.settle(client.kind());
         client.echo();
-        assert_eq!(world.held(), 0, "{library} {protocol}");
-        assert_eq!(world.visit(), Full);
+        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+        assert_eq!(fixture.visit(), Full);
     }
 }
 
-/// R4: so does the TLS 1.2 session that it resumed.
+/// R4: the TLS 1.2 session.
 #[test]
-fn forget_removes_the_session_that_was_resumed() {
+fn forget_revokes_the_session_that_was_resumed() {
     for library in Library::ALL {
-        let world = World::new(library, Protocol::Tls12);
-        world.visit();
-        let connection = world.connection();
-        let client = world.shake(connection.resumption(), NAME).unwrap();
+        let fixture = Fixture::new(library, Protocol::Tls12);
+        fixture.visit();
+        let connection = fixture.connection();
+        let client = fixture.handshake(connection.resumption(), NAME).unwrap();
         assert_eq!(client.kind(), Resumed);
         connection.forget();
-        assert_eq!(world.held(), 0, "{library}");
+        assert_eq!(fixture.stored(), 0, "{library}");
         connection.settle(client.kind());
         drop(connection);
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.resumed, stats.failed), (1, 0));
     }
 }
 
-/// R9: the server's fatal alert takes what the connection stored and resumed, and what is older.
+/// R9: the sessions that the connection stored, the one that it resumed, and older ones.
 #[test]
-fn a_refused_connection_leaves_nothing_older_behind() {
-    for (library, protocol) in all() {
-        let world = World::new(library, protocol);
-        world.visit();
-        let connection = world.connection();
-        assert_eq!(world.exchange(&connection), Resumed);
-        assert!(world.held() > 0);
+fn a_fatal_alert_removes_the_resumed_session_and_older_ones() {
+    for (library, protocol) in servers() {
+        let fixture = Fixture::new(library, protocol);
+        fixture.visit();
+        let connection = fixture.connection();
+        assert_eq!(fixture.exchange(&connection), Resumed);
+        assert!(fixture.stored() > 0);
         connection.alert_received();
-        assert_eq!(world.held(), 0, "{library} {protocol}");
+        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
         connection.alert_received();
         drop(connection);
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.resumed, stats.failed), (1, 0));
-        assert_eq!(world.visit(), Full);
+        assert_eq!(fixture.visit(), Full);
     }
 }
 
-/// R9: a handshake that fails takes the TLS 1.2 session with it that it offered.
+/// R9: the TLS 1.2 session.
 #[test]
-fn an_unsettled_handshake_removes_the_session_it_offered() {
+fn an_unsettled_handshake_removes_the_session_that_it_offered() {
     for library in Library::ALL {
-        let world = World::new(library, Protocol::Tls12);
-        world.visit();
-        let connection = world.connection();
-        drop(world.shake(connection.resumption(), NAME));
-        assert_eq!(world.held(), 1);
+        let fixture = Fixture::new(library, Protocol::Tls12);
+        fixture.visit();
+        let connection = fixture.connection();
+        drop(fixture.handshake(connection.resumption(), NAME));
+        assert_eq!(fixture.stored(), 1);
         drop(connection);
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.sessions, stats.removed, stats.failed), (0, 1, 1));
-        // A handle that rustls never asked has nothing to answer for.
-        world.visit();
-        drop(world.connection());
-        assert_eq!(world.held(), 1);
-        assert_eq!(world.sessions.store().stats().failed, 1);
+        // A handle that offered nothing removes nothing.
+        fixture.visit();
+        drop(fixture.connection());
+        assert_eq!(fixture.stored(), 1);
+        assert_eq!(fixture.sessions.store().stats().failed, 1);
     }
 }
 
-/// R9: but not a newer one.
+/// R9.
 #[test]
-fn an_unsettled_handshake_leaves_a_newer_session() {
+fn an_unsettled_handshake_keeps_a_newer_session() {
     for library in Library::ALL {
-        let world = World::new(library, Protocol::Tls12);
-        world.visit();
-        let failing = world.connection();
-        let client = world.shake(failing.resumption(), NAME).unwrap();
+        let fixture = Fixture::new(library, Protocol::Tls12);
+        fixture.visit();
+        let failing = fixture.connection();
+        let client = fixture.handshake(failing.resumption(), NAME).unwrap();
         assert!(failing.offered());
-        assert_eq!(world.visit(), Resumed); // stores the session anew
+        assert_eq!(fixture.visit(), Resumed); // stores the session anew
         drop((failing, client));
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.sessions, stats.removed, stats.failed), (1, 0, 1));
-        assert_eq!(world.visit(), Resumed);
+        assert_eq!(fixture.visit(), Resumed);
     }
 }
 
-/// R22: what arrives after a clear, on a connection from before, is refused.
+/// R22: on a connection that was open before.
 #[test]
 fn a_clear_refuses_late_tickets() {
-    let clears: [fn(&World, &SessionStore<Session>); 2] = [
+    let clears: [fn(&Fixture, &SessionStore<Session>); 2] = [
         |_, store| store.clear(),
-        |world, store| store.clear_server(&world.key()),
+        |fixture, store| store.clear_server(&fixture.key()),
     ];
     for clear in clears {
-        for (library, protocol) in all() {
-            let world = World::new(library, protocol);
-            let store = world.sessions.store();
+        for (library, protocol) in servers() {
+            let fixture = Fixture::new(library, protocol);
+            let store = fixture.sessions.store();
             // Cleared before settle, and between settle and the tickets.
-            let early = world.connection();
-            let late = world.connection();
+            let early = fixture.connection();
+            let late = fixture.connection();
             let mut clients =
-                [&early, &late].map(|handle| world.shake(handle.resumption(), NAME).unwrap());
+                [&early, &late].map(|handle| fixture.handshake(handle.resumption(), NAME).unwrap());
             late.settle(Full);
-            clear(&world, store);
+            clear(&fixture, store);
             early.settle(Full);
             for client in &mut clients {
                 client.echo();
             }
             assert!(early.tickets() > 0 && late.tickets() > 0);
-            assert_eq!(world.held(), 0, "{library} {protocol}");
+            assert_eq!(fixture.stored(), 0, "{library} {protocol}");
             assert!(store.stats().refused_cleared > 0);
-            assert_eq!(world.visit(), Full);
-            assert_eq!(world.visit(), Resumed);
+            assert_eq!(fixture.visit(), Full);
+            assert_eq!(fixture.visit(), Resumed);
         }
     }
 }
 
-/// R24: the handles' Debug shows no ticket: neither one that waits for `settle` nor a stored one.
+/// R24: neither a ticket held until `settle` nor a stored one.
 #[test]
 fn debug_shows_no_session() {
     for protocol in Protocol::ALL {
-        let world = World::new(Library::Rustls, protocol);
-        world.visit();
-        let connection = world.connection();
-        let mut client = world.shake(connection.resumption(), NAME).unwrap();
+        let fixture = Fixture::new(Library::Rustls, protocol);
+        fixture.visit();
+        let connection = fixture.connection();
+        let mut client = fixture.handshake(connection.resumption(), NAME).unwrap();
         client.echo();
-        let handles = format!("{connection:?} {:?}", world.sessions);
+        let handles = format!("{connection:?} {:?}", fixture.sessions);
         let text = format!("{handles} {:?}", connection.resumption());
         assert!(text.contains(NAME) && text.contains("offered: true"));
 
-        // What was waiting is what the next connection offers, or what was stored under it.
+        // The next connections offer the tickets that were held and those stored before.
         connection.settle(client.kind());
         for _ in 0..2 {
-            let handle = world.connection();
-            let mut next = world.shake(handle.resumption(), NAME).unwrap();
+            let handle = fixture.connection();
+            let mut next = fixture.handshake(handle.resumption(), NAME).unwrap();
             handle.settle(next.kind());
             let ticket = next.ticket().unwrap();
             let part = &ticket[..8];

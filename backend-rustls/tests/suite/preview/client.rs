@@ -1,4 +1,4 @@
-//! A client of the next rustls, which leaves all reading and writing to its user.
+//! A client of the rustls preview, which leaves reading and writing to its caller.
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls_next::pki_types::ServerName;
 pub(crate) use rustls_next::{ClientConfig, HandshakeKind};
 use rustls_next::{ClientConnection, Connection as _, RootCertStore, VecInput};
 
-/// A client's end of a connection whose handshake is done.
+/// The client's end of a connection after its handshake.
 pub(crate) struct Client {
     tls: ClientConnection,
     input: VecInput,
@@ -35,7 +35,7 @@ pub(crate) fn config(protocol: Protocol, authority: &Authority) -> ClientConfig 
         .unwrap()
 }
 
-pub(crate) fn shake(
+pub(crate) fn handshake(
     server: &Server,
     config: ClientConfig,
     name: &'static str,
@@ -55,12 +55,12 @@ pub(crate) fn shake(
 }
 
 impl Client {
-    /// rustls's own word.
+    /// The kind of handshake, as rustls reports it.
     pub(crate) fn kind(&self) -> HandshakeKind {
         self.tls.handshake_kind().unwrap()
     }
 
-    /// A request and its answer, with all tickets that come before it.
+    /// Sends a request and reads its echo, and with it all tickets sent before.
     pub(crate) fn echo(&mut self) {
         self.tls.writer().write_all(b"request").unwrap();
         self.send();
@@ -72,7 +72,7 @@ impl Client {
         assert_eq!(&answer, b"request");
     }
 
-    /// The ticket or session id that this client offered, as the server saw it.
+    /// The ticket or session id that the server was offered.
     pub(crate) fn ticket(&mut self) -> Option<Vec<u8>> {
         self.transport.server().facts().unwrap().ticket
     }

@@ -1,4 +1,4 @@
-//! What only the next rustls shows: lifetimes, and sessions that leave their process.
+//! Lifetimes and encoding of sessions, which only the rustls preview has.
 
 use std::time::Duration;
 
@@ -8,37 +8,42 @@ use store_core::{Encoded, Entry, Limits, Portable, Storable, Usage};
 use zeroize::Zeroizing;
 
 use super::client::HandshakeKind::{Full, Resumed};
-use super::client::{Session, Sessions, config, shake};
-use super::world::{NAME, World, all};
+use super::client::{Session, Sessions, config, handshake};
+use super::fixture::{Fixture, NAME, servers};
 
-/// One session of a fresh visit, written down.
-fn written(world: &World) -> (Encoded, Usage) {
-    world.visit();
-    let offer = world.sessions.store().offer(&world.key(), world.now());
+/// One session of a new connection, encoded.
+fn encoded_session(fixture: &Fixture) -> (Encoded, Usage) {
+    fixture.visit();
+    let offer = fixture
+        .sessions
+        .store()
+        .offer(&fixture.key(), fixture.now());
     let entry = offer.expect("a session").entry;
     (entry.session.encode().expect("bytes"), entry.usage)
 }
 
-/// R25, R27: the server resumes what another store, config and verifier have read.
+/// R25, R27: with another store, configuration and verifier.
 #[test]
-fn a_session_that_was_written_down_resumes_elsewhere() {
-    for (library, protocol) in all() {
+fn a_decoded_session_resumes_in_another_client() {
+    for (library, protocol) in servers() {
         for resumption in [ServerResumption::Tickets, ServerResumption::SessionIds] {
-            let world = World::with(library, protocol, Limits::default(), |settings| {
+            let fixture = Fixture::with(library, protocol, Limits::default(), |settings| {
                 settings.resumption = resumption;
             });
-            let (encoded, usage) = written(&world);
-            let (session, weight) = Session::decode(&encoded, usage).expect("what was written");
+            let (encoded, usage) = encoded_session(&fixture);
+            let (session, weight) = Session::decode(&encoded, usage).expect("a session");
 
-            let elsewhere = Sessions::with_clock(Limits::default(), world.clock.clone()).unwrap();
-            let store = elsewhere.store();
-            let entry = Entry::new(session, usage, None, weight, world.now());
+            let sessions = Sessions::with_clock(Limits::default(), fixture.clock.clone()).unwrap();
+            let store = sessions.store();
+            let entry = Entry::new(session, usage, None, weight, fixture.now());
             let begun = store.generation();
-            store.put(&world.key(), entry, begun, world.now()).unwrap();
-            let connection = elsewhere.connection(world.key());
-            let mut config = config(protocol, &world.authority);
+            store
+                .put(&fixture.key(), entry, begun, fixture.now())
+                .unwrap();
+            let connection = sessions.connection(fixture.key());
+            let mut config = config(protocol, &fixture.authority);
             config.resumption = connection.resumption();
-            let mut client = shake(&world.server, config, NAME).unwrap();
+            let mut client = handshake(&fixture.server, config, NAME).unwrap();
             connection.settle(client.kind());
             client.echo();
             let case = format!("{library} {protocol} {resumption:?}");
@@ -49,12 +54,12 @@ fn a_session_that_was_written_down_resumes_elsewhere() {
     }
 }
 
-/// R23: what is not exactly what was written is nothing, and harms nothing.
+/// R23: a session that decodes encodes to the same bytes.
 #[test]
-fn what_is_damaged_is_a_miss_or_what_it_says() {
+fn a_damaged_session_is_a_miss_or_encodes_the_same() {
     for protocol in Protocol::ALL {
-        let world = World::new(Library::Rustls, protocol);
-        let (encoded, usage) = written(&world);
+        let fixture = Fixture::new(Library::Rustls, protocol);
+        let (encoded, usage) = encoded_session(&fixture);
         let decode = |bytes: &[u8]| {
             let session = Zeroizing::new(bytes.to_vec());
             let facts = encoded.facts.clone();
@@ -70,7 +75,7 @@ fn what_is_damaged_is_a_miss_or_what_it_says() {
         for more in [&[0][..], &[0, 0], bytes] {
             assert!(decode(&[bytes, more].concat()).is_none());
         }
-        let mut read = 0;
+        let mut decoded = 0;
         for at in 0..bytes.len() {
             for flip in [0x01, 0x80, 0xff] {
                 let mut damaged = bytes.to_vec();
@@ -79,49 +84,51 @@ fn what_is_damaged_is_a_miss_or_what_it_says() {
                     assert_eq!(*again(&session), damaged, "{at} {flip}");
                     let certificates = session.shared_part().map_or(0, |shared| shared.bytes);
                     assert!(weight + certificates > damaged.len());
-                    read += 1;
+                    decoded += 1;
                 }
             }
         }
-        // Most bytes are secrets and certificates, which may be any.
-        assert!(read > bytes.len(), "{read}");
+        // Most bytes belong to secrets and certificates, where every value is valid.
+        assert!(decoded > bytes.len(), "{decoded}");
     }
 }
 
-/// And when it says something else, a handshake with it goes wrong or is a full one: no panic.
+/// R23: it fails or is full, without a panic.
 #[test]
 fn a_handshake_with_a_damaged_session_ends() {
-    // Among all that is not the certificates at the end.
-    const PLACES: usize = 400;
+    // The bytes before the certificates.
+    const BYTES: usize = 400;
     for protocol in Protocol::ALL {
-        let world = World::new(Library::Rustls, protocol);
-        let (encoded, usage) = written(&world);
-        world.sessions.store().clear();
-        for place in 0..PLACES {
+        let fixture = Fixture::new(Library::Rustls, protocol);
+        let (encoded, usage) = encoded_session(&fixture);
+        fixture.sessions.store().clear();
+        for position in 0..BYTES {
             let mut damaged = encoded.clone();
-            damaged.session[place] ^= 0xff;
+            damaged.session[position] ^= 0xff;
             let Some((session, weight)) = Session::decode(&damaged, usage) else {
                 continue;
             };
-            let entry = Entry::new(session, usage, None, weight, world.now());
-            let store = world.sessions.store();
+            let entry = Entry::new(session, usage, None, weight, fixture.now());
+            let store = fixture.sessions.store();
             let begun = store.generation();
-            store.put(&world.key(), entry, begun, world.now()).unwrap();
-            let connection = world.connection();
-            if let Ok(mut client) = world.shake(connection.resumption(), NAME) {
+            store
+                .put(&fixture.key(), entry, begun, fixture.now())
+                .unwrap();
+            let connection = fixture.connection();
+            if let Ok(mut client) = fixture.handshake(connection.resumption(), NAME) {
                 client.echo();
-                assert!(connection.offered(), "{place}");
+                assert!(connection.offered(), "{position}");
             }
         }
     }
 }
 
-/// A record of the other version, or with facts of another kind, is not read.
+/// With the other usage, or another version beside it, a session does not decode.
 #[test]
-fn a_session_is_read_as_what_it_is() {
+fn a_session_decodes_with_its_own_usage_only() {
     for protocol in Protocol::ALL {
-        let world = World::new(Library::Rustls, protocol);
-        let (encoded, usage) = written(&world);
+        let fixture = Fixture::new(Library::Rustls, protocol);
+        let (encoded, usage) = encoded_session(&fixture);
         let other = match usage {
             Usage::SingleUse => Usage::Reusable,
             Usage::Reusable => Usage::SingleUse,
@@ -139,33 +146,33 @@ fn a_session_is_read_as_what_it_is() {
     }
 }
 
-/// A lifetime that rustls never writes would have it do sums with ages that it cannot bear.
+/// A lifetime that rustls never encodes would overflow its arithmetic.
 #[test]
-fn a_lifetime_that_rustls_does_not_write_is_not_read() {
+fn a_lifetime_that_rustls_does_not_encode_is_not_decoded() {
     const LIFETIME: u64 = 4_321;
     for protocol in Protocol::ALL {
-        let world = World::with(Library::Rustls, protocol, Limits::default(), |settings| {
+        let fixture = Fixture::with(Library::Rustls, protocol, Limits::default(), |settings| {
             settings.lifetime = Some(Duration::from_secs(LIFETIME));
         });
-        let (encoded, usage) = written(&world);
-        let place = encoded
+        let (encoded, usage) = encoded_session(&fixture);
+        let position = encoded
             .session
             .windows(8)
             .position(|window| window == LIFETIME.to_be_bytes())
             .expect("the lifetime");
         let week = 7 * 24 * 60 * 60;
-        for (lifetime, reads) in [
+        for (lifetime, decodes) in [
             (1, true),
             (week, true),
             (week + 1, false),
             (u64::MAX, false),
-            // "Not said" in TLS 1.2, "do not keep" in TLS 1.3.
+            // "Unspecified" in TLS 1.2, "do not store" in TLS 1.3.
             (0, protocol == Protocol::Tls12),
         ] {
             let mut encoded = encoded.clone();
-            encoded.session[place..place + 8].copy_from_slice(&lifetime.to_be_bytes());
+            encoded.session[position..position + 8].copy_from_slice(&lifetime.to_be_bytes());
             let session = Session::decode(&encoded, usage);
-            assert_eq!(session.is_some(), reads, "{protocol} {lifetime}");
+            assert_eq!(session.is_some(), decodes, "{protocol} {lifetime}");
             if let Some((session, _)) = session {
                 assert_eq!(session.lifetime(), Duration::from_secs(lifetime));
             }
@@ -173,46 +180,47 @@ fn a_lifetime_that_rustls_does_not_write_is_not_read() {
     }
 }
 
-/// R11: by the server's word, not by the protocol's bound.
+/// R11: even if the protocol allows more.
 #[test]
 fn a_session_lives_as_long_as_its_server_says() {
     const LIFETIME: Duration = Duration::from_secs(4_321);
-    for (library, protocol) in all() {
-        let world = World::with(library, protocol, Limits::default(), |settings| {
+    for (library, protocol) in servers() {
+        let fixture = Fixture::with(library, protocol, Limits::default(), |settings| {
             settings.lifetime = Some(LIFETIME);
         });
-        let connection = world.connection();
+        let connection = fixture.connection();
         assert_eq!(connection.lifetime(), None);
-        world.exchange(&connection);
+        fixture.exchange(&connection);
         assert_eq!(
             connection.lifetime(),
             Some(LIFETIME),
             "{library} {protocol}"
         );
-        world.clock.advance(Duration::from_secs(4_320));
-        assert_eq!(world.visit(), Resumed, "{library} {protocol}");
+        fixture.clock.advance(Duration::from_secs(4_320));
+        assert_eq!(fixture.visit(), Resumed, "{library} {protocol}");
 
-        let world = World::with(library, protocol, Limits::default(), |settings| {
+        let fixture = Fixture::with(library, protocol, Limits::default(), |settings| {
             settings.lifetime = Some(LIFETIME);
         });
-        world.visit();
-        world.clock.advance(LIFETIME);
-        assert_eq!(world.visit(), Full, "{library} {protocol}");
+        fixture.visit();
+        fixture.clock.advance(LIFETIME);
+        assert_eq!(fixture.visit(), Full, "{library} {protocol}");
     }
 }
 
-/// R1: rustls itself refuses no session for the verifier's sake, so all rests on the key. If this
-/// fails, rustls has become more careful, and the module's documentation should say so.
+/// R1: rustls itself does not reject a session of another verifier. If this test fails, it does, and
+/// the documentation of `preview` has to change.
 #[test]
-fn nothing_but_the_domain_tells_verifiers_apart() {
+fn only_the_domain_separates_verifiers() {
     for protocol in Protocol::ALL {
-        let world = World::new(Library::Rustls, protocol);
-        world.visit();
+        let fixture = Fixture::new(Library::Rustls, protocol);
+        fixture.visit();
         let stranger = Authority::new(KeyKind::EcdsaP256);
-        let connection = world.connection();
+        let connection = fixture.connection();
         let mut config = config(protocol, &stranger);
         config.resumption = connection.resumption();
-        let client = shake(&world.server, config, NAME).expect("no certificate was looked at");
+        let client = handshake(&fixture.server, config, NAME)
+            .expect("a resumed handshake verifies no certificate");
         assert_eq!(client.kind(), Resumed);
     }
 }

@@ -13,7 +13,7 @@ use rustls::pki_types::ServerName;
 pub(crate) use rustls::{ClientConfig, HandshakeKind};
 use rustls::{ClientConnection, RootCertStore, Stream, version};
 
-/// A client's end of a connection whose handshake is done.
+/// The client's end of a connection after its handshake.
 pub(crate) struct Client {
     tls: ClientConnection,
     pub(crate) transport: InMemory,
@@ -33,7 +33,7 @@ pub(crate) fn config(protocol: Protocol, authority: &Authority) -> ClientConfig 
         .with_no_client_auth()
 }
 
-pub(crate) fn shake(
+pub(crate) fn handshake(
     server: &Server,
     config: ClientConfig,
     name: &'static str,
@@ -49,12 +49,12 @@ pub(crate) fn shake(
 }
 
 impl Client {
-    /// rustls's own word.
+    /// The kind of handshake, as rustls reports it.
     pub(crate) fn kind(&self) -> HandshakeKind {
         self.tls.handshake_kind().unwrap()
     }
 
-    /// A request and its answer, with all tickets that come before it.
+    /// Sends a request and reads its echo, and with it all tickets sent before.
     pub(crate) fn echo(&mut self) {
         let mut stream = Stream::new(&mut self.tls, &mut self.transport);
         stream.write_all(b"request").unwrap();
@@ -65,7 +65,7 @@ impl Client {
         assert_eq!(&answer, b"request");
     }
 
-    /// The ticket or session id that this client offered, as the server saw it.
+    /// The ticket or session id that the server was offered.
     pub(crate) fn ticket(&mut self) -> Option<Vec<u8>> {
         self.transport.server().facts().unwrap().ticket
     }
