@@ -1,4 +1,4 @@
-//! Why a connection could not be made.
+//! Errors of [`Connector`](crate::Connector).
 
 use thiserror::Error;
 
@@ -6,11 +6,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The host is an IP address. s2n-tls would send it as a server name (RFC 6066, section 3,
-    /// forbids that) and cannot verify one otherwise.
-    #[error("s2n-tls connects to hosts by name only")]
+    /// The host is an IP address. s2n-tls verifies the name that it sends as SNI, and RFC 6066,
+    /// section 3, forbids addresses there.
+    #[error("s2n-tls cannot verify an IP address: connect to the host by its name")]
     Address,
-    /// s2n-tls's own word.
+    /// An error of s2n-tls.
     #[error(transparent)]
     Tls(#[from] s2n_tls::error::Error),
 }

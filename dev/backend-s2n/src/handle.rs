@@ -1,4 +1,4 @@
-//! One connection's dealings with the store: its key, what it offered and what it stored.
+//! The handle of one connection: its key, the session that it offered and those that it stored.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,23 @@ use s2n_tls::enums::Version;
 use store_core::{Entry, EntryId, Generation, Outcome, SessionKey, Timestamp, Usage};
 use zeroize::Zeroizing;
 
-use crate::Session;
-use crate::arrivals::{Arrival, Arrivals};
-use crate::connector::Sessions;
+use crate::received::{ReceivedSession, ReceivedSessions, with_received};
+use crate::session::Session;
+use crate::sessions::Sessions;
 
-/// What a connection carries with it from before its handshake until it is dropped.
+/// A connection's access to the store, from before its handshake until it is dropped.
 pub(crate) struct Handle {
     sessions: Sessions,
     key: SessionKey,
-    begun: Generation,
-    offered: Option<Offered>,
+    /// The store's generation at the look-up.
+    generation: Generation,
+    offered: Option<OfferedSession>,
     state: Mutex<State>,
 }
 
-/// What is remembered of the session that was offered, which itself is s2n-tls's now.
-pub(crate) struct Offered {
+/// What a connection remembers of the session that it offered. The session itself now belongs to
+/// s2n-tls.
+pub(crate) struct OfferedSession {
     pub(crate) id: EntryId,
     pub(crate) usage: Usage,
     pub(crate) established: Timestamp,
@@ -30,15 +32,16 @@ pub(crate) struct Offered {
 
 struct State {
     phase: Phase,
-    // Set by `forget`: nothing more is stored.
+    /// Set by `forget`: nothing more is stored.
     revoked: bool,
-    // What this connection put; older ones than the store keeps are gone.
+    /// The sessions stored, oldest first, as many as the store keeps of a server.
     stored: VecDeque<EntryId>,
 }
 
+/// How far the handshake is, or how it ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Started,
+    UnderWay,
     Full,
     Resumed,
     Failed,
@@ -49,18 +52,18 @@ impl Handle {
     pub(crate) fn new(
         sessions: Sessions,
         key: SessionKey,
-        begun: Generation,
-        offered: Option<Offered>,
+        generation: Generation,
+        offered: Option<OfferedSession>,
     ) -> Self {
         let state = Mutex::new(State {
-            phase: Phase::Started,
+            phase: Phase::UnderWay,
             revoked: false,
             stored: VecDeque::new(),
         });
         Self {
             sessions,
             key,
-            begun,
+            generation,
             offered,
             state,
         }
@@ -70,7 +73,8 @@ impl Handle {
         self.offered.is_some()
     }
 
-    /// The handshake has succeeded: what came with it may be stored, now that the server is known.
+    /// Ends a handshake that succeeded, and stores the sessions received in it: the server is now
+    /// authenticated.
     pub(crate) fn succeeded(&self, connection: &mut Connection) {
         let resumed = connection.resumed();
         let (phase, outcome) = if resumed {
@@ -78,17 +82,17 @@ impl Handle {
         } else {
             (Phase::Full, Outcome::Declined)
         };
-        self.ends_in(phase, outcome);
-        if !resumed && let Some(fetched) = fetched(connection) {
-            arrivals(connection, |arrivals| arrivals.add(fetched));
+        self.end_handshake(phase, outcome);
+        if !resumed && let Some(session) = session_without_ticket(connection) {
+            with_received(connection, |received| received.add(session));
         }
-        self.absorb(connection);
+        self.store_received(connection);
     }
 
-    /// The handshake has failed, and takes with it the session that it offered and all older ones of
-    /// its server: the next connection does not fail for the same reason.
+    /// Ends a handshake that failed: removes the session that it offered and all older ones of the
+    /// server, so that the next connection does not fail for the same reason.
     pub(crate) fn failed(&self) {
-        if self.ends_in(Phase::Failed, Outcome::Failed)
+        if self.end_handshake(Phase::Failed, Outcome::Failed)
             && let Some(offered) = &self.offered
         {
             let store = self.sessions.store();
@@ -96,14 +100,14 @@ impl Handle {
         }
     }
 
-    /// The server has ended the connection with a fatal alert: what it stored is removed (RFC 8446,
-    /// section 6.2), and if it resumed a session, that one and all older ones of its server. In
-    /// TLS 1.2 an alert is how a server refuses a resumption that the client has finished already.
-    pub(crate) fn refused(&self) {
+    /// The server sent a fatal alert: revokes what this connection stored (RFC 8446, section 6.2), and
+    /// if it was resumed, the session that it resumed and all older ones of the server. In TLS 1.2 a
+    /// server rejects a resumption by an alert after the client has finished.
+    pub(crate) fn alert_received(&self) {
         let mut state = self.state();
         let phase = std::mem::replace(&mut state.phase, Phase::Failed);
         drop(state);
-        // Whoever goes on reading is told the same again.
+        // Every later read reports the same alert.
         if phase == Phase::Failed {
             return;
         }
@@ -115,38 +119,42 @@ impl Handle {
         }
     }
 
-    /// Revokes what this connection stored, and the reusable session that it resumed from.
+    /// Revokes what this connection stored, and the reusable session that it offered.
     pub(crate) fn forget(&self) {
         let mut state = self.state();
         state.revoked = true;
         let stored = std::mem::take(&mut state.stored);
         drop(state);
-        let resumed = self.offered.iter();
-        let reusable = resumed.filter(|offered| offered.usage == Usage::Reusable);
+        let offered = self.offered.iter();
+        let reusable = offered.filter(|offered| offered.usage == Usage::Reusable);
         for id in stored.into_iter().chain(reusable.map(|offered| offered.id)) {
             self.sessions.store().remove(&self.key, id);
         }
     }
 
-    /// Stores what has come. Called after whatever can bring sessions, outside of C.
-    pub(crate) fn absorb(&self, connection: &mut Connection) {
-        let came = arrivals(connection, Arrivals::take).unwrap_or_default();
-        let Some(now) = (!came.is_empty()).then(|| self.sessions.now()).flatten() else {
+    /// Stores the received sessions. Called after each call of s2n-tls that can receive some, outside
+    /// of its callbacks.
+    pub(crate) fn store_received(&self, connection: &mut Connection) {
+        let received = with_received(connection, ReceivedSessions::take).unwrap_or_default();
+        let Some(now) = (!received.is_empty())
+            .then(|| self.sessions.now())
+            .flatten()
+        else {
             return;
         };
         let usage = match connection.actual_protocol_version() {
             Ok(Version::TLS13) => Usage::SingleUse,
             Ok(Version::TLS12) => Usage::Reusable,
-            // What is older is not worth resuming; of what is newer, nothing is known.
+            // Older versions are not worth resuming; newer ones are unknown.
             _ => return,
         };
-        // A resumed handshake has verified nothing: total age counts from the full one.
+        // A resumed handshake verifies nothing: total age counts from the full one.
         let resumed = connection.resumed();
         let offered = self.offered.as_ref().filter(|_| resumed);
         let established = offered.map_or(now, |offered| offered.established);
-        let by_s2n = self.sessions.steady_now();
-        for Arrival { bytes, lifetime } in came {
-            let session = Session::new(bytes, by_s2n);
+        let steady_now = self.sessions.steady_now();
+        for ReceivedSession { bytes, lifetime } in received {
+            let session = Session::new(bytes, steady_now);
             let weight = session.weight();
             let entry = Entry::new(session, usage, lifetime, weight, now);
             self.put(entry.established_at(established), now);
@@ -154,13 +162,13 @@ impl Handle {
     }
 
     fn put(&self, entry: Entry<Session>, now: Timestamp) {
-        // Locked meanwhile: what is stored and what `forget` knows of are the same.
+        // Locked while the store is called, so that `forget` knows every session that was stored.
         let mut state = self.state();
         if state.revoked {
             return;
         }
         let store = self.sessions.store();
-        let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
+        let Ok(id) = store.put(&self.key, entry, self.generation, now) else {
             return;
         };
         state.stored.push_back(id);
@@ -169,10 +177,11 @@ impl Handle {
         }
     }
 
-    /// Notes how the handshake ended, if it has not.
-    fn ends_in(&self, phase: Phase, outcome: Outcome) -> bool {
+    /// Ends a handshake that is under way, and reports its outcome if a session was offered. `false`
+    /// if none is under way.
+    fn end_handshake(&self, phase: Phase, outcome: Outcome) -> bool {
         let mut state = self.state();
-        let under_way = state.phase == Phase::Started;
+        let under_way = state.phase == Phase::UnderWay;
         if under_way {
             state.phase = phase;
         }
@@ -189,33 +198,26 @@ impl Handle {
 }
 
 impl Drop for Handle {
-    /// A future that is dropped in the middle of a handshake says nothing about the server: what it
-    /// gave before stays. A ticket that was offered is used up all the same.
+    /// Dropping the future during a handshake says nothing about the server, so its sessions stay in
+    /// the store. A ticket that was offered is used up all the same.
     fn drop(&mut self) {
-        self.ends_in(Phase::Cancelled, Outcome::Cancelled);
+        self.end_handshake(Phase::Cancelled, Outcome::Cancelled);
     }
 }
 
-/// The session of a TLS 1.2 server that gives an id and no ticket, for which there is no callback.
-fn fetched(connection: &mut Connection) -> Option<Arrival> {
+/// The session of a TLS 1.2 server that sends a session id and no ticket. s2n-tls calls no callback
+/// for it.
+fn session_without_ticket(connection: &mut Connection) -> Option<ReceivedSession> {
     let is_tls12 = matches!(connection.actual_protocol_version(), Ok(Version::TLS12));
-    let none_came = arrivals(connection, |arrivals| arrivals.received() == 0)?;
-    if !is_tls12 || !none_came {
+    let none_received = with_received(connection, |received| received.count() == 0)?;
+    if !is_tls12 || !none_received {
         return None;
     }
     let len = connection.session_ticket_length().ok()?;
     let mut bytes = Zeroizing::new(vec![0; len]);
     let written = connection.session_ticket(&mut bytes).ok()?;
-    (len > 0 && written == len).then_some(Arrival {
+    (len > 0 && written == len).then_some(ReceivedSession {
         bytes,
         lifetime: None,
     })
-}
-
-/// Looks into what a connection of a [`Connector`](crate::Connector) was given.
-pub(crate) fn arrivals<T>(
-    connection: &mut Connection,
-    look: impl FnOnce(&mut Arrivals) -> T,
-) -> Option<T> {
-    connection.application_context_mut::<Arrivals>().map(look)
 }

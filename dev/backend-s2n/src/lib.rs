@@ -1,9 +1,9 @@
-//! tls-resume's session store under s2n-tls: an adapter to a stack that store-core knows nothing of.
+//! tls-resume's session store for s2n-tls clients: an example of an adapter to another TLS library.
 //!
-//! s2n-tls keeps no client sessions at all. It hands each one to a callback as bytes, and takes
-//! bytes back before a handshake; who may use them, how often and for how long is the caller's to
-//! know. This crate has a [`store_core::SessionStore`] know it. `docs/porting.md` says call by call
-//! what an adapter owes to the store, with this one as the example.
+//! s2n-tls keeps no client sessions. It passes each one to a callback as bytes, and takes bytes before
+//! a handshake. Which connection may use them, how often and for how long is left to the application;
+//! here a [`store_core::SessionStore`] decides. `docs/porting.md` lists the calls that an adapter must
+//! make, with this one as the example.
 //!
 //! ```no_run
 //! use backend_s2n::Sessions;
@@ -14,7 +14,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut builder = config::Builder::new();
 //! builder.set_security_policy(&security::DEFAULT_TLS13)?;
-//! // All that decides over trust goes into the domain: the builder cannot be asked for it.
+//! // The domain names every setting that decides over trust: a builder has no getters for them.
 //! let domain = SecurityDomain::builder("my client, s2n").field("roots", b"system").finish();
 //! let connector = Sessions::new(Limits::default())?.attach(builder, domain)?;
 //!
@@ -28,33 +28,36 @@
 //! # }
 //! ```
 //!
-//! # What it takes care of
-//! - A session is bytes: what the store holds and what a connection is offered are never the same
-//!   object.
-//! - The callback only collects, bounded, in the connection. In TLS 1.2 it runs before the server
-//!   has proved that it knows the keys; so the store is called after the handshake, outside of all C.
-//! - s2n-tls fails a handshake whose ticket is from the future, be it by a millisecond: such a
-//!   session waits. Its clock is the store's.
-//! - The session of a TLS 1.2 server without tickets comes with no callback: it is fetched.
+//! # Guarantees
+//! - A session is bytes, so store and connections never share an object.
+//! - The ticket callback only queues, within limits. In TLS 1.2 it runs before the server has proved
+//!   that it knows the keys, so the store is called after the handshake, outside of callbacks.
+//! - s2n-tls fails a handshake whose ticket is from the future, even by a millisecond. Such a session
+//!   is not offered, and s2n-tls uses the store's clock.
+//! - The session of a TLS 1.2 server without tickets, for which there is no callback, is stored, too.
 //! - A reusable session whose handshake failed is removed, unless a newer one has replaced it.
 //!
-//! # What s2n-tls does otherwise
-//! A client of s2n-tls answers most errors with silence of 10 to 30 seconds, so that nobody learns
-//! from their timing ("blinding"). [`Connector::connect`] sits it out, on tokio's timer, and only then
-//! reports its failure, also to the store. `config::Builder::set_max_blinding_delay` bounds it.
-//! Early data cannot be sent through its Rust bindings.
+//! # Differences of s2n-tls
+//! After most errors a client of s2n-tls stays silent for 10 to 30 seconds, so that timing reveals
+//! nothing ("blinding"). [`Connector::connect`] waits that long, on tokio's timer, before it returns
+//! the error and reports the failure to the store. `config::Builder::set_max_blinding_delay` bounds
+//! the delay. The Rust bindings cannot send early data.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod arrivals;
+mod clock;
 mod connector;
 mod error;
 mod handle;
+mod prepared;
+mod received;
 mod session;
+mod sessions;
 mod stream;
 
-pub use connector::{Connector, Sessions};
+pub use connector::Connector;
 pub use error::Error;
 pub use session::Session;
+pub use sessions::Sessions;
 pub use stream::Stream;

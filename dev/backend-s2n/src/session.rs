@@ -1,4 +1,4 @@
-//! What the store holds for a connection.
+//! A session as the store keeps it.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use store_core::{Encoded, Portable, Storable, Timestamp, Usage};
 use zeroize::Zeroizing;
 
-/// A session of s2n-tls, as it writes it down itself: the ticket and the secret that goes with it,
-/// a quarter of a kilobyte beside the ticket. No certificate and no name is in it.
+/// A session in the encoding of s2n-tls: the ticket and its secret, about 256 bytes beside the ticket.
+/// It contains neither certificates nor names.
 pub struct Session {
     bytes: Zeroizing<Vec<u8>>,
-    // s2n-tls has the same in its bytes, to the nanosecond, and fails a handshake that is earlier.
+    /// The time of receipt. `bytes` has it, too, to the nanosecond, and s2n-tls fails a handshake whose
+    /// clock is earlier.
     received: Timestamp,
 }
 
@@ -28,8 +29,8 @@ impl Session {
         self.bytes.capacity()
     }
 
-    /// Whether s2n-tls can use it at this time.
-    pub(crate) fn is_from_before(&self, now: Timestamp) -> bool {
+    /// Whether it was received by `now`, so that s2n-tls can use it.
+    pub(crate) fn is_received_by(&self, now: Timestamp) -> bool {
         self.received <= now
     }
 }
@@ -40,8 +41,8 @@ impl Storable for Session {
     }
 }
 
-/// What s2n-tls writes protects nothing and says nothing of the server: whoever stores it seals it.
-/// Bytes that s2n-tls cannot read are found out when a connection is prepared, and are a miss there.
+/// The encoding of s2n-tls is not protected, and does not name the server: the tier seals it. Bytes
+/// that s2n-tls cannot decode are a miss when a connection is prepared.
 impl Portable for Session {
     const FORMAT: u32 = 0x0003_0001;
 
@@ -78,10 +79,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_comes_back_and_nothing_else_does() {
+    fn a_session_survives_encoding_and_cut_ones_do_not_decode() {
         let received = Timestamp::from_unix(Duration::new(1_000, 7));
         let session = Session::new(Zeroizing::new(b"bytes".to_vec()), received);
-        let encoded = session.encode().expect("it can be written");
+        let encoded = session.encode().expect("it encodes");
         let (again, weight) = Session::decode(&encoded, Usage::SingleUse).expect("the same");
         assert_eq!((again.bytes(), again.received), (&b"bytes"[..], received));
         assert!(weight >= 5);

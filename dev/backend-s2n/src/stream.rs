@@ -1,4 +1,4 @@
-//! A connection whose handshake is done.
+//! A stream over an established connection.
 
 use std::fmt;
 use std::io;
@@ -11,22 +11,22 @@ use s2n_tls::connection::Connection;
 use s2n_tls_tokio::TlsStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::arrivals::Arrivals;
-use crate::connector::Carried;
 use crate::handle::Handle;
+use crate::prepared::PreparedConnection;
+use crate::received::ReceivedSessions;
 
-/// The alert that is no error but the server's goodbye (RFC 8446, section 6.1).
+/// The alert that closes a connection without an error (RFC 8446, section 6.1).
 const CLOSE_NOTIFY: u8 = 0;
 
-/// A connection whose handshake is done. Sessions that come while it is read are stored.
+/// A connection after its handshake. Sessions received while it is read are stored.
 pub struct Stream<IO: AsyncRead + AsyncWrite + Unpin> {
-    tls: TlsStream<IO, Carried>,
-    // None: the server is never resumed with.
+    tls: TlsStream<IO, PreparedConnection>,
+    /// `None`: the server is never resumed.
     handle: Option<Arc<Handle>>,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
-    pub(crate) fn new(tls: TlsStream<IO, Carried>, handle: Option<Arc<Handle>>) -> Self {
+    pub(crate) fn new(tls: TlsStream<IO, PreparedConnection>, handle: Option<Arc<Handle>>) -> Self {
         Self { tls, handle }
     }
 
@@ -35,32 +35,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
         self.handle.as_ref().is_some_and(|handle| handle.offered())
     }
 
-    /// Whether the server resumed it, by s2n-tls's own word.
+    /// Whether the session was resumed, as s2n-tls reports it.
     pub fn resumed(&self) -> bool {
         self.connection().resumed()
     }
 
     /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
     pub fn tickets(&self) -> usize {
-        self.arrivals().map_or(0, Arrivals::received)
+        self.received().map_or(0, ReceivedSessions::count)
     }
 
-    /// The server's word on how long the session received last lives; `None` if it gave none.
+    /// The lifetime that the server gave the session received last; `None` if it gave none.
     pub fn lifetime(&self) -> Option<Duration> {
-        self.arrivals()?.last_lifetime()
+        self.received()?.last_lifetime()
     }
 
-    /// Revokes what this connection stored, for an application whose own check of the peer failed
-    /// after the handshake; also the reusable session that it resumed from. What the server still
-    /// sends on this connection is not stored. Copies that other connections hold already are not
-    /// called back.
+    /// Revokes the sessions that this connection stored, and the reusable session that it offered.
+    /// Sessions received later are not stored.
+    ///
+    /// For an application whose own check of the peer fails after the handshake. Copies that other
+    /// connections already hold stay valid.
     pub fn forget(&self) {
         if let Some(handle) = &self.handle {
             handle.forget();
         }
     }
 
-    /// What s2n-tls knows of the connection.
+    /// The connection of s2n-tls.
     pub fn connection(&self) -> &Connection {
         self.tls.as_ref()
     }
@@ -75,8 +76,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
         self.tls.get_mut()
     }
 
-    fn arrivals(&self) -> Option<&Arrivals> {
-        self.connection().application_context::<Arrivals>()
+    fn received(&self) -> Option<&ReceivedSessions> {
+        self.connection().application_context::<ReceivedSessions>()
     }
 }
 
@@ -89,11 +90,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<IO> {
         let this = self.get_mut();
         let read = Pin::new(&mut this.tls).poll_read(cx, buf);
         if let Some(handle) = &this.handle {
-            handle.absorb(this.tls.as_mut());
+            handle.store_received(this.tls.as_mut());
             let failed = matches!(read, Poll::Ready(Err(_)));
             let alert = this.tls.as_ref().alert();
             if failed && alert.is_some_and(|alert| alert != CLOSE_NOTIFY) {
-                handle.refused();
+                handle.alert_received();
             }
         }
         read
