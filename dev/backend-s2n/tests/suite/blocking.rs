@@ -1,4 +1,4 @@
-//! A transport that waits by itself, where tokio wants one that says when it is ready.
+//! A blocking transport as an asynchronous one.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Longer than any handshake takes.
-const LONG: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// It is polled again and again, so nobody has to be woken; what is pending says so all the same.
+/// A blocking transport. [`finish`] polls without pause; a pending operation still wakes its task.
 #[derive(Debug)]
 pub(crate) struct Blocking<IO>(pub(crate) IO);
 
-fn polled<T>(cx: &Context<'_>, mut action: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
+fn poll_blocking<T>(
+    cx: &Context<'_>,
+    mut action: impl FnMut() -> io::Result<T>,
+) -> Poll<io::Result<T>> {
     loop {
         match action() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -34,7 +37,7 @@ impl<IO: Read + Unpin> AsyncRead for Blocking<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        polled(cx, || {
+        poll_blocking(cx, || {
             let read = self.0.read(buf.initialize_unfilled())?;
             buf.advance(read);
             Ok(())
@@ -48,11 +51,11 @@ impl<IO: Write + Unpin> AsyncWrite for Blocking<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        polled(cx, || self.0.write(buf))
+        poll_blocking(cx, || self.0.write(buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        polled(cx, || self.0.flush())
+        poll_blocking(cx, || self.0.flush())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -60,11 +63,11 @@ impl<IO: Write + Unpin> AsyncWrite for Blocking<IO> {
     }
 }
 
-/// Polls until it is done, on this thread; `None` if that takes too long.
+/// Polls a future on this thread until it is ready. `None` after a timeout.
 pub(crate) fn finish<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
-    let begun = Instant::now();
-    while begun.elapsed() < LONG {
+    let start = Instant::now();
+    while start.elapsed() < TIMEOUT {
         if let Poll::Ready(done) = future
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))

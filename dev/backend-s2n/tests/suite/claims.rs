@@ -1,27 +1,24 @@
-//! The rules of a correct client session store, on s2n-tls: the same claims as on the backends of
-//! tls-resume, by real handshakes with real servers.
+//! The claims of the conformance suite, as for the backends of tls-resume.
 
-mod blocking;
-mod client;
-
-use client::S2n;
 use conformance::child::{Orders, is_asked_for};
 use conformance::{Launcher, Outcome, claims};
 
-/// This very program, which is a child in its test of that name.
+use crate::client::S2n;
+
+/// This program: its test `child` is the child process.
 fn launcher() -> Launcher {
     Launcher::this_program()
         .argument("--exact")
-        .argument("child")
+        .argument("claims::child")
         .argument("--nocapture")
 }
 
-/// What a child does; nothing unless this process is one.
+/// The child process. Does nothing unless this process is one.
 #[test]
 fn child() {
     if is_asked_for() {
         let orders = Orders::receive().expect("orders");
-        orders.obey::<S2n>().expect("a parent that listens");
+        orders.obey::<S2n>().expect("a parent that reads");
     }
 }
 
@@ -43,7 +40,7 @@ fn every_claim_holds() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    // `handshakes.rs` shows that none is sent.
+    // `handshakes.rs` tests that no early data is sent.
     assert_eq!(
         do_not_apply,
         [

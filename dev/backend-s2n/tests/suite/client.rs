@@ -1,4 +1,4 @@
-//! The adapter as a client that claims are checked on.
+//! The adapter as a client of the conformance suite.
 
 use std::fmt;
 use std::path::Path;
@@ -22,25 +22,25 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use crate::blocking::{Blocking, finish};
 
-/// Longer than any fetch takes from a place that works, and than a server keeps its tickets back.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the next ticket takes after one.
-const MORE: Duration = Duration::from_millis(20);
+/// Longer than a fetch from a working tier takes, and than a server delays its tickets.
+const TICKET_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest time between two tickets.
+const TICKET_GAP: Duration = Duration::from_millis(20);
 
 pub(crate) struct S2n {
     connector: Connector,
     never_resume: Vec<String>,
-    beyond: Option<SharedStore<Session>>,
+    shared: Option<SharedStore<Session>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct S2nConnection {
     stream: Stream<Blocking<Wire>>,
-    // Data that came while tickets were read.
+    /// Data received while tickets were read.
     data: Vec<u8>,
 }
 
-fn said(error: impl fmt::Display) -> String {
+fn text(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
@@ -51,34 +51,34 @@ fn failure(error: Error) -> Failure {
     }
 }
 
-/// A policy of s2n-tls for these versions; it has names for a few dozen, and none can be put together.
+/// A security policy for these versions. s2n-tls has named policies only.
 fn policy(protocols: &[Protocol]) -> Result<Policy, String> {
     let version = match protocols {
         [Protocol::Tls12] => "20240501",
         [Protocol::Tls13] => "AWS-CRT-SDK-TLSv1.3",
         _ => "default_tls13",
     };
-    Policy::from_version(version).map_err(said)
+    Policy::from_version(version).map_err(text)
 }
 
 fn builder(setup: &Setup) -> Result<config::Builder, String> {
     let mut builder = config::Builder::new();
-    builder.with_system_certs(false).map_err(said)?;
+    builder.with_system_certs(false).map_err(text)?;
     let policy = policy(&setup.protocols)?;
-    builder.set_security_policy(&policy).map_err(said)?;
+    builder.set_security_policy(&policy).map_err(text)?;
     for root in &setup.roots {
         let pem = X509::from_der(root).and_then(|root| root.to_pem());
-        builder.trust_pem(&pem.map_err(said)?).map_err(said)?;
+        builder.trust_pem(&pem.map_err(text)?).map_err(text)?;
     }
     if let Some(identity) = &setup.identity {
         let (chain, key) = (identity.chain_pem(), identity.key_pem());
         let loaded = builder.load_pem(chain.as_bytes(), key.as_bytes());
-        loaded.map_err(said)?;
+        loaded.map_err(text)?;
     }
     let alpn = builder.set_application_protocol_preference(&setup.alpn);
-    alpn.map_err(said)?;
-    // No timing of these servers is a secret, and claims are not to wait for half a minute.
-    builder.set_max_blinding_delay(0).map_err(said)?;
+    alpn.map_err(text)?;
+    // Blinding would delay failures by half a minute, and there is no timing to hide.
+    builder.set_max_blinding_delay(0).map_err(text)?;
     Ok(builder)
 }
 
@@ -97,17 +97,17 @@ fn domain(setup: &Setup) -> SecurityDomain {
         .finish()
 }
 
-/// Opens the place beyond memory that a client is told of.
-fn open(setup: &Setup, place: &Store) -> Result<SharedStore<Session>, String> {
-    let ring = key_file::read_or_create(&place.keys).map_err(said)?;
-    let tier: Box<dyn Tier> = match place.url.strip_prefix("lmdb:") {
+/// Opens the store with the tier of a setup.
+fn open(setup: &Setup, location: &Store) -> Result<SharedStore<Session>, String> {
+    let ring = key_file::read_or_create(&location.keys).map_err(text)?;
+    let tier: Box<dyn Tier> = match location.url.strip_prefix("lmdb:") {
         Some(dir) => {
-            Box::new(LmdbTier::open(Path::new(dir), LmdbSettings::default()).map_err(said)?)
+            Box::new(LmdbTier::open(Path::new(dir), LmdbSettings::default()).map_err(text)?)
         }
-        None => Box::new(RedisTier::new(&place.url, &RedisSettings::default()).map_err(said)?),
+        None => Box::new(RedisTier::new(&location.url, &RedisSettings::default()).map_err(text)?),
     };
     let (limits, clock) = (setup.limits.clone(), Arc::clone(&setup.clock));
-    SharedStore::new(limits, tier, ring, SharedSettings::default(), clock).map_err(said)
+    SharedStore::new(limits, tier, ring, SharedSettings::default(), clock).map_err(text)
 }
 
 impl Client for S2n {
@@ -120,34 +120,37 @@ impl Client for S2n {
     }
 
     fn new(setup: Setup) -> Result<Self, String> {
-        let place = setup.store.as_ref();
-        let beyond = place.map(|place| open(&setup, place)).transpose()?;
-        let store = match &beyond {
-            Some(beyond) => Arc::clone(beyond.memory()),
-            None => Arc::new(SessionStore::new(setup.limits.clone()).map_err(said)?),
+        let location = setup.store.as_ref();
+        let shared = location.map(|it| open(&setup, it)).transpose()?;
+        let store = match &shared {
+            Some(shared) => Arc::clone(shared.memory()),
+            None => Arc::new(SessionStore::new(setup.limits.clone()).map_err(text)?),
         };
         let sessions = Sessions::over(store, Arc::clone(&setup.clock));
         let connector = sessions.attach(builder(&setup)?, domain(&setup));
         Ok(Self {
-            connector: connector.map_err(said)?,
+            connector: connector.map_err(text)?,
             never_resume: setup.never_resume,
-            beyond,
+            shared,
         })
     }
 
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<S2nConnection, Failure> {
         let name = host.strip_suffix('.').unwrap_or(host);
-        let mut never = self.never_resume.iter();
-        let connected = if never.any(|never| never.eq_ignore_ascii_case(name)) {
-            finish(self.connector.connect_afresh(host, Blocking(wire)))
+        let mut never_resume = self.never_resume.iter();
+        let connected = if never_resume.any(|host| host.eq_ignore_ascii_case(name)) {
+            finish(
+                self.connector
+                    .connect_without_resumption(host, Blocking(wire)),
+            )
         } else {
-            if let Some(beyond) = &self.beyond {
-                beyond.prefetch(self.connector.key(host, port), PATIENCE);
+            if let Some(shared) = &self.shared {
+                shared.prefetch(self.connector.key(host, port), TICKET_TIMEOUT);
             }
             finish(self.connector.connect(host, port, Blocking(wire)))
         };
         let connected =
-            connected.ok_or_else(|| Failure::Other("the handshake hangs".to_owned()))?;
+            connected.ok_or_else(|| Failure::Other("the handshake timed out".to_owned()))?;
         Ok(S2nConnection {
             stream: connected.map_err(failure)?,
             data: Vec::new(),
@@ -182,8 +185,8 @@ impl Client for S2n {
     }
 
     fn tier_stats(&self) -> TierStats {
-        let beyond = self.beyond.as_ref();
-        beyond.map(SharedStore::tier_stats).unwrap_or_default()
+        let shared = self.shared.as_ref();
+        shared.map(SharedStore::tier_stats).unwrap_or_default()
     }
 }
 
@@ -194,7 +197,7 @@ impl fmt::Debug for S2n {
 }
 
 impl S2nConnection {
-    /// Reads what there is; whether that was something.
+    /// Reads the data that is there. Returns whether there was any.
     fn read_ahead(&mut self) -> Result<bool, String> {
         let mut buffer = [0; 64];
         let mut buffer = ReadBuf::new(&mut buffer);
@@ -223,17 +226,17 @@ impl Connection for S2nConnection {
         if self.stream.connection().actual_protocol_version().ok() == Some(Version::TLS12) {
             return Ok(self.stream.tickets());
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         loop {
             let (wire, before) = (&self.stream.get_ref().0, self.stream.tickets());
             // One poll waits this long after each ticket.
-            wire.set_read_timeout(Some(MORE)).map_err(said)?;
-            let waits = wire.read_timeout().map_err(said)?.is_some();
+            wire.set_read_timeout(Some(TICKET_GAP)).map_err(text)?;
+            let waits = wire.read_timeout().map_err(text)?.is_some();
             let more = self.read_ahead()?;
-            let came = self.stream.tickets();
-            let patient = waits && came == 0 && begun.elapsed() < PATIENCE;
-            if !more && came == before && !patient {
-                return Ok(came);
+            let received = self.stream.tickets();
+            let keeps_waiting = waits && received == 0 && start.elapsed() < TICKET_TIMEOUT;
+            if !more && received == before && !keeps_waiting {
+                return Ok(received);
             }
         }
     }
@@ -243,8 +246,8 @@ impl Connection for S2nConnection {
             return Ok(std::mem::take(&mut self.data).len());
         }
         let mut buffer = [0; 64];
-        let read = finish(self.stream.read(&mut buffer)).ok_or("nothing comes")?;
-        read.map_err(said)
+        let read = finish(self.stream.read(&mut buffer)).ok_or("the read timed out")?;
+        read.map_err(text)
     }
 
     fn forget(&self) {
@@ -252,8 +255,8 @@ impl Connection for S2nConnection {
     }
 
     fn close(mut self) -> Result<(), String> {
-        let closed = finish(self.stream.shutdown()).ok_or("it does not close")?;
-        closed.map_err(said)
+        let closed = finish(self.stream.shutdown()).ok_or("closing timed out")?;
+        closed.map_err(text)
     }
 
     fn wire(&mut self) -> &mut Wire {

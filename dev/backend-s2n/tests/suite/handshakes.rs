@@ -1,5 +1,4 @@
-//! Handshakes over TCP with servers of rustls and OpenSSL, on tokio: what is resumed by s2n-tls's own
-//! word and by the server's, and what is not offered.
+//! Handshakes over TCP with servers of rustls and OpenSSL, on tokio.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const HOST: &str = "one.test";
 const PORT: u16 = 443;
-const LONG: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
@@ -37,8 +36,8 @@ fn listen(library: Library, settings: &ServerSettings) -> TcpServer {
     TcpServer::start(Server::new(library, settings)).expect("a free port")
 }
 
-/// Every server library with every version.
-fn each(mut test: impl FnMut(Library, ServerSettings)) {
+/// Runs `test` with each server library and each protocol version.
+fn for_each_server(mut test: impl FnMut(Library, ServerSettings)) {
     for library in Library::ALL {
         for protocol in Protocol::ALL {
             test(library, settings(protocol));
@@ -46,14 +45,14 @@ fn each(mut test: impl FnMut(Library, ServerSettings)) {
     }
 }
 
-/// A client, its clock, and what it runs on.
-struct World {
+/// A session store with its clock, and a runtime.
+struct Fixture {
     sessions: Sessions,
     clock: Arc<ManualClock>,
     runtime: Runtime,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         Self::within(Limits::default())
     }
@@ -69,21 +68,21 @@ impl World {
         }
     }
 
-    /// One that trusts the servers.
+    /// A connector that trusts the servers.
     fn connector(&self) -> Connector {
-        self.connector_of("one", authority())
+        self.connector_with("one", authority())
     }
 
-    fn connector_of(&self, domain: &str, trusted: &Authority) -> Connector {
-        self.blinding(domain, trusted, 0)
+    fn connector_with(&self, domain: &str, trusted: &Authority) -> Connector {
+        self.connector_with_blinding(domain, trusted, 0)
     }
 
-    /// One that keeps silent for so many seconds after a failure.
-    fn blinding(&self, domain: &str, trusted: &Authority, delay: u32) -> Connector {
+    /// A connector with a blinding delay of up to `delay` seconds.
+    fn connector_with_blinding(&self, domain: &str, trusted: &Authority, delay: u32) -> Connector {
         let mut builder = config::Builder::new();
         let policy = &security::DEFAULT_TLS13;
         builder.set_security_policy(policy).expect("a policy");
-        builder.with_system_certs(false).expect("own roots");
+        builder.with_system_certs(false).expect("no system roots");
         let root = trusted.root_pem();
         builder.trust_pem(root.as_bytes()).expect("a root");
         builder.set_max_blinding_delay(delay).expect("a delay");
@@ -96,7 +95,7 @@ impl World {
         self.connect_at(PORT, by, to)
     }
 
-    /// As if it were at that port.
+    /// Connects under the key of `port`.
     fn connect_at(
         &self,
         port: u16,
@@ -109,7 +108,8 @@ impl World {
         })
     }
 
-    /// Sends and has it echoed, whereby tickets are read; both ends must say the same of it.
+    /// Connects, echoes, which reads tickets, and closes. Checks that client and server agree on
+    /// resumption.
     fn visit(&self, by: &Connector, to: &TcpServer) -> Handshake {
         self.visit_at(PORT, by, to)
     }
@@ -122,44 +122,48 @@ impl World {
             stream.flush().await.expect("a flush");
             let mut echo = [0; 5];
             stream.read_exact(&mut echo).await.expect("a read");
-            stream.shutdown().await.expect("a goodbye");
+            stream.shutdown().await.expect("a close");
         });
         // The server has echoed, so its handshake is done.
         let handshakes = to.handshakes();
         let handshake = handshakes.last().expect("a handshake").clone();
-        assert_eq!(stream.resumed(), handshake.resumed, "by both ends' word");
+        assert_eq!(
+            stream.resumed(),
+            handshake.resumed,
+            "client and server agree"
+        );
         handshake
     }
 
-    fn held(&self) -> u64 {
+    fn stored(&self) -> u64 {
         self.sessions.store().stats().sessions
     }
 }
 
 #[test]
 fn sessions_are_resumed() {
-    each(|library, settings| {
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
+    for_each_server(|library, settings| {
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
         let when = format!("{library} {:?}", settings.protocols);
-        assert!(!world.visit(&connector, &server).resumed, "{when}");
+        assert!(!fixture.visit(&connector, &server).resumed, "{when}");
         for _ in 0..3 {
-            assert!(world.visit(&connector, &server).resumed, "{when}");
+            assert!(fixture.visit(&connector, &server).resumed, "{when}");
         }
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.resumed, stats.declined, stats.failed), (3, 0, 0));
     });
 }
 
 #[test]
-fn a_session_id_is_resumed_though_no_callback_brings_it() {
+fn a_session_id_is_resumed_although_no_callback_delivers_it() {
     for library in Library::ALL {
         let mut settings = settings(Protocol::Tls12);
         settings.resumption = ServerResumption::SessionIds;
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        assert!(!world.visit(&connector, &server).resumed, "{library}");
-        assert!(world.visit(&connector, &server).resumed, "{library}");
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        assert!(!fixture.visit(&connector, &server).resumed, "{library}");
+        assert!(fixture.visit(&connector, &server).resumed, "{library}");
     }
 }
 
@@ -168,15 +172,15 @@ fn a_ticket_is_offered_once() {
     for library in Library::ALL {
         let mut settings = settings(Protocol::Tls13);
         settings.tickets = 2;
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        world.visit(&connector, &server);
-        assert_eq!(world.held(), 2, "{library}");
-        // Three at once, none of which reads what the server gives it.
-        let open = [(); 3].map(|()| world.connect(&connector, &server).expect("a connection"));
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        fixture.visit(&connector, &server);
+        assert_eq!(fixture.stored(), 2, "{library}");
+        // Three at once, which read no tickets.
+        let open = [(); 3].map(|()| fixture.connect(&connector, &server).expect("a connection"));
         let resumed = open.each_ref().map(Stream::resumed);
         assert_eq!(resumed, [true, true, false], "{library}");
-        let handshakes = server.wait_for_handshakes(4, LONG);
+        let handshakes = server.wait_for_handshakes(4, TIMEOUT);
         let mut offered: Vec<_> = handshakes
             .iter()
             .filter_map(|it| it.ticket.clone())
@@ -188,63 +192,63 @@ fn a_ticket_is_offered_once() {
 }
 
 #[test]
-fn what_has_expired_is_not_offered() {
-    each(|library, mut settings| {
+fn expired_sessions_are_not_offered() {
+    for_each_server(|library, mut settings| {
         settings.lifetime = Some(Duration::from_mins(10));
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        world.visit(&connector, &server);
-        world.clock.advance(Duration::from_secs(601));
-        let handshake = world.visit(&connector, &server);
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        fixture.visit(&connector, &server);
+        fixture.clock.advance(Duration::from_secs(601));
+        let handshake = fixture.visit(&connector, &server);
         assert!(!handshake.offered && !handshake.resumed, "{library}");
-        assert_eq!(world.sessions.store().stats().offered, 0, "{library}");
+        assert_eq!(fixture.sessions.store().stats().offered, 0, "{library}");
     });
 }
 
-/// s2n-tls fails a handshake whose ticket is from the future, be it by a nanosecond.
+/// s2n-tls fails a handshake whose ticket is from the future, even by a nanosecond.
 #[test]
-fn a_clock_that_goes_back_fails_no_handshake() {
-    each(|library, settings| {
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        world.visit(&connector, &server);
+fn a_clock_set_back_fails_no_handshake() {
+    for_each_server(|library, settings| {
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        fixture.visit(&connector, &server);
         for (back, resumes) in [(400, true), (5_000, false)] {
-            let then = world.clock.now().since_epoch();
+            let then = fixture.clock.now().since_epoch();
             let earlier = then.saturating_sub(Duration::from_millis(back));
-            world.clock.set(Timestamp::from_unix(earlier));
-            let handshake = world.visit(&connector, &server);
+            fixture.clock.set(Timestamp::from_unix(earlier));
+            let handshake = fixture.visit(&connector, &server);
             assert_eq!(handshake.resumed, resumes, "{library}: {back} ms back");
         }
-        let stats = world.sessions.store().stats();
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.resumed, stats.failed), (1, 0), "{library}");
     });
 }
 
 #[test]
-fn a_server_that_is_not_trusted_leaves_nothing() {
+fn an_untrusted_server_stores_nothing() {
     let other = Authority::new(KeyKind::EcdsaP256);
-    each(|library, settings| {
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector_of("one", &other);
-        let refused = world.connect(&connector, &server);
-        let Err(Error::Tls(error)) = refused else {
-            panic!("{library}: {refused:?}");
+    for_each_server(|library, settings| {
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector_with("one", &other);
+        let result = fixture.connect(&connector, &server);
+        let Err(Error::Tls(error)) = result else {
+            panic!("{library}: {result:?}");
         };
         assert_eq!(error.name(), "S2N_ERR_CERT_UNTRUSTED", "{library}");
-        assert_eq!(world.sessions.store().stats().stored, 0, "{library}");
+        assert_eq!(fixture.sessions.store().stats().stored, 0, "{library}");
     });
 }
 
 #[test]
-fn another_domain_does_not_find_it() {
-    each(|library, settings| {
-        let (world, server) = (World::new(), listen(library, &settings));
-        world.visit(&world.connector(), &server);
-        let other = world.connector_of("two", authority());
-        let handshake = world.visit(&other, &server);
+fn another_domain_offers_no_session() {
+    for_each_server(|library, settings| {
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        fixture.visit(&fixture.connector(), &server);
+        let other = fixture.connector_with("two", authority());
+        let handshake = fixture.visit(&other, &server);
         assert!(!handshake.offered && !handshake.resumed, "{library}");
         assert!(
-            world.visit(&world.connector(), &server).resumed,
+            fixture.visit(&fixture.connector(), &server).resumed,
             "{library}"
         );
     });
@@ -255,52 +259,52 @@ fn many_tickets_stay_within_bounds() {
     for library in Library::ALL {
         let mut settings = settings(Protocol::Tls13);
         settings.tickets = 64;
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        world.visit(&connector, &server);
-        assert_eq!(world.held(), 64, "{library}");
-        world.visit(&connector, &server);
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        fixture.visit(&connector, &server);
+        assert_eq!(fixture.stored(), 64, "{library}");
+        fixture.visit(&connector, &server);
         assert_eq!(
-            world.held(),
+            fixture.stored(),
             64,
             "{library}: {:?}",
-            world.sessions.store().stats()
+            fixture.sessions.store().stats()
         );
     }
 }
 
-/// R16: sessions of s2n-tls are small, so that the bound is, too.
+/// R16: with a small bound, because sessions of s2n-tls are small.
 #[test]
 fn bytes_are_bounded() {
     const TOTAL: usize = 16 << 10;
     let limits = Limits::default().with_bytes(TOTAL, TOTAL, TOTAL);
-    let world = World::within(limits);
+    let fixture = Fixture::within(limits);
     let server = listen(Library::Rustls, &settings(Protocol::Tls13));
-    let connector = world.connector();
+    let connector = fixture.connector();
     for port in 1..=50 {
-        world.visit_at(port, &connector, &server);
+        fixture.visit_at(port, &connector, &server);
     }
-    let stats = world.sessions.store().stats();
+    let stats = fixture.sessions.store().stats();
     assert!(stats.bytes <= TOTAL as u64, "{stats:?}");
     assert!((2..50).contains(&stats.servers), "{stats:?}");
 }
 
-/// R26: a ticket that allows early data carries none, and is resumed.
+/// R26: even if the ticket allows it.
 #[test]
 fn early_data_is_not_sent() {
     let mut settings = settings(Protocol::Tls13);
     settings.max_early_data = 1_024;
     settings.openssl.accepts_replays = true;
     for library in Library::ALL {
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        world.visit(&connector, &server);
-        let handshake = world.visit(&connector, &server);
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        fixture.visit(&connector, &server);
+        let handshake = fixture.visit(&connector, &server);
         assert!(handshake.resumed && !handshake.early_data, "{library}");
     }
 }
 
-/// A session that s2n-tls cannot read.
+/// A session that s2n-tls cannot decode.
 fn garbage(usage: Usage, now: Timestamp) -> Entry<Session> {
     let nanos = u64::try_from(now.since_epoch().as_nanos()).expect("a date");
     let encoded = Encoded {
@@ -311,85 +315,85 @@ fn garbage(usage: Usage, now: Timestamp) -> Entry<Session> {
     Entry::new(session, usage, None, weight, now)
 }
 
-/// R23: what s2n-tls cannot read is no session, and the next one is tried.
+/// R23.
 #[test]
-fn what_cannot_be_read_is_a_miss() {
-    each(|library, settings| {
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        let store = world.sessions.store();
-        world.visit(&connector, &server);
-        let now = world.clock.now();
+fn a_session_that_does_not_decode_is_skipped() {
+    for_each_server(|library, settings| {
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        let store = fixture.sessions.store();
+        fixture.visit(&connector, &server);
+        let now = fixture.clock.now();
         let entry = garbage(Usage::SingleUse, now);
         let key = connector.key(HOST, PORT);
         store
             .put(key, entry, store.generation(), now)
-            .expect("it fits");
-        assert!(world.visit(&connector, &server).resumed, "{library}");
+            .expect("the store accepts it");
+        assert!(fixture.visit(&connector, &server).resumed, "{library}");
     });
 }
 
-/// R23: the same of a TLS 1.2 session, which does not go by being taken; what the connection is given
-/// then is kept.
+/// R23: offering a reusable session does not remove it, so it is removed explicitly.
 #[test]
-fn a_reusable_one_that_cannot_be_read_is_replaced() {
+fn a_reusable_session_that_does_not_decode_is_replaced() {
     for library in Library::ALL {
         let settings = settings(Protocol::Tls12);
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        let (store, now) = (world.sessions.store(), world.clock.now());
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        let (store, now) = (fixture.sessions.store(), fixture.clock.now());
         let entry = garbage(Usage::Reusable, now);
         let (key, begun) = (connector.key(HOST, PORT), store.generation());
-        store.put(key, entry, begun, now).expect("it fits");
-        assert!(!world.visit(&connector, &server).resumed, "{library}");
-        assert!(world.visit(&connector, &server).resumed, "{library}");
+        store
+            .put(key, entry, begun, now)
+            .expect("the store accepts it");
+        assert!(!fixture.visit(&connector, &server).resumed, "{library}");
+        assert!(fixture.visit(&connector, &server).resumed, "{library}");
     }
 }
 
-/// R9: s2n-tls keeps silent for a while after a failure. Who does not wait that long has not given up
-/// what could still have succeeded.
+/// R9: not as cancelled.
 #[test]
-fn a_connect_dropped_after_it_has_failed_has_failed() {
-    each(|library, settings| {
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.blinding("one", authority(), 30);
-        world.visit(&connector, &server);
-        let stranger = ServerSettings {
+fn a_connect_dropped_during_the_blinding_delay_counts_as_failed() {
+    for_each_server(|library, settings| {
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector_with_blinding("one", authority(), 30);
+        fixture.visit(&connector, &server);
+        let untrusted = ServerSettings {
             identity: Authority::new(KeyKind::EcdsaP256).issue(&[HOST]),
             ..settings
         };
-        let stranger = listen(library, &stranger);
-        let waited = world.runtime.block_on(async {
-            let tcp = TcpStream::connect(stranger.address()).await;
+        let untrusted = listen(library, &untrusted);
+        let waited = fixture.runtime.block_on(async {
+            let tcp = TcpStream::connect(untrusted.address()).await;
             let connecting = connector.connect(HOST, PORT, tcp.expect("a server"));
             tokio::time::timeout(Duration::from_secs(1), connecting).await
         });
-        assert!(waited.is_err(), "it keeps silent");
-        let stats = world.sessions.store().stats();
+        assert!(waited.is_err(), "the blinding delay lasts longer");
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.cancelled, stats.failed), (0, 1), "{library}");
         assert_eq!(stats.sessions, 0, "{library}");
     });
 }
 
-/// A future that is dropped gives the handshake up: the ticket is used up, a TLS 1.2 session stays.
+/// A ticket is used up.
 #[test]
-fn a_dropped_connect_keeps_what_may_be_used_again() {
-    each(|library, mut settings| {
+fn a_dropped_connect_keeps_the_reusable_session() {
+    for_each_server(|library, mut settings| {
         settings.tickets = 1;
-        let (world, server) = (World::new(), listen(library, &settings));
-        let connector = world.connector();
-        world.visit(&connector, &server);
+        let (fixture, server) = (Fixture::new(), listen(library, &settings));
+        let connector = fixture.connector();
+        fixture.visit(&connector, &server);
         let (silent, _far_end) = tokio::io::duplex(1 << 16);
-        let waited = world.runtime.block_on(async {
+        let waited = fixture.runtime.block_on(async {
             let connecting = connector.connect(HOST, PORT, silent);
             tokio::time::timeout(Duration::from_millis(10), connecting).await
         });
-        assert!(waited.is_err(), "nobody answers");
-        let stats = world.sessions.store().stats();
+        assert!(waited.is_err(), "the transport is silent");
+        let stats = fixture.sessions.store().stats();
         assert_eq!((stats.cancelled, stats.failed), (1, 0), "{library}");
         let reusable = settings.protocols == [Protocol::Tls12];
         assert_eq!(
-            world.visit(&connector, &server).resumed,
+            fixture.visit(&connector, &server).resumed,
             reusable,
             "{library}"
         );
@@ -397,14 +401,16 @@ fn a_dropped_connect_keeps_what_may_be_used_again() {
 }
 
 #[test]
-fn an_address_is_refused_before_anything_is_sent() {
-    let world = World::new();
-    let connector = world.connector();
+fn connecting_to_an_address_fails_before_anything_is_sent() {
+    let fixture = Fixture::new();
+    let connector = fixture.connector();
     for host in ["127.0.0.1", "[::1]"] {
         let (near, mut far) = tokio::io::duplex(64);
-        let refused = world.runtime.block_on(connector.connect(host, PORT, near));
-        assert!(matches!(refused, Err(Error::Address)), "{host}");
-        let sent = world.runtime.block_on(far.read(&mut [0; 1]));
+        let result = fixture
+            .runtime
+            .block_on(connector.connect(host, PORT, near));
+        assert!(matches!(result, Err(Error::Address)), "{host}");
+        let sent = fixture.runtime.block_on(far.read(&mut [0; 1]));
         assert_eq!(sent.expect("an end"), 0, "{host}");
     }
 }
