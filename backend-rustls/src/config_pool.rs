@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 
-use crate::Connection;
+use crate::connection::Connection;
 
 /// Idle configurations to keep for reuse.
 const MOST_IDLE: usize = 16;

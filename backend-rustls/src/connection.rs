@@ -11,9 +11,9 @@ use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
 use store_core::SessionKey;
 
-use crate::Session;
 use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
+use crate::session::Session;
 
 /// The handle of one connection. Give it to rustls in a clone of the `ClientConfig`
 /// ([`resumption`](Self::resumption)) and call [`settle`](Self::settle) after the handshake.

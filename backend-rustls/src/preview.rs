@@ -56,38 +56,25 @@
 
 mod connection;
 mod encoding;
+mod provider;
 mod session;
 mod sessions;
 
-use std::sync::Arc;
-
-use rustls_next::crypto::CryptoProvider;
-
 pub use connection::Connection;
+pub use provider::provider;
 pub use session::Session;
 pub use sessions::Sessions;
 
 /// The version of rustls that this module supports.
 pub const RUSTLS_VERSION: &str = "0.24.0-dev.1";
 
-/// The provider that sessions are decoded with.
-static PROVIDER: CryptoProvider = rustls_next_aws_lc_rs::DEFAULT_PROVIDER;
-
-/// The cryptography provider of aws-lc-rs, for `ClientConfig::builder`.
-///
-/// Decoded sessions refer to the cipher suites of this provider, so configurations need it, or a copy
-/// with fewer of its suites and groups. A session with another cipher suite is not stored.
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(PROVIDER.clone())
-}
-
 #[cfg(test)]
 mod tests {
-    /// The domains and formats that name the version follow the dependency.
+    /// Security domains and formats name the version.
     #[test]
-    fn the_version_is_the_one_that_is_pinned() {
+    fn the_version_is_that_of_the_dependency() {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-        // Not there in the published package.
+        // The published package has no workspace manifest.
         if let Ok(manifest) = std::fs::read_to_string(manifest) {
             let pinned = format!(
                 "package = \"rustls\", version = \"={}\"",

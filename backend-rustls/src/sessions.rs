@@ -8,7 +8,9 @@ use store_core::{
 };
 
 use crate::clocked_store::ClockedStore;
-use crate::{Connection, Session, SharedHandle};
+use crate::connection::Connection;
+use crate::session::Session;
+use crate::shared_handle::SharedHandle;
 
 /// A session store for rustls clients, with its clock. Cloning is cheap: all clones share one store.
 #[derive(Clone, Debug)]
@@ -62,7 +64,7 @@ impl Sessions {
     /// Creates a handle in a given domain, for configurations that share the verifier `Arc` and the
     /// client-certificate resolver `Arc`.
     pub fn shared_handle_in(&self, domain: SecurityDomain) -> SharedHandle {
-        SharedHandle::new(self.clone(), domain)
+        SharedHandle::new(self.store.clone(), domain)
     }
 
     /// Creates the handle of one connection to the server `key`. Create it when the connection

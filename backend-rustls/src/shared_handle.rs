@@ -10,8 +10,9 @@ use rustls::client::{
 use rustls::pki_types::ServerName;
 use store_core::{KeyRef, SecurityDomain, SessionKey};
 
+use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
-use crate::{Session, Sessions};
+use crate::session::Session;
 
 /// A handle for a whole `ClientConfig`, for clients that take one and connect themselves.
 ///
@@ -29,7 +30,7 @@ use crate::{Session, Sessions};
 /// [`Connection`](crate::Connection) has none of these limits.
 #[derive(Clone, Debug)]
 pub struct SharedHandle {
-    sessions: Sessions,
+    store: ClockedStore<Session>,
     domain: SecurityDomain,
     port: Option<u16>,
     /// Keys without a port.
@@ -37,9 +38,9 @@ pub struct SharedHandle {
 }
 
 impl SharedHandle {
-    pub(crate) fn new(sessions: Sessions, domain: SecurityDomain) -> Self {
+    pub(crate) fn new(store: ClockedStore<Session>, domain: SecurityDomain) -> Self {
         Self {
-            sessions,
+            store,
             domain,
             port: None,
             never_resume: Arc::default(),
@@ -91,7 +92,7 @@ impl SharedHandle {
 
     fn put(&self, name: &ServerName<'_>, session: Session) {
         let Some(key) = self.key(name) else { return };
-        let (store, now) = (self.sessions.store(), self.sessions.clock().now());
+        let (store, now) = (self.store.store(), self.store.now());
         // The store counts refusals; the next handshake is then a full one.
         let _ = store.put(key, session.into_entry(0, now), store.generation(), now);
     }
@@ -100,12 +101,12 @@ impl SharedHandle {
 impl ClientSessionStore for SharedHandle {
     fn set_kx_hint(&self, name: ServerName<'static>, group: NamedGroup) {
         if let Some(key) = self.key(&name) {
-            self.sessions.store().set_hint(key, group.into());
+            self.store.store().set_hint(key, group.into());
         }
     }
 
     fn kx_hint(&self, name: &ServerName<'_>) -> Option<NamedGroup> {
-        let group = self.sessions.store().hint(self.key(name)?)?;
+        let group = self.store.store().hint(self.key(name)?)?;
         Some(group.into())
     }
 
@@ -114,14 +115,14 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn tls12_session(&self, name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let now = self.sessions.clock().now();
-        let offer = self.sessions.store().copy(self.key(name)?, now)?;
+        let now = self.store.now();
+        let offer = self.store.store().copy(self.key(name)?, now)?;
         offer.entry.session.into_tls12()
     }
 
     fn remove_tls12_session(&self, name: &ServerName<'static>) {
         if let Some(key) = self.key(name) {
-            self.sessions.store().remove_reusable(key);
+            self.store.store().remove_reusable(key);
         }
     }
 
@@ -130,9 +131,9 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        let now = self.sessions.clock().now();
+        let now = self.store.now();
         // If there is none, rustls asks for a TLS 1.2 session next.
-        let offer = self.sessions.store().take_first(self.key(name)?, now)?;
+        let offer = self.store.store().take_first(self.key(name)?, now)?;
         offer.entry.session.into_tls13()
     }
 }

@@ -13,7 +13,7 @@ use rustls_next::crypto::kx::NamedGroup;
 use rustls_next::pki_types::ServerName;
 use store_core::SessionKey;
 
-use super::Session;
+use super::session::Session;
 use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
 
@@ -116,7 +116,7 @@ impl Connection {
         if !self.handle.is_for(name) {
             return;
         }
-        let (lifetime, early_data) = (session.lifetime(), session.early_data());
+        let (lifetime, early_data) = (session.lifetime(), session.max_early_data());
         self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
         let now = self.handle.receive_time();
         self.handle

@@ -9,8 +9,8 @@ use rustls_next::crypto::CipherSuite;
 use store_core::{Chain, Chains, Encoded, Entry, Portable, SharedPart, Storable, Timestamp, Usage};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::PROVIDER;
 use super::encoding::{Metadata, Parts, join};
+use super::provider::PROVIDER;
 
 /// Upper bound of an encoding: a ticket and QUIC parameters have 16-bit lengths, and rustls accepts
 /// 64 KiB of certificates.
@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// Bytes of early data that a TLS 1.3 ticket allows. `None` for a TLS 1.2 session.
-    pub fn early_data(&self) -> Option<u32> {
+    pub fn max_early_data(&self) -> Option<u32> {
         self.metadata()?.max_early_data
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use store_core::{Clock, Limits, LimitsError, SessionKey, SessionStore, SystemClock};
 
-use super::{Connection, Session};
+use super::connection::Connection;
+use super::session::Session;
 use crate::clocked_store::ClockedStore;
 
 /// A session store for clients of this rustls, with its clock. Cloning is cheap: all clones share one

@@ -1,0 +1,16 @@
+//! The cryptography provider of the rustls preview.
+
+use std::sync::Arc;
+
+use rustls_next::crypto::CryptoProvider;
+
+/// The provider that sessions are decoded with.
+pub(super) static PROVIDER: CryptoProvider = rustls_next_aws_lc_rs::DEFAULT_PROVIDER;
+
+/// The cryptography provider of aws-lc-rs, for `ClientConfig::builder`.
+///
+/// Decoded sessions refer to the cipher suites of this provider, so configurations need it, or a copy
+/// with fewer of its suites and groups. A session with another cipher suite is not stored.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(PROVIDER.clone())
+}
