@@ -45,6 +45,7 @@ pub struct Connection {
 
 /// The part that changes. It is locked while the store is called, so that `forget` knows every
 /// session that was stored.
+#[derive(Default)]
 struct State {
     phase: Phase,
     /// Set by `forget`: nothing more is stored.
@@ -61,8 +62,9 @@ struct State {
 }
 
 /// How far the handshake is, or how it ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Phase {
+    #[default]
     Prepared,
     UnderWay,
     Full,
@@ -101,16 +103,7 @@ impl Connection {
             generation,
             required,
             offered,
-            state: Mutex::new(State {
-                phase: Phase::Prepared,
-                revoked: false,
-                newest: None,
-                older: VecDeque::new(),
-                peer: None,
-                received: 0,
-                lifetime: None,
-                max_early_data: None,
-            }),
+            state: Mutex::default(),
         }
     }
 

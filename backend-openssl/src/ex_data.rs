@@ -1,4 +1,4 @@
-//! The ex_data slot of an `SSL` object that holds its [`Connection`].
+//! The `ex_data` slot of an `SSL` object that holds its [`Connection`].
 
 use std::sync::OnceLock;
 

@@ -3,7 +3,7 @@
 //! OpenSSL's own client cache cannot look a session up by server. This crate turns it off and keeps
 //! sessions in a [`store_core::SessionStore`], with the same calls as Postfix: the cache mode is
 //! `SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR`, the
-//! `new_session` callback stores, and each `SSL` carries its key in ex_data.
+//! `new_session` callback stores, and each `SSL` carries its key in `ex_data`.
 //!
 //! ```no_run
 //! use backend_openssl::Sessions;

@@ -67,8 +67,8 @@ impl Sessions {
         SharedHandle::new(self.store.clone(), domain)
     }
 
-    /// Creates the handle of one connection to the server `key`. Create it when the connection
-    /// begins: what is cleared later is not stored.
+    /// Creates the handle of one connection to the server `key`. Create it when the connection begins:
+    /// sessions received after a later `clear` are not stored.
     ///
     /// Configurations with different verifier or resolver `Arc`s need keys of different domains, for
     /// the reason given at [`shared_handle`](Self::shared_handle). The look-up also frees some

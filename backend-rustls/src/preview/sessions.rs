@@ -43,8 +43,8 @@ impl Sessions {
         self.store.clock()
     }
 
-    /// Creates the handle of one connection to the server `key`. Create it when the connection
-    /// begins: what is cleared later is not stored.
+    /// Creates the handle of one connection to the server `key`. Create it when the connection begins:
+    /// sessions received after a later `clear` are not stored.
     ///
     /// Configurations that differ in what they trust need keys of different domains: nothing else
     /// separates them ([`preview`](super)). The look-up also frees some expired sessions, in one

@@ -94,7 +94,7 @@ impl Fixture {
     }
 
     /// Sessions in the store.
-    pub(crate) fn stored(&self) -> u64 {
+    pub(crate) fn sessions_in_store(&self) -> u64 {
         self.sessions.store().stats().sessions
     }
 }

@@ -87,7 +87,7 @@ fn a_handle_offers_and_stores_nothing_for_another_host() {
     for protocol in Protocol::ALL {
         let fixture = Fixture::new(Library::Rustls, protocol);
         fixture.visit();
-        let stored = fixture.stored();
+        let stored = fixture.sessions_in_store();
         let connection = fixture.connection();
         let mut client = fixture
             .handshake(connection.resumption(), "other.lab.example")
@@ -95,7 +95,10 @@ fn a_handle_offers_and_stores_nothing_for_another_host() {
         connection.settle(client.kind());
         client.echo();
         assert_eq!((client.kind(), connection.offered()), (Full, false));
-        assert_eq!((connection.tickets(), fixture.stored()), (0, stored));
+        assert_eq!(
+            (connection.tickets(), fixture.sessions_in_store()),
+            (0, stored)
+        );
     }
 }
 
@@ -125,7 +128,7 @@ fn limits_off_make_every_handshake_full() {
             assert_eq!(fixture.exchange(&connection), Full);
             assert!(!connection.offered());
         }
-        assert_eq!(fixture.stored(), 0);
+        assert_eq!(fixture.sessions_in_store(), 0);
     }
 }
 

@@ -18,11 +18,11 @@ fn sessions_are_stored_when_the_handshake_is_settled() {
         client.echo();
         let received = connection.tickets();
         assert!(received > 0);
-        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+        assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
         connection.settle(client.kind());
-        assert_eq!(fixture.stored(), received as u64);
+        assert_eq!(fixture.sessions_in_store(), received as u64);
         connection.settle(client.kind());
-        assert_eq!(fixture.stored(), received as u64);
+        assert_eq!(fixture.sessions_in_store(), received as u64);
     }
 }
 
@@ -37,10 +37,10 @@ fn a_flood_of_tickets_before_settle_is_bounded() {
     let mut client = fixture.handshake(connection.resumption(), NAME).unwrap();
     client.echo();
     connection.settle(client.kind());
-    assert_eq!((connection.tickets(), fixture.stored()), (10, 3));
+    assert_eq!((connection.tickets(), fixture.sessions_in_store()), (10, 3));
     assert_eq!(fixture.sessions.store().stats().stored, 3);
     connection.forget();
-    assert_eq!(fixture.stored(), 0);
+    assert_eq!(fixture.sessions_in_store(), 0);
 }
 
 /// R4: a certificate of an unknown authority.
@@ -68,9 +68,9 @@ fn forget_revokes_stored_sessions_and_refuses_later_ones() {
         // Stored, then forgotten.
         let connection = fixture.connection();
         fixture.exchange(&connection);
-        assert!(fixture.stored() > 0);
+        assert!(fixture.sessions_in_store() > 0);
         connection.forget();
-        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+        assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
 
         // Forgotten, then received: TLS 1.3 tickets arrive with the first answer.
         let late = fixture.connection();
@@ -81,7 +81,7 @@ fn forget_revokes_stored_sessions_and_refuses_later_ones() {
         client.echo();
         assert!(late.tickets() > 0);
         assert_eq!(fixture.sessions.store().stats().stored, stored);
-        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+        assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
 
         // Forgotten, then settled.
         let unsettled = fixture.connection();
@@ -89,7 +89,7 @@ fn forget_revokes_stored_sessions_and_refuses_later_ones() {
         unsettled.forget();
         unsettled.settle(client.kind());
         client.echo();
-        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+        assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
         assert_eq!(fixture.visit(), Full);
     }
 }
@@ -104,7 +104,7 @@ fn forget_revokes_the_session_that_was_resumed() {
         let client = fixture.handshake(connection.resumption(), NAME).unwrap();
         assert_eq!(client.kind(), Resumed);
         connection.forget();
-        assert_eq!(fixture.stored(), 0, "{library}");
+        assert_eq!(fixture.sessions_in_store(), 0, "{library}");
         connection.settle(client.kind());
         drop(connection);
         let stats = fixture.sessions.store().stats();
@@ -120,9 +120,9 @@ fn a_fatal_alert_removes_the_resumed_session_and_older_ones() {
         fixture.visit();
         let connection = fixture.connection();
         assert_eq!(fixture.exchange(&connection), Resumed);
-        assert!(fixture.stored() > 0);
+        assert!(fixture.sessions_in_store() > 0);
         connection.alert_received();
-        assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+        assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
         connection.alert_received();
         drop(connection);
         let stats = fixture.sessions.store().stats();
@@ -139,14 +139,14 @@ fn an_unsettled_handshake_removes_the_session_that_it_offered() {
         fixture.visit();
         let connection = fixture.connection();
         drop(fixture.handshake(connection.resumption(), NAME));
-        assert_eq!(fixture.stored(), 1);
+        assert_eq!(fixture.sessions_in_store(), 1);
         drop(connection);
         let stats = fixture.sessions.store().stats();
         assert_eq!((stats.sessions, stats.removed, stats.failed), (0, 1, 1));
         // A handle that offered nothing removes nothing.
         fixture.visit();
         drop(fixture.connection());
-        assert_eq!(fixture.stored(), 1);
+        assert_eq!(fixture.sessions_in_store(), 1);
         assert_eq!(fixture.sessions.store().stats().failed, 1);
     }
 }
@@ -191,7 +191,7 @@ fn a_clear_refuses_late_tickets() {
                 client.echo();
             }
             assert!(early.tickets() > 0 && late.tickets() > 0);
-            assert_eq!(fixture.stored(), 0, "{library} {protocol}");
+            assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
             assert!(store.stats().refused_cleared > 0);
             assert_eq!(fixture.visit(), Full);
             assert_eq!(fixture.visit(), Resumed);

@@ -30,6 +30,7 @@ pub(crate) struct OfferedSession {
     pub(crate) established: Timestamp,
 }
 
+#[derive(Default)]
 struct State {
     phase: Phase,
     /// Set by `forget`: nothing more is stored.
@@ -39,8 +40,9 @@ struct State {
 }
 
 /// How far the handshake is, or how it ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Phase {
+    #[default]
     UnderWay,
     Full,
     Resumed,
@@ -55,17 +57,12 @@ impl Handle {
         generation: Generation,
         offered: Option<OfferedSession>,
     ) -> Self {
-        let state = Mutex::new(State {
-            phase: Phase::UnderWay,
-            revoked: false,
-            stored: VecDeque::new(),
-        });
         Self {
             sessions,
             key,
             generation,
             offered,
-            state,
+            state: Mutex::default(),
         }
     }
 

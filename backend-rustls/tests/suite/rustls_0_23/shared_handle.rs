@@ -26,7 +26,7 @@ fn a_config_resumes_through_a_shared_handle() {
                 expected == Resumed
             );
         }
-        assert!(fixture.stored() > 0);
+        assert!(fixture.sessions_in_store() > 0);
     }
 }
 
@@ -103,9 +103,9 @@ fn a_server_that_moves_to_tls13_loses_its_tls12_session() {
     old.handshake(shared.clone().resumption(), NAME)
         .unwrap()
         .echo();
-    assert_eq!(old.stored(), 1);
+    assert_eq!(old.sessions_in_store(), 1);
     new.handshake(shared.clone().resumption(), NAME).unwrap();
-    assert_eq!(old.stored(), 0);
+    assert_eq!(old.sessions_in_store(), 0);
 }
 
 /// R4: a certificate of an unknown authority.
@@ -133,7 +133,7 @@ fn limits_off_make_every_handshake_full() {
             client.echo();
             assert_eq!(client.kind(), Full);
         }
-        assert_eq!(fixture.stored(), 0);
+        assert_eq!(fixture.sessions_in_store(), 0);
     }
 }
 

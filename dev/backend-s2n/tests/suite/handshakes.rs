@@ -135,7 +135,7 @@ impl Fixture {
         handshake
     }
 
-    fn stored(&self) -> u64 {
+    fn sessions_in_store(&self) -> u64 {
         self.sessions.store().stats().sessions
     }
 }
@@ -175,7 +175,7 @@ fn a_ticket_is_offered_once() {
         let (fixture, server) = (Fixture::new(), listen(library, &settings));
         let connector = fixture.connector();
         fixture.visit(&connector, &server);
-        assert_eq!(fixture.stored(), 2, "{library}");
+        assert_eq!(fixture.sessions_in_store(), 2, "{library}");
         // Three at once, which read no tickets.
         let open = [(); 3].map(|()| fixture.connect(&connector, &server).expect("a connection"));
         let resumed = open.each_ref().map(Stream::resumed);
@@ -262,10 +262,10 @@ fn many_tickets_stay_within_bounds() {
         let (fixture, server) = (Fixture::new(), listen(library, &settings));
         let connector = fixture.connector();
         fixture.visit(&connector, &server);
-        assert_eq!(fixture.stored(), 64, "{library}");
+        assert_eq!(fixture.sessions_in_store(), 64, "{library}");
         fixture.visit(&connector, &server);
         assert_eq!(
-            fixture.stored(),
+            fixture.sessions_in_store(),
             64,
             "{library}: {:?}",
             fixture.sessions.store().stats()
