@@ -9,7 +9,7 @@ use std::time::Duration;
 use pki_types::PrivateKeyDer;
 use pki_types::pem::{self, PemObject};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use store_core::{Limits, written};
+use store_core::Limits;
 use zeroize::Zeroizing;
 
 use crate::builder::ConnectorBuilder;
@@ -21,25 +21,37 @@ use crate::{Backend, Error, ErrorKind, Protocol};
 /// reads. What code decides, such as [`clock`](ConnectorBuilder::clock), is the builder's.
 ///
 /// A missing key has its default and an unknown one is an error, here and in `limits`. Durations are
-/// texts like `"30s"` or `"24h"`, sizes texts like `"16MiB"`. Paths are relative to where the process
-/// runs, not to the file that names them.
+/// texts such as `"30s"` or `"24h"`, or numbers of seconds; sizes are texts such as `"16MiB"`, or
+/// numbers of bytes. Paths are relative to where the process runs, not to the file that names them.
+///
+/// An error of a format need not name the key; [`serde_path_to_error`] does:
 ///
 /// ```
 /// # #[cfg(feature = "rustls")]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use tls_resume::{Config, rustls::Connector};
 ///
-/// let text = r#"
+/// fn read(text: &str) -> Result<Config, String> {
+///     let toml = toml::Deserializer::parse(text).map_err(|error| error.message().to_owned())?;
+///     serde_path_to_error::deserialize(toml)
+///         .map_err(|error| format!("{}: {}", error.path(), error.inner().message()))
+/// }
+///
+/// let config = read(
+///     r#"
 ///     alpn = ["h2", "http/1.1"]
 ///     never_resume = ["pinned.example"]
 ///     [limits]
 ///     servers = 100
 ///     total_bytes = "16MiB"
 ///     total_age = "24h"
-/// "#;
-/// let config: Config = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+/// "#,
+/// )?;
 /// let connector = Connector::from_config(&config)?;
 /// # let _ = connector;
+///
+/// let error = read("limits.total_age = 'soon'").unwrap_err();
+/// assert!(error.starts_with("limits.total_age: "));
 /// # Ok(())
 /// # }
 /// # #[cfg(not(feature = "rustls"))]
@@ -54,126 +66,52 @@ use crate::{Backend, Error, ErrorKind, Protocol};
 /// ```
 ///
 /// # Secrets
-/// The address of a `store` may have a password in it. It is wiped when dropped and left out of
-/// `Debug`, but written by serde: who serializes a configuration has to look after what comes out.
-/// The text that it was read from is its reader's, and an error of the crate `toml` has all of it:
-/// `Display` shows the line that is wrong, `Debug` everything. Its `message()` has neither, is one line
-/// and names the key; so has, and is, what `serde_json` says.
+/// The address of a `store` can contain a password. It is wiped when dropped and left out of
+/// `Debug`, but serde writes it: look after a serialized configuration. An error of the crate `toml`
+/// contains the text that was read: `Display` shows the invalid line, `Debug` all of it. Its
+/// `message()` and the errors of `serde_json` are one line without that text.
+///
+/// [`serde_path_to_error`]: https://docs.rs/serde_path_to_error
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
     /// PEM files of root certificates to trust. None: Mozilla's roots.
-    #[serde(deserialize_with = "named::roots")]
     pub roots: Vec<PathBuf>,
     /// A PEM file with the certificate that the client proves itself with, then intermediates;
     /// [`client_key`](Self::client_key) belongs to it.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "named::client_certificate"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<PathBuf>,
     /// A PEM file with its private key.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "named::client_key"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_key: Option<PathBuf>,
     /// Application protocols to offer (ALPN), the preferred one first.
-    #[serde(deserialize_with = "named::alpn")]
     pub alpn: Vec<String>,
     /// Versions of TLS to allow: `"1.2"`, `"1.3"`. Default: both.
-    #[serde(deserialize_with = "named::protocols")]
     pub protocols: Vec<Protocol>,
     /// What the store may hold, and for how long.
-    #[serde(deserialize_with = "named::limits")]
     pub limits: Limits,
     /// The name of the security domain.
-    #[serde(deserialize_with = "named::domain")]
     pub domain: String,
     /// Hosts never to resume with.
-    #[serde(deserialize_with = "named::never_resume")]
     pub never_resume: Vec<String>,
     /// Bounds a connection until its handshake is done. Default 30 s; not zero.
-    #[serde(
-        serialize_with = "written::milliseconds::serialize",
-        deserialize_with = "named::timeout"
-    )]
+    #[serde(with = "store_core::settings::whole_milliseconds")]
     pub timeout: Duration,
     /// Allows early data ([`ConnectorBuilder::early_data`]). Default: no.
-    #[serde(deserialize_with = "named::early_data")]
     pub early_data: bool,
     /// Where sessions are kept beyond memory, as `ConnectorBuilder::store` has it.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "named::store"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreUrl>,
     /// The file with the keys that sessions are sealed under there.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "named::store_keys"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub store_keys: Option<PathBuf>,
     /// PEM files of root certificates to trust where the store is reached over TLS. None: Mozilla's.
-    #[serde(deserialize_with = "named::store_roots")]
     pub store_roots: Vec<PathBuf>,
     /// How long a connection waits for a session that is on its way from there. Default 5 ms; at
     /// most `timeout`.
-    #[serde(
-        serialize_with = "written::milliseconds::serialize",
-        deserialize_with = "named::store_timeout"
-    )]
+    #[serde(with = "store_core::settings::whole_milliseconds")]
     pub store_timeout: Duration,
-}
-
-/// For each key, how it is read with its name in the error, since not every format says where it
-/// stands.
-mod named {
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer};
-    use store_core::{Limits, written};
-
-    use super::StoreUrl;
-    use crate::Protocol;
-
-    fn read<'de, D, T>(key: &str, from: D) -> Result<T, D::Error>
-    where
-        D: Deserializer<'de>,
-        T: Deserialize<'de>,
-    {
-        T::deserialize(from).map_err(|error| {
-            // What is in other lines is where it stands.
-            let error = error.to_string();
-            let line = error.lines().next().unwrap_or_default();
-            D::Error::custom(format_args!("{key}: {line}"))
-        })
-    }
-
-    macro_rules! named {
-        ($($with:path => $type:ty: $($key:ident),+;)+) => {
-            $($(
-                pub(super) fn $key<'de, D: Deserializer<'de>>(from: D) -> Result<$type, D::Error> {
-                    $with(stringify!($key), from)
-                }
-            )+)+
-        };
-    }
-
-    named! {
-        read => Vec<PathBuf>: roots, store_roots;
-        read => Option<PathBuf>: client_certificate, client_key, store_keys;
-        read => Vec<String>: alpn, never_resume;
-        read => Vec<Protocol>: protocols;
-        read => Limits: limits;
-        read => String: domain;
-        read => bool: early_data;
-        read => Option<StoreUrl>: store;
-        written::milliseconds::read => Duration: timeout, store_timeout;
-    }
 }
 
 /// The address of a store, such as `redis://:PASSWORD@HOST`: wiped when dropped. `Debug` shows

@@ -60,12 +60,13 @@ mod observer;
 mod portable;
 mod protocol;
 mod server;
+#[cfg(feature = "serde")]
+pub mod settings;
 mod shard;
 mod stats;
 mod store;
 mod sync;
 mod watch;
-pub mod written;
 
 /// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
 #[cfg(feature = "__fuzzing")]

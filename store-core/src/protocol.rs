@@ -3,17 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A version of TLS. As text and in serde it is its number, `1.2` or `1.3`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A version of TLS. As text and with serde it is its number, `1.2` or `1.3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Protocol {
     /// TLS 1.2 (RFC 5246).
-    #[serde(rename = "1.2")]
+    #[cfg_attr(feature = "serde", serde(rename = "1.2"))]
     Tls12,
     /// TLS 1.3 (RFC 8446).
-    #[serde(rename = "1.3")]
+    #[cfg_attr(feature = "serde", serde(rename = "1.3"))]
     Tls13,
 }
 

@@ -1,7 +1,5 @@
 //! What a store has done and holds.
 
-use serde::{Deserialize, Serialize};
-
 /// What became of a session that a connection offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -16,8 +14,12 @@ pub enum Outcome {
 }
 
 /// Counters since the store was made, and what it holds now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)] // what an older release has written lacks what is new
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default) // an older release did not write every field
+)]
 #[non_exhaustive]
 pub struct Stats {
     /// Sessions stored.

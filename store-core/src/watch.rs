@@ -1,13 +1,15 @@
 //! Counters of single servers, for those that someone asked for.
 
-use serde::{Deserialize, Serialize};
-
 use crate::sync::{AtomicU64, Mutex, Ordering, PoisonError};
 use crate::{KeyRef, Outcome, SessionKey};
 
 /// What one server's sessions have come to since it is watched, and what is held of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)] // what an older release has written lacks what is new
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default) // an older release did not write every field
+)]
 #[non_exhaustive]
 pub struct ServerStats {
     /// Sessions stored.

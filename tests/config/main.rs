@@ -12,9 +12,16 @@ use tls_resume::generic::Connector;
 use tls_resume::pki_types::PrivateKeyDer;
 use tls_resume::{Backend, Config, ErrorKind, Limits, Resumption};
 
-/// What a text says, or the one line of its error.
+/// Reads a configuration; an error is one line with the key, as the documentation of `Config` has it.
 fn toml(text: &str) -> Result<Config, String> {
-    ::toml::from_str(text).map_err(|error: ::toml::de::Error| error.message().to_owned())
+    let toml = ::toml::Deserializer::parse(text).map_err(|error| error.message().to_owned())?;
+    serde_path_to_error::deserialize(toml)
+        .map_err(|error| format!("{}: {}", error.path(), error.inner().message()))
+}
+
+fn json(text: &str) -> Result<Config, String> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string())
 }
 
 fn refused_by<B: Backend>(text: &str, says: &str) {
@@ -58,7 +65,7 @@ fn contradictions_are_refused<B: Backend>() {
         (r#"store_timeout = "6ms""#, "store_timeout"),
         ("[limits]\ntotal_age = 0", "total_age is 0"),
         (
-            "store = \"memory:\"\nstore_wait = \"31s\"",
+            "store = \"memory:\"\nstore_timeout = \"31s\"",
             "store_timeout (31s) is above timeout (30s)",
         ),
     ] {
@@ -67,7 +74,7 @@ fn contradictions_are_refused<B: Backend>() {
 }
 
 fn memory_is_a_store<B: Backend>() {
-    let text = "store = \"memory:\"\nstore_keys = \"/nowhere/at/all\"\nstore_wait = \"20ms\"";
+    let text = "store = \"memory:\"\nstore_keys = \"/nowhere/at/all\"\nstore_timeout = \"20ms\"";
     let config = toml(text).expect("known keys");
     assert!(Connector::<B>::from_config(&config).is_ok());
 }
@@ -187,7 +194,7 @@ fn a_store_is_opened_with_its_keys<B: tls_resume::Shareable>() {
     let folder = tempfile::tempdir().expect("a directory");
     let (place, keys) = (folder.path().join("sessions"), folder.path().join("keys"));
     let text = format!(
-        "store = \"lmdb:{}\"\nstore_keys = \"{}\"\nstore_wait = \"20ms\"",
+        "store = \"lmdb:{}\"\nstore_keys = \"{}\"\nstore_timeout = \"20ms\"",
         place.display(),
         keys.display()
     );

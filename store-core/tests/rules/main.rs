@@ -8,12 +8,14 @@
 mod accounting;
 mod bounds;
 mod clearing;
-mod config;
 mod helpers;
 mod keys;
+mod limits;
 mod observer;
 mod once;
 mod order;
 mod packing;
 mod secret;
+#[cfg(feature = "serde")]
+mod serde;
 mod validity;
