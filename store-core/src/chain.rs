@@ -1,4 +1,4 @@
-//! Certificates that many sessions have in common, kept once.
+//! Interned certificate chains.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,38 +9,38 @@ use foldhash::quality::RandomState;
 
 use crate::SharedPart;
 
-/// Parts of a table that are locked by themselves.
+/// Parts of a table, each with a lock of its own.
 const PARTS: usize = 16;
-/// Bytes that a certificate takes beside itself: its link, its place in the table, where trees
-/// are at worst half full, and what an allocator rounds up twice.
-const LINK: usize = size_of::<Link>() + 2 * size_of::<usize>() + 50 + 2 * 16;
+/// Bytes that a certificate costs in addition to its own: its link, its entry in the table (50, as
+/// trees are half full at worst), and what the allocator rounds up twice.
+const LINK_BYTES: usize = size_of::<Link>() + 2 * size_of::<usize>() + 50 + 2 * 16;
 
-/// Certificates as bytes, each kept once however many sessions refer to it.
+/// A table of interned certificates: each is in memory once, however many sessions have it.
 ///
-/// Cheap to clone: the same table. It keeps nothing alive: what no [`Chain`] holds any more is
-/// gone at once. Empty, it takes a few dozen bytes.
+/// A clone refers to the same table. The table keeps no certificate alive: one without a [`Chain`]
+/// is freed at once. An empty table takes a few dozen bytes.
 #[derive(Clone, Default)]
 pub struct Chains(Arc<Table>);
 
-/// A peer's certificates, its own first. Cheap to clone.
+/// A peer's certificates, the leaf first. Cheap to clone.
 #[derive(Clone)]
 pub struct Chain(Option<Arc<Link>>);
 
-/// One certificate with those that follow it. A chain is its first link, so that whole chains are
-/// as unique as certificates are, and those of one issuer share all but their first link.
+/// One certificate, and the chain of its issuer. A chain is its first link: chains of one issuer
+/// share all links but the first.
 struct Link {
     certificate: Box<[u8]>,
-    rest: Option<Arc<Self>>,
-    /// Bytes that this and the rest occupy.
+    issuer: Option<Arc<Self>>,
+    /// Bytes of this certificate and of those above it.
     bytes: usize,
     hash: u64,
     table: Arc<Table>,
 }
 
-/// Links by their hash, which is keyed: certificates are the peer's choice. A second link of the
-/// same hash is not shared, which costs memory and nothing else.
+/// Links by hash. The hash is keyed, since peers choose the certificates. Where two links have the
+/// same hash, the second is not shared, which costs memory only.
 ///
-/// In trees, since a hash table of a million certificates grows in one long step.
+/// Trees, since a hash table of a million certificates would grow in one long step.
 #[derive(Default)]
 struct Table {
     hasher: RandomState,
@@ -50,31 +50,30 @@ struct Table {
 type Part = Mutex<BTreeMap<u64, Weak<Link>>>;
 
 impl Chains {
-    /// The chain of these certificates, the peer's own first.
+    /// The chain of these certificates, the leaf first.
     ///
-    /// Takes a look-up for each of them: whoever lets a peer choose how many bounds their number.
+    /// One look-up for each: bound their number where the peer chooses it.
     pub fn intern<'a>(&self, certificates: impl IntoIterator<Item = &'a [u8]>) -> Chain {
-        // From the end, which is what chains have in common.
         let certificates: Vec<_> = certificates.into_iter().collect();
         let chain = certificates.into_iter().rev();
-        Chain(chain.fold(None, |rest, certificate| {
-            Some(Table::link(&self.0, certificate, rest))
+        Chain(chain.fold(None, |issuer, certificate| {
+            Some(Table::link(&self.0, certificate, issuer))
         }))
     }
 }
 
 impl Chain {
-    /// The certificates, the peer's own first.
+    /// The certificates, the leaf first.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        std::iter::successors(self.0.as_deref(), |link| link.rest.as_deref())
+        std::iter::successors(self.0.as_deref(), |link| link.issuer.as_deref())
             .map(|link| &*link.certificate)
     }
 
-    /// What a session with this chain keeps alive beside itself, for
-    /// [`Storable::shared`](crate::Storable::shared); `None` if that is nothing.
+    /// The memory of this chain, for [`Storable::shared_part`](crate::Storable::shared_part);
+    /// `None` if it is empty.
     ///
-    /// All certificates count in full, also those that other servers' chains have in common with
-    /// this one: so no bound can be exceeded, whatever servers do.
+    /// All certificates count in full, also those that other servers' chains share, so that no bound
+    /// can be exceeded, whatever servers send.
     pub fn shared_part(&self) -> Option<SharedPart> {
         self.0.as_ref().map(|link| SharedPart {
             id: Arc::as_ptr(link).addr(),
@@ -82,7 +81,7 @@ impl Chain {
         })
     }
 
-    /// Whether there is no certificate at all.
+    /// Whether the chain has no certificate.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -93,41 +92,43 @@ impl Table {
         let parts = self
             .parts
             .get_or_init(|| (0..PARTS).map(|_| Part::default()).collect());
-        // Trees order by the whole hash, so any of its bits may choose the part.
+        // Trees order by the whole hash, so any bits may select the part.
         let part = usize::try_from(hash % PARTS as u64).unwrap_or_default();
-        // Nothing panics half-way through a change.
+        // No change can panic half-way, so a poisoned part is whole.
         parts[part].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hash(&self, certificate: &[u8], rest: Option<&Arc<Link>>) -> u64 {
-        self.hasher.hash_one((certificate, rest.map(Arc::as_ptr)))
+    fn hash(&self, certificate: &[u8], issuer: Option<&Arc<Link>>) -> u64 {
+        self.hasher.hash_one((certificate, issuer.map(Arc::as_ptr)))
     }
 
-    fn link(table: &Arc<Self>, certificate: &[u8], rest: Option<Arc<Link>>) -> Arc<Link> {
-        let hash = table.hash(certificate, rest.as_ref());
-        // Dropped without the lock, which the drop of a last one takes.
-        let there = table.part(hash).get(&hash).and_then(Weak::upgrade);
-        if let Some(there) = there
-            && there.is(certificate, rest.as_ref())
+    fn link(table: &Arc<Self>, certificate: &[u8], issuer: Option<Arc<Link>>) -> Arc<Link> {
+        let hash = table.hash(certificate, issuer.as_ref());
+        // Dropped outside the lock: dropping the last reference takes the lock.
+        let existing = table.part(hash).get(&hash).and_then(Weak::upgrade);
+        if let Some(existing) = existing
+            && existing.matches(certificate, issuer.as_ref())
         {
-            return there;
+            return existing;
         }
         let link = Arc::new(Link {
             certificate: certificate.into(),
-            bytes: LINK + certificate.len() + rest.as_ref().map_or(0, |rest| rest.bytes),
-            rest,
+            bytes: LINK_BYTES
+                + certificate.len()
+                + issuer.as_ref().map_or(0, |issuer| issuer.bytes),
+            issuer,
             hash,
             table: Arc::clone(table),
         });
         let mut part = table.part(hash);
-        let Some(there) = part.get(&hash).and_then(Weak::upgrade) else {
+        let Some(existing) = part.get(&hash).and_then(Weak::upgrade) else {
             part.insert(hash, Arc::downgrade(&link));
             return link;
         };
         drop(part);
-        // Another thread was faster, or it is another one.
-        if there.is(&link.certificate, link.rest.as_ref()) {
-            there
+        // Another thread inserted the same link meanwhile, or the hashes collide.
+        if existing.matches(&link.certificate, link.issuer.as_ref()) {
+            existing
         } else {
             link
         }
@@ -135,34 +136,35 @@ impl Table {
 }
 
 impl Link {
-    fn is(&self, certificate: &[u8], rest: Option<&Arc<Self>>) -> bool {
-        let same_rest = match (&self.rest, rest) {
+    fn matches(&self, certificate: &[u8], issuer: Option<&Arc<Self>>) -> bool {
+        let same_issuer = match (&self.issuer, issuer) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
             _ => false,
         };
-        same_rest && *self.certificate == *certificate
+        same_issuer && *self.certificate == *certificate
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
         let mut part = self.table.part(self.hash);
-        // A living one is another link of that hash. So may a dead one be, which loses nothing.
+        // One that is alive is another link with the same hash. Removing a dead one is harmless,
+        // whichever it is.
         if part
             .get(&self.hash)
             .is_some_and(|link| link.strong_count() == 0)
         {
             part.remove(&self.hash);
             if part.is_empty() {
-                *part = BTreeMap::new(); // an emptied tree keeps a node
+                *part = BTreeMap::new(); // an empty tree would keep a node
             }
         }
         drop(part);
-        // In a loop: how long a chain is, is the peer's choice, and a stack is not.
-        let mut rest = self.rest.take();
-        while let Some(mut link) = rest.and_then(Arc::into_inner) {
-            rest = link.rest.take();
+        // A loop, since recursion over a chain as long as a peer likes would overflow the stack.
+        let mut issuer = self.issuer.take();
+        while let Some(mut link) = issuer.and_then(Arc::into_inner) {
+            issuer = link.issuer.take();
         }
     }
 }
@@ -179,7 +181,7 @@ impl PartialEq for Chain {
 impl Eq for Chain {}
 
 impl fmt::Debug for Chain {
-    /// Shows how many there are: what they say is the peer's business.
+    /// Shows the number of certificates only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chain")
             .field("certificates", &self.iter().count())
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_kept_once_and_no_longer_than_needed() {
+    fn equal_certificates_share_memory_until_the_last_chain_is_dropped() {
         let chains = Chains::default();
         let one = chains.intern([&b"a"[..], b"issuer", b"root"]);
         let same = chains.clone().intern([&b"a"[..], b"issuer", b"root"]);
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn no_certificates_are_nothing() {
+    fn an_empty_chain_has_no_shared_part() {
         let chains = Chains::default();
         let none = chains.intern([]);
         assert!(none.is_empty() && none.shared_part().is_none());
@@ -234,9 +236,8 @@ mod tests {
         assert!(chains.intern([]).iter().eq([] as [&[u8]; 0]));
     }
 
-    /// A chain counts for all that it keeps alive, and tables do not mix.
     #[test]
-    fn chains_of_two_tables_are_equal_and_apart() {
+    fn chains_of_two_tables_are_equal_and_share_nothing() {
         let (one, other) = (Chains::default(), Chains::default());
         let (one, other) = (
             one.intern([&b"a"[..], b"b"]),
@@ -248,7 +249,6 @@ mod tests {
         assert!(bytes >= 2 + 2 * size_of::<Link>(), "{bytes}");
     }
 
-    /// As many as a peer can send, if nobody bounds them.
     #[test]
     fn a_long_chain_is_dropped_in_a_small_stack() {
         let chains = Chains::default();
@@ -262,21 +262,20 @@ mod tests {
         small.spawn(work).unwrap().join().unwrap();
     }
 
-    /// Another link has the place already: neither takes it from the other.
     #[test]
-    fn two_of_one_hash_are_not_shared() {
+    fn a_link_whose_hash_is_taken_is_not_shared() {
         let chains = Chains::default();
         let (a, b) = (&b"a"[..], &b"b"[..]);
         let chain = chains.intern([a]);
         let hash = chains.0.hash(b, None);
-        let in_the_way = Arc::downgrade(chain.0.as_ref().unwrap());
-        chains.0.part(hash).insert(hash, in_the_way);
+        let other = Arc::downgrade(chain.0.as_ref().unwrap());
+        chains.0.part(hash).insert(hash, other);
         let (one, other) = (chains.intern([b]), chains.intern([b]));
         assert_eq!(one, other);
         assert_ne!(id(&one), id(&other));
         drop((one, other));
         assert!(chains.0.part(hash).contains_key(&hash));
-        // It does not know of that place, and the next one finds it free.
+        // Once the other is gone, the next link takes the entry.
         drop(chain);
         let (one, other) = (chains.intern([b]), chains.intern([b]));
         assert_eq!(id(&one), id(&other));
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_share_and_leave_nothing() {
+    fn chains_that_threads_intern_are_shared_and_freed() {
         let chains = Chains::default();
         std::thread::scope(|scope| {
             for thread in 0..8_u8 {
@@ -305,16 +304,15 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is made and dropped, in any order: chains are what they were made of, the
-        /// same ones are one, and the table has the different tails of those that live.
+        /// Equal chains are one, and the table has one link for each different tail of a live chain.
         #[test]
-        fn a_table_is_the_set_of_tails_that_live(
+        fn a_table_is_the_set_of_tails_of_live_chains(
             steps in prop::collection::vec(
                 (prop::collection::vec(0_u8..3, 0..4), prop::option::of(0_usize..8)), 1..60)
         ) {
             let chains = Chains::default();
             let mut held: Vec<(Vec<u8>, Chain)> = Vec::new();
-            for (names, gone) in steps {
+            for (names, dropped) in steps {
                 let chain = chains.intern(names.iter().map(std::slice::from_ref));
                 prop_assert!(chain.iter().eq(names.iter().map(std::slice::from_ref)));
                 for (other, other_chain) in &held {
@@ -322,8 +320,8 @@ mod tests {
                     prop_assert_eq!(*other == names, *other_chain == chain);
                 }
                 held.push((names, chain));
-                if let Some(gone) = gone {
-                    held.swap_remove(gone % held.len());
+                if let Some(dropped) = dropped {
+                    held.swap_remove(dropped % held.len());
                 }
                 let tails: std::collections::BTreeSet<_> = held
                     .iter()

@@ -1,4 +1,4 @@
-//! Time as the store sees it: an argument, never something it looks up.
+//! Timestamps, and the clocks that backends read. The store takes the time as an argument.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,37 +11,37 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
-    /// A time that never comes.
+    /// The latest time: a session with this expiry never expires.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// The time that lies `since_epoch` after the Unix epoch, cut to milliseconds.
+    /// The time `since_epoch` after the Unix epoch, truncated to milliseconds.
     pub fn from_unix(since_epoch: Duration) -> Self {
         Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// How long after the Unix epoch this is.
+    /// The time since the Unix epoch.
     pub fn since_epoch(self) -> Duration {
         Duration::from_millis(self.0)
     }
 
-    /// This time and `duration`; [`Timestamp::NEVER`] rather than an overflow.
+    /// The time `duration` later; [`Timestamp::NEVER`] instead of an overflow.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// How long ago `earlier` was, or nothing if it is not earlier.
+    /// The time since `earlier`; `None` if `earlier` is later.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_millis)
     }
 }
 
-/// Where a backend takes the time from that it hands to the store.
+/// The source of the time that a backend passes to the store.
 ///
 /// It should be wall-clock time, because sessions expire while a machine sleeps and, in a shared
-/// tier, on several machines. It may go backwards: the store then treats sessions that were put
-/// in what is now the future as expired.
+/// tier, on several machines. It may go backwards: the store then treats sessions that were stored
+/// later than the current time as expired.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
@@ -53,7 +53,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        // A clock before 1970 reads as the epoch: every session is then "from the future".
+        // A clock before 1970 reads as the epoch: every session then counts as from the future.
         Timestamp::from_unix(
             SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -62,7 +62,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise, for tests.
+/// A clock that only moves when it is set, for tests.
 #[derive(Debug)]
 pub struct ManualClock(AtomicU64);
 
@@ -72,12 +72,12 @@ impl ManualClock {
         Self(AtomicU64::new(now.0))
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.set(self.now().after(by));
     }
 
-    /// Sets the clock, backwards too.
+    /// Sets the clock, also backwards.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.0, Ordering::SeqCst);
     }
@@ -101,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn the_system_clock_is_past_2038s_32_bits_in_range() {
+    fn the_system_clock_has_no_limit_in_2038() {
         let now = SystemClock.now();
         assert!(now > Timestamp::from_unix(Duration::from_secs(1_700_000_000)));
         assert!(now.after(Duration::from_secs(1 << 33)) > now);
     }
 
     #[test]
-    fn a_manual_clock_goes_both_ways() {
+    fn a_manual_clock_can_be_set_back() {
         let clock = ManualClock::new(Timestamp::EPOCH);
         clock.advance(Duration::from_secs(5));
         assert_eq!(clock.now().since_epoch(), Duration::from_secs(5));

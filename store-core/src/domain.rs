@@ -1,25 +1,25 @@
-//! The security domain: everything that decides whether a resumed handshake may be trusted.
+//! The security domain of a session.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// A SHA-256 digest over everything that decides whether a resumed handshake may be trusted.
+/// A SHA-256 digest over all settings that decide whether a resumed handshake may be trusted.
 ///
-/// A resumed handshake verifies no certificate: it inherits the verdict of the full handshake
-/// that made the session. So a session may only be used where that verdict would have been the
-/// same: same backend, roots, verifier policy, client credential, protocol versions, cipher
-/// suites, groups, ALPN, transport and role. All of that goes into the domain, and the domain
-/// into every [`SessionKey`](crate::SessionKey). A changed configuration is a new domain, and the
-/// old sessions are out of reach at once.
+/// A resumed handshake verifies no certificate: it inherits the result of the full handshake that
+/// created the session. So a session may be used only where that result would have been the same:
+/// same backend, roots, verifier policy, client credential, protocol versions, cipher suites,
+/// groups, ALPN, transport and role. All of these are fields of the domain, and the domain is part of
+/// every [`SessionKey`](crate::SessionKey). A changed configuration has a new domain, and no longer
+/// finds the old sessions.
 ///
-/// The digest is the same in every process, build and machine that adds the same fields.
+/// The same fields give the same digest in every process, in every build and on every machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecurityDomain([u8; 32]);
 
 impl SecurityDomain {
-    /// Starts a domain. `purpose` separates users of this crate that mean different things by the
-    /// same fields: name the backend and the version of its format.
+    /// Starts a domain. `purpose` separates callers that use the same field names with different
+    /// meanings: give the name of the backend and the version of its format.
     pub fn builder(purpose: &str) -> DomainBuilder {
         DomainBuilder {
             hash: Sha256::new(),
@@ -34,7 +34,7 @@ impl SecurityDomain {
 }
 
 impl From<[u8; 32]> for SecurityDomain {
-    /// Takes a digest that was computed elsewhere.
+    /// Wraps a digest that was computed elsewhere.
     fn from(digest: [u8; 32]) -> Self {
         Self(digest)
     }
@@ -47,12 +47,12 @@ impl fmt::Debug for SecurityDomain {
     }
 }
 
-/// Collects the fields of a [`SecurityDomain`].
+/// Builder of a [`SecurityDomain`].
 ///
-/// Names, values and the number of values in a list are length-prefixed with 64 bits, so that no
-/// field can run into the next.
+/// The digest covers each name, the number of values and each value. Names and values have a prefix
+/// of 64 bits with their length, so that no two lists of fields have the same encoding.
 #[derive(Clone)]
-#[must_use = "a domain is made by `finish`"]
+#[must_use = "`finish` returns the domain"]
 pub struct DomainBuilder {
     hash: Sha256,
 }
@@ -66,7 +66,7 @@ impl DomainBuilder {
         self
     }
 
-    /// Adds a field that is a list, in its order.
+    /// Adds a field with several values, whose order matters.
     pub fn list<T: AsRef<[u8]>>(mut self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         let values: Vec<T> = values.into_iter().collect();
         self.write(name.as_bytes());
@@ -77,7 +77,7 @@ impl DomainBuilder {
         self
     }
 
-    /// The domain of the fields so far.
+    /// The domain of the fields added so far.
     pub fn finish(self) -> SecurityDomain {
         SecurityDomain(self.hash.finalize().into())
     }
@@ -93,7 +93,7 @@ impl DomainBuilder {
 }
 
 impl fmt::Debug for DomainBuilder {
-    /// Shows nothing: fields may come from credentials.
+    /// Shows no field: one may come from a credential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DomainBuilder").finish_non_exhaustive()
     }
@@ -111,7 +111,7 @@ mod tests {
             .finish()
     }
 
-    /// R2: no field can run into the next.
+    /// R2: different fields have different encodings.
     #[test]
     fn fields_do_not_run_together() {
         let all = [
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// R2: SHA-256, the same in every build: the digest of a known encoding.
+    /// R2: the digest is SHA-256 over the documented encoding.
     #[test]
     fn the_digest_is_stable() {
         let expected = {

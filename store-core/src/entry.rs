@@ -1,4 +1,4 @@
-//! A session and what the store must know of it.
+//! A session with the facts that the store needs.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,68 +7,69 @@ use thiserror::Error;
 
 use crate::Timestamp;
 
-/// What the store asks of a session type, and what it may ask.
+/// A session type that a store can keep.
 ///
-/// A session holds key material: its own `Drop` must wipe it. The store drops sessions without
-/// holding a lock, so that may call into a TLS library.
+/// A session contains key material: its own `Drop` must wipe it. The store drops sessions while it
+/// holds no lock, so `Drop` may call into a TLS library.
 pub trait Storable: Sized {
-    /// Whether sessions of this type have a smaller form. If not, which is what it says unless it
-    /// is set, the store does without all that packing needs, and calls neither
-    /// [`packed`](Self::packed) nor [`unpacked`](Self::unpacked).
+    /// Whether sessions of this type have a packed form. By default they have none: the store does
+    /// no bookkeeping for it, and calls neither [`packed`](Self::packed) nor
+    /// [`unpacked`](Self::unpacked).
     const PACKS: bool = false;
 
-    /// A private copy of a reusable session: a connection may change what it is given without
-    /// the store's copy changing. `None` if the session cannot be copied: then it is not offered.
+    /// A copy of a reusable session for one connection, which may change it without changing the
+    /// store's. `None` if the session cannot be copied; it is then not offered.
     ///
-    /// Called without a lock held.
+    /// Called with no lock held.
     fn duplicate(&self) -> Option<Self>;
 
-    /// What this session keeps alive and has in common with others of its server, such as the
-    /// server's certificates: it is counted once a server, and is not part of the entry's weight.
+    /// Memory that this session shares with others of its server, such as the server's
+    /// certificates. It counts once per server, and is not part of the entry's weight.
     ///
-    /// Called under a lock, often: it should only look.
+    /// Called often, under a lock: it should only read fields.
     fn shared_part(&self) -> Option<SharedPart> {
         None
     }
 
-    /// The same session in a form that takes less memory, and its weight; `None` if it is as small
-    /// as it gets. The store asks for it when the session is no longer among the
-    /// [newest](crate::Limits::unpacked_sessions); a single-use one is not offered meanwhile.
+    /// The session in a form that takes less memory, with the weight of that form; `None` if there
+    /// is no smaller form. The store calls this when the session is no longer among the
+    /// [newest](crate::Limits::unpacked_sessions). It does not offer a single-use session during the
+    /// call.
     ///
-    /// Called without a lock held.
+    /// Called with no lock held.
     fn packed(&self) -> Option<(Self, usize)> {
         None
     }
 
-    /// A packed reusable session in the form that is quick to copy, and its weight; `None` if it
-    /// is that already, or cannot be had. A single-use session leaves the store as it is.
+    /// A packed reusable session in the form that is quick to copy, with the weight of that form;
+    /// `None` if it is not packed or cannot be unpacked. Single-use sessions are offered packed.
     ///
-    /// Called without a lock held.
+    /// Called with no lock held.
     fn unpacked(&self) -> Option<(Self, usize)> {
         None
     }
 }
 
-/// Something that several sessions keep alive together.
+/// Memory that several sessions keep alive together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedPart {
-    /// The same number for the same thing, for as long as a session keeps it alive: its address.
+    /// Identifies the memory for as long as a session keeps it alive: its address.
     pub id: usize,
-    /// Bytes that it occupies.
+    /// Its size in bytes.
     pub bytes: usize,
 }
 
 /// How often a session may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Usage {
-    /// Once: a TLS 1.3 ticket (RFC 8446, appendix C.4). Handing it out removes it.
+    /// Once: a TLS 1.3 ticket (RFC 8446, appendix C.4). A connection takes it out of the store.
     SingleUse,
-    /// Until it expires: a TLS 1.2 session. Handing it out copies it.
+    /// Until it expires: a TLS 1.2 session. A connection gets a copy.
     Reusable,
 }
 
 impl Usage {
-    /// The longest a session may live by the protocol: 7 days for TLS 1.3 (RFC 8446, section
+    /// The longest lifetime that the protocol allows: 7 days for TLS 1.3 (RFC 8446, section
     /// 4.6.1), 24 hours for TLS 1.2 (RFC 5246, section F.1.4).
     pub const fn longest_lifetime(self) -> Duration {
         const DAY: u64 = 24 * 60 * 60;
@@ -79,29 +80,29 @@ impl Usage {
     }
 }
 
-/// A session with what the store must know of it.
+/// A session with the facts that the store needs.
 #[derive(Clone)]
 pub struct Entry<S> {
     /// The session itself, opaque to the store.
     pub session: S,
-    /// Whether it may be used once or often.
+    /// How often it may be used.
     pub usage: Usage,
-    /// When the last full handshake took place that this session descends from.
+    /// The time of the full handshake that this session descends from.
     pub established: Timestamp,
-    /// From when on it may no longer be offered.
+    /// The time from which on it is no longer offered.
     pub expires: Timestamp,
-    /// Bytes of memory that it keeps for itself beside its own value, as exactly as its backend
-    /// can tell: the store counts the value with the place that it is kept in.
+    /// Bytes of memory that it owns on the heap, as exactly as its backend can tell. The store adds
+    /// the size of the value itself.
     pub weight: usize,
 }
 
 impl<S> Entry<S> {
-    /// An entry for a session that a full handshake gave at `now`.
+    /// An entry for a session that a full handshake at `now` created.
     ///
-    /// `lifetime` is the server's word; it is cut to [`Usage::longest_lifetime`], which also
-    /// stands in where it is `None` (the backend cannot see it). A lifetime of zero means "do not
-    /// store" for a TLS 1.3 ticket (RFC 8446, section 4.6.1) and "unspecified" for a TLS 1.2
-    /// session (RFC 5077, section 3.3).
+    /// `lifetime` is what the server sent, [`Usage::longest_lifetime`] at most; `None`, where the
+    /// backend cannot see it, counts as that. A lifetime of zero means "do not store" for a TLS 1.3
+    /// ticket (RFC 8446, section 4.6.1) and "unspecified" for a TLS 1.2 session (RFC 5077,
+    /// section 3.3).
     pub fn new(
         session: S,
         usage: Usage,
@@ -123,8 +124,8 @@ impl<S> Entry<S> {
         }
     }
 
-    /// The same for a session that a *resumed* handshake gave: it descends from a full handshake
-    /// at `established`, and its total age counts from there.
+    /// Sets the time of the full handshake, for a session that a *resumed* handshake created: its
+    /// total age counts from there.
     #[must_use]
     pub fn established_at(self, established: Timestamp) -> Self {
         Self {
@@ -135,7 +136,7 @@ impl<S> Entry<S> {
 }
 
 impl<S> fmt::Debug for Entry<S> {
-    /// Shows everything but the session.
+    /// Leaves the session out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("usage", &self.usage)
@@ -146,27 +147,27 @@ impl<S> fmt::Debug for Entry<S> {
     }
 }
 
-/// The identity of a stored entry, unique within its server for as long as the store lives.
+/// Identifies a stored entry of a server. Not reused while the store exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub(crate) u64);
 
-/// A moment in the life of a store that `clear` and `clear_server` separate from the next.
+/// A number that increases with each `clear` and `clear_server` of a store.
 ///
-/// A connection notes it when it begins; what it puts later is refused if its server was cleared
-/// in between.
+/// A connection reads it when it begins. The sessions that it stores later are refused if its server
+/// was cleared in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(pub(crate) u64);
 
-/// A session handed to one connection. It is that connection's own.
+/// A session for one connection, which owns it.
 pub struct Offer<S> {
-    /// Which entry it is, for [`SessionStore::remove`](crate::SessionStore::remove).
+    /// Identifies the entry for [`SessionStore::remove`](crate::SessionStore::remove).
     pub id: EntryId,
-    /// The session and its metadata; `expires` is what the store decided when it was put.
+    /// The session and its facts. `expires` is within the store's limits.
     pub entry: Entry<S>,
 }
 
 impl<S> fmt::Debug for Offer<S> {
-    /// Shows everything but the session.
+    /// Leaves the session out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Offer")
             .field("id", &self.id)
@@ -175,7 +176,7 @@ impl<S> fmt::Debug for Offer<S> {
     }
 }
 
-/// Why a session was not stored. Nothing to handle: the next handshake is a full one.
+/// The reason why a session was not stored. Needs no handling: the next handshake is a full one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refused {
@@ -185,8 +186,8 @@ pub enum Refused {
     /// The session is larger than a session may be.
     #[error("the session is larger than the limit for one session")]
     TooLarge,
-    /// The session has no time left to live.
-    #[error("the session has no time left to live")]
+    /// The session has expired, or its lifetime is zero.
+    #[error("the session has expired, or its lifetime is zero")]
     Expired,
     /// The store or the server was cleared after the connection began.
     #[error("the store or the server was cleared after the connection began")]
@@ -197,9 +198,9 @@ pub enum Refused {
 mod tests {
     use super::*;
 
-    /// R11: the server's word within the protocol's bounds; zero means what its version says.
+    /// R11: zero means "do not store" in TLS 1.3 and "unspecified" in TLS 1.2.
     #[test]
-    fn lifetimes_are_cut_to_the_protocol() {
+    fn a_lifetime_is_bounded_by_the_protocol() {
         let now = Timestamp::from_unix(Duration::from_secs(1_000));
         let lives = |usage, lifetime: Option<u64>| {
             let lifetime = lifetime.map(Duration::from_secs);

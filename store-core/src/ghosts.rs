@@ -1,106 +1,106 @@
-//! What is worth remembering of servers that hold no session.
+//! Ghosts: facts about servers that hold no session.
 
-use crate::server::Remembered;
+use crate::server::RememberedNeed;
 
-/// A fixed table of small facts about servers without a session: the group they chose, whether they
-/// were seen again, and how many sessions they need. It costs no entry of the store, allocates once,
-/// and forgets by being overwritten: losing a ghost costs a round trip or a place in the queue, never
-/// correctness.
+/// A direct-mapped table of [`Ghost`]s, which forgets by being overwritten.
+///
+/// It has a fixed size and is allocated once; a ghost is no server in the limits of a store. A lost
+/// or wrong ghost costs a round trip or a better place in the LRU, never correctness.
 #[derive(Debug, Default)]
 pub(crate) struct Ghosts {
-    // invariant: empty, or a power of two long
+    // invariant: empty, or its length is a power of two
     slots: Box<[Slot]>,
 }
 
-/// One server's facts.
+/// The facts about one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ghost {
     /// The key-exchange group that the server chose last.
     pub(crate) hint: Option<u16>,
-    /// Whether the server was ever offered a session.
+    /// Whether a session of the server was offered since it entered the LRU.
     pub(crate) seen_again: bool,
-    /// How many sessions of it are used up before the next one comes.
-    pub(crate) need: Remembered,
+    /// How many single-use sessions its connections use up.
+    pub(crate) need: RememberedNeed,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    // The upper half of the key's hash; the lower bits are the slot's index. Two servers that
-    // agree in both are taken for one.
+    // The upper half of the key's hash; its lower bits are the slot's index. Servers that agree in
+    // both count as one.
     tag: u32,
-    known: Known,
+    ghost: Packed,
 }
 
-/// A ghost in four bytes.
+/// An optional [`Ghost`] in four bytes.
 #[derive(Clone, Copy, Debug, Default)]
-enum Known {
+enum Packed {
     #[default]
-    Nothing,
-    Seen {
-        seen: Seen,
+    Vacant,
+    WithoutHint {
+        facts: Facts,
     },
-    Chose {
-        seen: Seen,
+    WithHint {
+        facts: Facts,
         group: u16,
     },
 }
 
-/// Two facts in a byte.
+/// `seen_again` in the highest bit, `need` in the others.
 #[derive(Clone, Copy, Debug)]
-struct Seen(u8);
+struct Facts(u8);
 
-impl Seen {
-    const AGAIN: u8 = 1 << 7;
+impl Facts {
+    const SEEN_AGAIN: u8 = 1 << 7;
 
-    fn of(ghost: Ghost) -> Self {
-        let again = if ghost.seen_again { Self::AGAIN } else { 0 };
-        Self(again | ghost.need.sessions())
+    fn seen_again(self) -> bool {
+        self.0 & Self::SEEN_AGAIN != 0
     }
 
-    fn again(self) -> bool {
-        self.0 & Self::AGAIN != 0
-    }
-
-    fn need(self) -> Remembered {
-        Remembered::of(usize::from(self.0 & !Self::AGAIN))
+    fn need(self) -> RememberedNeed {
+        RememberedNeed::new(usize::from(self.0 & !Self::SEEN_AGAIN))
     }
 }
 
-impl From<Ghost> for Known {
+impl From<Ghost> for Packed {
     fn from(ghost: Ghost) -> Self {
-        let seen = Seen::of(ghost);
+        let seen_again = if ghost.seen_again {
+            Facts::SEEN_AGAIN
+        } else {
+            0
+        };
+        let facts = Facts(seen_again | ghost.need.sessions());
         match ghost.hint {
-            None => Self::Seen { seen },
-            Some(group) => Self::Chose { seen, group },
+            None => Self::WithoutHint { facts },
+            Some(group) => Self::WithHint { facts, group },
         }
     }
 }
 
-impl Known {
-    fn ghost(self) -> Option<Ghost> {
-        let (seen, hint) = match self {
-            Self::Nothing => return None,
-            Self::Seen { seen } => (seen, None),
-            Self::Chose { seen, group } => (seen, Some(group)),
+impl Packed {
+    fn unpack(self) -> Option<Ghost> {
+        let (facts, hint) = match self {
+            Self::Vacant => return None,
+            Self::WithoutHint { facts } => (facts, None),
+            Self::WithHint { facts, group } => (facts, Some(group)),
         };
         Some(Ghost {
             hint,
-            seen_again: seen.again(),
-            need: seen.need(),
+            seen_again: facts.seen_again(),
+            need: facts.need(),
         })
     }
 }
 
 impl Ghosts {
-    /// Bytes of a table for some servers that together may cost `bytes`: a small part of that.
+    /// The size of the table of a shard with these limits: at most 1/64 of `bytes`, or 16 slots.
     pub(crate) fn bytes_for(servers: usize, bytes: usize) -> usize {
         Self::len_for(servers, bytes) * size_of::<Slot>()
     }
 
     fn len_for(servers: usize, bytes: usize) -> usize {
-        /// With less, there is better use for it.
-        const TOO_LITTLE: usize = 512;
-        if bytes < TOO_LITTLE {
+        /// A shard with less has no table.
+        const LEAST_BYTES: usize = 512;
+        if bytes < LEAST_BYTES {
             return 0;
         }
         let affordable = bytes / (64 * size_of::<Slot>());
@@ -108,9 +108,8 @@ impl Ghosts {
         len.next_power_of_two()
     }
 
-    /// Makes a table of so many bytes, which [`bytes_for`](Self::bytes_for) said, if there is none
-    /// yet.
-    pub(crate) fn prepare(&mut self, bytes: usize) {
+    /// Allocates the table if it is not yet there. `bytes` is from [`bytes_for`](Self::bytes_for).
+    pub(crate) fn allocate(&mut self, bytes: usize) {
         if self.slots.is_empty() {
             self.slots = vec![Slot::default(); bytes / size_of::<Slot>()].into();
         }
@@ -121,36 +120,36 @@ impl Ghosts {
         size_of_val::<[Slot]>(&self.slots)
     }
 
-    /// Remembers a server that has no session (any more).
-    pub(crate) fn set(&mut self, hash: u64, ghost: Ghost) {
-        if let Some(slot) = self.slot(hash) {
+    /// Stores the ghost of a server, if there is a table.
+    pub(crate) fn insert(&mut self, hash: u64, ghost: Ghost) {
+        if let Some(slot) = self.slot_mut(hash) {
             *slot = Slot {
                 tag: tag(hash),
-                known: Known::from(ghost),
+                ghost: Packed::from(ghost),
             };
         }
     }
 
-    /// What is known of a server.
+    /// The ghost of a server.
     pub(crate) fn get(&self, hash: u64) -> Option<Ghost> {
         let slot = self.slots.get(index(hash, self.slots.len())?)?;
-        (slot.tag == tag(hash)).then(|| slot.known.ghost())?
+        (slot.tag == tag(hash)).then(|| slot.ghost.unpack())?
     }
 
-    /// Forgets a server and says what was known.
+    /// Removes the ghost of a server and returns it.
     pub(crate) fn take(&mut self, hash: u64) -> Option<Ghost> {
         let ghost = self.get(hash)?;
-        self.slot(hash)?.known = Known::Nothing;
+        self.slot_mut(hash)?.ghost = Packed::Vacant;
         Some(ghost)
     }
 
-    fn slot(&mut self, hash: u64) -> Option<&mut Slot> {
+    fn slot_mut(&mut self, hash: u64) -> Option<&mut Slot> {
         let index = index(hash, self.slots.len())?;
         self.slots.get_mut(index)
     }
 }
 
-/// Where a hash belongs in a table of `len`, a power of two.
+/// The index of a hash in a table of `len` slots; `None` if it is empty.
 #[allow(clippy::cast_possible_truncation, reason = "the low bits are wanted")]
 fn index(hash: u64, len: usize) -> Option<usize> {
     Some(hash as usize & len.checked_sub(1)?)
@@ -165,23 +164,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remembers_overwrites_and_forgets() {
+    fn a_ghost_is_kept_until_it_is_overwritten_or_taken() {
         let mut ghosts = Ghosts::default();
         let ghost = Ghost {
             hint: Some(29),
             seen_again: true,
-            need: Remembered::of(64),
+            need: RememberedNeed::new(64),
         };
-        ghosts.set(1, ghost);
-        assert_eq!(ghosts.get(1), None, "without room nothing is remembered");
-        ghosts.prepare(Ghosts::bytes_for(10, 10_000));
+        ghosts.insert(1, ghost);
+        assert_eq!(ghosts.get(1), None, "there is no table yet");
+        ghosts.allocate(Ghosts::bytes_for(10, 10_000));
         assert_eq!(ghosts.bytes(), 16 * 8);
         assert_eq!(ghosts.bytes(), Ghosts::bytes_for(10, 10_000));
-        ghosts.set(1, ghost);
+        ghosts.insert(1, ghost);
         assert_eq!(ghosts.get(1), Some(ghost));
         let collides = (7 << 32) | 1;
         assert_eq!(ghosts.get(collides), None);
-        ghosts.set(collides, Ghost::default());
+        ghosts.insert(collides, Ghost::default());
         assert_eq!(ghosts.get(1), None);
         assert_eq!(ghosts.take(collides), Some(Ghost::default()));
         assert_eq!(ghosts.take(collides), None);

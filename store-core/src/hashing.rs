@@ -1,4 +1,4 @@
-//! How keys are hashed.
+//! The hash function for keys.
 
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
@@ -8,16 +8,16 @@ use foldhash::quality::SeedableRandomState;
 
 use crate::KeyRef;
 
-/// A hash function of one store.
+/// The hash function of one store: quick, not cryptographic.
 ///
-/// A quick one, not a cryptographic one. Its seeds are drawn as those of `std`'s maps are, so that
-/// nobody can choose host names that collide without seeing the order of what is stored. Where
-/// keys collide all the same (some characters that no host name has are one to it), that costs a
-/// search in one shard, whose size is bounded.
+/// Its seeds are random as those of `std`'s maps, so that an attacker who does not see the order of
+/// stored servers cannot choose names that collide. Names that collide all the same (it does not
+/// distinguish some characters that no host name has) cost a search in one shard, whose size is
+/// bounded.
 pub(crate) struct KeyHasher(SeedableRandomState);
 
 impl KeyHasher {
-    /// Another one than those before it.
+    /// A function with a random seed.
     pub(crate) fn new() -> Self {
         static SHARED: OnceLock<SharedSeed> = OnceLock::new();
         let shared = SHARED.get_or_init(|| SharedSeed::from_u64(seed()));
@@ -35,7 +35,7 @@ fn seed() -> u64 {
     std::hash::RandomState::new().hash_one(0)
 }
 
-/// The same seed in every run: a schedule of threads can only be replayed if keys hash as before.
+/// Constant, so that a schedule of threads can be replayed: keys hash as before.
 #[cfg(test)]
 fn seed() -> u64 {
     0x5eed

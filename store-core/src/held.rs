@@ -1,15 +1,14 @@
-//! A session in its place, and what becomes of it.
+//! A stored session with its facts.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::server::Server;
 use crate::{Entry, EntryId, Offer, Timestamp, Usage};
 
-/// How far a clock may go back before sessions count as "from the future".
+/// How far the clock may go back before stored sessions count as from the future.
 const CLOCK_BACK: Duration = Duration::from_secs(1);
 
-/// A session in its place, with the facts that decide over it.
+/// A stored session with its facts; `Held<()>` are the facts alone.
 pub(crate) struct Held<S> {
     pub(crate) id: EntryId,
     pub(crate) session: S,
@@ -19,21 +18,13 @@ pub(crate) struct Held<S> {
     pub(crate) weight: usize,
 }
 
-/// Something to be dropped, and wiped by its drop, once no lock is held.
-#[allow(dead_code, reason = "the values are here to be dropped")]
-pub(crate) enum Dropped<S> {
-    Session(S),
-    Shared(Arc<Held<S>>),
-    Server(Server<S>),
-}
-
-/// A session found for a connection.
+/// A session found by a look-up.
 pub(crate) enum Found<S> {
     SingleUse(Held<S>),
     Reusable(Arc<Held<S>>),
 }
 
-/// What a visit dropped.
+/// Numbers of sessions that an operation dropped, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Losses {
     pub(crate) expired: u64,
@@ -42,8 +33,8 @@ pub(crate) struct Losses {
 }
 
 impl<S> Held<S> {
-    /// The same facts of another form of the session.
-    pub(crate) fn with<T>(&self, session: T) -> Held<T> {
+    /// The same facts with another form of the session.
+    pub(crate) fn with_session<T>(&self, session: T) -> Held<T> {
         Held {
             id: self.id,
             session,
@@ -54,7 +45,6 @@ impl<S> Held<S> {
         }
     }
 
-    /// What a connection gets of it.
     pub(crate) fn into_offer(self, usage: Usage) -> Offer<S> {
         Offer {
             id: self.id,
@@ -74,8 +64,8 @@ impl<S> Held<S> {
 }
 
 impl<S> Held<Option<S>> {
-    /// The session, if it is here.
-    pub(crate) fn here(self) -> Option<Held<S>> {
+    /// `None` if the session is being packed.
+    pub(crate) fn into_present(self) -> Option<Held<S>> {
         let Self {
             id,
             session,

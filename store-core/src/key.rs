@@ -1,4 +1,4 @@
-//! Which server a session belongs to, and in which security domain.
+//! The keys under which sessions are stored.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::SecurityDomain;
 
-/// A server as the store knows it: security domain, host, and where they matter port and endpoint.
+/// A server in a security domain: its host and, optionally, its port and an endpoint.
 ///
-/// Host names are kept in lower case and without a trailing dot, IP addresses in their one binary
-/// form, so that different spellings of one server meet. The owned form of [`KeyRef`].
+/// Host names are in lower case and without a trailing dot, IP addresses are binary, so that all
+/// spellings of a server are one key. The owned form of [`KeyRef`].
 #[derive(Clone)]
 pub struct SessionKey {
     domain: SecurityDomain,
@@ -40,13 +40,13 @@ impl SessionKey {
         }
     }
 
-    /// Whether this is the key, without what borrowing it would cost.
+    /// Compares without the cost of [`as_key`](Self::as_key).
     #[inline]
-    pub(crate) fn is(&self, key: KeyRef<'_>) -> bool {
+    pub(crate) fn matches(&self, key: KeyRef<'_>) -> bool {
         let same_host = match (&self.host, key.host) {
-            // This name is in lower case, and so are most others: comparing bytes is quick.
+            // Bytes first: most names come in lower case, and comparing them is quick.
             (Host::Name(one), HostRef::Name(other)) => {
-                **one == *other || same_but_for_case(one, other)
+                **one == *other || eq_ignore_case(one, other)
             }
             (Host::Address(one), HostRef::Address(other)) => *one == other,
             _ => false,
@@ -57,16 +57,14 @@ impl SessionKey {
             && self.endpoint.as_deref() == key.endpoint
     }
 
-    /// The key that [`KeyRef::encode`] wrote; `None` if it did not write exactly this.
+    /// Decodes what [`KeyRef::encode`] returned; `None` for any other input.
     pub fn decode(encoded: &[u8]) -> Option<Self> {
-        let (domain, rest) = encoded.split_first_chunk::<32>()?;
-        let (kind, mut rest) = rest.split_first()?;
+        let (domain, mut rest) = encoded.split_first_chunk::<32>()?;
+        let kind = rest.split_off_first()?;
         let mut field = || {
-            let (present, after) = rest.split_first()?;
-            let (len, after) = after.split_first_chunk()?;
-            let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
-            let (field, after) = after.split_at_checked(len)?;
-            rest = after;
+            let present = rest.split_off_first()?;
+            let len = u64::from_be_bytes(rest.split_off(..8)?.try_into().ok()?);
+            let field = rest.split_off(..usize::try_from(len).ok()?)?;
             Some((*present == 1).then_some(field))
         };
         let (host, port, endpoint) = (field()??, field()?, field()?);
@@ -86,7 +84,7 @@ impl SessionKey {
             port,
             endpoint: endpoint.map(Into::into),
         };
-        // One spelling of each key: what would be written otherwise was not written.
+        // Each key has one encoding: a name in upper case, or bytes in an absent field, are not it.
         (key.as_key().encode() == encoded).then_some(key)
     }
 }
@@ -111,7 +109,7 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// A [`SessionKey`] that owns nothing: looking up with it allocates nothing.
+/// A borrowed [`SessionKey`]: a look-up with it allocates nothing.
 #[derive(Clone, Copy)]
 pub struct KeyRef<'a> {
     domain: &'a SecurityDomain,
@@ -121,13 +119,13 @@ pub struct KeyRef<'a> {
 }
 
 impl<'a> KeyRef<'a> {
-    /// The server that is called `host` in `domain`: the name as sent in SNI, or the text of an IP
-    /// address (an IPv6 address also in brackets). Case and a trailing dot make no difference.
+    /// The server `host` in `domain`. `host` is the name as sent in SNI, or the text of an IP address
+    /// (an IPv6 address also in brackets). Case and a trailing dot make no difference.
     pub fn new(domain: &'a SecurityDomain, host: &'a str) -> Self {
         Self::from_host(domain, HostRef::parse(host))
     }
 
-    /// The same for a host that is already taken apart.
+    /// The same for a parsed host.
     pub fn from_host(domain: &'a SecurityDomain, host: HostRef<'a>) -> Self {
         Self {
             domain,
@@ -137,7 +135,7 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    /// Separates services on one host: other ports are other servers.
+    /// Adds the port: another port is then another server.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self {
@@ -146,8 +144,8 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    /// Separates machines behind one name that do not share ticket keys: usually the address
-    /// connected to, but any bytes will do.
+    /// Adds an endpoint, which separates machines with one name that do not share ticket keys: usually
+    /// the address of the connection, but any bytes will do.
     #[must_use]
     pub fn with_endpoint(self, endpoint: &'a [u8]) -> Self {
         Self {
@@ -161,7 +159,7 @@ impl<'a> KeyRef<'a> {
         self.domain
     }
 
-    /// The host, as given: names may still have upper-case letters.
+    /// The host as given: a name may contain upper-case letters.
     pub fn host(&self) -> HostRef<'a> {
         self.host
     }
@@ -180,8 +178,7 @@ impl<'a> KeyRef<'a> {
         name + self.endpoint.map_or(0, <[u8]>::len)
     }
 
-    /// All of the key in bytes, each field with its length, the same for every spelling of the
-    /// host: for a digest of it.
+    /// The key in bytes, each field with its length. All spellings of a host have one encoding.
     pub fn encode(self) -> Vec<u8> {
         let (kind, host) = match self.host {
             HostRef::Name(name) => (b'n', name.to_ascii_lowercase().into_bytes()),
@@ -191,7 +188,7 @@ impl<'a> KeyRef<'a> {
         let port = self.port.map(u16::to_be_bytes);
         let port: &[u8] = port.as_ref().map_or(&[], |port| port);
         let mut out = self.domain.as_bytes().to_vec();
-        // What is not there differs from what is empty.
+        // A flag distinguishes an absent field from an empty one.
         let fields = [
             Some(host.as_slice()),
             self.port.map(|_| port),
@@ -223,7 +220,7 @@ impl<'a> KeyRef<'a> {
 }
 
 #[cold]
-fn same_but_for_case(one: &str, other: &str) -> bool {
+fn eq_ignore_case(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
@@ -248,11 +245,11 @@ impl Eq for KeyRef<'_> {}
 impl Hash for KeyRef<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The domain is a digest already: part of it spreads as well as the whole, and equality
-        // still compares the whole.
+        // The domain is a digest already: part of it is as random as the whole. Equality compares
+        // the whole.
         let domain = self.domain.as_bytes().first_chunk().copied();
         let domain = u64::from_le_bytes(domain.unwrap_or_default());
-        // What there is, and the length of what is hashed below, in one number.
+        // The fields that are present, and the lengths of those hashed below, in one number.
         let port = self.port.map_or(0, |port| 1 << 16 | u64::from(port));
         let endpoint = self
             .endpoint
@@ -278,8 +275,8 @@ impl Hash for KeyRef<'_> {
 /// Hashes a name without regard to case, sixteen bytes at a time.
 #[inline]
 fn hash_name<H: Hasher>(name: &[u8], state: &mut H) {
-    /// Turns upper-case letters to lower-case ones. Some other characters become the same too,
-    /// which equality tells apart.
+    /// Turns upper-case letters into lower-case ones. Some other characters collide, which equality
+    /// tells apart.
     const FOLD: u128 = u128::from_ne_bytes([0x20; 16]);
     let (chunks, rest) = name.as_chunks();
     for chunk in chunks {
@@ -288,7 +285,7 @@ fn hash_name<H: Hasher>(name: &[u8], state: &mut H) {
     if rest.is_empty() {
         return;
     }
-    // The last bytes; some of them once more, rather than to copy a number of them that varies.
+    // The last 16 or 8 bytes, which overlap those before them: quicker than to copy the rest.
     let last = if let Some(last) = name.last_chunk() {
         u128::from_le_bytes(*last)
     } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
@@ -321,9 +318,9 @@ pub enum HostRef<'a> {
 }
 
 impl<'a> HostRef<'a> {
-    /// Tells a name from the text of an IP address.
+    /// Parses the text of an IP address; anything else is a name.
     pub fn parse(host: &'a str) -> Self {
-        // Nearly all are names, and reading an address takes longer than all else done with a key.
+        // Most hosts are names, and parsing an address costs more than anything else here.
         if !host.contains(':') && !host.ends_with(|last: char| last.is_ascii_digit()) {
             return Self::Name(host).canonical();
         }
@@ -339,8 +336,8 @@ impl<'a> HostRef<'a> {
         }
     }
 
-    /// Without the trailing dot of an absolute name. What ends in two dots is no name and stays as
-    /// it is, so that doing this twice is doing it once.
+    /// Without the trailing dot of an absolute name. A text that ends in two dots is no name and
+    /// stays as it is, so that this is idempotent.
     fn canonical(self) -> Self {
         match self {
             Self::Name(name) => match name.strip_suffix('.') {
@@ -356,7 +353,7 @@ impl PartialEq for HostRef<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            // Most names come in lower case, and comparing bytes is quick.
+            // Bytes first: most names come in lower case, and comparing them is quick.
             (Self::Name(one), Self::Name(other)) => one == other || one.eq_ignore_ascii_case(other),
             (Self::Address(one), Self::Address(other)) => one == other,
             _ => false,
@@ -383,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_server_meet() {
+    fn spellings_of_one_server_are_equal() {
         let domain = SecurityDomain::from([1; 32]);
         let key = |host| KeyRef::new(&domain, host);
         assert!(same(key("example.com"), key("EXAMPLE.com.")));
@@ -395,7 +392,7 @@ mod tests {
         assert!(same(key(&long), key(&long.to_ascii_uppercase())));
     }
 
-    /// R1: one dot makes a name absolute; a name with more dots is another one, not the same.
+    /// R1: one dot makes a name absolute; with more dots it is another name.
     #[test]
     fn only_one_trailing_dot_is_insignificant() {
         let domain = SecurityDomain::from([1; 32]);
@@ -410,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_decoded_and_nothing_else() {
+    fn only_an_encoding_is_decoded() {
         let domain = SecurityDomain::from([3; 32]);
         let keys = [
             KeyRef::new(&domain, "Example.com."),
@@ -435,9 +432,9 @@ mod tests {
         }
     }
 
-    /// R2: every field is a field of its own.
+    /// R2: no field runs into the next.
     #[test]
-    fn every_field_separates() {
+    fn keys_that_differ_in_one_field_are_different() {
         let (one, other) = (SecurityDomain::from([1; 32]), SecurityDomain::from([2; 32]));
         let keys = [
             KeyRef::new(&one, "a"),

@@ -1,10 +1,10 @@
 //! A bounded, expiring store of TLS client sessions that knows no TLS library.
 //!
 //! A client that reconnects saves most of a TLS handshake if it resumes an earlier session.
-//! [`SessionStore`] keeps those sessions: under a key that says who may use them, for as long as
-//! they are valid, within bounds that no server can break. Backends put a session type of their
-//! own into it; the store asks one thing of that type, that a reusable session can be copied, and
-//! lets it have a smaller form ([`Storable`]).
+//! [`SessionStore`] keeps those sessions: under a key that says which connections may use them, for
+//! as long as they are valid, within bounds that no server can exceed. A backend stores its own
+//! session type, which implements [`Storable`]: reusable sessions can be copied, and older ones may
+//! have a packed form that takes less memory.
 //!
 //! ```
 //! use store_core::{Clock, Storable, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
@@ -22,23 +22,24 @@
 //! let domain = SecurityDomain::builder("example").field("roots", b"...").finish();
 //! let key = KeyRef::new(&domain, "www.Example.com.").with_port(443);
 //!
-//! // A connection notes the generation when it begins and puts what the server gives it.
+//! // A connection reads the generation when it begins, and stores the sessions it receives.
 //! let (begun, now) = (store.generation(), SystemClock.now());
 //! let ticket = Ticket(b"opaque".to_vec());
 //! let lifetime = Some(Duration::from_secs(7200));
 //! store.put(key, Entry::new(ticket, Usage::SingleUse, lifetime, 6, now), begun, now)?;
 //!
-//! // The next one takes it: a single-use session is handed out once.
+//! // The next connection takes the ticket: a single-use session is offered once.
 //! assert!(store.offer(key, now).is_some());
 //! assert!(store.offer(key, now).is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What the layers are
-//! [`SessionStore`] is a row of shards behind locks. A shard is a state machine without lock or
-//! clock: servers in two least-recently-used lists (seen once, seen again) and a small table
-//! of what is worth remembering of servers that hold no session. A server holds its single-use
-//! sessions, newest first, at most one reusable session, and the key-exchange group it chose.
+//! # Structure
+//! [`SessionStore`] divides servers by the hash of their key into shards, each behind a lock. A shard
+//! is a state machine that takes the time as an argument: a segmented LRU of servers (probation:
+//! seen once; protected: seen again), and a small table of facts about servers that hold no
+//! session (`ghosts`). A server has a stack of single-use sessions, at most one reusable session,
+//! and the key-exchange group that it chose last.
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]
@@ -60,15 +61,15 @@ mod observer;
 mod portable;
 mod protocol;
 mod server;
+mod server_stats;
 #[cfg(feature = "serde")]
 pub mod settings;
 mod shard;
 mod stats;
 mod store;
 mod sync;
-mod watch;
 
-/// PRIVATE: bodies of fuzz targets that need what is not public. Never part of the API.
+/// PRIVATE: bodies of fuzz targets that need private items. Not part of the API.
 #[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzz;
@@ -82,6 +83,6 @@ pub use limits::{Limits, LimitsError};
 pub use observer::StoreObserver;
 pub use portable::{Encoded, Portable};
 pub use protocol::{Protocol, UnknownProtocol};
+pub use server_stats::ServerStats;
 pub use stats::{Outcome, Stats};
 pub use store::{Available, SessionStore};
-pub use watch::ServerStats;

@@ -1,33 +1,34 @@
-//! What may lie behind a store, and is told what happens in it.
+//! The interface between a store and a tier.
 
 use crate::{Generation, KeyRef, Usage};
 
-/// A place behind a store that sessions can leave memory for, and come back from.
+/// Receives the puts, misses and revocations of a store, so that a tier can keep sessions outside
+/// its process.
 ///
-/// A store with something behind it works as without: it reads and writes memory only, and says
-/// what happened. Whoever is told takes sessions out ([`SessionStore::surplus`]) and brings them
-/// back ([`SessionStore::restore`]) in its own time, on its own thread.
+/// A store with an observer still reads and writes memory only. The observer moves sessions on its
+/// own thread: out of memory with [`SessionStore::surplus`], back with [`SessionStore::restore`].
 ///
 /// # Contract
-/// Every method is called by connections in their handshakes, without a lock on any session: it
-/// returns at once, neither blocks nor panics, and does not call the store.
+/// Connections call every method during their handshakes, with no lock on sessions held. A method
+/// must return at once, and must not block, panic or call the store.
 ///
-/// What is revoked comes with the generation that it began. They arrive in ascending order, so
-/// whoever restores sessions as of the generation that it was told last restores nothing that has
-/// been revoked.
+/// A revocation carries the generation that it started. Generations arrive in ascending order: an
+/// observer that restores sessions as of the last generation it received restores no revoked
+/// session.
 ///
 /// [`SessionStore::surplus`]: crate::SessionStore::surplus
 /// [`SessionStore::restore`]: crate::SessionStore::restore
 pub trait StoreObserver: Send + Sync + 'static {
-    /// A connection put a session of this server into memory.
+    /// A connection stored a session of this server in memory.
     fn stored(&self, key: KeyRef<'_>, usage: Usage);
 
-    /// A connection to this server found nothing.
+    /// A connection to this server found no session.
     fn missed(&self, key: KeyRef<'_>);
 
-    /// What there was of this server is not to be used any more, wherever it is.
-    fn revoked(&self, key: KeyRef<'_>, now_is: Generation);
+    /// All sessions of this server from before `generation` were revoked: they must not be used any
+    /// more, in no tier either.
+    fn revoked(&self, key: KeyRef<'_>, generation: Generation);
 
-    /// The same for all servers.
-    fn cleared(&self, now_is: Generation);
+    /// All sessions of all servers from before `generation` were revoked.
+    fn cleared(&self, generation: Generation);
 }

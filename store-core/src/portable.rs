@@ -1,39 +1,39 @@
-//! Sessions that can leave the memory of their process.
+//! Sessions that can be encoded for another process.
 
 use zeroize::Zeroizing;
 
 use crate::{Storable, Usage};
 
-/// A session that can be written down, and read again in another process.
+/// A session that can be encoded, and decoded in another process.
 ///
-/// What is written is not yet protected: whoever stores it seals it first.
+/// The encoding is not protected: seal it before storing it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot leave the memory of its process, so its store cannot be shared",
     note = "sessions of rustls 0.23 are opaque: use the OpenSSL backend, or the preview of the next rustls (feature `rustls-preview`)"
 )]
 pub trait Portable: Storable + Send + Sync + Sized + 'static {
-    /// The backend, and the format that it writes: a record of another number is not read. To be
-    /// changed whenever what was written before must not be read any more.
+    /// The number of the backend and of its encoding. Records with another number are not decoded:
+    /// change it when old records must not be decoded any more.
     const FORMAT: u32;
 
-    /// Writes the session down. `None` means that it stays in memory, which is always allowed.
+    /// Encodes the session. `None`, which is always allowed, keeps the session in memory.
     fn encode(&self) -> Option<Encoded>;
 
-    /// Reads what [`encode`](Self::encode) wrote, with the bytes of memory that the session
-    /// occupies. `None` is a miss, for anything that is not exactly what was written.
+    /// Decodes what [`encode`](Self::encode) returned, and gives the session with its weight: the
+    /// bytes of memory that it occupies. `None`, a miss, for any other input.
     fn decode(encoded: &Encoded, usage: Usage) -> Option<(Self, usize)>;
 }
 
-/// A session written down by its backend.
+/// A session in the encoding of its backend.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(
     missing_debug_implementations,
     reason = "a session is a secret and is never shown"
 )]
 pub struct Encoded {
-    /// What the backend must know to decide who may use the session, such as how its peer was
-    /// verified.
+    /// What the backend needs to decide which connections may use the session, such as how its peer
+    /// was verified.
     pub facts: Vec<u8>,
-    /// The session, in the library's own encoding. Wiped when dropped.
+    /// The session in the TLS library's own encoding. Wiped when dropped.
     pub session: Zeroizing<Vec<u8>>,
 }

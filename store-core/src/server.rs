@@ -6,39 +6,46 @@ mod packing;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::held::{Dropped, Held, Losses};
+use crate::held::{Held, Losses};
 use crate::{EntryId, Storable, Timestamp, Usage};
 
-pub(crate) use self::need::{Need, Remembered};
+pub(crate) use self::need::{Need, RememberedNeed};
 pub(crate) use self::packing::Packable;
 
-/// The sessions of one server, and what else is known of it.
+/// The sessions of one server, its hint and its need.
 ///
-/// A state machine: time is an argument, and what it drops goes to the caller, who drops it
-/// without a lock.
+/// A state machine: the time is an argument, and removed sessions go to the caller, which drops them
+/// outside the lock.
 pub(crate) struct Server<S> {
-    // invariant: ids ascend from front to back. Where there is no session it is away to be packed:
-    // its place counts like any other, and nothing is found in it.
+    // invariant: ids ascend from front to back. `None` is the place of a session that is being
+    // packed: it counts, and no look-up finds it.
     single_use: VecDeque<Held<Option<S>>>,
     reusable: Option<Arc<Held<S>>>,
-    // invariant: the sum of the weights of the sessions held, and what they share, once each
+    // invariant: the sum of the weights, and of the parts that sessions share, each once
     bytes: usize,
     pub(crate) hint: Option<u16>,
-    /// Whether a connection was offered a session since this server got its place in the order.
+    /// Whether a look-up came since this server entered its segment of the LRU.
     pub(crate) visited: bool,
-    /// How many single-use sessions its connections use up.
     pub(crate) need: Need,
 }
 
-/// What one server may hold.
+/// Values to drop, and thereby to wipe, when no lock is held.
+#[allow(dead_code, reason = "the values are here to be dropped")]
+pub(crate) enum Dropped<S> {
+    Session(S),
+    Shared(Arc<Held<S>>),
+    Server(Server<S>),
+}
+
+/// The bounds of one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     /// Single-use sessions; at least one.
     pub(crate) sessions: usize,
     /// Bytes of its sessions.
     pub(crate) bytes: usize,
-    /// The same with the places they are held in.
-    pub(crate) room: usize,
+    /// Bytes of its sessions and of their places.
+    pub(crate) footprint: usize,
 }
 
 impl<S: Storable> Server<S> {
@@ -53,7 +60,6 @@ impl<S: Storable> Server<S> {
         }
     }
 
-    /// Sessions held.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.single_use.len() + usize::from(self.reusable.is_some())
@@ -64,14 +70,14 @@ impl<S: Storable> Server<S> {
         self.len() == 0
     }
 
-    /// Bytes of the sessions held and of the places that they are held in.
+    /// Bytes of the sessions and of their places.
     #[inline]
     pub(crate) fn footprint(&self) -> usize {
         let reusable = self
             .reusable
             .as_ref()
-            .map_or(0, |_| place::<S>(Usage::Reusable));
-        self.bytes + self.single_use.capacity() * place::<S>(Usage::SingleUse) + reusable
+            .map_or(0, |_| place_bytes::<S>(Usage::Reusable));
+        self.bytes + self.single_use.capacity() * place_bytes::<S>(Usage::SingleUse) + reusable
     }
 
     /// When the last session expires.
@@ -92,8 +98,8 @@ impl<S: Storable> Server<S> {
             .chain(reusable)
     }
 
-    /// Adds a session and drops what it replaces or what no longer fits: expired sessions first,
-    /// then the oldest single-use ones, the reusable one last, never the one just added.
+    /// Adds a session, and drops the one it replaces and those that exceed `bounds`: expired ones
+    /// first, then the oldest single-use ones, the reusable one last, never the one just added.
     #[inline]
     pub(crate) fn put(
         &mut self,
@@ -114,23 +120,23 @@ impl<S: Storable> Server<S> {
                     losses.evicted += u64::from(self.drop_oldest(dropped));
                 }
                 self.grow(bounds.sessions);
-                self.count(&session, facts.weight);
-                self.single_use.push_back(facts.with(Some(session)));
+                self.add_bytes(&session, facts.weight);
+                self.single_use.push_back(facts.with_session(Some(session)));
             }
             Usage::Reusable => {
                 losses.replaced += u64::from(self.drop_reusable(dropped));
-                self.count(&session, facts.weight);
-                self.reusable = Some(Arc::new(facts.with(session)));
+                self.add_bytes(&session, facts.weight);
+                self.reusable = Some(Arc::new(facts.with_session(session)));
             }
         }
-        if self.bytes > bounds.bytes || self.footprint() > bounds.room {
-            self.keep_within(bounds, Some(usage), now, dropped, &mut losses);
+        if self.bytes > bounds.bytes || self.footprint() > bounds.footprint {
+            self.drop_excess(bounds, Some(usage), now, dropped, &mut losses);
         }
         losses
     }
 
-    /// Drops what does not fit, but not the newest session of the usage `spared`.
-    fn keep_within(
+    /// Drops sessions that exceed `bounds`, except the newest one of the usage `spared`.
+    fn drop_excess(
         &mut self,
         bounds: Bounds,
         spared: Option<Usage>,
@@ -139,10 +145,10 @@ impl<S: Storable> Server<S> {
         losses: &mut Losses,
     ) {
         let fits = |server: &mut Self| {
-            if server.footprint() > bounds.room {
+            if server.footprint() > bounds.footprint {
                 server.single_use.shrink_to_fit();
             }
-            server.bytes <= bounds.bytes && server.footprint() <= bounds.room
+            server.bytes <= bounds.bytes && server.footprint() <= bounds.footprint
         };
         if fits(self) {
             return;
@@ -157,7 +163,8 @@ impl<S: Storable> Server<S> {
         }
     }
 
-    /// Makes a place for one more single-use session: the first costs one, and then twice as many.
+    /// Makes a place for one more single-use session: one at first, then as many as there are, up to
+    /// `most`.
     #[inline]
     fn grow(&mut self, most: usize) {
         let (len, places) = (self.single_use.len(), self.single_use.capacity());
@@ -167,15 +174,15 @@ impl<S: Storable> Server<S> {
         }
     }
 
-    /// Gives places back after a burst.
+    /// Frees unused places after a burst.
     pub(crate) fn shrink(&mut self) {
         if self.single_use.capacity() / 4 > self.single_use.len() {
             self.single_use.shrink_to(self.single_use.len() * 2);
         }
     }
 
-    /// Finds the newest valid single-use session that `accept` likes, and removes it; expired
-    /// ones on the way are dropped.
+    /// Removes and returns the newest valid single-use session that `accept` accepts. Drops expired
+    /// sessions that it finds on the way.
     #[inline]
     pub(crate) fn take(
         &mut self,
@@ -191,7 +198,7 @@ impl<S: Storable> Server<S> {
             }
             let held = self.remove_at(index)?;
             if held.is_valid(now) {
-                return held.here();
+                return held.into_present();
             }
             dropped.extend(held.session.map(Dropped::Session));
             losses.expired += 1;
@@ -199,7 +206,7 @@ impl<S: Storable> Server<S> {
         None
     }
 
-    /// Finds the reusable session, if it is valid and `accept` likes it.
+    /// The reusable session, if it is valid and `accept` accepts it.
     pub(crate) fn share(
         &mut self,
         now: Timestamp,
@@ -215,8 +222,8 @@ impl<S: Storable> Server<S> {
         accept(&held.session).then(|| Arc::clone(held))
     }
 
-    /// Takes the oldest valid single-use sessions out, all but `keep`; expired ones on the way are
-    /// dropped, and one that is away to be packed stays.
+    /// Removes and returns the oldest valid single-use sessions, all but the newest `keep`. Drops
+    /// expired sessions that it finds on the way; one that is being packed stays.
     pub(crate) fn surplus(
         &mut self,
         keep: usize,
@@ -231,7 +238,7 @@ impl<S: Storable> Server<S> {
                 index += 1;
                 continue;
             }
-            let Some(held) = self.remove_at(index).and_then(Held::here) else {
+            let Some(held) = self.remove_at(index).and_then(Held::into_present) else {
                 break;
             };
             if held.is_valid(now) {
@@ -252,13 +259,13 @@ impl<S: Storable> Server<S> {
             .cloned()
     }
 
-    /// Single-use sessions that are valid and here.
+    /// The number of valid single-use sessions, without those being packed.
     pub(crate) fn available(&self, now: Timestamp) -> usize {
         let ready = |held: &&Held<Option<S>>| held.is_valid(now) && held.session.is_some();
         self.single_use.iter().filter(ready).count()
     }
 
-    /// Removes the session `id`, whichever it is, and says what it was.
+    /// Removes the session `id` and returns its usage.
     pub(crate) fn remove(&mut self, id: EntryId, dropped: &mut Vec<Dropped<S>>) -> Option<Usage> {
         if self.reusable.as_ref().is_some_and(|held| held.id == id) {
             self.drop_reusable(dropped);
@@ -269,7 +276,7 @@ impl<S: Storable> Server<S> {
         Some(Usage::SingleUse)
     }
 
-    /// Removes the session `id` and all that came before it, and says how many.
+    /// Removes the session `id` and all older ones, and returns their number.
     pub(crate) fn remove_up_to(&mut self, id: EntryId, dropped: &mut Vec<Dropped<S>>) -> u64 {
         let before = self.len();
         while self.single_use.front().is_some_and(|held| held.id <= id) {
@@ -281,23 +288,23 @@ impl<S: Storable> Server<S> {
         (before - self.len()) as u64
     }
 
-    /// Removes the reusable session, and says whether there was one.
+    /// Removes the reusable session; `false` if there is none.
     pub(crate) fn drop_reusable(&mut self, dropped: &mut Vec<Dropped<S>>) -> bool {
         let Some(held) = self.reusable.take() else {
             return false;
         };
-        self.discount(&held.session, held.weight);
+        self.subtract_bytes(&held.session, held.weight);
         dropped.push(Dropped::Shared(held));
         true
     }
 
-    /// Drops all sessions that are not valid at `now`, and says how many.
+    /// Drops all sessions that are not valid at `now`, and returns their number.
     pub(crate) fn prune(&mut self, now: Timestamp, dropped: &mut Vec<Dropped<S>>) -> u64 {
         let before = self.len();
         for index in (0..self.single_use.len()).rev() {
             if !self.single_use[index].is_valid(now) {
-                let gone = self.remove_at(index).and_then(|held| held.session);
-                dropped.extend(gone.map(Dropped::Session));
+                let session = self.remove_at(index).and_then(|held| held.session);
+                dropped.extend(session.map(Dropped::Session));
             }
         }
         if self
@@ -326,38 +333,38 @@ impl<S: Storable> Server<S> {
 
     #[inline]
     fn remove_at(&mut self, index: usize) -> Option<Held<Option<S>>> {
-        // The newest, which is what connections take, leaves nothing to be moved.
+        // The newest, which connections take, is at the back: nothing has to move.
         let held = if index + 1 == self.single_use.len() {
             self.single_use.pop_back()?
         } else {
             self.single_use.remove(index)?
         };
         match &held.session {
-            Some(session) => self.discount(session, held.weight),
+            Some(session) => self.subtract_bytes(session, held.weight),
             None => self.bytes -= held.weight,
         }
         Some(held)
     }
 
-    /// Counts a session that is about to be held.
+    /// Adds the bytes of a session that is about to be stored.
     #[inline]
-    fn count(&mut self, session: &S, weight: usize) {
+    fn add_bytes(&mut self, session: &S, weight: usize) {
         self.bytes = self
             .bytes
-            .saturating_add(weight.saturating_add(self.alone(session)));
+            .saturating_add(weight.saturating_add(self.uncounted_share(session)));
     }
 
-    /// The opposite, for a session that is no longer held.
+    /// Subtracts the bytes of a session that has been removed.
     #[inline]
-    fn discount(&mut self, session: &S, weight: usize) {
+    fn subtract_bytes(&mut self, session: &S, weight: usize) {
         self.bytes = self
             .bytes
-            .saturating_sub(weight.saturating_add(self.alone(session)));
+            .saturating_sub(weight.saturating_add(self.uncounted_share(session)));
     }
 
-    /// Bytes of what `session` shares, if no session held shares it.
+    /// Bytes of the part that `session` shares, unless a stored session shares it too.
     #[inline]
-    fn alone(&self, session: &S) -> usize {
+    fn uncounted_share(&self, session: &S) -> usize {
         let Some(shared) = session.shared_part() else {
             return 0;
         };
@@ -367,14 +374,14 @@ impl<S: Storable> Server<S> {
             .filter_map(|held| held.session.as_ref());
         let reusable = self.reusable.iter().map(|held| &held.session);
         let mut others = single_use.chain(reusable).filter_map(S::shared_part);
-        let held = others.any(|other| other.id == shared.id);
-        if held { 0 } else { shared.bytes }
+        let counted = others.any(|other| other.id == shared.id);
+        if counted { 0 } else { shared.bytes }
     }
 }
 
-/// Bytes of the place that a session is held in, the session's own value included.
-pub(crate) const fn place<S>(usage: Usage) -> usize {
-    /// The two counters of an `Arc`.
+/// Bytes of the place of a session, which contains the session's value.
+pub(crate) const fn place_bytes<S>(usage: Usage) -> usize {
+    /// The two reference counts of an `Arc`.
     const COUNTERS: usize = 2 * size_of::<usize>();
     match usage {
         Usage::SingleUse => size_of::<Held<Option<S>>>(),

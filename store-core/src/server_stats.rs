@@ -1,9 +1,9 @@
-//! Counters of single servers, for those that someone asked for.
+//! Counters of single servers, on request.
 
 use crate::sync::{AtomicU64, Mutex, Ordering, PoisonError};
 use crate::{KeyRef, Outcome, SessionKey};
 
-/// What one server's sessions have come to since it is watched, and what is held of it.
+/// Counters of one server since it was first watched, and its sessions stored now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -14,29 +14,29 @@ use crate::{KeyRef, Outcome, SessionKey};
 pub struct ServerStats {
     /// Sessions stored.
     pub stored: u64,
-    /// Sessions not stored, for whatever reason.
+    /// Sessions not stored, for any reason.
     pub refused: u64,
-    /// Sessions handed to a connection.
+    /// Sessions returned to a connection.
     pub offered: u64,
-    /// Those of them that were single-use, and thereby gone.
+    /// The single-use ones among them, which are thereby removed.
     pub taken: u64,
-    /// Offers for which there was nothing.
+    /// Lookups that found no session.
     pub missed: u64,
-    /// Offered sessions that the server resumed, as reported by the backend.
+    /// Outcomes that the backend reported: [`Outcome::Resumed`].
     pub resumed: u64,
-    /// Offered sessions instead of which the server made a full handshake, likewise.
+    /// The same: [`Outcome::Declined`].
     pub declined: u64,
-    /// Offered sessions whose handshake failed, likewise.
+    /// The same: [`Outcome::Failed`].
     pub failed: u64,
-    /// Offered sessions whose handshake the application gave up, likewise.
+    /// The same: [`Outcome::Cancelled`].
     pub cancelled: u64,
-    /// Sessions held now. What was stored and is neither taken nor held has expired, or was
-    /// evicted, replaced or removed.
+    /// Sessions stored now. The others that were stored and not taken have expired, or were evicted,
+    /// replaced or removed.
     pub held: u64,
 }
 
 impl ServerStats {
-    /// Adds those of another server, where one goes by several keys.
+    /// Adds the counters of another key, for a server that has several.
     pub fn add(&mut self, other: &Self) {
         let Self {
             stored,
@@ -62,7 +62,6 @@ impl ServerStats {
         self.held += held;
     }
 
-    /// Counts an outcome.
     pub(crate) fn count(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Resumed => self.resumed += 1,
@@ -73,63 +72,63 @@ impl ServerStats {
     }
 }
 
-/// The servers that are watched. Costs one look at a number while there are none.
+/// The watched servers. While there are none, an operation costs one atomic load.
 pub(crate) struct Watched {
-    // invariant: how many there are in `servers`
-    count: AtomicU64,
+    // invariant: the length of `servers`
+    watched: AtomicU64,
     servers: Mutex<Vec<(SessionKey, ServerStats)>>,
 }
 
 impl Watched {
     pub(crate) fn new() -> Self {
         Self {
-            count: AtomicU64::new(0),
+            watched: AtomicU64::new(0),
             servers: Mutex::new(Vec::new()),
         }
     }
 
-    /// Begins to watch a server, with all counters at zero.
+    /// Starts to count, from zero.
     pub(crate) fn add(&self, key: KeyRef<'_>) {
-        self.change(|servers| {
+        self.update(|servers| {
             servers.retain(|(watched, _)| watched.as_key() != key);
             servers.push((key.to_key(), ServerStats::default()));
         });
     }
 
-    /// Watches a server no longer.
+    /// Stops to count.
     pub(crate) fn remove(&self, key: KeyRef<'_>) {
-        self.change(|servers| servers.retain(|(watched, _)| watched.as_key() != key));
+        self.update(|servers| servers.retain(|(watched, _)| watched.as_key() != key));
     }
 
-    /// The counters of a server that is watched.
+    /// The counters of a server; `None` if it is not watched.
     pub(crate) fn get(&self, key: KeyRef<'_>) -> Option<ServerStats> {
         let mut found = None;
-        self.note(key, |stats| found = Some(*stats));
+        self.count(key, |stats| found = Some(*stats));
         found
     }
 
-    /// Counts something that happened to a server, if it is watched.
+    /// Changes the counters of a server if it is watched.
     #[inline]
-    pub(crate) fn note(&self, key: KeyRef<'_>, note: impl FnOnce(&mut ServerStats)) {
-        if self.count.load(Ordering::Relaxed) > 0 {
-            self.note_if_watched(key, note);
+    pub(crate) fn count(&self, key: KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
+        if self.watched.load(Ordering::Relaxed) > 0 {
+            self.count_if_watched(key, count);
         }
     }
 
     #[cold]
-    fn note_if_watched(&self, key: KeyRef<'_>, note: impl FnOnce(&mut ServerStats)) {
+    fn count_if_watched(&self, key: KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let watched = servers
             .iter_mut()
             .find(|(watched, _)| watched.as_key() == key);
         if let Some((_, stats)) = watched {
-            note(stats);
+            count(stats);
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<(SessionKey, ServerStats)>)) {
+    fn update(&self, update: impl FnOnce(&mut Vec<(SessionKey, ServerStats)>)) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut servers);
-        self.count.store(servers.len() as u64, Ordering::Relaxed);
+        update(&mut servers);
+        self.watched.store(servers.len() as u64, Ordering::Relaxed);
     }
 }

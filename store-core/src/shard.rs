@@ -1,8 +1,8 @@
-//! One part of a store: servers in the order of their use, and who has to go.
+//! A shard: some of a store's servers, in the order of their use.
 
-#[cfg(any(test, feature = "__fuzzing"))]
-pub(crate) mod agreement;
 mod clearing;
+#[cfg(any(test, feature = "__fuzzing"))]
+pub(crate) mod comparison;
 mod evict;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod model;
@@ -11,87 +11,89 @@ mod model_tests;
 mod order;
 mod packing;
 mod sweep;
-mod transfer;
+mod tier;
+#[cfg(any(test, feature = "__fuzzing"))]
+mod tracked;
 
 use std::collections::VecDeque;
 
-use self::order::{Order, Which, fixed_bytes};
+use self::order::{Order, Segment, fixed_bytes};
 use crate::ghosts::{Ghost, Ghosts};
-use crate::held::{Dropped, Found, Held, Losses};
-use crate::server::{self, Bounds, Need, Server};
+use crate::held::{Found, Held, Losses};
+use crate::server::{Bounds, Dropped, Need, Server, place_bytes};
 use crate::{
     Entry, EntryId, Generation, Limits, Refused, SessionKey, Stats, Storable, Timestamp, Usage,
 };
 
-pub(crate) use self::order::{At, Index};
+pub(crate) use self::order::{HashedKey, Index};
 pub(crate) use self::packing::{Form, ToPack};
-pub(crate) use self::sweep::NEIGHBOUR;
+pub(crate) use self::sweep::CONNECTIONS_A_SWEEP;
 
-/// How many servers whose last session was taken keep their place for the next one. A server that
-/// gives one ticket a connection is one of them most of the time.
-const EMPTIED: usize = 8;
+/// How many servers without a session keep their allocation for the next session. A server that
+/// sends one ticket per connection has none most of the time.
+const MAX_EMPTIED: usize = 8;
 
-/// One part of a store, without lock or clock.
+/// Some of a store's servers, without lock or clock.
 ///
-/// Two lists in least-recently-used order: a server enters `Once`, and moves to `Again` when it is
-/// put to after a connection was offered one of its sessions. A scan of servers that are never
-/// seen again passes through `Once` and leaves `Again` alone. A third one, `Emptied`, has the few
-/// servers whose last session was taken just now: they hold nothing, count as no server, and go
-/// before anybody else.
+/// A segmented LRU: a server enters [`Segment::Probation`], and moves to [`Segment::Protected`] when
+/// a session is stored for it after one was looked up. A scan of servers that are connected to once
+/// passes through probation and does not touch the protected servers. [`Segment::Emptied`] has the
+/// few servers whose last session was taken just now: they do not count as servers, and are evicted
+/// first.
 pub(crate) struct Shard<S> {
-    // Those of this shard; of the bytes, those that servers may cost.
+    // The limits of this shard; `total_bytes` is without the ghosts.
     limits: Limits,
-    // Not where something lies behind the store, which would take what is too much, and whose
-    // sessions come back one after the other.
-    sheds: bool,
+    // Whether servers keep only the sessions that they need when bytes are short. Off with a tier: the
+    // tier takes the surplus, and restores sessions one after the other.
+    trims: bool,
     order: Order<S>,
     ghosts: Ghosts,
-    // What they will take; `limits` are without it.
+    // The size of the table of ghosts, which is allocated when it is first needed.
     ghost_bytes: usize,
     // invariant: no session in the shard expires before this
     next_expiry: Timestamp,
     swept: Timestamp,
-    begun: u32,
+    connections: u32,
     last_id: u64,
-    // The sessions put last, oldest first; empty for a type without a smaller form.
+    // The newest sessions, oldest first; empty for a type without a packed form.
     unpacked: VecDeque<(Index, EntryId)>,
-    // Puts of connections begun before this are refused, whatever their server.
+    // Puts of connections that began before this generation are refused.
     cleared: Generation,
-    // The same for single servers, by hash; oldest first, at most CLEARED_SERVERS.
+    // The same for single servers, by hash; oldest first, MAX_CLEARED_SERVERS at most.
     cleared_servers: Vec<(u64, Generation)>,
     pub(crate) stats: Stats,
 }
 
-/// Which sessions a connection can use.
+/// The kinds of sessions that a look-up may return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     Any,
     SingleUse,
-    /// The same, for a connection that asks for a reusable one next: only then has it missed.
+    /// The same, by a caller that looks up a reusable one next: finding none is not yet a miss.
     SingleUseFirst,
     Reusable,
 }
 
 impl<S: Storable> Shard<S> {
-    /// An empty shard; `limits` are its own, already divided. Allocates nothing. When bytes are
-    /// short and it `sheds`, a server goes without sessions that it does not need.
-    pub(crate) fn new(limits: &Limits, sheds: bool) -> Self {
+    /// Creates an empty shard, and allocates nothing. `limits` are the share of this shard; with
+    /// `trims`, servers keep only the sessions that they need when bytes are short.
+    pub(crate) fn new(limits: &Limits, trims: bool) -> Self {
         let ghost_bytes = Ghosts::bytes_for(limits.servers, limits.total_bytes);
         let limits = Limits {
-            // So many that an index always suffices.
+            // An index has 32 bits.
             servers: limits.servers.min(1 << 30),
             total_bytes: limits.total_bytes.saturating_sub(ghost_bytes),
             ..limits.clone()
         };
         Self {
             limits,
-            sheds,
+            trims,
             order: Order::new(),
             ghosts: Ghosts::default(),
             ghost_bytes,
             next_expiry: Timestamp::NEVER,
             swept: Timestamp::EPOCH,
-            begun: 0,
+            connections: 0,
             last_id: 0,
             unpacked: VecDeque::new(),
             cleared: Generation(0),
@@ -102,7 +104,7 @@ impl<S: Storable> Shard<S> {
 
     pub(crate) fn put(
         &mut self,
-        at: At<'_>,
+        hashed: HashedKey<'_>,
         entry: Entry<S>,
         begun: Generation,
         now: Timestamp,
@@ -119,13 +121,13 @@ impl<S: Storable> Shard<S> {
         let own_bound = now.after(self.limits.lifetime(usage));
         let age_bound = established.after(self.limits.total_age);
         let expires = expires.min(own_bound).min(age_bound);
-        let fixed = fixed_bytes::<S>(at.key);
+        let fixed = fixed_bytes::<S>(hashed.key);
         let shared = session.shared_part().map_or(0, |shared| shared.bytes);
         let bytes = weight.saturating_add(shared);
-        let refused = if self.is_cleared(at.hash, begun) {
+        let refused = if self.is_cleared(hashed.hash, begun) {
             Some((Refused::Cleared, &mut self.stats.refused_cleared))
         } else if self
-            .most_for_one(fixed, usage)
+            .max_session_bytes(fixed, usage)
             .is_none_or(|most| bytes > most)
         {
             Some((Refused::TooLarge, &mut self.stats.refused_too_large))
@@ -154,13 +156,13 @@ impl<S: Storable> Shard<S> {
         self.next_expiry = self.next_expiry.min(expires);
 
         let mut bounds = self.bounds(fixed);
-        let (index, which) = self.place(at);
+        let (index, segment) = self.find_or_insert(hashed);
         let total = self.limits.total_bytes;
-        let (held_now, sheds) = (self.order.bytes(), self.sheds);
+        let (bytes_before, trims) = (self.order.bytes(), self.trims);
         let losses = self.order.change(index, |server| {
-            server.need.given();
-            if sheds && held_now + weight > total {
-                // Before any server has to go, this one goes without what it does not need.
+            server.need.count_put();
+            if trims && bytes_before + weight > total {
+                // Before another server is evicted, this one drops sessions that it does not need.
                 bounds.sessions = bounds.sessions.min(server.need.sessions());
             }
             server.put(session, &facts, usage, bounds, now, dropped)
@@ -168,17 +170,17 @@ impl<S: Storable> Shard<S> {
         self.count(losses.unwrap_or_default());
         let first = self.order.first_expiry(index).min(expires);
         self.order.set_first_expiry(index, first);
-        self.make_room_beside(index, now, dropped);
-        if which == Which::Again {
-            self.keep_share();
+        self.make_room_for(index, now, dropped);
+        if segment == Segment::Protected {
+            self.bound_protected();
         }
-        self.note_unpacked(index, id);
+        self.add_unpacked(index, id);
         Ok(id)
     }
 
-    /// Bytes that one session may have; nothing if not even its place fits.
-    fn most_for_one(&self, fixed: usize, usage: Usage) -> Option<usize> {
-        let taken = fixed + server::place::<S>(usage);
+    /// The most bytes of one session; `None` if not even its place fits.
+    fn max_session_bytes(&self, fixed: usize, usage: Usage) -> Option<usize> {
+        let taken = fixed + place_bytes::<S>(usage);
         let room = self.limits.total_bytes.checked_sub(taken)?;
         let most = self.limits.session_bytes.min(self.limits.server_bytes);
         Some(most.min(room))
@@ -188,22 +190,22 @@ impl<S: Storable> Shard<S> {
         Bounds {
             sessions: self.limits.sessions_per_server,
             bytes: self.limits.server_bytes,
-            room: self.limits.total_bytes.saturating_sub(fixed),
+            footprint: self.limits.total_bytes.saturating_sub(fixed),
         }
     }
 
-    /// Finds a session for a connection, in the order of the `rustls` client: the newest
-    /// single-use one, else the reusable one.
+    /// Finds a session for a connection: the newest single-use one, else the reusable one, as the
+    /// client of `rustls` does.
     pub(crate) fn offer(
         &mut self,
-        at: At<'_>,
+        hashed: HashedKey<'_>,
         want: Want,
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Vec<Dropped<S>>,
     ) -> Option<Found<S>> {
         let mut losses = Losses::default();
-        let found = self.visit(at, After::Waits, |server| {
+        let found = self.visit(hashed, WhenEmpty::Keep, |server| {
             server.visited = true;
             let single_use = (want != Want::Reusable)
                 .then(|| server.take(now, accept, dropped, &mut losses))
@@ -227,33 +229,33 @@ impl<S: Storable> Shard<S> {
         found
     }
 
-    fn peek(&self, at: At<'_>) -> Option<&Server<S>> {
-        let node = self.order.get(self.order.find(at)?)?;
+    fn peek(&self, hashed: HashedKey<'_>) -> Option<&Server<S>> {
+        let node = self.order.get(self.order.find(hashed)?)?;
         Some(&node.server)
     }
 
-    /// Sessions held of a server.
-    pub(crate) fn held(&self, at: At<'_>) -> usize {
-        self.peek(at).map_or(0, Server::len)
+    /// The number of sessions of a server.
+    pub(crate) fn session_count(&self, hashed: HashedKey<'_>) -> usize {
+        self.peek(hashed).map_or(0, Server::len)
     }
 
-    /// The group that the server chose last.
-    pub(crate) fn hint(&self, at: At<'_>) -> Option<u16> {
-        match self.peek(at) {
+    /// The key-exchange group that the server chose last.
+    pub(crate) fn hint(&self, hashed: HashedKey<'_>) -> Option<u16> {
+        match self.peek(hashed) {
             Some(server) => server.hint,
-            None => self.ghosts.get(at.hash)?.hint,
+            None => self.ghosts.get(hashed.hash)?.hint,
         }
     }
 
-    pub(crate) fn set_hint(&mut self, at: At<'_>, group: u16) {
-        let resident = self.order.find(at);
+    pub(crate) fn set_hint(&mut self, hashed: HashedKey<'_>, group: u16) {
+        let resident = self.order.find(hashed);
         if let Some(node) = resident.and_then(|index| self.order.get_mut(index)) {
             node.server.hint = Some(group);
         } else {
-            self.ghosts.prepare(self.ghost_bytes);
-            let known = self.ghosts.get(at.hash).unwrap_or_default();
-            self.ghosts.set(
-                at.hash,
+            self.ghosts.allocate(self.ghost_bytes);
+            let known = self.ghosts.get(hashed.hash).unwrap_or_default();
+            self.ghosts.insert(
+                hashed.hash,
                 Ghost {
                     hint: Some(group),
                     ..known
@@ -262,44 +264,56 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Removes the session `id` of a server, and says what it was if it was there.
+    /// Removes the session `id` of a server and returns its usage.
     pub(crate) fn remove(
         &mut self,
-        at: At<'_>,
+        hashed: HashedKey<'_>,
         id: EntryId,
         dropped: &mut Vec<Dropped<S>>,
     ) -> Option<Usage> {
-        let removed = self.visit(at, After::Leaves, |server| server.remove(id, dropped));
+        let removed = self.visit(hashed, WhenEmpty::Remove, |server| {
+            server.remove(id, dropped)
+        });
         let removed = removed.flatten();
         self.stats.removed += u64::from(removed.is_some());
         removed
     }
 
-    /// Removes the session `id` of a server and all that came before it.
-    pub(crate) fn remove_up_to(&mut self, at: At<'_>, id: EntryId, dropped: &mut Vec<Dropped<S>>) {
+    /// Removes the session `id` of a server and all older ones.
+    pub(crate) fn remove_up_to(
+        &mut self,
+        hashed: HashedKey<'_>,
+        id: EntryId,
+        dropped: &mut Vec<Dropped<S>>,
+    ) {
         let remove = |server: &mut Server<S>| server.remove_up_to(id, dropped);
-        let removed = self.visit(at, After::Leaves, remove);
+        let removed = self.visit(hashed, WhenEmpty::Remove, remove);
         self.stats.removed += removed.unwrap_or(0);
     }
 
-    /// Removes the reusable session of a server, and says whether there was one.
-    pub(crate) fn remove_reusable(&mut self, at: At<'_>, dropped: &mut Vec<Dropped<S>>) -> bool {
+    /// Removes the reusable session of a server; `false` if there is none.
+    pub(crate) fn remove_reusable(
+        &mut self,
+        hashed: HashedKey<'_>,
+        dropped: &mut Vec<Dropped<S>>,
+    ) -> bool {
         let remove = |server: &mut Server<S>| server.drop_reusable(dropped);
-        let removed = self.visit(at, After::Leaves, remove) == Some(true);
+        let removed = self.visit(hashed, WhenEmpty::Remove, remove) == Some(true);
         self.stats.removed += u64::from(removed);
         removed
     }
 
-    /// The servers that have a session, in no order.
+    /// The servers that have a session, in any order.
     pub(crate) fn servers(&self) -> Vec<SessionKey> {
         let holding = self.order.all().filter(|node| !node.server.is_empty());
         holding.map(|node| node.key().clone()).collect()
     }
 
-    /// The counters and what is held now.
+    /// The counters and the current contents.
     pub(crate) fn stats(&self) -> Stats {
         Stats {
-            servers: (self.order.len(Which::Once) + self.order.len(Which::Again)) as u64,
+            servers: (self.order.len(Segment::Probation) + self.order.len(Segment::Protected))
+                as u64,
             sessions: self.sessions() as u64,
             bytes: (self.order.bytes() + self.ghosts.bytes()) as u64,
             ..self.stats
@@ -310,76 +324,77 @@ impl<S: Storable> Shard<S> {
         self.order.all().map(|node| node.server.len()).sum()
     }
 
-    /// Makes a server that is put to the most recently used of the list it belongs into, or makes
-    /// one with what its ghost remembers; and says which list that is.
-    fn place(&mut self, at: At<'_>) -> (Index, Which) {
-        let found = self.order.find(at);
+    /// Makes the server of a put the most recently used of its segment. Creates it from its ghost if it
+    /// is not there.
+    fn find_or_insert(&mut self, hashed: HashedKey<'_>) -> (Index, Segment) {
+        let found = self.order.find(hashed);
         if let Some((index, node)) =
             found.and_then(|index| Some((index, self.order.get_mut(index)?)))
         {
             let seen_again = std::mem::take(&mut node.server.visited);
-            let which = segment(seen_again || node.which() == Which::Again);
-            self.order.move_to(index, which);
-            return (index, which);
+            let segment = segment_for(seen_again || node.segment() == Segment::Protected);
+            self.order.move_to(index, segment);
+            return (index, segment);
         }
-        self.ghosts.prepare(self.ghost_bytes);
-        let ghost = self.ghosts.take(at.hash).unwrap_or_default();
-        let index = self
-            .order
-            .insert(at, Server::new(ghost.hint, Need::again(ghost.need)));
-        let which = segment(ghost.seen_again);
-        self.order.link(index, which);
-        (index, which)
+        self.ghosts.allocate(self.ghost_bytes);
+        let ghost = self.ghosts.take(hashed.hash).unwrap_or_default();
+        let index = self.order.insert(
+            hashed,
+            Server::new(ghost.hint, Need::from_remembered(ghost.need)),
+        );
+        let segment = segment_for(ghost.seen_again);
+        self.order.link(index, segment);
+        (index, segment)
     }
 
-    /// Calls `visit` with a server that holds something and counts it as used; `after` says what
-    /// becomes of it if that emptied it.
+    /// Calls `visit` with a server that has a session, and makes it the most recently used. `when_empty`
+    /// applies if `visit` leaves it without a session.
     fn visit<T>(
         &mut self,
-        at: At<'_>,
-        after: After,
+        hashed: HashedKey<'_>,
+        when_empty: WhenEmpty,
         visit: impl FnOnce(&mut Server<S>) -> T,
     ) -> Option<T> {
-        let index = self.order.find(at)?;
+        let index = self.order.find(hashed)?;
         let node = self.order.get_mut(index)?;
-        if after == After::Waits {
-            node.server.need.asked();
+        if when_empty == WhenEmpty::Keep {
+            node.server.need.count_lookup();
         }
-        if node.which() == Which::Emptied {
+        if node.segment() == Segment::Emptied {
             return None;
         }
         let visit = |server: &mut Server<S>| (visit(server), server.is_empty());
         let (result, empty) = self.order.change(index, visit)?;
         if empty {
-            self.emptied(index, after);
+            self.handle_emptied(index, when_empty);
         } else {
             self.order.touch(index);
         }
         Some(result)
     }
 
-    /// Does what is to be done with a server that holds nothing any more.
-    fn emptied(&mut self, index: Index, after: After) {
-        let Some(which) = self.order.unlink(index) else {
+    /// Keeps or removes a server that has no session any more.
+    fn handle_emptied(&mut self, index: Index, when_empty: WhenEmpty) {
+        let Some(segment) = self.order.unlink(index) else {
             return;
         };
         if let Some(node) = self.order.get_mut(index) {
-            node.server.visited |= which == Which::Again;
+            node.server.visited |= segment == Segment::Protected;
         }
-        match after {
-            After::Waits => {
+        match when_empty {
+            WhenEmpty::Keep => {
                 self.order.set_first_expiry(index, Timestamp::NEVER);
-                self.order.link(index, Which::Emptied);
-                if self.order.len(Which::Emptied) > EMPTIED {
-                    self.let_emptied_go();
+                self.order.link(index, Segment::Emptied);
+                if self.order.len(Segment::Emptied) > MAX_EMPTIED {
+                    self.remove_oldest_emptied();
                 }
             }
-            After::Leaves => self.leave_a_ghost(index),
+            WhenEmpty::Remove => self.replace_by_ghost(index),
         }
     }
 
-    /// Lets go of a server that is in no list and holds nothing, and remembers what is worth it.
-    fn leave_a_ghost(&mut self, index: Index) {
+    /// Removes a server that is in no list and has no session, and stores its ghost.
+    fn replace_by_ghost(&mut self, index: Index) {
         let hash = self.order.hash(index);
         if let Some(node) = self.order.remove(index) {
             let ghost = Ghost {
@@ -387,17 +402,17 @@ impl<S: Storable> Shard<S> {
                 seen_again: node.server.visited,
                 need: node.server.need.remembered(),
             };
-            self.ghosts.set(hash, ghost);
+            self.ghosts.insert(hash, ghost);
         }
     }
 
-    /// Lets go of the one of the emptied servers that has waited longest.
-    fn let_emptied_go(&mut self) -> bool {
-        let Some(index) = self.order.oldest(Which::Emptied) else {
+    /// Removes the emptied server that has waited longest; `false` if there is none.
+    fn remove_oldest_emptied(&mut self) -> bool {
+        let Some(index) = self.order.oldest(Segment::Emptied) else {
             return false;
         };
         self.order.unlink(index);
-        self.leave_a_ghost(index);
+        self.replace_by_ghost(index);
         true
     }
 
@@ -408,20 +423,18 @@ impl<S: Storable> Shard<S> {
     }
 }
 
-/// What becomes of a server that holds nothing any more.
+/// What to do with a server whose last session was removed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum After {
-    /// It waits for its next session: connections take and put in turn.
-    Waits,
-    /// It goes.
-    Leaves,
+enum WhenEmpty {
+    /// Keep it for the next session: a connection took the last one, and will store another.
+    Keep,
+    Remove,
 }
 
-/// The list that a server belongs into.
-fn segment(seen_again: bool) -> Which {
+fn segment_for(seen_again: bool) -> Segment {
     if seen_again {
-        Which::Again
+        Segment::Protected
     } else {
-        Which::Once
+        Segment::Probation
     }
 }

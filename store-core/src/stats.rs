@@ -1,19 +1,19 @@
-//! What a store has done and holds.
+//! Counters of a store.
 
-/// What became of a session that a connection offered.
+/// How a handshake ended in which a session was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The server resumed it.
     Resumed,
-    /// The handshake succeeded as a full one.
+    /// The server made a full handshake, which succeeded.
     Declined,
     /// The handshake failed.
     Failed,
-    /// The application gave the handshake up before it was known how it ends.
+    /// The application cancelled the handshake before its outcome was known.
     Cancelled,
 }
 
-/// Counters since the store was made, and what it holds now.
+/// Counters since the store was created, and its current contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -24,57 +24,55 @@ pub enum Outcome {
 pub struct Stats {
     /// Sessions stored.
     pub stored: u64,
-    /// Sessions handed to a connection: `taken` and `copied` together.
+    /// Sessions returned to a connection: the sum of `taken` and `copied`.
     pub offered: u64,
-    /// Single-use sessions handed out, and thereby gone.
+    /// Single-use sessions returned to a connection, and thereby removed.
     pub taken: u64,
-    /// Copies of reusable sessions handed out.
+    /// Copies of reusable sessions returned to a connection.
     pub copied: u64,
-    /// Offers for which there was nothing.
+    /// Lookups that found no session.
     pub missed: u64,
-    /// Offered sessions that the server resumed, as reported by the backend.
+    /// Outcomes that the backend reported: [`Outcome::Resumed`].
     pub resumed: u64,
-    /// Offered sessions instead of which the server made a full handshake, likewise.
+    /// The same: [`Outcome::Declined`].
     pub declined: u64,
-    /// Offered sessions whose handshake failed, likewise.
+    /// The same: [`Outcome::Failed`].
     pub failed: u64,
-    /// Offered sessions whose handshake the application gave up, likewise.
+    /// The same: [`Outcome::Cancelled`].
     pub cancelled: u64,
-    /// Sessions dropped because their time was over or lay in the future.
+    /// Sessions dropped because they had expired, or were stored at a time that is now the future.
     pub expired: u64,
-    /// Sessions dropped because the space was needed: for another server, or for a newer session
-    /// of the same one.
+    /// Sessions dropped to make room for another server, or for a newer session of the same server.
     pub evicted: u64,
     /// Reusable sessions replaced by a newer one of the same server.
     pub replaced: u64,
-    /// Sessions removed: `remove`, `clear`, `clear_server`, and all that were older than one whose
-    /// handshake failed.
+    /// Sessions removed by `remove`, `remove_up_to`, `remove_reusable`, `clear` or `clear_server`.
     pub removed: u64,
-    /// Single-use sessions that left memory for a place behind the store.
+    /// Single-use sessions moved from memory to a tier.
     pub left: u64,
-    /// Sessions that came back from there, single-use ones or copies of reusable ones.
+    /// Sessions restored from a tier: single-use ones, and copies of reusable ones.
     pub returned: u64,
-    /// Sessions not stored because they were too large.
+    /// Sessions not stored: too large.
     pub refused_too_large: u64,
-    /// Sessions not stored because they had no time to live.
+    /// Sessions not stored: already expired, or with a lifetime of zero.
     pub refused_expired: u64,
-    /// Sessions not stored because their server was cleared after their connection began.
+    /// Sessions not stored: their server was cleared after their connection began.
     pub refused_cleared: u64,
-    /// Servers that hold a session now.
+    /// Servers with a session now.
     pub servers: u64,
-    /// Sessions held now.
+    /// Sessions stored now.
     pub sessions: u64,
-    /// Bytes held now, the store's own bookkeeping included.
+    /// Bytes occupied now, the store's own bookkeeping included.
     pub bytes: u64,
 }
 
 impl Stats {
-    /// Sessions not stored, for whatever reason.
+    /// Sessions not stored, for any reason.
     pub fn refused(&self) -> u64 {
         self.refused_too_large + self.refused_expired + self.refused_cleared
     }
 
-    /// The counters by name, each the name of its field.
+    /// The counters with the names of their fields.
     pub fn counters(&self) -> [(&'static str, u64); 18] {
         let Self {
             stored,
@@ -121,7 +119,7 @@ impl Stats {
         ]
     }
 
-    /// What the store holds now, by name, each the name of its field.
+    /// The current contents with the names of their fields.
     pub fn gauges(&self) -> [(&'static str, u64); 3] {
         [
             ("servers", self.servers),
@@ -130,7 +128,7 @@ impl Stats {
         ]
     }
 
-    /// Adds another part of the store.
+    /// Adds the numbers of another shard.
     pub(crate) fn add(&mut self, other: &Self) {
         let Self {
             stored,

@@ -1,105 +1,108 @@
-//! The store: shards behind locks.
+//! The store: shards behind locks, for many connections at once.
 
-mod offering;
+mod fork_guard;
+mod lookup;
 mod packing;
-mod part;
-mod process;
-mod transfer;
+mod shards;
+mod tier;
 
-pub use self::transfer::Available;
+pub use self::tier::Available;
 
 use std::fmt;
 use std::sync::Arc;
 
-use self::offering::Sweep;
-use self::part::{Part, Parts};
-use self::process::Process;
+use self::fork_guard::ForkGuard;
+use self::lookup::Sweep;
+use self::shards::{LockedShard, Shards};
 use crate::events::Events;
 use crate::hashing::KeyHasher;
-use crate::shard::{At, Want};
+use crate::server_stats::Watched;
+use crate::shard::{HashedKey, Want};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::watch::Watched;
 use crate::{
     Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable, StoreObserver,
 };
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
-/// A shard is swept, grown and searched as a whole, so it is kept small; and the more there are, the
-/// more seldom two threads meet in one.
+/// A sweep, a growing map and a search take a whole shard, so shards are small. Many shards also mean
+/// that two threads seldom contend for one.
 const SERVERS_A_SHARD: usize = 128;
-/// An empty store stays small, whatever it may hold.
-const MOST_SHARDS: usize = 4_096;
-/// No server may fill more than this part of its shard.
-const SERVERS_BYTES_A_SHARD: usize = 4;
+/// Bounds the size of an empty store.
+const MAX_SHARDS: usize = 4_096;
+/// A server may fill a quarter of its shard at most: so many times `server_bytes` fit into one.
+const FULL_SERVERS_A_SHARD: usize = 4;
 
 /// A bounded, expiring store of client sessions, for use by many connections at once.
 ///
 /// # Contract
-/// - **Never in the way.** No operation fails, waits for anything but a short lock, or panics; what
-///   is not there is a miss, and a miss costs a full handshake. `None` is always allowed: dropping
-///   a session is never wrong.
-/// - **Once.** A single-use session is handed to one connection and never comes back, whatever
-///   becomes of the handshake. After a fork, the child starts with nothing: sessions stay with
-///   the process that put them.
-/// - **Private.** What a connection is offered is its own; a reusable session is copied for it.
-/// - **Valid.** What is offered has not expired by the server's word, the protocol's bounds and
-///   the [`Limits`], and does not come from the future.
-/// - **Bounded.** Servers, sessions a server, and bytes stay within the [`Limits`] whatever a
-///   server does; one server cannot push out the others.
-/// - **Secret.** Sessions are dropped, and wiped by their own drop, without a lock held, and never
+/// - **A failure is a miss.** No operation fails, panics, or waits for anything but a short lock. A
+///   session that is not found is a miss, and a miss costs a full handshake. `None` is always an
+///   allowed result: dropping a session is never wrong.
+/// - **Once.** A single-use session goes to one connection and never returns to the store, whatever
+///   the outcome of the handshake. After a fork, the child's store is empty: sessions stay in the
+///   process that stored them.
+/// - **Private.** A connection owns the session it is offered; a reusable session is copied for it.
+/// - **Valid.** An offered session has not expired by the server's lifetime, the protocol's bounds and
+///   the [`Limits`], and was not stored at a time that is now the future.
+/// - **Bounded.** Servers, sessions per server, and bytes stay within the [`Limits`] whatever a server
+///   sends; one server cannot evict the sessions of all others.
+/// - **Secret.** Sessions are dropped, and wiped by their own `Drop`, while no lock is held, and never
 ///   shown.
 ///
-/// Time is an argument of every operation that depends on it; see [`Clock`](crate::Clock).
+/// Operations that depend on the time take it as an argument; see [`Clock`](crate::Clock).
 pub struct SessionStore<S> {
-    // What every operation reads; of it, only the generation ever changes.
+    // Read by every operation; only the generation changes.
     limits: Limits,
     hasher: KeyHasher,
-    parts: Parts<S>,
+    shards: Shards<S>,
     generation: AtomicU64,
-    process: Process,
+    fork_guard: ForkGuard,
     watched: Watched,
     events: Events,
-    behind: Option<Arc<dyn StoreObserver>>,
-    // Held while a generation is drawn and told to what lies behind, so that they arrive in order.
-    telling: Mutex<()>,
+    observer: Option<Arc<dyn StoreObserver>>,
+    // Locked from drawing a generation until the observer has received it: they arrive in order.
+    notifying: Mutex<()>,
     counters: Counters,
 }
 
-/// What changes without a shard's lock. Seldom: a connection writes none of it once its server's
-/// part is there.
+/// Counters outside the shards. A connection whose server's shard exists writes none of them.
 struct Counters {
+    // The number of the shard that `sweep` takes next.
     next_swept: AtomicUsize,
-    // Offers missed in parts that are not there.
+    // Misses in shards that do not exist yet.
     missed: AtomicU64,
 }
 
 impl<S: Storable> SessionStore<S> {
-    /// An empty store. Allocates next to nothing until it is used.
+    /// Creates an empty store, which allocates next to nothing until it is used.
     pub fn new(limits: Limits) -> Result<Self, LimitsError> {
         Self::build(limits, None)
     }
 
-    /// The same with a place behind it that is told what happens.
+    /// Creates an empty store that reports to `observer`.
     pub fn with_observer(
         limits: Limits,
-        behind: Arc<dyn StoreObserver>,
+        observer: Arc<dyn StoreObserver>,
     ) -> Result<Self, LimitsError> {
-        Self::build(limits, Some(behind))
+        Self::build(limits, Some(observer))
     }
 
-    fn build(limits: Limits, behind: Option<Arc<dyn StoreObserver>>) -> Result<Self, LimitsError> {
+    fn build(
+        limits: Limits,
+        observer: Option<Arc<dyn StoreObserver>>,
+    ) -> Result<Self, LimitsError> {
         limits.validate()?;
-        let parts = Parts::new(shards_for(&limits), behind.is_none());
+        let shards = Shards::new(shards_for(&limits), observer.is_none());
         Ok(Self {
             limits,
             hasher: KeyHasher::new(),
-            parts,
+            shards,
             generation: AtomicU64::new(1),
-            process: Process::this(),
+            fork_guard: ForkGuard::new(),
             watched: Watched::new(),
             events: Events::new(),
-            behind,
-            telling: Mutex::new(()),
+            observer,
+            notifying: Mutex::new(()),
             counters: Counters {
                 next_swept: AtomicUsize::new(0),
                 missed: AtomicU64::new(0),
@@ -107,21 +110,20 @@ impl<S: Storable> SessionStore<S> {
         })
     }
 
-    /// What this store may hold.
+    /// The limits of this store.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The present moment in the life of the store, for a connection that begins now and will
-    /// [`put`](Self::put) later.
+    /// The current generation, for a connection that begins now and will [`put`](Self::put) later.
     pub fn generation(&self) -> Generation {
-        self.leave_to_parent();
+        self.clear_after_fork();
         Generation(self.generation.load(Ordering::Acquire))
     }
 
-    /// What a connection to `key` begins with: the generation for what it will
-    /// [`put`](Self::put), and an offer as from [`offer_where`](Self::offer_where). Sweeps as it
-    /// goes, so that [`sweep`](Self::sweep) need not be called.
+    /// Begins a connection to `key`: returns the generation for its later [`put`](Self::put), and a
+    /// session to offer, as [`offer_where`](Self::offer_where) does. Also frees some expired sessions,
+    /// so that [`sweep`](Self::sweep) need not be called.
     pub fn begin<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -129,14 +131,15 @@ impl<S: Storable> SessionStore<S> {
         accept: impl FnMut(&S) -> bool,
     ) -> (Generation, Option<Offer<S>>) {
         let (begun, key) = (self.generation(), key.into());
-        let offer = self.find_session(key, Want::Any, now, Sweep::Along, accept);
+        let offer = self.find_session(key, Want::Any, now, Sweep::Yes, accept);
         (begun, offer)
     }
 
-    /// Stores a session that a connection to `key` was given, one begun at `begun`.
+    /// Stores a session that a connection to `key` received. `begun` is the generation in which the
+    /// connection began.
     ///
-    /// The entry's expiry is cut to the limits. A reusable session replaces the one before it; a
-    /// single-use session joins the others, and the oldest go when there are too many.
+    /// The limits bound the entry's expiry. A reusable session replaces the previous one; a single-use
+    /// session is added, and the oldest ones are dropped when there are too many.
     pub fn put<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -144,35 +147,35 @@ impl<S: Storable> SessionStore<S> {
         begun: Generation,
         now: Timestamp,
     ) -> Result<EntryId, Refused> {
-        let at = self.at(key);
-        let Some(part) = self.parts.get_or_make(at.hash, &self.limits) else {
+        let hashed = self.hashed(key);
+        let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return Err(Refused::Off);
         };
         let (mut dropped, usage) = (Vec::new(), entry.usage);
-        let mut shard = part.lock();
-        let put = shard.put(at, entry, begun, now, &mut dropped);
-        let to_pack = shard.next_to_pack();
-        drop(shard);
+        let mut locked = shard.lock();
+        let put = locked.put(hashed, entry, begun, now, &mut dropped);
+        let to_pack = locked.next_to_pack();
+        drop(locked);
         if let Some(to_pack) = to_pack {
-            self.pack(part, to_pack, now);
+            self.pack(shard, to_pack, now);
         }
-        self.watched.note(at.key, |stats| match put {
+        self.watched.count(hashed.key, |stats| match put {
             Ok(_) => stats.stored += 1,
             Err(_) => stats.refused += 1,
         });
-        if let (Ok(_), Some(behind)) = (put, &self.behind) {
-            behind.stored(at.key, usage);
+        if let (Ok(_), Some(observer)) = (put, &self.observer) {
+            observer.stored(hashed.key, usage);
         }
         put
     }
 
-    /// What a connection to `key` should offer: the newest valid single-use session, which is
-    /// removed; else a private copy of the valid reusable one; else nothing.
+    /// Returns the session that a connection to `key` should offer: the newest valid single-use one,
+    /// which is removed, else a copy of the valid reusable one, else `None`.
     pub fn offer<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         self.offer_where(key, now, |_| true)
     }
 
-    /// The same among the sessions that `accept` likes. What it does not like stays.
+    /// The same among the sessions that `accept` accepts. The others stay.
     ///
     /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
     /// or this store.
@@ -185,200 +188,204 @@ impl<S: Storable> SessionStore<S> {
         self.find_session(key.into(), Want::Any, now, Sweep::No, accept)
     }
 
-    /// Takes the newest valid single-use session of `key`, which is removed. Sweeps as it goes, as
-    /// [`begin`](Self::begin) does.
+    /// Removes and returns the newest valid single-use session of `key`. Frees some expired sessions,
+    /// as [`begin`](Self::begin) does.
     pub fn take<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::SingleUse, now, Sweep::Along, |_| true)
+        self.find_session(key.into(), Want::SingleUse, now, Sweep::Yes, |_| true)
     }
 
-    /// The same for a client that asks for the two kinds one after the other, as rustls does: this
-    /// first, and [`copy`](Self::copy) if there is none. A connection that finds neither has missed
-    /// once, so only `copy` counts it.
+    /// The same for a client that looks up the two kinds one after the other, as rustls does: a
+    /// single-use session first, and then [`copy`](Self::copy). A connection that finds neither is one
+    /// miss, which `copy` counts.
     pub fn take_first<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         let want = Want::SingleUseFirst;
-        self.find_session(key.into(), want, now, Sweep::Along, |_| true)
+        self.find_session(key.into(), want, now, Sweep::Yes, |_| true)
     }
 
-    /// A private copy of the valid reusable session of `key`.
+    /// Returns a copy of the valid reusable session of `key`.
     pub fn copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         self.find_session(key.into(), Want::Reusable, now, Sweep::No, |_| true)
     }
 
-    /// The key-exchange group that the server chose last, by its TLS number.
+    /// The key-exchange group that the server chose last (a TLS `NamedGroup`).
     pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
-        let at = self.at(key);
-        self.parts.get(at.hash)?.lock().hint(at)
+        let hashed = self.hashed(key);
+        self.shards.get(hashed.hash)?.lock().hint(hashed)
     }
 
-    /// Remembers the group that the server chose. Hints take no place from sessions: a server
-    /// without a session has its hint kept in a small table that forgets.
+    /// Stores the group that the server chose. Hints take no room from sessions: the hints of servers
+    /// without a session are in a small table, which overwrites older ones.
     pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
-        let at = self.at(key);
-        if let Some(part) = self.parts.get_or_make(at.hash, &self.limits) {
-            part.lock().set_hint(at, group);
+        let hashed = self.hashed(key);
+        if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
+            shard.lock().set_hint(hashed, group);
         }
     }
 
-    /// Removes the session `id` of `key`, if it is still there; a newer one that was stored
-    /// meanwhile stays. If it, or a copy of it, may have left memory, all there is of the server
-    /// goes.
+    /// Removes the session `id` of `key`; `false` if it is not there. A newer one that was stored
+    /// meanwhile stays. If the session or a copy of it may be in a tier, all sessions of the server
+    /// are removed.
     pub fn remove<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) -> bool {
-        let at = self.at(key);
+        let hashed = self.hashed(key);
         let mut dropped = Vec::new();
-        let part = self.parts.get(at.hash);
-        let removed = part.and_then(|part| part.lock().remove(at, id, &mut dropped));
+        let shard = self.shards.get(hashed.hash);
+        let removed = shard.and_then(|shard| shard.lock().remove(hashed, id, &mut dropped));
         let was_there = removed.is_some();
-        if self.behind.is_some() && removed != Some(Usage::SingleUse) {
-            self.clear_server(at.key);
+        if self.observer.is_some() && removed != Some(Usage::SingleUse) {
+            self.clear_server(hashed.key);
         }
         was_there
     }
 
-    /// Removes the session `id` of `key` and all that came before it, for a handshake with it that
-    /// failed: what made it fail may be true of the older ones, and a client must not fail again
-    /// and again. What was stored since stays; but where something lies behind the store, all there
-    /// is of the server goes, since what comes back from there is older than it looks.
+    /// Removes the session `id` of `key` and all older ones, after a handshake with it failed: the
+    /// older ones may fail for the same reason, and a client must not fail again and again. Newer ones
+    /// stay. With an observer, all sessions of the server are removed, since a session that a tier
+    /// restores is older than its id.
     pub fn remove_up_to<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
         let key = key.into();
-        if self.behind.is_some() {
+        if self.observer.is_some() {
             return self.clear_server(key);
         }
-        let at = self.at(key);
-        if let Some(part) = self.parts.get(at.hash) {
+        let hashed = self.hashed(key);
+        if let Some(shard) = self.shards.get(hashed.hash) {
             let mut dropped = Vec::new();
-            part.lock().remove_up_to(at, id, &mut dropped);
+            shard.lock().remove_up_to(hashed, id, &mut dropped);
         }
     }
 
-    /// Removes the reusable session of `key`, whichever it is, for a backend that is not told
-    /// which one failed; where something lies behind the store, all there is of the server.
+    /// Removes the reusable session of `key`, for a backend that does not know the id of the session
+    /// that failed; `false` if there is none. With an observer, all sessions of the server are removed.
     pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
-        let at = self.at(key);
+        let hashed = self.hashed(key);
         let mut dropped = Vec::new();
-        let part = self.parts.get(at.hash);
-        let removed = part.is_some_and(|part| part.lock().remove_reusable(at, &mut dropped));
-        if self.behind.is_some() {
-            self.clear_server(at.key);
+        let shard = self.shards.get(hashed.hash);
+        let removed = shard.is_some_and(|shard| shard.lock().remove_reusable(hashed, &mut dropped));
+        if self.observer.is_some() {
+            self.clear_server(hashed.key);
         }
         removed
     }
 
-    /// Removes all there is of one server. What connections to it put that have begun already is
-    /// refused.
+    /// Removes all sessions of one server, and its hint. Later puts of connections to it that have
+    /// already begun are refused.
     pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
-        let at = self.at(key);
-        if let Some(part) = self.parts.get_or_make(at.hash, &self.limits) {
+        let hashed = self.hashed(key);
+        if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
             let mut dropped = Vec::new();
-            let telling = self.telling();
-            let mut shard = part.lock();
-            // Under the lock, so that generations reach a shard in their order.
-            let now_is = self.next_generation();
-            shard.clear_server(at, now_is, &mut dropped);
-            drop(shard);
-            if let Some(behind) = &self.behind {
-                behind.revoked(at.key, now_is);
+            let notifying = self.lock_notifying();
+            let mut locked = shard.lock();
+            // Drawn under the shard's lock, so that generations arrive there in ascending order.
+            let generation = self.next_generation();
+            locked.clear_server(hashed, generation, &mut dropped);
+            drop(locked);
+            if let Some(observer) = &self.observer {
+                observer.revoked(hashed.key, generation);
             }
-            drop(telling);
+            drop(notifying);
         }
     }
 
-    /// Removes everything. What connections put that have begun already is refused.
+    /// Removes all sessions and hints. Later puts of connections that have already begun are refused.
     pub fn clear(&self) {
-        let telling = self.telling();
+        let notifying = self.lock_notifying();
         self.clear_memory();
-        if let Some(behind) = &self.behind {
-            behind.cleared(Generation(self.generation.load(Ordering::Acquire)));
+        if let Some(observer) = &self.observer {
+            observer.cleared(Generation(self.generation.load(Ordering::Acquire)));
         }
-        drop(telling);
+        drop(notifying);
     }
 
     fn clear_memory(&self) {
         let mut dropped = Vec::new();
-        let mut cleared = self.parts.hold();
+        let mut cleared = self.shards.lock_cleared();
         *cleared = self.next_generation();
-        for part in self.parts.iter() {
-            let mut shard = part.lock();
-            shard.clear(self.next_generation(), &mut dropped);
+        for shard in self.shards.iter() {
+            let mut locked = shard.lock();
+            locked.clear(self.next_generation(), &mut dropped);
         }
         drop(cleared);
     }
 
-    fn telling(&self) -> Option<MutexGuard<'_, ()>> {
-        let telling = || self.telling.lock().unwrap_or_else(PoisonError::into_inner);
-        self.behind.is_some().then(telling)
+    fn lock_notifying(&self) -> Option<MutexGuard<'_, ()>> {
+        let lock = || {
+            let guard = self.notifying.lock();
+            guard.unwrap_or_else(PoisonError::into_inner)
+        };
+        self.observer.is_some().then(lock)
     }
 
-    /// Counts what became of a session that `key`'s connection was offered.
+    /// Counts the outcome of a handshake with `key` in which a session was offered.
     pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
-        let at = self.at(key);
-        let Some(part) = self.parts.get_or_make(at.hash, &self.limits) else {
+        let hashed = self.hashed(key);
+        let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return;
         };
-        self.watched.note(at.key, |stats| stats.count(outcome));
-        part.count(outcome);
-        self.events.ended(at.key, outcome);
+        self.watched.count(hashed.key, |stats| stats.count(outcome));
+        shard.count(outcome);
+        self.events.ended(hashed.key, outcome);
     }
 
-    /// Counts what happens to one server from now on, for
-    /// [`server_stats`](Self::server_stats). Each operation looks through the servers watched: for
-    /// a handful of them, to find out why one does not resume.
+    /// Starts counters of one server, for [`server_stats`](Self::server_stats): to find out why it does
+    /// not resume. Every operation searches the watched servers, so watch only a few.
     pub fn watch<'k>(&self, key: impl Into<KeyRef<'k>>) {
         self.watched.add(key.into());
     }
 
-    /// Counts one server no longer.
+    /// Stops the counters of one server.
     pub fn unwatch<'k>(&self, key: impl Into<KeyRef<'k>>) {
         self.watched.remove(key.into());
     }
 
-    /// The counters of a server that is watched, and what is held of it.
+    /// The counters of a watched server, and its current number of sessions; `None` if it is not
+    /// watched.
     pub fn server_stats<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<ServerStats> {
-        let at = self.at(key);
-        let stats = self.watched.get(at.key)?;
-        let part = self.parts.get(at.hash);
-        let held = part.map_or(0, |part| part.lock().held(at));
+        let hashed = self.hashed(key);
+        let stats = self.watched.get(hashed.key)?;
+        let shard = self.shards.get(hashed.hash);
+        let held = shard.map_or(0, |shard| shard.lock().session_count(hashed));
         Some(ServerStats {
             held: held as u64,
             ..stats
         })
     }
 
-    /// Whether servers go by their names and ports in the events that this store gives to `tracing`,
-    /// from now on. Else, and at first, by 16 hexadecimal digits of a SHA-256 over the key and a
-    /// secret that this store has drawn: the same for one server as long as the store lives, and
-    /// nothing that a list of names could be held against. A name is on one printable line, cut after
-    /// 253 characters.
+    /// Selects whether servers appear with name and port in the events of this store for `tracing`.
+    ///
+    /// By default, a server appears as 16 hexadecimal digits of a SHA-256 over its key and a random
+    /// secret of the store. They are the same for as long as the store exists, and cannot be compared
+    /// with a list of names. A name is escaped to one printable line, and cut after 253 characters.
     #[cfg(feature = "tracing")]
     pub fn log_server_names(&self, named: bool) {
         self.events.log_server_names(named);
     }
 
-    /// The counters so far and what the store holds now. Walks over all servers.
+    /// The counters and the current contents. Visits all servers.
     pub fn stats(&self) -> Stats {
         let mut sum = Stats {
             missed: self.counters.missed.load(Ordering::Relaxed),
             ..Stats::default()
         };
-        for part in self.parts.iter() {
-            sum.add(&part.stats());
+        for shard in self.shards.iter() {
+            sum.add(&shard.stats());
         }
         sum
     }
 
     #[inline]
-    fn at<'k>(&self, key: impl Into<KeyRef<'k>>) -> At<'k> {
+    fn hashed<'k>(&self, key: impl Into<KeyRef<'k>>) -> HashedKey<'k> {
         let key = key.into();
         let hash = self.hasher.hash(key);
-        At { hash, key }
+        HashedKey { hash, key }
     }
 
-    /// In a process that was forked since the store was last used, drops what is the parent's.
-    fn leave_to_parent(&self) {
-        if !self.process.is_this() {
-            // Before the store is said to belong here: who comes in between clears it, too. What
-            // lies behind is the parent's, and not told.
+    /// Empties the store in a process that was forked since the store was last used: the sessions are
+    /// the parent's.
+    fn clear_after_fork(&self) {
+        if !self.fork_guard.is_owner() {
+            // Before the process becomes the owner, so that a thread in between clears it too. The
+            // observer belongs to the parent, and is not notified.
             self.clear_memory();
-            self.process.take_over();
+            self.fork_guard.take_over();
         }
     }
 
@@ -388,7 +395,7 @@ impl<S: Storable> SessionStore<S> {
 }
 
 impl<S> fmt::Debug for SessionStore<S> {
-    /// Shows the limits, never what is stored.
+    /// Shows the limits, and nothing of the contents.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionStore")
             .field("limits", &self.limits)
@@ -396,8 +403,8 @@ impl<S> fmt::Debug for SessionStore<S> {
     }
 }
 
-/// How many shards serve `limits` well: small enough to be swept in one step, large enough that
-/// one server's full share leaves most of its shard to others.
+/// The number of shards for `limits`: so many that a shard is swept in one short step, so few that a
+/// full server leaves most of its shard to others.
 fn shards_for(limits: &Limits) -> usize {
     if limits.servers == 0 {
         return 0;
@@ -406,14 +413,14 @@ fn shards_for(limits: &Limits) -> usize {
     let most_for_one = limits
         .server_bytes
         .max(1)
-        .saturating_mul(SERVERS_BYTES_A_SHARD);
+        .saturating_mul(FULL_SERVERS_A_SHARD);
     let by_bytes = (limits.total_bytes / most_for_one).max(1);
-    let shards = by_servers.min(by_bytes).min(MOST_SHARDS);
-    // The largest power of two that is not above.
+    let shards = by_servers.min(by_bytes).min(MAX_SHARDS);
+    // The largest power of two that is not above `shards`.
     1 << shards.ilog2()
 }
 
-/// Something of everything, so that the compiler proves what the contract says of threads.
+// The contract: a store is shared between threads.
 const _: () = {
     const fn shared_between_threads<T: Send + Sync>() {}
     shared_between_threads::<SessionStore<Vec<u8>>>();

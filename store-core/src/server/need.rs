@@ -1,71 +1,70 @@
-//! How many sessions of a server are used up before the next one comes.
+//! How many single-use sessions the connections to a server use up.
 
-/// The most connections to a server that asked for a session in a row, without one being put in
-/// between; what was long ago counts less and less.
+/// The longest row of look-ups for a server without a put in between, decaying over later rows.
 ///
-/// Connections that come one after the other need one session, since each brings the next; those
-/// that begin together need as many as they are. What lies beyond that is only ever replaced.
+/// Connections one after the other need one session, since each stores the next; connections that
+/// begin together need one each. More sessions than that are replaced before they are offered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Need {
-    asked: u8,
-    // In sixteenths.
-    most: u16,
+    // Look-ups since the last put.
+    row: u8,
+    // In sixteenths of a session.
+    longest: u16,
 }
 
-/// What is remembered of it while the server holds nothing: sessions, at most 127.
+/// The need of a server that holds no session: at most 127 sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Remembered(u8);
+pub(crate) struct RememberedNeed(u8);
 
-impl Remembered {
-    /// So many, or as many as can be remembered.
-    pub(crate) fn of(sessions: usize) -> Self {
+impl RememberedNeed {
+    /// `sessions`, 127 at most.
+    pub(crate) fn new(sessions: usize) -> Self {
         const MOST: u8 = 127;
         Self(u8::try_from(sessions).unwrap_or(MOST).min(MOST))
     }
 
-    /// At most 127.
     pub(crate) fn sessions(self) -> u8 {
         self.0
     }
 }
 
-/// Of what a row of connections has less than the longest one, this part is forgotten.
-const FORGOTTEN: u16 = 16;
+/// After a shorter row, the longest one decays by this part of the difference.
+const DECAY: u16 = 16;
+/// One session.
 const UNIT: u16 = 16;
 
 impl Need {
-    /// As it was when its server held something last.
-    pub(crate) fn again(remembered: Remembered) -> Self {
+    pub(crate) fn from_remembered(remembered: RememberedNeed) -> Self {
         Self {
-            asked: 0,
-            most: u16::from(remembered.sessions()) * UNIT,
+            row: 0,
+            longest: u16::from(remembered.sessions()) * UNIT,
         }
     }
 
-    /// What is to be remembered, connections that are under way now included.
-    pub(crate) fn remembered(self) -> Remembered {
-        let sessions = self.most.div_ceil(UNIT).max(self.asked.into());
-        Remembered::of(sessions.into())
+    /// The need to remember, which includes the current row.
+    pub(crate) fn remembered(self) -> RememberedNeed {
+        let sessions = self.longest.div_ceil(UNIT).max(self.row.into());
+        RememberedNeed::new(sessions.into())
     }
 
-    /// A connection asks for a session.
-    pub(crate) fn asked(&mut self) {
-        self.asked = self.asked.saturating_add(1);
+    /// A connection looks up a session.
+    pub(crate) fn count_lookup(&mut self) {
+        self.row = self.row.saturating_add(1);
     }
 
-    /// A session comes: whoever asks from now on can have it.
-    pub(crate) fn given(&mut self) {
-        let row = u16::from(std::mem::take(&mut self.asked)) * UNIT;
-        if row >= self.most {
-            self.most = row;
+    /// A session is stored: the row of look-ups ends.
+    pub(crate) fn count_put(&mut self) {
+        let row = u16::from(std::mem::take(&mut self.row)) * UNIT;
+        if row >= self.longest {
+            self.longest = row;
         } else if row > 0 {
-            self.most -= (self.most - row).div_ceil(FORGOTTEN);
+            self.longest -= (self.longest - row).div_ceil(DECAY);
         }
     }
 
-    /// Sessions that are worth keeping when space is short; at least one.
+    /// The sessions to keep when the shard is short of bytes; at least one.
     pub(crate) fn sessions(self) -> usize {
-        usize::from(self.most.div_ceil(UNIT)).max(1)
+        usize::from(self.longest.div_ceil(UNIT)).max(1)
     }
 }
 
@@ -73,57 +72,57 @@ impl Need {
 mod tests {
     use super::*;
 
-    fn row(need: &mut Need, connections: usize) {
+    fn connect_at_once(need: &mut Need, connections: usize) {
         for _ in 0..connections {
-            need.asked();
+            need.count_lookup();
         }
-        need.given();
-        need.given();
+        need.count_put();
+        need.count_put();
     }
 
     #[test]
-    fn one_after_the_other_needs_one() {
+    fn connections_one_after_the_other_need_one_session() {
         let mut need = Need::default();
         assert_eq!(need.sessions(), 1);
         for _ in 0..3 {
-            row(&mut need, 1);
+            connect_at_once(&mut need, 1);
             assert_eq!(need.sessions(), 1);
         }
     }
 
     #[test]
-    fn what_came_together_is_kept_and_slowly_forgotten() {
+    fn the_need_of_connections_at_once_decays() {
         let mut need = Need::default();
-        row(&mut need, 10);
+        connect_at_once(&mut need, 10);
         assert_eq!(need.sessions(), 10);
-        row(&mut need, 1);
+        connect_at_once(&mut need, 1);
         assert_eq!(need.sessions(), 10);
         for _ in 0..16 {
-            row(&mut need, 1);
+            connect_at_once(&mut need, 1);
         }
         assert!((2..7).contains(&need.sessions()), "{}", need.sessions());
         for _ in 0..100 {
-            row(&mut need, 1);
+            connect_at_once(&mut need, 1);
         }
         assert_eq!(need.sessions(), 1);
     }
 
     #[test]
-    fn a_server_that_was_emptied_by_connections_is_remembered_by_them() {
+    fn the_remembered_need_includes_the_current_row() {
         let mut need = Need::default();
-        assert_eq!(need.remembered(), Remembered::of(0));
+        assert_eq!(need.remembered(), RememberedNeed::new(0));
         for _ in 0..10 {
-            need.asked();
+            need.count_lookup();
         }
-        assert_eq!(Need::again(need.remembered()).sessions(), 10);
-        row(&mut need, 1_000);
-        assert_eq!(Need::again(need.remembered()).sessions(), 127);
+        assert_eq!(Need::from_remembered(need.remembered()).sessions(), 10);
+        connect_at_once(&mut need, 1_000);
+        assert_eq!(Need::from_remembered(need.remembered()).sessions(), 127);
     }
 
     #[test]
-    fn no_row_is_too_long() {
+    fn the_need_is_bounded() {
         let mut need = Need::default();
-        row(&mut need, 1_000);
+        connect_at_once(&mut need, 1_000);
         assert_eq!(need.sessions(), 255);
     }
 }

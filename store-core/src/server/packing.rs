@@ -1,37 +1,37 @@
-//! Sessions of a server that are away for a moment, to come back in another form.
+//! Sessions of a server that are packed or unpacked outside the lock.
 
 use std::sync::Arc;
 
-use super::{Bounds, Server};
-use crate::held::{Dropped, Held, Losses};
+use super::{Bounds, Dropped, Server};
+use crate::held::{Held, Losses};
 use crate::{EntryId, Storable, Timestamp};
 
-/// A session to be packed without a lock.
+/// A session to be packed outside the lock.
 pub(crate) enum Packable<S> {
-    /// Out of its place, which is kept for it. No connection finds it meanwhile.
+    /// Taken out; its place stays, and no look-up finds it meanwhile.
     SingleUse(Held<S>),
-    /// Offered as it is meanwhile.
+    /// Still in its place, and offered as it is meanwhile.
     Reusable(Arc<Held<S>>),
 }
 
 impl<S: Storable> Server<S> {
-    /// Gives the session `id` out to be packed, if it is here.
-    pub(crate) fn packable(&mut self, id: EntryId) -> Option<Packable<S>> {
+    /// The session `id` for packing; `None` if it is gone or already being packed.
+    pub(crate) fn take_for_packing(&mut self, id: EntryId) -> Option<Packable<S>> {
         if let Some(held) = self.reusable.as_ref().filter(|held| held.id == id) {
             return Some(Packable::Reusable(Arc::clone(held)));
         }
         let index = self.find(id)?;
         let held = &mut self.single_use[index];
         let session = held.session.take()?;
-        let away = held.with(session);
-        // The place keeps what the session alone keeps alive, so that the bytes stay as they were.
-        let alone = self.alone(&away.session);
-        self.single_use[index].weight += alone;
-        Some(Packable::SingleUse(away))
+        let taken = held.with_session(session);
+        // The place keeps counting what only this session shares, so that the bytes do not change.
+        let shared = self.uncounted_share(&taken.session);
+        self.single_use[index].weight += shared;
+        Some(Packable::SingleUse(taken))
     }
 
-    /// Brings a single-use session back into its place; it is dropped if that is gone.
-    pub(crate) fn bring_back(&mut self, held: Held<S>, dropped: &mut Vec<Dropped<S>>) -> bool {
+    /// Returns a single-use session to its place, or drops it if that is gone.
+    pub(crate) fn return_packed(&mut self, held: Held<S>, dropped: &mut Vec<Dropped<S>>) -> bool {
         let place = self.find(held.id);
         let place = place.filter(|index| self.single_use[*index].session.is_none());
         let Some(index) = place else {
@@ -39,15 +39,14 @@ impl<S: Storable> Server<S> {
             return false;
         };
         self.bytes -= self.single_use[index].weight;
-        self.count(&held.session, held.weight);
-        let facts = held.with(());
-        self.single_use[index] = facts.with(Some(held.session));
+        self.add_bytes(&held.session, held.weight);
+        let facts = held.with_session(());
+        self.single_use[index] = facts.with_session(Some(held.session));
         true
     }
 
-    /// Puts another form of the reusable session into the place of `old`; it is dropped if that
-    /// is no longer there.
-    pub(crate) fn change_form(
+    /// Replaces the reusable session `old` by another form, or drops that if `old` is gone.
+    pub(crate) fn replace_form(
         &mut self,
         old: Arc<Held<S>>,
         new: Held<S>,
@@ -61,20 +60,20 @@ impl<S: Storable> Server<S> {
             return false;
         }
         self.drop_reusable(dropped);
-        self.count(&new.session, new.weight);
+        self.add_bytes(&new.session, new.weight);
         self.reusable = Some(Arc::new(new));
         true
     }
 
-    /// Drops what does not fit, after another form of a session took its place.
-    pub(crate) fn fit(
+    /// Drops sessions that exceed `bounds` after one was replaced by another form.
+    pub(crate) fn enforce(
         &mut self,
         bounds: Bounds,
         now: Timestamp,
         dropped: &mut Vec<Dropped<S>>,
     ) -> Losses {
         let mut losses = Losses::default();
-        self.keep_within(bounds, None, now, dropped, &mut losses);
+        self.drop_excess(bounds, None, now, dropped, &mut losses);
         losses
     }
 }

@@ -1,5 +1,5 @@
-//! Operations on a shard and on its naive model: the same answers, the same counters. Driven by
-//! property tests (`model_tests.rs`) and by a fuzzer (`fuzz.rs`).
+//! Runs operations on a shard and on its model, and compares results and counters. Property tests
+//! (`model_tests.rs`) and a fuzzer (`fuzz.rs`) choose the operations.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -7,70 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::model::Model;
-use super::{At, Form, Shard, ToPack, Want, fixed_bytes};
+use super::tracked::{Sizes, Tracked};
+use super::{Form, HashedKey, Shard, ToPack, Want, fixed_bytes};
 use crate::held::{Found, Held};
-use crate::server::{Packable, place};
-use crate::{
-    Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, SharedPart, Storable, Timestamp,
-    Usage,
-};
+use crate::server::{Packable, place_bytes};
+use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage};
 
-/// Servers that operations name.
+/// The number of servers in the operations.
 pub(crate) const SERVERS: u8 = 12;
-
-/// A session that knows its number and counts its end.
-pub(crate) struct Tracked {
-    pub(super) number: u64,
-    shared: Option<SharedPart>,
-    alive: Arc<AtomicUsize>,
-}
-
-impl Tracked {
-    fn new(number: u64, shares: u8, alive: &Arc<AtomicUsize>) -> Self {
-        alive.fetch_add(1, Ordering::SeqCst);
-        let id = usize::from(shares);
-        Self {
-            number,
-            shared: (id > 0).then_some(SharedPart { id, bytes: id * 20 }),
-            alive: Arc::clone(alive),
-        }
-    }
-}
-
-impl Storable for Tracked {
-    const PACKS: bool = true;
-
-    fn duplicate(&self) -> Option<Self> {
-        None
-    }
-
-    fn shared_part(&self) -> Option<SharedPart> {
-        self.shared
-    }
-}
-
-impl Drop for Tracked {
-    fn drop(&mut self) {
-        self.alive.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Bytes of what the sessions are held in.
-#[derive(Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) fixed: usize,
-    pub(super) single_use: usize,
-    pub(super) reusable: usize,
-}
-
-impl Sizes {
-    pub(super) fn place(&self, usage: Usage) -> usize {
-        match usage {
-            Usage::SingleUse => self.single_use,
-            Usage::Reusable => self.reusable,
-        }
-    }
-}
 
 /// One operation on a shard; times are milliseconds.
 #[derive(Clone, Debug)]
@@ -83,7 +27,7 @@ pub(crate) enum Op {
         age: u64,
         late: bool,
         returns: bool,
-        /// One of a few things that sessions keep alive, or nothing.
+        /// The id of the shared part; 0 for none.
         shares: u8,
     },
     Offer {
@@ -115,12 +59,12 @@ pub(crate) enum Op {
     },
     Clear,
     Sweep,
-    /// One of those that are away to be packed comes back in another form.
-    ComeBack {
+    /// A session that is being packed is replaced by another form.
+    ReplaceForm {
         which: u8,
         weight: usize,
         shares: u8,
-        /// A reusable one as one that was unpacked.
+        /// A reusable session counts as unpacked, and so as new.
         renewed: bool,
     },
     Later {
@@ -131,32 +75,32 @@ pub(crate) enum Op {
     },
 }
 
-fn number_of(away: &ToPack<Tracked>) -> u64 {
-    match &away.session {
+fn number_of(to_pack: &ToPack<Tracked>) -> u64 {
+    match &to_pack.session {
         Packable::SingleUse(held) => held.session.number,
         Packable::Reusable(held) => held.session.number,
     }
 }
 
-/// Carries out `ops` on a shard and on its model, and panics where they do not agree, where a
-/// bound does not hold or where a session leaks.
+/// Runs `ops` on a shard and on its model. Panics if they differ, if a bound is exceeded or if a
+/// session leaks.
 #[allow(clippy::too_many_lines, reason = "one arm an operation")]
-pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
+pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
     let domain = SecurityDomain::from([0; 32]);
     let names: Vec<String> = (0..SERVERS).map(|n| format!("server-{n:02}")).collect();
-    let at = |server: u8| At {
+    let key = |server: u8| HashedKey {
         hash: u64::from(server),
         key: KeyRef::new(&domain, &names[usize::from(server)]),
     };
     let alive = Arc::new(AtomicUsize::new(0));
     let mut shard = Shard::<Tracked>::new(limits, true);
     let sizes = Sizes {
-        fixed: fixed_bytes::<Tracked>(at(0).key),
-        single_use: place::<Tracked>(Usage::SingleUse),
-        reusable: place::<Tracked>(Usage::Reusable),
+        fixed: fixed_bytes::<Tracked>(key(0).key),
+        single_use: place_bytes::<Tracked>(Usage::SingleUse),
+        reusable: place_bytes::<Tracked>(Usage::Reusable),
     };
     let mut model = Model::new(limits, sizes);
-    let mut away: VecDeque<ToPack<Tracked>> = VecDeque::new();
+    let mut packing: VecDeque<ToPack<Tracked>> = VecDeque::new();
     let mut now = Timestamp::from_unix(Duration::from_secs(1_000_000));
     let mut generation = Generation(1);
     let mut cleared = [Generation(0); SERVERS as usize];
@@ -192,59 +136,59 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                     model.put(server, &entry, now, returns)
                 };
                 let put = if returns {
-                    shard.restore(at(server), entry, begun, now, &mut dropped)
+                    shard.restore(key(server), entry, begun, now, &mut dropped)
                 } else {
-                    shard.put(at(server), entry, begun, now, &mut dropped)
+                    shard.put(key(server), entry, begun, now, &mut dropped)
                 };
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
                 let to_pack = shard.next_to_pack();
                 assert_eq!(to_pack.as_ref().map(number_of), model.next_to_pack());
-                away.extend(to_pack);
+                packing.extend(to_pack);
             }
-            Op::ComeBack {
+            Op::ReplaceForm {
                 which,
                 weight,
                 shares,
                 renewed,
             } => {
-                let index = usize::from(which) % away.len().max(1);
-                let Some(ToPack { place, session }) = away.remove(index) else {
+                let which = usize::from(which) % packing.len().max(1);
+                let Some(ToPack { index, session }) = packing.remove(which) else {
                     continue;
                 };
                 number += 1;
                 let form = Tracked::new(number, shares, &alive);
                 let with = |held: &Held<Tracked>, session| Held {
                     weight,
-                    ..held.with(session)
+                    ..held.with_session(session)
                 };
                 match session {
                     Packable::SingleUse(held) => {
-                        let expected = model.change_form(held.session.number, &form, weight, now);
+                        let expected = model.replace_form(held.session.number, &form, weight, now);
                         let form = Form::SingleUse(with(&held, form));
-                        let changed = shard.change_form(place, form, now, &mut dropped);
-                        assert_eq!(changed, expected, "{op:?}");
+                        let replaced = shard.replace_form(index, form, now, &mut dropped);
+                        assert_eq!(replaced, expected, "{op:?}");
                     }
                     Packable::Reusable(old) if renewed && limits.unpacked_sessions > 0 => {
-                        let was_there = model.change_form(old.session.number, &form, weight, now);
-                        if was_there {
+                        let replaced = model.replace_form(old.session.number, &form, weight, now);
+                        if replaced {
                             model.renew(old.id.0);
                         }
                         let new = with(&old, form);
-                        let to_pack = shard.unpack(place, old, new, now, &mut dropped);
+                        let to_pack = shard.unpack(index, old, new, now, &mut dropped);
                         assert_eq!(
                             to_pack.as_ref().map(number_of),
                             model.next_to_pack(),
                             "{op:?}"
                         );
-                        away.extend(to_pack);
+                        packing.extend(to_pack);
                     }
                     Packable::Reusable(old) => {
-                        let expected = model.change_form(old.session.number, &form, weight, now);
+                        let expected = model.replace_form(old.session.number, &form, weight, now);
                         let new = with(&old, form);
                         let form = Form::Reusable { old, new };
-                        let changed = shard.change_form(place, form, now, &mut dropped);
-                        assert_eq!(changed, expected, "{op:?}");
+                        let replaced = shard.replace_form(index, form, now, &mut dropped);
+                        assert_eq!(replaced, expected, "{op:?}");
                     }
                 }
             }
@@ -254,7 +198,7 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
                 only_even,
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
-                let found = shard.offer(at(server), want, now, &mut accept, &mut dropped);
+                let found = shard.offer(key(server), want, now, &mut accept, &mut dropped);
                 let found = found.map(|found| match found {
                     Found::SingleUse(held) => (held.id.0, held.session.number),
                     Found::Reusable(held) => (held.id.0, held.session.number),
@@ -263,33 +207,33 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);
-                let surplus = shard.surplus(at(server), keep, now, &mut dropped);
+                let surplus = shard.surplus(key(server), keep, now, &mut dropped);
                 let numbers = surplus.iter().map(|held| held.session.number);
                 assert_eq!(numbers.collect::<Vec<_>>(), expected, "{op:?}");
             }
             Op::Remove { server, id } => {
                 let expected = model.remove_where(server, |session| session.id == id) > 0;
-                let removed = shard.remove(at(server), EntryId(id), &mut dropped);
+                let removed = shard.remove(key(server), EntryId(id), &mut dropped);
                 assert_eq!(removed.is_some(), expected);
             }
             Op::RemoveUpTo { server, id } => {
                 model.remove_where(server, |session| session.id <= id);
-                shard.remove_up_to(at(server), EntryId(id), &mut dropped);
+                shard.remove_up_to(key(server), EntryId(id), &mut dropped);
             }
             Op::RemoveReusable { server } => {
                 let expected =
                     model.remove_where(server, |session| session.usage == Usage::Reusable);
-                let removed = shard.remove_reusable(at(server), &mut dropped);
+                let removed = shard.remove_reusable(key(server), &mut dropped);
                 assert_eq!(removed, expected > 0);
             }
             Op::SetHint { server, group } => {
-                shard.set_hint(at(server), group);
+                shard.set_hint(key(server), group);
                 model.set_hint(server, group);
             }
             Op::ClearServer { server } => {
                 generation.0 += 1;
                 cleared[usize::from(server)] = generation;
-                shard.clear_server(at(server), generation, &mut dropped);
+                shard.clear_server(key(server), generation, &mut dropped);
                 model.clear_server(server);
             }
             Op::Clear => {
@@ -313,24 +257,24 @@ pub(crate) fn agree(limits: &Limits, ops: &[Op]) {
         assert_eq!(stats, model.stats(), "after {op:?}");
         for server in 0..SERVERS {
             assert_eq!(
-                shard.available(at(server), now),
+                shard.available(key(server), now),
                 model.available(server, now)
             );
         }
         for server in 0..SERVERS {
-            assert_eq!(shard.hint(at(server)), model.hint(server), "after {op:?}");
+            assert_eq!(shard.hint(key(server)), model.hint(server), "after {op:?}");
         }
         assert!(stats.servers <= limits.servers as u64);
         assert!(stats.bytes <= limits.total_bytes as u64);
-        // What is away and no longer in its place is dropped when it comes back.
+        // A session that is being packed exists even if its place is gone.
         let mut all: HashSet<u64> = model.sessions().map(|session| session.number).collect();
-        all.extend(away.iter().map(number_of));
+        all.extend(packing.iter().map(number_of));
         assert_eq!(
             alive.load(Ordering::SeqCst),
             all.len(),
-            "nothing leaks: {op:?}"
+            "a session leaks: {op:?}"
         );
     }
-    drop((shard, away));
+    drop((shard, packing));
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }

@@ -1,21 +1,21 @@
-//! Who has to go when space is short.
+//! Eviction.
 
 use super::order::{Index, Node};
-use super::{Shard, Which};
+use super::{Segment, Shard};
 use crate::ghosts::Ghost;
-use crate::held::Dropped;
+use crate::server::Dropped;
 use crate::{Storable, Timestamp};
 
-/// How many of the least recently used servers are looked through for one whose sessions have all
-/// expired, before a living one is evicted.
-pub(super) const LOOK_FOR_EXPIRED: usize = 16;
-/// Share of a shard, in servers and in bytes, that servers seen again may fill.
-const SEEN_AGAIN_SHARE: (usize, usize) = (4, 5);
+/// How many of the least recently used servers are checked for one whose sessions have all expired,
+/// which is then evicted first.
+pub(super) const EXPIRED_SEARCH: usize = 16;
+/// The share of a shard, in servers and in bytes, that protected servers may fill.
+const PROTECTED_SHARE: (usize, usize) = (4, 5);
 
 impl<S: Storable> Shard<S> {
-    /// Evicts others until a server fits that was put to.
+    /// Evicts other servers until the server of a put fits.
     #[inline]
-    pub(super) fn make_room_beside(
+    pub(super) fn make_room_for(
         &mut self,
         index: Index,
         now: Timestamp,
@@ -24,18 +24,18 @@ impl<S: Storable> Shard<S> {
         if self.fits(0, 0) {
             return;
         }
-        let Some(which) = self.order.unlink(index) else {
+        let Some(segment) = self.order.unlink(index) else {
             return;
         };
         let bytes = self.order.get(index).map_or(0, Node::bytes);
         self.make_room(1, bytes, now, dropped);
-        self.order.link(index, which);
+        self.order.link(index, segment);
     }
 
-    /// Whether so many more servers and bytes fit.
+    /// Whether `servers` and `bytes` more fit.
     #[inline]
     fn fits(&self, servers: usize, bytes: usize) -> bool {
-        let holding = self.order.len(Which::Once) + self.order.len(Which::Again);
+        let holding = self.order.len(Segment::Probation) + self.order.len(Segment::Protected);
         holding + servers <= self.limits.servers && self.has_space(bytes)
     }
 
@@ -44,7 +44,7 @@ impl<S: Storable> Shard<S> {
         self.order.bytes() + bytes <= self.limits.total_bytes
     }
 
-    /// Evicts until so many more servers and bytes fit.
+    /// Evicts servers until `servers` and `bytes` more fit.
     pub(super) fn make_room(
         &mut self,
         servers: usize,
@@ -53,10 +53,10 @@ impl<S: Storable> Shard<S> {
         dropped: &mut Vec<Dropped<S>>,
     ) {
         while !self.fits(servers, bytes) {
-            if !self.has_space(bytes) && self.let_emptied_go() {
+            if !self.has_space(bytes) && self.remove_oldest_emptied() {
                 continue;
             }
-            let evicted = self.expired_server(now).or_else(|| self.least_wanted());
+            let evicted = self.expired_server(now).or_else(|| self.least_recent());
             let Some(index) = evicted else {
                 return;
             };
@@ -81,7 +81,7 @@ impl<S: Storable> Shard<S> {
             seen_again: false,
             need: server.need.remembered(),
         };
-        self.ghosts.set(hash, ghost);
+        self.ghosts.insert(hash, ghost);
         dropped.push(Dropped::Server(server));
     }
 
@@ -90,50 +90,53 @@ impl<S: Storable> Shard<S> {
         if now < self.next_expiry {
             return None;
         }
-        [Which::Once, Which::Again].into_iter().find_map(|which| {
-            let mut oldest = self.order.oldest_first(which).take(LOOK_FOR_EXPIRED);
-            let expired = oldest.find(|(_, node)| node.server.last_expiry() <= now);
-            expired.map(|(index, _)| index)
-        })
+        [Segment::Probation, Segment::Protected]
+            .into_iter()
+            .find_map(|segment| {
+                let mut oldest = self.order.oldest_first(segment).take(EXPIRED_SEARCH);
+                let expired = oldest.find(|(_, node)| node.server.last_expiry() <= now);
+                expired.map(|(index, _)| index)
+            })
     }
 
-    /// The least recently used server: of those seen once, else of those seen again. One in `Once`
-    /// that was visited since it came moves on to `Again` instead.
-    fn least_wanted(&mut self) -> Option<Index> {
-        while let Some(index) = self.order.oldest(Which::Once) {
-            if !self.move_to(index, Which::Again) {
+    /// The least recently used server on probation, else the least recently used protected one. Moves
+    /// servers on probation that had a look-up to the protected ones instead.
+    fn least_recent(&mut self) -> Option<Index> {
+        while let Some(index) = self.order.oldest(Segment::Probation) {
+            if !self.move_to(index, Segment::Protected) {
                 return Some(index);
             }
-            self.keep_share();
+            self.bound_protected();
         }
-        self.order.oldest(Which::Again)
+        self.order.oldest(Segment::Protected)
     }
 
-    /// Sends servers from `Again` back to `Once` while they fill more than their share.
-    pub(super) fn keep_share(&mut self) {
-        let (part, whole) = SEEN_AGAIN_SHARE;
+    /// Moves protected servers to probation while they fill more than their share.
+    pub(super) fn bound_protected(&mut self) {
+        let (part, whole) = PROTECTED_SHARE;
         let servers = (self.limits.servers.saturating_mul(part) / whole).max(1);
         let bytes = self.limits.total_bytes / whole * part;
-        while self.order.len(Which::Again) > servers
-            || (self.order.bytes_of(Which::Again) > bytes && self.order.len(Which::Again) > 1)
+        while self.order.len(Segment::Protected) > servers
+            || (self.order.bytes_of(Segment::Protected) > bytes
+                && self.order.len(Segment::Protected) > 1)
         {
-            let Some(index) = self.order.oldest(Which::Again) else {
+            let Some(index) = self.order.oldest(Segment::Protected) else {
                 return;
             };
-            self.move_to(index, Which::Once);
+            self.move_to(index, Segment::Probation);
         }
     }
 
-    /// Makes a server the most recently used of another list, with its mark taken off; to `Again`
-    /// only if it has one.
-    fn move_to(&mut self, index: Index, which: Which) -> bool {
+    /// Moves a server to the front of `segment` and resets `visited`. It becomes protected only if it
+    /// was visited; returns whether it moved.
+    fn move_to(&mut self, index: Index, segment: Segment) -> bool {
         let Some(node) = self.order.get_mut(index) else {
             return false;
         };
         let visited = std::mem::take(&mut node.server.visited);
-        let moves = visited || which == Which::Once;
+        let moves = visited || segment == Segment::Probation;
         if moves {
-            self.order.move_to(index, which);
+            self.order.move_to(index, segment);
         }
         moves
     }

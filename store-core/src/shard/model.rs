@@ -1,37 +1,37 @@
-//! What a shard should do, written naively.
+//! A model of the shard: the same behaviour, written as simply as possible.
 
 mod packing;
-mod row;
+mod server;
 
 use std::collections::{HashMap, VecDeque};
 
-use self::row::{Row, Session};
-use super::agreement::{Sizes, Tracked};
-use super::evict::LOOK_FOR_EXPIRED;
-use super::{EMPTIED, Want};
+use self::server::{Server, Session};
+use super::evict::EXPIRED_SEARCH;
+use super::tracked::{Sizes, Tracked};
+use super::{MAX_EMPTIED, Want};
 use crate::ghosts::{Ghost, Ghosts};
 use crate::server::Need;
 use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage};
 
-/// What the shard should do, written with vectors, oldest first.
+/// A shard with vectors of servers, the least recently used first.
 pub(super) struct Model {
     limits: Limits,
     sizes: Sizes,
-    once: Vec<Row>,
-    again: Vec<Row>,
-    emptied: Vec<Row>,
+    probation: Vec<Server>,
+    protected: Vec<Server>,
+    emptied: Vec<Server>,
     ghosts: HashMap<u8, Ghost>,
     ghost_bytes: usize,
     has_ghosts: bool,
     unpacked: VecDeque<u64>,
     pub(super) last_id: u64,
     pub(super) stats: Stats,
-    // The shard looks for expired servers only once its bound has passed: the same bound here.
+    // A lower bound of all expiries, as in the shard: it searches for expired servers only after it.
     next_expiry: Timestamp,
 }
 
 impl Model {
-    /// Nothing yet.
+    /// An empty shard.
     pub(super) fn new(limits: &Limits, sizes: Sizes) -> Self {
         let ghost_bytes = Ghosts::bytes_for(limits.servers, limits.total_bytes);
         Self {
@@ -40,8 +40,8 @@ impl Model {
                 ..limits.clone()
             },
             sizes,
-            once: Vec::new(),
-            again: Vec::new(),
+            probation: Vec::new(),
+            protected: Vec::new(),
             emptied: Vec::new(),
             ghosts: HashMap::new(),
             ghost_bytes,
@@ -53,13 +53,13 @@ impl Model {
         }
     }
 
-    fn bytes(&self, rows: &[Row]) -> usize {
-        let costs = |row: &Row| self.sizes.fixed + row.footprint(&self.sizes);
-        rows.iter().map(costs).sum()
+    fn bytes(&self, servers: &[Server]) -> usize {
+        let costs = |server: &Server| self.sizes.fixed + server.footprint(&self.sizes);
+        servers.iter().map(costs).sum()
     }
 
     fn all_bytes(&self) -> usize {
-        self.bytes(&self.once) + self.bytes(&self.again) + self.bytes(&self.emptied)
+        self.bytes(&self.probation) + self.bytes(&self.protected) + self.bytes(&self.emptied)
     }
 
     pub(super) fn put(
@@ -97,7 +97,7 @@ impl Model {
         }
         self.next_expiry = self.next_expiry.min(expires);
 
-        let (mut row, seen_again) = self.check_out(name);
+        let (mut server, seen_again) = self.take_or_create(name);
         let session = Session {
             id: self.last_id,
             number: entry.session.number,
@@ -106,116 +106,118 @@ impl Model {
             expires,
             weight: entry.weight,
             shared,
-            away: None,
+            packing: None,
         };
-        row.need.given();
-        let costs = self.sizes.fixed + row.footprint(&self.sizes) + entry.weight;
+        server.need.count_put();
+        let costs = self.sizes.fixed + server.footprint(&self.sizes) + entry.weight;
         if self.all_bytes() + costs > limits.total_bytes {
-            limits.sessions_per_server = limits.sessions_per_server.min(row.need.sessions());
+            limits.sessions_per_server = limits.sessions_per_server.min(server.need.sessions());
         }
-        row.put(session, &limits, &self.sizes, now, &mut self.stats);
-        let needed = self.sizes.fixed + row.footprint(&self.sizes);
+        server.put(session, &limits, &self.sizes, now, &mut self.stats);
+        let needed = self.sizes.fixed + server.footprint(&self.sizes);
         self.make_room(1, needed, now);
-        let rows = if seen_again {
-            &mut self.again
+        let servers = if seen_again {
+            &mut self.protected
         } else {
-            &mut self.once
+            &mut self.probation
         };
-        rows.push(row);
+        servers.push(server);
         if seen_again {
-            self.keep_share();
+            self.bound_protected();
         }
         self.unpacked.push_back(self.last_id);
         true
     }
 
-    fn check_out(&mut self, name: u8) -> (Row, bool) {
-        for (rows, again) in [
-            (&mut self.again, true),
-            (&mut self.once, false),
+    fn take_or_create(&mut self, name: u8) -> (Server, bool) {
+        for (servers, protected) in [
+            (&mut self.protected, true),
+            (&mut self.probation, false),
             (&mut self.emptied, false),
         ] {
-            if let Some(index) = rows.iter().position(|row| row.name == name) {
-                let mut row = rows.remove(index);
-                let visited = std::mem::take(&mut row.visited);
-                return (row, again || visited);
+            if let Some(index) = servers.iter().position(|server| server.name == name) {
+                let mut server = servers.remove(index);
+                let visited = std::mem::take(&mut server.visited);
+                return (server, protected || visited);
             }
         }
         self.has_ghosts = true;
         let ghost = self.ghosts.remove(&name).unwrap_or_default();
-        let mut row = Row::new(name, ghost.hint);
-        row.need = Need::again(ghost.need);
-        (row, ghost.seen_again)
+        let mut server = Server::new(name, ghost.hint);
+        server.need = Need::from_remembered(ghost.need);
+        (server, ghost.seen_again)
     }
 
-    /// What becomes of a row without sessions: remembered by what is worth it.
-    fn leave_a_ghost(&mut self, row: &Row, seen_again: bool) {
+    fn store_ghost(&mut self, server: &Server, seen_again: bool) {
         let ghost = Ghost {
-            hint: row.hint,
+            hint: server.hint,
             seen_again,
-            need: row.need.remembered(),
+            need: server.need.remembered(),
         };
         if self.ghost_bytes > 0 {
-            self.ghosts.insert(row.name, ghost);
+            self.ghosts.insert(server.name, ghost);
         }
     }
 
-    fn let_emptied_go(&mut self) {
-        let row = self.emptied.remove(0);
-        self.leave_a_ghost(&row, row.visited);
+    fn remove_oldest_emptied(&mut self) {
+        let server = self.emptied.remove(0);
+        self.store_ghost(&server, server.visited);
     }
 
     fn make_room(&mut self, servers: usize, needed: usize, now: Timestamp) {
         loop {
             let full = self.all_bytes() + needed > self.limits.total_bytes;
-            if !full && self.once.len() + self.again.len() + servers <= self.limits.servers {
+            if !full && self.probation.len() + self.protected.len() + servers <= self.limits.servers
+            {
                 return;
             }
             if full && !self.emptied.is_empty() {
-                self.let_emptied_go();
+                self.remove_oldest_emptied();
                 continue;
             }
-            let row = self.evict(now);
-            let over = row.sessions.iter().all(|session| session.expires <= now);
+            let server = self.evict(now);
+            let over = server.sessions.iter().all(|session| session.expires <= now);
             let counter = if over {
                 &mut self.stats.expired
             } else {
                 &mut self.stats.evicted
             };
-            *counter += row.sessions.len() as u64;
-            self.leave_a_ghost(&row, false);
+            *counter += server.sessions.len() as u64;
+            self.store_ghost(&server, false);
         }
     }
 
-    fn evict(&mut self, now: Timestamp) -> Row {
+    fn evict(&mut self, now: Timestamp) -> Server {
         if self.next_expiry <= now {
-            for rows in [&mut self.once, &mut self.again] {
-                let over = |row: &Row| row.sessions.iter().all(|session| session.expires <= now);
-                if let Some(index) = rows.iter().take(LOOK_FOR_EXPIRED).position(over) {
-                    return rows.remove(index);
+            for servers in [&mut self.probation, &mut self.protected] {
+                let over =
+                    |server: &Server| server.sessions.iter().all(|session| session.expires <= now);
+                if let Some(index) = servers.iter().take(EXPIRED_SEARCH).position(over) {
+                    return servers.remove(index);
                 }
             }
         }
-        while !self.once.is_empty() {
-            let mut row = self.once.remove(0);
-            if !row.visited {
-                return row;
+        while !self.probation.is_empty() {
+            let mut server = self.probation.remove(0);
+            if !server.visited {
+                return server;
             }
-            row.visited = false;
-            self.again.push(row);
-            self.keep_share();
+            server.visited = false;
+            self.protected.push(server);
+            self.bound_protected();
         }
-        self.again.remove(0)
+        self.protected.remove(0)
     }
 
-    fn keep_share(&mut self) {
+    fn bound_protected(&mut self) {
         let limits = &self.limits;
-        while self.again.len() > (limits.servers * 4 / 5).max(1)
-            || (self.bytes(&self.again) > limits.total_bytes / 5 * 4 && self.again.len() > 1)
+        while self.protected.len() > (limits.servers * 4 / 5).max(1)
+            || (self.bytes(&self.protected) > limits.total_bytes / 5 * 4
+                && self.protected.len() > 1)
         {
-            let mut row = self.again.remove(0);
-            row.visited = false;
-            self.once.push(row);
+            let mut server = self.protected.remove(0);
+            server.visited = false;
+            self.probation.push(server);
         }
     }
 
@@ -227,36 +229,36 @@ impl Model {
         now: Timestamp,
     ) -> Option<(u64, u64)> {
         let mut emptied = self.emptied.iter_mut();
-        if let Some(row) = emptied.find(|row| row.name == name) {
-            row.need.asked();
+        if let Some(server) = emptied.find(|server| server.name == name) {
+            server.need.count_lookup();
         }
-        let found = self.visit(name, true, |row, stats| {
-            row.need.asked();
-            row.visited = true;
+        let found = self.visit(name, true, |server, stats| {
+            server.need.count_lookup();
+            server.visited = true;
             let wanted: &[Usage] = match want {
                 Want::Any => &[Usage::SingleUse, Usage::Reusable],
                 Want::SingleUse | Want::SingleUseFirst => &[Usage::SingleUse],
                 Want::Reusable => &[Usage::Reusable],
             };
             for &usage in wanted {
-                let mut index = row.sessions.len();
+                let mut index = server.sessions.len();
                 while index > 0 {
                     index -= 1;
-                    let session = &row.sessions[index];
+                    let session = &server.sessions[index];
                     if session.usage != usage {
                         continue;
                     }
                     if !session.valid(now) {
-                        row.sessions.remove(index);
+                        server.sessions.remove(index);
                         stats.expired += 1;
                         continue;
                     }
-                    if session.away.is_some() || (even && !session.number.is_multiple_of(2)) {
+                    if session.packing.is_some() || (even && !session.number.is_multiple_of(2)) {
                         continue;
                     }
                     let answer = (session.id, session.number);
                     if usage == Usage::SingleUse {
-                        row.sessions.remove(index);
+                        server.sessions.remove(index);
                         stats.taken += 1;
                     } else {
                         stats.copied += 1;
@@ -272,104 +274,109 @@ impl Model {
         found
     }
 
-    /// The numbers of the sessions that leave.
+    /// Returns the numbers of the sessions that are taken out.
     pub(super) fn surplus(&mut self, name: u8, keep: usize, now: Timestamp) -> Vec<u64> {
-        let surplus = self.visit(name, false, |row, stats| {
+        let surplus = self.visit(name, false, |server, stats| {
             let single_use = |session: &&Session| session.usage == Usage::SingleUse;
-            let many = row.sessions.iter().filter(single_use).count();
-            let leaving = many.saturating_sub(keep);
-            let leaving: Vec<Session> = row
+            let many = server.sessions.iter().filter(single_use).count();
+            let count = many.saturating_sub(keep);
+            let removed: Vec<Session> = server
                 .sessions
                 .iter()
                 .filter(single_use)
-                .take(leaving)
-                .filter(|session| session.away.is_none())
+                .take(count)
+                .filter(|session| session.packing.is_none())
                 .cloned()
                 .collect();
-            row.sessions
-                .retain(|session| leaving.iter().all(|gone| gone.id != session.id));
-            let valid = leaving.iter().filter(|session| session.valid(now));
+            server
+                .sessions
+                .retain(|session| removed.iter().all(|other| other.id != session.id));
+            let valid = removed.iter().filter(|session| session.valid(now));
             let numbers: Vec<u64> = valid.map(|session| session.number).collect();
             stats.left += numbers.len() as u64;
-            stats.expired += (leaving.len() - numbers.len()) as u64;
+            stats.expired += (removed.len() - numbers.len()) as u64;
             numbers
         });
         surplus.unwrap_or_default()
     }
 
     pub(super) fn available(&self, name: u8, now: Timestamp) -> (usize, bool) {
-        let rows = self.again.iter().chain(&self.once);
-        let sessions = rows
-            .filter(|row| row.name == name)
-            .flat_map(|row| &row.sessions)
-            .filter(|session| session.valid(now) && session.away.is_none());
+        let servers = self.protected.iter().chain(&self.probation);
+        let sessions = servers
+            .filter(|server| server.name == name)
+            .flat_map(|server| &server.sessions)
+            .filter(|session| session.valid(now) && session.packing.is_none());
         let (single_use, reusable): (Vec<_>, Vec<_>) =
             sessions.partition(|session| session.usage == Usage::SingleUse);
         (single_use.len(), !reusable.is_empty())
     }
 
-    /// Uses a row; if that empties it, it `waits` for the next session or goes.
+    /// Uses a server. One that this leaves without a session is kept for the next one, or removed.
     pub(super) fn visit<T>(
         &mut self,
         name: u8,
-        waits: bool,
-        visit: impl FnOnce(&mut Row, &mut Stats) -> T,
+        keep_when_empty: bool,
+        visit: impl FnOnce(&mut Server, &mut Stats) -> T,
     ) -> Option<T> {
-        for again in [true, false] {
-            let rows = if again {
-                &mut self.again
+        for protected in [true, false] {
+            let servers = if protected {
+                &mut self.protected
             } else {
-                &mut self.once
+                &mut self.probation
             };
-            let Some(index) = rows.iter().position(|row| row.name == name) else {
+            let Some(index) = servers.iter().position(|server| server.name == name) else {
                 continue;
             };
-            let mut row = rows.remove(index);
-            let result = visit(&mut row, &mut self.stats);
-            if !row.sessions.is_empty() {
-                rows.push(row);
+            let mut server = servers.remove(index);
+            let result = visit(&mut server, &mut self.stats);
+            if !server.sessions.is_empty() {
+                servers.push(server);
                 return Some(result);
             }
-            row.visited |= again;
-            if waits {
-                row.first_expiry = Timestamp::NEVER;
-                self.emptied.push(row);
-                if self.emptied.len() > EMPTIED {
-                    self.let_emptied_go();
+            server.visited |= protected;
+            if keep_when_empty {
+                server.first_expiry = Timestamp::NEVER;
+                self.emptied.push(server);
+                if self.emptied.len() > MAX_EMPTIED {
+                    self.remove_oldest_emptied();
                 }
             } else {
-                self.leave_a_ghost(&row, row.visited);
+                self.store_ghost(&server, server.visited);
             }
             return Some(result);
         }
         None
     }
 
-    pub(super) fn remove_where(&mut self, name: u8, gone: impl Fn(&Session) -> bool) -> u64 {
-        let removed = self.visit(name, false, |row, _| {
-            let before = row.sessions.len();
-            row.sessions.retain(|session| !gone(session));
-            (before - row.sessions.len()) as u64
+    pub(super) fn remove_where(&mut self, name: u8, remove: impl Fn(&Session) -> bool) -> u64 {
+        let removed = self.visit(name, false, |server, _| {
+            let before = server.sessions.len();
+            server.sessions.retain(|session| !remove(session));
+            (before - server.sessions.len()) as u64
         });
         let removed = removed.unwrap_or(0);
         self.stats.removed += removed;
         removed
     }
 
-    fn rows(&mut self) -> impl Iterator<Item = &mut Row> {
-        let holding = self.again.iter_mut().chain(&mut self.once);
+    fn servers(&mut self) -> impl Iterator<Item = &mut Server> {
+        let holding = self.protected.iter_mut().chain(&mut self.probation);
         holding.chain(&mut self.emptied)
     }
 
     pub(super) fn hint(&self, name: u8) -> Option<u16> {
-        let mut rows = self.again.iter().chain(&self.once).chain(&self.emptied);
-        let row = rows.find(|row| row.name == name);
-        row.map_or_else(|| self.ghosts.get(&name)?.hint, |row| row.hint)
+        let mut servers = self
+            .protected
+            .iter()
+            .chain(&self.probation)
+            .chain(&self.emptied);
+        let server = servers.find(|server| server.name == name);
+        server.map_or_else(|| self.ghosts.get(&name)?.hint, |server| server.hint)
     }
 
     pub(super) fn set_hint(&mut self, name: u8, group: u16) {
-        if let Some(row) = self.rows().find(|row| row.name == name) {
-            row.hint = Some(group);
+        if let Some(server) = self.servers().find(|server| server.name == name) {
+            server.hint = Some(group);
         } else if self.ghost_bytes > 0 {
             self.has_ghosts = true;
             self.ghosts.entry(name).or_default().hint = Some(group);
@@ -378,17 +385,17 @@ impl Model {
 
     pub(super) fn clear_server(&mut self, name: u8) {
         self.ghosts.remove(&name);
-        for rows in [&mut self.again, &mut self.once, &mut self.emptied] {
-            if let Some(index) = rows.iter().position(|row| row.name == name) {
-                self.stats.removed += rows.remove(index).sessions.len() as u64;
+        for servers in [&mut self.protected, &mut self.probation, &mut self.emptied] {
+            if let Some(index) = servers.iter().position(|server| server.name == name) {
+                self.stats.removed += servers.remove(index).sessions.len() as u64;
             }
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.stats.removed += self.sessions().count() as u64;
-        self.once.clear();
-        self.again.clear();
+        self.probation.clear();
+        self.protected.clear();
         self.emptied.clear();
         self.ghosts.clear();
         self.has_ghosts = false;
@@ -397,45 +404,45 @@ impl Model {
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        for again in [false, true] {
-            let rows = if again {
-                &mut self.again
+        for protected in [false, true] {
+            let servers = if protected {
+                &mut self.protected
             } else {
-                &mut self.once
+                &mut self.probation
             };
-            for mut row in std::mem::take(rows) {
-                if row.first_expiry <= now {
-                    self.stats.expired += row.prune(now);
-                    let tickets = row.tickets();
-                    if row.places / 4 > tickets {
-                        row.places = tickets * 2;
+            for mut server in std::mem::take(servers) {
+                if server.first_expiry <= now {
+                    self.stats.expired += server.prune(now);
+                    let sessions = server.single_use();
+                    if server.places / 4 > sessions {
+                        server.places = sessions * 2;
                     }
-                    let expiries = row.sessions.iter().map(|session| session.expires);
-                    row.first_expiry = expiries.min().unwrap_or(Timestamp::NEVER);
+                    let expiries = server.sessions.iter().map(|session| session.expires);
+                    server.first_expiry = expiries.min().unwrap_or(Timestamp::NEVER);
                 }
-                if row.sessions.is_empty() {
-                    self.leave_a_ghost(&row, again || row.visited);
-                } else if again {
-                    self.again.push(row);
+                if server.sessions.is_empty() {
+                    self.store_ghost(&server, protected || server.visited);
+                } else if protected {
+                    self.protected.push(server);
                 } else {
-                    self.once.push(row);
+                    self.probation.push(server);
                 }
             }
         }
-        let rows = self.once.iter().chain(&self.again);
-        let next = rows.map(|row| row.first_expiry).min();
+        let servers = self.probation.iter().chain(&self.protected);
+        let next = servers.map(|server| server.first_expiry).min();
         self.next_expiry = next.unwrap_or(Timestamp::NEVER);
     }
 
     pub(super) fn sessions(&self) -> impl Iterator<Item = &Session> {
-        let rows = self.once.iter().chain(&self.again);
-        rows.flat_map(|row| &row.sessions)
+        let servers = self.probation.iter().chain(&self.protected);
+        servers.flat_map(|server| &server.sessions)
     }
 
     pub(super) fn stats(&self) -> Stats {
         let ghosts = if self.has_ghosts { self.ghost_bytes } else { 0 };
         Stats {
-            servers: (self.once.len() + self.again.len()) as u64,
+            servers: (self.probation.len() + self.protected.len()) as u64,
             sessions: self.sessions().count() as u64,
             bytes: (self.all_bytes() + ghosts) as u64,
             ..self.stats

@@ -1,11 +1,11 @@
-//! The shard against a naive model: random operations, the same answers, the same counters.
+//! Random operations on a shard and on its model.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::Want;
-use super::agreement::{Op, SERVERS, agree};
+use super::comparison::{Op, SERVERS, compare};
 use crate::{Limits, Usage};
 
 const GROUPS: u16 = 3;
@@ -26,7 +26,7 @@ fn ops() -> impl Strategy<Value = Op> {
             }),
         4 => (0..4_u8, 0..200_usize, 0..4_u8, any::<bool>())
             .prop_map(|(which, weight, shares, renewed)| {
-                Op::ComeBack { which, weight, shares, renewed }
+                Op::ReplaceForm { which, weight, shares, renewed }
             }),
         2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
         8 => (server.clone(), want, prop::bool::weighted(0.2))
@@ -69,14 +69,14 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    // 250 runs of 200 operations; more by PROPTEST_CASES.
+    // 250 runs of 200 operations, or as many as PROPTEST_CASES says.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
     #[test]
-    fn the_shard_does_what_the_model_does(
+    fn a_shard_behaves_as_its_model(
         limits in limits(),
         ops in prop::collection::vec(ops(), 200),
     ) {
-        agree(&limits, &ops);
+        compare(&limits, &ops);
     }
 }
 

@@ -1,42 +1,44 @@
-//! Servers, found by a key that was hashed once, each in one of three lists in the order of use.
+//! The servers of a shard: a map by key, and lists in the order of use.
 
 use hashbrown::HashTable;
 
 use crate::server::Server;
 use crate::{KeyRef, SessionKey, Storable, Timestamp};
 
-/// The lists: servers seen once, servers seen again, and servers whose last session was just
-/// taken, which wait here for the next one.
+/// The lists: the two segments of a segmented LRU, and the servers without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    Once,
-    Again,
+pub(super) enum Segment {
+    /// Servers seen once.
+    Probation,
+    /// Servers seen again.
+    Protected,
+    /// Servers whose last session was taken just now.
     Emptied,
 }
 
-/// Where a server is. Good until that server is removed.
+/// The index of a server's slot, valid until that server is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Index(u32);
 
 impl Index {
-    /// No server's.
+    /// The end of a list.
     const NONE: Self = Self(u32::MAX);
 
     #[inline]
-    fn at(self) -> usize {
-        // No platform of the standard library's threads has smaller addresses.
+    fn as_usize(self) -> usize {
+        // No platform with std's threads has smaller addresses.
         self.0 as usize
     }
 
-    fn some(self) -> Option<Self> {
+    fn get(self) -> Option<Self> {
         (self != Self::NONE).then_some(self)
     }
 }
 
-/// Servers in the order of their use, with the bytes they cost.
+/// The servers of a shard in the order of their use, and the bytes they cost.
 ///
-/// What is needed to find a server, to move it and to know that nothing of it has expired lies
-/// close together; the server itself has its own allocation and never moves.
+/// A slot has what is needed to find a server, to move it in its list and to see that none of its
+/// sessions has expired. The server has an allocation of its own, and never moves.
 pub(super) struct Order<S> {
     table: HashTable<Index>,
     slots: Vec<Slot<S>>,
@@ -46,7 +48,7 @@ pub(super) struct Order<S> {
 
 struct Slot<S> {
     hash: u64,
-    // In the direction of the more and of the less recently used.
+    // The next more and the next less recently used server of the list.
     newer: Index,
     older: Index,
     // invariant: no session of the server expires before this
@@ -54,12 +56,12 @@ struct Slot<S> {
     node: Option<Box<Node<S>>>,
 }
 
-/// A server in its place.
+/// A server with its key.
 pub(super) struct Node<S> {
     key: SessionKey,
-    // Bytes that it costs without sessions.
+    // Bytes that the server costs without sessions.
     fixed: usize,
-    which: Which,
+    segment: Segment,
     pub(super) server: Server<S>,
 }
 
@@ -68,7 +70,7 @@ struct List {
     newest: Index,
     oldest: Index,
     len: usize,
-    // invariant: the sum of what its servers cost
+    // invariant: the sum of the bytes that its servers cost
     bytes: usize,
 }
 
@@ -82,7 +84,7 @@ impl List {
 }
 
 impl<S: Storable> Order<S> {
-    /// No servers. Allocates nothing.
+    /// Creates an empty order, and allocates nothing.
     pub(super) fn new() -> Self {
         Self {
             table: HashTable::new(),
@@ -92,10 +94,10 @@ impl<S: Storable> Order<S> {
         }
     }
 
-    /// Servers in a list.
+    /// The number of servers in a list.
     #[inline]
-    pub(super) fn len(&self, which: Which) -> usize {
-        self.list(which).len
+    pub(super) fn len(&self, segment: Segment) -> usize {
+        self.list(segment).len
     }
 
     /// Bytes that all servers cost.
@@ -105,66 +107,65 @@ impl<S: Storable> Order<S> {
     }
 
     /// Bytes that the servers of a list cost.
-    pub(super) fn bytes_of(&self, which: Which) -> usize {
-        self.list(which).bytes
+    pub(super) fn bytes_of(&self, segment: Segment) -> usize {
+        self.list(segment).bytes
     }
 
-    /// Where a server is.
+    /// The slot of a server.
     #[inline]
-    pub(super) fn find(&self, at: At<'_>) -> Option<Index> {
-        let is_it = |index: &Index| {
-            let slot = &self.slots[index.at()];
-            let same = |node: &Node<S>| node.key.is(at.key);
-            slot.hash == at.hash && slot.node.as_deref().is_some_and(same)
+    pub(super) fn find(&self, hashed: HashedKey<'_>) -> Option<Index> {
+        let matches = |index: &Index| {
+            let slot = &self.slots[index.as_usize()];
+            let same_key = |node: &Node<S>| node.key.matches(hashed.key);
+            slot.hash == hashed.hash && slot.node.as_deref().is_some_and(same_key)
         };
-        self.table.find(at.hash, is_it).copied()
+        self.table.find(hashed.hash, matches).copied()
     }
 
-    /// A server that is there.
     #[inline]
     pub(super) fn get(&self, index: Index) -> Option<&Node<S>> {
-        self.slots.get(index.at())?.node.as_deref()
+        self.slots.get(index.as_usize())?.node.as_deref()
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, index: Index) -> Option<&mut Node<S>> {
-        self.slots.get_mut(index.at())?.node.as_deref_mut()
+        self.slots.get_mut(index.as_usize())?.node.as_deref_mut()
     }
 
     /// The hash of a server's key.
     pub(super) fn hash(&self, index: Index) -> u64 {
-        self.slots[index.at()].hash
+        self.slots[index.as_usize()].hash
     }
 
-    /// No session of the server expires before this.
+    /// A lower bound of the expiries of a server's sessions.
     pub(super) fn first_expiry(&self, index: Index) -> Timestamp {
-        self.slots[index.at()].first_expiry
+        self.slots[index.as_usize()].first_expiry
     }
 
     pub(super) fn set_first_expiry(&mut self, index: Index, expiry: Timestamp) {
-        self.slots[index.at()].first_expiry = expiry;
+        self.slots[index.as_usize()].first_expiry = expiry;
     }
 
-    /// Adds a server, which is in no list yet: [`link`](Self::link) has to follow.
-    pub(super) fn insert(&mut self, at: At<'_>, server: Server<S>) -> Index {
+    /// Adds a server to the map. It is in no list until [`link`](Self::link) is called.
+    pub(super) fn insert(&mut self, hashed: HashedKey<'_>, server: Server<S>) -> Index {
         let slot = Slot {
-            hash: at.hash,
+            hash: hashed.hash,
             newer: Index::NONE,
             older: Index::NONE,
             first_expiry: Timestamp::NEVER,
             node: Some(Box::new(Node {
-                key: at.key.to_key(),
-                fixed: fixed_bytes::<S>(at.key),
-                which: Which::Once,
+                key: hashed.key.to_key(),
+                fixed: fixed_bytes::<S>(hashed.key),
+                segment: Segment::Probation,
                 server,
             })),
         };
         let index = if let Some(index) = self.vacant.pop() {
-            self.slots[index.at()] = slot;
+            self.slots[index.as_usize()] = slot;
             index
         } else {
             if self.slots.len() == self.slots.capacity() {
-                // By a quarter: a shard is small, and most of the time it is full.
+                // By a quarter, since most of the time a shard is full.
                 self.slots.reserve_exact(4.max(self.slots.len() / 4));
             }
             self.slots.push(slot);
@@ -172,13 +173,13 @@ impl<S: Storable> Order<S> {
         };
         let slots = &self.slots;
         self.table
-            .insert_unique(at.hash, index, |index| slots[index.at()].hash);
+            .insert_unique(hashed.hash, index, |index| slots[index.as_usize()].hash);
         index
     }
 
-    /// Takes a server out, which is in no list any more.
+    /// Removes a server that is in no list.
     pub(super) fn remove(&mut self, index: Index) -> Option<Box<Node<S>>> {
-        let node = self.slots[index.at()].node.take()?;
+        let node = self.slots[index.as_usize()].node.take()?;
         let found = self
             .table
             .find_entry(self.hash(index), |found| *found == index);
@@ -189,100 +190,100 @@ impl<S: Storable> Order<S> {
         Some(node)
     }
 
-    /// Makes a server that is in no list the most recently used of one.
+    /// Adds a server that is in no list to `segment`, as the most recently used.
     #[inline]
-    pub(super) fn link(&mut self, index: Index, which: Which) {
+    pub(super) fn link(&mut self, index: Index, segment: Segment) {
         let Some(node) = self.get_mut(index) else {
             return;
         };
-        node.which = which;
+        node.segment = segment;
         let bytes = node.bytes();
-        let list = &mut self.lists[which as usize];
+        let list = &mut self.lists[segment as usize];
         let newest = std::mem::replace(&mut list.newest, index);
         list.len += 1;
         list.bytes += bytes;
         if newest == Index::NONE {
             list.oldest = index;
         } else {
-            self.slots[newest.at()].newer = index;
+            self.slots[newest.as_usize()].newer = index;
         }
-        let slot = &mut self.slots[index.at()];
+        let slot = &mut self.slots[index.as_usize()];
         (slot.newer, slot.older) = (Index::NONE, newest);
     }
 
-    /// Makes a server that is in a list the most recently used of one.
+    /// Moves a server to `segment`, as the most recently used.
     #[inline]
-    pub(super) fn move_to(&mut self, index: Index, which: Which) {
-        if self.get(index).is_some_and(|node| node.which == which) {
+    pub(super) fn move_to(&mut self, index: Index, segment: Segment) {
+        if self.get(index).is_some_and(|node| node.segment == segment) {
             self.touch(index);
         } else {
             self.unlink(index);
-            self.link(index, which);
+            self.link(index, segment);
         }
     }
 
-    /// Makes a server the most recently used of its list.
+    /// Moves a server to the front of its list, as the most recently used.
     #[inline]
     pub(super) fn touch(&mut self, index: Index) {
-        if self.slots[index.at()].newer != Index::NONE
-            && let Some(which) = self.unlink(index)
+        if self.slots[index.as_usize()].newer != Index::NONE
+            && let Some(segment) = self.unlink(index)
         {
-            self.link(index, which);
+            self.link(index, segment);
         }
     }
 
-    /// Changes a server where it is.
+    /// Changes a server, and updates the bytes of its list.
     #[inline]
     pub(super) fn change<T>(
         &mut self,
         index: Index,
         change: impl FnOnce(&mut Server<S>) -> T,
     ) -> Option<T> {
-        let node = self.slots.get_mut(index.at())?.node.as_deref_mut()?;
+        let node = self.slots.get_mut(index.as_usize())?.node.as_deref_mut()?;
         let before = node.server.footprint();
         let result = change(&mut node.server);
-        let bytes = &mut self.lists[node.which as usize].bytes;
+        let bytes = &mut self.lists[node.segment as usize].bytes;
         *bytes = *bytes - before + node.server.footprint();
         Some(result)
     }
 
-    /// Takes a server out of its list, and says which that was.
+    /// Removes a server from its list, and returns which.
     #[inline]
-    pub(super) fn unlink(&mut self, index: Index) -> Option<Which> {
+    pub(super) fn unlink(&mut self, index: Index) -> Option<Segment> {
         let node = self.get(index)?;
-        let (which, bytes) = (node.which, node.bytes());
+        let (segment, bytes) = (node.segment, node.bytes());
         let (newer, older) = {
-            let slot = &self.slots[index.at()];
+            let slot = &self.slots[index.as_usize()];
             (slot.newer, slot.older)
         };
-        let list = &mut self.lists[which as usize];
+        let list = &mut self.lists[segment as usize];
         list.len -= 1;
         list.bytes -= bytes;
-        match newer.some() {
-            Some(newer) => self.slots[newer.at()].older = older,
+        match newer.get() {
+            Some(newer) => self.slots[newer.as_usize()].older = older,
             None => list.newest = older,
         }
-        match older.some() {
-            Some(older) => self.slots[older.at()].newer = newer,
-            None => self.lists[which as usize].oldest = newer,
+        match older.get() {
+            Some(older) => self.slots[older.as_usize()].newer = newer,
+            None => self.lists[segment as usize].oldest = newer,
         }
-        Some(which)
+        Some(segment)
     }
 
     /// The least recently used server of a list.
-    pub(super) fn oldest(&self, which: Which) -> Option<Index> {
-        self.list(which).oldest.some()
+    pub(super) fn oldest(&self, segment: Segment) -> Option<Index> {
+        self.list(segment).oldest.get()
     }
 
     /// The servers of a list, the least recently used first.
-    pub(super) fn oldest_first(&self, which: Which) -> impl Iterator<Item = (Index, &Node<S>)> {
-        std::iter::successors(self.oldest(which), |index| {
-            self.slots[index.at()].newer.some()
+    pub(super) fn oldest_first(&self, segment: Segment) -> impl Iterator<Item = (Index, &Node<S>)> {
+        std::iter::successors(self.oldest(segment), |index| {
+            self.slots[index.as_usize()].newer.get()
         })
         .filter_map(|index| Some((index, self.get(index)?)))
     }
 
-    /// Servers of which a session may have expired at `now`, in any order.
+    /// Servers with a session that may have expired at `now`, in any order.
     pub(super) fn expiring(&self, now: Timestamp) -> Vec<Index> {
         let slots = (0..).map(Index).zip(&self.slots);
         slots
@@ -291,58 +292,54 @@ impl<S: Storable> Order<S> {
             .collect()
     }
 
-    /// When the first session of any server may expire.
+    /// A lower bound of the expiries of all sessions.
     pub(super) fn next_expiry(&self) -> Timestamp {
         let taken = self.slots.iter().filter(|slot| slot.node.is_some());
         let next = taken.map(|slot| slot.first_expiry).min();
         next.unwrap_or(Timestamp::NEVER)
     }
 
-    /// All servers, in no order.
+    /// All servers, in any order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Node<S>> {
         self.slots.iter().filter_map(|slot| slot.node.as_deref())
     }
 
-    /// All servers, taken out.
     pub(super) fn into_servers(self) -> impl Iterator<Item = Server<S>> {
         let nodes = self.slots.into_iter().filter_map(|slot| slot.node);
         nodes.map(|node| node.server)
     }
 
     #[inline]
-    fn list(&self, which: Which) -> &List {
-        &self.lists[which as usize]
+    fn list(&self, segment: Segment) -> &List {
+        &self.lists[segment as usize]
     }
 }
 
 impl<S: Storable> Node<S> {
-    /// The server's key.
     pub(super) fn key(&self) -> &SessionKey {
         &self.key
     }
 
-    /// The list that it is in.
-    pub(super) fn which(&self) -> Which {
-        self.which
+    pub(super) fn segment(&self) -> Segment {
+        self.segment
     }
 
-    /// Bytes that the server with its sessions and its place costs.
+    /// Bytes that the server costs, with its sessions, its slot and its entry in the map.
     pub(super) fn bytes(&self) -> usize {
         self.fixed + self.server.footprint()
     }
 }
 
-/// Bytes a server without sessions costs.
+/// Bytes that a server without sessions costs.
 pub(super) fn fixed_bytes<S>(key: KeyRef<'_>) -> usize {
-    // An index and a byte of its hash, in a table that is between seven sixteenths and seven
-    // eighths full.
+    // An index and a byte of its hash, in a table that is between 7/16 and 7/8 full.
     const TABLE: usize = 2 * (size_of::<Index>() + 1);
     size_of::<Node<S>>() + size_of::<Slot<S>>() + TABLE + key.heap_bytes()
 }
 
-/// A key with its hash, so that a server is hashed once for an operation.
+/// A key with its hash, so that an operation hashes it once.
 #[derive(Clone, Copy)]
-pub(crate) struct At<'a> {
+pub(crate) struct HashedKey<'a> {
     pub(crate) hash: u64,
     pub(crate) key: KeyRef<'a>,
 }

@@ -1,54 +1,51 @@
-//! The sessions put last stay as they are; those before them are given out to be packed.
+//! Packing: the newest sessions stay unpacked; older ones are handed to the caller, which packs them
+//! outside the lock.
 
 use std::sync::Arc;
 
-use super::{After, At, Index, Shard, fixed_bytes};
-use crate::held::{Dropped, Held};
-use crate::server::{Packable, Server};
+use super::{HashedKey, Index, Shard, WhenEmpty, fixed_bytes};
+use crate::held::Held;
+use crate::server::{Dropped, Packable, Server};
 use crate::{EntryId, Storable, Timestamp};
 
-/// A session to be packed without a lock, and where it came from.
+/// A session to be packed outside the lock, and the slot of its server.
 pub(crate) struct ToPack<S> {
-    pub(crate) place: Index,
+    pub(crate) index: Index,
     pub(crate) session: Packable<S>,
 }
 
-/// Another form of a session, for the place that it came from.
+/// Another form of a session, to replace the stored one.
 pub(crate) enum Form<S> {
     SingleUse(Held<S>),
-    /// The new form of what is there.
-    Reusable {
-        old: Arc<Held<S>>,
-        new: Held<S>,
-    },
+    Reusable { old: Arc<Held<S>>, new: Held<S> },
 }
 
 impl<S: Storable> Shard<S> {
-    /// Notes a session that was put, as the newest.
-    pub(super) fn note_unpacked(&mut self, place: Index, id: EntryId) {
+    /// Adds a session to the unpacked ones, as the newest.
+    pub(super) fn add_unpacked(&mut self, index: Index, id: EntryId) {
         if S::PACKS {
-            self.unpacked.push_back((place, id));
+            self.unpacked.push_back((index, id));
         }
     }
 
-    /// A session that is no longer among the newest, if it is still there.
+    /// The next session to pack: one that is no longer among the newest and still stored.
     pub(crate) fn next_to_pack(&mut self) -> Option<ToPack<S>> {
         while self.unpacked.len() > self.limits.unpacked_sessions {
-            let (place, id) = self.unpacked.pop_front()?;
-            // By now another server may be in its place: ids are those of the whole shard.
-            let give_out = |server: &mut Server<S>| server.packable(id);
-            if let Some(session) = self.order.change(place, give_out).flatten() {
-                return Some(ToPack { place, session });
+            let (index, id) = self.unpacked.pop_front()?;
+            // Another server may have the slot by now, but ids are unique in a shard.
+            let take = |server: &mut Server<S>| server.take_for_packing(id);
+            if let Some(session) = self.order.change(index, take).flatten() {
+                return Some(ToPack { index, session });
             }
         }
         None
     }
 
-    /// Puts the unpacked form of a reusable session into its place: it counts as new. Gives out
-    /// what is to be packed instead.
+    /// Replaces a packed reusable session by its unpacked form, which counts as new. Returns the session
+    /// to pack instead.
     pub(crate) fn unpack(
         &mut self,
-        place: Index,
+        index: Index,
         old: Arc<Held<S>>,
         new: Held<S>,
         now: Timestamp,
@@ -59,37 +56,37 @@ impl<S: Storable> Shard<S> {
             form.drop_into(dropped);
             return None;
         }
-        if self.change_form(place, form, now, dropped) {
-            self.note_unpacked(place, id);
+        if self.replace_form(index, form, now, dropped) {
+            self.add_unpacked(index, id);
         }
         self.next_to_pack()
     }
 
-    /// Where a server is now.
-    pub(crate) fn place_of(&self, at: At<'_>) -> Option<Index> {
-        self.order.find(at)
+    /// The slot of a server.
+    pub(crate) fn index_of(&self, hashed: HashedKey<'_>) -> Option<Index> {
+        self.order.find(hashed)
     }
 
-    /// Puts another form of a session into the place that it came from, if that is still there,
-    /// and says whether it is. What has to be given up for it, if it is larger, is dropped.
-    pub(crate) fn change_form(
+    /// Replaces a stored session by another form, or drops that and returns `false` if the session is
+    /// gone. Evicts what a larger form leaves no room for.
+    pub(crate) fn replace_form(
         &mut self,
-        place: Index,
+        index: Index,
         form: Form<S>,
         now: Timestamp,
         dropped: &mut Vec<Dropped<S>>,
     ) -> bool {
-        let Some(node) = self.order.get(place) else {
+        let Some(node) = self.order.get(index) else {
             form.drop_into(dropped);
             return false;
         };
         let bounds = self.bounds(fixed_bytes::<S>(node.key().as_key()));
-        let changed = self.order.change(place, |server| {
-            let is_there = match form {
-                Form::SingleUse(held) => server.bring_back(held, dropped),
-                Form::Reusable { old, new } => server.change_form(old, new, dropped),
+        let changed = self.order.change(index, |server| {
+            let replaced = match form {
+                Form::SingleUse(held) => server.return_packed(held, dropped),
+                Form::Reusable { old, new } => server.replace_form(old, new, dropped),
             };
-            let losses = is_there.then(|| server.fit(bounds, now, dropped))?;
+            let losses = replaced.then(|| server.enforce(bounds, now, dropped))?;
             Some((losses, server.is_empty()))
         });
         let Some((losses, empty)) = changed.flatten() else {
@@ -97,7 +94,7 @@ impl<S: Storable> Shard<S> {
         };
         self.count(losses);
         if empty {
-            self.emptied(place, After::Leaves);
+            self.handle_emptied(index, WhenEmpty::Remove);
         }
         self.make_room(0, 0, now, dropped);
         true

@@ -1,20 +1,20 @@
-//! Freeing what has expired without a visit.
+//! Sweeping: expired sessions are freed even if their server is not looked up again.
 
 use std::time::Duration;
 
-use super::{After, Shard};
-use crate::held::Dropped;
+use super::{Shard, WhenEmpty};
+use crate::server::Dropped;
 use crate::{Storable, Timestamp};
 
-/// How long connections leave a shard alone that they have swept: what expires in between is not
-/// offered anyway, and takes space for so much longer.
+/// The least time between two sweeps of a shard by connections. Sessions that expire in between are
+/// not offered, and occupy memory for that much longer.
 const PAUSE: Duration = Duration::from_secs(1);
-/// After how many connections to the servers of a shard its next neighbour is looked at too, so
-/// that shards are swept to which nobody connects.
-pub(crate) const NEIGHBOUR: u32 = 16;
+/// After this many connections to a shard's servers, another shard is swept too, so that shards
+/// without connections are swept as well.
+pub(crate) const CONNECTIONS_A_SWEEP: u32 = 16;
 
 impl<S: Storable> Shard<S> {
-    /// Drops all sessions that are not valid at `now` of the servers of which one has expired.
+    /// Drops the sessions that are not valid at `now`, of the servers of which one has expired.
     pub(crate) fn sweep(&mut self, now: Timestamp, dropped: &mut Vec<Dropped<S>>) {
         for index in self.order.expiring(now) {
             let swept = self.order.change(index, |server| {
@@ -28,31 +28,31 @@ impl<S: Storable> Shard<S> {
             self.stats.expired += expired;
             self.order.set_first_expiry(index, first_expiry);
             if first_expiry == Timestamp::NEVER {
-                self.emptied(index, After::Leaves);
+                self.handle_emptied(index, WhenEmpty::Remove);
             }
         }
         self.next_expiry = self.order.next_expiry();
         self.swept = now;
     }
 
-    /// Whether a sweep at `now` might find anything. A clock that went back is noticed when the
-    /// sessions are visited.
+    /// Whether a session may have expired at `now`. Sessions from the future, after the clock went
+    /// back, are found by look-ups only.
     pub(crate) fn needs_sweep(&self, now: Timestamp) -> bool {
         self.next_expiry <= now
     }
 
-    /// The same for a connection that comes by, and which may leave it to a later one.
+    /// The same for a connection, which does not sweep again within [`PAUSE`].
     pub(crate) fn is_sweep_due(&self, now: Timestamp) -> bool {
-        // A clock that went back must not put it off.
+        // A clock that went back must not delay the sweep.
         let just_swept = self.swept <= now && now < self.swept.after(PAUSE);
         self.needs_sweep(now) && !just_swept
     }
 
-    /// Counts a connection that begins, and says how many shards further on one is to be swept.
-    pub(crate) fn begin(&mut self) -> Option<usize> {
-        self.begun = self.begun.wrapping_add(1);
-        let neighbour = self.begun / NEIGHBOUR;
-        let its_turn = self.begun.is_multiple_of(NEIGHBOUR);
-        its_turn.then_some(neighbour as usize)
+    /// Counts a connection. Returns the distance to another shard if the connection should sweep that.
+    pub(crate) fn count_connection(&mut self) -> Option<usize> {
+        self.connections = self.connections.wrapping_add(1);
+        let distance = self.connections / CONNECTIONS_A_SWEEP;
+        let sweeps = self.connections.is_multiple_of(CONNECTIONS_A_SWEEP);
+        sweeps.then_some(distance as usize)
     }
 }

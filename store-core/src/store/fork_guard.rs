@@ -1,51 +1,51 @@
-//! Whose process it is.
+//! Detects that the process was forked.
 
 use std::sync::OnceLock;
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// The process that the sessions of a store belong to.
+/// The process that owns the sessions of a store.
 ///
-/// Asking the system which process this is costs more than all else that a connection asks of the
-/// store; a count of forks costs a look.
-pub(super) struct Process {
-    id: AtomicU64,
-    made: Forks,
-    // Since a process that was forked took the store over.
+/// A system call for the process id costs more than everything else a connection asks of the store,
+/// so the id is read only after a count of forks has changed.
+pub(super) struct ForkGuard {
+    owner: AtomicU64,
+    created: Forks,
+    // Since a forked process took the store over.
     taken_over: OnceLock<Forks>,
 }
 
-impl Process {
-    /// This one.
-    pub(super) fn this() -> Self {
+impl ForkGuard {
+    /// A guard whose owner is this process.
+    pub(super) fn new() -> Self {
         Self {
-            id: AtomicU64::new(std::process::id().into()),
-            made: Forks::now(),
+            owner: AtomicU64::new(std::process::id().into()),
+            created: Forks::now(),
             taken_over: OnceLock::new(),
         }
     }
 
-    /// Whether it is still this one.
+    /// Whether this process is the owner.
     #[inline]
-    pub(super) fn is_this(&self) -> bool {
-        let forks = self.taken_over.get().unwrap_or(&self.made);
-        !forks.may_have_been() || self.is_this_by_id()
+    pub(super) fn is_owner(&self) -> bool {
+        let forks = self.taken_over.get().unwrap_or(&self.created);
+        !forks.may_have_forked() || self.is_owner_by_id()
     }
 
     #[cold]
-    fn is_this_by_id(&self) -> bool {
-        self.id.load(Ordering::Acquire) == u64::from(std::process::id())
+    fn is_owner_by_id(&self) -> bool {
+        self.owner.load(Ordering::Acquire) == u64::from(std::process::id())
     }
 
-    /// From now on it is this one.
+    /// Makes this process the owner.
     pub(super) fn take_over(&self) {
-        self.id.store(std::process::id().into(), Ordering::Release);
+        self.owner
+            .store(std::process::id().into(), Ordering::Release);
         self.taken_over.get_or_init(Forks::now);
     }
 }
 
-/// How often this process and those before it were forked off, at some moment. Nothing where that
-/// is not known.
+/// The count of forks at some moment; `None` where it is not known.
 struct Forks(#[cfg(unix)] Option<forkguard::atfork::Guard>);
 
 impl Forks {
@@ -56,8 +56,8 @@ impl Forks {
 
     #[cfg(unix)]
     #[inline]
-    fn may_have_been(&self) -> bool {
-        // A copy, since the one that noticed a fork has forgotten it.
+    fn may_have_forked(&self) -> bool {
+        // A copy, since a guard reports a fork once.
         self.0.clone().is_none_or(|mut forks| forks.detected_fork())
     }
 
@@ -67,7 +67,7 @@ impl Forks {
     }
 
     #[cfg(not(unix))]
-    fn may_have_been(&self) -> bool {
+    fn may_have_forked(&self) -> bool {
         false
     }
 }

@@ -151,7 +151,7 @@ fn clear_reaches_puts_on_their_way() {
 fn clear_reaches_puts_on_their_way_to_any_shard() {
     explore(|| {
         let store = small(2_048);
-        assert!(store.parts.len() > 1);
+        assert!(store.shards.len() > 1);
         clear_wins(&store, |store| store.clear());
     });
 }

@@ -1,4 +1,4 @@
-//! The parts of a store: shards behind locks, each made when it is first needed.
+//! The shards of a store, each behind a lock and created when it is first needed.
 
 use std::sync::OnceLock;
 
@@ -6,22 +6,22 @@ use crate::shard::Shard;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::{Generation, Limits, Outcome, Stats, Storable};
 
-/// The parts of a store. Those that nothing was ever put into are not there.
-pub(super) struct Parts<S> {
-    // invariant: empty if resumption is off, else a power of two long
-    places: Box<[OnceLock<Box<Part<S>>>]>,
-    shed: bool,
-    // When everything was cleared last: what a part that is not there yet will know of it. Held
-    // while a part is made and while all are cleared, so that none comes in between.
+/// The shards of a store.
+pub(super) struct Shards<S> {
+    // invariant: empty if resumption is off, else its length is a power of two
+    slots: Box<[OnceLock<Box<LockedShard<S>>>]>,
+    // `Shard::new`'s argument.
+    trims: bool,
+    // The generation of the last `clear`, for shards that are created later. Locked while a shard is
+    // created and while all are cleared, so that no new shard misses a clear.
     cleared: Mutex<Generation>,
 }
 
-/// A shard behind its lock, and the outcomes of its servers.
+/// A shard behind a lock, and the outcomes of its servers.
 ///
-/// A whole number of cache lines each, so that threads with servers in different shards do not
-/// wait for each other.
+/// It has cache lines of its own, so that threads in different shards do not contend for one.
 #[repr(align(64))]
-pub(super) struct Part<S> {
+pub(super) struct LockedShard<S> {
     shard: Mutex<Shard<S>>,
     resumed: AtomicU64,
     declined: AtomicU64,
@@ -29,75 +29,80 @@ pub(super) struct Part<S> {
     cancelled: AtomicU64,
 }
 
-impl<S: Storable> Parts<S> {
-    /// So many parts, none of them there yet, which shed what servers do not need or do not.
-    pub(super) fn new(parts: usize, shed: bool) -> Self {
+impl<S: Storable> Shards<S> {
+    /// Creates `shards` empty slots; with `trims`, servers keep only the sessions that they need when
+    /// bytes are short.
+    pub(super) fn new(shards: usize, trims: bool) -> Self {
         Self {
-            shed,
-            places: (0..parts).map(|_| OnceLock::new()).collect(),
+            slots: (0..shards).map(|_| OnceLock::new()).collect(),
+            trims,
             cleared: Mutex::new(Generation(0)),
         }
     }
 
-    /// How many there may be; zero if resumption is off.
+    /// The number of slots; zero if resumption is off.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
-    /// The part of a hash, if it is there.
+    /// The shard of a hash; `None` if it does not exist yet.
     #[inline]
-    pub(super) fn get(&self, hash: u64) -> Option<&Part<S>> {
+    pub(super) fn get(&self, hash: u64) -> Option<&LockedShard<S>> {
         self.by_number(number_of(hash))
     }
 
-    /// The part of this number, which may be too large and then begins again, if it is there.
+    /// The shard in the slot `number`, modulo the number of slots; `None` if it does not exist yet.
     #[inline]
-    pub(super) fn by_number(&self, number: usize) -> Option<&Part<S>> {
-        let last = self.places.len().checked_sub(1)?;
-        self.places[number & last].get().map(|part| &**part)
+    pub(super) fn by_number(&self, number: usize) -> Option<&LockedShard<S>> {
+        let mask = self.slots.len().checked_sub(1)?;
+        self.slots[number & mask].get().map(|shard| &**shard)
     }
 
-    /// The part of a hash in a store of these limits; nothing if resumption is off.
+    /// The shard of a hash in a store with these limits; `None` if resumption is off.
     #[inline]
-    pub(super) fn get_or_make(&self, hash: u64, limits: &Limits) -> Option<&Part<S>> {
-        let last = self.places.len().checked_sub(1)?;
-        let place = &self.places[number_of(hash) & last];
-        Some(match place.get() {
-            Some(part) => part,
-            None => self.make(place, limits),
+    pub(super) fn get_or_create(&self, hash: u64, limits: &Limits) -> Option<&LockedShard<S>> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let slot = &self.slots[number_of(hash) & mask];
+        Some(match slot.get() {
+            Some(shard) => shard,
+            None => self.create(slot, limits),
         })
     }
 
     #[cold]
-    fn make<'p>(&self, place: &'p OnceLock<Box<Part<S>>>, limits: &Limits) -> &'p Part<S> {
-        let cleared = self.hold();
-        place.get_or_init(|| {
-            let mut shard = Shard::new(&limits.share(self.places.len()), self.shed);
+    fn create<'s>(
+        &self,
+        slot: &'s OnceLock<Box<LockedShard<S>>>,
+        limits: &Limits,
+    ) -> &'s LockedShard<S> {
+        let cleared = self.lock_cleared();
+        slot.get_or_init(|| {
+            let mut shard = Shard::new(&limits.share(self.slots.len()), self.trims);
             shard.clear(*cleared, &mut Vec::new());
-            Box::new(Part::new(shard))
+            Box::new(LockedShard::new(shard))
         })
     }
 
-    /// The generation in which everything was cleared last. No part is made while this is held.
-    pub(super) fn hold(&self) -> MutexGuard<'_, Generation> {
+    /// The generation of the last `clear`. No shard is created while this is locked.
+    pub(super) fn lock_cleared(&self) -> MutexGuard<'_, Generation> {
         self.cleared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The parts that are there.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Part<S>> {
-        self.places
+    /// The shards that exist.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LockedShard<S>> {
+        self.slots
             .iter()
             .filter_map(OnceLock::get)
-            .map(|part| &**part)
+            .map(|shard| &**shard)
     }
 }
 
-/// Which part a hash belongs to, by bits that neither a shard's map nor its ghosts use first.
+/// The number of a hash's slot, from bits that neither the map nor the ghosts of a shard use first.
 pub(super) fn number_of(hash: u64) -> usize {
     usize::try_from(hash >> 40).unwrap_or_default()
 }
 
-impl<S: Storable> Part<S> {
+impl<S: Storable> LockedShard<S> {
     fn new(shard: Shard<S>) -> Self {
         Self {
             shard: Mutex::new(shard),
@@ -113,21 +118,20 @@ impl<S: Storable> Part<S> {
         loop {
             match self.shard.lock() {
                 Ok(shard) => return shard,
-                Err(poisoned) => self.start_over(poisoned.into_inner()),
+                Err(poisoned) => self.reset(poisoned.into_inner()),
             }
         }
     }
 
-    /// An `accept` or an allocation panicked half-way: what is left is a miss for all.
+    /// Empties the shard after an `accept` or an allocation panicked in the middle of a change.
     #[cold]
-    fn start_over(&self, mut shard: MutexGuard<'_, Shard<S>>) {
+    fn reset(&self, mut shard: MutexGuard<'_, Shard<S>>) {
         let mut dropped = Vec::new();
-        shard.start_over(&mut dropped);
+        shard.reset(&mut dropped);
         self.shard.clear_poison();
         drop(shard);
     }
 
-    /// Counts an outcome.
     pub(super) fn count(&self, outcome: Outcome) {
         let counter = match outcome {
             Outcome::Resumed => &self.resumed,
@@ -139,13 +143,13 @@ impl<S: Storable> Part<S> {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let held = self.lock().stats();
+        let stats = self.lock().stats();
         Stats {
             resumed: self.resumed.load(Ordering::Relaxed),
             declined: self.declined.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             cancelled: self.cancelled.load(Ordering::Relaxed),
-            ..held
+            ..stats
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Sessions that leave memory for a place behind the store, and come back.
+//! Operations for a tier: sessions that move out of memory and back.
 
-use super::Part;
+use super::LockedShard;
 use crate::{
     Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Storable, Timestamp,
     Usage,
 };
 
-/// What a store has of one server.
+/// The sessions of one server that a look-up can find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Available {
     /// Valid single-use sessions.
@@ -15,53 +15,57 @@ pub struct Available {
     pub reusable: bool,
 }
 
-/// For whatever lies [behind](crate::StoreObserver) the store. None of this counts as an offer or a miss.
+/// For a tier, which implements [`StoreObserver`](crate::StoreObserver). None of these operations counts
+/// as an offer or a miss.
 impl<S: Storable> SessionStore<S> {
-    /// What there is of `key` for a connection.
+    /// The sessions of `key` that a connection could be offered.
     pub fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available {
-        let at = self.at(key);
-        let part = self.parts.get(at.hash);
-        let ready = part.map(|part| part.lock().available(at, now));
-        let (single_use, reusable) = ready.unwrap_or_default();
+        let hashed = self.hashed(key);
+        let shard = self.shards.get(hashed.hash);
+        let available = shard.map(|shard| shard.lock().available(hashed, now));
+        let (single_use, reusable) = available.unwrap_or_default();
         Available {
             single_use,
             reusable,
         }
     }
 
-    /// Takes the single-use sessions of `key` out, the oldest first, all but the newest `keep`.
-    /// They are in no other place then: whoever has them keeps them, brings them back or drops them.
+    /// Removes and returns the single-use sessions of `key`, the oldest first, all but the newest
+    /// `keep`. The caller then has the only ones: it keeps them, restores them or drops them.
     pub fn surplus<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
         keep: usize,
         now: Timestamp,
     ) -> Vec<Entry<S>> {
-        let at = self.at(key);
+        let hashed = self.hashed(key);
         let mut dropped = Vec::new();
-        let part = self.parts.get(at.hash);
-        let surplus = part.map(|part| part.lock().surplus(at, keep, now, &mut dropped));
+        let shard = self.shards.get(hashed.hash);
+        let surplus = shard.map(|shard| shard.lock().surplus(hashed, keep, now, &mut dropped));
         let entries = surplus.into_iter().flatten();
         entries
             .map(|held| held.into_offer(Usage::SingleUse).entry)
             .collect()
     }
 
-    /// A private copy of the reusable session of `key`, which stays.
+    /// Returns a copy of the reusable session of `key`.
     pub fn reusable_copy<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
         now: Timestamp,
     ) -> Option<Entry<S>> {
-        let at = self.at(key);
-        let held = self.parts.get(at.hash)?.lock().peek_reusable(at, now)?;
+        let hashed = self.hashed(key);
+        let held = self
+            .shards
+            .get(hashed.hash)?
+            .lock()
+            .peek_reusable(hashed, now)?;
         let copy = held.session.duplicate()?;
-        Some(held.with(copy).into_offer(Usage::Reusable).entry)
+        Some(held.with_session(copy).into_offer(Usage::Reusable).entry)
     }
 
-    /// Puts a session back that left memory, here or in another process, as one that was there at
-    /// `as_of`: if the store or its server was cleared since, it is refused. What lies behind is not
-    /// told of it.
+    /// Stores a session from a tier, where this or another process put it. Refuses it if the store or
+    /// its server was cleared after the generation `as_of`. Does not notify the observer.
     pub fn restore<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -69,24 +73,24 @@ impl<S: Storable> SessionStore<S> {
         as_of: Generation,
         now: Timestamp,
     ) -> Result<EntryId, Refused> {
-        let at = self.at(key);
-        let Some(part) = self.parts.get_or_make(at.hash, &self.limits) else {
+        let hashed = self.hashed(key);
+        let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return Err(Refused::Off);
         };
         let mut dropped = Vec::new();
-        let mut shard = part.lock();
-        let restored = shard.restore(at, entry, as_of, now, &mut dropped);
-        let to_pack = shard.next_to_pack();
-        drop(shard);
+        let mut locked = shard.lock();
+        let restored = locked.restore(hashed, entry, as_of, now, &mut dropped);
+        let to_pack = locked.next_to_pack();
+        drop(locked);
         if let Some(to_pack) = to_pack {
-            self.pack(part, to_pack, now);
+            self.pack(shard, to_pack, now);
         }
         restored
     }
 
-    /// The servers that have a session now, a part of the store at a time, in no order.
+    /// The servers that have a session now, in any order. Locks one shard at a time.
     pub fn servers(&self) -> impl Iterator<Item = SessionKey> + '_ {
-        let servers = |part: &Part<S>| part.lock().servers();
-        self.parts.iter().flat_map(servers)
+        let servers = |shard: &LockedShard<S>| shard.lock().servers();
+        self.shards.iter().flat_map(servers)
     }
 }

@@ -1,25 +1,27 @@
-//! Sessions of the model that are away to be packed.
+//! Sessions of the model that are being packed.
 
-use super::row::Session;
-use super::{Model, Tracked};
+use super::Model;
+use super::server::Session;
+use crate::shard::tracked::Tracked;
 use crate::{Storable, Timestamp, Usage};
 
 impl Model {
-    /// The session that has to be packed, by its number.
+    /// The number of the next session to pack.
     pub(in crate::shard) fn next_to_pack(&mut self) -> Option<u64> {
         while self.unpacked.len() > self.limits.unpacked_sessions {
             let id = self.unpacked.pop_front()?;
-            for row in self.rows() {
-                let here = |session: &Session| session.id == id && session.away.is_none();
-                let Some(index) = row.sessions.iter().position(here) else {
+            for server in self.servers() {
+                let stored = |session: &Session| session.id == id && session.packing.is_none();
+                let Some(index) = server.sessions.iter().position(stored) else {
                     continue;
                 };
-                let number = row.sessions[index].number;
-                if row.sessions[index].usage == Usage::SingleUse {
-                    row.sessions[index].away = Some(0);
-                    let shared = row.sessions[index].shared;
-                    let alone = shared.filter(|shared| !row.shares(shared.id));
-                    row.sessions[index].away = Some(alone.map_or(0, |shared| shared.bytes));
+                let number = server.sessions[index].number;
+                if server.sessions[index].usage == Usage::SingleUse {
+                    server.sessions[index].packing = Some(0);
+                    let shared = server.sessions[index].shared;
+                    let unshared = shared.filter(|shared| !server.shares(shared.id));
+                    server.sessions[index].packing =
+                        Some(unshared.map_or(0, |shared| shared.bytes));
                 }
                 return Some(number);
             }
@@ -27,8 +29,8 @@ impl Model {
         None
     }
 
-    /// Puts another form in the place of the session `number`, and says whether it was there.
-    pub(in crate::shard) fn change_form(
+    /// Replaces the session `number` by another form; `false` if it is not there.
+    pub(in crate::shard) fn replace_form(
         &mut self,
         number: u64,
         form: &Tracked,
@@ -38,18 +40,18 @@ impl Model {
         let (limits, sizes) = (self.limits.clone(), self.sizes);
         let mut stats = self.stats;
         let mut found = None;
-        for row in self.rows() {
-            let session = row
+        for server in self.servers() {
+            let session = server
                 .sessions
                 .iter_mut()
                 .find(|session| session.number == number);
             if let Some(session) = session {
-                session.away = None;
+                session.packing = None;
                 session.number = form.number;
                 session.weight = weight;
                 session.shared = form.shared_part();
-                row.keep_within(&limits, &sizes, None, now, &mut stats);
-                found = Some((row.name, row.sessions.is_empty()));
+                server.drop_excess(&limits, &sizes, None, now, &mut stats);
+                found = Some((server.name, server.sessions.is_empty()));
                 break;
             }
         }
@@ -64,7 +66,7 @@ impl Model {
         true
     }
 
-    /// Notes that a session counts as new again.
+    /// Counts a session as new.
     pub(in crate::shard) fn renew(&mut self, id: u64) {
         self.unpacked.push_back(id);
     }

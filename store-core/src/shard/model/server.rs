@@ -1,10 +1,10 @@
-//! A server of the model: its sessions in one vector, oldest first.
+//! A server of the model.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::server::Need;
-use crate::shard::agreement::Sizes;
+use crate::shard::tracked::Sizes;
 use crate::{Limits, SharedPart, Stats, Timestamp, Usage};
 
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub(in crate::shard) struct Session {
     pub(super) expires: Timestamp,
     pub(super) weight: usize,
     pub(super) shared: Option<SharedPart>,
-    /// Away to be packed: with the bytes that its place keeps for what it shared.
-    pub(super) away: Option<usize>,
+    /// Being packed: the bytes that its place counts for its shared part.
+    pub(super) packing: Option<usize>,
 }
 
 impl Session {
@@ -26,12 +26,12 @@ impl Session {
     }
 }
 
-/// A server.
+/// A server with its sessions, oldest first.
 #[derive(Clone, Debug)]
-pub(in crate::shard) struct Row {
+pub(in crate::shard) struct Server {
     pub(super) name: u8,
     pub(in crate::shard) sessions: Vec<Session>,
-    /// For single-use sessions, taken or not.
+    /// The allocated places for single-use sessions.
     pub(super) places: usize,
     pub(super) hint: Option<u16>,
     pub(super) visited: bool,
@@ -39,7 +39,7 @@ pub(in crate::shard) struct Row {
     pub(super) first_expiry: Timestamp,
 }
 
-impl Row {
+impl Server {
     pub(super) fn new(name: u8, hint: Option<u16>) -> Self {
         Self {
             name,
@@ -52,22 +52,23 @@ impl Row {
         }
     }
 
-    pub(super) fn tickets(&self) -> usize {
+    pub(super) fn single_use(&self) -> usize {
         let single_use = |session: &&Session| session.usage == Usage::SingleUse;
         self.sessions.iter().filter(single_use).count()
     }
 
     fn reusable(&self) -> usize {
-        self.sessions.len() - self.tickets()
+        self.sessions.len() - self.single_use()
     }
 
-    /// Whether a session that is here shares `id`.
+    /// Whether a session that is not being packed shares `id`.
     pub(super) fn shares(&self, id: usize) -> bool {
-        let here = self
+        let present = self
             .sessions
             .iter()
-            .filter(|session| session.away.is_none());
-        here.filter_map(|session| session.shared)
+            .filter(|session| session.packing.is_none());
+        present
+            .filter_map(|session| session.shared)
             .any(|shared| shared.id == id)
     }
 
@@ -76,24 +77,24 @@ impl Row {
         let own = self
             .sessions
             .iter()
-            .map(|session| session.weight + session.away.unwrap_or(0));
-        let here = self
+            .map(|session| session.weight + session.packing.unwrap_or(0));
+        let present = self
             .sessions
             .iter()
-            .filter(|session| session.away.is_none());
-        let shared: HashSet<(usize, usize)> = here
+            .filter(|session| session.packing.is_none());
+        let shared: HashSet<(usize, usize)> = present
             .filter_map(|session| session.shared)
             .map(|shared| (shared.id, shared.bytes))
             .collect();
         own.sum::<usize>() + shared.iter().map(|(_, bytes)| bytes).sum::<usize>()
     }
 
-    /// The same with the places that they are held in.
+    /// Bytes of the sessions and of their places.
     pub(super) fn footprint(&self, sizes: &Sizes) -> usize {
         self.weight() + self.places * sizes.single_use + self.reusable() * sizes.reusable
     }
 
-    /// Drops what is not valid, and says how many.
+    /// Drops sessions that are not valid, and returns their number.
     pub(super) fn prune(&mut self, now: Timestamp) -> u64 {
         let before = self.sessions.len();
         self.sessions.retain(|session| session.valid(now));
@@ -109,7 +110,7 @@ impl Row {
         self.sessions.remove(oldest.expect("one more than kept"));
     }
 
-    /// Adds a session as the shard does; what it shares and weighs is known to fit alone.
+    /// Adds a session, which is known to fit alone.
     pub(super) fn put(
         &mut self,
         session: Session,
@@ -127,23 +128,23 @@ impl Row {
             stats.replaced += (before - self.sessions.len()) as u64;
         } else {
             let most = limits.sessions_per_server;
-            if self.tickets() >= most {
+            if self.single_use() >= most {
                 stats.expired += self.prune(now);
             }
-            while self.tickets() >= most {
+            while self.single_use() >= most {
                 self.drop_oldest();
                 stats.evicted += 1;
             }
-            if self.tickets() == self.places {
+            if self.single_use() == self.places {
                 self.places = (self.places * 2).min(most).max(self.places + 1);
             }
         }
         self.sessions.push(session);
-        self.keep_within(limits, sizes, Some(usage), now, stats);
+        self.drop_excess(limits, sizes, Some(usage), now, stats);
     }
 
-    /// Drops what does not fit, but not the newest session of the usage `spared`.
-    pub(super) fn keep_within(
+    /// Drops sessions that exceed the limits, except the newest one of the usage `spared`.
+    pub(super) fn drop_excess(
         &mut self,
         limits: &Limits,
         sizes: &Sizes,
@@ -152,17 +153,17 @@ impl Row {
         stats: &mut Stats,
     ) {
         let room = limits.total_bytes - sizes.fixed;
-        let fits = |row: &mut Self| {
-            if row.footprint(sizes) > room {
-                row.places = row.tickets();
+        let fits = |server: &mut Self| {
+            if server.footprint(sizes) > room {
+                server.places = server.single_use();
             }
-            row.weight() <= limits.server_bytes && row.footprint(sizes) <= room
+            server.weight() <= limits.server_bytes && server.footprint(sizes) <= room
         };
         if fits(self) {
             return;
         }
         stats.expired += self.prune(now);
-        while !fits(self) && self.tickets() > usize::from(spared == Some(Usage::SingleUse)) {
+        while !fits(self) && self.single_use() > usize::from(spared == Some(Usage::SingleUse)) {
             self.drop_oldest();
             stats.evicted += 1;
         }
