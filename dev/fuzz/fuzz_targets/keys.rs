@@ -1,4 +1,4 @@
-//! Any bytes as keys and domains.
+//! Fuzzes keys and domains.
 
 #![no_main]
 

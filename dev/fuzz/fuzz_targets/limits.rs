@@ -1,4 +1,4 @@
-//! Any bytes as configuration.
+//! Fuzzes the reading of limits, and stores with them.
 
 #![no_main]
 

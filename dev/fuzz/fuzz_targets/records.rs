@@ -1,4 +1,4 @@
-//! Any bytes as records.
+//! Fuzzes the decoding of records.
 
 #![no_main]
 

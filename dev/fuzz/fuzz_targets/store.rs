@@ -1,4 +1,4 @@
-//! Operations on a shard against its naive model.
+//! Fuzzes a shard, compared with its model.
 
 #![no_main]
 

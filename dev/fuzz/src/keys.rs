@@ -1,13 +1,14 @@
-//! Any bytes as host, port, endpoint and fields of a domain.
+//! The fuzz target `keys`: its input is two servers and two domains.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 
+use bytes::Buf;
 use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey};
 
-/// What one server is described by, before the crate under test has seen it.
+/// The fields of one key and its domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Described {
+struct Description {
     purpose: String,
     fields: Vec<(String, Vec<Vec<u8>>)>,
     host: String,
@@ -15,18 +16,18 @@ struct Described {
     endpoint: Option<Vec<u8>>,
 }
 
-/// Builds two keys and compares them as the crate does with as they were described.
+/// Builds two keys, and compares the crate's comparison of them with that of their fields.
 ///
 /// # Panics
-/// If the crate takes two servers for one, one for two, or equal keys hash differently.
-pub fn keys(data: &[u8]) {
-    let mut bytes = Bytes(data);
-    let one = describe(&mut bytes);
-    // What differs in one field only is the interesting case.
-    let other = vary(&one, &mut bytes);
+/// If the crate confuses two servers, distinguishes two spellings of one, or hashes equal keys
+/// differently.
+pub fn keys(mut data: &[u8]) {
+    let one = read_description(&mut data);
+    // A difference in one field is the interesting case.
+    let other = vary(&one, &mut data);
     let hasher = RandomState::new();
     let (domain, other_domain) = (one.domain(), other.domain());
-    assert_eq!(domain, one.domain(), "a domain is a function of its fields");
+    assert_eq!(domain, one.domain(), "the same fields, the same domain");
     assert_eq!(
         domain == other_domain,
         (&one.purpose, &one.fields) == (&other.purpose, &other.fields),
@@ -45,10 +46,10 @@ pub fn keys(data: &[u8]) {
     }
     check(key, &hasher);
     check(other_key, &hasher);
-    spellings(&one, &domain, &hasher);
+    check_spellings(&one, &domain, &hasher);
 }
 
-/// What holds of every key by itself.
+/// Checks the properties of a single key.
 fn check(key: KeyRef<'_>, hasher: &RandomState) {
     let owned: SessionKey = key.to_key();
     assert_eq!(owned.as_key(), key);
@@ -56,42 +57,42 @@ fn check(key: KeyRef<'_>, hasher: &RandomState) {
     assert_eq!(hasher.hash_one(key), hasher.hash_one(&owned));
     assert_eq!(hasher.hash_one(key), hasher.hash_one(owned.as_key()));
     assert_eq!(owned.as_key().domain(), key.domain());
-    // Of what is canonical already, the canonical form is the same.
+    // The canonical form is idempotent.
     let again = KeyRef::from_host(key.domain(), key.host());
     assert_eq!(again.host(), key.host());
     assert_eq!(owned.as_key().host(), key.host());
     assert!(!format!("{key:?} {owned:?}").is_empty());
 }
 
-/// Spellings of one host meet.
-fn spellings(described: &Described, domain: &SecurityDomain, hasher: &RandomState) {
-    let key = described.key(domain);
+/// Checks that spellings of one host are one key.
+fn check_spellings(description: &Description, domain: &SecurityDomain, hasher: &RandomState) {
+    let key = description.key(domain);
     let mut spelled = vec![
-        described.host.to_ascii_uppercase(),
-        described.host.to_ascii_lowercase(),
+        description.host.to_ascii_uppercase(),
+        description.host.to_ascii_lowercase(),
     ];
-    match canonical(&described.host) {
+    match canonical(&description.host) {
         Canonical::Address(address @ IpAddr::V6(_)) => {
             spelled.extend([address.to_string(), format!("[{address}]")]);
         }
         Canonical::Address(address) => spelled.push(address.to_string()),
         Canonical::Name(name) if !name.ends_with('.') => {
-            // With the dot, the text of an address would be a name.
+            // Not for addresses: with a dot, their text is a name.
             spelled.push(format!("{name}."));
         }
         Canonical::Name(_) => {}
     }
     for host in spelled {
-        let spelled = Described {
+        let spelled = Description {
             host,
-            ..described.clone()
+            ..description.clone()
         };
         assert_eq!(spelled.key(domain), key, "{spelled:?}");
         assert_eq!(hasher.hash_one(spelled.key(domain)), hasher.hash_one(key));
     }
 }
 
-/// What a host means, found in another way than the crate's.
+/// A parsed host, by an implementation of its own.
 #[derive(PartialEq)]
 enum Canonical {
     Name(String),
@@ -115,12 +116,12 @@ fn canonical(host: &str) -> Canonical {
     Canonical::Name(name)
 }
 
-impl Described {
+impl Description {
     fn domain(&self) -> SecurityDomain {
         let start = SecurityDomain::builder(&self.purpose);
         let add = |domain: store_core::DomainBuilder, (name, values): &(String, Vec<Vec<u8>>)| {
             match values.as_slice() {
-                // A list of one is a field.
+                // A list of one value is a field.
                 [value] => domain.field(name, value),
                 values => domain.list(name, values),
             }
@@ -131,74 +132,66 @@ impl Described {
     fn key<'a>(&'a self, domain: &'a SecurityDomain) -> KeyRef<'a> {
         let key = KeyRef::new(domain, &self.host);
         let parsed = KeyRef::from_host(domain, HostRef::parse(&self.host));
-        assert_eq!(key, parsed, "two ways to name one host");
+        assert_eq!(key, parsed, "`new` parses the host");
         let key = self.port.map_or(key, |port| key.with_port(port));
         let endpoint = self.endpoint.as_deref();
         endpoint.map_or(key, |endpoint| key.with_endpoint(endpoint))
     }
 }
 
-fn describe(bytes: &mut Bytes<'_>) -> Described {
-    let flags = bytes.u8();
-    Described {
-        host: bytes.text(),
-        port: (flags & 1 != 0).then(|| bytes.u16()),
-        endpoint: (flags & 2 != 0).then(|| bytes.part()),
-        purpose: bytes.text(),
-        fields: (0..flags >> 6).map(|_| bytes.field()).collect(),
+fn read_description(data: &mut &[u8]) -> Description {
+    let flags = read_u8(data);
+    Description {
+        host: read_text(data),
+        port: (flags & 1 != 0).then(|| read_u16(data)),
+        endpoint: (flags & 2 != 0).then(|| read_bytes(data)),
+        purpose: read_text(data),
+        fields: (0..flags >> 6).map(|_| read_field(data)).collect(),
     }
 }
 
-/// The same server with one thing about it changed, or another one.
-fn vary(one: &Described, bytes: &mut Bytes<'_>) -> Described {
+/// The same server with one field changed, or another server.
+fn vary(one: &Description, data: &mut &[u8]) -> Description {
     let mut other = one.clone();
-    match bytes.u8() % 8 {
-        0 => other.host = bytes.text(),
-        1 => other.host.push_str(&bytes.text()),
-        2 => other.port = (bytes.u8() & 1 != 0).then(|| bytes.u16()),
-        3 => other.endpoint = (bytes.u8() & 1 != 0).then(|| bytes.part()),
-        4 => other.purpose = bytes.text(),
-        5 => other.fields.push(bytes.field()),
+    match read_u8(data) % 8 {
+        0 => other.host = read_text(data),
+        1 => other.host.push_str(&read_text(data)),
+        2 => other.port = (read_u8(data) & 1 != 0).then(|| read_u16(data)),
+        3 => other.endpoint = (read_u8(data) & 1 != 0).then(|| read_bytes(data)),
+        4 => other.purpose = read_text(data),
+        5 => other.fields.push(read_field(data)),
         6 => other.fields.rotate_left(one.fields.len().min(1)),
-        _ => return describe(bytes),
+        _ => return read_description(data),
     }
     other
 }
 
-/// What is left of an input; zeros once nothing is.
-struct Bytes<'a>(&'a [u8]);
+// An input that has ended reads as zeros.
 
-impl Bytes<'_> {
-    fn u8(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else {
-            return 0;
-        };
-        self.0 = rest;
-        *first
-    }
+fn read_u8(data: &mut &[u8]) -> u8 {
+    data.try_get_u8().unwrap_or(0)
+}
 
-    fn u16(&mut self) -> u16 {
-        u16::from_be_bytes([self.u8(), self.u8()])
-    }
+fn read_u16(data: &mut &[u8]) -> u16 {
+    data.try_get_u16().unwrap_or(0)
+}
 
-    /// Some bytes, after their number; a number above 250 is a long run of one byte.
-    fn part(&mut self) -> Vec<u8> {
-        let len = self.u8();
-        if len > 250 {
-            return vec![self.u8(); usize::from(len) + usize::from(self.u8())];
-        }
-        let (part, rest) = self.0.split_at(usize::from(len).min(self.0.len()));
-        self.0 = rest;
-        part.to_vec()
+/// Reads a length and as many bytes; a length above 250 gives a long run of one byte.
+fn read_bytes(data: &mut &[u8]) -> Vec<u8> {
+    let len = read_u8(data);
+    if len > 250 {
+        return vec![read_u8(data); usize::from(len) + usize::from(read_u8(data))];
     }
+    let len = usize::from(len).min(data.len());
+    data.split_off(..len).unwrap_or_default().to_vec()
+}
 
-    fn text(&mut self) -> String {
-        String::from_utf8_lossy(&self.part()).into_owned()
-    }
+fn read_text(data: &mut &[u8]) -> String {
+    String::from_utf8_lossy(&read_bytes(data)).into_owned()
+}
 
-    fn field(&mut self) -> (String, Vec<Vec<u8>>) {
-        let name = self.text();
-        let values = self.u8() % 4;
-        (name, (0..values).map(|_| self.part()).collect())
-    }
+fn read_field(data: &mut &[u8]) -> (String, Vec<Vec<u8>>) {
+    let name = read_text(data);
+    let values = read_u8(data) % 4;
+    (name, (0..values).map(|_| read_bytes(data)).collect())
 }

@@ -1,7 +1,7 @@
-//! The bodies of the fuzz targets, as ordinary functions: a fuzzer calls them with what it makes
-//! up, and `tests/replay.rs` with the corpus, on any toolchain.
+//! The bodies of the fuzz targets, as ordinary functions: a fuzzer calls them, and `tests/replay.rs`
+//! calls them with the corpora on any toolchain.
 //!
-//! Each takes any bytes and panics where something that must hold does not.
+//! Each accepts any bytes, and panics if the code under test is wrong.
 
 mod keys;
 mod limits;
@@ -11,7 +11,7 @@ pub use limits::limits;
 pub use store_core::fuzz::store;
 pub use store_tiers::fuzz::records;
 
-/// A target: bytes in, or a panic.
+/// The body of a fuzz target.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their corpora.

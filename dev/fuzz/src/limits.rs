@@ -1,11 +1,11 @@
-//! Any bytes as configuration, and a store made with it.
+//! The fuzz target `limits`: its input is a configuration of limits.
 
 use std::time::Duration;
 
 use store_core::{Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable};
 use store_core::{Timestamp, Usage};
 
-/// A session of no size.
+/// A session of size zero.
 struct Session;
 
 impl Storable for Session {
@@ -14,12 +14,12 @@ impl Storable for Session {
     }
 }
 
-/// Reads limits and uses them. Bytes that begin with 0xff are numbers to be put into the fields,
-/// with 0xfe numbers with units, all others are JSON.
+/// Reads limits and uses a store with them. Input that begins with 0xff is a list of numbers for the
+/// fields, with 0xfe a list of numbers with units; any other input is JSON.
 ///
 /// # Panics
-/// If limits change on their way through JSON, if `validate` and `SessionStore::new` disagree, or
-/// if a store does not keep to its limits.
+/// If written limits are read as others, if `validate` and `SessionStore::new` disagree, or if a
+/// store exceeds its limits.
 pub fn limits(data: &[u8]) {
     let text = match data.split_first() {
         Some((0xff, numbers)) => as_json(numbers, |_, number| number.to_string()).into_bytes(),
@@ -46,7 +46,7 @@ pub fn limits(data: &[u8]) {
     }
 }
 
-/// Puts to some servers and looks whether the limits hold.
+/// Stores and looks up sessions of some servers, and checks the limits.
 fn use_store(store: &SessionStore<Session>) {
     let limits = store.limits().clone();
     let domain = SecurityDomain::from([1; 32]);
@@ -58,7 +58,7 @@ fn use_store(store: &SessionStore<Session>) {
         for weight in weights {
             for usage in [Usage::SingleUse, Usage::Reusable] {
                 let entry = Entry::new(Session, usage, None, weight, now);
-                // Stored or refused, as the limits have it.
+                // Stored or refused: the limits decide.
                 let _ = store.put(key, entry, store.generation(), now);
             }
         }
@@ -77,8 +77,8 @@ fn use_store(store: &SessionStore<Session>) {
         assert!(stats.bytes <= limits.total_bytes as u64);
         let per_server = (limits.sessions_per_server as u64).saturating_add(1);
         assert!(stats.sessions <= stats.servers.saturating_mul(per_server));
-        let gone = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
-        assert_eq!(stats.stored, gone + stats.sessions);
+        let removed = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
+        assert_eq!(stats.stored, removed + stats.sessions);
         now = now.after(Duration::from_secs(1));
         store.sweep(now);
     }
@@ -98,15 +98,15 @@ const FIELDS: [&str; 9] = [
     "unpacked_sessions",
 ];
 
-/// JSON of the numbers, each as many bytes as the one before it says.
+/// JSON with one number per field. Each number has a byte before it with its length.
 fn as_json(mut numbers: &[u8], value: fn(&str, u64) -> String) -> String {
     let mut fields = Vec::new();
     for field in FIELDS {
-        let Some((len, rest)) = numbers.split_first() else {
+        let Some(len) = numbers.split_off_first() else {
             break;
         };
-        let (bytes, rest) = rest.split_at(usize::from(len % 9).min(rest.len()));
-        numbers = rest;
+        let len = usize::from(len % 9).min(numbers.len());
+        let bytes = numbers.split_off(..len).unwrap_or_default();
         if !bytes.is_empty() {
             let number = bytes
                 .iter()
@@ -117,7 +117,7 @@ fn as_json(mut numbers: &[u8], value: fn(&str, u64) -> String) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// A text as people write them. The lowest bits choose the unit.
+/// A value with a unit, which the lowest three bits choose.
 fn with_unit(field: &str, number: u64) -> String {
     const SIZES: [&str; 8] = ["", "B", "kB", "KiB", " MiB", "MB", "GiB", "EiB"];
     const TIMES: [&str; 8] = ["s", "ms", "m", "h", " d", "h 5m", "y", ""];

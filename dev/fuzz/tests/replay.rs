@@ -1,6 +1,6 @@
-//! The corpora and some thousand seeded inputs through every target, on any toolchain.
+//! Every target with its corpus and some thousand seeded inputs, on any toolchain.
 //!
-//! A crash that a fuzzer found becomes a file in `corpus/` and stays fixed by this test.
+//! Add an input on which a fuzzer crashed to `corpus/`, so that the bug does not come back.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use fuzz::{TARGETS, Target};
 
-/// Random inputs a target; more by `FUZZ_INPUTS`.
+/// Seeded inputs per target, unless `FUZZ_INPUTS` is set.
 const INPUTS: u64 = 4_000;
 
-/// The files of one corpus, in the order of their names.
+/// The files of one corpus, sorted by name.
 fn corpus(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("corpus")
@@ -19,7 +19,7 @@ fn corpus(name: &str) -> Vec<PathBuf> {
     let files = fs::read_dir(&folder).expect("a corpus for every target");
     let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
     files.sort();
-    assert!(files.len() >= 12, "{} is no corpus", folder.display());
+    assert!(files.len() >= 12, "{} has too few files", folder.display());
     files
 }
 
@@ -32,7 +32,7 @@ fn run(target: Target, data: &[u8], what: &str) {
 }
 
 #[test]
-fn every_file_of_the_corpora() {
+fn targets_accept_every_file_of_their_corpora() {
     for (name, target) in TARGETS {
         for file in corpus(name) {
             let data = fs::read(&file).expect("readable");
@@ -41,9 +41,9 @@ fn every_file_of_the_corpora() {
     }
 }
 
-/// Random bytes, and files of the corpus with some bytes changed, cut out or doubled.
+/// Random bytes, and files of the corpus with bytes changed, removed or duplicated.
 #[test]
-fn seeded_inputs() {
+fn targets_accept_seeded_inputs() {
     let inputs = std::env::var("FUZZ_INPUTS").ok();
     let inputs = inputs.and_then(|text| text.parse().ok()).unwrap_or(INPUTS);
     for (name, target) in TARGETS {
@@ -57,14 +57,14 @@ fn seeded_inputs() {
                 (0..random.below(1_000)).map(|_| random.byte()).collect()
             } else {
                 let file = random.below(seeds.len());
-                changed(seeds[file].clone(), &mut random)
+                mutate(seeds[file].clone(), &mut random)
             };
             run(target, &data, &format!("{name}, seed {seed}"));
         }
     }
 }
 
-fn changed(mut data: Vec<u8>, random: &mut Random) -> Vec<u8> {
+fn mutate(mut data: Vec<u8>, random: &mut Random) -> Vec<u8> {
     for _ in 0..=random.below(8) {
         let (one, other) = (random.below(data.len() + 1), random.below(data.len() + 1));
         let (from, to) = (one.min(other), one.max(other));
