@@ -1,4 +1,4 @@
-//! What the store allocates, counted by the allocator of this program.
+//! What the store allocates. A binary of its own, because it counts with a global allocator.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use store_core::{Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable, 
 
 const NOW: Timestamp = Timestamp::EPOCH;
 
-/// A session as backends have them: a pointer and a few facts.
+/// A session as large as a backend's: a pointer and a few facts.
 #[derive(Clone)]
 struct Session([u64; 4]);
 
@@ -38,7 +38,7 @@ fn an_empty_store_is_small() {
 }
 
 #[test]
-fn what_a_connection_asks_for_allocates_nothing() {
+fn operations_of_a_connection_allocate_nothing() {
     let store = store(Limits::default());
     let domain = SecurityDomain::from([1; 32]);
     let key = |host| KeyRef::new(&domain, host).with_port(443);
@@ -59,7 +59,7 @@ fn what_a_connection_asks_for_allocates_nothing() {
             assert_eq!(store.hint(session), Some(29));
             store.sweep(NOW);
         }
-        // To the last one and back.
+        // All sessions are taken and stored again.
         for _ in 0..100 {
             let entries = [(); 2].map(|()| store.take(tickets, NOW).expect("put before").entry);
             assert!(store.take(tickets, NOW).is_none());
@@ -72,9 +72,9 @@ fn what_a_connection_asks_for_allocates_nothing() {
     assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
 }
 
-/// R16: bytes are counted as they are allocated, and the bound is what may be allocated.
+/// R16: the counted bytes are the allocated ones, and the limit bounds both.
 #[test]
-fn bytes_are_counted_as_they_are_allocated() {
+fn counted_bytes_are_allocated_bytes() {
     const TOTAL: usize = 8 << 20;
     for per_server in [1, 2] {
         let limits = Limits::default()

@@ -1,5 +1,5 @@
-//! R24: what the store frees holds no secret any more. The only test of its program, because it
-//! looks at all memory that the program frees.
+//! R24: memory that the store frees contains no secret. A binary of its own with one test, because
+//! its global allocator inspects all memory that is freed.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt;
@@ -15,24 +15,23 @@ use zeroize::Zeroizing;
 /// Planted in every session.
 const SECRET: &[u8; 24] = b"planted secret 8c1f03ea7";
 
-/// Blocks of memory that held the secret when they were freed.
+/// The number of freed blocks that contained the secret.
 static UNWIPED: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, which looks at what it is given back.
-struct Looking;
+/// The system's allocator, with an inspection of freed blocks.
+struct Inspecting;
 
-// SAFETY: all work is the system allocator's.
-unsafe impl GlobalAlloc for Looking {
+// SAFETY: the system's allocator does all allocation.
+unsafe impl GlobalAlloc for Inspecting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Zeroed, so that what was never written can be read on the way back.
+        // Zeroed, so that `dealloc` can read bytes that were never written.
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is the caller's until it is given to the system, and all of it was
-        // initialized by `alloc`, or by the system when it grew (the default `realloc` calls
-        // `alloc`).
+        // SAFETY: the block is valid until it is passed to the system, and `alloc` initialized all of
+        // it (the default `realloc` calls `alloc`).
         let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
         if bytes.windows(SECRET.len()).any(|window| window == SECRET) {
             UNWIPED.fetch_add(1, Ordering::SeqCst);
@@ -43,9 +42,9 @@ unsafe impl GlobalAlloc for Looking {
 }
 
 #[global_allocator]
-static ALLOCATOR: Looking = Looking;
+static ALLOCATOR: Inspecting = Inspecting;
 
-/// A session as backends have them: it wipes its secret when it is dropped.
+/// A session that wipes its secret when it is dropped.
 struct Session(Zeroizing<Vec<u8>>);
 
 impl Session {
@@ -67,8 +66,8 @@ impl fmt::Debug for Session {
 }
 
 #[test]
-fn what_is_freed_holds_no_secret() {
-    // The look-out sees what is not wiped.
+fn freed_memory_contains_no_secret() {
+    // The control: the allocator finds a secret that is not wiped.
     drop(SECRET.to_vec());
     assert_eq!(UNWIPED.swap(0, Ordering::SeqCst), 1);
 
@@ -78,7 +77,7 @@ fn what_is_freed_holds_no_secret() {
         .with_sessions_per_server(3);
     let store = SessionStore::new(limits).expect("valid limits");
     let domain = SecurityDomain::builder("wiped").finish();
-    // More servers than fit, more sessions than fit, taken, copied, cleared, expired and left.
+    // More servers and sessions than fit: taken, copied, cleared, expired, and some left at the end.
     for round in 0..50_u16 {
         for port in 0..20 {
             let key = KeyRef::new(&domain, "host").with_port(port);
@@ -102,14 +101,14 @@ fn what_is_freed_holds_no_secret() {
         clock.advance(Duration::from_secs(1));
     }
     let stats = store.stats();
-    let ways_out = [
+    let removals = [
         stats.taken,
         stats.copied,
         stats.expired,
         stats.evicted,
         stats.removed,
     ];
-    assert!(ways_out.iter().all(|way| *way > 0), "{stats:?}");
+    assert!(removals.iter().all(|count| *count > 0), "{stats:?}");
     let shown = format!("{store:?} {stats:?}");
     assert!(
         !shown

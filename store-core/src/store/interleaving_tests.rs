@@ -1,15 +1,15 @@
-//! The store under a model checker: `shuttle` chooses which thread goes on at every lock and
-//! atomic, thousands of times a scenario, at random and by PCT (which finds rare orders).
+//! The store under a model checker: at every lock and atomic, `shuttle` chooses the thread that
+//! continues. It runs each scenario a thousand times, at random and by PCT (which finds rare orders).
 //!
-//! A failure prints its schedule and, if it was chosen at random, its seed. To run that one again:
+//! A failure prints its schedule, and its seed if it was chosen at random. To repeat it:
 //!
 //! ```text
 //! SHUTTLE_SCHEDULE='...' cargo test -p store-core --lib THE_TEST
 //! SHUTTLE_RANDOM_SEED='...' cargo test -p store-core --lib THE_TEST
 //! ```
 //!
-//! A schedule fits the code that failed and no other; a seed can be tried on the repaired code too.
-//! `SHUTTLE_ITERATIONS` sets the number of schedules a scenario and way of choosing.
+//! A schedule fits only the code that failed; a seed can be tried on repaired code too.
+//! `SHUTTLE_ITERATIONS` sets the number of schedules per scenario and way of choosing (500).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use shuttle::thread;
 use super::*;
 use crate::{SecurityDomain, SessionKey};
 
-/// A session that is only a number.
+/// A session that is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Numbered(u64);
 
@@ -71,10 +71,10 @@ fn put(store: &Store, host: &str, usage: Usage, number: u64) -> Result<EntryId, 
     store.put(&key(host), entry, store.generation(), at(0))
 }
 
-/// The numbers of `most` offers.
-fn offered(store: &Store, host: &str, most: usize) -> Vec<u64> {
+/// The numbers of the sessions that `lookups` look-ups find.
+fn offered(store: &Store, host: &str, lookups: usize) -> Vec<u64> {
     let offer = |_| store.offer(&key(host), at(0));
-    let offers = (0..most).filter_map(offer);
+    let offers = (0..lookups).filter_map(offer);
     offers.map(|offer| offer.entry.session.0).collect()
 }
 
@@ -91,14 +91,14 @@ fn join<T>(thread: thread::JoinHandle<T>) -> T {
     thread.join().expect("no panic")
 }
 
-/// Every session that was stored is somewhere: handed out, dropped for a reason, or still there.
+/// Every stored session was taken, or dropped for a counted reason, or is still stored.
 fn assert_adds_up(stats: &Stats) {
-    let gone = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
-    assert_eq!(stats.stored, gone + stats.sessions, "{stats:?}");
+    let removed = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
+    assert_eq!(stats.stored, removed + stats.sessions, "{stats:?}");
     assert_eq!(stats.offered, stats.taken + stats.copied, "{stats:?}");
 }
 
-/// R7, R8: connections at once get different sessions, and no session is lost.
+/// R7, R8: and no session is lost.
 #[test]
 fn a_single_use_session_goes_to_one_connection() {
     explore(|| {
@@ -117,13 +117,14 @@ fn a_single_use_session_goes_to_one_connection() {
     });
 }
 
-/// What a connection begun before a clear puts does not survive it, whichever comes first.
+/// A connection that began before a clear has no session after it, whether its put comes before or
+/// after the clear.
 fn clear_wins(store: &Store, clear: fn(&Store)) {
     let begun = store.generation();
     let hosts = ["a", "b", "c"];
     let late = spawn(store, move |store| {
         for host in hosts {
-            // Stored or refused: either way it is gone afterwards.
+            // Removed by the clear, or refused after it.
             let _ = store.put(&key(host), lives(Usage::Reusable, 1, 60), begun, at(0));
         }
     });
@@ -142,13 +143,13 @@ fn clear_wins(store: &Store, clear: fn(&Store)) {
 
 /// R22: with one shard.
 #[test]
-fn clear_reaches_puts_on_their_way() {
+fn clear_acts_on_concurrent_puts() {
     explore(|| clear_wins(&small(4), |store| store.clear()));
 }
 
 /// R22: with several shards, which `clear` visits one after the other.
 #[test]
-fn clear_reaches_puts_on_their_way_to_any_shard() {
+fn clear_acts_on_concurrent_puts_to_any_shard() {
     explore(|| {
         let store = small(2_048);
         assert!(store.shards.len() > 1);
@@ -158,7 +159,7 @@ fn clear_reaches_puts_on_their_way_to_any_shard() {
 
 /// R22: server by server.
 #[test]
-fn clear_server_reaches_puts_on_their_way() {
+fn clear_server_acts_on_concurrent_puts() {
     explore(|| {
         clear_wins(&small(4), |store| {
             for host in ["a", "b", "c"] {
@@ -168,8 +169,8 @@ fn clear_server_reaches_puts_on_their_way() {
     });
 }
 
-/// R22: one clear does not undo what another one forbade, so generations must reach a shard in
-/// their order.
+/// R22: a clear does not undo the refusals of another one, so generations must arrive at a shard in
+/// ascending order.
 fn clears_add_up(other: fn(&Store), mine: fn(&Store)) {
     let store = small(4);
     let other = spawn(&store, other);
@@ -201,8 +202,7 @@ fn clears_of_one_server_and_of_all_at_once_add_up() {
     });
 }
 
-/// R9: two connections that failed with the session that both copied remove it once, and never the
-/// newer one.
+/// R9: two connections that copied a session and failed remove it once, and never the newer one.
 #[test]
 fn removing_by_id_spares_a_newer_session() {
     explore(|| {
@@ -225,8 +225,7 @@ fn removing_by_id_spares_a_newer_session() {
     });
 }
 
-/// R11, R19: a clock that moves while one thread sweeps: nothing expired is offered, nothing valid
-/// is swept.
+/// R11, R19: while the clock moves, no expired session is offered and no valid one is swept.
 #[test]
 fn sweeping_drops_what_expired_and_nothing_else() {
     explore(|| {
@@ -272,8 +271,8 @@ fn sweeping_drops_what_expired_and_nothing_else() {
     });
 }
 
-/// R20: a panic under the lock costs sessions, not the store: nobody else panics, hangs or gets a
-/// session twice, and what was refused before stays refused.
+/// R20: a panic under the lock loses sessions only: no other thread panics, hangs or gets a session
+/// twice, and late puts stay refused.
 #[test]
 fn a_panic_under_the_lock_is_only_a_miss() {
     explore(|| {
@@ -305,13 +304,13 @@ fn a_panic_under_the_lock_is_only_a_miss() {
         assert!(taken.is_sorted_by(|one, next| one < next), "{taken:?}");
         assert!(taken.contains(&5));
         if !panicked {
-            assert_eq!(taken, [1, 2, 3, 5], "nothing is lost without a panic");
+            assert_eq!(taken, [1, 2, 3, 5], "without a panic no session is lost");
         }
         assert_adds_up(&store.stats());
     });
 }
 
-/// R27: what threads report and do adds up, whoever looks meanwhile.
+/// R27: also while other threads are at work.
 #[test]
 fn counters_add_up() {
     explore(|| {
@@ -337,7 +336,7 @@ fn counters_add_up() {
     });
 }
 
-/// R16: the bounds hold at every moment, not only in the end.
+/// R16: not only at the end.
 #[test]
 fn bounds_hold_at_every_moment() {
     explore(|| {
@@ -378,7 +377,7 @@ impl Storable for Packs {
     }
 
     fn packed(&self) -> Option<(Self, usize)> {
-        // Where a real one takes its time, others go on.
+        // Packing a real session takes long.
         thread::yield_now();
         let packed = Self {
             packed: true,
@@ -397,8 +396,8 @@ impl Storable for Packs {
     }
 }
 
-/// R7, R22: a session that is away to be packed is handed out once, does not come back after it
-/// was cleared, and is not lost.
+/// R7, R22: a session that is being packed is offered once, does not return after a clear, and is not
+/// lost.
 #[test]
 fn packing_neither_doubles_nor_revives_nor_loses_a_session() {
     explore(|| {
@@ -436,7 +435,7 @@ fn packing_neither_doubles_nor_revives_nor_loses_a_session() {
         all.sort_unstable();
         assert_eq!(all, [1, 2], "once each");
         let copy = store.copy(&key("kept"), at(0)).expect("it stays");
-        assert!(!copy.entry.session.packed, "offered as it is quick to use");
+        assert!(!copy.entry.session.packed, "offered unpacked");
         store.clear();
         assert_eq!(store.stats().bytes, 0);
         assert_adds_up(&store.stats());

@@ -1,4 +1,4 @@
-//! R27: the counters add up, whatever happens, and nothing leaks.
+//! R27: the counters add up, and no session leaks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,9 +7,9 @@ use store_core::{Entry, Limits, Outcome, SessionKey, SessionStore, Stats};
 
 use crate::helpers::*;
 
-/// What the callers of a store have seen.
+/// Counters of the callers of a store.
 #[derive(Default)]
-struct Seen {
+struct Calls {
     puts: AtomicU64,
     stored: AtomicU64,
     offers: AtomicU64,
@@ -22,7 +22,7 @@ fn run(
     store: &SessionStore<Tracked>,
     keys: &[SessionKey],
     alive: &Arc<AtomicUsize>,
-    seen: &Seen,
+    calls: &Calls,
     (first, count): (u64, u64),
 ) {
     let add = |counter: &AtomicU64, yes| counter.fetch_add(u64::from(yes), Ordering::SeqCst);
@@ -38,24 +38,24 @@ fn run(
                 let lifetime = Some(secs(random.below(100)));
                 let entry = Entry::new(Tracked::new(alive), usage, lifetime, weight, now);
                 let stored = store.put(key, entry, begun, now);
-                add(&seen.puts, true);
-                add(&seen.stored, stored.is_ok());
+                add(&calls.puts, true);
+                add(&calls.stored, stored.is_ok());
                 if let (Ok(id), 0) = (stored, random.below(10)) {
-                    add(&seen.removed, store.remove(key, id));
+                    add(&calls.removed, store.remove(key, id));
                 }
             }
             45..85 => {
                 let liked = random.below(10) > 0;
                 let offer = store.offer_where(key, now, |_| liked);
-                add(&seen.offers, true);
-                add(&seen.found, offer.is_some());
+                add(&calls.offers, true);
+                add(&calls.found, offer.is_some());
             }
             85..90 => store.set_hint(key, 29),
             90..95 => store.sweep(now),
             95 => store.report(key, Outcome::Declined),
             96 => begun = store.generation(),
             97 => store.clear_server(key),
-            // Mostly onwards, sometimes back.
+            // Mostly forwards, sometimes back.
             98 => now = start().after(millis(round * 2 + random.below(5_000))),
             _ if random.below(50) == 0 => store.clear(),
             _ => {}
@@ -63,16 +63,16 @@ fn run(
     }
 }
 
-fn assert_adds_up(stats: &Stats, seen: &Seen, alive: &AtomicUsize) {
-    let left = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
-    assert_eq!(stats.stored, left + stats.sessions, "{stats:?}");
+fn assert_adds_up(stats: &Stats, calls: &Calls, alive: &AtomicUsize) {
+    let removed = stats.taken + stats.expired + stats.evicted + stats.replaced + stats.removed;
+    assert_eq!(stats.stored, removed + stats.sessions, "{stats:?}");
     assert_eq!(stats.offered, stats.taken + stats.copied);
     let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
-    assert_eq!(stats.stored, count(&seen.stored));
-    assert_eq!(stats.stored + stats.refused(), count(&seen.puts));
-    assert_eq!(stats.offered, count(&seen.found));
-    assert_eq!(stats.offered + stats.missed, count(&seen.offers));
-    assert!(stats.removed >= count(&seen.removed));
+    assert_eq!(stats.stored, count(&calls.stored));
+    assert_eq!(stats.stored + stats.refused(), count(&calls.puts));
+    assert_eq!(stats.offered, count(&calls.found));
+    assert_eq!(stats.offered + stats.missed, count(&calls.offers));
+    assert!(stats.removed >= count(&calls.removed));
     assert_eq!(
         stats.sessions,
         alive.load(Ordering::SeqCst) as u64,
@@ -80,7 +80,7 @@ fn assert_adds_up(stats: &Stats, seen: &Seen, alive: &AtomicUsize) {
     );
 }
 
-/// Stores of one and of many shards, short of servers or short of bytes.
+/// Limits and servers for stores of one and of many shards, that are full by servers or by bytes.
 fn stores() -> impl Iterator<Item = (Limits, Vec<SessionKey>)> {
     let limits = Limits::default().with_sessions_per_server(4);
     let (few, many) = (keys("few", 40), keys("many", 6_000));
@@ -125,20 +125,20 @@ fn assert_bounded(stats: &Stats, limits: &Limits) {
     assert!(stats.bytes <= limits.total_bytes as u64, "{stats:?}");
 }
 
-/// R16, R27: after every piece of a long random run.
+/// R16, R27: after every part of a long random run.
 #[test]
 fn the_counters_add_up() {
     for (limits, keys) in stores() {
-        let (alive, seen) = (Arc::default(), Seen::default());
+        let (alive, calls) = (Arc::default(), Calls::default());
         let store = store(limits.clone());
         for seed in 0..150 {
-            run(&store, &keys, &alive, &seen, (seed, 1_000));
-            assert_adds_up(&store.stats(), &seen, &alive);
+            run(&store, &keys, &alive, &calls, (seed, 1_000));
+            assert_adds_up(&store.stats(), &calls, &alive);
             assert_bounded(&store.stats(), &limits);
         }
         assert_every_counter_moved(&store.stats());
         store.clear();
-        assert_adds_up(&store.stats(), &seen, &alive);
+        assert_adds_up(&store.stats(), &calls, &alive);
         let stats = store.stats();
         assert_eq!((stats.servers, stats.sessions, stats.bytes), (0, 0, 0));
     }
@@ -146,24 +146,24 @@ fn the_counters_add_up() {
 
 /// R16, R27: the same with eight threads.
 #[test]
-fn the_counters_add_up_with_threads() {
+fn the_counters_of_threads_add_up() {
     for (limits, keys) in stores() {
-        let (alive, seen) = (Arc::default(), Seen::default());
+        let (alive, calls) = (Arc::default(), Calls::default());
         let store = store(limits.clone());
         std::thread::scope(|scope| {
             for seed in 0..8 {
-                let (store, keys, alive, seen) = (&store, &keys, &alive, &seen);
-                scope.spawn(move || run(store, keys, alive, seen, (seed, 10_000)));
+                let (store, keys, alive, calls) = (&store, &keys, &alive, &calls);
+                scope.spawn(move || run(store, keys, alive, calls, (seed, 10_000)));
             }
         });
-        assert_adds_up(&store.stats(), &seen, &alive);
+        assert_adds_up(&store.stats(), &calls, &alive);
         assert_bounded(&store.stats(), &limits);
         drop(store);
         assert_eq!(alive.load(Ordering::SeqCst), 0);
     }
 }
 
-/// R27: outcomes are counted as reported.
+/// R27: every reported outcome is counted.
 #[test]
 fn outcomes_are_counted() {
     let store = store::<Tracked>(Limits::default());
@@ -180,7 +180,7 @@ fn outcomes_are_counted() {
     assert_eq!((stats.resumed, stats.declined, stats.failed), (10, 20, 30));
 }
 
-/// R27: on request, the counters of one server, and of no other.
+/// R27: on request, one server has counters of its own.
 #[test]
 fn a_watched_server_is_counted_by_itself() {
     let store = store(Limits::default());

@@ -1,25 +1,24 @@
-//! R16, R18: bounded, whatever the server does.
+//! R16, R18: a store is bounded, whatever servers send.
 
 use store_core::{Entry, KeyRef, Limits, Outcome, Refused, SecurityDomain, SessionStore, Stats};
 
 use crate::helpers::*;
 
-/// Bytes of bookkeeping that a server of `key`'s length with one ticket costs, in a store of
-/// its own.
+/// Bytes of bookkeeping for a server with one ticket of weight zero, in a store of its own.
 fn fixed(key: &store_core::SessionKey) -> usize {
     let store = small(1);
     put(&store, key, weighs(1, 0), start()).expect("stored");
     usize::try_from(store.stats().bytes).expect("small")
 }
 
-/// Bytes of what a small store remembers of servers without a session.
-fn remembered() -> usize {
+/// Bytes of a small store's table of servers without a session.
+fn ghost_bytes() -> usize {
     let store = small(1);
     store.set_hint(&key("a"), 29);
     usize::try_from(store.stats().bytes).expect("small")
 }
 
-/// R16: a bound on servers.
+/// R16.
 #[test]
 fn servers_are_bounded() {
     let store = small(10);
@@ -31,7 +30,7 @@ fn servers_are_bounded() {
     assert_eq!((stats.servers, stats.sessions, stats.evicted), (10, 10, 90));
 }
 
-/// R16: a bound on the bytes of a session, which may be filled to the last byte.
+/// R16: to the last byte.
 #[test]
 fn a_session_is_bounded_in_bytes() {
     let store = store(Limits::default().with_bytes(1_000, 4_000, 100_000));
@@ -46,7 +45,7 @@ fn a_session_is_bounded_in_bytes() {
     assert_eq!(drain(&store, &key("a"), start()), [1]);
 }
 
-/// R16: a bound on the bytes of a server, which may be filled to the last byte.
+/// R16: to the last byte.
 #[test]
 fn a_server_is_bounded_in_bytes() {
     let store = store(Limits::default().with_bytes(500, 1_000, 100_000));
@@ -59,9 +58,9 @@ fn a_server_is_bounded_in_bytes() {
     assert_eq!(drain(&store, &key, start()), [11, 10, 9]);
 }
 
-/// R16: the reusable session counts too, and goes only when the new one does not fit beside it.
+/// R16: the reusable session counts too. It is dropped only if the new session does not fit with it.
 #[test]
-fn the_reusable_session_goes_last() {
+fn the_reusable_session_is_dropped_last() {
     let store = store(Limits::default().with_bytes(1_000, 1_000, 100_000));
     let key = key("a");
     let reusable = Entry {
@@ -80,28 +79,28 @@ fn the_reusable_session_goes_last() {
     assert_eq!(store.stats().evicted, 4);
 }
 
-/// R16: a bound on all bytes, bookkeeping and names included, to the last byte.
+/// R16: bookkeeping and names included, to the last byte.
 #[test]
-fn the_whole_is_bounded_in_bytes() {
+fn a_store_is_bounded_in_bytes() {
     let all = keys("s", 9);
-    let one = fixed(&all[0]) - remembered() + 100;
+    let one = fixed(&all[0]) - ghost_bytes() + 100;
     for (spare, held) in [(0, 3), (one - 1, 3), (one, 4)] {
-        let total = remembered() + 3 * one + spare;
+        let total = ghost_bytes() + 3 * one + spare;
         let store = store(Limits::default().with_bytes(100, 500, total));
         for (number, key) in (0..).zip(&all) {
             put(&store, key, entry(SingleUse, number), start()).expect("stored");
         }
         let stats = store.stats();
         assert_eq!(stats.sessions, held, "{spare} bytes to spare");
-        assert_eq!(stats.bytes, remembered() as u64 + held * one as u64);
+        assert_eq!(stats.bytes, ghost_bytes() as u64 + held * one as u64);
         assert_eq!(stats.evicted, 9 - held);
     }
     assert_eq!(fixed(&key("abcd")), fixed(&key("ab")) + 2, "names count");
 }
 
-/// R16: a session and its server's place have to fit into the whole together.
+/// R16.
 #[test]
-fn a_session_has_to_fit_with_its_place() {
+fn a_session_must_fit_together_with_its_bookkeeping() {
     let total = fixed(&key("a")) + 400;
     let store = store(Limits::default().with_bytes(401, 401, total));
     assert!(put(&store, &key("a"), weighs(1, 400), start()).is_ok());
@@ -109,7 +108,7 @@ fn a_session_has_to_fit_with_its_place() {
     assert_eq!(refused, Err(Refused::TooLarge));
 }
 
-/// Two thousand servers with two tickets each, in a default-size store.
+/// A store with two tickets of each of two thousand servers.
 fn populated(limits: Limits) -> (SessionStore<Numbered>, Vec<store_core::SessionKey>) {
     let (store, others) = (store(limits), keys("other", 2_000));
     for key in &others {
@@ -120,15 +119,15 @@ fn populated(limits: Limits) -> (SessionStore<Numbered>, Vec<store_core::Session
     (store, others)
 }
 
-fn assert_in_place(store: &SessionStore<Numbered>, others: &[store_core::SessionKey]) {
+fn assert_undisturbed(store: &SessionStore<Numbered>, others: &[store_core::SessionKey]) {
     for key in others {
         assert_eq!(drain(store, key, start()), [1, 0], "{key:?}");
     }
 }
 
-/// R16: 10,000 tickets from one server leave those of the others in place.
+/// R16: 10,000 tickets of one server evict no session of another.
 #[test]
-fn a_flood_of_tickets_pushes_nobody_out() {
+fn a_flood_of_tickets_evicts_no_other_server() {
     let (store, others) = populated(Limits::default());
     let flooding = key("flood.example");
     for number in 0..10_000 {
@@ -136,12 +135,12 @@ fn a_flood_of_tickets_pushes_nobody_out() {
     }
     assert_eq!(store.stats().evicted, 10_000 - 64);
     assert_eq!(drain(&store, &flooding, start()).len(), 64);
-    assert_in_place(&store, &others);
+    assert_undisturbed(&store, &others);
 }
 
-/// R16: so do 10,000 tickets of 64 KB, refused or, where a session may be as large, stored.
+/// R16: neither do 10,000 tickets of 64 KiB, refused or, where a session may be so large, stored.
 #[test]
-fn a_flood_of_large_tickets_pushes_nobody_out() {
+fn a_flood_of_large_tickets_evicts_no_other_server() {
     const KIB: usize = 1_024;
     let large = Limits::default().with_bytes(64 * KIB, 256 * KIB, 32 * KIB * KIB);
     for (limits, refused, kept) in [(Limits::default(), 10_000, 0), (large, 0, 4)] {
@@ -153,11 +152,11 @@ fn a_flood_of_large_tickets_pushes_nobody_out() {
         }
         assert_eq!(store.stats().refused_too_large, refused);
         assert_eq!(drain(&store, &flooding, start()).len(), kept);
-        assert_in_place(&store, &others);
+        assert_undisturbed(&store, &others);
     }
 }
 
-/// R16: what is refused is counted, by its reason, and nothing else changes.
+/// R16: each refusal counts under its reason, and changes nothing else.
 #[test]
 fn refusals_are_counted() {
     let store = store(Limits::default());
@@ -184,9 +183,9 @@ fn refusals_are_counted() {
     assert_eq!((stats.refused(), stats.stored, stats.servers), (6, 0, 0));
 }
 
-/// Zero servers turns the store off: nothing is kept, and nothing panics.
+/// Zero servers turns resumption off: nothing is stored, and nothing panics.
 #[test]
-fn zero_servers_is_off() {
+fn with_zero_servers_nothing_is_stored() {
     let store = store(Limits::off());
     let key = key("a");
     let id = {
@@ -208,7 +207,7 @@ fn zero_servers_is_off() {
     assert_eq!(store.stats(), Stats::default());
 }
 
-/// R18: hints and emptied servers hold no place: sessions fill the store to its last place.
+/// R18: hints and servers without a session do not count as servers.
 #[test]
 fn hints_and_emptied_servers_hold_no_place() {
     let store = small(100);
@@ -228,7 +227,7 @@ fn hints_and_emptied_servers_hold_no_place() {
     offered(&store, &taken, start());
     assert_eq!(store.stats().servers, 0);
     let bytes = store.stats().bytes;
-    assert!(bytes < 8 << 10, "a few places are kept: {bytes}");
+    assert!(bytes < 8 << 10, "a few emptied servers are kept: {bytes}");
 
     let living = keys("living", 100);
     for (number, key) in (0..).zip(&living) {
@@ -243,7 +242,7 @@ fn hints_and_emptied_servers_hold_no_place() {
     }
 }
 
-/// R18: a hint outlives the sessions of its server, and those of an earlier time.
+/// R18: a hint exists before and after the sessions of its server.
 #[test]
 fn a_hint_needs_no_session() {
     let store = small(100);
@@ -260,7 +259,7 @@ fn a_hint_needs_no_session() {
     assert_eq!(store.hint(&key), None);
 }
 
-/// R16: a key that costs more than the whole store is refused, however light its session.
+/// R16: a key that is larger than the whole store is refused, whatever its session weighs.
 #[test]
 fn a_key_larger_than_the_store_is_refused() {
     let store = store(Limits::default().with_bytes(100, 1_000, 10_000));
@@ -273,7 +272,7 @@ fn a_key_larger_than_the_store_is_refused() {
     assert!(store.stats().bytes <= 10_000);
 }
 
-/// R16: the bound on servers holds when they do not divide evenly into shards.
+/// R16: also if the limit is no multiple of the number of shards.
 #[test]
 fn servers_are_bounded_in_many_shards() {
     let store = store(Limits::default().with_servers(4_100));

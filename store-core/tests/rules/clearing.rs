@@ -1,4 +1,4 @@
-//! R22: `clear` and `clear_server` take effect at once.
+//! R22: `clear` and `clear_server` act at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use store_core::{Entry, Limits, Refused};
 
 use crate::helpers::*;
 
-/// R22: `clear` removes everything at once, and refuses what connections begun before put.
+/// R22: `clear` removes everything, and refuses late puts of connections that began before.
 #[test]
 fn clear_acts_at_once() {
     let store = store(Limits::default());
@@ -36,7 +36,7 @@ fn clear_acts_at_once() {
     assert_eq!(store.stats().refused_cleared, 200);
 }
 
-/// R22: `clear_server` does the same for one server and leaves the others alone.
+/// R22.
 #[test]
 fn clear_server_acts_on_its_server_only() {
     let store = small(10);
@@ -57,9 +57,9 @@ fn clear_server_acts_on_its_server_only() {
     assert_eq!(drain(&store, &a, start()), [5]);
 }
 
-/// R22: a connection begun between two clearings may put to the server cleared before only.
+/// R22: a connection that began between two clears may put to the server that was cleared before.
 #[test]
-fn clearings_are_told_apart() {
+fn a_clear_refuses_only_connections_that_began_before_it() {
     let store = small(10);
     let (a, b) = (key("a"), key("b"));
     store.clear_server(&a);
@@ -69,14 +69,14 @@ fn clearings_are_told_apart() {
     assert!(puts(&a).is_ok());
     assert_eq!(puts(&b), Err(Refused::Cleared));
     store.clear_server(&a);
-    assert_eq!(puts(&a), Err(Refused::Cleared), "the later clearing counts");
+    assert_eq!(puts(&a), Err(Refused::Cleared), "the later clear counts");
     assert_eq!(store.stats().sessions, 0);
 }
 
-/// R22: far more cleared servers than are remembered by name still let no late put in, and later
-/// connections work with all of them.
+/// R22: also with far more cleared servers than are remembered one by one. Later connections may put
+/// to all of them.
 #[test]
-fn many_cleared_servers_let_no_late_put_in() {
+fn late_puts_to_many_cleared_servers_are_refused() {
     let store = small(1_000);
     let servers = keys("s", 300);
     let begun = store.generation();
@@ -100,9 +100,9 @@ fn many_cleared_servers_let_no_late_put_in() {
     }
 }
 
-/// R22: cleared sessions are dropped at once, not when their place is needed.
+/// R22: not only when their memory is needed.
 #[test]
-fn cleared_sessions_are_dropped() {
+fn cleared_sessions_are_dropped_at_once() {
     let alive = Arc::new(AtomicUsize::new(0));
     let store = store(Limits::default());
     let servers = keys("s", 100);
@@ -117,13 +117,13 @@ fn cleared_sessions_are_dropped() {
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
 
-/// R22: with threads putting all the while, what began before a clearing is never found after it.
+/// R22: while threads put, no session of a connection that began before a clear is found after it.
 #[test]
-fn a_clearing_holds_against_threads() {
+fn late_puts_of_threads_are_refused() {
     let store = store(Limits::default());
     let servers = keys("s", 4);
     std::thread::scope(|scope| {
-        let putters: Vec<_> = (0..4)
+        let threads: Vec<_> = (0..4)
             .map(|seed| {
                 let (store, servers) = (&store, &servers);
                 scope.spawn(move || {
@@ -131,7 +131,7 @@ fn a_clearing_holds_against_threads() {
                     for _ in 0..5_000 {
                         let begun = store.generation();
                         let key = random.pick(servers);
-                        // The session says when its connection began.
+                        // The session contains the generation of its connection.
                         let session = store.put(key, marked(begun), begun, start());
                         assert!(matches!(session, Ok(_) | Err(Refused::Cleared)));
                     }
@@ -139,7 +139,7 @@ fn a_clearing_holds_against_threads() {
             })
             .collect();
         let mut random = Random(99);
-        while putters.iter().any(|thread| !thread.is_finished()) {
+        while threads.iter().any(|thread| !thread.is_finished()) {
             let before = store.generation();
             if random.below(2) == 0 {
                 store.clear();
@@ -148,19 +148,19 @@ fn a_clearing_holds_against_threads() {
                     store.clear_server(key);
                 }
             }
-            // Everything that began before this clearing is gone for good.
+            // No connection that began before this clear has a session in the store.
             for key in &servers {
                 while let Some(offer) = store.offer(key, start()) {
-                    assert!(offer.entry.session.0 > before, "a late put was let in");
+                    assert!(offer.entry.session.0 > before, "a late put was stored");
                 }
             }
         }
     });
 }
 
-/// R22: clearings of several threads do not undo each other.
+/// R22.
 #[test]
-fn clearings_of_threads_do_not_undo_each_other() {
+fn clears_of_threads_do_not_undo_each_other() {
     let store = small(4);
     let key = key("a");
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What all rules need: keys, times, sessions that can be told apart.
+//! Keys, times and sessions for all tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ pub(crate) use store_core::Usage::{Reusable, SingleUse};
 pub(crate) const HOUR: u64 = 3_600;
 pub(crate) const DAY: u64 = 24 * HOUR;
 
-/// A session that is only a number.
+/// A session that is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numbered(pub(crate) u64);
 
@@ -23,7 +23,7 @@ impl Storable for Numbered {
     }
 }
 
-/// A session that counts how many of its kind are alive.
+/// A session that counts how many of its kind exist.
 pub(crate) struct Tracked(Arc<AtomicUsize>);
 
 impl Tracked {
@@ -53,7 +53,7 @@ pub(crate) const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// When the tests begin.
+/// The time at which the tests begin.
 pub(crate) fn start() -> Timestamp {
     Timestamp::from_unix(secs(1_700_000_000))
 }
@@ -82,7 +82,7 @@ pub(crate) fn lives(usage: Usage, number: u64, seconds: u64, now: Timestamp) -> 
     Entry::new(Numbered(number), usage, Some(secs(seconds)), 100, now)
 }
 
-/// The same with another weight.
+/// The same with `weight` bytes.
 pub(crate) fn weighs(number: u64, weight: usize) -> Entry<Numbered> {
     Entry {
         weight,
@@ -94,13 +94,13 @@ pub(crate) fn store<S: Storable>(limits: Limits) -> SessionStore<S> {
     SessionStore::new(limits).expect("valid limits")
 }
 
-/// A store of one shard, so that its order can be foretold.
+/// A store of one shard, so that its order of eviction is known.
 pub(crate) fn small(servers: usize) -> SessionStore<Numbered> {
     assert!(servers < 1_024, "one shard");
     store(Limits::default().with_servers(servers))
 }
 
-/// Puts for a connection that begins and ends now.
+/// Stores a session of a connection that began in the current generation.
 pub(crate) fn put<S: Storable>(
     store: &SessionStore<S>,
     key: &SessionKey,
@@ -110,7 +110,7 @@ pub(crate) fn put<S: Storable>(
     store.put(key, entry, store.generation(), now)
 }
 
-/// The number of the session that a connection is offered.
+/// Looks up a session and returns its number.
 pub(crate) fn offered(
     store: &SessionStore<Numbered>,
     key: &SessionKey,
@@ -119,18 +119,18 @@ pub(crate) fn offered(
     store.offer(key, now).map(|offer| offer.entry.session.0)
 }
 
-/// All sessions left for a server, in the order in which they are offered.
+/// Takes all single-use sessions of a server, in the order in which they are offered.
 pub(crate) fn drain(store: &SessionStore<Numbered>, key: &SessionKey, now: Timestamp) -> Vec<u64> {
     let take = || store.take(key, now).map(|offer| offer.entry.session.0);
     std::iter::from_fn(take).collect()
 }
 
-/// Runs what would otherwise hang the tests if it deadlocked.
+/// Runs a test on a thread, and fails after a minute: a deadlock.
 pub(crate) fn without_deadlock(test: impl FnOnce() + Send + 'static) {
     let (done, wait) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         test();
-        // The receiver only goes away once this has failed.
+        // No receiver is left after the timeout.
         let _ = done.send(());
     });
     let ended = wait.recv_timeout(secs(60));

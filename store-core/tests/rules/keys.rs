@@ -1,4 +1,4 @@
-//! R2: who may resume what.
+//! R1, R2: a session is offered under its own key only.
 
 use std::net::IpAddr;
 
@@ -6,9 +6,9 @@ use store_core::{HostRef, KeyRef, Limits, SecurityDomain, SessionKey};
 
 use crate::helpers::*;
 
-/// R2: a store that holds a session under one key offers it under no other.
+/// R2.
 #[test]
-fn every_field_of_a_key_separates() {
+fn keys_that_differ_in_one_field_share_no_session() {
     let (one, other) = (SecurityDomain::from([1; 32]), {
         let mut digest = [1; 32];
         digest[31] = 2;
@@ -31,7 +31,7 @@ fn every_field_of_a_key_separates() {
     ]
     .map(KeyRef::to_key)
     .into();
-    // One shard and one server at a time, so that only equality of keys can separate.
+    // One shard with one server: only the comparison of keys can distinguish them.
     for stored in &keys {
         let store = small(1);
         put(&store, stored, entry(Reusable, 1), start()).expect("stored");
@@ -44,7 +44,7 @@ fn every_field_of_a_key_separates() {
             );
         }
     }
-    // All at once: none replaces another.
+    // All in one store: none replaces another.
     let store = small(100);
     for (number, key) in (0..).zip(&keys) {
         put(&store, key, entry(Reusable, number), start()).expect("stored");
@@ -54,9 +54,9 @@ fn every_field_of_a_key_separates() {
     }
 }
 
-/// Spellings of one server meet, in a store of many shards, borrowed or owned.
+/// R1: in a store of many shards, with borrowed and owned keys.
 #[test]
-fn spellings_of_one_server_meet() {
+fn spellings_of_one_server_share_sessions() {
     let domain = SecurityDomain::from([1; 32]);
     let address: IpAddr = "2001:db8::1".parse().expect("an address");
     let same = |one: KeyRef<'_>, other: KeyRef<'_>| {
@@ -85,7 +85,7 @@ fn spellings_of_one_server_meet() {
     same(key(&long), key(&long.to_lowercase()));
 }
 
-/// R2: names longer than DNS allows are told apart although only their beginning is hashed.
+/// R2: also names longer than DNS allows.
 #[test]
 fn long_names_are_told_apart() {
     let long = "x".repeat(300);
@@ -96,9 +96,9 @@ fn long_names_are_told_apart() {
     assert_eq!(offered(&store, &one, start()), Some(1));
 }
 
-/// R2: SHA-256 over length-prefixed fields, the same in every build: computed once with Python.
+/// R2: SHA-256 over length-prefixed fields. The expected value was computed with Python.
 #[test]
-fn a_domain_is_a_stable_digest() {
+fn the_digest_of_a_domain_is_stable() {
     let domain = SecurityDomain::builder("golden")
         .field("roots", b"one")
         .list("alpn", ["h2", "http/1.1"])
@@ -113,9 +113,9 @@ fn a_domain_is_a_stable_digest() {
     );
 }
 
-/// R2: fields cannot run together, nor be reordered, nor left out unnoticed.
+/// R2: fields do not run together, and their order and number matter.
 #[test]
-fn every_field_of_a_domain_counts() {
+fn every_field_of_a_domain_matters() {
     let builder = SecurityDomain::builder;
     let domains = [
         builder("p").finish(),

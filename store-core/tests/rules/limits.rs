@@ -11,7 +11,7 @@ fn part_above_whole(limits: &Limits) -> (&'static str, &'static str) {
     }
 }
 
-/// Every field has a bound of its own, and the bound itself is allowed.
+/// Every field has a bound, which itself is allowed.
 #[test]
 fn every_field_is_validated() {
     let limits = Limits::default;
@@ -24,8 +24,8 @@ fn every_field_is_validated() {
     );
     let none = limits().with_sessions_per_server(0).validate();
     assert_eq!(none, Err(LimitsError::NoSessions));
-    let at_once = limits().with_total_age(secs(0)).validate();
-    assert_eq!(at_once, Err(LimitsError::NoAge));
+    let no_age = limits().with_total_age(secs(0)).validate();
+    assert_eq!(no_age, Err(LimitsError::NoAge));
 
     assert!(limits().with_bytes(9, 9, 9).validate().is_ok());
     let above = part_above_whole(&limits().with_bytes(10, 9, 9));
@@ -55,7 +55,7 @@ fn every_field_is_validated() {
     );
 }
 
-/// A store is not made with limits that contradict each other, and off allows all of them.
+/// Limits that turn resumption off are valid, whatever the other fields.
 #[test]
 fn a_store_needs_valid_limits() {
     let wrong = Limits::default().with_bytes(10, 9, 9);
@@ -63,7 +63,7 @@ fn a_store_needs_valid_limits() {
     assert!(SessionStore::<Numbered>::new(wrong.with_servers(0)).is_ok());
 }
 
-/// R16: limits as small as can be: nothing fits, and nothing panics.
+/// R16: nothing fits, and nothing panics.
 #[test]
 fn the_smallest_limits_work() {
     for bytes in [0, 1, 400] {
@@ -74,7 +74,7 @@ fn the_smallest_limits_work() {
         );
         for key in &keys("s", 3) {
             for usage in [SingleUse, Reusable] {
-                // Stored or not: it is bounded and does not panic.
+                // Stored or not: the store is bounded and does not panic.
                 let _ = put(&store, key, entry(usage, 1), start());
             }
             store.set_hint(key, 29);
@@ -83,7 +83,7 @@ fn the_smallest_limits_work() {
     }
 }
 
-/// Uses a store with limits that are no limits: servers that are hot, sessions that are heavy.
+/// Stores heavy sessions for hot servers.
 fn use_without_limits(limits: Limits) {
     let store = store(limits);
     for (number, key) in (0..).zip(&keys("s", 20)) {
@@ -104,7 +104,7 @@ fn use_without_limits(limits: Limits) {
     assert_eq!(stats.stored, stats.taken + stats.evicted + stats.sessions);
 }
 
-/// R16, R20: as many servers as there are numbers do no harm, in one shard.
+/// R16, R20: in one shard.
 #[test]
 fn any_number_of_servers_works() {
     let limits = Limits::default().with_sessions_per_server(usize::MAX);
@@ -112,7 +112,7 @@ fn any_number_of_servers_works() {
     use_without_limits(one_shard.with_servers(usize::MAX));
 }
 
-/// R16, R20: bytes without a limit do no harm: sums of weights do not overflow.
+/// R16, R20: sums of weights do not overflow.
 #[test]
 fn any_number_of_bytes_works() {
     let limits = Limits::default().with_bytes(usize::MAX, usize::MAX, usize::MAX);
@@ -120,9 +120,8 @@ fn any_number_of_bytes_works() {
     use_without_limits(limits.with_servers(10));
 }
 
-/// An empty store costs about nothing, whatever it may hold later.
 #[test]
-fn no_limits_make_an_empty_store_large() {
+fn an_empty_store_takes_no_bytes_whatever_its_limits() {
     let limits = Limits::default().with_servers(usize::MAX);
     let store = store::<Numbered>(limits.with_bytes(1 << 15, 1 << 18, usize::MAX));
     assert_eq!(store.stats().bytes, 0);

@@ -1,4 +1,4 @@
-//! The rules that a store of client sessions must hold, through the public API only.
+//! The rules of a correct store of client sessions (docs/rules.md), tested through the public API.
 
 #![allow(
     missing_debug_implementations,

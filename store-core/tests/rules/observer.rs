@@ -1,4 +1,4 @@
-//! What lies behind a store: what it is told, and how sessions leave and come back.
+//! Observers: what they are notified of, and how a tier moves sessions out of memory and back.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,9 +10,9 @@ use store_core::{
 
 use crate::helpers::*;
 
-/// What was told.
+/// A call of an observer.
 #[derive(Clone, Debug, PartialEq)]
-enum Told {
+enum Call {
     Stored(SessionKey, Usage),
     Missed(SessionKey),
     Revoked(SessionKey, Generation),
@@ -20,85 +20,85 @@ enum Told {
 }
 
 #[derive(Default)]
-struct Listener(Mutex<Vec<Told>>);
+struct Recorder(Mutex<Vec<Call>>);
 
-impl Listener {
-    fn take(&self) -> Vec<Told> {
+impl Recorder {
+    fn take(&self) -> Vec<Call> {
         std::mem::take(&mut self.0.lock().expect("no panic"))
     }
 
-    fn note(&self, told: Told) {
-        self.0.lock().expect("no panic").push(told);
+    fn record(&self, call: Call) {
+        self.0.lock().expect("no panic").push(call);
     }
 }
 
-impl StoreObserver for Listener {
+impl StoreObserver for Recorder {
     fn stored(&self, key: KeyRef<'_>, usage: Usage) {
-        self.note(Told::Stored(key.to_key(), usage));
+        self.record(Call::Stored(key.to_key(), usage));
     }
 
     fn missed(&self, key: KeyRef<'_>) {
-        self.note(Told::Missed(key.to_key()));
+        self.record(Call::Missed(key.to_key()));
     }
 
-    fn revoked(&self, key: KeyRef<'_>, now_is: Generation) {
-        self.note(Told::Revoked(key.to_key(), now_is));
+    fn revoked(&self, key: KeyRef<'_>, generation: Generation) {
+        self.record(Call::Revoked(key.to_key(), generation));
     }
 
-    fn cleared(&self, now_is: Generation) {
-        self.note(Told::Cleared(now_is));
+    fn cleared(&self, generation: Generation) {
+        self.record(Call::Cleared(generation));
     }
 }
 
-fn listened(limits: Limits) -> (Arc<Listener>, SessionStore<Numbered>) {
-    let listener = Arc::new(Listener::default());
-    let behind = Arc::<Listener>::clone(&listener);
-    let store = SessionStore::with_observer(limits, behind).expect("valid limits");
-    (listener, store)
+fn recorded(limits: Limits) -> (Arc<Recorder>, SessionStore<Numbered>) {
+    let recorder = Arc::new(Recorder::default());
+    let observer = Arc::<Recorder>::clone(&recorder);
+    let store = SessionStore::with_observer(limits, observer).expect("valid limits");
+    (recorder, store)
 }
 
 #[test]
-fn it_is_told_what_connections_do() {
-    let (told, store) = listened(Limits::default());
+fn puts_misses_and_clears_are_reported() {
+    let (calls, store) = recorded(Limits::default());
     let (a, b) = (key("a"), key("b"));
     put(&store, &a, entry(SingleUse, 1), start()).expect("stored");
     put(&store, &a, entry(Reusable, 2), start()).expect("stored");
-    let expected = [SingleUse, Reusable].map(|usage| Told::Stored(a.clone(), usage));
-    assert_eq!(told.take(), expected);
+    let expected = [SingleUse, Reusable].map(|usage| Call::Stored(a.clone(), usage));
+    assert_eq!(calls.take(), expected);
     assert_eq!(offered(&store, &a, start()), Some(1));
-    assert_eq!(told.take(), []);
+    assert_eq!(calls.take(), []);
     assert_eq!(offered(&store, &b, start()), None);
-    assert_eq!(told.take(), [Told::Missed(b.clone())]);
+    assert_eq!(calls.take(), [Call::Missed(b.clone())]);
     let expired = put(&store, &b, lives(SingleUse, 1, 0, start()), start());
     assert_eq!(expired, Err(Refused::Expired));
-    assert_eq!(told.take(), []);
+    assert_eq!(calls.take(), []);
 
     store.clear_server(&a);
-    assert_eq!(told.take(), [Told::Revoked(a.clone(), store.generation())]);
+    assert_eq!(calls.take(), [Call::Revoked(a.clone(), store.generation())]);
     store.clear();
-    assert_eq!(told.take(), [Told::Cleared(store.generation())]);
+    assert_eq!(calls.take(), [Call::Cleared(store.generation())]);
 }
 
-/// None of what it does itself is told, counts as an offer, or changes what is held.
+/// Nor do they count as offers.
 #[test]
-fn it_is_not_told_what_it_does_itself() {
-    let (told, store) = listened(Limits::default());
+fn operations_for_a_tier_are_not_reported() {
+    let (calls, store) = recorded(Limits::default());
     let a = key("a");
     for number in 0..3 {
         put(&store, &a, entry(SingleUse, number), start()).expect("stored");
     }
     put(&store, &a, entry(Reusable, 9), start()).expect("stored");
-    told.take();
+    calls.take();
 
-    let ready = |single_use, reusable| Available {
+    let available = |single_use, reusable| Available {
         single_use,
         reusable,
     };
-    assert_eq!(store.available(&a, start()), ready(3, true));
+    assert_eq!(store.available(&a, start()), available(3, true));
     let surplus = store.surplus(&a, 1, start());
     let numbers: Vec<u64> = surplus.iter().map(|entry| entry.session.0).collect();
-    assert_eq!(numbers, [0, 1], "the oldest go first");
-    assert_eq!(store.available(&a, start()), ready(1, true));
+    assert_eq!(numbers, [0, 1], "the oldest are taken out first");
+    assert_eq!(store.available(&a, start()), available(1, true));
     let copy = store.reusable_copy(&a, start()).expect("it is there");
     assert_eq!((copy.session.0, copy.usage), (9, Reusable));
     assert!(store.servers().eq([a.clone()]));
@@ -107,20 +107,19 @@ fn it_is_not_told_what_it_does_itself() {
             .restore(&a, entry, store.generation(), start())
             .expect("room");
     }
-    assert_eq!(store.available(&a, start()), ready(3, true));
+    assert_eq!(store.available(&a, start()), available(3, true));
     assert_eq!(store.available(&key("b"), start()), Available::default());
     assert_eq!(store.surplus(&key("b"), 0, start()).len(), 0);
-    assert_eq!(told.take(), []);
+    assert_eq!(calls.take(), []);
 
     let stats = store.stats();
     assert_eq!((stats.stored, stats.left, stats.returned), (4, 2, 2));
     assert_eq!((stats.offered, stats.missed, stats.sessions), (0, 0, 4));
 }
 
-/// What has expired neither leaves nor is ready, and comes back no more.
 #[test]
-fn what_has_expired_stays_nowhere() {
-    let (_, store) = listened(Limits::default());
+fn expired_sessions_are_neither_taken_out_nor_restored() {
+    let (_, store) = recorded(Limits::default());
     let a = key("a");
     put(&store, &a, lives(SingleUse, 1, 10, start()), start()).expect("stored");
     put(&store, &a, lives(SingleUse, 2, 20, start()), start()).expect("stored");
@@ -131,74 +130,74 @@ fn what_has_expired_stays_nowhere() {
     let surplus = store.surplus(&a, 0, at(15));
     assert_eq!(surplus.len(), 1);
     for entry in surplus {
-        let back = store.restore(&a, entry, store.generation(), at(20));
-        assert_eq!(back, Err(Refused::Expired));
+        let restored = store.restore(&a, entry, store.generation(), at(20));
+        assert_eq!(restored, Err(Refused::Expired));
     }
 }
 
-/// R22: what comes back from before a clear is refused, as late tickets are.
+/// R22: as late tickets are.
 #[test]
-fn what_was_cleared_does_not_come_back() {
-    let (_, store) = listened(Limits::default());
+fn sessions_from_before_a_clear_are_not_restored() {
+    let (_, store) = recorded(Limits::default());
     let a = key("a");
     for clear in [true, false] {
         put(&store, &a, entry(SingleUse, 1), start()).expect("stored");
         let as_of = store.generation();
-        let gone = store.surplus(&a, 0, start()).remove(0);
+        let session = store.surplus(&a, 0, start()).remove(0);
         if clear {
             store.clear();
         } else {
             store.clear_server(&a);
         }
-        let back = store.restore(&a, gone, as_of, start());
-        assert_eq!(back, Err(Refused::Cleared));
+        let restored = store.restore(&a, session, as_of, start());
+        assert_eq!(restored, Err(Refused::Cleared));
     }
 }
 
-/// R4: a session that has left, or a copy of which may have, takes all of its server with it when
-/// it is revoked; one that is in memory alone goes alone.
+/// R4: if the session or a copy of it may be in a tier, its removal revokes all sessions of the
+/// server.
 #[test]
-fn what_may_have_left_is_revoked_with_its_server() {
-    let (told, store) = listened(Limits::default());
+fn a_session_that_may_be_in_a_tier_is_revoked_with_its_server() {
+    let (calls, store) = recorded(Limits::default());
     let a = key("a");
     let store_again = || -> [EntryId; 3] {
         let ids = [(SingleUse, 1), (SingleUse, 2), (Reusable, 3)];
         ids.map(|(usage, number)| put(&store, &a, entry(usage, number), start()).expect("stored"))
     };
     let [_, newest, _] = store_again();
-    told.take();
+    calls.take();
     assert!(store.remove(&a, newest));
-    assert_eq!(told.take(), []);
+    assert_eq!(calls.take(), []);
     assert_eq!(store.stats().sessions, 2);
 
     store.clear();
     let [oldest, ..] = store_again();
     drop(store.surplus(&a, 1, start()));
-    told.take();
-    assert!(!store.remove(&a, oldest), "it has left");
-    assert_eq!(told.take(), [Told::Revoked(a.clone(), store.generation())]);
+    calls.take();
+    assert!(!store.remove(&a, oldest), "it was taken out");
+    assert_eq!(calls.take(), [Call::Revoked(a.clone(), store.generation())]);
     assert_eq!(store.stats().sessions, 0);
 
     let [.., reusable] = store_again();
-    told.take();
+    calls.take();
     assert!(store.remove(&a, reusable));
-    assert_eq!(told.take(), [Told::Revoked(a.clone(), store.generation())]);
+    assert_eq!(calls.take(), [Call::Revoked(a.clone(), store.generation())]);
     assert_eq!(store.stats().sessions, 0);
 
     let [.., reusable] = store_again();
-    told.take();
+    calls.take();
     store.remove_up_to(&a, reusable);
-    assert_eq!(told.take(), [Told::Revoked(a.clone(), store.generation())]);
+    assert_eq!(calls.take(), [Call::Revoked(a.clone(), store.generation())]);
     store_again();
-    told.take();
+    calls.take();
     assert!(store.remove_reusable(&a));
-    assert_eq!(told.take(), [Told::Revoked(a.clone(), store.generation())]);
+    assert_eq!(calls.take(), [Call::Revoked(a.clone(), store.generation())]);
 }
 
-/// So that whoever restores as of the last one it was told restores nothing that was revoked.
+/// An observer that restores as of the last generation it received restores no revoked session.
 #[test]
 fn generations_arrive_in_ascending_order() {
-    let (told, store) = listened(Limits::default());
+    let (calls, store) = recorded(Limits::default());
     thread::scope(|scope| {
         for worker in 0..4 {
             let store = &store;
@@ -214,15 +213,15 @@ fn generations_arrive_in_ascending_order() {
             });
         }
     });
-    let generations = told.take().into_iter().map(|told| match told {
-        Told::Revoked(_, now_is) | Told::Cleared(now_is) => now_is,
-        Told::Stored(..) | Told::Missed(_) => panic!("nothing else was done"),
+    let generations = calls.take().into_iter().map(|call| match call {
+        Call::Revoked(_, generation) | Call::Cleared(generation) => generation,
+        Call::Stored(..) | Call::Missed(_) => panic!("nothing else was done"),
     });
     assert!(generations.is_sorted());
 }
 
 #[test]
-fn without_a_place_behind_it_a_session_is_removed_alone() {
+fn without_an_observer_a_session_is_removed_alone() {
     let store = store(Limits::default());
     let a = key("a");
     put(&store, &a, entry(SingleUse, 1), start()).expect("stored");
@@ -232,22 +231,22 @@ fn without_a_place_behind_it_a_session_is_removed_alone() {
     assert_eq!(store.stats().sessions, 1);
 }
 
-/// What lies behind brings sessions back one after the other: where memory is full, other servers
-/// have to go, and not the ones that came just before.
+/// A tier restores sessions one after the other: in a full store, that evicts other servers, not the
+/// sessions restored before.
 #[test]
-fn what_comes_back_stays_in_a_full_store() {
+fn restored_sessions_stay_in_a_full_store() {
     let limits = Limits::default()
         .with_servers(400)
         .with_bytes(2_000, 50_000, 300_000);
-    let store = SessionStore::with_observer(limits, Arc::new(Listener::default())).expect("valid");
+    let store = SessionStore::with_observer(limits, Arc::new(Recorder::default())).expect("valid");
     for key in keys("cold", 390) {
         put(&store, &key, weighs(0, 1_000), start()).expect("stored");
     }
     let key = key("a");
     let as_of = store.generation();
     for number in 0..10 {
-        let back = store.restore(&key, weighs(number, 1_000), as_of, start());
-        back.expect("there is room for it");
+        let restored = store.restore(&key, weighs(number, 1_000), as_of, start());
+        restored.expect("there is room for it");
     }
     assert_eq!(store.available(&key, start()).single_use, 10);
     assert!(store.stats().evicted > 0, "the store is full");

@@ -1,4 +1,5 @@
-//! R7, R8, R9: once, newest first, one reusable.
+//! R7, R8, R9: single-use sessions are offered once and the newest first; a server has one reusable
+//! session.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,9 +8,9 @@ use store_core::Limits;
 
 use crate::helpers::*;
 
-/// R7: what was taken is gone, whichever way it was taken.
+/// R7: by `take` and by `offer`.
 #[test]
-fn a_single_use_session_is_handed_out_once() {
+fn a_single_use_session_is_offered_once() {
     let store = small(4);
     let key = key("a");
     for number in 1..=2 {
@@ -24,7 +25,7 @@ fn a_single_use_session_is_handed_out_once() {
     assert_eq!(store.stats().sessions, 0);
 }
 
-/// R7: under threads too: each session is handed out once or dropped, never both, never twice.
+/// R7: each session is offered once or dropped.
 #[test]
 fn threads_never_share_a_single_use_session() {
     const THREADS: u64 = 8;
@@ -59,14 +60,14 @@ fn threads_never_share_a_single_use_session() {
     }
     let stats = store.stats();
     let different: HashSet<u64> = seen.iter().copied().collect();
-    assert_eq!(different.len(), seen.len(), "one was handed out twice");
+    assert_eq!(different.len(), seen.len(), "a session was offered twice");
     assert_eq!(stats.stored, number.into_inner());
     assert_eq!(stats.taken, seen.len() as u64);
     assert_eq!(stats.stored, stats.taken + stats.evicted);
     assert_eq!((stats.sessions, stats.servers), (0, 0));
 }
 
-/// R8: newest first, and the oldest go when there are more than the cap.
+/// R8: the oldest are dropped when there are more than the limit.
 #[test]
 fn the_newest_are_kept_and_offered_first() {
     let store = store(Limits::default().with_sessions_per_server(3));
@@ -78,10 +79,9 @@ fn the_newest_are_kept_and_offered_first() {
     assert_eq!(drain(&store, &key("a"), start()), [10, 9, 8]);
 }
 
-/// R8: the cap counts single-use sessions; the reusable one stands beside them and is offered
-/// when they are gone.
+/// R8: the limit counts single-use sessions. The reusable one is offered when they are used up.
 #[test]
-fn a_reusable_session_stands_beside_the_others() {
+fn a_reusable_session_does_not_count_as_single_use() {
     let store = store(Limits::default().with_sessions_per_server(2));
     let key = key("a");
     put(&store, &key, entry(Reusable, 100), start()).expect("stored");
@@ -93,7 +93,7 @@ fn a_reusable_session_stands_beside_the_others() {
     assert_eq!(order, [Some(3), Some(2), Some(100), Some(100)]);
 }
 
-/// R9: one reusable session a server, replaced by a newer one and offered again and again.
+/// R9: a server has one, which is offered again and again.
 #[test]
 fn a_reusable_session_is_replaced_by_a_newer_one() {
     let store = small(4);
@@ -109,9 +109,9 @@ fn a_reusable_session_is_replaced_by_a_newer_one() {
     assert_eq!((stats.replaced, stats.sessions, stats.copied), (2, 1, 3));
 }
 
-/// R9: removal names the session, so a newer one stored meanwhile survives.
+/// R9: a session that was stored meanwhile has another id.
 #[test]
-fn removal_lets_a_newer_session_survive() {
+fn removal_spares_a_newer_session() {
     let store = small(4);
     let (a, b) = (key("a"), key("b"));
     let id = put(&store, &a, entry(Reusable, 1), start()).expect("stored");
@@ -128,9 +128,9 @@ fn removal_lets_a_newer_session_survive() {
     assert_eq!((stats.removed, stats.replaced, stats.servers), (1, 1, 0));
 }
 
-/// R9, R4: a single-use session can be revoked by its name, from the middle too.
+/// R9, R4: also one that is neither the newest nor the oldest.
 #[test]
-fn removal_takes_out_the_one_that_is_named() {
+fn a_single_use_session_is_removed_by_its_id() {
     let store = small(4);
     let key = key("a");
     let store_one = |number| put(&store, &key, entry(SingleUse, number), start());
@@ -144,9 +144,9 @@ fn removal_takes_out_the_one_that_is_named() {
     assert_eq!(store.stats().sessions, 0);
 }
 
-/// An `accept` that does not like a session leaves it, and the next older one is looked at.
+/// The next older session is then tried.
 #[test]
-fn what_accept_does_not_like_stays() {
+fn a_session_that_accept_rejects_stays() {
     let store = small(4);
     let key = key("a");
     for number in 1..=4 {
@@ -166,7 +166,6 @@ fn what_accept_does_not_like_stays() {
     assert_eq!(drain(&store, &key, start()), [4, 3, 1]);
 }
 
-/// An `accept` is never asked about an expired session.
 #[test]
 fn accept_sees_valid_sessions_only() {
     let store = small(4);
@@ -184,10 +183,9 @@ fn accept_sees_valid_sessions_only() {
     assert_eq!(store.stats().expired, 2);
 }
 
-/// R16, R9: what leaves a server that stays gives its bytes back, but for the place of a ticket,
-/// which is kept for the next one.
+/// R16, R9: all but the place of a ticket, which is kept for the next one.
 #[test]
-fn every_removal_gives_its_bytes_back() {
+fn every_removal_frees_the_bytes_of_its_session() {
     let store = small(4);
     let key = key("a");
     let remove = |id| assert!(store.remove(&key, id));
@@ -203,7 +201,7 @@ fn every_removal_gives_its_bytes_back() {
     remove(second);
     assert_eq!(store.stats().bytes, before);
     let reusable = put(&store, &key, entry(Reusable, 2), start()).expect("stored");
-    assert!(store.stats().bytes > with_two, "its place costs too");
+    assert!(store.stats().bytes > with_two, "its bookkeeping counts too");
     remove(reusable);
     assert_eq!(store.stats().bytes, before);
     put(&store, &key, entry(SingleUse, 3), start()).expect("stored");

@@ -1,4 +1,4 @@
-//! R17, R19: who has to go, and when.
+//! R17, R19: the order of eviction, and sweeping.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use store_core::{Entry, Limits, SessionStore};
 
 use crate::helpers::*;
 
-/// R17: an expired server goes before a living one that was used longer ago.
+/// R17: a server whose sessions have expired is evicted before one that was used less recently.
 #[test]
 fn expired_servers_are_evicted_first() {
     let store = small(4);
@@ -37,7 +37,7 @@ fn expired_servers_are_evicted_first() {
     }
 }
 
-/// R17: without expired ones, the least recently used server goes.
+/// R17: if none has expired.
 #[test]
 fn the_least_recently_used_server_is_evicted() {
     let store = small(3);
@@ -53,9 +53,9 @@ fn the_least_recently_used_server_is_evicted() {
     assert_eq!(drain(&store, &servers[3], start()), [3]);
 }
 
-/// R17: within a server too, expired sessions make room before living ones.
+/// R17: also among the sessions of one server.
 #[test]
-fn expired_sessions_of_a_server_go_first() {
+fn expired_sessions_of_a_server_are_dropped_first() {
     let store = store(Limits::default().with_sessions_per_server(2));
     let key = key("a");
     put(&store, &key, lives(SingleUse, 1, 100, start()), start()).expect("stored");
@@ -65,15 +65,14 @@ fn expired_sessions_of_a_server_go_first() {
     assert_eq!(drain(&store, &key, at(10)), [3, 1]);
 }
 
-/// Puts to a hundred times as many servers as fit, none of which comes back.
+/// Stores a session of each of a hundred times as many servers as fit.
 fn scan(store: &SessionStore<Numbered>, size: usize) {
     for key in &keys("cold", 100 * size) {
         put(store, key, entry(SingleUse, 1), start()).expect("stored");
     }
 }
 
-/// R17: a hot server survives a scan of cold ones many times the store's size: one of TLS 1.3,
-/// which gets a new ticket at each visit, and one of TLS 1.2, which is only visited.
+/// R17: with TLS 1.3, where each connection stores a ticket, and with TLS 1.2, where it need not.
 #[test]
 fn a_hot_server_survives_a_scan() {
     let store = small(50);
@@ -90,9 +89,9 @@ fn a_hot_server_survives_a_scan() {
     assert_eq!(offered(&store, &session, start()), Some(3));
 }
 
-/// R17: a server that was emptied, and so holds no place, is still known to be hot.
+/// R17: a server whose last ticket was taken is still known to be hot.
 #[test]
-fn an_emptied_server_comes_back_as_hot() {
+fn an_emptied_server_stays_hot() {
     let store = small(50);
     let hot = key("hot");
     put(&store, &hot, entry(SingleUse, 1), start()).expect("stored");
@@ -102,7 +101,7 @@ fn an_emptied_server_comes_back_as_hot() {
     assert_eq!(offered(&store, &hot, start()), Some(2));
 }
 
-/// R17: the control to both: a server that was never visited does not survive.
+/// R17: the control for the tests above.
 #[test]
 fn a_cold_server_does_not_survive_a_scan() {
     let store = small(50);
@@ -114,9 +113,9 @@ fn a_cold_server_does_not_survive_a_scan() {
     assert_eq!(offered(&store, &cold, start()), None);
 }
 
-/// R17: hot servers that are never seen again make way for new ones in the end.
+/// R17.
 #[test]
-fn yesterdays_hot_servers_do_not_fill_the_store() {
+fn hot_servers_of_yesterday_are_evicted() {
     let store = small(10);
     for (number, key) in (0..).zip(&keys("yesterday", 10)) {
         for _ in 0..2 {
@@ -136,7 +135,7 @@ fn yesterdays_hot_servers_do_not_fill_the_store() {
     }
 }
 
-/// R19: expired sessions go without a visit, in bounded steps, and living ones stay.
+/// R19: without a look-up; valid sessions stay.
 #[test]
 fn a_sweep_frees_expired_sessions_in_steps() {
     let alive = Arc::new(AtomicUsize::new(0));
@@ -162,13 +161,17 @@ fn a_sweep_frees_expired_sessions_in_steps() {
     store.sweep(at(10));
     assert!(
         (2_001..4_000).contains(&count()),
-        "one step frees a part: {}",
+        "one step sweeps one shard: {}",
         count()
     );
     for _ in 1..32 {
         store.sweep(at(10));
     }
-    assert_eq!(count(), 2_000, "all steps free all, and only that");
+    assert_eq!(
+        count(),
+        2_000,
+        "all steps free all expired sessions, and no others"
+    );
     assert_eq!(store.stats().expired, 2_000);
     for _ in 0..32 {
         store.sweep(at(100));
@@ -176,16 +179,12 @@ fn a_sweep_frees_expired_sessions_in_steps() {
     assert_eq!(count(), 0);
     let stats = store.stats();
     assert_eq!((stats.expired, stats.servers), (4_000, 0));
-    assert!(
-        stats.bytes < 64 << 10,
-        "what is remembered: {}",
-        stats.bytes
-    );
+    assert!(stats.bytes < 64 << 10, "the ghosts: {}", stats.bytes);
 }
 
-/// R19: a sweep leaves the living sessions of a server of which others have expired.
+/// R19: valid sessions of the same server stay.
 #[test]
-fn a_sweep_takes_single_sessions_out() {
+fn a_sweep_drops_single_sessions() {
     let store = small(4);
     let key = key("a");
     for (number, seconds) in [(1, 100), (2, 10), (3, 100), (4, 20)] {
@@ -204,10 +203,10 @@ fn a_sweep_takes_single_sessions_out() {
     assert_eq!(drain(&store, &key, at(20)), [3, 1]);
 }
 
-/// R17: a burst that uses up all sessions of its server finds as many again the next time, also
-/// where other servers keep the store full and come in between.
+/// R17: bursts of connections find as many sessions as they use up, also where other servers fill the
+/// store and store sessions in between.
 #[test]
-fn a_full_store_keeps_what_bursts_use_up() {
+fn a_full_store_keeps_the_sessions_that_bursts_use_up() {
     const BURST: usize = 10;
     for (others, tickets) in [(0, 1), (1, 1), (5, 1), (1, 2), (5, 2)] {
         let limits = Limits::default()
@@ -229,7 +228,7 @@ fn a_full_store_keeps_what_bursts_use_up() {
                 connect(now);
             }
             let hits = (0..BURST).filter(|_| store.offer(&burst, now).is_some());
-            // The first knows of nothing; the second shows what the server needs.
+            // The first burst finds none; the second one shows the need.
             assert!(hits.count() >= BURST * usize::from(round > 1), "{round}");
             for _ in 0..others {
                 connect(now);

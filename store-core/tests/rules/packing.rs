@@ -1,4 +1,4 @@
-//! R16: what sessions share is counted once, and older ones take less memory.
+//! R16: older sessions are packed, and shared parts are counted once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use store_core::{Entry, EntryId, Limits, Refused, SessionStore, SharedPart, Stor
 
 use crate::helpers::*;
 
-/// A session that weighs 1,000 bytes, and 100 when it is packed.
+/// A session of 1,000 bytes, 100 when it is packed.
 #[derive(Clone)]
 struct Packs {
     number: u64,
@@ -59,7 +59,7 @@ fn packs(unpacked: usize) -> SessionStore<Packs> {
     store(limits.with_unpacked_sessions(unpacked))
 }
 
-/// The numbers of a server's tickets, and whether they are packed.
+/// Takes a server's tickets: their numbers, and whether they are packed.
 fn taken(store: &SessionStore<Packs>, host: &str) -> Vec<(u64, bool)> {
     let take = || store.take(&key(host), start());
     let taken = std::iter::from_fn(take);
@@ -68,7 +68,7 @@ fn taken(store: &SessionStore<Packs>, host: &str) -> Vec<(u64, bool)> {
 }
 
 #[test]
-fn the_sessions_put_last_stay_as_they_are() {
+fn the_newest_sessions_stay_unpacked() {
     let store = packs(5);
     for number in 0..8 {
         put_one(&store, "a", SingleUse, number);
@@ -81,7 +81,7 @@ fn the_sessions_put_last_stay_as_they_are() {
 }
 
 #[test]
-fn with_zero_everything_is_packed_at_once() {
+fn with_zero_unpacked_sessions_each_is_packed_when_stored() {
     let (store, other) = (packs(0), packs(1));
     for store in [&store, &other] {
         put_one(store, "a", SingleUse, 1);
@@ -92,7 +92,7 @@ fn with_zero_everything_is_packed_at_once() {
 }
 
 #[test]
-fn a_reusable_session_that_is_asked_for_is_unpacked_once() {
+fn a_reusable_session_that_is_looked_up_is_unpacked_once() {
     let store = packs(4);
     let unpackings = put_one(&store, "hot", Reusable, 1);
     for number in 0..4 {
@@ -112,7 +112,7 @@ fn a_reusable_session_that_is_asked_for_is_unpacked_once() {
     assert_eq!(store.stats().sessions, 5);
 }
 
-/// A session that shares something of 1,000 bytes, by its id.
+/// A session with a shared part of 1,000 bytes, whose id it is.
 struct Shares(usize);
 
 impl Storable for Shares {
@@ -134,7 +134,7 @@ fn put_sharing(store: &SessionStore<Shares>, id: usize) -> Result<EntryId, Refus
 }
 
 #[test]
-fn what_is_shared_counts_once_for_as_long_as_a_session_shares_it() {
+fn a_shared_part_counts_once_while_a_session_has_it() {
     let store = store::<Shares>(Limits::default().with_servers(100));
     let ids = [1, 1, 2, 2].map(|id| put_sharing(&store, id).expect("stored"));
     let bytes = || store.stats().bytes;
@@ -147,9 +147,9 @@ fn what_is_shared_counts_once_for_as_long_as_a_session_shares_it() {
     assert_eq!(all - bytes(), 1_200);
 }
 
-/// R16: it counts towards every bound.
+/// R16.
 #[test]
-fn what_is_shared_is_bounded() {
+fn a_shared_part_counts_towards_every_bound() {
     let limits = Limits::default().with_servers(100);
     let too_small = store::<Shares>(limits.clone().with_bytes(1_099, 10_000, 1 << 20));
     assert_eq!(put_sharing(&too_small, 1), Err(Refused::TooLarge));

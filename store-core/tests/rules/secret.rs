@@ -1,4 +1,5 @@
-//! R24: sessions are never shown, and dropped without a lock; and no panic breaks the store.
+//! R20, R21, R24: sessions are not shown, they are dropped with no lock held, and a panic does not break
+//! the store.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,17 +12,17 @@ use crate::helpers::*;
 
 const SECRET: &str = "planted-secret";
 
-/// A session that would tell.
+/// A session whose `Debug` shows its secret.
 #[derive(Clone)]
-struct Telling(String);
+struct Revealing(String);
 
-impl fmt::Debug for Telling {
+impl fmt::Debug for Revealing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Storable for Telling {
+impl Storable for Revealing {
     fn duplicate(&self) -> Option<Self> {
         Some(self.clone())
     }
@@ -32,11 +33,11 @@ impl Storable for Telling {
 fn a_secret_is_shown_nowhere() {
     let store = store(Limits::default());
     let key = key("a");
-    let entry = |usage| Entry::new(Telling(SECRET.into()), usage, None, 14, start());
+    let entry = |usage| Entry::new(Revealing(SECRET.into()), usage, None, 14, start());
     assert_eq!(
         format!("{:?}", entry(SingleUse).session),
         SECRET,
-        "it would tell"
+        "the control"
     );
     let mut shown = vec![format!("{:?}", entry(SingleUse))];
     shown.push(format!(
@@ -62,7 +63,7 @@ fn a_secret_is_shown_nowhere() {
     }
 }
 
-/// A session whose end calls back into its store, in every way that takes a lock.
+/// A session whose drop and copy call operations of its store that take a lock.
 struct Caller {
     store: Weak<SessionStore<Self>>,
     key: SessionKey,
@@ -93,12 +94,12 @@ impl Drop for Caller {
 }
 
 /// A store of such sessions, in one shard of ten servers.
-struct Calling {
+struct CallingStore {
     store: Arc<SessionStore<Caller>>,
     drops: Arc<AtomicUsize>,
 }
 
-impl Calling {
+impl CallingStore {
     fn new() -> Self {
         let limits = Limits::default()
             .with_servers(10)
@@ -127,10 +128,10 @@ impl Calling {
     }
 }
 
-/// What makes a store that holds one session of `key("a")` drop that session or one more.
-type Way = fn(&Calling, Usage, store_core::EntryId);
+/// Makes a store with one session of `key("a")` drop that session or another one.
+type Way = fn(&CallingStore, Usage, store_core::EntryId);
 
-/// R24, R21: sessions are dropped and copied without a lock, in whichever way they leave.
+/// R24, R21: whatever the reason for the drop. They are copied without a lock too.
 #[test]
 fn sessions_are_dropped_without_a_lock() {
     let ways: [(&str, Way); 11] = [
@@ -152,7 +153,7 @@ fn sessions_are_dropped_without_a_lock() {
             let late = it.store.put(&key("a"), it.entry(usage, 10), begun, start());
             assert_eq!(late, Err(Refused::Cleared));
         }),
-        ("replaced, or pushed out by newer ones", |it, usage, _| {
+        ("replaced or evicted by newer ones", |it, usage, _| {
             it.put(&key("a"), usage);
             it.put(&key("a"), usage);
         }),
@@ -182,7 +183,7 @@ fn sessions_are_dropped_without_a_lock() {
     without_deadlock(move || {
         for (name, way) in ways {
             for usage in [SingleUse, Reusable] {
-                let it = Calling::new();
+                let it = CallingStore::new();
                 let id = it.put(&key("a"), usage);
                 assert_eq!(it.drops(), 0);
                 way(&it, usage, id);
@@ -192,11 +193,11 @@ fn sessions_are_dropped_without_a_lock() {
     });
 }
 
-/// R24: a store that goes away drops what it holds.
+/// R24.
 #[test]
 fn a_dropped_store_drops_its_sessions() {
     without_deadlock(|| {
-        let it = Calling::new();
+        let it = CallingStore::new();
         it.put(&key("a"), SingleUse);
         it.put(&key("a"), Reusable);
         drop(it.store);
@@ -206,15 +207,11 @@ fn a_dropped_store_drops_its_sessions() {
 
 /// Makes an `accept` panic while the store works on `key`.
 fn accept_panics<S: Storable>(store: &SessionStore<S>, key: &SessionKey) {
-    let call = || {
-        store.offer_where(key, start(), |_| {
-            panic!("an accept that panics, as planned")
-        })
-    };
+    let call = || store.offer_where(key, start(), |_| panic!("planned"));
     assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
 }
 
-/// R20: an `accept` that panics leaves a store that works, and whose counters add up.
+/// R20: the counters still add up.
 #[test]
 fn a_panic_leaves_a_working_store() {
     let store = small(4);
@@ -236,9 +233,9 @@ fn a_panic_leaves_a_working_store() {
     }
 }
 
-/// R22, R20: what was cleared before a panic stays cleared after it.
+/// R22, R20.
 #[test]
-fn a_panic_does_not_undo_a_clearing() {
+fn a_panic_does_not_undo_a_clear() {
     let store = small(4);
     let (a, b) = (key("a"), key("b"));
     let begun = store.generation();
@@ -249,11 +246,11 @@ fn a_panic_does_not_undo_a_clearing() {
     assert_eq!(late, Err(Refused::Cleared));
 }
 
-/// R24, R21: what a panic makes the store lose is dropped without a lock too.
+/// R24, R21.
 #[test]
 fn a_panic_drops_sessions_without_a_lock() {
     without_deadlock(|| {
-        let it = Calling::new();
+        let it = CallingStore::new();
         it.put(&key("a"), SingleUse);
         accept_panics(&it.store, &key("a"));
         it.store.stats();
@@ -261,9 +258,9 @@ fn a_panic_drops_sessions_without_a_lock() {
     });
 }
 
-/// R20: a panic between dropping an expired session and accounting for it leaves no bytes behind.
+/// R20: also a panic after an expired session was dropped, and before it was counted.
 #[test]
-fn a_panic_leaves_no_bytes_behind() {
+fn after_a_panic_the_bytes_are_right() {
     let (store, key) = (small(4), key("a"));
     put(&store, &key, lives(SingleUse, 1, HOUR, at(0)), start()).expect("stored");
     put(&store, &key, lives(SingleUse, 2, HOUR, at(1)), at(2)).expect("stored");

@@ -1,11 +1,11 @@
-//! R11, R12, R13: only while valid.
+//! R11, R12, R13: sessions are offered only while they are valid.
 
 use store_core::{Entry, Limits, Refused, SessionStore, Timestamp, Usage};
 
 use crate::helpers::*;
 
-/// How long a session stays on offer, found at its last millisecond and not at the next.
-fn life(limits: &Limits, usage: Usage, lifetime: Option<u64>) -> u64 {
+/// The lifetime of a session in seconds. Checks that it is offered until its last millisecond.
+fn effective_lifetime(limits: &Limits, usage: Usage, lifetime: Option<u64>) -> u64 {
     let key = key("a.example");
     let entry = Entry::new(Numbered(1), usage, lifetime.map(secs), 1, start());
     let lives = {
@@ -24,10 +24,9 @@ fn life(limits: &Limits, usage: Usage, lifetime: Option<u64>) -> u64 {
     lives.as_secs()
 }
 
-/// R11: until the least of the server's lifetime, the protocol's bound and our own cap, checked
-/// when taken.
+/// R11: the server's lifetime, the protocol's bound and the limit, checked at each look-up.
 #[test]
-fn sessions_live_for_the_shortest_of_three_bounds() {
+fn the_shortest_of_three_bounds_is_the_lifetime() {
     let own = Limits::default().with_lifetimes(secs(HOUR), secs(HOUR / 2));
     for (limits, usage, lifetime, expected) in [
         (Limits::default(), SingleUse, Some(300), 300),
@@ -42,16 +41,16 @@ fn sessions_live_for_the_shortest_of_three_bounds() {
         (own.clone(), Reusable, Some(60), 60),
     ] {
         assert_eq!(
-            life(&limits, usage, lifetime),
+            effective_lifetime(&limits, usage, lifetime),
             expected,
             "{usage:?} {lifetime:?}"
         );
     }
 }
 
-/// R11: a backend that sets `expires` by hand is held to our cap all the same.
+/// R11: also an expiry that a backend sets itself.
 #[test]
-fn an_expiry_set_by_hand_is_cut_too() {
+fn the_limits_bound_every_expiry() {
     let limits = Limits::default().with_lifetimes(secs(60), secs(30));
     for (usage, most) in [(SingleUse, 60), (Reusable, 30)] {
         let store = store(limits.clone());
@@ -65,9 +64,9 @@ fn an_expiry_set_by_hand_is_cut_too() {
     }
 }
 
-/// R11: lifetime 0 means "do not store" in TLS 1.3 and "unspecified" in TLS 1.2.
+/// R11.
 #[test]
-fn lifetime_zero_means_what_its_version_says() {
+fn a_lifetime_of_zero_means_do_not_store_in_tls13_and_unspecified_in_tls12() {
     let store = store(Limits::default());
     let zero = |usage| Entry::new(Numbered(1), usage, Some(secs(0)), 1, start());
     let refused = put(&store, &key("a"), zero(SingleUse), start());
@@ -77,12 +76,15 @@ fn lifetime_zero_means_what_its_version_says() {
         (stats.refused_expired, stats.stored, stats.sessions),
         (1, 0, 0)
     );
-    assert_eq!(life(&Limits::default(), Reusable, Some(0)), DAY);
+    assert_eq!(
+        effective_lifetime(&Limits::default(), Reusable, Some(0)),
+        DAY
+    );
 }
 
-/// R11: `take` and `copy` check as `offer` does, and an expired session does not hide a good one.
+/// R11: an expired session does not hide a valid one.
 #[test]
-fn every_way_out_checks_expiry() {
+fn take_and_copy_check_the_expiry() {
     let store = small(4);
     let key = key("a");
     for (number, seconds) in [(1, 100), (2, 10), (3, 10)] {
@@ -102,7 +104,7 @@ fn every_way_out_checks_expiry() {
     assert_eq!(store.stats().sessions, 0);
 }
 
-/// R12: renewals do not extend a session for ever: its age counts from the last full handshake.
+/// R12: the age counts from the last full handshake.
 #[test]
 fn renewals_end_with_the_total_age() {
     for usage in [SingleUse, Reusable] {
@@ -119,7 +121,7 @@ fn renewals_end_with_the_total_age() {
             assert_eq!(
                 offer.entry.established,
                 start(),
-                "handed on to the next renewal"
+                "passed to the next renewal"
             );
             assert!(offer.entry.expires <= at(3 * DAY));
             now = now.after(secs(DAY / 2));
@@ -128,9 +130,9 @@ fn renewals_end_with_the_total_age() {
     }
 }
 
-/// R12: the cap acts when a session is taken, to the millisecond.
+/// R12: to the millisecond.
 #[test]
-fn total_age_is_checked_when_taken() {
+fn the_total_age_is_checked_at_each_lookup() {
     let limits = Limits::default().with_total_age(secs(DAY));
     for (later, found) in [(millis(HOUR * 1_000 - 1), Some(1)), (secs(HOUR), None)] {
         let store = store(limits.clone());
@@ -141,7 +143,7 @@ fn total_age_is_checked_when_taken() {
     }
 }
 
-/// R13: a clock that went back by more than a second expires sessions, by up to a second does not.
+/// R13: if the clock goes back by more than a second.
 #[test]
 fn sessions_from_the_future_are_expired() {
     for usage in [SingleUse, Reusable] {
@@ -164,9 +166,9 @@ fn sessions_from_the_future_are_expired() {
     }
 }
 
-/// R13: time is 64 bits: nothing special happens in 2038, 2106 or at the ends of time.
+/// R13: time has 64 bits, so nothing happens in 2038 or 2106.
 #[test]
-fn extreme_times_do_no_harm() {
+fn extreme_times_work() {
     for now in [u64::from(u32::MAX) / 2, u64::from(u32::MAX), 1 << 40] {
         let store = store(Limits::default());
         let now = Timestamp::from_unix(secs(now));
@@ -192,10 +194,9 @@ fn extreme_times_do_no_harm() {
     }
 }
 
-/// R12, R13: a full handshake from the future (the clock was ahead, and was put right) counts as
-/// one of now: it does not put the total age off.
+/// R12, R13: if the clock was ahead and has been corrected, the handshake counts as one of now.
 #[test]
-fn a_full_handshake_in_the_future_does_not_put_off_the_total_age() {
+fn a_full_handshake_in_the_future_does_not_extend_the_total_age() {
     let store = store(Limits::default().with_total_age(secs(HOUR)));
     let renewed = lives(SingleUse, 1, DAY, start()).established_at(at(365 * DAY));
     put(&store, &key("a"), renewed, start()).expect("stored");
