@@ -1,10 +1,10 @@
-//! The clients of a probe.
+//! The TLS backends that connect.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A backend of tls-resume: who connects.
+/// A backend of tls-resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Backend {
     /// rustls 0.23 with aws-lc-rs.
@@ -19,12 +19,12 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// All of them, in the order in which they connect.
+    /// All backends, in the order in which they connect.
     pub const ALL: [Self; 3] = [Self::Rustls, Self::OpenSsl, Self::RustlsPreview];
-    /// Those whose sessions can leave the memory of their process.
+    /// Backends whose sessions can be stored in a tier.
     pub const SHAREABLE: [Self; 2] = [Self::OpenSsl, Self::RustlsPreview];
 
-    /// Its name on the command line and in the output.
+    /// The name on the command line and in the output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rustls => "rustls",

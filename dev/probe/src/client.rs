@@ -1,4 +1,4 @@
-//! The facade on any backend, as one type.
+//! The connector of any backend, behind one trait.
 
 use std::time::Duration;
 
@@ -6,57 +6,47 @@ use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
-use tls_resume::{Error, Limits, Resumption, Shareable, TierStats};
+use tls_resume::{Error, Limits, Protocol, Resumption, Shareable, TierStats};
 
-use crate::counted::Counted;
+use crate::abort::Abort;
 use crate::finding::SessionKind;
-use crate::refusal::Refusal;
+use crate::transport::Transport;
 use crate::{Backend, Options};
 
-/// How long to wait for a server's tickets beside the time that they are on their way: they come
-/// right behind the handshake or never.
-pub(crate) const TICKETS_WAIT: Duration = Duration::from_millis(200);
-/// How long to wait for a session from the store. A service would not: a probe wants to know.
-const STORE_WAIT: Duration = Duration::from_secs(2);
-/// How long to wait until the store has what memory holds.
-const FLUSH_WAIT: Duration = Duration::from_secs(5);
+/// How long to wait for tickets, beyond their time on the way: a server sends them right after the
+/// handshake or never.
+pub(crate) const TICKETS_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long to wait for a session from the tier. A service would wait less.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait until the tier has all sessions of memory.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Few enough that one of them may have a quarter of the bytes.
+/// So few servers that one of them may fill a quarter of the store.
 const BURST_SERVERS: usize = 16;
 
-/// How long to wait for the tickets of a connection whose handshake took this long.
+/// How long to wait for the tickets of a handshake that took this long.
 ///
-/// They come a round trip behind the client's last word, and a handshake of TLS 1.3 is about one
-/// round trip.
-pub(crate) fn tickets_wait(handshake: Duration, timeout: Duration) -> Duration {
-    (TICKETS_WAIT + 2 * handshake).min(timeout)
+/// Tickets arrive one round trip after the client's last message, and a handshake of TLS 1.3 takes
+/// about one round trip.
+pub(crate) fn tickets_timeout(handshake: Duration, timeout: Duration) -> Duration {
+    (TICKETS_TIMEOUT + 2 * handshake).min(timeout)
 }
 
-/// Why there is nothing to tell about a connection.
-pub(crate) enum Broken {
-    /// There was no handshake.
-    Handshake(Error),
-    /// There was one, and then the server refused the client, before it gave a session.
-    Refused(Refusal),
-}
-
-/// Makes connections to one server and tells about them.
+/// A client that makes connections to one server.
 pub(crate) trait Client: Sync {
-    /// Has a session fetched for a connection that is about to be made, if the store is beyond
-    /// memory, and waits for it.
+    /// Fetches a session from the tier, if there is one, for the next connection.
     fn prefetch(&self);
-    /// Makes the handshake and closes; before that it waits for tickets, or, if they are not to be
-    /// kept, forgets what came.
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken>;
-    /// Drops all sessions.
+    /// Makes a handshake, waits for tickets if `keep`, else forgets those that arrived, and closes.
+    fn connect(&self, io: &mut Transport, keep: bool) -> Result<Handshake, ClientError>;
+    /// Removes all sessions.
     fn clear(&self);
-    /// Leaves its sessions to the next process; nothing if they are in memory alone.
-    fn hand_over(&self) -> Option<HandedOver>;
+    /// Writes all sessions to the tier; `None` without one.
+    fn flush(&self) -> Option<TierReport>;
 }
 
-/// What a connector knows of a connection.
-pub(crate) struct Facts {
-    pub(crate) protocol: tls_resume::Protocol,
+/// A successful handshake, as the client saw it.
+pub(crate) struct Handshake {
+    pub(crate) protocol: Protocol,
     pub(crate) offered: bool,
     pub(crate) resumed: bool,
     pub(crate) tickets: usize,
@@ -65,43 +55,58 @@ pub(crate) struct Facts {
     pub(crate) early_data_max: Option<u32>,
     pub(crate) group: Option<u16>,
     pub(crate) cipher: Option<String>,
-    pub(crate) handshake: Duration,
+    pub(crate) duration: Duration,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
 }
 
-/// What became of the store beyond memory.
-pub(crate) struct HandedOver {
-    /// Whether it has all sessions now.
+impl Handshake {
+    /// Whether a session was offered and the server made a full handshake.
+    pub(crate) fn is_declined(&self) -> bool {
+        self.offered && !self.resumed
+    }
+}
+
+/// Why a client has no [`Handshake`] to report.
+pub(crate) enum ClientError {
+    /// The handshake failed.
+    Handshake(Error),
+    /// The client's handshake succeeded, and the server ended the connection before it sent a
+    /// session.
+    Aborted(Abort),
+}
+
+/// What happened in the tier.
+pub(crate) struct TierReport {
+    /// Whether it has all sessions of memory.
     pub(crate) complete: bool,
-    /// What it did in all.
     pub(crate) stats: TierStats,
 }
 
-/// Where a client keeps its sessions.
+/// Where a client stores sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keeps {
+pub(crate) enum Storage {
     /// Where the options say.
-    AsAsked,
-    /// In memory, shared with nobody: for an experiment.
-    Alone,
+    Configured,
+    /// In memory, for an experiment.
+    Private,
 }
 
-/// Builds a connector, which reads the files that the options name.
-pub(crate) fn client(
+/// Builds a client, and reads the files that the options name.
+pub(crate) fn new(
     backend: Backend,
     options: &Options,
-    keeps: Keeps,
+    storage: Storage,
 ) -> Result<Box<dyn Client>, Error> {
     match backend {
-        Backend::Rustls => Ok(Box::new(Alone(ToServer {
+        Backend::Rustls => Ok(Box::new(MemoryClient(ToServer {
             connector: builder::<Rustls>(options).build()?,
-            name: options.name().to_owned(),
+            name: options.server_name().to_owned(),
             port: options.port(),
             timeout: options.timeout,
         }))),
-        Backend::OpenSsl => sharing::<OpenSsl>(options, keeps),
-        Backend::RustlsPreview => sharing::<RustlsPreview>(options, keeps),
+        Backend::OpenSsl => shareable::<OpenSsl>(options, storage),
+        Backend::RustlsPreview => shareable::<RustlsPreview>(options, storage),
     }
 }
 
@@ -111,13 +116,13 @@ fn builder<B: tls_resume::Backend>(options: &Options) -> ConnectorBuilder<B> {
         builder = builder.roots_pem_file(file);
     }
     if let Some(version) = options.tls {
-        builder = builder.protocols([version.into()]);
+        builder = builder.protocols([version]);
     }
     if let Some(name) = &options.domain {
         builder = builder.domain(name);
     }
     if options.concurrency > 1 {
-        // The store must not be what a burst fails on.
+        // A burst must not end with a store that is too small.
         builder = builder.limits(
             Limits::default()
                 .with_servers(BURST_SERVERS)
@@ -128,19 +133,19 @@ fn builder<B: tls_resume::Backend>(options: &Options) -> ConnectorBuilder<B> {
     builder
 }
 
-fn sharing<B: Shareable>(options: &Options, keeps: Keeps) -> Result<Box<dyn Client>, Error> {
+fn shareable<B: Shareable>(options: &Options, storage: Storage) -> Result<Box<dyn Client>, Error> {
     let mut builder = builder::<B>(options);
-    if keeps == Keeps::AsAsked {
-        if let Some(address) = options.store.beyond() {
-            builder = builder.store(address).store_timeout(STORE_WAIT);
+    if storage == Storage::Configured {
+        if let Some(url) = options.store.tier_url() {
+            builder = builder.store(url).store_timeout(STORE_TIMEOUT);
         }
         if let Some(file) = &options.store_keys {
             builder = builder.store_keys(file);
         }
     }
-    Ok(Box::new(Sharing(ToServer {
+    Ok(Box::new(ShareableClient(ToServer {
         connector: builder.build()?,
-        name: options.name().to_owned(),
+        name: options.server_name().to_owned(),
         port: options.port(),
         timeout: options.timeout,
     })))
@@ -154,13 +159,13 @@ struct ToServer<B: tls_resume::Backend> {
     timeout: Duration,
 }
 
-/// One whose sessions stay in its memory.
-struct Alone<B: tls_resume::Backend>(ToServer<B>);
+/// A client whose sessions stay in memory.
+struct MemoryClient<B: tls_resume::Backend>(ToServer<B>);
 
-impl<B: tls_resume::Backend> Client for Alone<B> {
+impl<B: tls_resume::Backend> Client for MemoryClient<B> {
     fn prefetch(&self) {}
 
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken> {
+    fn connect(&self, io: &mut Transport, keep: bool) -> Result<Handshake, ClientError> {
         self.0.connect(io, keep)
     }
 
@@ -168,20 +173,20 @@ impl<B: tls_resume::Backend> Client for Alone<B> {
         self.0.connector.clear();
     }
 
-    fn hand_over(&self) -> Option<HandedOver> {
+    fn flush(&self) -> Option<TierReport> {
         None
     }
 }
 
-/// One whose sessions may be kept beyond its memory.
-struct Sharing<B: Shareable>(ToServer<B>);
+/// A client that may have a tier.
+struct ShareableClient<B: Shareable>(ToServer<B>);
 
-impl<B: Shareable> Client for Sharing<B> {
+impl<B: Shareable> Client for ShareableClient<B> {
     fn prefetch(&self) {
         self.0.connector.prefetch(&self.0.name, self.0.port);
     }
 
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken> {
+    fn connect(&self, io: &mut Transport, keep: bool) -> Result<Handshake, ClientError> {
         self.0.connect(io, keep)
     }
 
@@ -189,63 +194,63 @@ impl<B: Shareable> Client for Sharing<B> {
         self.0.connector.clear();
     }
 
-    fn hand_over(&self) -> Option<HandedOver> {
+    fn flush(&self) -> Option<TierReport> {
         let connector = &self.0.connector;
         connector.tier_stats()?;
-        Some(HandedOver {
-            complete: connector.flush(FLUSH_WAIT),
+        Some(TierReport {
+            complete: connector.flush(FLUSH_TIMEOUT),
             stats: connector.tier_stats()?,
         })
     }
 }
 
 impl<B: tls_resume::Backend> ToServer<B> {
-    fn connect(&self, io: &mut Counted, keep: bool) -> Result<Facts, Broken> {
+    fn connect(&self, io: &mut Transport, keep: bool) -> Result<Handshake, ClientError> {
         let stream = self.connector.connect_stream(&self.name, self.port, io);
-        let mut stream = stream.map_err(Broken::Handshake)?;
-        let handshake = stream.get_ref().since_first_byte();
-        if stream.get_ref().lift().is_ok() && keep {
-            let wait = tickets_wait(handshake, self.timeout);
-            // A connection that breaks after tickets has had its handshake on both sides.
-            if let Err(error) = stream.wait_for_tickets(wait)
+        let mut stream = stream.map_err(ClientError::Handshake)?;
+        let duration = stream.get_ref().elapsed();
+        if stream.get_ref().end_handshake().is_ok() && keep {
+            let timeout = tickets_timeout(duration, self.timeout);
+            // A server that sends tickets has accepted the client.
+            if let Err(error) = stream.wait_for_tickets(timeout)
                 && stream.tickets() == 0
-                && let Some(refusal) = Refusal::of(&error)
+                && let Some(abort) = Abort::from_error(&error)
             {
-                return Err(Broken::Refused(refusal));
+                return Err(ClientError::Aborted(abort));
             }
         }
         if !keep {
             stream.forget();
         }
         let tickets = stream.tickets();
-        let heard = stream.get_ref().heard();
+        let cleartext = stream.get_ref().cleartext();
         let resumed = stream.resumption() == Resumption::Resumed;
-        let (session, hint) = match (stream.protocol(), heard.ticket) {
-            (tls_resume::Protocol::Tls12, Some(hint)) => (Some(SessionKind::Ticket), Some(hint)),
-            // The id of a resumed handshake only says that it is resumed.
-            (tls_resume::Protocol::Tls12, None) => {
-                let given = heard.session_id && !resumed;
-                (given.then_some(SessionKind::SessionId), None)
+        let (session, lifetime_hint) = match (stream.protocol(), cleartext.ticket_lifetime_hint) {
+            (Protocol::Tls12, Some(hint)) => (Some(SessionKind::Ticket), Some(hint)),
+            // In a resumed handshake the session id only confirms the resumption.
+            (Protocol::Tls12, None) => {
+                let assigned = cleartext.has_session_id && !resumed;
+                (assigned.then_some(SessionKind::SessionId), None)
             }
             _ => ((tickets > 0).then_some(SessionKind::Ticket), None),
         };
-        let hint = hint.map(|seconds| Duration::from_secs(u64::from(seconds)));
-        let facts = Facts {
+        let lifetime_hint = lifetime_hint.map(|seconds| Duration::from_secs(seconds.into()));
+        let handshake = Handshake {
             protocol: stream.protocol(),
             offered: stream.offered(),
             resumed,
             tickets,
             session,
-            lifetime: stream.lifetime().or(hint),
+            lifetime: stream.lifetime().or(lifetime_hint),
             early_data_max: stream.max_early_data(),
             group: stream.group(),
             cipher: stream.cipher(),
-            handshake,
+            duration,
             bytes_in: stream.get_ref().bytes_in(),
             bytes_out: stream.get_ref().bytes_out(),
         };
-        let _ = stream.close(); // a server that has gone away needs no farewell
-        Ok(facts)
+        let _ = stream.close(); // fails if the server has already closed
+        Ok(handshake)
     }
 }
 
@@ -254,12 +259,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_are_waited_for_as_long_as_they_take() {
+    fn slow_handshakes_wait_longer_for_tickets() {
         let ms = Duration::from_millis;
-        for (handshake, timeout, wait) in
+        for (handshake, timeout, expected) in
             [(0, 10_000, 200), (300, 10_000, 800), (900, 1_000, 1_000)]
         {
-            assert_eq!(tickets_wait(ms(handshake), ms(timeout)), ms(wait));
+            assert_eq!(tickets_timeout(ms(handshake), ms(timeout)), ms(expected));
         }
     }
 }

@@ -1,62 +1,62 @@
-//! One connection, and what is to be said of it.
+//! The finding about one connection.
 
 use rustls::NamedGroup;
 use serde::{Deserialize, Serialize};
 
-use crate::Backend;
-use crate::client::Facts;
-use crate::failure::{Failed, Failure};
+use crate::client::Handshake;
+use crate::connection_error::ConnectionError;
 use crate::finding::SessionKind;
+use crate::{Backend, Failure};
 
-/// What became of one connection.
+/// One connection: its handshake, or why there was none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionRow {
     /// The backend that connected.
     pub backend: Backend,
     /// Its number among the connections of this backend, from 1.
     pub connection: usize,
-    /// The version of TLS; none of what follows is known of a handshake that failed.
+    /// The TLS version; `None` for a failed handshake, as the fields below.
     pub protocol: Option<String>,
     /// Whether a session was offered to the server.
     pub offered: bool,
-    /// Whether it was resumed.
+    /// Whether the server resumed it.
     pub resumed: bool,
-    /// Sessions that the server gave.
+    /// Number of sessions that the server issued.
     pub tickets: usize,
-    /// How long they live by the server's word. rustls 0.23 keeps it to itself, in TLS 1.3.
+    /// Lifetime of these sessions according to the server. rustls 0.23 hides it in TLS 1.3.
     pub lifetime_s: Option<u64>,
-    /// Bytes of early data that they allow.
+    /// Bytes of early data that these sessions allow.
     pub early_data_max: Option<u32>,
-    /// The group of the key exchange.
+    /// Key-exchange group.
     pub group: Option<String>,
-    /// The cipher suite.
+    /// Cipher suite.
     pub cipher: Option<String>,
-    /// How long the handshake took from the first byte that the client sent: without connecting,
-    /// and without waiting for the store. Among connections at the same time it has in it the wait
+    /// Duration of the handshake from the first byte that the client sent: without connecting, and
+    /// without waiting for the store. For connections made at the same time it includes the wait
     /// until all of them have begun.
     pub handshake_us: Option<u64>,
     /// Bytes received, tickets included.
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// Why the handshake failed.
+    /// Why the connection failed, and what to do: one line.
     pub error: Option<String>,
-    /// The address that was connected to, or tried last.
+    /// The address of the connection, or the one tried last.
     #[serde(default)]
     pub address: Option<String>,
-    /// Why the handshake failed, in a word.
+    /// Why the connection failed, as a code.
     #[serde(default)]
     pub failure: Option<Failure>,
-    /// What the sessions are that the server gave.
+    /// The kind of the sessions that the server issued.
     #[serde(default)]
     pub session: Option<SessionKind>,
-    /// How many sessions this backend had got when this handshake began.
+    /// Number of sessions that this backend had received when the handshake began.
     #[serde(default)]
     pub sessions_before: usize,
 }
 
-/// Which connection it is, whatever becomes of it.
-pub(crate) struct Which {
+/// The part of a row that is known before the handshake.
+pub(crate) struct Attempt {
     pub(crate) backend: Backend,
     pub(crate) connection: usize,
     pub(crate) address: Option<String>,
@@ -64,36 +64,36 @@ pub(crate) struct Which {
 }
 
 impl ConnectionRow {
-    pub(crate) fn new(which: Which, facts: Facts) -> Self {
+    pub(crate) fn new(attempt: Attempt, handshake: Handshake) -> Self {
         Self {
-            protocol: Some(facts.protocol.to_string()),
-            offered: facts.offered,
-            resumed: facts.resumed,
-            tickets: facts.tickets,
-            lifetime_s: facts.lifetime.map(|lifetime| lifetime.as_secs()),
-            early_data_max: facts.early_data_max,
-            group: facts.group.map(group_name),
-            cipher: facts.cipher,
-            handshake_us: Some(u64::try_from(facts.handshake.as_micros()).unwrap_or(u64::MAX)),
-            bytes_in: facts.bytes_in,
-            bytes_out: facts.bytes_out,
-            session: facts.session,
-            ..Self::nothing(which)
+            protocol: Some(handshake.protocol.to_string()),
+            offered: handshake.offered,
+            resumed: handshake.resumed,
+            tickets: handshake.tickets,
+            lifetime_s: handshake.lifetime.map(|lifetime| lifetime.as_secs()),
+            early_data_max: handshake.early_data_max,
+            group: handshake.group.map(group_name),
+            cipher: handshake.cipher,
+            handshake_us: Some(u64::try_from(handshake.duration.as_micros()).unwrap_or(u64::MAX)),
+            bytes_in: handshake.bytes_in,
+            bytes_out: handshake.bytes_out,
+            session: handshake.session,
+            ..Self::without_handshake(attempt)
         }
     }
 
-    pub(crate) fn failed(which: Which, failed: Failed) -> Self {
+    pub(crate) fn failed(attempt: Attempt, error: ConnectionError) -> Self {
         Self {
-            error: Some(failed.why),
-            failure: Some(failed.failure),
-            ..Self::nothing(which)
+            error: Some(error.message),
+            failure: Some(error.failure),
+            ..Self::without_handshake(attempt)
         }
     }
 
-    fn nothing(which: Which) -> Self {
+    fn without_handshake(attempt: Attempt) -> Self {
         Self {
-            backend: which.backend,
-            connection: which.connection,
+            backend: attempt.backend,
+            connection: attempt.connection,
             protocol: None,
             offered: false,
             resumed: false,
@@ -106,11 +106,20 @@ impl ConnectionRow {
             bytes_in: 0,
             bytes_out: 0,
             error: None,
-            address: which.address,
+            address: attempt.address,
             failure: None,
             session: None,
-            sessions_before: which.sessions_before,
+            sessions_before: attempt.sessions_before,
         }
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Whether a session was offered and the server made a full handshake.
+    pub(crate) fn is_declined(&self) -> bool {
+        self.offered && !self.resumed
     }
 }
 
@@ -125,15 +134,15 @@ mod tests {
     use crate::Finding;
 
     #[test]
-    fn a_row_says_what_it_is_and_has_every_field() {
-        let which = Which {
+    fn json_has_a_type_and_every_field() {
+        let attempt = Attempt {
             backend: Backend::OpenSsl,
             connection: 3,
             address: Some("192.0.2.1".to_owned()),
             sessions_before: 2,
         };
-        let row = ConnectionRow::failed(which, Failed::new(Failure::Closed, "no"));
-        let finding = Finding::Connection(row);
+        let error = ConnectionError::new(Failure::Closed, "no");
+        let finding = Finding::Connection(ConnectionRow::failed(attempt, error));
         let json = serde_json::to_value(&finding).unwrap();
         assert_eq!(json["type"], "connection");
         assert_eq!(json["backend"], "openssl");

@@ -1,10 +1,10 @@
-//! What stops a probe.
+//! Errors that stop a probe.
 
 use std::io;
 
 use thiserror::Error;
 
-/// Why a probe could not be done. A handshake that fails is no error: it is a
+/// An error that stops a probe. A failed handshake is not an error but a
 /// [`Finding`](crate::Finding). The message is one line and says what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -12,10 +12,10 @@ pub enum Error {
     /// An option, or a file that it names, cannot be used.
     #[error("{0}")]
     BadInput(String),
-    /// There is no thread to connect with.
+    /// No thread could be started to connect with.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-    /// What was found could not be handed on.
+    /// A finding could not be written.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
 }

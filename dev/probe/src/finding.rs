@@ -1,175 +1,173 @@
-//! What a probe finds: plain data, of which everything that is printed is a function.
+//! Findings of a probe: plain data, from which all output is derived.
 //!
-//! With `--json` each of these is an object on a line of its own, `type` first.
+//! With `--json` each finding is an object on a line of its own, `type` first.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Backend, ConnectionRow, Failure, Verdict};
 
-/// One thing found, as soon as it is.
+/// One finding, reported as soon as it is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finding {
-    /// One of the connections that were asked for.
+    /// A connection of the series.
     Connection(ConnectionRow),
     /// A session of one address, offered at an address (`--all-addresses`).
     Address(AddressRow),
     /// A ticket offered twice.
     Twice(TwiceRow),
-    /// Sessions of one handshake, offered one after the other where some were declined.
+    /// Sessions offered again at their own address, after some were declined.
     Again(AgainRow),
-    /// What became of connections that were made at the same time (`--concurrency`).
+    /// Connections made at the same time (`--concurrency`).
     Burst(BurstRow),
     /// What resumption saves.
     Saves(SavesRow),
-    /// The answer: the last of each backend.
+    /// The verdict, the last finding of each backend.
     Verdict(Verdict),
 }
 
-/// All that one backend found.
+/// All findings of one backend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The backend that connected.
     pub backend: Backend,
-    /// The connections that were asked for, by their number.
+    /// The connections of the series, by their number.
     pub connections: Vec<ConnectionRow>,
-    /// Which addresses take each other's sessions; empty unless that was asked for.
+    /// Whether addresses resume each other's sessions; empty without `--all-addresses`.
     pub addresses: Vec<AddressRow>,
-    /// Whether a ticket is accepted twice; TLS 1.3 only, and not with rustls 0.23, whose tickets
-    /// nobody can copy.
+    /// Whether a ticket is accepted twice. TLS 1.3 only, and not with rustls 0.23, whose tickets
+    /// cannot be copied.
     pub twice: Option<TwiceRow>,
-    /// A closer look, where sessions were declined.
+    /// Sessions offered again, if some were declined.
     pub again: Option<AgainRow>,
-    /// What became of the connections at the same time, with `--concurrency` above 1.
+    /// The connections made at the same time, with `--concurrency` above 1.
     pub burst: Option<BurstRow>,
-    /// What resumption saves, if anything resumed and connections were made one at a time.
+    /// What resumption saves, if a connection resumed and they were made one at a time.
     pub saves: Option<SavesRow>,
-    /// The answer.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
 impl Report {
-    /// What was found beyond the connections and addresses, the verdict last.
+    /// The findings of experiments, then the verdict.
     pub(crate) fn experiments(&self) -> Vec<Finding> {
-        let found = [
+        let findings = [
             self.twice.clone().map(Finding::Twice),
             self.again.clone().map(Finding::Again),
             self.burst.clone().map(Finding::Burst),
             self.saves.clone().map(Finding::Saves),
             Some(Finding::Verdict(self.verdict.clone())),
         ];
-        found.into_iter().flatten().collect()
+        findings.into_iter().flatten().collect()
     }
 }
 
-/// What a server gives to be resumed by.
+/// How a server recognizes a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionKind {
-    /// A ticket: the client keeps the session for the server (TLS 1.3 may also have tickets that
-    /// only name a session in the server's memory, which cannot be seen).
+    /// By a ticket that contains the session. (In TLS 1.3 it may also name a session in the
+    /// server's memory, which a client cannot see.)
     Ticket,
-    /// A session id of TLS 1.2: the session lies in the server's memory.
+    /// By a session id of TLS 1.2, which names a session in the server's memory.
     SessionId,
 }
 
-/// A session of the address `from`, offered at the address `to`. One that is declined is followed
-/// by a second row: a fresh session, offered at the same place.
+/// A session of the address `from`, offered at the address `to`. If it was declined, a second row
+/// tells of a fresh session between the same addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressRow {
     /// The backend that connected.
     pub backend: Backend,
-    /// Where the session comes from.
+    /// The address that issued the session.
     pub from: String,
-    /// Where it was offered; where this is `from`, the address was asked by itself.
+    /// The address that the session was offered to; may be the same.
     pub to: String,
     /// Whether there was a session to offer.
     pub offered: bool,
     /// Whether it was resumed.
     pub resumed: bool,
-    /// Why there was no handshake.
+    /// Why the connection failed, and what to do: one line.
     pub error: Option<String>,
-    /// The same in a word.
+    /// Why the connection failed, as a code.
     pub failure: Option<Failure>,
-    /// The version of TLS that was spoken there.
+    /// The TLS version of the connection to `to`.
     #[serde(default)]
     pub protocol: Option<String>,
 }
 
-/// A ticket offered twice, by a client that our store would not be: it hands a ticket out once.
+/// A ticket offered twice, which the store itself never does.
 ///
-/// It is the server's choice: one that keeps its sessions and removes what is used (as it must for
-/// early data) declines the second time; one whose tickets carry the session accepts them as long
-/// as they live.
+/// Servers differ: one that stores sessions and removes each on use (as early data requires)
+/// declines the second offer; one whose tickets contain the session accepts it until they expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TwiceRow {
     /// The backend that connected.
     pub backend: Backend,
-    /// Whether it was accepted the first time; without that the second says nothing.
+    /// Whether the first offer was accepted; if not, the second says nothing.
     pub first: bool,
-    /// Whether it was accepted the second time.
+    /// Whether the second offer was accepted.
     pub second: bool,
-    /// Why there was no answer.
+    /// Why the experiment failed.
     pub error: Option<String>,
 }
 
-/// Sessions of one handshake each, offered at the same address in connections of their own.
+/// Sessions offered at the address that issued them, in one connection each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgainRow {
     /// The backend that connected.
     pub backend: Backend,
-    /// How many were offered.
+    /// Number of sessions offered.
     pub offered: usize,
-    /// How many of them were resumed.
+    /// Number of them that were resumed.
     pub resumed: usize,
 }
 
-/// What became of the connections after the first one, with several at the same time.
+/// The connections after the first one, if several were made at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BurstRow {
     /// The backend that connected.
     pub backend: Backend,
-    /// How many were made at the same time.
+    /// Number of connections at a time.
     pub concurrency: usize,
-    /// How many there were, without the first one and those that failed.
+    /// Number of connections, without the first one and without failed ones.
     pub connections: usize,
-    /// How many resumed.
+    /// Connections that resumed.
     pub resumed: usize,
-    /// How many offered a session that was declined.
+    /// Connections whose session was declined.
     pub declined: usize,
-    /// How many had none to offer because all that had come were used up.
+    /// Connections that offered none because all sessions were used up.
     pub used_up: usize,
-    /// How many had none to offer because none had come yet.
+    /// Connections that offered none because none had arrived yet.
     pub nothing_yet: usize,
 }
 
-/// Full against resumed handshakes: medians.
+/// The costs of full and of resumed handshakes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavesRow {
     /// The backend that connected.
     pub backend: Backend,
     /// Full handshakes.
     pub full: Cost,
-    /// Resumed ones.
+    /// Resumed handshakes.
     pub resumed: Cost,
 }
 
-/// What handshakes of one kind cost: medians. Where several versions of TLS were spoken it is about
-/// the newest alone.
+/// Medians of handshakes of one kind; only of the newest TLS version, if there were several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// How many there were.
+    /// Number of handshakes.
     pub n: usize,
     /// Microseconds from the first byte that the client sent, round trips included.
     pub handshake_us: u64,
-    /// The fastest.
+    /// The fastest handshake.
     #[serde(default)]
     pub handshake_us_low: u64,
-    /// The slowest.
+    /// The slowest handshake.
     #[serde(default)]
     pub handshake_us_high: u64,
-    /// The version of TLS.
+    /// The TLS version.
     #[serde(default)]
     pub protocol: Option<String>,
     /// Bytes received, tickets included.
@@ -179,8 +177,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Nothing if there was no such handshake.
-    pub(crate) fn of<'a>(rows: impl Iterator<Item = &'a ConnectionRow>) -> Option<Self> {
+    /// `None` without handshakes.
+    pub(crate) fn median_of<'a>(rows: impl Iterator<Item = &'a ConnectionRow>) -> Option<Self> {
         let rows: Vec<_> = rows.collect();
         let protocol = rows.iter().filter_map(|row| row.protocol.clone()).max();
         let (mut us, mut bytes_in, mut bytes_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -201,7 +199,7 @@ impl Cost {
     }
 }
 
-/// The middle one; the lower of two.
+/// The middle number; of two, the lower.
 fn median(mut numbers: Vec<u64>) -> Option<u64> {
     numbers.sort_unstable();
     numbers.get(numbers.len().checked_sub(1)? / 2).copied()
@@ -212,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_one() {
+    fn the_median_of_an_even_number_is_the_lower_middle() {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![7]), Some(7));
         assert_eq!(median(vec![9, 1]), Some(1));
@@ -220,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_says_its_type_and_reads_back() {
+    fn json_begins_with_the_type_and_reads_back() {
         let row = AddressRow {
             backend: Backend::OpenSsl,
             from: "192.0.2.1".to_owned(),

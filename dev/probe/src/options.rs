@@ -1,4 +1,4 @@
-//! What a probe is asked to do.
+//! The arguments of a probe.
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -10,70 +10,69 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Command, ValueEnum};
-
 use tls_resume::Protocol;
 
-use crate::{Backend, Place, StartTls, Target};
+use crate::{Backend, StartTls, StoreLocation, Target};
 
-/// What to probe, and how: a group of arguments of clap, to be flattened or used as a subcommand's.
+/// What to probe, and how: arguments of clap, to be flattened or used as a subcommand's.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// The server; the port is 443 unless given, IPv6 addresses stand in brackets
+    /// The server; port 443, or that of --starttls, by default; IPv6 addresses in brackets
     #[arg(value_name = "HOST[:PORT]")]
     pub target: Target,
-    /// Who connects; with a --store beyond memory, `all` are openssl and rustls-preview
+    /// The backend that connects; with LMDB or Redis, `all` means openssl and rustls-preview
     #[arg(long, value_name = "NAME", value_enum, default_value_t = BackendChoice::All)]
     pub backend: BackendChoice,
-    /// How many connections each backend makes; 5 unless given, and with --concurrency K, 1 and K
+    /// Number of connections per backend [default: 5, or 1 + K with --concurrency K]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = number(1..=100_000_usize), allow_negative_numbers = true)]
     pub connections: Option<usize>,
-    /// How many of them at a time, after a first one that is alone
+    /// Number of connections at the same time, after a first one alone
     #[arg(long, value_name = "K", default_value_t = 1)]
     #[arg(value_parser = number(1..=1_024_usize), allow_negative_numbers = true)]
     pub concurrency: usize,
-    /// Connect to this address instead of asking for HOST's; may be repeated
+    /// Connect to this address instead of those of HOST; may be repeated
     #[arg(long = "address", value_name = "IP")]
     pub addresses: Vec<IpAddr>,
-    /// Whether a session from one address of HOST resumes at each other
+    /// Test whether the addresses of HOST resume each other's sessions
     #[arg(long)]
     pub all_addresses: bool,
-    /// Ask for TLS in this protocol first; its port is the default then
+    /// Start TLS with this protocol's command
     #[arg(long, value_name = "PROTOCOL", value_enum)]
     pub starttls: Option<StartTls>,
-    /// Only this version of TLS
-    #[arg(long, value_name = "VERSION", value_parser = Versions)]
+    /// Use this TLS version only
+    #[arg(long, value_name = "VERSION", value_parser = ProtocolParser)]
     pub tls: Option<Protocol>,
-    /// A PEM file with the roots to trust instead of Mozilla's
+    /// PEM file with the root certificates to trust instead of Mozilla's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// The name to ask for and to verify, if it is not HOST
+    /// Server name to send and to verify [default: HOST]
     #[arg(long, value_name = "NAME")]
     pub sni: Option<String>,
-    /// Where sessions are kept
-    #[arg(long, value_name = "PLACE", default_value = "memory")]
+    /// Where sessions are stored.
+    #[arg(long, value_name = "STORE", default_value = "memory")]
     #[arg(
-        help = "Where sessions are kept: memory, or where other processes find them: lmdb:DIR or \
-                redis://HOST[:PORT]"
+        help = "Where sessions are stored: memory, or lmdb:DIR or redis://HOST[:PORT], which \
+                processes share"
     )]
-    pub store: Place,
-    /// The file with the keys that seal what leaves memory; it is made if it is not there
+    pub store: StoreLocation,
+    /// File with the keys that seal sessions in LMDB or Redis; created if it does not exist
     #[arg(long, value_name = "FILE")]
     pub store_keys: Option<PathBuf>,
-    /// Shares no sessions with probes of another name
+    /// Share sessions only with probes that give the same name
     #[arg(long, value_name = "NAME")]
     pub domain: Option<String>,
-    /// Seconds that connecting, and then the handshake, may take
+    /// Timeout in seconds for connecting, and again for the handshake
     #[arg(long, value_name = "S", default_value = "10")]
     #[arg(value_parser = seconds(), allow_negative_numbers = true)]
     pub timeout: Duration,
-    /// One JSON object a line instead of tables
+    /// Print a JSON object per line instead of tables
     #[arg(long)]
     pub json: bool,
 }
 
 impl Options {
-    /// What the command line means when it names a server and nothing else.
+    /// The defaults of the command line.
     pub fn new(target: Target) -> Self {
         Self {
             target,
@@ -86,7 +85,7 @@ impl Options {
             tls: None,
             ca: None,
             sni: None,
-            store: Place::default(),
+            store: StoreLocation::default(),
             store_keys: None,
             domain: None,
             timeout: Duration::from_secs(10),
@@ -94,23 +93,23 @@ impl Options {
         }
     }
 
-    /// How many connections each backend makes, beside those of the experiments.
+    /// Number of connections that each backend makes, without those of experiments.
     pub fn connections(&self) -> usize {
         match (self.connections, self.concurrency) {
             (Some(count), _) => count,
             (None, 1) => 5,
-            (None, at_once) => 1 + at_once,
+            (None, concurrency) => 1 + concurrency,
         }
     }
 
     /// The port of the server.
     pub fn port(&self) -> u16 {
-        let begins_at_once = || self.starttls.map_or(443, StartTls::port);
-        self.target.port.unwrap_or_else(begins_at_once)
+        let default = || self.starttls.map_or(443, StartTls::port);
+        self.target.port.unwrap_or_else(default)
     }
 
-    /// The name that is asked for and verified.
-    pub fn name(&self) -> &str {
+    /// The name that is sent to the server and verified in its certificate.
+    pub fn server_name(&self) -> &str {
         self.sni.as_deref().unwrap_or(&self.target.host)
     }
 }
@@ -122,14 +121,14 @@ pub enum BackendChoice {
     Rustls,
     /// OpenSSL
     Openssl,
-    /// The preview of the next rustls with aws-lc-rs
+    /// The preview of the next rustls, with aws-lc-rs
     RustlsPreview,
-    /// One after the other
+    /// All backends, one after the other
     All,
 }
 
 impl BackendChoice {
-    /// The backends that this stands for.
+    /// The chosen backends.
     pub fn backends(self) -> &'static [Backend] {
         match self {
             Self::Rustls => &[Backend::Rustls],
@@ -140,12 +139,12 @@ impl BackendChoice {
     }
 }
 
-/// Reads a version of TLS, and names those that there are for whatever is none: to take `1.1` for a
-/// slip of the pen, as clap does, would mislead.
+/// Parses a TLS version. An error names the versions: clap by itself would take `1.1` for a
+/// misspelt `1.2`.
 #[derive(Clone)]
-struct Versions;
+struct ProtocolParser;
 
-impl TypedValueParser for Versions {
+impl TypedValueParser for ProtocolParser {
     type Value = Protocol;
 
     fn parse_ref(
@@ -154,8 +153,8 @@ impl TypedValueParser for Versions {
         argument: Option<&Arg>,
         text: &OsStr,
     ) -> Result<Protocol, clap::Error> {
-        let read = |text: &str| text.parse::<Protocol>().map_err(|error| error.to_string());
-        read.parse_ref(command, argument, text)
+        let parse = |text: &str| text.parse::<Protocol>().map_err(|error| error.to_string());
+        parse.parse_ref(command, argument, text)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
@@ -165,7 +164,7 @@ impl TypedValueParser for Versions {
     }
 }
 
-/// Reads a number, and names the range for whatever is none.
+/// Parses a number. An error names the range.
 fn number<T>(range: RangeInclusive<T>) -> impl TypedValueParser<Value = T>
 where
     T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_has_the_defaults_of_the_command_line() {
+    fn new_has_the_defaults_of_the_command_line() {
         let options = Options::new("example.org".parse().unwrap());
         assert_eq!(
             format!("{options:?}"),
@@ -209,34 +208,49 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_names_have_their_defaults() {
+    fn ports_and_names_have_defaults() {
         for (line, port, name) in [
             ("example.org", 443, "example.org"),
             ("example.org --starttls smtp", 25, "example.org"),
             ("example.org:26 --starttls smtp --sni a.b", 26, "a.b"),
         ] {
             let options = parse(line);
-            assert_eq!((options.port(), options.name()), (port, name), "{line}");
+            assert_eq!(
+                (options.port(), options.server_name()),
+                (port, name),
+                "{line}"
+            );
         }
     }
 
     #[test]
-    fn versions_that_there_are_not_have_no_lookalike() {
+    fn an_unknown_version_is_answered_with_the_known_ones() {
         assert_eq!(parse("a --tls 1.2").tls, Some(Protocol::Tls12));
         let error = Line::try_parse_from(["probe", "a", "--tls", "1.1"]).unwrap_err();
-        let said = error.to_string();
-        assert!(said.contains("give 1.2 or 1.3"), "{said}");
-        assert!(!said.contains("similar"), "{said}");
+        let message = error.to_string();
+        assert!(message.contains("give 1.2 or 1.3"), "{message}");
+        assert!(!message.contains("similar"), "{message}");
     }
 
     #[test]
-    fn a_burst_comes_after_one() {
+    fn a_burst_follows_one_connection() {
         for (line, count) in [
             ("a", 5),
             ("a --concurrency 16", 17),
             ("a --concurrency 16 --connections 3", 3),
         ] {
             assert_eq!(parse(line).connections(), count, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_fits_100_columns() {
+        use clap::CommandFactory;
+
+        let mut command = Line::command().term_width(100);
+        for help in [command.render_help(), command.render_long_help()] {
+            let help = help.to_string();
+            assert!(help.lines().all(|line| line.len() <= 100), "{help}");
         }
     }
 }

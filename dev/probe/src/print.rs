@@ -1,4 +1,4 @@
-//! What was found, for a program or for a person.
+//! Output of findings: JSON for programs, text for people.
 
 use std::io::{self, Write};
 
@@ -7,79 +7,85 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use crate::verdict::{span, versions};
-use crate::{AddressRow, Code, ConnectionRow, Cost, Report, SessionKind, Verdict};
+use crate::verdict::{format_seconds, versions};
+use crate::{
+    AddressRow, AgainRow, BurstRow, Code, ConnectionRow, Cost, Report, SessionKind, TwiceRow,
+    Verdict,
+};
 
-/// Wider output breaks lines where people look at it.
+/// Columns of text.
 const WIDTH: usize = 100;
-/// More connections than these are summed up.
-const SHOWN: usize = 10;
+/// More connections than this are summed up in a sentence instead of a table.
+const MAX_TABLE_ROWS: usize = 10;
+/// Fewer handshakes of either kind than this are too few to compare times.
+const MIN_HANDSHAKES: usize = 3;
 
-/// One object on a line of its own, at once: a program may be waiting for it.
+/// Writes an object on a line of its own, and flushes: a program may be waiting for it.
 pub(crate) fn json(row: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, row)?;
     writeln!(out)?;
     out.flush()
 }
 
-/// What one backend found: how it connected, what the server gives, tables, the verdict.
+/// Writes the report of one backend: parameters, sentences, tables, the verdict.
 pub(crate) fn report(report: &Report, colours: bool, out: &mut impl Write) -> io::Result<()> {
     let paint = |style: Style| if colours { style } else { Style::new() };
     let bold = paint(Style::new().bold());
     let name = report.backend.as_str();
-    let head = format!("{name}{}", how(report));
-    for (number, line) in wrapped(&head, WIDTH - 2).iter().enumerate() {
+    let head = format!("{name}{}", parameters(report));
+    for (number, line) in wrap(&head, WIDTH - 2).iter().enumerate() {
         match line.strip_prefix(name).filter(|_| number == 0) {
             Some(rest) => writeln!(out, "{bold}{name}{bold:#}{rest}")?,
             None => writeln!(out, "  {line}")?,
         }
     }
     for sentence in sentences(report) {
-        paragraph(&sentence, out)?;
+        write_paragraph(&sentence, out)?;
     }
-    let good: Vec<_> = of_handshakes(report).collect();
-    if good.len() > SHOWN {
-        let resumed = good.iter().filter(|row| row.resumed).count();
-        let declined = good.iter().filter(|row| row.offered).count() - resumed;
+    let succeeded: Vec<_> = succeeded(report).collect();
+    if succeeded.len() > MAX_TABLE_ROWS {
+        let resumed = succeeded.iter().filter(|row| row.resumed).count();
+        let declined = succeeded.iter().filter(|row| row.is_declined()).count();
         let text = format!(
-            "{} connections: {resumed} resumed, {declined} declined, {} had nothing to offer.",
-            good.len(),
-            good.len() - resumed - declined
+            "{} connections: {resumed} resumed, {declined} were declined, {} had no session to \
+             offer.",
+            succeeded.len(),
+            succeeded.len() - resumed - declined
         );
-        paragraph(&text, out)?;
-    } else if !good.is_empty() {
-        table(&connections(&good), out)?;
+        write_paragraph(&text, out)?;
+    } else if !succeeded.is_empty() {
+        write_table(&connection_table(&succeeded), out)?;
     }
     if !report.addresses.is_empty() {
-        table(&addresses(&report.addresses), out)?;
+        write_table(&address_table(&report.addresses), out)?;
     }
     if let Some(saves) = &report.saves
-        && let Some(said) = saving(&saves.full, &saves.resumed)
+        && let Some(sentence) = savings_sentence(&saves.full, &saves.resumed)
     {
-        paragraph(&said, out)?;
+        write_paragraph(&sentence, out)?;
     }
-    verdict(&report.verdict, paint(colour(report.verdict.code)), out)
+    write_verdict(&report.verdict, paint(colour(report.verdict.code)), out)
 }
 
-fn verdict(verdict: &Verdict, style: Style, out: &mut impl Write) -> io::Result<()> {
+fn write_verdict(verdict: &Verdict, style: Style, out: &mut impl Write) -> io::Result<()> {
     let mut text = verdict.text.as_str();
     if verdict.code == Code::HandshakeFailed {
-        // The reasons stand on standard error, all of them.
+        // Without the error: standard error has all of them.
         text = text.split_once(": ").map_or(text, |(count, _)| count);
     }
     writeln!(out)?;
     let head = format!("{}: {text}", verdict.backend);
-    for line in wrapped(&head, WIDTH) {
+    for line in wrap(&head, WIDTH) {
         writeln!(out, "{style}{line}{style:#}")?;
     }
     if let Some(remedy) = &verdict.remedy {
-        paragraph(&format!("What to do: {remedy}."), out)?;
+        write_paragraph(&format!("What to do: {remedy}."), out)?;
     }
     let made = match verdict.connections_made {
         1 => "(1 connection in all)".to_owned(),
         made => format!("({made} connections in all)"),
     };
-    paragraph(&made, out)?;
+    write_paragraph(&made, out)?;
     writeln!(out)
 }
 
@@ -92,13 +98,13 @@ fn colour(code: Code) -> Style {
     Style::new().bold().fg_color(Some(colour.into()))
 }
 
-fn of_handshakes(report: &Report) -> impl Iterator<Item = &ConnectionRow> {
-    report.connections.iter().filter(|row| row.error.is_none())
+fn succeeded(report: &Report) -> impl Iterator<Item = &ConnectionRow> {
+    report.connections.iter().filter(|row| !row.has_failed())
 }
 
-/// The first handshake says how.
-fn how(report: &Report) -> String {
-    let Some(row) = of_handshakes(report).next() else {
+/// Version, cipher suite, group and address of the first handshake.
+fn parameters(report: &Report) -> String {
+    let Some(row) = succeeded(report).next() else {
         return String::new();
     };
     let address = row.address.as_ref();
@@ -112,104 +118,103 @@ fn how(report: &Report) -> String {
 }
 
 fn sentences(report: &Report) -> Vec<String> {
-    let mut said = Vec::new();
-    let full = of_handshakes(report).find(|row| !row.resumed);
-    if let Some(row) = full.filter(|row| row.tickets > 0) {
-        let what = match row.session {
-            Some(SessionKind::SessionId) => "a session id".to_owned(),
-            _ if row.tickets == 1 => "1 ticket".to_owned(),
-            _ => format!("{} tickets", row.tickets),
-        };
-        let is_tls12 = row.protocol.as_deref() == Some("TLS 1.2");
-        let lifetime = match row.lifetime_s {
-            Some(0) if is_tls12 => ", for as long as the server likes".to_owned(),
-            Some(seconds) => format!(", valid for {}", span(seconds)),
-            None => String::new(),
-        };
-        let early = match row.early_data_max {
-            _ if is_tls12 => String::new(), // there is none in that version
-            Some(0) => ", without early data".to_owned(),
-            Some(bytes) => format!(", with {bytes} bytes of early data"),
-            None => String::new(),
-        };
-        said.push(format!("A full handshake brings {what}{lifetime}{early}."));
-    }
-    if let Some(twice) = &report.twice {
-        said.push(match (twice.first, twice.second) {
-            (true, true) => "The server accepts a ticket twice.".to_owned(),
-            (true, false) => {
-                "Of a ticket offered twice, the server took it once, and declined it the second \
-                 time."
-                    .to_owned()
-            }
-            (false, _) if twice.error.is_none() => {
-                "A ticket that was to be offered twice was declined the first time, so whether the \
-                 server accepts one twice could not be learned."
-                    .to_owned()
-            }
-            (false, _) => {
-                "Whether the server accepts a ticket twice could not be learned.".to_owned()
-            }
-        });
-    }
-    if let Some(burst) = &report.burst {
-        said.push(format!(
-            "Of {} connections, {} at a time, {} resumed, {} were declined, {} had no session left, \
-             and {} began before one had come.",
-            burst.connections,
-            burst.concurrency,
-            burst.resumed,
-            burst.declined,
-            burst.used_up,
-            burst.nothing_yet
-        ));
-    }
-    if let Some(again) = &report.again {
-        said.push(format!(
-            "Offered again and again where they came from, {} of {} sessions were resumed.",
-            again.resumed, again.offered
-        ));
-    }
-    said
+    let full = succeeded(report).find(|row| !row.resumed && row.tickets > 0);
+    let sentences = [
+        full.map(sessions_sentence),
+        report.twice.as_ref().map(twice_sentence),
+        report.burst.as_ref().map(burst_sentence),
+        report.again.as_ref().map(again_sentence),
+    ];
+    sentences.into_iter().flatten().collect()
 }
 
-/// Fewer handshakes than these, of either kind, say nothing about time.
-const ENOUGH: usize = 3;
+fn sessions_sentence(row: &ConnectionRow) -> String {
+    let what = match row.session {
+        Some(SessionKind::SessionId) => "a session id".to_owned(),
+        _ if row.tickets == 1 => "1 ticket".to_owned(),
+        _ => format!("{} tickets", row.tickets),
+    };
+    let is_tls12 = row.protocol.as_deref() == Some("TLS 1.2");
+    let lifetime = match row.lifetime_s {
+        Some(0) if is_tls12 => ", valid for as long as the server decides".to_owned(),
+        Some(seconds) => format!(", valid for {}", format_seconds(seconds)),
+        None => String::new(),
+    };
+    let early_data = match row.early_data_max {
+        _ if is_tls12 => String::new(), // TLS 1.2 has no early data
+        Some(0) => ", without early data".to_owned(),
+        Some(bytes) => format!(", with {bytes} bytes of early data"),
+        None => String::new(),
+    };
+    format!("A full handshake brings {what}{lifetime}{early_data}.")
+}
 
-/// Nothing if they are not of the same version. Bytes are certain; that a kind of handshake takes
-/// less time is said only if every one of it did.
-fn saving(full: &Cost, resumed: &Cost) -> Option<String> {
+fn twice_sentence(twice: &TwiceRow) -> String {
+    let sentence = match (twice.first, twice.second) {
+        (true, true) => "The server accepts a ticket twice.",
+        (true, false) => "The server accepts a ticket once: it declined the second of two offers.",
+        (false, _) if twice.error.is_none() => {
+            "Whether the server accepts a ticket twice is unknown: it declined the first offer."
+        }
+        (false, _) => "Whether the server accepts a ticket twice is unknown: a connection failed.",
+    };
+    sentence.to_owned()
+}
+
+fn burst_sentence(burst: &BurstRow) -> String {
+    format!(
+        "Of {} connections, {} at a time, {} resumed, {} were declined, {} had no session left, \
+         and {} began before the first session arrived.",
+        burst.connections,
+        burst.concurrency,
+        burst.resumed,
+        burst.declined,
+        burst.used_up,
+        burst.nothing_yet
+    )
+}
+
+fn again_sentence(again: &AgainRow) -> String {
+    format!(
+        "Of {} sessions offered again at their own address, {} were resumed.",
+        again.offered, again.resumed
+    )
+}
+
+/// `None` if the handshakes are of different TLS versions. Bytes are exact; a difference in time is
+/// stated only if the times of the two kinds do not overlap.
+fn savings_sentence(full: &Cost, resumed: &Cost) -> Option<String> {
     if full.protocol != resumed.protocol {
         return None;
     }
-    let less = |full: u64, resumed: u64| {
-        let (full, resumed) = (full.max(1), resumed);
+    let difference = |full: u64, resumed: u64| {
+        let full = full.max(1);
         if resumed <= full {
             format!("{} % less", 100 - 100 * resumed / full)
         } else {
             format!("{} % more", 100 * resumed / full - 100)
         }
     };
-    let apart = resumed.handshake_us_high < full.handshake_us_low
+    let is_apart = resumed.handshake_us_high < full.handshake_us_low
         || full.handshake_us_high < resumed.handshake_us_low;
-    let enough = full.n.min(resumed.n) >= ENOUGH;
+    let is_enough = full.n.min(resumed.n) >= MIN_HANDSHAKES;
     let medians = format!(
         "median {} us against {} us",
         resumed.handshake_us, full.handshake_us
     );
-    let time = if apart && enough {
-        let less = less(full.handshake_us, resumed.handshake_us);
-        format!("took {less} time ({medians})")
+    let time = if is_apart && is_enough {
+        let difference = difference(full.handshake_us, resumed.handshake_us);
+        format!("took {difference} time ({medians})")
     } else {
-        format!("took a time that these few cannot tell from that of full ones ({medians})")
+        format!("took a time that so few of them cannot tell from full ones ({medians})")
     };
     Some(format!(
         "Resumed handshakes {time}, received {} ({} against {} bytes) and sent {} ({} against {}); \
          n = {} resumed, {} full.",
-        less(full.bytes_in, resumed.bytes_in),
+        difference(full.bytes_in, resumed.bytes_in),
         resumed.bytes_in,
         full.bytes_in,
-        less(full.bytes_out, resumed.bytes_out),
+        difference(full.bytes_out, resumed.bytes_out),
         resumed.bytes_out,
         full.bytes_out,
         resumed.n,
@@ -217,13 +222,13 @@ fn saving(full: &Cost, resumed: &Cost) -> Option<String> {
     ))
 }
 
-fn connections(rows: &[&ConnectionRow]) -> Table {
-    let mut table = plain(&["", "offered", "resumed", "tickets", "us", "in", "out"], 3);
+fn connection_table(rows: &[&ConnectionRow]) -> Table {
+    let mut table = new_table(&["", "offered", "resumed", "tickets", "us", "in", "out"], 3);
     for row in rows {
         table.add_row([
             row.connection.to_string(),
-            yes(row.offered),
-            yes(row.resumed),
+            yes_or_no(row.offered),
+            yes_or_no(row.resumed),
             row.tickets.to_string(),
             row.handshake_us
                 .map_or_else(|| "-".to_owned(), |us| us.to_string()),
@@ -234,21 +239,21 @@ fn connections(rows: &[&ConnectionRow]) -> Table {
     table
 }
 
-fn addresses(rows: &[AddressRow]) -> Table {
-    let mut table = plain(&["session from", "offered at", "resumed"], 3);
+fn address_table(rows: &[AddressRow]) -> Table {
+    let mut table = new_table(&["session from", "offered at", "resumed"], 3);
     for row in rows {
         let resumed = match (&row.failure, row.offered) {
             (Some(_), _) => "failed".to_owned(),
-            (None, false) => "none to offer".to_owned(),
-            (None, true) => yes(row.resumed),
+            (None, false) => "no session".to_owned(),
+            (None, true) => yes_or_no(row.resumed),
         };
         table.add_row([row.from.clone(), row.to.clone(), resumed]);
     }
     table
 }
 
-/// A table without lines whose columns, except the first `left`, are aligned to the right.
-fn plain(header: &[&str], left: usize) -> Table {
+/// A table without rules. Columns are aligned to the right, except the first `left`.
+fn new_table(header: &[&str], left: usize) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.iter().copied());
     for column in table.column_iter_mut().skip(left) {
@@ -257,26 +262,26 @@ fn plain(header: &[&str], left: usize) -> Table {
     table
 }
 
-fn table(table: &Table, out: &mut impl Write) -> io::Result<()> {
+fn write_table(table: &Table, out: &mut impl Write) -> io::Result<()> {
     for line in table.lines() {
         writeln!(out, "  {}", line.trim_end())?;
     }
     Ok(())
 }
 
-fn yes(fact: bool) -> String {
-    if fact { "yes" } else { "no" }.to_owned()
+fn yes_or_no(value: bool) -> String {
+    if value { "yes" } else { "no" }.to_owned()
 }
 
-fn paragraph(text: &str, out: &mut impl Write) -> io::Result<()> {
-    for line in wrapped(text, WIDTH - 2) {
+fn write_paragraph(text: &str, out: &mut impl Write) -> io::Result<()> {
+    for line in wrap(text, WIDTH - 2) {
         writeln!(out, "  {line}")?;
     }
     Ok(())
 }
 
-/// Lines of whole words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// Breaks text into lines between words.
+fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         if let Some(line) = lines.last_mut() {
@@ -298,13 +303,13 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backend, TwiceRow};
+    use crate::Backend;
 
     #[test]
     fn lines_break_between_words() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("incredibly long", 5), ["incredibly", "long"]);
-        assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("incredibly long", 5), ["incredibly", "long"]);
+        assert_eq!(wrap("", 5), [""]);
     }
 
     fn cost(n: usize, us: [u64; 3], bytes: u64) -> Cost {
@@ -320,33 +325,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_said_in_percent() {
+    fn savings_are_in_percent() {
         let full = cost(3, [900, 1_000, 1_100], 400);
-        let said = saving(&full, &cost(4, [200, 250, 899], 500)).unwrap();
-        assert!(said.contains("75 % less time"), "{said}");
-        assert!(said.contains("received 25 % more"), "{said}");
-        assert!(said.contains("n = 4 resumed, 3 full"), "{said}");
+        let text = savings_sentence(&full, &cost(4, [200, 250, 899], 500)).unwrap();
+        assert!(text.contains("75 % less time"), "{text}");
+        assert!(text.contains("received 25 % more"), "{text}");
+        assert!(text.contains("n = 4 resumed, 3 full"), "{text}");
         let other_version = Cost {
             protocol: Some("TLS 1.2".to_owned()),
             ..full.clone()
         };
-        assert_eq!(saving(&full, &other_version), None);
+        assert_eq!(savings_sentence(&full, &other_version), None);
     }
 
     #[test]
-    fn time_that_overlaps_or_was_seldom_taken_proves_nothing() {
+    fn overlapping_or_few_times_are_not_compared() {
         let full = cost(3, [900, 1_000, 1_100], 400);
         for resumed in [
             cost(4, [200, 250, 900], 100),
             cost(4, [800, 3_310, 4_000], 100),
             cost(2, [200, 250, 300], 100),
         ] {
-            let said = saving(&full, &resumed).unwrap();
-            assert!(!said.contains("% less time"), "{said}");
-            assert!(!said.contains("% more time"), "{said}");
-            assert!(said.contains("cannot tell"), "{said}");
-            assert!(said.contains("us against 1000 us"), "{said}");
-            assert!(said.contains("received 75 % less"), "{said}");
+            let text = savings_sentence(&full, &resumed).unwrap();
+            assert!(!text.contains("% less time"), "{text}");
+            assert!(!text.contains("% more time"), "{text}");
+            assert!(text.contains("cannot tell"), "{text}");
+            assert!(text.contains("us against 1000 us"), "{text}");
+            assert!(text.contains("received 75 % less"), "{text}");
         }
     }
 
@@ -369,7 +374,7 @@ mod tests {
             remedy: None,
             connections_made: connections.len(),
         };
-        let found = Report {
+        let findings = Report {
             backend,
             connections,
             addresses: Vec::new(),
@@ -380,12 +385,12 @@ mod tests {
             verdict,
         };
         let mut out = Vec::new();
-        report(&found, false, &mut out).unwrap();
+        report(&findings, false, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn the_head_fits_and_names_the_versions() {
+    fn the_head_fits_100_columns_and_names_the_versions() {
         let one = printed(vec![connection(1, "TLS 1.2")], None);
         assert!(one.lines().all(|line| line.len() <= WIDTH), "{one}");
         assert!(
@@ -404,15 +409,11 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_offered_twice_is_told_as_it_was_seen() {
-        for (first, second, says) in [
+    fn a_ticket_offered_twice_has_a_sentence() {
+        for (first, second, expected) in [
             (true, true, "accepts a ticket twice."),
-            (
-                true,
-                false,
-                "took it once, and declined it the second time.",
-            ),
-            (false, false, "was declined the first time"),
+            (true, false, "declined the second of two offers."),
+            (false, false, "it declined the first offer."),
         ] {
             let backend = Backend::RustlsPreview;
             let twice = TwiceRow {
@@ -421,9 +422,9 @@ mod tests {
                 second,
                 error: None,
             };
-            let said = printed(vec![connection(1, "TLS 1.3")], Some(twice));
-            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(said.contains(says), "{said}");
+            let text = printed(vec![connection(1, "TLS 1.3")], Some(twice));
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(expected), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is being done: on standard error, and only if that is a terminal.
+//! The progress line on standard error; hidden unless that is a terminal.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Backend;
 
-const TEMPLATE: &str = "{spinner} {prefix}: {pos} found, {elapsed}  {msg}";
+const TEMPLATE: &str = "{spinner} {prefix}: {pos} findings, {elapsed}  {msg}";
 
 pub(crate) struct Progress(ProgressBar);
 
@@ -22,12 +22,12 @@ impl Progress {
         Self(bar)
     }
 
-    pub(crate) fn step(&self) {
+    pub(crate) fn increment(&self) {
         self.0.inc(1);
     }
 
-    pub(crate) fn say(&self, what: &'static str) {
-        self.0.set_message(what);
+    pub(crate) fn set_step(&self, step: &'static str) {
+        self.0.set_message(step);
     }
 }
 

@@ -1,52 +1,48 @@
-//! The connections that were asked for: the first alone, the others some at a time.
+//! The series of connections that `--connections` and `--concurrency` ask for.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+use crate::barrier::{Barrier, Participant};
 use crate::client::Client;
-use crate::connection::Which;
+use crate::connection::Attempt;
+use crate::dialer::Dialer;
 use crate::finding::BurstRow;
-use crate::gate::{Expected, Gate};
-use crate::route::Route;
 use crate::{Backend, ConnectionRow, Error, Failure};
 
-/// Makes them, hands each on as soon as it is done, and gives all in order.
+/// Makes the connections, passes each to `on_row` once it is done, and returns all in order.
 ///
-/// Before the first one is done nobody can resume, so it is alone; if it has waited in vain, there
-/// are no others. Those after it begin their
-/// handshakes together, once they are connected, and none reads what comes back before all have
-/// sent what they offer: a burst is one whatever the network does.
-pub(crate) fn make(
+/// The first connection is alone: before it is done there is no session to offer. If it timed out,
+/// no others follow. In a burst, connections begin their handshakes together once TCP has connected
+/// all, and none reads before all have sent their `ClientHello`: they overlap whatever the network
+/// does.
+pub(crate) fn run(
     client: &dyn Client,
     backend: Backend,
-    route: &Route<'_>,
-    each: &mut dyn FnMut(&ConnectionRow) -> io::Result<()>,
+    dialer: &Dialer<'_>,
+    on_row: &mut dyn FnMut(&ConnectionRow) -> io::Result<()>,
 ) -> Result<Vec<ConnectionRow>, Error> {
-    let count = route.options().connections();
-    let series = Series {
-        client,
-        backend,
-        route,
-        given: AtomicUsize::new(0),
-    };
-    let mut rows = vec![series.one(1, None)];
-    each(&rows[0])?;
+    let count = dialer.options().connections();
+    let series = Series::new(client, backend, dialer);
+    let mut rows = vec![series.connect(1, None)];
+    on_row(&rows[0])?;
     if matches!(rows[0].failure, Some(Failure::NoAnswer | Failure::Silent)) {
-        return Ok(rows); // the others would only wait as long again
+        return Ok(rows); // each of the others would take the whole timeout again
     }
-    let at_once = route.options().concurrency.min(count - 1);
-    if at_once <= 1 {
+    let concurrency = dialer.options().concurrency.min(count - 1);
+    if concurrency <= 1 {
         for number in 2..=count {
-            let row = series.one(number, None);
-            each(&row)?;
+            let row = series.connect(number, None);
+            on_row(&row)?;
             rows.push(row);
         }
     } else {
-        series.together(at_once, 2..=count, &mut |row| {
-            each(&row)?;
+        series.connect_concurrently(concurrency, 2..=count, &mut |row| {
+            on_row(&row)?;
             rows.push(row);
             Ok(())
         })?;
@@ -55,58 +51,66 @@ pub(crate) fn make(
     Ok(rows)
 }
 
-/// Makes a connection that is not one of those asked for.
-pub(crate) fn single(client: &dyn Client, backend: Backend, route: &Route<'_>) -> ConnectionRow {
-    let series = Series {
-        client,
-        backend,
-        route,
-        given: AtomicUsize::new(0),
-    };
-    series.one(0, None)
+/// Makes one connection that is not part of the series.
+pub(crate) fn connect_once(
+    client: &dyn Client,
+    backend: Backend,
+    dialer: &Dialer<'_>,
+) -> ConnectionRow {
+    Series::new(client, backend, dialer).connect(0, None)
 }
 
 struct Series<'a> {
     client: &'a dyn Client,
     backend: Backend,
-    route: &'a Route<'a>,
-    /// Sessions that have come so far.
-    given: AtomicUsize,
+    dialer: &'a Dialer<'a>,
+    /// Number of sessions received so far.
+    received: AtomicUsize,
 }
 
-impl Series<'_> {
-    fn together(
+impl<'a> Series<'a> {
+    fn new(client: &'a dyn Client, backend: Backend, dialer: &'a Dialer<'a>) -> Self {
+        Self {
+            client,
+            backend,
+            dialer,
+            received: AtomicUsize::new(0),
+        }
+    }
+
+    fn connect_concurrently(
         &self,
-        at_once: usize,
-        numbers: std::ops::RangeInclusive<usize>,
-        each: &mut dyn FnMut(ConnectionRow) -> io::Result<()>,
+        concurrency: usize,
+        numbers: RangeInclusive<usize>,
+        on_row: &mut dyn FnMut(ConnectionRow) -> io::Result<()>,
     ) -> Result<(), Error> {
         let (next, last) = (AtomicUsize::new(*numbers.start()), *numbers.end());
-        let (gate, wrote) = (Gate::new(at_once), Arc::new(Gate::new(at_once)));
+        let connected = Barrier::new(concurrency);
+        let written = Arc::new(Barrier::new(concurrency));
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
-            for place in 0..at_once {
-                let (sender, next, gate) = (sender.clone(), &next, &gate);
-                let expected = Expected::at(&wrote);
+            for index in 0..concurrency {
+                let (sender, next, connected) = (sender.clone(), &next, &connected);
+                let participant = Participant::new(&written);
                 let work = move || {
-                    let mut gate = Some((gate, expected));
+                    let mut barriers = Some((connected, participant));
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         if number > last {
                             return;
                         }
-                        let row = self.one(number, gate.take());
+                        let row = self.connect(number, barriers.take());
                         if sender.send(row).is_err() {
-                            return; // nobody wants to know any more
+                            return; // the receiver stopped at an error
                         }
                     }
                 };
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
-                    // Those that there are do all the work, and do not wait for the others.
-                    (place..at_once).for_each(|_| gate.arrive());
-                    // Its own place was given up with `work`.
-                    (place + 1..at_once).for_each(|_| wrote.arrive());
-                    if place == 0 {
+                    // The threads that were started do all the work, without waiting for the rest.
+                    (index..concurrency).for_each(|_| connected.arrive());
+                    // Dropping `work` has dropped one participant.
+                    (index + 1..concurrency).for_each(|_| written.arrive());
+                    if index == 0 {
                         return Err(Error::Thread(error));
                     }
                     break;
@@ -114,70 +118,77 @@ impl Series<'_> {
             }
             drop(sender);
             for row in receiver {
-                each(row)?;
+                on_row(row)?;
             }
             Ok(())
         })
     }
 
-    /// Has a session fetched, connects, makes the handshake, waits for tickets and closes.
-    fn one(&self, connection: usize, gate: Option<(&Gate, Expected)>) -> ConnectionRow {
-        let (client, route) = (self.client, self.route);
-        if !route.addresses().is_empty() {
+    /// Fetches a session from the tier, connects, makes the handshake, waits for tickets, closes. In
+    /// a burst, `barriers` are where all are connected, and where all have written.
+    fn connect(
+        &self,
+        connection: usize,
+        barriers: Option<(&Barrier, Participant)>,
+    ) -> ConnectionRow {
+        let (client, dialer) = (self.client, self.dialer);
+        let timeout = dialer.options().timeout;
+        if !dialer.addresses().is_empty() {
             client.prefetch();
         }
-        let reached = route.reach();
-        let others = gate.map(|(gate, others)| {
-            gate.arrive();
-            gate.pass(route.options().timeout);
-            others
+        let connected = dialer.connect();
+        let written = barriers.map(|(all_connected, written)| {
+            all_connected.arrive();
+            all_connected.wait(timeout);
+            written
         });
-        let address = match &reached {
-            Ok(reached) => Some(reached.address),
-            Err((address, _)) => *address,
+        let address = match &connected {
+            Ok(connected) => Some(connected.address),
+            Err(failed) => failed.address,
         };
-        let which = Which {
+        let attempt = Attempt {
             backend: self.backend,
             connection,
             address: address.map(|address| address.ip().to_string()),
-            sessions_before: self.given.load(Ordering::SeqCst),
+            sessions_before: self.received.load(Ordering::SeqCst),
         };
-        let facts = reached
-            .map_err(|(_, failed)| failed)
-            .and_then(|mut reached| {
-                reached.io.end_after(route.options().timeout);
-                if let Some(others) = others {
-                    reached.io.read_after_others_write(others);
+        let handshake = connected
+            .map_err(|failed| failed.error)
+            .and_then(|mut connected| {
+                connected.io.set_deadline(timeout);
+                if let Some(written) = written {
+                    connected.io.set_barrier(written);
                 }
-                route.handshake(client, &mut reached, true)
+                dialer.handshake(client, &mut connected, true)
             });
-        match facts {
-            Ok(facts) => {
-                self.given.fetch_add(facts.tickets, Ordering::SeqCst);
-                ConnectionRow::new(which, facts)
+        match handshake {
+            Ok(handshake) => {
+                self.received.fetch_add(handshake.tickets, Ordering::SeqCst);
+                ConnectionRow::new(attempt, handshake)
             }
-            Err(failed) => ConnectionRow::failed(which, failed),
+            Err(error) => ConnectionRow::failed(attempt, error),
         }
     }
 }
 
-/// What became of those that were made at the same time; nothing if there were none.
+/// Counts the connections that were made at the same time; `None` if there were not several.
 pub(crate) fn burst(
     backend: Backend,
     concurrency: usize,
     rows: &[ConnectionRow],
 ) -> Option<BurstRow> {
-    let parallel = || {
-        rows.iter()
-            .filter(|row| row.connection > 1 && row.error.is_none())
-    };
-    let count = |which: fn(&ConnectionRow) -> bool| parallel().filter(|row| which(row)).count();
-    (concurrency > 1 && parallel().count() > 1).then(|| BurstRow {
+    let parallel: Vec<_> = rows
+        .iter()
+        .filter(|row| row.connection > 1 && !row.has_failed())
+        .collect();
+    let count =
+        |matches: fn(&ConnectionRow) -> bool| parallel.iter().filter(|row| matches(row)).count();
+    (concurrency > 1 && parallel.len() > 1).then(|| BurstRow {
         backend,
-        concurrency: concurrency.min(parallel().count()),
-        connections: parallel().count(),
+        concurrency: concurrency.min(parallel.len()),
+        connections: parallel.len(),
         resumed: count(|row| row.resumed),
-        declined: count(|row| row.offered && !row.resumed),
+        declined: count(ConnectionRow::is_declined),
         used_up: count(|row| !row.offered && row.sessions_before > 0),
         nothing_yet: count(|row| !row.offered && row.sessions_before == 0),
     })
@@ -186,25 +197,31 @@ pub(crate) fn burst(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Failed;
+    use crate::connection_error::ConnectionError;
 
     #[test]
-    fn a_burst_has_no_more_connections_at_a_time_than_were_made() {
-        let row = |connection| {
-            let which = Which {
+    fn failed_connections_do_not_count_as_concurrent() {
+        let failed = |connection| {
+            let attempt = Attempt {
                 backend: Backend::OpenSsl,
                 connection,
                 address: None,
                 sessions_before: 0,
             };
-            ConnectionRow::failed(which, Failed::new(Failure::Local, "no"))
+            ConnectionRow::failed(attempt, ConnectionError::new(Failure::Local, "no"))
         };
-        let good = |connection| ConnectionRow {
+        let succeeded = |connection| ConnectionRow {
             error: None,
             failure: None,
-            ..row(connection)
+            ..failed(connection)
         };
-        let rows = [good(1), good(2), good(3), row(4), row(5)];
+        let rows = [
+            succeeded(1),
+            succeeded(2),
+            succeeded(3),
+            failed(4),
+            failed(5),
+        ];
         let burst = burst(Backend::OpenSsl, 4, &rows).unwrap();
         assert_eq!((burst.connections, burst.concurrency), (2, 2));
     }

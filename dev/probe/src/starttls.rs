@@ -1,12 +1,11 @@
-//! What is said in the clear before TLS begins, on ports where it does not begin at once.
+//! STARTTLS: the commands that start TLS on a connection that begins in the clear.
 //!
-//! [`StartTls::begin`] asks the server for TLS, and returns when it may begin. Everything is read
-//! byte by byte, so that nothing behind the server's go-ahead is taken for a part of it, nor kept for
-//! later: whatever stands there, TLS reads, and rejects if it is no TLS. Who lets bytes that came in
-//! the clear be answers under TLS lets anybody on the way put words into the server's mouth.
+//! [`StartTls::begin`] reads byte by byte up to the end of the server's consent. Bytes behind it
+//! are left to TLS, which rejects them if they are no TLS. A client that buffered them would let an
+//! attacker on the path inject responses that seem to come under TLS (Poddebniak and others, "Why
+//! TLS is better without STARTTLS", USENIX Security 2021).
 //!
-//! Servers are not trusted with memory or with time: a line, and how many there are, is bounded. The
-//! deadline is the transport's.
+//! The length and the number of lines are limited. The deadline is the transport's.
 
 mod conversation;
 mod error;
@@ -26,21 +25,21 @@ pub use error::StartTlsError;
 
 use self::conversation::Conversation;
 
-/// A protocol that begins in the clear and goes on under TLS.
+/// A protocol that begins in the clear and continues under TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum StartTls {
-    /// Mail between servers, or from a client: `STARTTLS` of RFC 3207
+    /// Mail transfer: STARTTLS of RFC 3207
     Smtp,
-    /// Mailboxes: `STARTTLS` of RFC 9051
+    /// Mailboxes: STARTTLS of RFC 9051
     Imap,
-    /// Mailboxes: `STLS` of RFC 2595
+    /// Mailboxes: STLS of RFC 2595
     Pop3,
-    /// Postgres: the request for TLS of its own protocol
+    /// PostgreSQL: SSLRequest of its own protocol
     Postgres,
 }
 
 impl StartTls {
-    /// The port where servers of this protocol listen, if nothing else is agreed.
+    /// The default port of this protocol.
     pub fn port(self) -> u16 {
         match self {
             Self::Smtp => 25,
@@ -50,11 +49,11 @@ impl StartTls {
         }
     }
 
-    /// Asks for TLS on a new connection to `host`, whose name is for errors only.
+    /// Starts TLS on a new connection. `host` is for error messages.
     ///
-    /// When it succeeds, the next byte in either direction is TLS's. After an error the connection is
-    /// of no use any more. Writes are whole commands and reads are single bytes: there are some
-    /// hundred of them.
+    /// After success, the next byte in either direction belongs to TLS. After an error the
+    /// connection is unusable. Each write is a whole command, each read a single byte, some hundred
+    /// in all.
     pub fn begin(
         self,
         io: &mut (impl Read + Write + ?Sized),
@@ -69,7 +68,7 @@ impl StartTls {
         }
     }
 
-    /// As people write it.
+    /// The name in error messages.
     fn name(self) -> &'static str {
         match self {
             Self::Smtp => "SMTP",
@@ -79,7 +78,7 @@ impl StartTls {
         }
     }
 
-    /// What asks for TLS.
+    /// The command that starts TLS.
     fn command(self) -> &'static str {
         match self {
             Self::Smtp | Self::Imap => "STARTTLS",
@@ -90,7 +89,7 @@ impl StartTls {
 }
 
 impl fmt::Display for StartTls {
-    /// As on the command line.
+    /// The value of `--starttls`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Smtp => "smtp",
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shown_as_on_the_command_line() {
+    fn protocols_are_displayed_as_on_the_command_line() {
         for protocol in StartTls::value_variants() {
             let value = protocol.to_possible_value().unwrap();
             assert_eq!(protocol.to_string(), value.get_name());

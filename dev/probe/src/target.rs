@@ -1,4 +1,4 @@
-//! `HOST[:PORT]`.
+//! The argument `HOST[:PORT]`.
 
 use std::fmt;
 use std::io;
@@ -13,14 +13,14 @@ use thiserror::Error;
 pub struct Target {
     /// A DNS name or an IP address, without brackets.
     pub host: String,
-    /// The port, if one is named.
+    /// The port, if given.
     pub port: Option<u16>,
 }
 
 impl Target {
-    /// The addresses of the host, with `port`, as the system orders them.
+    /// Resolves the host. The addresses have `port`, and the system's order.
     pub fn resolve(&self, port: u16) -> io::Result<Vec<SocketAddr>> {
-        // A name may end with a dot, but not every resolver finds it then.
+        // Not every resolver accepts a trailing dot.
         let host = self.host.strip_suffix('.').unwrap_or(&self.host);
         let addresses: Vec<_> = (host, port).to_socket_addrs()?.collect();
         if addresses.is_empty() {
@@ -30,27 +30,27 @@ impl Target {
     }
 }
 
-/// A text that names no server.
+/// A text that is no `HOST[:PORT]`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TargetError {
-    /// The part after the colon.
+    /// The port is no number from 1 to 65535.
     #[error("`{0}` is no port: give a number from 1 to 65535")]
     Port(String),
-    /// The part before it.
+    /// The host is neither a DNS name nor an IP address.
     #[error("`{0}` is neither a DNS name nor an IP address: give HOST[:PORT]")]
     Host(String),
-    /// More than a server: a scheme or a path.
+    /// The text has a scheme or a path.
     #[error("give HOST[:PORT], not a URL")]
     Url,
-    /// An IPv6 address, where a colon could begin a port.
+    /// An IPv6 address without brackets: a colon could begin a port.
     #[error("write an IPv6 address in brackets: {0}")]
     Brackets(String),
-    /// A bracket that is not closed, or closed too early.
+    /// Brackets that do not enclose the host.
     #[error("write an IPv6 address as [ADDRESS] or [ADDRESS]:PORT")]
     Unbalanced,
 }
 
-/// An IPv6 address without brackets, as it should be written: the last of it may be meant as a port.
+/// How to write an IPv6 address that has no brackets: its last group may be meant as the port.
 fn in_brackets(text: &str) -> Option<String> {
     let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
     let alone = is_address(text).then(|| format!("[{text}]"));
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_and_ports() {
+    fn hosts_and_ports_are_parsed() {
         for (text, shown) in [
             ("example.org", "example.org"),
             ("example.org:8443", "example.org:8443"),
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn a_trailing_dot_is_not_looked_up() {
+    fn a_trailing_dot_is_not_resolved() {
         let target: Target = "localhost.:1".parse().unwrap();
         assert!(!target.resolve(1).unwrap().is_empty());
     }
 
     #[test]
-    fn what_is_no_server() {
-        for (text, says) in [
+    fn other_texts_are_rejected_with_advice() {
+        for (text, expected) in [
             ("", "neither"),
             (":443", "neither"),
             ("two words", "neither"),
@@ -156,7 +156,7 @@ mod tests {
             ("2001:db8::1", ": [2001:db8::1]"),
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
-            assert!(error.contains(says), "{text}: {error}");
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the connections of one backend come to.
+//! The verdict on a server, from the findings of one backend.
 
 mod addresses;
 mod evidence;
@@ -9,69 +9,67 @@ use serde::{Deserialize, Serialize};
 
 use crate::Backend;
 
-pub(crate) use evidence::{Evidence, span, versions};
+pub(crate) use evidence::{Evidence, format_seconds, versions};
 
-/// The answer, for a program and for a person.
+/// The verdict of one backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The backend that connected.
     pub backend: Backend,
-    /// The answer in a word.
+    /// The verdict as a code.
     pub code: Code,
-    /// The answer in a sentence: what was seen, and nothing else.
+    /// The verdict in a sentence: what was observed, and nothing else.
     pub text: String,
-    /// What to do, with the possible causes, if there is something to be mended.
+    /// Possible causes and what to do; `None` if all is well.
     pub remedy: Option<String>,
-    /// Connections to the server that this took, those of experiments included.
+    /// Number of connections that this backend made, experiments included.
     #[serde(default)]
     pub connections_made: usize,
 }
 
-/// The answer in a word.
+/// The verdict as a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Code {
     /// Every connection that could resume did.
     Resumes,
-    /// The same, by session ids of TLS 1.2 only: the sessions lie in the server's memory.
+    /// As `Resumes`, but only by session ids of TLS 1.2: the sessions are in the server's memory.
     SessionIdsOnly,
-    /// The same, but sessions live for less than five minutes.
+    /// As `Resumes`, but sessions are valid for less than five minutes.
     ShortLifetime,
-    /// Every session that was offered was resumed, but not every connection had one left to offer.
+    /// Every session that was offered was resumed, but some connections had none left to offer.
     TicketsUsedUp,
-    /// The server declined some of what it was offered, or one of its addresses resumes nothing.
+    /// The server declined some sessions, or one of its addresses resumes none.
     Partly,
-    /// Sessions of one address are declined, whenever they are offered, at another one of the same
-    /// name.
+    /// Sessions of one address are always declined at another address of the same name.
     AddressesDiffer,
-    /// The server resumes where it could be asked, and an address of the name could not be.
+    /// The server resumes sessions, but connections to one of its addresses failed.
     AddressFailed,
-    /// The server gives sessions and resumes none.
+    /// The server issues sessions and resumes none.
     NeverResumes,
-    /// The server gives no sessions.
+    /// The server issues no sessions.
     NoTickets,
-    /// No connection came after another one that could have given it a session, and the store had
-    /// none that the server takes.
+    /// No connection had an earlier one to get a session from, and the store had none that the
+    /// server resumes.
     NotTried,
     /// At least one handshake failed.
     HandshakeFailed,
 }
 
 impl Code {
-    /// Whether there is nothing to be mended.
+    /// Whether all is well.
     pub fn is_good(self) -> bool {
         self == Self::Resumes
     }
 }
 
 impl Verdict {
-    /// Judges what one backend saw.
-    pub(crate) fn of(backend: Backend, evidence: &Evidence<'_>, connections_made: usize) -> Self {
+    pub(crate) fn new(backend: Backend, evidence: &Evidence<'_>, connections_made: usize) -> Self {
         let (code, mut text, remedy) = judge::judge(evidence);
-        for more in evidence.asides(code) {
+        for note in evidence.notes(code) {
             text.push_str("; ");
-            text.push_str(&more);
+            text.push_str(&note);
         }
         Self {
             backend,

@@ -1,23 +1,23 @@
-//! Commands and lines, bounded, and read no further than they go.
+//! Commands and lines of bounded length, and nothing read beyond them.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use super::StartTls;
-use super::error::{StartTlsError, shown};
+use super::error::{StartTlsError, printable};
 
-/// The most bytes in a line, without its end. SMTP and POP3 allow 512, IMAP's capabilities may take
-/// more.
-pub(super) const LINE: usize = 2_048;
-/// The most lines of a whole conversation. A server that offers a lot sends about 30.
-pub(super) const LINES: usize = 128;
+/// Length limit of a line in bytes, without its end. SMTP and POP3 allow 512; IMAP's capabilities
+/// may be longer.
+pub(super) const MAX_LINE: usize = 2_048;
+/// Limit of lines in a conversation. A server with many extensions sends about 30.
+const MAX_LINES: usize = 128;
 
-/// What is said on one connection before TLS.
+/// The exchange on a connection before TLS.
 pub(super) struct Conversation<'a, IO: ?Sized> {
     io: &'a mut IO,
     protocol: StartTls,
     host: &'a str,
-    /// The command that the server has to answer.
-    asked: Option<&'static str>,
+    /// The command that was sent last.
+    command: Option<&'static str>,
     lines: usize,
 }
 
@@ -27,29 +27,33 @@ impl<'a, IO: Read + Write + ?Sized> Conversation<'a, IO> {
             io,
             protocol,
             host,
-            asked: None,
+            command: None,
             lines: 0,
         }
     }
 
-    /// Sends a message, which errors from now on call `asked`.
-    pub(super) fn ask(&mut self, asked: &'static str, message: &[u8]) -> Result<(), StartTlsError> {
-        self.asked = Some(asked);
+    /// Sends a message, which errors from now on call `command`.
+    pub(super) fn send(
+        &mut self,
+        command: &'static str,
+        message: &[u8],
+    ) -> Result<(), StartTlsError> {
+        self.command = Some(command);
         let sent = self.io.write_all(message).and_then(|()| self.io.flush());
         sent.map_err(|error| self.failed(error))
     }
 
-    /// Reads a line, without its end: a line feed and what carriage return is before it.
-    pub(super) fn line(&mut self) -> Result<Vec<u8>, StartTlsError> {
+    /// Reads a line, and returns it without `\n` or `\r\n`.
+    pub(super) fn read_line(&mut self) -> Result<Vec<u8>, StartTlsError> {
         self.lines += 1;
-        if self.lines > LINES {
+        if self.lines > MAX_LINES {
             return Err(self.too_much());
         }
         let mut line = Vec::new();
         loop {
-            match self.byte()? {
+            match self.read_byte()? {
                 b'\n' => break,
-                _ if line.len() > LINE => return Err(self.too_much()),
+                _ if line.len() > MAX_LINE => return Err(self.too_much()),
                 byte => line.push(byte),
             }
         }
@@ -59,8 +63,8 @@ impl<'a, IO: Read + Write + ?Sized> Conversation<'a, IO> {
         Ok(line)
     }
 
-    /// Reads a single byte and nothing behind it.
-    pub(super) fn byte(&mut self) -> Result<u8, StartTlsError> {
+    /// Reads one byte, and nothing behind it.
+    pub(super) fn read_byte(&mut self) -> Result<u8, StartTlsError> {
         let mut byte = [0];
         let read = self.io.read_exact(&mut byte);
         read.map_err(|error| self.failed(error))?;
@@ -74,20 +78,20 @@ impl<'a, IO: Read + Write + ?Sized> Conversation<'a, IO> {
         }
     }
 
-    pub(super) fn refused(&self, said: &[u8]) -> StartTlsError {
-        StartTlsError::Refused {
+    pub(super) fn rejected(&self, response: &[u8]) -> StartTlsError {
+        StartTlsError::Rejected {
             host: self.host.to_owned(),
-            asked: self.asked,
-            said: shown(said),
+            command: self.command,
+            response: printable(response),
         }
     }
 
-    pub(super) fn unexpected(&self, said: &[u8]) -> StartTlsError {
+    pub(super) fn unexpected(&self, response: &[u8]) -> StartTlsError {
         StartTlsError::Unexpected {
             host: self.host.to_owned(),
             protocol: self.protocol,
-            asked: self.asked,
-            said: shown(said),
+            command: self.command,
+            response: printable(response),
         }
     }
 
@@ -95,21 +99,21 @@ impl<'a, IO: Read + Write + ?Sized> Conversation<'a, IO> {
         StartTlsError::TooMuch {
             host: self.host.to_owned(),
             protocol: self.protocol,
-            asked: self.asked,
+            command: self.command,
         }
     }
 
     fn failed(&self, error: io::Error) -> StartTlsError {
-        let (host, asked) = (self.host.to_owned(), self.asked);
+        let (host, command) = (self.host.to_owned(), self.command);
         match error.kind() {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe => StartTlsError::Closed { host, asked },
+            | ErrorKind::BrokenPipe => StartTlsError::Closed { host, command },
             ErrorKind::TimedOut | ErrorKind::WouldBlock => StartTlsError::Timeout {
                 host,
                 protocol: self.protocol,
-                asked,
+                command,
             },
             _ => StartTlsError::Io { host, error },
         }
@@ -122,7 +126,7 @@ pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-/// Whether a word is one of the protocol's, which knows no case.
+/// Whether a word is a keyword of the protocol, which ignores case.
 pub(super) fn is(word: &[u8], expected: &str) -> bool {
     word.eq_ignore_ascii_case(expected.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Why TLS cannot begin.
+//! Errors of STARTTLS.
 
 use std::io;
 
@@ -6,114 +6,121 @@ use thiserror::Error;
 
 use super::StartTls;
 
-/// How much of what a server said is shown, in characters.
-const SHOWN: usize = 160;
+/// Length limit of a quoted response, in characters.
+const MAX_QUOTE: usize = 160;
 
-/// Why TLS cannot begin: one line, with what the server said, if it said anything, and what to do.
+/// Why STARTTLS failed: one line, with the server's response, if there was one, and what to do.
 ///
-/// `asked` is the command that was not answered as hoped for; `None` is the greeting, which servers
-/// send without being asked. `said` is printable ASCII of 160 characters at most.
+/// `command` is the one that was sent last; `None` stands for the greeting, which comes first.
+/// `response` is printable ASCII of 160 characters at most.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartTlsError {
-    /// The server speaks the protocol, and does not have TLS on this port.
+    /// The server speaks the protocol, but does not offer TLS on this port.
     #[error(
         "{host} offers no {}: switch TLS on there ({}){}",
         protocol.command(),
         setting(*protocol),
-        elsewhere(*protocol)
+        or_tls_port(*protocol)
     )]
     NotOffered {
         /// The server.
         host: String,
-        /// What it was asked in.
+        /// The protocol.
         protocol: StartTls,
     },
-    /// The server answered that it does not want to.
-    #[error("{host} {} \"{said}\": its log should say why", answers(*asked))]
-    Refused {
+    /// The server rejected the command.
+    #[error("{host} {} \"{response}\": its log should say why", responds(*command))]
+    Rejected {
         /// The server.
         host: String,
-        /// What it was asked.
-        asked: Option<&'static str>,
-        /// What it said.
-        said: String,
+        /// The command sent last.
+        command: Option<&'static str>,
+        /// The response.
+        response: String,
     },
-    /// Something else than the protocol is spoken.
+    /// The response is not of the protocol.
     #[error(
-        "{host} {} \"{said}\", which is not {}: check the port and --starttls",
-        answers(*asked),
+        "{host} {} \"{response}\", which is not {}: check the port and --starttls",
+        responds(*command),
         protocol.name()
     )]
     Unexpected {
         /// The server.
         host: String,
-        /// What it was asked in.
+        /// The protocol.
         protocol: StartTls,
-        /// What it was asked.
-        asked: Option<&'static str>,
-        /// What it said.
-        said: String,
+        /// The command sent last.
+        command: Option<&'static str>,
+        /// The response.
+        response: String,
     },
-    /// A line, or the number of lines, is longer than any sensible one.
+    /// A line, or the number of lines, exceeds the limit.
     #[error(
         "{host} {} more than any {} server would say: check the port and --starttls",
-        answers(*asked),
+        responds(*command),
         protocol.name()
     )]
     TooMuch {
         /// The server.
         host: String,
-        /// What it was asked in.
+        /// The protocol.
         protocol: StartTls,
-        /// What it was asked.
-        asked: Option<&'static str>,
+        /// The command sent last.
+        command: Option<&'static str>,
     },
-    /// The connection ended.
+    /// The server closed the connection.
     #[error(
-        "{host} closed the connection {}: it may not want this client, or too many connections; \
-         its log should say why",
-        asked.map_or_else(|| "without a greeting".to_owned(), |asked| format!("when asked {asked}"))
+        "{host} closed the connection {}: it may reject this client, or have too many \
+         connections; its log should say why",
+        after(*command)
     )]
     Closed {
         /// The server.
         host: String,
-        /// What it was asked.
-        asked: Option<&'static str>,
+        /// The command sent last.
+        command: Option<&'static str>,
     },
-    /// The transport's deadline came first.
+    /// The transport's deadline passed.
     #[error(
         "{host} does not {} in time: {}try a longer --timeout",
-        asked.map_or_else(|| "greet".to_owned(), |asked| format!("answer {asked}")),
-        waits_for_tls(*protocol, *asked)
+        command.map_or_else(|| "greet".to_owned(), |command| format!("answer {command}")),
+        if_tls_port(*protocol, *command)
     )]
     Timeout {
         /// The server.
         host: String,
-        /// What it was asked in.
+        /// The protocol.
         protocol: StartTls,
-        /// What it was asked.
-        asked: Option<&'static str>,
+        /// The command sent last.
+        command: Option<&'static str>,
     },
-    /// The transport failed in another way.
+    /// Another error of the transport.
     #[error("the connection to {host} failed: {error}")]
     Io {
         /// The server.
         host: String,
-        /// How it failed.
+        /// The transport's error.
         #[source]
         error: io::Error,
     },
 }
 
-fn answers(asked: Option<&'static str>) -> String {
-    match asked {
-        None => "greets with".to_owned(),
-        Some(asked) => format!("answers {asked} with"),
+fn after(command: Option<&'static str>) -> String {
+    match command {
+        None => "without a greeting".to_owned(),
+        Some(command) => format!("after {command}"),
     }
 }
 
-/// What switches TLS on in a common server.
+fn responds(command: Option<&'static str>) -> String {
+    match command {
+        None => "greets with".to_owned(),
+        Some(command) => format!("answers {command} with"),
+    }
+}
+
+/// The setting that switches TLS on in a common server.
 fn setting(protocol: StartTls) -> &'static str {
     match protocol {
         StartTls::Smtp => "Postfix: smtpd_tls_security_level = may",
@@ -122,7 +129,7 @@ fn setting(protocol: StartTls) -> &'static str {
     }
 }
 
-/// The port where TLS begins at once.
+/// The default port of the protocol over TLS from the first byte.
 fn tls_port(protocol: StartTls) -> Option<u16> {
     match protocol {
         StartTls::Smtp => Some(465),
@@ -132,26 +139,26 @@ fn tls_port(protocol: StartTls) -> Option<u16> {
     }
 }
 
-fn elsewhere(protocol: StartTls) -> String {
+fn or_tls_port(protocol: StartTls) -> String {
     tls_port(protocol).map_or_else(String::new, |port| {
         format!(", or probe port {port} without --starttls")
     })
 }
 
-/// Who says nothing waits for the client, which begins TLS.
-fn waits_for_tls(protocol: StartTls, asked: Option<&str>) -> String {
-    match (asked, tls_port(protocol)) {
+/// A server that sends no greeting may be waiting for the client's `ClientHello`.
+fn if_tls_port(protocol: StartTls, command: Option<&str>) -> String {
+    match (command, tls_port(protocol)) {
         (None, Some(port)) => {
-            format!("where TLS begins at once, as on port {port}, leave --starttls out; or ")
+            format!("leave --starttls out if the port begins with TLS, as {port} does; or ")
         }
         _ => String::new(),
     }
 }
 
-/// What a server said, fit to be shown: its bytes may be anything.
-pub(super) fn shown(said: &[u8]) -> String {
-    let cut = said.len().min(SHOWN);
-    let mut text: String = said[..cut]
+/// A response as printable ASCII, shortened.
+pub(super) fn printable(response: &[u8]) -> String {
+    let length = response.len().min(MAX_QUOTE);
+    let mut text: String = response[..length]
         .iter()
         .map(|&byte| match byte {
             b'"' => '\'',
@@ -159,8 +166,8 @@ pub(super) fn shown(said: &[u8]) -> String {
             _ => '?',
         })
         .collect();
-    if cut < said.len() {
-        text.replace_range(SHOWN - 3.., "...");
+    if length < response.len() {
+        text.replace_range(MAX_QUOTE - 3.., "...");
     }
     text
 }
@@ -170,21 +177,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_is_one_short_printable_line() {
-        assert_eq!(shown(b"554 No \"SMTP\" here"), "554 No 'SMTP' here");
-        assert_eq!(shown(b"a\x1b[31m\r\nb\xe2\x80\xae\0"), "a?[31m??b????");
-        assert_eq!(shown(&[b'x'; SHOWN]), "x".repeat(SHOWN));
-        let long = shown(&[b'x'; SHOWN + 1]);
-        assert_eq!(long.len(), SHOWN);
+    fn a_quoted_response_is_short_and_printable() {
+        assert_eq!(printable(b"554 No \"SMTP\" here"), "554 No 'SMTP' here");
+        assert_eq!(printable(b"a\x1b[31m\r\nb\xe2\x80\xae\0"), "a?[31m??b????");
+        assert_eq!(printable(&[b'x'; MAX_QUOTE]), "x".repeat(MAX_QUOTE));
+        let long = printable(&[b'x'; MAX_QUOTE + 1]);
+        assert_eq!(long.len(), MAX_QUOTE);
         assert!(long.ends_with("x..."), "{long}");
     }
 
     #[test]
-    fn each_reason_is_one_line_with_what_to_do() {
+    fn each_error_says_what_to_do() {
         let host = || "mail.example".to_owned();
         let io = || io::Error::other("no buffer space");
         let protocol = StartTls::Imap;
-        for (error, says) in [
+        for (error, expected) in [
             (
                 StartTlsError::NotOffered {
                     host: host(),
@@ -201,10 +208,10 @@ mod tests {
                 "mail.example offers no TLS: switch TLS on there (ssl = on)",
             ),
             (
-                StartTlsError::Refused {
+                StartTlsError::Rejected {
                     host: host(),
-                    asked: None,
-                    said: "* BYE".to_owned(),
+                    command: None,
+                    response: "* BYE".to_owned(),
                 },
                 "mail.example greets with \"* BYE\": its log should say why",
             ),
@@ -212,8 +219,8 @@ mod tests {
                 StartTlsError::Unexpected {
                     host: host(),
                     protocol,
-                    asked: Some("STARTTLS"),
-                    said: "?".to_owned(),
+                    command: Some("STARTTLS"),
+                    response: "?".to_owned(),
                 },
                 "mail.example answers STARTTLS with \"?\", which is not IMAP: check the port and \
                  --starttls",
@@ -222,7 +229,7 @@ mod tests {
                 StartTlsError::TooMuch {
                     host: host(),
                     protocol,
-                    asked: None,
+                    command: None,
                 },
                 "mail.example greets with more than any IMAP server would say: check the port and \
                  --starttls",
@@ -230,25 +237,25 @@ mod tests {
             (
                 StartTlsError::Closed {
                     host: host(),
-                    asked: Some("CAPABILITY"),
+                    command: Some("CAPABILITY"),
                 },
-                "mail.example closed the connection when asked CAPABILITY: it may not want this \
-                 client, or too many connections; its log should say why",
+                "mail.example closed the connection after CAPABILITY: it may reject this client, or \
+                 have too many connections; its log should say why",
             ),
             (
                 StartTlsError::Timeout {
                     host: host(),
                     protocol,
-                    asked: None,
+                    command: None,
                 },
-                "mail.example does not greet in time: where TLS begins at once, as on port 993, \
-                 leave --starttls out; or try a longer --timeout",
+                "mail.example does not greet in time: leave --starttls out if the port begins with \
+                 TLS, as 993 does; or try a longer --timeout",
             ),
             (
                 StartTlsError::Timeout {
                     host: host(),
                     protocol,
-                    asked: Some("CAPABILITY"),
+                    command: Some("CAPABILITY"),
                 },
                 "mail.example does not answer CAPABILITY in time: try a longer --timeout",
             ),
@@ -260,7 +267,7 @@ mod tests {
                 "the connection to mail.example failed: no buffer space",
             ),
         ] {
-            assert_eq!(error.to_string(), says);
+            assert_eq!(error.to_string(), expected);
         }
     }
 }

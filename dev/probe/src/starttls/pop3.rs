@@ -8,39 +8,41 @@ use super::error::StartTlsError;
 pub(super) fn begin(
     server: &mut Conversation<'_, impl Read + Write + ?Sized>,
 ) -> Result<(), StartTlsError> {
-    agreed(server)?;
-    server.ask("CAPA", b"CAPA\r\n")?;
-    match agreed(server) {
+    read_status(server)?;
+    server.send("CAPA", b"CAPA\r\n")?;
+    match read_status(server) {
         Ok(()) => {
-            if !offers(server)? {
+            if !read_capabilities(server)? {
                 return Err(server.not_offered());
             }
         }
-        // An old server does not know this command, and may know the other nonetheless.
-        Err(StartTlsError::Refused { .. }) => {}
+        // A server without CAPA (RFC 2449) may still have STLS.
+        Err(StartTlsError::Rejected { .. }) => {}
         Err(error) => return Err(error),
     }
-    server.ask("STLS", b"STLS\r\n")?;
-    agreed(server)
+    server.send("STLS", b"STLS\r\n")?;
+    read_status(server)
 }
 
-/// Reads whether the server agrees.
-fn agreed(server: &mut Conversation<'_, impl Read + Write + ?Sized>) -> Result<(), StartTlsError> {
-    let line = server.line()?;
+/// Reads a status line; an error unless it is `+OK`.
+fn read_status(
+    server: &mut Conversation<'_, impl Read + Write + ?Sized>,
+) -> Result<(), StartTlsError> {
+    let line = server.read_line()?;
     match words(&line).next() {
         Some(b"+OK") => Ok(()),
-        Some(b"-ERR") => Err(server.refused(&line)),
+        Some(b"-ERR") => Err(server.rejected(&line)),
         _ => Err(server.unexpected(&line)),
     }
 }
 
-/// Reads the list of capabilities to its end, a dot.
-fn offers(
+/// Reads the capabilities up to the final dot. Returns whether STLS is one.
+fn read_capabilities(
     server: &mut Conversation<'_, impl Read + Write + ?Sized>,
 ) -> Result<bool, StartTlsError> {
     let mut offered = false;
     loop {
-        let line = server.line()?;
+        let line = server.read_line()?;
         if line == b"." {
             return Ok(offered);
         }
@@ -51,14 +53,14 @@ fn offers(
 #[cfg(test)]
 mod tests {
     use super::super::StartTls::Pop3;
-    use super::super::scripted::{Play, begins, fails};
+    use super::super::scripted::{Step, assert_fails, assert_starts};
     use super::*;
 
     const CAPA: &[u8] = b"CAPA\r\n";
     const STLS: &[u8] = b"STLS\r\n";
 
     #[test]
-    fn tls_begins() {
+    fn tls_starts() {
         for (greeting, capabilities, go) in [
             (
                 "+OK ready\r\n",
@@ -72,31 +74,31 @@ mod tests {
             ),
             ("+OK <1.2@mail>\n", "-ERR unknown command\n", "+OK\n"),
         ] {
-            begins(
+            assert_starts(
                 Pop3,
                 &[
-                    Play::Say(greeting.as_bytes()),
-                    Play::Hear(CAPA),
-                    Play::Say(capabilities.as_bytes()),
-                    Play::Hear(STLS),
-                    Play::Say(go.as_bytes()),
+                    Step::Send(greeting.as_bytes()),
+                    Step::Expect(CAPA),
+                    Step::Send(capabilities.as_bytes()),
+                    Step::Expect(STLS),
+                    Step::Send(go.as_bytes()),
                 ],
             );
         }
     }
 
     #[test]
-    fn not_offered() {
+    fn a_server_without_the_command_does_not_offer_tls() {
         for capabilities in [
             "+OK\r\nUIDL\r\n.\r\n",
             "+OK STLS\r\nX STLS\r\nSTLSX\r\n.\r\n",
         ] {
-            let error = fails(
+            let error = assert_fails(
                 Pop3,
                 &[
-                    Play::Say(b"+OK\r\n"),
-                    Play::Hear(CAPA),
-                    Play::Say(capabilities.as_bytes()),
+                    Step::Send(b"+OK\r\n"),
+                    Step::Expect(CAPA),
+                    Step::Send(capabilities.as_bytes()),
                 ],
             );
             assert!(matches!(error, StartTlsError::NotOffered { .. }), "{error}");
@@ -105,30 +107,30 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
-        let error = fails(Pop3, &[Play::Say(b"-ERR busy\r\n")]);
+    fn a_rejection_is_quoted() {
+        let error = assert_fails(Pop3, &[Step::Send(b"-ERR busy\r\n")]);
         assert!(
             error.to_string().contains("greets with \"-ERR busy\""),
             "{error}"
         );
         for capabilities in ["-ERR\r\n", "+OK\r\nSTLS\r\n.\r\n"] {
-            let error = fails(
+            let error = assert_fails(
                 Pop3,
                 &[
-                    Play::Say(b"+OK\r\n"),
-                    Play::Hear(CAPA),
-                    Play::Say(capabilities.as_bytes()),
-                    Play::Hear(STLS),
-                    Play::Say(b"-ERR not now\r\n"),
+                    Step::Send(b"+OK\r\n"),
+                    Step::Expect(CAPA),
+                    Step::Send(capabilities.as_bytes()),
+                    Step::Expect(STLS),
+                    Step::Send(b"-ERR not now\r\n"),
                 ],
             );
-            assert!(matches!(error, StartTlsError::Refused { .. }), "{error}");
+            assert!(matches!(error, StartTlsError::Rejected { .. }), "{error}");
             assert!(error.to_string().contains("answers STLS with"), "{error}");
         }
     }
 
     #[test]
-    fn another_protocol() {
+    fn another_protocol_is_unexpected() {
         for greeting in [
             "* OK IMAP\r\n",
             "220 mail\r\n",
@@ -136,15 +138,15 @@ mod tests {
             "\r\n",
             "OK\r\n",
         ] {
-            let error = fails(Pop3, &[Play::Say(greeting.as_bytes())]);
+            let error = assert_fails(Pop3, &[Step::Send(greeting.as_bytes())]);
             assert!(matches!(error, StartTlsError::Unexpected { .. }), "{error}");
         }
-        let error = fails(
+        let error = assert_fails(
             Pop3,
             &[
-                Play::Say(b"+OK\r\n"),
-                Play::Hear(CAPA),
-                Play::Say(b"UIDL\r\n"),
+                Step::Send(b"+OK\r\n"),
+                Step::Expect(CAPA),
+                Step::Send(b"UIDL\r\n"),
             ],
         );
         assert!(matches!(error, StartTlsError::Unexpected { .. }), "{error}");

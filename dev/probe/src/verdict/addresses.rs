@@ -1,49 +1,49 @@
-//! What the addresses of the name showed.
+//! Evidence of `--all-addresses`.
 
 use super::evidence::Evidence;
-use crate::origin::MOST_ADDRESSES;
+use crate::session_source::MAX_ADDRESSES;
 
-/// All that is known of sessions of one address, offered at one address.
-pub(super) struct Pair<'a> {
+/// All offers of sessions of one address at one address.
+pub(super) struct AddressPair<'a> {
     pub(super) from: &'a str,
     pub(super) to: &'a str,
-    /// The version that was spoken where they were offered.
+    /// The TLS version of the last connection to `to`.
     pub(super) protocol: Option<&'a str>,
     pub(super) offered: usize,
     pub(super) resumed: usize,
-    /// Whether a handshake failed.
+    /// Whether a connection failed.
     pub(super) failed: bool,
 }
 
-impl Pair<'_> {
-    /// One address by itself.
+impl AddressPair<'_> {
+    /// Whether an address was offered its own sessions.
     pub(super) fn is_own(&self) -> bool {
         self.from == self.to
     }
 
-    /// Whether it was declined as often as it was asked, and not only once, which may be chance.
+    /// Whether every offer was declined. One declined offer may be chance.
     pub(super) fn always_declined(&self) -> bool {
         self.offered > 1 && self.resumed == 0
     }
 }
 
 /// An address that resumes nothing, while another one of the same name resumes.
-pub(super) struct Useless<'a> {
+pub(super) struct NonResumingAddress<'a> {
     pub(super) address: &'a str,
-    /// How many of its own sessions it declined; none if it gives none.
+    /// Number of its own sessions that it declined; zero if it issues none.
     pub(super) declined: usize,
 }
 
 impl Evidence<'_> {
-    /// In the order in which they were asked.
-    pub(super) fn pairs(&self) -> Vec<Pair<'_>> {
-        let mut pairs: Vec<Pair<'_>> = Vec::new();
+    /// The pairs of addresses, in the order of their first connection.
+    pub(super) fn pairs(&self) -> Vec<AddressPair<'_>> {
+        let mut pairs: Vec<AddressPair<'_>> = Vec::new();
         for row in self.addresses {
             let known = pairs
                 .iter()
                 .position(|pair| pair.from == row.from && pair.to == row.to);
             let index = known.unwrap_or_else(|| {
-                pairs.push(Pair {
+                pairs.push(AddressPair {
                     from: &row.from,
                     to: &row.to,
                     protocol: None,
@@ -70,72 +70,73 @@ impl Evidence<'_> {
         self.addresses.iter().filter(|row| row.resumed).count()
     }
 
-    /// Addresses that do not even resume sessions of their own, if others do.
-    pub(super) fn useless_addresses(&self) -> Vec<Useless<'_>> {
-        let own: Vec<_> = self.pairs().into_iter().filter(Pair::is_own).collect();
+    /// Addresses that do not even resume their own sessions; empty if no address does.
+    pub(super) fn non_resuming_addresses(&self) -> Vec<NonResumingAddress<'_>> {
+        let own: Vec<_> = self
+            .pairs()
+            .into_iter()
+            .filter(AddressPair::is_own)
+            .collect();
         if own.iter().all(|pair| pair.resumed == 0) {
             return Vec::new();
         }
         own.into_iter()
             .filter(|pair| pair.resumed == 0 && !pair.failed && !self.resumed_at(pair.to))
-            // Declined once only may be chance.
+            // One declined offer may be chance.
             .filter(|pair| pair.offered != 1)
-            .map(|pair| Useless {
+            .map(|pair| NonResumingAddress {
                 address: pair.to,
                 declined: pair.offered,
             })
             .collect()
     }
 
-    /// Whether one of the connections resumed there.
+    /// Whether a connection of the series resumed at this address.
     fn resumed_at(&self, address: &str) -> bool {
         self.rows
             .iter()
             .any(|row| row.resumed && row.address.as_deref() == Some(address))
     }
 
-    /// Pairs of addresses the second of which always declines sessions of the first.
-    pub(super) fn differing(&self) -> Vec<Pair<'_>> {
+    /// Pairs of different addresses, the second of which always declines sessions of the first.
+    pub(super) fn differing_pairs(&self) -> Vec<AddressPair<'_>> {
         let pairs = self.pairs().into_iter();
         pairs
             .filter(|pair| !pair.is_own() && pair.always_declined())
             .collect()
     }
 
-    /// Whether the keys of the addresses must be what differs: declined each way, and nothing that
-    /// was offered where it came from.
-    pub(super) fn keys_differ(&self, pair: &Pair<'_>) -> bool {
+    /// Whether different ticket keys are the only explanation: both addresses always decline each
+    /// other's sessions, and nothing else was declined.
+    pub(super) fn keys_must_differ(&self, pair: &AddressPair<'_>) -> bool {
         let pairs = self.pairs();
-        let back = |other: &Pair<'_>| other.from == pair.to && other.to == pair.from;
         let own_declined = pairs
             .iter()
             .any(|other| other.is_own() && other.resumed < other.offered);
-        let now_and_then = pairs
+        let sometimes_declined = pairs
             .iter()
             .any(|other| other.resumed > 0 && other.resumed < other.offered);
-        let back = pairs
+        let reverse_declined = pairs
             .iter()
-            .any(|other| back(other) && other.always_declined());
-        back && !own_declined && !now_and_then && self.declined() == 0
+            .any(|other| is_reverse(pair, other) && other.always_declined());
+        reverse_declined && !own_declined && !sometimes_declined && self.declined() == 0
     }
 
-    /// Whether sessions of the second were resumed at the first.
-    pub(super) fn resumed_back(&self, pair: &Pair<'_>) -> bool {
-        let pairs = self.pairs();
-        let mut back = pairs
+    /// Whether the first address of the pair resumed sessions of the second.
+    pub(super) fn reverse_resumed(&self, pair: &AddressPair<'_>) -> bool {
+        self.pairs()
             .iter()
-            .filter(|other| other.from == pair.to && other.to == pair.from);
-        back.any(|other| other.resumed > 0)
+            .any(|other| is_reverse(pair, other) && other.resumed > 0)
     }
 
-    /// The version that an address spoke by itself.
+    /// The TLS version of an address with its own sessions.
     pub(super) fn version_at(&self, address: &str) -> Option<&str> {
         let pairs = self.pairs();
         let mut own = pairs.iter().filter(|pair| pair.is_own());
         own.find(|pair| pair.to == address)?.protocol
     }
 
-    /// Addresses where a handshake failed.
+    /// Addresses to which a connection failed.
     pub(super) fn failed_addresses(&self) -> Vec<&str> {
         let failed = self.addresses.iter().filter(|row| row.failure.is_some());
         let mut failed: Vec<_> = failed.map(|row| row.to.as_str()).collect();
@@ -144,28 +145,33 @@ impl Evidence<'_> {
         failed
     }
 
-    pub(super) fn about_addresses(&self) -> Option<String> {
+    /// A note on how many sessions were resumed at another address.
+    pub(super) fn addresses_note(&self) -> Option<String> {
         if self.addresses.is_empty() {
             return None;
         }
         let pairs = self.pairs();
-        let asked = pairs.iter().filter(|pair| pair.is_own()).count();
-        let crossed = pairs.iter().filter(|pair| !pair.is_own());
-        let (offered, resumed) = crossed.fold((0, 0), |(offered, resumed), pair| {
+        let tested = pairs.iter().filter(|pair| pair.is_own()).count();
+        let across = pairs.iter().filter(|pair| !pair.is_own());
+        let (offered, resumed) = across.fold((0, 0), |(offered, resumed), pair| {
             (offered + pair.offered, resumed + pair.resumed)
         });
-        let more = if self.addresses_known > MOST_ADDRESSES {
+        let of_all = if self.addresses_known > MAX_ADDRESSES {
             format!(" of {}", self.addresses_known)
         } else {
             String::new()
         };
-        Some(match (asked, offered) {
-            (1, _) => "there is one address only, so none to compare it with".to_owned(),
-            (_, 0) => format!("of {asked}{more} addresses, no two could be compared"),
+        Some(match (tested, offered) {
+            (1, _) => "there is one address only, and none to compare it with".to_owned(),
+            (_, 0) => format!("no two of {tested}{of_all} addresses could be compared"),
             _ => format!(
-                "at {asked}{more} addresses, {resumed} of {offered} sessions of one were resumed \
-                 at another"
+                "at {tested}{of_all} addresses, {resumed} of {offered} sessions of one were \
+                 resumed at another"
             ),
         })
     }
+}
+
+fn is_reverse(pair: &AddressPair<'_>, other: &AddressPair<'_>) -> bool {
+    other.from == pair.to && other.to == pair.from
 }

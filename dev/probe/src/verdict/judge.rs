@@ -1,95 +1,94 @@
-//! From what was seen to one answer: the worst that is certain comes first.
+//! From evidence to a verdict: the most severe finding that is certain comes first.
 
-use super::addresses::Pair;
-use super::evidence::{Evidence, span};
+use super::addresses::AddressPair;
+use super::evidence::{Evidence, format_seconds};
 use super::{Code, remedy};
-use crate::finding::SessionKind;
+use crate::finding::{AgainRow, SessionKind};
 
-/// Below this, clients that come back after a coffee make full handshakes. It is what nginx has if
-/// nothing is set.
-const SHORT: u64 = 300;
+/// A shorter lifetime than this in seconds is worth a remark. It is nginx's default.
+const SHORT_LIFETIME: u64 = 300;
 
-/// The answer, its text, and what to do.
+/// Code, text and remedy of a verdict.
 type Answer = (Code, String, Option<String>);
 
 fn answer(code: Code, text: impl Into<String>, remedy: &str) -> Answer {
     (code, text.into(), Some(remedy.to_owned()))
 }
 
-pub(super) fn judge(seen: &Evidence<'_>) -> Answer {
-    failed(seen)
-        .or_else(|| useless_address(seen))
-        .or_else(|| nothing_offered(seen))
-        .or_else(|| versions_differ(seen))
-        .or_else(|| nothing_resumed(seen))
-        .or_else(|| addresses_differ(seen))
-        .or_else(|| sometimes_declined(seen))
-        .or_else(|| used_up(seen))
-        .or_else(|| address_failed(seen))
-        .unwrap_or_else(|| resumes(seen))
+pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
+    handshake_failed(evidence)
+        .or_else(|| address_never_resumes(evidence))
+        .or_else(|| nothing_offered(evidence))
+        .or_else(|| versions_differ(evidence))
+        .or_else(|| nothing_resumed(evidence))
+        .or_else(|| addresses_differ(evidence))
+        .or_else(|| sometimes_declined(evidence))
+        .or_else(|| used_up(evidence))
+        .or_else(|| address_failed(evidence))
+        .unwrap_or_else(|| resumes(evidence))
 }
 
-fn failed(seen: &Evidence<'_>) -> Option<Answer> {
-    let (failure, why) = seen.most_frequent_failure()?;
-    let (failed, total) = (seen.count(|row| row.error.is_some()), seen.rows.len());
+fn handshake_failed(evidence: &Evidence<'_>) -> Option<Answer> {
+    let (failure, error) = evidence.most_frequent_failure()?;
+    let (failed, total) = (evidence.count(|row| row.has_failed()), evidence.rows.len());
     let text = if total == 1 {
-        format!("the only handshake failed: {why}")
+        format!("the only handshake failed: {error}")
     } else {
-        format!("{failed} of {total} handshakes failed: {why}")
+        format!("{failed} of {total} handshakes failed: {error}")
     };
-    Some(answer(
-        Code::HandshakeFailed,
-        text,
-        remedy::of_failure(failure),
-    ))
+    let remedy = remedy::of_failure(failure, evidence.speaks_tls);
+    Some(answer(Code::HandshakeFailed, text, remedy))
 }
 
-fn useless_address(seen: &Evidence<'_>) -> Option<Answer> {
-    let useless = seen.useless_addresses();
-    if useless.is_empty() {
+fn address_never_resumes(evidence: &Evidence<'_>) -> Option<Answer> {
+    let addresses = evidence.non_resuming_addresses();
+    if addresses.is_empty() {
         return None;
     }
-    let each = useless.iter().map(|one| match one.declined {
-        0 => format!("{} gives no sessions that can be offered", one.address),
+    let parts = addresses.iter().map(|one| match one.declined {
+        0 => format!("{} issues no sessions that can be offered", one.address),
         declined => format!("{} declined all {declined} of its own", one.address),
     });
     let text = format!(
         "not every address resumes sessions: {}, while another address resumes",
-        each.collect::<Vec<_>>().join(", ")
+        parts.collect::<Vec<_>>().join(", ")
     );
-    let remedy = if useless.iter().all(|one| one.declined == 0) {
-        remedy::ADDRESS_WITHOUT
+    let remedy = if addresses.iter().all(|one| one.declined == 0) {
+        remedy::ADDRESS_WITHOUT_SESSIONS
     } else {
         remedy::ADDRESS_DECLINES
     };
     Some(answer(Code::Partly, text, remedy))
 }
 
-/// A version is what a session belongs to before any key is: where it differs, keys cannot help.
-fn versions_differ(seen: &Evidence<'_>) -> Option<Answer> {
+/// Checked before ticket keys: a session belongs to one TLS version whatever the keys are.
+fn versions_differ(evidence: &Evidence<'_>) -> Option<Answer> {
     const WHY: &str = "a session of one version cannot be resumed in the other";
-    if let Some(versions) = seen.versions()
-        && seen.declined() > 0
+    if let Some(versions) = evidence.versions()
+        && evidence.declined() > 0
     {
-        let (declined, offered) = (seen.declined(), seen.offered());
+        let (declined, offered) = (evidence.declined(), evidence.offered());
         let text = format!(
-            "the server speaks {versions}: {WHY}; of {offered} sessions that it was offered it              declined {declined}"
+            "the server speaks {versions}: {WHY}; it declined {declined} of {offered} sessions"
         );
-        let code = if seen.resumed_in_all() == 0 {
+        let code = if evidence.resumed_in_all() == 0 {
             Code::NeverResumes
         } else {
             Code::Partly
         };
         return Some(answer(code, text, remedy::VERSIONS));
     }
-    let differing = seen.differing();
-    let spoken = |pair: &Pair<'_>| {
-        let (from, to) = (seen.version_at(pair.from)?, seen.version_at(pair.to)?);
+    let pairs = evidence.differing_pairs();
+    let different_versions = |pair: &AddressPair<'_>| {
+        let (from, to) = (
+            evidence.version_at(pair.from)?,
+            evidence.version_at(pair.to)?,
+        );
         (from != to).then(|| (from.to_owned(), to.to_owned()))
     };
-    let (pair, (from, to)) = differing
+    let (pair, (from, to)) = pairs
         .iter()
-        .find_map(|pair| Some((pair, spoken(pair)?)))?;
+        .find_map(|pair| Some((pair, different_versions(pair)?)))?;
     let text = format!(
         "{} speaks {from} and {} speaks {to}: {WHY}",
         pair.from, pair.to
@@ -97,64 +96,56 @@ fn versions_differ(seen: &Evidence<'_>) -> Option<Answer> {
     Some(answer(Code::AddressesDiffer, text, remedy::VERSIONS))
 }
 
-fn nothing_offered(seen: &Evidence<'_>) -> Option<Answer> {
-    if seen.offered_in_all() > 0 {
+fn nothing_offered(evidence: &Evidence<'_>) -> Option<Answer> {
+    if evidence.offered_in_all() > 0 {
         return None;
     }
-    let tickets = seen.tickets();
+    let tickets = evidence.tickets();
     Some(if tickets == 0 {
-        let (text, remedy) = match (seen.is_postgres(), seen.tls12()) {
-            (true, _) => (
-                "the server gives no sessions: every handshake is a full one",
-                remedy::POSTGRES,
-            ),
-            (false, true) => (
-                "the server gives neither tickets nor session ids: every handshake is a full one",
-                remedy::NO_SESSIONS_TLS12,
-            ),
-            (false, false) => (
-                "the server issues no tickets: every handshake is a full one",
-                remedy::NO_TICKETS,
-            ),
+        let (what, remedy) = match (evidence.is_postgres(), evidence.is_tls12_only()) {
+            (true, _) => ("no sessions", remedy::POSTGRES),
+            (false, true) => ("neither tickets nor session ids", remedy::NO_SESSIONS_TLS12),
+            (false, false) => ("no tickets", remedy::NO_TICKETS),
         };
+        let text = format!("the server issues {what}: every handshake is a full one");
         answer(Code::NoTickets, text, remedy)
-    } else if seen.used_up() == 0 {
-        let text = if seen.rows.len() == 1 {
-            "one connection cannot resume itself"
+    } else if evidence.used_up() == 0 {
+        let text = if evidence.rows.len() == 1 {
+            "a single connection has no earlier session to offer"
         } else {
-            "all connections began before a session had come"
+            "all connections began before the first session arrived"
         };
         answer(Code::NotTried, text, remedy::MORE_CONNECTIONS)
-    } else if seen.lifetime() == Some(0) {
+    } else if evidence.lifetime() == Some(0) {
         let text = format!("the server issues tickets ({tickets}) that are valid for 0 s");
         answer(Code::NeverResumes, text, remedy::ZERO_LIFETIME)
     } else {
         let text = format!(
-            "the server gave {tickets} sessions, none of which could be stored and offered"
+            "the server issued {tickets} sessions, none of which could be stored and offered"
         );
         answer(Code::NeverResumes, text, remedy::NOT_STORABLE)
     })
 }
 
-fn nothing_resumed(seen: &Evidence<'_>) -> Option<Answer> {
-    if seen.resumed_in_all() > 0 {
+fn nothing_resumed(evidence: &Evidence<'_>) -> Option<Answer> {
+    if evidence.resumed_in_all() > 0 {
         return None;
     }
-    let offered = seen.offered_in_all();
-    if offered == seen.of_store() {
-        let text = "the server declined what the store had, which it may have forgotten";
+    let offered = evidence.offered_in_all();
+    if offered == evidence.from_tier() {
+        let text = "the server declined the session from the store, which it may have forgotten";
         return Some(answer(Code::NotTried, text, remedy::MORE_CONNECTIONS));
     }
-    if let Some(again) = seen.again.filter(|again| again.resumed > 0) {
+    if let Some(again) = evidence.again.filter(|again| again.resumed > 0) {
         let text = format!(
-            "the server declined all {offered} sessions that it was offered at first, but resumed \
-             {} of {} when sessions were offered again and again",
+            "the server declined all {offered} sessions of the first connections, but then resumed \
+             {} of {} in others",
             again.resumed, again.offered
         );
-        return Some(answer(Code::Partly, text, remedy::SEVERAL_BEHIND));
+        return Some(answer(Code::Partly, text, remedy::SEVERAL_MACHINES));
     }
-    let text = format!("the server gives sessions and declined all {offered} that it was offered");
-    let remedy = if seen.only(SessionKind::SessionId) {
+    let text = format!("the server issues sessions and declined all {offered} that were offered");
+    let remedy = if evidence.has_only(SessionKind::SessionId) {
         remedy::NOT_CACHED
     } else {
         remedy::ALWAYS_DECLINED
@@ -162,33 +153,33 @@ fn nothing_resumed(seen: &Evidence<'_>) -> Option<Answer> {
     Some(answer(Code::NeverResumes, text, remedy))
 }
 
-fn addresses_differ(seen: &Evidence<'_>) -> Option<Answer> {
-    let differing = seen.differing();
-    let first = differing.first()?;
-    let others = match differing.len() - 1 {
+fn addresses_differ(evidence: &Evidence<'_>) -> Option<Answer> {
+    let pairs = evidence.differing_pairs();
+    let first = pairs.first()?;
+    let others = match pairs.len() - 1 {
         0 => String::new(),
-        1 => ", and so is one more pair of addresses".to_owned(),
-        more => format!(", and so are {more} more pairs of addresses"),
+        1 => ", as with one more pair of addresses".to_owned(),
+        more => format!(", as with {more} more pairs of addresses"),
     };
-    let what = if seen.only(SessionKind::SessionId) {
+    let what = if evidence.has_only(SessionKind::SessionId) {
         "sessions"
     } else {
         "tickets"
     };
-    let though = if seen.resumed_back(first) {
+    let though = if evidence.reverse_resumed(first) {
         ", though those of the second are resumed at the first"
     } else {
         ""
     };
     let text = format!(
-        "{what} from {} are refused at {} ({} of {}){though}{others}: a client that meets another \
-         address of the name makes a full handshake",
+        "{what} from {} are declined at {} ({} of {}){though}{others}: a client that moves to \
+         another address of the name makes a full handshake",
         first.from,
         first.to,
         first.offered - first.resumed,
         first.offered
     );
-    let remedy = if seen.keys_differ(first) {
+    let remedy = if evidence.keys_must_differ(first) {
         remedy::ADDRESSES
     } else {
         remedy::ADDRESSES_OR_CHANCE
@@ -196,48 +187,46 @@ fn addresses_differ(seen: &Evidence<'_>) -> Option<Answer> {
     Some(answer(Code::AddressesDiffer, text, remedy))
 }
 
-fn sometimes_declined(seen: &Evidence<'_>) -> Option<Answer> {
-    let offered = seen.offered_in_all();
-    let declined = offered - seen.resumed_in_all();
+fn sometimes_declined(evidence: &Evidence<'_>) -> Option<Answer> {
+    let offered = evidence.offered_in_all();
+    let declined = offered - evidence.resumed_in_all();
     if declined == 0 {
         return None;
     }
-    let included = if offered > seen.offered() {
+    let included = if offered > evidence.offered() {
         ", those of experiments included"
     } else {
         ""
     };
-    let none = seen.used_up();
-    let none = if none > 0 {
-        format!("; {none} had no session left to offer")
-    } else {
-        String::new()
+    let used_up = match evidence.used_up() {
+        0 => String::new(),
+        1 => "; 1 connection had no session left to offer".to_owned(),
+        used_up => format!("; {used_up} connections had no session left to offer"),
     };
     let text = format!(
-        "the server resumes sometimes: it declined {declined} of {offered} sessions that it was \
-         offered{included}{none}"
+        "the server resumes only some sessions: it declined {declined} of {offered} that were \
+         offered{included}{used_up}"
     );
-    let mixed = |again: &&_| -> bool {
-        let again: &crate::AgainRow = again;
-        again.resumed > 0 && again.resumed < again.offered
-    };
-    let remedy = match seen.again.filter(mixed) {
-        Some(_) => remedy::SEVERAL_BEHIND,
-        None => remedy::NOW_AND_THEN,
+    let is_mixed = |again: &&AgainRow| again.resumed > 0 && again.resumed < again.offered;
+    let remedy = if evidence.again.filter(is_mixed).is_some() {
+        remedy::SEVERAL_MACHINES
+    } else {
+        remedy::SOMETIMES_DECLINED
     };
     Some(answer(Code::Partly, text, remedy))
 }
 
-fn used_up(seen: &Evidence<'_>) -> Option<Answer> {
-    let full = seen.used_up();
+fn used_up(evidence: &Evidence<'_>) -> Option<Answer> {
+    let full = evidence.used_up();
     if full == 0 {
         return None;
     }
-    let tickets = plural(seen.tickets_of_full(), "ticket");
-    let valid = seen.lifetime().map_or(String::new(), |seconds| {
-        format!(" valid for {}", span(seconds))
+    let full = plural(full, "full handshake");
+    let tickets = plural(evidence.tickets_of_full(), "ticket");
+    let lifetime = evidence.lifetime().map_or(String::new(), |seconds| {
+        format!(" valid for {}", format_seconds(seconds))
     });
-    Some(if let Some(burst) = seen.burst {
+    Some(if let Some(burst) = evidence.burst {
         let parallel = if burst.connections == burst.concurrency {
             format!("{} parallel connections", burst.connections)
         } else {
@@ -246,23 +235,20 @@ fn used_up(seen: &Evidence<'_>) -> Option<Answer> {
                 burst.connections, burst.concurrency
             )
         };
-        let text = format!(
-            "the server issues {tickets}{valid}; your {parallel} used them up: {}",
-            plural(full, "full handshake")
-        );
+        let text =
+            format!("the server issues {tickets}{lifetime}; your {parallel} used them up: {full}");
         answer(Code::TicketsUsedUp, text, remedy::MORE_TICKETS)
     } else {
         let text = format!(
-            "the server issues {tickets}{valid} after a full handshake, and none after a resumed \
-             one; connections in a row used them up: {}",
-            plural(full, "full handshake")
+            "the server issues {tickets}{lifetime} after a full handshake, and none after a \
+             resumed one; connections in a row used them up: {full}"
         );
         answer(Code::TicketsUsedUp, text, remedy::TICKETS_ON_RESUMPTION)
     })
 }
 
-fn address_failed(seen: &Evidence<'_>) -> Option<Answer> {
-    let failed = seen.failed_addresses();
+fn address_failed(evidence: &Evidence<'_>) -> Option<Answer> {
+    let failed = evidence.failed_addresses();
     if failed.is_empty() {
         return None;
     }
@@ -273,36 +259,37 @@ fn address_failed(seen: &Evidence<'_>) -> Option<Answer> {
     Some(answer(Code::AddressFailed, text, remedy::ADDRESS_FAILED))
 }
 
-fn resumes(seen: &Evidence<'_>) -> Answer {
-    let (resumed, total) = (seen.resumed(), seen.rows.len());
-    let from_store = match seen.of_store() {
+fn resumes(evidence: &Evidence<'_>) -> Answer {
+    let (resumed, total) = (evidence.resumed(), evidence.rows.len());
+    let from_tier = match evidence.from_tier() {
         0 => String::new(),
-        1 if seen.rows[0].offered => ", the first with a session from the store".to_owned(),
-        stored => format!(", {stored} with a session from the store"),
+        1 if evidence.rows[0].offered => ", the first with a session from the store".to_owned(),
+        count => format!(", {count} with a session from the store"),
     };
-    let early = match seen.nothing_yet() {
+    let too_early = match evidence.too_early() {
         0 => String::new(),
-        early => format!("; {early} began before a session had come"),
+        count => format!("; {count} began before the first session arrived"),
     };
     let which = if resumed > 0 {
         format!("{resumed} of {total} connections did, all that could")
     } else {
-        // One connection cannot, but the experiment had more.
-        let (offered, resumed) = (seen.offered_in_all(), seen.resumed_in_all());
-        format!("its addresses did with {resumed} of {offered}")
+        // A single connection cannot resume; those of experiments did.
+        let (offered, resumed) = (evidence.offered_in_all(), evidence.resumed_in_all());
+        format!("its addresses resumed {resumed} of {offered}")
     };
-    let text = format!("the server resumes sessions: {which}{from_store}{early}");
-    match seen.lifetime() {
-        _ if seen.only(SessionKind::SessionId) => {
+    let text = format!("the server resumes sessions: {which}{from_tier}{too_early}");
+    match evidence.lifetime() {
+        _ if evidence.has_only(SessionKind::SessionId) => {
             let text = format!(
-                "{text}, by session ids of TLS 1.2: the sessions lie in the memory of that one \
-                 server, and a restart or another machine forgets them"
+                "{text}, by session ids of TLS 1.2: the sessions are in the memory of one server, \
+                 and are unknown to other machines and after a restart"
             );
             answer(Code::SessionIdsOnly, text, remedy::SESSION_IDS)
         }
-        Some(seconds @ ..SHORT) => {
-            let text = format!("{text}, but a session lives for {} only", span(seconds));
-            answer(Code::ShortLifetime, text, remedy::LONGER)
+        Some(seconds @ ..SHORT_LIFETIME) => {
+            let lifetime = format_seconds(seconds);
+            let text = format!("{text}, but sessions are valid for {lifetime} only");
+            answer(Code::ShortLifetime, text, remedy::LONGER_LIFETIME)
         }
         _ => (Code::Resumes, text, None),
     }

@@ -1,9 +1,9 @@
-//! Patterns of rows that no server of the tests makes at will.
+//! Verdicts on patterns of rows that the suite's servers do not produce at will.
 
 use serde_json::json;
 use tls_resume::TierStats;
 
-use crate::client::HandedOver;
+use crate::client::TierReport;
 use crate::finding::{AddressRow, AgainRow, TwiceRow};
 use crate::verdict::{Code, Evidence, Verdict};
 use crate::{Backend, ConnectionRow, Failure, Options};
@@ -15,17 +15,17 @@ const FULL: Row = (false, false, 2);
 const RESUMED: Row = (true, true, 2);
 const DECLINED: Row = (true, false, 2);
 
-/// What is judged, to be changed by a test.
-struct Seen {
+/// Evidence that a test may change.
+struct Observed {
     options: Options,
     rows: Vec<ConnectionRow>,
     addresses: Vec<AddressRow>,
     twice: Option<TwiceRow>,
     again: Option<AgainRow>,
-    store: Option<HandedOver>,
+    tier: Option<TierReport>,
 }
 
-impl Seen {
+impl Observed {
     fn new(rows: &[Row]) -> Self {
         let mut before = 0;
         let rows = (1..)
@@ -46,7 +46,7 @@ impl Seen {
             addresses: Vec::new(),
             twice: None,
             again: None,
-            store: None,
+            tier: None,
         }
     }
 
@@ -61,23 +61,32 @@ impl Seen {
             rows: &self.rows,
             addresses: &self.addresses,
             addresses_known: self.addresses.len(),
+            speaks_tls: true,
             twice: self.twice.as_ref(),
             again: self.again.as_ref(),
             burst: None,
-            store: self.store.as_ref(),
+            tier: self.tier.as_ref(),
         };
-        let verdict = Verdict::of(Backend::Rustls, &evidence, self.rows.len());
+        let verdict = Verdict::new(Backend::Rustls, &evidence, self.rows.len());
         assert_eq!(
             verdict.remedy.is_none(),
             verdict.code.is_good(),
             "{verdict:?}"
         );
+        assert_one_line(&verdict.text);
+        assert_one_line(verdict.remedy.as_deref().unwrap_or_default());
         verdict
     }
 }
 
+fn assert_one_line(text: &str) {
+    assert!(!text.contains("  ") && !text.contains('\n'), "{text:?}");
+    assert_eq!(text.trim(), text);
+    assert!(!text.ends_with('.'), "{text:?}");
+}
+
 #[test]
-fn each_answer_has_its_pattern() {
+fn each_code_has_a_pattern() {
     const NONE: Row = (false, false, 0);
     const RESUMED_WITHOUT_MORE: Row = (true, true, 0);
     for (rows, code) in [
@@ -88,7 +97,7 @@ fn each_answer_has_its_pattern() {
         (&[NONE, NONE, NONE], Code::NoTickets),
         (&[FULL], Code::NotTried),
         (&[NONE], Code::NoTickets),
-        // The first session came too late for the second connection.
+        // The first session arrived too late for the second connection.
         (&[NONE, FULL, RESUMED], Code::Resumes),
         (&[NONE, FULL], Code::NotTried),
         (
@@ -96,69 +105,85 @@ fn each_answer_has_its_pattern() {
             Code::TicketsUsedUp,
         ),
     ] {
-        let verdict = Seen::new(rows).verdict();
+        let verdict = Observed::new(rows).verdict();
         assert_eq!(verdict.code, code, "{rows:?}: {verdict:?}");
     }
 }
 
 #[test]
 fn the_first_session_can_come_from_the_store() {
-    let with_store = |seen: &mut Seen| {
-        let Ok(place) = "lmdb:somewhere".parse();
-        seen.options.store = place;
+    let with_tier = |observed: &mut Observed| {
+        let Ok(location) = "lmdb:somewhere".parse();
+        observed.options.store = location;
     };
-    for (rows, code, says) in [
+    for (rows, code, expected) in [
         (&[RESUMED][..], Code::Resumes, "the first with a session"),
         (&[RESUMED; 3], Code::Resumes, "the first with a session"),
-        (&[DECLINED], Code::NotTried, "declined what the store"),
+        (
+            &[DECLINED],
+            Code::NotTried,
+            "declined the session from the store",
+        ),
         (&[DECLINED, RESUMED], Code::Partly, "declined 1 of 2"),
         (&[DECLINED; 2], Code::NeverResumes, "declined all 2"),
     ] {
-        let verdict = Seen::new(rows).with(with_store).verdict();
+        let verdict = Observed::new(rows).with(with_tier).verdict();
         assert_eq!(verdict.code, code, "{rows:?}: {verdict:?}");
-        assert!(verdict.text.contains(says), "{rows:?}: {verdict:?}");
+        assert!(verdict.text.contains(expected), "{rows:?}: {verdict:?}");
     }
-    let without = Seen::new(&[FULL, RESUMED]).verdict();
+    let without = Observed::new(&[FULL, RESUMED]).verdict();
     assert!(!without.text.contains("store"), "{without:?}");
 }
 
 #[test]
-fn a_store_in_trouble_is_told_of() {
+fn problems_of_the_store_are_named() {
     let stats = |count: &str| -> TierStats {
         let mut json = serde_json::to_value(TierStats::default()).unwrap();
         json[count] = 2.into();
         serde_json::from_value(json).unwrap()
     };
-    for (count, complete, says) in [
+    for (count, complete, expected) in [
         ("failures", false, "failed (2x)"),
-        ("failures", false, "does not have all"),
-        ("rejected_unknown_key", true, "2 of its records are sealed"),
-        ("rejected_tampered", true, "2 of its records were rejected"),
+        ("failures", false, "does not have all sessions"),
+        (
+            "rejected_unknown_key",
+            true,
+            "2 records of the store are sealed",
+        ),
+        (
+            "rejected_tampered",
+            true,
+            "2 records of the store were rejected",
+        ),
     ] {
         let stats = stats(count);
-        let store = Some(HandedOver { complete, stats });
-        let verdict = Seen::new(&[FULL]).with(|seen| seen.store = store).verdict();
-        assert!(verdict.text.contains(says), "{verdict:?}");
+        let tier = Some(TierReport { complete, stats });
+        let verdict = Observed::new(&[FULL])
+            .with(|observed| observed.tier = tier)
+            .verdict();
+        assert!(verdict.text.contains(expected), "{verdict:?}");
     }
     let (complete, stats) = (true, stats("written"));
-    let store = Some(HandedOver { complete, stats });
-    let with = Seen::new(&[FULL]).with(|seen| seen.store = store).verdict();
-    assert_eq!(with, Seen::new(&[FULL]).verdict());
+    let tier = Some(TierReport { complete, stats });
+    let with = Observed::new(&[FULL])
+        .with(|observed| observed.tier = tier)
+        .verdict();
+    assert_eq!(with, Observed::new(&[FULL]).verdict());
 }
 
 #[test]
-fn a_failure_is_what_counts() {
-    let mut seen = Seen::new(&[FULL, RESUMED, RESUMED, RESUMED]);
-    for (row, why) in seen.rows.iter_mut().zip([
+fn a_failed_handshake_decides_the_verdict() {
+    let mut observed = Observed::new(&[FULL, RESUMED, RESUMED, RESUMED]);
+    for (row, (error, failure)) in observed.rows.iter_mut().zip([
         ("reset 1", Failure::Closed),
-        // The words differ, the failure does not.
+        // The same failure with another message.
         ("reset 2", Failure::Closed),
         ("slow", Failure::Silent),
     ]) {
-        row.error = Some(why.0.to_owned());
-        row.failure = Some(why.1);
+        row.error = Some(error.to_owned());
+        row.failure = Some(failure);
     }
-    let verdict = seen.verdict();
+    let verdict = observed.verdict();
     assert_eq!(verdict.code, Code::HandshakeFailed);
     assert_eq!(verdict.text, "3 of 4 handshakes failed: reset 1");
     let json = serde_json::to_value(&verdict).unwrap();
@@ -166,25 +191,25 @@ fn a_failure_is_what_counts() {
 }
 
 #[test]
-fn tickets_that_may_not_be_used() {
-    let zero = |seen: &mut Seen| {
-        for row in &mut seen.rows {
+fn tickets_of_zero_lifetime_are_never_resumed() {
+    let zero = |observed: &mut Observed| {
+        for row in &mut observed.rows {
             row.lifetime_s = Some(0);
         }
     };
-    let verdict = Seen::new(&[FULL, FULL]).with(zero).verdict();
+    let verdict = Observed::new(&[FULL, FULL]).with(zero).verdict();
     assert_eq!(verdict.code, Code::NeverResumes);
     assert!(verdict.text.contains("valid for 0 s"), "{verdict:?}");
-    let unknown = Seen::new(&[FULL, FULL]).verdict();
+    let unknown = Observed::new(&[FULL, FULL]).verdict();
     assert!(!unknown.text.contains("0 s"), "{unknown:?}");
 }
 
 #[test]
-fn a_server_that_declines_now_and_then_may_be_several() {
+fn sessions_declined_now_and_then_have_several_causes() {
     let again = |offered, resumed| {
         let backend = Backend::Rustls;
-        move |seen: &mut Seen| {
-            seen.again = Some(AgainRow {
+        move |observed: &mut Observed| {
+            observed.again = Some(AgainRow {
                 backend,
                 offered,
                 resumed,
@@ -198,10 +223,10 @@ fn a_server_that_declines_now_and_then_may_be_several() {
         (&[FULL, DECLINED], 6, 3, Code::Partly, true),
         (&[FULL, DECLINED], 6, 0, Code::NeverResumes, false),
     ] {
-        let verdict = Seen::new(rows).with(again(offered, resumed)).verdict();
+        let verdict = Observed::new(rows).with(again(offered, resumed)).verdict();
         assert_eq!(verdict.code, code, "{verdict:?}");
         let remedy = verdict.remedy.unwrap();
-        // A single server that declines every second looks the same.
+        // A single server that declines every second session looks the same.
         assert!(remedy.starts_with("either several machines"), "{remedy}");
         assert_eq!(remedy.contains("let the balancer"), mixed, "{remedy}");
         if code == Code::Partly {
@@ -212,10 +237,10 @@ fn a_server_that_declines_now_and_then_may_be_several() {
 
 type Offer<'a> = (&'a str, &'a str, bool, bool);
 
-const ITSELF_A: Offer<'_> = ("a", "a", true, true);
-const ITSELF_B: Offer<'_> = ("b", "b", true, true);
+const OWN_A: Offer<'_> = ("a", "a", true, true);
+const OWN_B: Offer<'_> = ("b", "b", true, true);
 
-fn address((from, to, offered, resumed): Offer<'_>) -> AddressRow {
+fn address_row((from, to, offered, resumed): Offer<'_>) -> AddressRow {
     AddressRow {
         backend: Backend::Rustls,
         from: from.to_owned(),
@@ -233,14 +258,14 @@ fn failed_at(to: &str) -> AddressRow {
         error: Some("reset".to_owned()),
         failure: Some(Failure::Closed),
         protocol: None,
-        ..address((to, to, false, false))
+        ..address_row((to, to, false, false))
     }
 }
 
-/// The verdict where the connections have these rows, and the addresses these.
+/// The verdict on connections and offers at addresses.
 fn at_addresses(rows: &[Row], offers: &[Offer<'_>]) -> Verdict {
-    Seen::new(rows)
-        .with(|seen| seen.addresses = offers.iter().copied().map(address).collect())
+    Observed::new(rows)
+        .with(|observed| observed.addresses = offers.iter().copied().map(address_row).collect())
         .verdict()
 }
 
@@ -248,32 +273,32 @@ const A_TO_B: Offer<'_> = ("a", "b", true, false);
 const B_TO_A: Offer<'_> = ("b", "a", true, false);
 
 #[test]
-fn addresses_differ_only_if_they_always_do() {
+fn addresses_differ_only_if_they_always_decline() {
     let (to_b, to_a) = (("a", "b", true, true), ("b", "a", true, true));
     let both = [A_TO_B, A_TO_B, B_TO_A, B_TO_A];
-    for (crossed, code, certain) in [
+    for (across, code, certain) in [
         (&[to_b, to_a][..], Code::Resumes, None),
         (&[("a", "b", false, false)], Code::Resumes, None),
         (&both, Code::AddressesDiffer, Some(true)),
-        // Once, and then not: chance.
+        // Declined, then resumed: chance.
         (&[A_TO_B, to_b, to_a], Code::Partly, Some(false)),
-        // Asked once only.
+        // Offered only once.
         (&[A_TO_B], Code::Partly, Some(false)),
         // One direction only.
         (&[A_TO_B, A_TO_B, to_a], Code::AddressesDiffer, Some(false)),
         (&[A_TO_B, A_TO_B], Code::AddressesDiffer, Some(false)),
     ] {
-        let offers = [&[ITSELF_A, ITSELF_B], crossed].concat();
+        let offers = [&[OWN_A, OWN_B], across].concat();
         let verdict = at_addresses(&[FULL, RESUMED], &offers);
-        assert_eq!(verdict.code, code, "{crossed:?}: {verdict:?}");
+        assert_eq!(verdict.code, code, "{across:?}: {verdict:?}");
         if let Some(certain) = certain {
             let remedy = verdict.remedy.unwrap();
             assert_eq!(remedy.starts_with("give all machines"), certain, "{remedy}");
             assert_eq!(remedy.contains("cache is full"), !certain, "{remedy}");
         }
     }
-    // Nor is it certain where sessions are declined at home.
-    let offers = [&[ITSELF_A, ITSELF_B], &both[..]].concat();
+    // Not certain if sessions are also declined at their own address.
+    let offers = [&[OWN_A, OWN_B], &both[..]].concat();
     let verdict = at_addresses(&[FULL, RESUMED, DECLINED], &offers);
     assert_eq!(verdict.code, Code::AddressesDiffer, "{verdict:?}");
     assert!(verdict.remedy.unwrap().starts_with("either"));
@@ -284,34 +309,34 @@ fn an_address_that_resumes_nothing_is_named() {
     const NONE: Offer<'_> = ("b", "b", false, false);
     const DECLINES: Offer<'_> = ("b", "b", true, false);
     const NO_TICKETS: Row = (false, false, 0);
-    for (rows, offers, says) in [
-        (&[FULL, RESUMED][..], &[ITSELF_A, NONE][..], "b gives no"),
-        (&[NO_TICKETS; 3], &[NONE, ITSELF_A], "b gives no sessions"),
+    for (rows, offers, expected) in [
+        (&[FULL, RESUMED][..], &[OWN_A, NONE][..], "b issues no"),
+        (&[NO_TICKETS; 3], &[NONE, OWN_A], "b issues no sessions"),
         (
             &[FULL, RESUMED],
-            &[ITSELF_A, DECLINES, DECLINES],
+            &[OWN_A, DECLINES, DECLINES],
             "b declined all 2",
         ),
     ] {
         let verdict = at_addresses(rows, offers);
         assert_eq!(verdict.code, Code::Partly, "{offers:?}: {verdict:?}");
-        assert!(verdict.text.contains(says), "{verdict:?}");
+        assert!(verdict.text.contains(expected), "{verdict:?}");
         assert!(verdict.remedy.unwrap().contains("these addresses"));
     }
-    // Declined once, and then resumed: not for nothing, but not every time.
-    let verdict = at_addresses(&[FULL, RESUMED], &[ITSELF_A, DECLINES, ITSELF_B]);
+    // Declined, then resumed.
+    let verdict = at_addresses(&[FULL, RESUMED], &[OWN_A, DECLINES, OWN_B]);
     assert_eq!(verdict.code, Code::Partly, "{verdict:?}");
     assert!(verdict.text.contains("declined 1 of 4"), "{verdict:?}");
     assert!(!verdict.text.contains("not every address"), "{verdict:?}");
-    // If no address resumes, it is not the address.
+    // No address resumes: the address is not the cause.
     let none = at_addresses(&[NO_TICKETS; 3], &[("a", "a", false, false), NONE]);
     assert_eq!(none.code, Code::NoTickets, "{none:?}");
 }
 
 #[test]
-fn addresses_are_evidence_when_one_connection_is_not() {
-    let crossed = [("a", "b", true, true), ("b", "a", true, true)];
-    let offers = [&[ITSELF_A, ITSELF_B], &crossed[..]].concat();
+fn experiments_are_evidence_if_there_is_one_connection() {
+    let across = [("a", "b", true, true), ("b", "a", true, true)];
+    let offers = [&[OWN_A, OWN_B], &across[..]].concat();
     let verdict = at_addresses(&[FULL], &offers);
     assert_eq!(verdict.code, Code::Resumes, "{verdict:?}");
     assert!(verdict.text.contains("4 of 4"), "{verdict:?}");
@@ -322,15 +347,15 @@ fn addresses_are_evidence_when_one_connection_is_not() {
 }
 
 #[test]
-fn an_address_that_failed_is_told_of_whatever_the_answer_is() {
-    const LAST: Row = (true, true, 0);
+fn a_failed_address_is_named_with_every_code() {
+    const LAST_TICKET: Row = (true, true, 0);
     for (rows, code) in [
         (&[FULL, RESUMED][..], Code::AddressFailed),
-        (&[FULL, LAST, LAST, FULL], Code::TicketsUsedUp),
+        (&[FULL, LAST_TICKET, LAST_TICKET, FULL], Code::TicketsUsedUp),
         (&[FULL, RESUMED, DECLINED], Code::Partly),
     ] {
-        let verdict = Seen::new(rows)
-            .with(|seen| seen.addresses = vec![address(ITSELF_A), failed_at("b")])
+        let verdict = Observed::new(rows)
+            .with(|observed| observed.addresses = vec![address_row(OWN_A), failed_at("b")])
             .verdict();
         assert_eq!(verdict.code, code, "{verdict:?}");
         let times = verdict.text.matches("handshakes failed at b").count();
@@ -339,10 +364,10 @@ fn an_address_that_failed_is_told_of_whatever_the_answer_is() {
 }
 
 #[test]
-fn another_version_is_not_another_key() {
+fn different_versions_are_not_different_keys() {
     let versions = |versions: &'static [&'static str]| {
-        move |seen: &mut Seen| {
-            for (row, version) in seen.rows.iter_mut().zip(versions) {
+        move |observed: &mut Observed| {
+            for (row, version) in observed.rows.iter_mut().zip(versions) {
                 row.protocol = Some((*version).to_owned());
             }
         }
@@ -358,13 +383,13 @@ fn another_version_is_not_another_key() {
             Code::NeverResumes,
         ),
     ] {
-        let verdict = Seen::new(rows).with(versions(mixed)).verdict();
+        let verdict = Observed::new(rows).with(versions(mixed)).verdict();
         assert_eq!(verdict.code, code, "{verdict:?}");
-        let says = "speaks TLS 1.3 in 3 connections and TLS 1.2 in 2: a session of one version";
-        assert!(verdict.text.contains(says), "{verdict:?}");
+        let expected = "speaks TLS 1.3 in 3 connections and TLS 1.2 in 2: a session of one version";
+        assert!(verdict.text.contains(expected), "{verdict:?}");
         assert!(verdict.remedy.unwrap().contains("ssl_protocols"));
     }
-    let verdict = Seen::new(&[FULL, RESUMED, RESUMED, RESUMED, RESUMED])
+    let verdict = Observed::new(&[FULL, RESUMED, RESUMED, RESUMED, RESUMED])
         .with(versions(mixed))
         .verdict();
     assert_eq!(verdict.code, Code::Resumes);
@@ -373,24 +398,24 @@ fn another_version_is_not_another_key() {
         "{verdict:?}"
     );
 
-    let offers = [ITSELF_A, ITSELF_B, A_TO_B, A_TO_B, B_TO_A, B_TO_A];
-    let verdict = Seen::new(&[FULL, RESUMED])
-        .with(|seen| {
-            seen.addresses = offers.map(address).into();
-            for row in seen.addresses.iter_mut().filter(|row| row.to == "b") {
+    let offers = [OWN_A, OWN_B, A_TO_B, A_TO_B, B_TO_A, B_TO_A];
+    let verdict = Observed::new(&[FULL, RESUMED])
+        .with(|observed| {
+            observed.addresses = offers.map(address_row).into();
+            for row in observed.addresses.iter_mut().filter(|row| row.to == "b") {
                 row.protocol = Some("TLS 1.2".to_owned());
             }
         })
         .verdict();
     assert_eq!(verdict.code, Code::AddressesDiffer, "{verdict:?}");
-    let says = "a speaks TLS 1.3 and b speaks TLS 1.2";
-    assert!(verdict.text.starts_with(says), "{verdict:?}");
+    let expected = "a speaks TLS 1.3 and b speaks TLS 1.2";
+    assert!(verdict.text.starts_with(expected), "{verdict:?}");
     assert!(verdict.remedy.unwrap().contains("ssl_protocols"));
 }
 
 #[test]
-fn a_ticket_that_was_declined_when_it_was_offered_twice() {
-    for (first, second, error, code, says) in [
+fn only_the_first_of_two_offers_counts() {
+    for (first, second, error, code, expected) in [
         (true, true, None, Code::Resumes, "2 of 3 connections did"),
         (true, false, None, Code::Resumes, "declined the second time"),
         (false, false, None, Code::Partly, "declined 1 of 3"),
@@ -404,10 +429,10 @@ fn a_ticket_that_was_declined_when_it_was_offered_twice() {
             second,
             error,
         };
-        let verdict = Seen::new(&[FULL, RESUMED, RESUMED])
-            .with(|seen| seen.twice = Some(twice))
+        let verdict = Observed::new(&[FULL, RESUMED, RESUMED])
+            .with(|observed| observed.twice = Some(twice))
             .verdict();
         assert_eq!(verdict.code, code, "{verdict:?}");
-        assert!(verdict.text.contains(says), "{verdict:?}");
+        assert!(verdict.text.contains(expected), "{verdict:?}");
     }
 }

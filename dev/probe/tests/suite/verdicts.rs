@@ -1,4 +1,4 @@
-//! Each answer where it belongs, and not in the neighbour's situation.
+//! Each verdict in its situation, and not in similar ones.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKey
 use probe::{Backend, BackendChoice, Code, Report, SessionKind};
 
 use crate::front::Front;
-use crate::support::{Trust, assert_code};
+use crate::support::{Lab, assert_code};
 
 type Change = fn(&mut ServerSettings);
 
-fn each(mut check: impl FnMut(Library, Protocol)) {
+fn for_each_server(mut check: impl FnMut(Library, Protocol)) {
     for library in Library::ALL {
         for version in Protocol::ALL {
             check(library, version);
@@ -21,10 +21,10 @@ fn each(mut check: impl FnMut(Library, Protocol)) {
 
 #[test]
 fn a_good_server_resumes_and_saves() {
-    let trust = Trust::new();
-    each(|library, version| {
-        let server = trust.serve(library);
-        let reports = trust.ask(server.port(), |options| options.tls = Some(version));
+    let lab = Lab::new();
+    for_each_server(|library, version| {
+        let server = lab.serve(library);
+        let reports = lab.probe(server.port(), |options| options.tls = Some(version));
         assert_code(&reports, Code::Resumes);
         for report in &reports {
             let saves = report.saves.as_ref().unwrap();
@@ -34,7 +34,7 @@ fn a_good_server_resumes_and_saves() {
             let first = &report.connections[0];
             assert_eq!(first.session, Some(SessionKind::Ticket), "{first:?}");
             assert_eq!(first.address.as_deref(), Some("127.0.0.1"));
-            // The wire shows what rustls 0.23 keeps to itself.
+            // rustls 0.23 does not tell the lifetime; in TLS 1.2 it is in the clear.
             let hidden = report.backend == Backend::Rustls && version == Protocol::Tls13;
             assert_eq!(first.lifetime_s.is_none(), hidden, "{first:?}");
         }
@@ -42,10 +42,10 @@ fn a_good_server_resumes_and_saves() {
 }
 
 #[test]
-fn the_connections_are_counted() {
-    let trust = Trust::new();
-    let server = trust.serve(Library::Rustls);
-    let reports = trust.ask(server.port(), |_| ());
+fn connections_made_are_counted() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::Rustls);
+    let reports = lab.probe(server.port(), |_| ());
     let made: usize = reports
         .iter()
         .map(|report| report.verdict.connections_made)
@@ -54,10 +54,10 @@ fn the_connections_are_counted() {
     assert!(made <= 3 * 10, "{made}");
 }
 
-/// Whether a server takes a ticket twice is its own choice, and its library's.
+/// Whether a ticket is accepted twice depends on the server's library and settings.
 #[test]
-fn tickets_are_accepted_twice_where_the_server_keeps_no_account_of_them() {
-    let trust = Trust::new();
+fn tickets_are_accepted_twice_unless_the_server_removes_used_ones() {
+    let lab = Lab::new();
     let stateful = |settings: &mut ServerSettings| {
         settings.resumption = ServerResumption::SessionIds;
     };
@@ -65,28 +65,28 @@ fn tickets_are_accepted_twice_where_the_server_keeps_no_account_of_them() {
     for (library, change, twice) in [
         (Library::Rustls, (|_| ()) as Change, true),
         (Library::OpenSsl, |_| (), true),
-        // rustls removes what is used from its cache, OpenSSL does not.
+        // rustls removes a used session from its cache, OpenSSL does not.
         (Library::Rustls, stateful, false),
         (Library::OpenSsl, stateful, true),
-        // But where early data is allowed, it has to.
+        // With early data both do.
         (Library::Rustls, early_data, false),
         (Library::OpenSsl, early_data, false),
     ] {
-        let server = trust.serve_with(library, change);
-        let reports = trust.ask(server.port(), |options| {
+        let server = lab.serve_with(library, change);
+        let reports = lab.probe(server.port(), |options| {
             options.tls = Some(Protocol::Tls13);
         });
         assert_code(&reports, Code::Resumes);
         for report in reports {
-            let asked = report.twice.map(|row| (row.first, row.second, row.error));
+            let actual = report.twice.map(|row| (row.first, row.second, row.error));
             let possible = report.backend != Backend::Rustls;
             let expected = possible.then_some((true, twice, None));
-            assert_eq!(asked, expected, "{library} {}", report.backend);
+            assert_eq!(actual, expected, "{library} {}", report.backend);
         }
     }
-    // A session of TLS 1.2 is for any number of connections anyway.
-    let server = trust.serve(Library::OpenSsl);
-    let reports = trust.ask(server.port(), |options| {
+    // A session of TLS 1.2 is reusable.
+    let server = lab.serve(Library::OpenSsl);
+    let reports = lab.probe(server.port(), |options| {
         options.tls = Some(Protocol::Tls12);
     });
     assert!(reports.iter().all(|report| report.twice.is_none()));
@@ -94,12 +94,12 @@ fn tickets_are_accepted_twice_where_the_server_keeps_no_account_of_them() {
 
 #[test]
 fn a_server_without_sessions() {
-    let trust = Trust::new();
-    each(|library, version| {
-        let server = trust.serve_with(library, |settings| {
+    let lab = Lab::new();
+    for_each_server(|library, version| {
+        let server = lab.serve_with(library, |settings| {
             settings.resumption = ServerResumption::Off;
         });
-        let reports = trust.ask(server.port(), |options| options.tls = Some(version));
+        let reports = lab.probe(server.port(), |options| options.tls = Some(version));
         assert_code(&reports, Code::NoTickets);
         for report in reports {
             assert_eq!(report.verdict.connections_made, 5);
@@ -110,14 +110,14 @@ fn a_server_without_sessions() {
 }
 
 #[test]
-fn session_ids_alone() {
-    let trust = Trust::new();
-    each(|library, version| {
-        let server = trust.serve_with(library, |settings| {
+fn session_ids_without_tickets() {
+    let lab = Lab::new();
+    for_each_server(|library, version| {
+        let server = lab.serve_with(library, |settings| {
             settings.resumption = ServerResumption::SessionIds;
         });
-        let reports = trust.ask(server.port(), |options| options.tls = Some(version));
-        // In TLS 1.3 a ticket may name a session of the server's; nobody can see that.
+        let reports = lab.probe(server.port(), |options| options.tls = Some(version));
+        // A TLS 1.3 ticket that names a session in the server's memory looks like any other.
         let code = match version {
             Protocol::Tls12 => Code::SessionIdsOnly,
             Protocol::Tls13 => Code::Resumes,
@@ -127,37 +127,37 @@ fn session_ids_alone() {
 }
 
 #[test]
-fn sessions_that_live_for_a_minute() {
-    let trust = Trust::new();
+fn a_short_lifetime_is_named() {
+    let lab = Lab::new();
     for (seconds, visible) in [(60, Code::ShortLifetime), (300, Code::Resumes)] {
-        each(|library, version| {
-            let server = trust.serve_with(library, |settings| {
+        for_each_server(|library, version| {
+            let server = lab.serve_with(library, |settings| {
                 settings.lifetime = Some(Duration::from_secs(seconds));
             });
-            let reports = trust.ask(server.port(), |options| options.tls = Some(version));
+            let reports = lab.probe(server.port(), |options| options.tls = Some(version));
             for report in reports {
                 let hidden = report.backend == Backend::Rustls && version == Protocol::Tls13;
                 let code = if hidden { Code::Resumes } else { visible };
                 let verdict = report.verdict;
                 assert_eq!(verdict.code, code, "{library} {verdict:?}");
-                let said = verdict.text.contains("lives for 1 min only");
-                assert_eq!(said, code == Code::ShortLifetime, "{verdict:?}");
+                let named = verdict.text.contains("valid for 1 min only");
+                assert_eq!(named, code == Code::ShortLifetime, "{verdict:?}");
             }
         });
     }
 }
 
-fn full_in_parallel(report: &Report) -> usize {
+fn full_after_the_first(report: &Report) -> usize {
     let parallel = report.connections.iter().filter(|row| row.connection > 1);
     parallel.filter(|row| !row.offered).count()
 }
 
 #[test]
-fn a_burst_uses_the_tickets_up() {
-    let trust = Trust::new();
+fn a_burst_uses_up_the_tickets() {
+    let lab = Lab::new();
     for library in Library::ALL {
-        let server = trust.serve(library);
-        let reports = trust.ask(server.port(), |options| {
+        let server = lab.serve(library);
+        let reports = lab.probe(server.port(), |options| {
             options.concurrency = 16;
             options.tls = Some(Protocol::Tls13);
         });
@@ -165,28 +165,28 @@ fn a_burst_uses_the_tickets_up() {
         for report in &reports {
             let burst = report.burst.as_ref().unwrap();
             assert_eq!((burst.connections, burst.concurrency), (16, 16));
-            assert_eq!(burst.used_up, full_in_parallel(report), "{burst:?}");
+            assert_eq!(burst.used_up, full_after_the_first(report), "{burst:?}");
             assert_eq!(burst.resumed + burst.used_up, 16, "{burst:?}");
             assert_eq!((burst.declined, burst.nothing_yet), (0, 0));
-            let said = &report.verdict.text;
+            let text = &report.verdict.text;
             let used_up = format!(
                 "your 16 parallel connections used them up: {} full",
                 burst.used_up
             );
-            assert!(said.contains("issues 2 tickets"), "{said}");
-            assert!(said.contains(&used_up), "{said}");
+            assert!(text.contains("issues 2 tickets"), "{text}");
+            assert!(text.contains(&used_up), "{text}");
             let lifetime = report.backend != Backend::Rustls;
-            assert_eq!(said.contains("valid for"), lifetime, "{said}");
+            assert_eq!(text.contains("valid for"), lifetime, "{text}");
         }
     }
 }
 
 #[test]
-fn a_burst_that_every_connection_has_a_session_for() {
-    let trust = Trust::new();
+fn a_burst_with_a_session_for_every_connection() {
+    let lab = Lab::new();
     for (tickets, version) in [(2, Protocol::Tls12), (20, Protocol::Tls13)] {
-        let server = trust.serve_with(Library::OpenSsl, |settings| settings.tickets = tickets);
-        let reports = trust.ask(server.port(), |options| {
+        let server = lab.serve_with(Library::OpenSsl, |settings| settings.tickets = tickets);
+        let reports = lab.probe(server.port(), |options| {
             options.concurrency = 16;
             options.tls = Some(version);
         });
@@ -198,43 +198,42 @@ fn a_burst_that_every_connection_has_a_session_for() {
 }
 
 #[test]
-fn a_server_that_declines_what_it_gave() {
-    let trust = Trust::new();
+fn a_server_that_declines_its_own_sessions() {
+    let lab = Lab::new();
     for version in Protocol::ALL {
-        let server = trust.serve_with(Library::Rustls, |settings| {
+        let server = lab.serve_with(Library::Rustls, |settings| {
             let tickets = HostileTickets::new().refused();
             settings.rustls.ticketer = Some(std::sync::Arc::new(tickets));
         });
-        let reports = trust.ask(server.port(), |options| options.tls = Some(version));
+        let reports = lab.probe(server.port(), |options| options.tls = Some(version));
         assert_code(&reports, Code::NeverResumes);
         for report in reports {
             assert_eq!(report.again.map(|again| again.resumed), Some(0));
             let remedy = report.verdict.remedy.unwrap();
-            // Two causes fit: both are named.
+            // Both possible causes are named.
             assert!(remedy.contains("either several machines"), "{remedy}");
             assert!(remedy.contains("does not accept its own"), "{remedy}");
         }
     }
 }
 
-/// Two machines behind one address, to each in turn.
-fn balanced(
-    trust: &Trust,
+/// Probes a balancer that sends connections to each of two servers in turn.
+fn probe_balanced(
+    lab: &Lab,
     library: Library,
     keys: [Option<TicketKeys>; 2],
     version: Protocol,
 ) -> Vec<Report> {
-    let servers =
-        keys.map(|keys| trust.serve_with(library, |settings| settings.ticket_keys = keys));
+    let servers = keys.map(|keys| lab.serve_with(library, |settings| settings.ticket_keys = keys));
     let front = Front::new(&servers.each_ref().map(lab::tcp::TcpServer::port));
-    trust.ask(front.port(), |options| options.tls = Some(version))
+    lab.probe(front.port(), |options| options.tls = Some(version))
 }
 
 #[test]
-fn machines_behind_one_address_with_keys_of_their_own() {
-    let trust = Trust::new();
-    each(|library, version| {
-        let reports = balanced(&trust, library, [None, None], version);
+fn machines_behind_one_address_with_different_keys() {
+    let lab = Lab::new();
+    for_each_server(|library, version| {
+        let reports = probe_balanced(&lab, library, [None, None], version);
         assert_code(&reports, Code::Partly);
         for report in reports {
             let again = report.again.unwrap();
@@ -251,39 +250,39 @@ fn machines_behind_one_address_with_keys_of_their_own() {
 
 #[test]
 fn machines_behind_one_address_with_the_same_keys() {
-    let trust = Trust::new();
-    each(|library, version| {
+    let lab = Lab::new();
+    for_each_server(|library, version| {
         let keys = TicketKeys::new();
-        let reports = balanced(&trust, library, [Some(keys.clone()), Some(keys)], version);
+        let reports = probe_balanced(&lab, library, [Some(keys.clone()), Some(keys)], version);
         assert_code(&reports, Code::Resumes);
     });
 }
 
-/// The same keys at both: it is the version that differs.
+/// Both have the same keys.
 #[test]
-fn machines_behind_one_address_that_speak_other_versions() {
-    let trust = Trust::new();
+fn machines_behind_one_address_of_different_versions() {
+    let lab = Lab::new();
     for library in Library::ALL {
         let keys = TicketKeys::new();
         let servers = [Protocol::Tls13, Protocol::Tls12].map(|protocol| {
-            trust.serve_with(library, |settings| {
+            lab.serve_with(library, |settings| {
                 settings.protocols = vec![protocol];
                 settings.ticket_keys = Some(keys.clone());
             })
         });
-        // A balancer of its own for each, so that each begins with TLS 1.3.
+        // Each backend has a balancer of its own, so that each begins with TLS 1.3.
         for backend in [
             BackendChoice::Rustls,
             BackendChoice::Openssl,
             BackendChoice::RustlsPreview,
         ] {
             let front = Front::new(&servers.each_ref().map(lab::tcp::TcpServer::port));
-            let reports = trust.ask(front.port(), |options| {
+            let reports = lab.probe(front.port(), |options| {
                 options.backend = backend;
             });
             let verdict = &reports[0].verdict;
-            let says = "TLS 1.3 in 3 connections and TLS 1.2 in 2: a session of one version";
-            assert!(verdict.text.contains(says), "{:#?}", reports[0]);
+            let expected = "TLS 1.3 in 3 connections and TLS 1.2 in 2: a session of one version";
+            assert!(verdict.text.contains(expected), "{:#?}", reports[0]);
             let remedy = verdict.remedy.as_ref().unwrap();
             assert!(remedy.contains("ssl_protocols"), "{remedy}");
             if let Some(saves) = &reports[0].saves {
@@ -294,9 +293,9 @@ fn machines_behind_one_address_that_speak_other_versions() {
 }
 
 #[test]
-fn one_connection_is_no_answer() {
-    let trust = Trust::new();
-    let server = trust.serve(Library::OpenSsl);
-    let reports = trust.ask(server.port(), |options| options.connections = Some(1));
+fn one_connection_cannot_resume() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::OpenSsl);
+    let reports = lab.probe(server.port(), |options| options.connections = Some(1));
     assert_code(&reports, Code::NotTried);
 }

@@ -1,4 +1,4 @@
-//! The client on the preview of the next rustls.
+//! Double offers on the preview of the next rustls.
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use rustls_next::{
 };
 use store_core::{KeyRef, Limits, SecurityDomain, SessionKey};
 
-use super::{Doubling, double};
+use super::{DoubleOffer, duplicate};
 use crate::Options;
-use crate::client::tickets_wait;
-use crate::counted::Counted;
+use crate::client::tickets_timeout;
+use crate::transport::Transport;
 
 pub(super) struct Client {
     config: ClientConfig,
@@ -26,7 +26,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Nothing if rustls refuses the settings, which it did not for the connector before.
+    /// `None` if rustls rejects the settings, which it accepted for the probe's own connector.
     pub(super) fn new(options: &Options) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         if let Some(file) = &options.ca {
@@ -44,17 +44,17 @@ impl Client {
             .with_no_client_auth()
             .ok()?;
         let domain = SecurityDomain::builder("probe, twice").finish();
-        let key = KeyRef::new(&domain, options.name()).with_port(options.port());
+        let key = KeyRef::new(&domain, options.server_name()).with_port(options.port());
         Some(Self {
             config,
             sessions: Sessions::new(Limits::default()).ok()?,
-            name: ServerName::try_from(options.name()).ok()?.to_owned(),
+            name: ServerName::try_from(options.server_name()).ok()?.to_owned(),
             key: key.to_key(),
             timeout: options.timeout,
         })
     }
 
-    fn connect<'a>(&self, io: &'a mut Counted) -> Result<Tls<'a>, String> {
+    fn connect<'a>(&self, io: &'a mut Transport) -> Result<Tls<'a>, String> {
         let handle = self.sessions.connection(self.key.clone());
         let mut config = self.config.clone();
         config.resumption = handle.resumption();
@@ -66,11 +66,11 @@ impl Client {
             handle,
         };
         while tls.connection.is_handshaking() {
-            if tls.turn()? == 0 {
+            if tls.read_once()? == 0 {
                 return Err("the server closed the connection".to_owned());
             }
         }
-        tls.send()?;
+        tls.write_pending()?;
         if let Some(kind) = tls.connection.handshake_kind() {
             tls.handle.settle(kind);
         }
@@ -78,53 +78,54 @@ impl Client {
     }
 }
 
-impl Doubling for Client {
-    fn full(&self, io: &mut Counted) -> Result<(), String> {
+impl DoubleOffer for Client {
+    fn full_handshake(&self, io: &mut Transport) -> Result<(), String> {
         let mut tls = self.connect(io)?;
-        let wait = tickets_wait(tls.io.since_first_byte(), self.timeout);
-        tls.io.end_after(wait);
+        let timeout = tickets_timeout(tls.io.elapsed(), self.timeout);
+        tls.io.set_deadline(timeout);
         let read = loop {
-            match tls.turn() {
+            match tls.read_once() {
                 Ok(1..) => {}
                 Ok(0) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
-        tls.io.end_after(self.timeout);
-        tls.farewell();
+        tls.io.set_deadline(self.timeout);
+        tls.close();
         read
     }
 
-    fn double(&self) -> bool {
-        double(self.sessions.store(), &self.key)
+    fn duplicate_ticket(&self) -> bool {
+        duplicate(self.sessions.store(), &self.key)
     }
 
-    fn offer(&self, io: &mut Counted) -> Result<bool, String> {
+    fn offer(&self, io: &mut Transport) -> Result<bool, String> {
         let mut tls = self.connect(io)?;
         tls.handle.forget();
         let resumed = matches!(
             tls.connection.handshake_kind(),
             Some(HandshakeKind::Resumed | HandshakeKind::ResumedWithHelloRetryRequest)
         );
-        tls.farewell();
+        tls.close();
         Ok(resumed)
     }
 }
 
+/// A connection of the sans-I/O rustls and its transport.
 struct Tls<'a> {
     connection: ClientConnection,
     input: VecInput,
-    io: &'a mut Counted,
+    io: &'a mut Transport,
     handle: Arc<Handle>,
 }
 
 impl Tls<'_> {
-    fn farewell(&mut self) {
+    fn close(&mut self) {
         self.connection.send_close_notify();
-        let _ = self.send(); // a server that has gone away needs none
+        let _ = self.write_pending(); // fails if the server has already closed
     }
 
-    fn send(&mut self) -> Result<(), String> {
+    fn write_pending(&mut self) -> Result<(), String> {
         while self.connection.wants_write() {
             let written = self.connection.write_tls(&mut self.io);
             written.map_err(|error| error.to_string())?;
@@ -132,10 +133,10 @@ impl Tls<'_> {
         self.io.flush().map_err(|error| error.to_string())
     }
 
-    /// Writes what there is to write, reads once, and has rustls understand it; zero when there
-    /// is nothing more to read, or no more time.
-    fn turn(&mut self) -> Result<usize, String> {
-        self.send()?;
+    /// Writes what rustls has to send, then reads and processes records once. Returns the number of
+    /// bytes read: zero at the end of the connection, or after the deadline.
+    fn read_once(&mut self) -> Result<usize, String> {
+        self.write_pending()?;
         if !self.connection.wants_read() {
             return Ok(0);
         }
@@ -144,8 +145,8 @@ impl Tls<'_> {
             Err(error) if error.kind() == ErrorKind::TimedOut => 0,
             Err(error) => return Err(error.to_string()),
         };
-        let understood = self.connection.process_new_packets(&mut self.input);
-        understood.map_err(|error| error.to_string())?;
+        let processed = self.connection.process_new_packets(&mut self.input);
+        processed.map_err(|error| error.to_string())?;
         Ok(read)
     }
 }

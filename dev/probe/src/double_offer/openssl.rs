@@ -1,4 +1,4 @@
-//! The client on OpenSSL.
+//! Double offers on OpenSSL.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -10,10 +10,10 @@ use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use store_core::{Limits, SecurityDomain, SessionKey};
 
-use super::{Doubling, double};
+use super::{DoubleOffer, duplicate};
 use crate::Options;
-use crate::client::tickets_wait;
-use crate::counted::Counted;
+use crate::client::tickets_timeout;
+use crate::transport::Transport;
 
 pub(super) struct Client {
     connector: Connector,
@@ -23,7 +23,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Nothing if OpenSSL refuses the settings, which it did not for the connector before.
+    /// `None` if OpenSSL rejects the settings, which it accepted for the probe's own connector.
     pub(super) fn new(options: &Options) -> Option<Self> {
         let mut builder = SslConnector::builder(SslMethod::tls_client()).ok()?;
         let mut roots = X509StoreBuilder::new().ok()?;
@@ -43,46 +43,46 @@ impl Client {
         let domain = SecurityDomain::builder("probe, twice").finish();
         let sessions = Sessions::new(Limits::default()).ok()?;
         let connector = sessions.attach(builder, domain).ok()?;
-        let key = connector.key(options.name(), options.port());
+        let key = connector.key(options.server_name(), options.port());
         Some(Self {
             connector,
-            name: options.name().to_owned(),
+            name: options.server_name().to_owned(),
             key,
             timeout: options.timeout,
         })
     }
 
-    fn connect<'a>(&self, io: &'a mut Counted) -> Result<SslStream<&'a mut Counted>, String> {
+    fn connect<'a>(&self, io: &'a mut Transport) -> Result<SslStream<&'a mut Transport>, String> {
         let ssl = self.connector.ssl(&self.name, self.key.clone());
         let ssl = ssl.map_err(|error| error.to_string())?;
         ssl.connect(io).map_err(|error| error.to_string())
     }
 }
 
-impl Doubling for Client {
-    fn full(&self, io: &mut Counted) -> Result<(), String> {
+impl DoubleOffer for Client {
+    fn full_handshake(&self, io: &mut Transport) -> Result<(), String> {
         let mut stream = self.connect(io)?;
-        let wait = tickets_wait(stream.get_ref().since_first_byte(), self.timeout);
-        stream.get_ref().end_after(wait);
+        let timeout = tickets_timeout(stream.get_ref().elapsed(), self.timeout);
+        stream.get_ref().set_deadline(timeout);
         let read = stream.read(&mut [0]);
-        stream.get_ref().end_after(self.timeout);
-        let _ = stream.shutdown(); // a server that has gone away needs no farewell
+        stream.get_ref().set_deadline(self.timeout);
+        let _ = stream.shutdown(); // fails if the server has already closed
         match read {
             Err(error) if error.kind() != ErrorKind::TimedOut => Err(error.to_string()),
-            _ => Ok(()), // data, the end, or time is up: the tickets have come
+            _ => Ok(()), // data, the end of the connection, or the timeout: tickets come before
         }
     }
 
-    fn double(&self) -> bool {
-        double(self.connector.sessions().store(), &self.key)
+    fn duplicate_ticket(&self) -> bool {
+        duplicate(self.connector.sessions().store(), &self.key)
     }
 
-    fn offer(&self, io: &mut Counted) -> Result<bool, String> {
+    fn offer(&self, io: &mut Transport) -> Result<bool, String> {
         let mut stream = self.connect(io)?;
         if let Some(connection) = backend_openssl::connection(stream.ssl()) {
             connection.forget();
         }
-        let _ = stream.shutdown(); // a server that has gone away needs no farewell
+        let _ = stream.shutdown(); // fails if the server has already closed
         Ok(stream.ssl().session_reused())
     }
 }

@@ -1,4 +1,4 @@
-//! Real servers, what a probe finds there with each backend, and what it makes of it.
+//! Probes of servers in this process with each backend: findings and verdicts.
 
 mod addresses;
 mod failures;

@@ -1,4 +1,4 @@
-//! What depends on when something happens: tickets that come from far, a burst, a farewell.
+//! Timing: tickets from a distant server, bursts, how connections end.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -12,16 +12,16 @@ use openssl::ssl::{SslAcceptor, SslMethod, SslSessionCacheMode};
 use openssl::x509::X509;
 use probe::{Backend, Code};
 
-use crate::support::{Trust, assert_code};
+use crate::support::{Lab, assert_code};
 
-/// One way, between a client and a server on other continents.
-const FAR: Duration = Duration::from_millis(120);
+/// The delay one way between continents.
+const DELAY: Duration = Duration::from_millis(120);
 
 #[test]
-fn tickets_from_far_are_waited_for() {
-    let trust = Trust::new();
-    let server = trust.serve(Library::OpenSsl);
-    let reports = trust.ask(far_away(server.port()), |options| {
+fn tickets_of_a_distant_server_are_waited_for() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::OpenSsl);
+    let reports = lab.probe(delayed(server.port()), |options| {
         options.connections = Some(2);
         options.tls = Some(Protocol::Tls13);
     });
@@ -32,12 +32,12 @@ fn tickets_from_far_are_waited_for() {
 }
 
 #[test]
-fn nobody_in_a_burst_uses_what_another_one_brought() {
-    let trust = Trust::new();
+fn no_connection_of_a_burst_uses_a_ticket_of_another() {
+    let lab = Lab::new();
     for library in Library::ALL {
-        let server = trust.serve(library);
+        let server = lab.serve(library);
         for _ in 0..4 {
-            let reports = trust.ask(server.port(), |options| {
+            let reports = lab.probe(server.port(), |options| {
                 options.concurrency = 16;
                 options.tls = Some(Protocol::Tls13);
             });
@@ -50,18 +50,17 @@ fn nobody_in_a_burst_uses_what_another_one_brought() {
     }
 }
 
-/// OpenSSL drops a session from its cache with a connection that ends without a farewell, as its
-/// applications do if they take no care.
+/// OpenSSL removes a session from its cache if the connection ends without `close_notify`.
 #[test]
 fn a_ticket_outlives_its_connection_at_a_server_that_keeps_sessions() {
-    let trust = Trust::new();
-    let port = forgetful(&trust);
-    let reports = trust.ask(port, |options| options.tls = Some(Protocol::Tls13));
+    let lab = Lab::new();
+    let port = strict_openssl(&lab);
+    let reports = lab.probe(port, |options| options.tls = Some(Protocol::Tls13));
     for report in reports {
-        let asked = report.twice.map(|row| (row.first, row.second, row.error));
+        let twice = report.twice.map(|row| (row.first, row.second, row.error));
         let possible = report.backend != Backend::Rustls;
         assert_eq!(
-            asked,
+            twice,
             possible.then_some((true, false, None)),
             "{}",
             report.backend
@@ -69,9 +68,10 @@ fn a_ticket_outlives_its_connection_at_a_server_that_keeps_sessions() {
     }
 }
 
-/// A server on OpenSSL that allows early data, so that it keeps its sessions and takes each once.
-fn forgetful(trust: &Trust) -> u16 {
-    let identity = trust.identity();
+/// A server on OpenSSL that allows early data, so that it stores sessions and accepts each once. It
+/// sends `close_notify` only in answer to the client's.
+fn strict_openssl(lab: &Lab) -> u16 {
+    let identity = lab.identity();
     let mut builder = SslAcceptor::mozilla_modern_v5(SslMethod::tls_server()).unwrap();
     let mut chain = X509::stack_from_pem(identity.chain_pem().as_bytes())
         .unwrap()
@@ -93,40 +93,40 @@ fn forgetful(trust: &Trust) -> u16 {
             .get_shutdown()
             .contains(openssl::ssl::ShutdownState::RECEIVED)
         {
-            let _ = stream.shutdown(); // a client that says nothing is told nothing
+            let _ = stream.shutdown(); // the client may be gone
         }
         Ok(())
     })
 }
 
-/// A way to a server of this machine that is as long as if it were far away.
-fn far_away(port: u16) -> u16 {
+/// A proxy that delays each byte by [`DELAY`].
+fn delayed(port: u16) -> u16 {
     each_connection(move |client| {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         for (from, to) in [(&client, &server), (&server, &client)] {
             to.set_nodelay(true)?;
             let (from, to) = (from.try_clone()?, to.try_clone()?);
-            thread::spawn(move || carry(from, to));
+            thread::spawn(move || copy_delayed(from, to));
         }
         Ok(())
     })
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream) {
+fn copy_delayed(mut from: TcpStream, mut to: TcpStream) {
     let (sender, receiver) = mpsc::channel::<(Instant, Vec<u8>)>();
     thread::spawn(move || {
-        for (arrives, bytes) in receiver {
-            thread::sleep(arrives.saturating_duration_since(Instant::now()));
+        for (due, bytes) in receiver {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
             if to.write_all(&bytes).is_err() {
                 return;
             }
         }
-        let _ = to.shutdown(Shutdown::Write); // it may be gone already
+        let _ = to.shutdown(Shutdown::Write); // the peer may be gone
     });
     let mut buffer = [0; 4_096];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         if sender
-            .send((Instant::now() + FAR, buffer[..length].to_vec()))
+            .send((Instant::now() + DELAY, buffer[..length].to_vec()))
             .is_err()
         {
             return;
@@ -134,14 +134,14 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
     }
 }
 
-/// A listener that does this with each connection, in a thread of its own.
+/// A listener that serves each connection in a thread of its own.
 fn each_connection(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for client in listener.incoming() {
             let serve = serve.clone();
-            // A connection that breaks is the client's affair.
+            // Errors are the client's to notice.
             thread::spawn(move || client.and_then(serve));
         }
     });

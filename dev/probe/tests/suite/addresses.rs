@@ -11,7 +11,7 @@ use probe::{Code, Failure, Report};
 use rustls::server::ProducesTickets;
 
 use crate::front::Front;
-use crate::support::{Trust, assert_code};
+use crate::support::{Lab, assert_code};
 
 const HERE: &str = "127.0.0.1";
 const THERE: &str = "127.0.0.2";
@@ -20,19 +20,19 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Two servers behind one name, each at an address of its own.
-struct Fleet {
+/// Two servers of one name, each at an address of its own.
+struct TwoAddresses {
     here: TcpServer,
     _there: TcpServer,
     _front: Front,
 }
 
-impl Fleet {
-    fn new(trust: &Trust, library: Library, change: impl Fn(&mut ServerSettings)) -> Self {
-        Self::of([(); 2].map(|()| trust.serve_with(library, &change)))
+impl TwoAddresses {
+    fn new(lab: &Lab, library: Library, change: impl Fn(&mut ServerSettings)) -> Self {
+        Self::with([(); 2].map(|()| lab.serve_with(library, &change)))
     }
 
-    fn of([here, there]: [TcpServer; 2]) -> Self {
+    fn with([here, there]: [TcpServer; 2]) -> Self {
         let front = Front::at((ip(THERE), here.port()).into(), &[there.port()]);
         Self {
             here,
@@ -41,8 +41,8 @@ impl Fleet {
         }
     }
 
-    fn ask(&self, trust: &Trust, version: Protocol, addresses: &[&str]) -> Vec<Report> {
-        trust.ask(self.here.port(), |options| {
+    fn probe(&self, lab: &Lab, version: Protocol, addresses: &[&str]) -> Vec<Report> {
+        lab.probe(self.here.port(), |options| {
             options.addresses = addresses.iter().map(|address| ip(address)).collect();
             options.all_addresses = true;
             options.tls = Some(version);
@@ -50,7 +50,7 @@ impl Fleet {
     }
 }
 
-/// From, to, resumed.
+/// The rows as `(from, to, resumed)`.
 fn rows(report: &Report) -> Vec<(&str, &str, bool)> {
     let rows = report.addresses.iter();
     rows.map(|row| (row.from.as_str(), row.to.as_str(), row.resumed))
@@ -58,28 +58,28 @@ fn rows(report: &Report) -> Vec<(&str, &str, bool)> {
 }
 
 #[test]
-fn keys_of_their_own_differ() {
-    let trust = Trust::new();
+fn addresses_with_different_keys_differ() {
+    let lab = Lab::new();
     for library in Library::ALL {
         for version in [Protocol::Tls12, Protocol::Tls13] {
-            let fleet = Fleet::new(&trust, library, |_| ());
-            let reports = fleet.ask(&trust, version, &[HERE, THERE]);
+            let servers = TwoAddresses::new(&lab, library, |_| ());
+            let reports = servers.probe(&lab, version, &[HERE, THERE]);
             assert_code(&reports, Code::AddressesDiffer);
             for report in &reports {
                 let expected = [
                     (HERE, HERE, true),
                     (THERE, THERE, true),
-                    // Once more before it is blamed.
+                    // Each declined session is followed by another.
                     (HERE, THERE, false),
                     (HERE, THERE, false),
                     (THERE, HERE, false),
                     (THERE, HERE, false),
                 ];
                 assert_eq!(rows(report), expected);
-                let said = &report.verdict.text;
+                let text = &report.verdict.text;
                 assert!(
-                    said.starts_with("tickets from 127.0.0.1 are refused at 127.0.0.2"),
-                    "{said}"
+                    text.starts_with("tickets from 127.0.0.1 are declined at 127.0.0.2"),
+                    "{text}"
                 );
                 let remedy = report.verdict.remedy.as_deref().unwrap();
                 assert!(remedy.contains("ssl_session_ticket_key"), "{remedy}");
@@ -89,58 +89,58 @@ fn keys_of_their_own_differ() {
 }
 
 #[test]
-fn the_same_keys_do_not_differ() {
-    let trust = Trust::new();
+fn addresses_with_the_same_keys_do_not_differ() {
+    let lab = Lab::new();
     for library in Library::ALL {
         for version in [Protocol::Tls12, Protocol::Tls13] {
             let keys = TicketKeys::new();
-            let fleet = Fleet::new(&trust, library, |settings| {
+            let servers = TwoAddresses::new(&lab, library, |settings| {
                 settings.ticket_keys = Some(keys.clone());
             });
-            let reports = fleet.ask(&trust, version, &[HERE, THERE]);
+            let reports = servers.probe(&lab, version, &[HERE, THERE]);
             assert_code(&reports, Code::Resumes);
             for report in &reports {
                 assert_eq!(report.addresses.len(), 4);
                 assert!(report.addresses.iter().all(|row| row.resumed));
-                let said = &report.verdict.text;
-                assert!(said.contains("2 of 2 sessions of one"), "{said}");
+                let text = &report.verdict.text;
+                assert!(text.contains("2 of 2 sessions of one"), "{text}");
             }
         }
     }
 }
 
 #[test]
-fn sessions_in_the_memory_of_each_server_differ_and_are_no_tickets() {
-    let trust = Trust::new();
-    let fleet = Fleet::new(&trust, Library::OpenSsl, |settings| {
+fn session_ids_differ_and_are_not_called_tickets() {
+    let lab = Lab::new();
+    let servers = TwoAddresses::new(&lab, Library::OpenSsl, |settings| {
         settings.resumption = ServerResumption::SessionIds;
     });
-    let reports = fleet.ask(&trust, Protocol::Tls12, &[HERE, THERE]);
+    let reports = servers.probe(&lab, Protocol::Tls12, &[HERE, THERE]);
     assert_code(&reports, Code::AddressesDiffer);
     for report in reports {
-        let said = report.verdict.text;
-        assert!(said.starts_with("sessions from"), "{said}");
+        let text = report.verdict.text;
+        assert!(text.starts_with("sessions from"), "{text}");
     }
 }
 
 #[test]
-fn an_address_that_does_not_answer_is_not_the_end_of_the_others() {
+fn a_failed_address_does_not_stop_the_others() {
     const NOWHERE: &str = "127.0.0.3";
-    let trust = Trust::new();
+    let lab = Lab::new();
     let keys = TicketKeys::new();
     for (keys, code) in [
         (Some(keys), Code::AddressFailed),
         (None, Code::AddressesDiffer),
     ] {
-        let fleet = Fleet::new(&trust, Library::OpenSsl, |settings| {
+        let servers = TwoAddresses::new(&lab, Library::OpenSsl, |settings| {
             settings.ticket_keys.clone_from(&keys);
         });
-        let reports = fleet.ask(&trust, Protocol::Tls13, &[NOWHERE, HERE, THERE]);
+        let reports = servers.probe(&lab, Protocol::Tls13, &[NOWHERE, HERE, THERE]);
         assert_code(&reports, code);
         for report in &reports {
             let rows = &report.addresses;
-            let crossed = if code == Code::AddressesDiffer { 4 } else { 2 };
-            assert_eq!(rows.len(), 3 + crossed, "{rows:?}");
+            let across = if code == Code::AddressesDiffer { 4 } else { 2 };
+            assert_eq!(rows.len(), 3 + across, "{rows:?}");
             assert_eq!(rows[0].failure, Some(Failure::Refused));
             assert!(rows[1..].iter().all(|row| row.error.is_none()), "{rows:?}");
             assert!(report.connections.iter().all(|row| row.error.is_none()));
@@ -150,30 +150,30 @@ fn an_address_that_does_not_answer_is_not_the_end_of_the_others() {
 }
 
 #[test]
-fn one_address_and_servers_that_do_not_resume() {
-    let trust = Trust::new();
-    let fleet = Fleet::new(&trust, Library::Rustls, |_| ());
-    let reports = fleet.ask(&trust, Protocol::Tls13, &[HERE, HERE]);
+fn one_address_and_no_resuming_address_cannot_be_compared() {
+    let lab = Lab::new();
+    let servers = TwoAddresses::new(&lab, Library::Rustls, |_| ());
+    let reports = servers.probe(&lab, Protocol::Tls13, &[HERE, HERE]);
     assert_code(&reports, Code::Resumes);
     assert!(reports[0].verdict.text.contains("one address only"));
 
-    let fleet = Fleet::new(&trust, Library::Rustls, |settings| {
+    let servers = TwoAddresses::new(&lab, Library::Rustls, |settings| {
         settings.resumption = ServerResumption::Off;
     });
-    let reports = fleet.ask(&trust, Protocol::Tls13, &[HERE, THERE]);
+    let reports = servers.probe(&lab, Protocol::Tls13, &[HERE, THERE]);
     assert_code(&reports, Code::NoTickets);
     for report in &reports {
-        // Nobody's sessions are offered to anybody.
+        // No session is offered at another address.
         assert_eq!(rows(report), [(HERE, HERE, false), (THERE, THERE, false)]);
     }
 }
 
 #[test]
-fn more_addresses_than_are_asked() {
-    let trust = Trust::new();
-    let server = trust.serve(Library::Rustls);
+fn at_most_eight_addresses_are_tested() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::Rustls);
     let addresses: Vec<_> = (1..=10).map(|last| format!("127.0.1.{last}")).collect();
-    let reports = trust.ask(server.port(), |options| {
+    let reports = lab.probe(server.port(), |options| {
         options.addresses = vec![ip(HERE)];
         options
             .addresses
@@ -184,21 +184,21 @@ fn more_addresses_than_are_asked() {
     assert_code(&reports, Code::AddressFailed);
     for report in reports {
         assert_eq!(report.addresses.len(), 8);
-        let said = report.verdict.text;
-        assert!(said.contains("8 of 11 addresses"), "{said}");
+        let text = report.verdict.text;
+        assert!(text.contains("8 of 11 addresses"), "{text}");
     }
 }
 
-/// Tickets of a server that declines one in `every`.
+/// The ticketer of a server that declines one session in `every`.
 #[derive(Debug)]
-struct NowAndThen {
+struct SometimesDeclining {
     tickets: HostileTickets,
     every: usize,
     offered: AtomicUsize,
 }
 
-impl NowAndThen {
-    fn every(every: usize) -> Arc<dyn ProducesTickets> {
+impl SometimesDeclining {
+    fn one_in(every: usize) -> Arc<dyn ProducesTickets> {
         Arc::new(Self {
             tickets: HostileTickets::new(),
             every,
@@ -207,7 +207,7 @@ impl NowAndThen {
     }
 }
 
-impl ProducesTickets for NowAndThen {
+impl ProducesTickets for SometimesDeclining {
     fn enabled(&self) -> bool {
         self.tickets.enabled()
     }
@@ -222,30 +222,30 @@ impl ProducesTickets for NowAndThen {
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let before = self.offered.fetch_add(1, Ordering::SeqCst);
-        let takes = !(before + 1).is_multiple_of(self.every);
-        takes.then(|| self.tickets.decrypt(ticket)).flatten()
+        let accepts = !(before + 1).is_multiple_of(self.every);
+        accepts.then(|| self.tickets.decrypt(ticket)).flatten()
     }
 }
 
-/// One server at two addresses cannot have two sets of keys.
+/// One server at two addresses has one set of keys.
 #[test]
-fn a_server_that_declines_now_and_then_is_not_two() {
-    let trust = Trust::new();
-    // Wherever the declined one falls: at the connections, an address by itself, or between two.
+fn a_server_that_sometimes_declines_is_not_two_servers() {
+    let lab = Lab::new();
+    // The declined session is in the series, at its own address, or at the other one.
     for every in [4, 5, 6, 7, 8] {
         for version in [Protocol::Tls12, Protocol::Tls13] {
-            let server = trust.serve_with(Library::Rustls, |settings| {
-                settings.rustls.ticketer = Some(NowAndThen::every(every));
+            let server = lab.serve_with(Library::Rustls, |settings| {
+                settings.rustls.ticketer = Some(SometimesDeclining::one_in(every));
             });
             let _front = Front::at((ip(THERE), server.port()).into(), &[server.port()]);
-            let reports = trust.ask(server.port(), |options| {
+            let reports = lab.probe(server.port(), |options| {
                 options.addresses = vec![ip(HERE), ip(THERE)];
                 options.all_addresses = true;
                 options.tls = Some(version);
             });
             for report in reports {
                 let declined = |offered: bool, resumed: bool| offered && !resumed;
-                let any = report
+                let any_declined = report
                     .connections
                     .iter()
                     .any(|row| declined(row.offered, row.resumed))
@@ -253,7 +253,11 @@ fn a_server_that_declines_now_and_then_is_not_two() {
                         .addresses
                         .iter()
                         .any(|row| declined(row.offered, row.resumed));
-                let code = if any { Code::Partly } else { Code::Resumes };
+                let code = if any_declined {
+                    Code::Partly
+                } else {
+                    Code::Resumes
+                };
                 let verdict = &report.verdict;
                 assert_eq!(verdict.code, code, "1 in {every}: {report:#?}");
                 if let Some(remedy) = &verdict.remedy {
@@ -269,54 +273,54 @@ type Change = fn(&mut ServerSettings);
 
 #[test]
 fn an_address_that_resumes_nothing_is_named() {
-    let trust = Trust::new();
+    let lab = Lab::new();
     let good = |settings: &mut ServerSettings| settings.ticket_keys = None;
-    let without = |settings: &mut ServerSettings| settings.resumption = ServerResumption::Off;
-    let refusing = |settings: &mut ServerSettings| {
+    let no_sessions = |settings: &mut ServerSettings| settings.resumption = ServerResumption::Off;
+    let declining = |settings: &mut ServerSettings| {
         settings.rustls.ticketer = Some(Arc::new(HostileTickets::new().refused()));
     };
-    for (here, there, named, why) in [
+    for (here, there, address, message) in [
         (
             good as Change,
-            without as Change,
+            no_sessions as Change,
             THERE,
-            "gives no sessions",
+            "issues no sessions",
         ),
-        (without, good, HERE, "gives no sessions"),
-        (good, refusing, THERE, "declined all 2 of its own"),
-        (refusing, good, HERE, "declined all 2 of its own"),
+        (no_sessions, good, HERE, "issues no sessions"),
+        (good, declining, THERE, "declined all 2 of its own"),
+        (declining, good, HERE, "declined all 2 of its own"),
     ] {
-        let fleet =
-            Fleet::of([here, there].map(|change| trust.serve_with(Library::Rustls, change)));
-        let reports = fleet.ask(&trust, Protocol::Tls13, &[HERE, THERE]);
+        let servers =
+            TwoAddresses::with([here, there].map(|change| lab.serve_with(Library::Rustls, change)));
+        let reports = servers.probe(&lab, Protocol::Tls13, &[HERE, THERE]);
         assert_code(&reports, Code::Partly);
         for report in reports {
-            let said = report.verdict.text;
-            assert!(said.contains(&format!("{named} {why}")), "{said}");
+            let text = report.verdict.text;
+            assert!(text.contains(&format!("{address} {message}")), "{text}");
         }
     }
 }
 
 #[test]
-fn addresses_of_another_version() {
-    let trust = Trust::new();
+fn addresses_of_different_versions() {
+    let lab = Lab::new();
     let keys = TicketKeys::new();
     for library in Library::ALL {
-        let fleet = Fleet::of([Protocol::Tls13, Protocol::Tls12].map(|protocol| {
-            trust.serve_with(library, |settings| {
+        let servers = TwoAddresses::with([Protocol::Tls13, Protocol::Tls12].map(|protocol| {
+            lab.serve_with(library, |settings| {
                 settings.protocols = vec![protocol];
                 settings.ticket_keys = Some(keys.clone());
             })
         }));
-        let reports = trust.ask(fleet.here.port(), |options| {
+        let reports = lab.probe(servers.here.port(), |options| {
             options.addresses = vec![ip(HERE), ip(THERE)];
             options.all_addresses = true;
         });
         assert_code(&reports, Code::AddressesDiffer);
         for report in reports {
-            let said = report.verdict.text;
-            let says = "127.0.0.1 speaks TLS 1.3 and 127.0.0.2 speaks TLS 1.2";
-            assert!(said.starts_with(says), "{said}");
+            let text = report.verdict.text;
+            let expected = "127.0.0.1 speaks TLS 1.3 and 127.0.0.2 speaks TLS 1.2";
+            assert!(text.starts_with(expected), "{text}");
             let remedy = report.verdict.remedy.unwrap();
             assert!(remedy.contains("ssl_protocols"), "{remedy}");
         }
@@ -324,13 +328,13 @@ fn addresses_of_another_version() {
 }
 
 #[test]
-fn addresses_answer_where_one_connection_does_not() {
-    let trust = Trust::new();
+fn addresses_show_resumption_where_one_connection_does_not() {
+    let lab = Lab::new();
     let keys = TicketKeys::new();
-    let fleet = Fleet::new(&trust, Library::OpenSsl, |settings| {
+    let servers = TwoAddresses::new(&lab, Library::OpenSsl, |settings| {
         settings.ticket_keys = Some(keys.clone());
     });
-    let reports = trust.ask(fleet.here.port(), |options| {
+    let reports = lab.probe(servers.here.port(), |options| {
         options.addresses = vec![ip(HERE), ip(THERE)];
         options.all_addresses = true;
         options.connections = Some(1);

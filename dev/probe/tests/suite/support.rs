@@ -1,4 +1,4 @@
-//! Servers to probe, and probing them.
+//! Servers to probe, and how to probe them.
 
 use std::io::Write;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use lab::tcp::{Behaviour, TcpServer};
 use probe::{Backend, Code, Finding, Options, Probe, Report};
 use tempfile::NamedTempFile;
 
-/// What the certificates are for.
+/// Names of the certificates.
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Whom all servers of a test have their certificates from, and the file with the root.
-pub(crate) struct Trust {
+/// The CA of a test's servers, and a file with its root certificate.
+pub(crate) struct Lab {
     pub(crate) authority: Authority,
     root: NamedTempFile,
 }
 
-impl Trust {
+impl Lab {
     pub(crate) fn new() -> Self {
         let authority = Authority::new(KeyKind::EcdsaP256);
         let mut root = NamedTempFile::new().unwrap();
@@ -53,7 +53,7 @@ impl Trust {
         TcpServer::start_with(server, behaviour).unwrap()
     }
 
-    /// Options that trust the root.
+    /// Options that trust the CA.
     pub(crate) fn options(&self, port: u16) -> Options {
         let mut options = Options::new(format!("localhost:{port}").parse().unwrap());
         options.addresses = vec!["127.0.0.1".parse().unwrap()];
@@ -62,48 +62,53 @@ impl Trust {
         options
     }
 
-    /// The reports of all backends.
-    pub(crate) fn ask(&self, port: u16, change: impl FnOnce(&mut Options)) -> Vec<Report> {
+    /// Probes with all backends.
+    pub(crate) fn probe(&self, port: u16, change: impl FnOnce(&mut Options)) -> Vec<Report> {
         let mut options = self.options(port);
         change(&mut options);
-        ask(&options)
+        probe(&options)
     }
 }
 
-/// Probes, and checks what holds for every probe: what was told is what is reported, each finding
-/// reads back from its JSON, and the verdict is the last of its backend.
-pub(crate) fn ask(options: &Options) -> Vec<Report> {
-    let mut told = Vec::new();
+/// Probes, and asserts what holds for every probe: each verdict is emitted and returned, comes last
+/// and is one line; each finding reads back from its JSON; the connections are few.
+pub(crate) fn probe(options: &Options) -> Vec<Report> {
+    let mut emitted = Vec::new();
     let probe = Probe::new(options).unwrap();
     let reports = probe
-        .ask(&mut |finding| {
-            told.push(finding.clone());
+        .run(&mut |finding| {
+            emitted.push(finding.clone());
             Ok(())
         })
         .unwrap();
-    let verdicts = told.iter().filter_map(|finding| match finding {
+    let verdicts = emitted.iter().filter_map(|finding| match finding {
         Finding::Verdict(verdict) => Some(verdict.clone()),
         _ => None,
     });
-    let reported: Vec<_> = reports
+    let returned: Vec<_> = reports
         .iter()
         .map(|report| report.verdict.clone())
         .collect();
-    assert_eq!(verdicts.collect::<Vec<_>>(), reported);
-    assert!(matches!(told.last(), Some(Finding::Verdict(_))));
-    for finding in &told {
+    assert_eq!(verdicts.collect::<Vec<_>>(), returned);
+    assert!(matches!(emitted.last(), Some(Finding::Verdict(_))));
+    for finding in &emitted {
         let json = serde_json::to_string(finding).unwrap();
         assert!(json.starts_with(r#"{"type":""#), "{json}");
         assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), *finding);
     }
     for report in &reports {
-        let made = report.verdict.connections_made;
-        assert!(made <= 120, "{made} connections: {:?}", report.verdict);
+        let verdict = &report.verdict;
+        let made = verdict.connections_made;
+        assert!(made <= 120, "{made} connections: {verdict:?}");
+        for text in [Some(&verdict.text), verdict.remedy.as_ref()] {
+            let text = text.map_or("", String::as_str);
+            assert!(!text.contains("  ") && !text.contains('\n'), "{verdict:?}");
+        }
     }
     reports
 }
 
-/// Every backend says this; a good word has no remedy, and every other one has.
+/// Asserts the verdict of every backend. Only a good one has no remedy.
 pub(crate) fn assert_code(reports: &[Report], code: Code) {
     let backends: Vec<_> = reports.iter().map(|report| report.backend).collect();
     assert_eq!(backends, Backend::ALL);

@@ -1,4 +1,4 @@
-//! What stands before servers: another address, a balancer, a conversation before TLS.
+//! TCP proxies before servers: another address, a balancer, STARTTLS.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// What is said to a client before it is put through; an error ends its connection.
+/// The exchange with a client before it is forwarded; an error ends its connection.
 pub(crate) type Greeting = fn(&mut TcpStream) -> io::Result<()>;
 
-/// A port whose connections go on to servers of this machine, to each in turn.
+/// A proxy that forwards connections to servers on this machine, to each in turn.
 pub(crate) struct Front {
     address: SocketAddr,
     stopped: Arc<AtomicBool>,
-    listening: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Front {
@@ -22,12 +22,12 @@ impl Front {
         Self::start((Ipv4Addr::LOCALHOST, 0).into(), ports, |_| Ok(()))
     }
 
-    /// One that talks first.
-    pub(crate) fn greeting(port: u16, greet: Greeting) -> Self {
+    /// A proxy that begins in the clear.
+    pub(crate) fn with_greeting(port: u16, greet: Greeting) -> Self {
         Self::start((Ipv4Addr::LOCALHOST, 0).into(), &[port], greet)
     }
 
-    /// Another address for a server, on a port of our choice.
+    /// A proxy at this address.
     pub(crate) fn at(address: SocketAddr, ports: &[u16]) -> Self {
         Self::start(address, ports, |_| Ok(()))
     }
@@ -41,20 +41,20 @@ impl Front {
         let address = listener.local_addr().unwrap();
         let stopped = Arc::new(AtomicBool::new(false));
         let (stop, ports) = (Arc::clone(&stopped), ports.to_vec());
-        let listening = thread::spawn(move || {
+        let thread = thread::spawn(move || {
             for (client, port) in listener.incoming().zip(ports.iter().cycle()) {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
                 let port = *port;
-                // A connection that breaks is the client's affair.
-                thread::spawn(move || client.and_then(|client| put_through(client, port, greet)));
+                // Errors are the client's to notice.
+                thread::spawn(move || client.and_then(|client| forward(client, port, greet)));
             }
         });
         Self {
             address,
             stopped,
-            listening: Some(listening),
+            thread: Some(thread),
         }
     }
 }
@@ -63,13 +63,13 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
         let woken = TcpStream::connect(self.address).is_ok();
-        if let Some(listening) = self.listening.take().filter(|_| woken) {
-            let _ = listening.join();
+        if let Some(thread) = self.thread.take().filter(|_| woken) {
+            let _ = thread.join();
         }
     }
 }
 
-fn put_through(mut client: TcpStream, port: u16, greet: Greeting) -> io::Result<()> {
+fn forward(mut client: TcpStream, port: u16, greet: Greeting) -> io::Result<()> {
     client.set_nodelay(true)?;
     greet(&mut client)?;
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -91,8 +91,8 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// Reads a line of the client.
-pub(crate) fn line(client: &mut TcpStream) -> io::Result<String> {
+/// Reads a line from the client.
+pub(crate) fn read_line(client: &mut TcpStream) -> io::Result<String> {
     let mut line = Vec::new();
     let mut byte = [0];
     while !line.ends_with(b"\n") {

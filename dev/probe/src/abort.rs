@@ -1,25 +1,25 @@
-//! A server that has had the handshake, in the client's eyes, and ends the connection all the same.
+//! A server that ends the connection right after the client's handshake.
 //!
-//! In TLS 1.3 the client is done first. What the server thinks of its certificate, or of there
-//! being none, comes as an alert where tickets would come.
+//! In TLS 1.3 the client finishes first. If the server rejects its certificate, or the lack of one,
+//! the alert arrives where tickets would.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
 /// How a server ended a connection right after the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Abort {
     /// By an alert of this number.
     Alert(u8),
-    /// Without a word.
+    /// By closing the TCP connection abruptly.
     Reset,
-    /// By something that TLS does not allow.
-    Nonsense,
+    /// By data that TLS does not allow.
+    InvalidData,
 }
 
-impl Refusal {
-    /// What an error of reading says; nothing if the server merely closed.
-    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+impl Abort {
+    /// Classifies an error of reading; `None` if the server merely closed the connection.
+    pub(crate) fn from_error(error: &io::Error) -> Option<Self> {
         let mut cause = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
         while let Some(error) = cause {
             if let Some(number) = alert(error) {
@@ -32,12 +32,12 @@ impl Refusal {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
                 Some(Self::Reset)
             }
-            _ => Some(Self::Nonsense),
+            _ => Some(Self::InvalidData),
         }
     }
 }
 
-/// The number of the alert that a library's error is about.
+/// The number of the alert that a library's error reports.
 fn alert(error: &(dyn Error + 'static)) -> Option<u8> {
     if let Some(rustls::Error::AlertReceived(alert)) = error.downcast_ref() {
         return Some((*alert).into());
@@ -49,13 +49,13 @@ fn alert(error: &(dyn Error + 'static)) -> Option<u8> {
     stack
         .errors()
         .iter()
-        .find_map(|one| of_reason(one.reason_code()))
+        .find_map(|error| alert_of_reason(error.reason_code()))
 }
 
-/// OpenSSL has a reason for each alert: its number and a thousand.
-fn of_reason(code: i32) -> Option<u8> {
-    const FIRST: i32 = 1_000;
-    u8::try_from(code.checked_sub(FIRST)?).ok()
+/// OpenSSL's reason code of an alert is its number plus `SSL_AD_REASON_OFFSET`.
+fn alert_of_reason(reason: i32) -> Option<u8> {
+    const SSL_AD_REASON_OFFSET: i32 = 1_000;
+    u8::try_from(reason.checked_sub(SSL_AD_REASON_OFFSET)?).ok()
 }
 
 #[cfg(test)]
@@ -63,11 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_closes_has_refused_nothing() {
-        assert_eq!(Refusal::of(&ErrorKind::UnexpectedEof.into()), None);
+    fn a_closed_connection_is_no_abort() {
+        assert_eq!(Abort::from_error(&ErrorKind::UnexpectedEof.into()), None);
         assert_eq!(
-            Refusal::of(&ErrorKind::ConnectionReset.into()),
-            Some(Refusal::Reset)
+            Abort::from_error(&ErrorKind::ConnectionReset.into()),
+            Some(Abort::Reset)
         );
     }
 
@@ -75,8 +75,8 @@ mod tests {
     fn alerts_have_numbers() {
         let rustls = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
         let error = io::Error::new(ErrorKind::InvalidData, rustls);
-        assert_eq!(Refusal::of(&error), Some(Refusal::Alert(116)));
-        assert_eq!(of_reason(1_116), Some(116));
-        assert_eq!(of_reason(294), None);
+        assert_eq!(Abort::from_error(&error), Some(Abort::Alert(116)));
+        assert_eq!(alert_of_reason(1_116), Some(116));
+        assert_eq!(alert_of_reason(294), None);
     }
 }

@@ -1,0 +1,393 @@
+//! Error messages of failed connections, the same whichever library connected.
+//!
+//! A message states what happened, where, and what is certain to help. It does not ask whether the
+//! port speaks TLS at all: other connections may show that, so this is in the verdict's remedy.
+
+use std::fmt;
+use std::io::{self, ErrorKind as IoKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tls_resume::{CertificateError, ErrorKind};
+
+use crate::abort::Abort;
+use crate::starttls::StartTlsError;
+use crate::wire::{Cleartext, TLS12};
+use crate::{Failure, Options};
+
+/// Alerts of RFC 8446, section 6.2.
+const HANDSHAKE_FAILURE: u8 = 40;
+const BAD_CERTIFICATE: u8 = 42;
+const PROTOCOL_VERSION: u8 = 70;
+const CERTIFICATE_REQUIRED: u8 = 116;
+
+/// OS errors when this process, or all of them, may open no more files: EMFILE and ENFILE, the same
+/// numbers on Linux, macOS and BSD.
+const TOO_MANY_FILES: [i32; 2] = [24, 23];
+
+/// Length limit of a message in bytes: a certificate may have hundreds of names.
+const MAX_LENGTH: usize = 400;
+
+/// A failed connection: a code, and a message of one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionError {
+    pub(crate) failure: Failure,
+    pub(crate) message: String,
+}
+
+impl ConnectionError {
+    /// Makes the message, which may contain text from the server, one printable line.
+    pub(crate) fn new(failure: Failure, message: impl fmt::Display) -> Self {
+        Self {
+            failure,
+            message: one_line(&message.to_string()),
+        }
+    }
+
+    /// The host could not be resolved.
+    pub(crate) fn resolve(host: &str, error: &io::Error) -> Self {
+        if let Some(local) = Self::local(error) {
+            return local;
+        }
+        let message = format!("no address found for {host}: {error}; check the name");
+        Self::new(Failure::UnknownName, message)
+    }
+
+    /// The TCP connection failed.
+    pub(crate) fn connect(address: SocketAddr, error: &io::Error, timeout: Duration) -> Self {
+        if let Some(local) = Self::local(error) {
+            return local;
+        }
+        let (failure, message) = match error.kind() {
+            IoKind::ConnectionRefused => (
+                Failure::Refused,
+                format!("{address} refuses connections: is a server running on that port?"),
+            ),
+            IoKind::TimedOut => (
+                Failure::NoAnswer,
+                format!(
+                    "{address} does not answer within {}: check the address and firewalls, or try \
+                     a longer --timeout",
+                    seconds(timeout)
+                ),
+            ),
+            _ => (
+                Failure::Unreachable,
+                format!("cannot connect to {address}: {error}"),
+            ),
+        };
+        Self::new(failure, message)
+    }
+
+    /// Errors of this machine, not of the server.
+    fn local(error: &io::Error) -> Option<Self> {
+        let code = error.raw_os_error()?;
+        TOO_MANY_FILES.contains(&code).then(|| {
+            let message = "this process may open no more files: raise the limit (ulimit -n), or \
+                           use a smaller --concurrency";
+            Self::new(Failure::Local, message)
+        })
+    }
+
+    /// STARTTLS failed.
+    pub(crate) fn starttls(error: &StartTlsError) -> Self {
+        let failure = match error {
+            StartTlsError::Timeout { .. } => Failure::Silent,
+            _ => Failure::StartTls,
+        };
+        Self::new(failure, error)
+    }
+
+    /// The handshake with `server` failed, after it had sent this cleartext.
+    pub(crate) fn handshake(
+        server: &str,
+        error: &tls_resume::Error,
+        cleartext: &Cleartext,
+        options: &Options,
+    ) -> Self {
+        if let Some(sent) = &cleartext.not_tls {
+            return Self::not_tls(server, sent, options);
+        }
+        if let Some(certificate_error) = error.certificate_error() {
+            return Self::certificate(error, certificate_error);
+        }
+        if let Some(version) = cleartext.version.filter(|version| *version < TLS12) {
+            let message = format!(
+                "{server} answers with {} and speaks nothing newer: it needs TLS 1.2 or 1.3",
+                version_name(version)
+            );
+            return Self::new(Failure::OldTls, message);
+        }
+        if let Some(alert) = cleartext.alert
+            && let Some(error) = Self::alert(server, alert, cleartext, options)
+        {
+            return error;
+        }
+        match error.kind() {
+            ErrorKind::Timeout => Self::timeout(server, cleartext, options),
+            ErrorKind::Closed => Self::closed(server, cleartext),
+            _ => Self::new(Failure::Handshake, error),
+        }
+    }
+
+    fn not_tls(server: &str, sent: &[u8], options: &Options) -> Self {
+        let sent = first_line(sent);
+        let message = if let Some(protocol) = options.starttls {
+            format!(
+                "{server} agreed to start TLS (--starttls {protocol}), then sent \"{sent}\" \
+                 instead: its log should say why"
+            )
+        } else {
+            format!("{server} sent \"{sent}\" instead of TLS")
+        };
+        Self::new(Failure::NotTls, message)
+    }
+
+    /// `None` for an alert that says no more than the library's error.
+    fn alert(server: &str, alert: u8, cleartext: &Cleartext, options: &Options) -> Option<Self> {
+        let (failure, message) = match (alert, options.tls) {
+            (PROTOCOL_VERSION, None) => (
+                Failure::OldTls,
+                format!(
+                    "{server} rejects TLS 1.2 and TLS 1.3 (alert protocol_version): it speaks \
+                     older versions only, and needs one of these"
+                ),
+            ),
+            (PROTOCOL_VERSION, Some(version)) => (
+                Failure::OtherVersion,
+                format!(
+                    "{server} rejects {version} (alert protocol_version): leave --tls out, or \
+                     give the other version"
+                ),
+            ),
+            (CERTIFICATE_REQUIRED, _) => return Some(Self::client_certificate(server)),
+            (BAD_CERTIFICATE | HANDSHAKE_FAILURE, _) if cleartext.certificate_request => {
+                return Some(Self::client_certificate(server));
+            }
+            (HANDSHAKE_FAILURE, _) => (
+                Failure::Handshake,
+                format!(
+                    "{server} rejects the handshake (alert handshake_failure): it may require \
+                     cipher suites, groups or signature algorithms that this client does not \
+                     offer; try another --backend"
+                ),
+            ),
+            _ => return None,
+        };
+        Some(Self::new(failure, message))
+    }
+
+    fn timeout(server: &str, cleartext: &Cleartext, options: &Options) -> Self {
+        let progress = if cleartext.is_tls {
+            "began the TLS handshake and did not finish it"
+        } else {
+            "accepted the connection and sent no TLS"
+        };
+        let message = format!(
+            "{server} {progress} within {}: try a longer --timeout",
+            seconds(options.timeout)
+        );
+        Self::new(Failure::Silent, message)
+    }
+
+    fn closed(server: &str, cleartext: &Cleartext) -> Self {
+        let progress = if cleartext.certificate_request {
+            "after it had requested a client certificate, which this probe has not: that may be \
+             the reason"
+        } else if cleartext.is_tls {
+            "during the TLS handshake"
+        } else {
+            "before it sent any TLS"
+        };
+        let message = format!("{server} closed the connection {progress}; its log should say why");
+        Self::new(Failure::Closed, message)
+    }
+
+    /// The server ended the connection right after the handshake.
+    pub(crate) fn aborted(server: &str, abort: Abort) -> Self {
+        let what = match abort {
+            // The server has seen nothing but the client's Certificate and Finished since its own
+            // last message.
+            Abort::Alert(CERTIFICATE_REQUIRED | BAD_CERTIFICATE) => {
+                return Self::client_certificate(server);
+            }
+            Abort::Alert(HANDSHAKE_FAILURE) => {
+                "rejects the client right after the handshake (alert handshake_failure): it may \
+                 require a client certificate"
+                    .to_owned()
+            }
+            Abort::Alert(number) => {
+                format!("rejects the client right after the handshake (alert {number})")
+            }
+            Abort::Reset => {
+                let message = format!(
+                    "{server} resets the connection right after the handshake; its log should \
+                     say why"
+                );
+                return Self::new(Failure::Closed, message);
+            }
+            Abort::InvalidData => "sends invalid TLS right after the handshake".to_owned(),
+        };
+        Self::new(
+            Failure::Handshake,
+            format_args!("{server} {what}; its log should say why"),
+        )
+    }
+
+    fn client_certificate(server: &str) -> Self {
+        let message = format!("{server} requires a client certificate, and this probe has none");
+        Self::new(Failure::ClientCertificate, message)
+    }
+
+    fn certificate(error: &tls_resume::Error, certificate_error: CertificateError) -> Self {
+        let (failure, text) = match certificate_error {
+            CertificateError::UnknownIssuer => (
+                Failure::UnknownAuthority,
+                "does not lead to a root of Mozilla's list or of --ca, or the server leaves out an \
+                 intermediate certificate",
+            ),
+            CertificateError::NotValidForName => (
+                Failure::WrongName,
+                "is for another name: give one of its names with --sni",
+            ),
+            CertificateError::Expired => (
+                Failure::Expired,
+                "has expired: renew it, or check the clock of this machine",
+            ),
+            CertificateError::NotValidYet => (
+                Failure::NotYetValid,
+                "is not valid yet: check the clock of this machine",
+            ),
+            _ => (
+                Failure::Certificate,
+                "is rejected: --ca trusts another root",
+            ),
+        };
+        Self::new(failure, format_args!("the certificate {text} ({error})"))
+    }
+}
+
+fn seconds(timeout: Duration) -> String {
+    if timeout.subsec_millis() == 0 {
+        format!("{} s", timeout.as_secs())
+    } else {
+        format!("{:.1} s", timeout.as_secs_f64())
+    }
+}
+
+fn version_name(number: u16) -> String {
+    match number {
+        0x0300 => "SSL 3.0".to_owned(),
+        0x0301 => "TLS 1.0".to_owned(),
+        0x0302 => "TLS 1.1".to_owned(),
+        other => format!("version {other:#06x}"),
+    }
+}
+
+fn first_line(text: &[u8]) -> String {
+    let mut lines = text.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let line = lines.next().unwrap_or_default();
+    String::from_utf8_lossy(line).replace('"', "'")
+}
+
+/// Text from a server must not add lines to the output, nor control a terminal.
+fn one_line(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let mut line: String = words
+        .join(" ")
+        .chars()
+        .map(|char| match char {
+            ' '..='~' => char,
+            _ => '?',
+        })
+        .collect();
+    if line.len() > MAX_LENGTH {
+        line.truncate(MAX_LENGTH - 3);
+        line.push_str("...");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_short_printable_line() {
+        let error = ConnectionError::new(Failure::Handshake, "a\r\nb \x1b[31mc\u{202e}");
+        assert_eq!(error.message, "a b ?[31mc?");
+        let long = ConnectionError::new(Failure::Handshake, "x".repeat(5_000));
+        assert_eq!(long.message.len(), MAX_LENGTH);
+        assert!(long.message.ends_with("x..."));
+    }
+
+    #[test]
+    fn a_quotation_ends_with_its_line() {
+        assert_eq!(first_line(b"220 \"mail\"\r\nmore"), "220 'mail'");
+        assert_eq!(one_line(&first_line(b"\x00\xffJ")), "??J");
+    }
+
+    #[test]
+    fn a_limit_of_open_files_is_a_local_failure() {
+        let error = io::Error::from_raw_os_error(TOO_MANY_FILES[0]);
+        let address = "192.0.2.1:443".parse().unwrap();
+        for error in [
+            ConnectionError::connect(address, &error, Duration::from_secs(1)),
+            ConnectionError::resolve("example.org", &error),
+        ] {
+            assert_eq!(error.failure, Failure::Local);
+            assert!(error.message.contains("ulimit -n"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn timeouts_are_in_seconds() {
+        assert_eq!(seconds(Duration::from_secs(10)), "10 s");
+        assert_eq!(seconds(Duration::from_millis(3_333)), "3.3 s");
+    }
+
+    #[test]
+    fn an_abort_after_the_handshake_says_what_is_certain() {
+        for (abort, failure, expected) in [
+            (
+                Abort::Alert(116),
+                Failure::ClientCertificate,
+                "requires a client certificate",
+            ),
+            (
+                Abort::Alert(42),
+                Failure::ClientCertificate,
+                "requires a client certificate",
+            ),
+            (
+                Abort::Alert(40),
+                Failure::Handshake,
+                "may require a client certificate",
+            ),
+            (Abort::Alert(80), Failure::Handshake, "alert 80"),
+            (Abort::Reset, Failure::Closed, "right after the handshake"),
+        ] {
+            let error = ConnectionError::aborted("server", abort);
+            assert_eq!(error.failure, failure);
+            assert!(error.message.contains(expected), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_began_tls_is_told_from_one_that_did_not() {
+        let options = Options::new("example.org".parse().unwrap());
+        for (is_tls, closed, timeout) in [
+            (true, "during the TLS handshake", "began the TLS handshake"),
+            (false, "before it sent any TLS", "sent no TLS"),
+        ] {
+            let cleartext = Cleartext {
+                is_tls,
+                ..Cleartext::default()
+            };
+            let error = ConnectionError::closed("server", &cleartext);
+            assert!(error.message.contains(closed), "{error:?}");
+            let error = ConnectionError::timeout("server", &cleartext, &options);
+            assert!(error.message.contains(timeout), "{error:?}");
+        }
+    }
+}

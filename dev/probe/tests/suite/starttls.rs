@@ -1,0 +1,87 @@
+//! Servers with STARTTLS.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+
+use lab::server::Library;
+use probe::{Code, Failure, StartTls};
+
+use crate::front::{Front, read_line};
+use crate::support::{Lab, assert_code};
+
+fn expect(client: &mut TcpStream, command: &str, response: &[u8]) -> io::Result<()> {
+    let line = read_line(client)?;
+    if !line.starts_with(command) {
+        return Err(io::ErrorKind::InvalidData.into()); // a client that began with TLS
+    }
+    client.write_all(response)
+}
+
+fn smtp(client: &mut TcpStream) -> io::Result<()> {
+    client.write_all(b"220 localhost ESMTP\r\n")?;
+    expect(
+        client,
+        "EHLO",
+        b"250-localhost\r\n250-SIZE 100\r\n250 STARTTLS\r\n",
+    )?;
+    expect(client, "STARTTLS", b"220 Go ahead\r\n")
+}
+
+fn smtp_without_starttls(client: &mut TcpStream) -> io::Result<()> {
+    client.write_all(b"220 localhost ESMTP\r\n")?;
+    expect(client, "EHLO", b"250-localhost\r\n250 SIZE 100\r\n")?;
+    read_line(client).map(|_| ())
+}
+
+#[test]
+fn bytes_before_tls_are_not_counted() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::OpenSsl);
+    let front = Front::with_greeting(server.port(), smtp);
+    let direct = lab.probe(server.port(), |_| ());
+    let reports = lab.probe(front.port(), |options| {
+        options.starttls = Some(StartTls::Smtp);
+    });
+    assert_code(&reports, Code::Resumes);
+    for (behind, direct) in reports.iter().zip(&direct) {
+        let (behind, direct) = (&behind.connections[1], &direct.connections[1]);
+        assert!(behind.resumed && direct.resumed);
+        assert_eq!(
+            (behind.bytes_in, behind.bytes_out),
+            (direct.bytes_in, direct.bytes_out)
+        );
+    }
+}
+
+#[test]
+fn a_server_that_does_not_offer_starttls() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::OpenSsl);
+    let front = Front::with_greeting(server.port(), smtp_without_starttls);
+    let reports = lab.probe(front.port(), |options| {
+        options.starttls = Some(StartTls::Smtp);
+        options.connections = Some(1);
+    });
+    assert_code(&reports, Code::HandshakeFailed);
+    for report in reports {
+        let row = &report.connections[0];
+        assert_eq!(row.failure, Some(Failure::StartTls), "{row:?}");
+        assert!(report.verdict.text.contains("offers no STARTTLS"));
+    }
+}
+
+#[test]
+fn a_port_for_starttls_probed_without() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::OpenSsl);
+    let front = Front::with_greeting(server.port(), smtp);
+    let reports = lab.probe(front.port(), |options| options.connections = Some(1));
+    for report in reports {
+        let row = &report.connections[0];
+        assert_eq!(row.failure, Some(Failure::NotTls), "{row:?}");
+        let error = row.error.as_deref().unwrap();
+        assert!(error.contains("220 localhost ESMTP"), "{error}");
+        let remedy = report.verdict.remedy.unwrap();
+        assert!(remedy.contains("--starttls"), "{remedy}");
+    }
+}
