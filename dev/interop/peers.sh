@@ -1,30 +1,31 @@
-# Sourced by scripts/interop: how often connections resume with each server, in a row and at once.
+# Sourced by scripts/interop: how many connections resume with each server, one after the other and
+# in parallel.
 
 peers=(s_server s_server-no-tickets gnutls gnutls-no-tickets nginx nginx-no-tickets nginx-nothing
   apache apache-no-tickets caddy haproxy stunnel redis)
 
 in_a_row=5
-width=16 # connections at once
-at_once=$((2 * width))
+concurrency=16
+in_parallel=$((2 * concurrency))
 
-# How many connections are resumed at least, in a row and at once; "none" for a peer that cannot
-# resume, where any resumption or error is wrong.
+# Prints the least number of resumed connections, in a row and in parallel; "none" for a peer that
+# cannot resume, where any resumption or error is wrong.
 #
-# In a row, all but the first resume. At once, a full handshake begins only if no session is stored:
-# then fewer than $width other connections are open, each of which will leave one at least. So there
-# are $width full handshakes at most, in whatever order the connections come, even where a server
-# gives a single ticket to each. Usually these are the first.
+# In a row, all but the first resume. In parallel, a full handshake begins only if no session is
+# stored: then fewer than $concurrency other connections are open, and each of them will store at
+# least one. So there are at most $concurrency full handshakes, in any order of connections, even if
+# a server issues a single ticket to each. Usually these are the first.
 expected() { # PEER TLS
   case $1/$2 in
     # No tickets and no cache. OpenSSL still sends TLS 1.3 tickets, and declines them.
     nginx-nothing/*) echo none ;;
-    # GnuTLS keeps sessions for TLS 1.2 only; its TLS 1.3 knows no tickets but encrypted ones.
+    # GnuTLS caches sessions of TLS 1.2 only; its TLS 1.3 tickets always contain the session.
     gnutls-no-tickets/1.3) echo none ;;
-    *) echo $((in_a_row - 1)) $((at_once - width)) ;;
+    *) echo $((in_a_row - 1)) $((in_parallel - concurrency)) ;;
   esac
 }
 
-# Its package and its program.
+# Prints PACKAGE:PROGRAM of a peer.
 peer_needs() { # PEER
   case $1 in
     s_server*) echo openssl:openssl ;;
@@ -38,15 +39,15 @@ peer_needs() { # PEER
   esac
 }
 
-# Sets `command` to what runs a peer in the foreground on $port.
+# Sets `command` to run a peer in the foreground on $port.
 #
-# With a cache of TLS 1.2 sessions there is one worker: OpenSSL's server stores the session after it
-# has sent the last message of the handshake, so that a fast client, as ours is, now and then reaches
-# another worker that does not know the session yet, and is declined.
+# Peers with a cache of TLS 1.2 sessions have one worker: OpenSSL's server stores a session after it
+# has sent the last message of the handshake. A fast client sometimes reaches another worker before
+# that, and its session is declined.
 prepare() { # PEER
   local s_server=(openssl s_server -accept "127.0.0.1:$port" -cert "$dir/cert.pem"
     -key "$dir/key.pem" -quiet)
-  # It has no option to listen on loopback only.
+  # gnutls-serv has no option to listen on loopback only.
   local gnutls=(gnutls-serv --port "$port" --x509certfile "$dir/cert.pem"
     --x509keyfile "$dir/key.pem" --disable-client-cert --quiet)
   local nginx=(nginx -e stderr -p "$dir" -c "$dir/nginx.conf")
@@ -93,7 +94,7 @@ version() { # PEER
   esac 2>&1 | perl -ne 'if (!$seen && /(\d+\.\d+[.\w]*)/) { $seen = print "$1\n" }'
 }
 
-# Of the peers asked for, each of the common ones must be available, and one of the others.
+# Whether enough of the given peers are available: all of OpenSSL, GnuTLS and nginx, one other.
 enough() { # PEER...
   local peer others=()
   for peer in "$@"; do
@@ -109,7 +110,7 @@ enough() { # PEER...
   return 1
 }
 
-# Leaves the JSON of a probe in a file. What its exit status says is in there too, as errors.
+# Writes the JSON of a probe to a file. Its exit status is ignored: the JSON has the errors.
 probe() { # FILE TLS OPTION...
   echo "compare probe --tls ${*:2}" >>"$dir/probes"
   bounded 120 "$compare" probe "localhost:$port" --ca "$dir/ca.pem" --tls "${@:2}" --backend all \
@@ -117,13 +118,12 @@ probe() { # FILE TLS OPTION...
   grep '"type":"verdict"' "$dir/$1" >>"$dir/probes" || true
 }
 
-# Prints the numbers of both probes for one backend:
-#   resumed in a row, resumed at once, tickets of a full and of a resumed connection, and words:
-#   both verdicts, or the first error.
-numbers() { # BACKEND
+# Prints the results of both probes for one backend: connections resumed in a row and in parallel,
+# tickets of a full and of a resumed connection, and either both verdict codes or the first error.
+results() { # BACKEND
   perl -MJSON::PP -e '
     my ($backend, @files) = @ARGV;
-    my (@resumed, %tickets, @words, $error);
+    my (@resumed, %tickets, @codes, $error);
     for my $file (@files) {
       open my $lines, "<", $file or die "$file: $!";
       my @rows = grep { $_->{backend} eq $backend } map { decode_json($_) } <$lines>;
@@ -132,15 +132,15 @@ numbers() { # BACKEND
       $error //= $_->{error} for @connections;
       $tickets{$_->{resumed} ? 1 : 0}{$_->{tickets}} = 1 for @connections;
       push @resumed, scalar grep { $_->{resumed} } @connections;
-      push @words, $verdict ? $verdict->{code} : "no_verdict";
+      push @codes, $verdict ? $verdict->{code} : "no_verdict";
     }
     my @tickets = map { join("-", sort keys %{$tickets{$_} // {"." => 1}}) } 0, 1;
-    print join(" ", @resumed, join("/", @tickets), $error // join(",", @words)), "\n";
+    print join(" ", @resumed, join("/", @tickets), $error // join(",", @codes)), "\n";
   ' "$1" "$dir/row" "$dir/burst"
 }
 
-# Whether the numbers are as expected.
-judge() { # EXPECTED RESUMED_IN_A_ROW RESUMED_AT_ONCE WORDS
+# Whether the results are as expected.
+judge() { # EXPECTED RESUMED_IN_A_ROW RESUMED_IN_PARALLEL CODES_OR_ERROR
   local code='(never_resumes|no_tickets)' minimum
   if [ "$1" = none ]; then
     [[ $4 =~ ^$code,$code$ ]]
@@ -153,23 +153,23 @@ judge() { # EXPECTED RESUMED_IN_A_ROW RESUMED_AT_ONCE WORDS
 
 columns='%-20s %-9s %-4s %-14s %8s %8s %8s  %s\n'
 
-# Prints the row of one backend. Fails if the numbers are not as expected.
+# Prints the row of one backend. Fails if the results are not as expected.
 row() { # PEER VERSION TLS BACKEND
-  local found row burst tickets words verdict=ok expected
-  found=$(numbers "$4")
-  read -r row burst tickets words <<<"$found"
+  local found row burst tickets codes verdict=ok expected
+  found=$(results "$4")
+  read -r row burst tickets codes <<<"$found"
   expected=$(expected "$1" "$3")
-  judge "$expected" "$row" "$burst" "$words" || verdict="FAIL: $words"
-  [ "$verdict" != ok ] || [ "$expected" != none ] || verdict="ok, as it must: $words"
+  judge "$expected" "$row" "$burst" "$codes" || verdict="FAIL: $codes"
+  [ "$verdict" != ok ] || [ "$expected" != none ] || verdict="ok, cannot resume: $codes"
   # shellcheck disable=SC2059 # the format is ours
-  printf "$columns" "$1" "$2" "$3" "$4" "$row/$in_a_row" "$burst/$at_once" \
+  printf "$columns" "$1" "$2" "$3" "$4" "$row/$in_a_row" "$burst/$in_parallel" \
     "$tickets" "$verdict"
   [[ $verdict == ok* ]]
 }
 
 peer_header() {
   # shellcheck disable=SC2059 # the format is ours
-  printf "$columns" peer version TLS backend "in a row" "at once" tickets verdict
+  printf "$columns" peer version TLS backend "in a row" parallel tickets verdict
 }
 
 peer_missing() { # PEER
@@ -189,7 +189,7 @@ check_peer() { # PEER
   if await "$pid" "$port"; then
     for tls in 1.2 1.3; do
       probe row "$tls" --connections "$in_a_row"
-      probe burst "$tls" --connections "$at_once" --concurrency "$width"
+      probe burst "$tls" --connections "$in_parallel" --concurrency "$concurrency"
       for backend in rustls openssl rustls-preview; do
         row "$name" "$version" "$tls" "$backend" || good=
       done

@@ -1,16 +1,16 @@
-# Sourced by scripts/interop: processes that end with it, and ports to reach them at.
+# Sourced by scripts/interop: child processes that end with it, and their ports.
 
 declare -A running=()
 
-# Starts a command in the background, in a group of its own, and sets `spawned`. It is told to end
-# even if this script is killed without a chance to clean up.
+# Starts a command in the background, in a process group of its own, and sets `spawned` to its PID.
+# The kernel ends it if this script is killed without a chance to clean up.
 spawn() { # COMMAND...
   setsid setpriv --pdeathsig TERM -- "$@" </dev/null &
   spawned=$!
   running[$spawned]=1
 }
 
-# Ends what was spawned, with its children.
+# Ends a spawned process with its children.
 stop() { # PID
   signal TERM "$1"
   for _ in $(seq 50); do
@@ -26,14 +26,14 @@ signal() { # SIGNAL PID
   kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null || true
 }
 
-# Ends all that was spawned.
+# Ends all spawned processes.
 stop_all() {
   local pid
   for pid in "${!running[@]}"; do stop "$pid"; done
 }
 
-# Runs a command to its end, for so many seconds at most. In the background, because bash acts on
-# signals only after a command in the foreground.
+# Runs a command with a time limit. In the background: bash handles a signal only after a command in
+# the foreground has ended.
 bounded() { # SECONDS COMMAND...
   local status=0
   spawn timeout --kill-after=5 "$@"
@@ -43,13 +43,13 @@ bounded() { # SECONDS COMMAND...
   return "$status"
 }
 
-# A port that is free on all addresses of this machine: taken and given back just before.
+# Prints a port that is free on all addresses of this machine, by binding it once.
 free_port() {
   perl -MIO::Socket::INET -e \
     'print IO::Socket::INET->new(Listen => 1, LocalAddr => "0.0.0.0")->sockport'
 }
 
-# Waits until a process accepts connections.
+# Waits until a process accepts connections, 20 s at most.
 await() { # PID PORT [ADDRESS]
   # shellcheck disable=SC2016 # these are variables of perl
   bounded 20 perl -MIO::Socket::INET -e '

@@ -1,7 +1,7 @@
-# Sourced by scripts/interop: what `compare probe` says of servers, each with what is right or wrong
-# with it, and of their neighbours that are not. Every backend must come to the same verdict.
+# Sourced by scripts/interop: the verdict of `compare probe` on servers in known situations, good
+# and bad. Every backend must give the same verdict.
 #
-# A situation is a function that starts servers and then expects verdicts of them.
+# A situation starts servers, then states the expected verdicts.
 
 situations=(tickets-on tickets-off session-ids other-keys same-keys behind-one in-turns used-up
   postfix dovecot dovecot-default postgres postgres-plain)
@@ -16,7 +16,7 @@ situation_needs() { # SITUATION
   esac
 }
 
-# Postfix is started by root only; the others can do without.
+# Only root can start Postfix.
 needs_root() { # NAME
   [ "$1" = postfix ]
 }
@@ -30,8 +30,7 @@ in_situation() { # SITUATION
       expect 1.3 resumes ''
       expect 1.2 resumes ''
       ;;
-    # In TLS 1.3, this nginx sends tickets nonetheless, which it does not know afterwards. Newer ones
-    # send none.
+    # nginx before 1.23.2 still sends TLS 1.3 tickets, and declines them.
     tickets-off)
       nginx_at 127.0.0.1 off off
       expect 1.3 'never_resumes|no_tickets' 'ssl_session_tickets'
@@ -46,10 +45,11 @@ in_situation() { # SITUATION
       make_keys one another
       nginx_at 127.0.0.1 on off one
       nginx_at 127.0.0.2 on off another
-      local refused='from 127\.0\.0\.[12]\S* are refused at 127\.0\.0\.[12]\b.*ssl_session_ticket_key'
-      expect 1.3 addresses_differ "$refused" "${both[@]}"
-      expect 1.2 addresses_differ "$refused" "${both[@]}"
-      # Who asks one of them does not see it.
+      local at='127\.0\.0\.[12]\b'
+      local declined="from $at are declined at $at.*ssl_session_ticket_key"
+      expect 1.3 addresses_differ "$declined" "${both[@]}"
+      expect 1.2 addresses_differ "$declined" "${both[@]}"
+      # One address alone does not show it.
       expect 1.3 resumes '' --address 127.0.0.2
       ;;
     same-keys)
@@ -59,12 +59,12 @@ in_situation() { # SITUATION
       expect 1.3 resumes '' "${both[@]}"
       expect 1.2 resumes '' "${both[@]}"
       ;;
-    behind-one) # three connections to one of them, then one to the other
+    behind-one) # three connections to the first server, then one to the second
       two_behind_haproxy 3
       expect 1.3 partly 'several machines.*ssl_session_ticket_key' --connections 12
       expect 1.2 partly 'several machines.*ssl_session_ticket_key' --connections 12
       ;;
-    # Each connection comes with what the other one gave, so that all are declined.
+    # Each connection offers a session of the other server, so all are declined.
     in-turns)
       two_behind_haproxy 1
       expect 1.3 'partly|never_resumes' 'several machines.*ssl_session_ticket_key'
@@ -74,23 +74,23 @@ in_situation() { # SITUATION
       expect 1.3 tickets_used_up \
         '2 tickets( valid for 5 min)?; your 16 parallel .* used them up: FULL full handshakes' \
         --concurrency 16
-      expect 1.2 resumes '' --concurrency 16 # a session for any number of connections
+      expect 1.2 resumes '' --concurrency 16 # TLS 1.2 sessions are reusable
       ;;
-    postfix) # a ticket after each full handshake, none after a resumed one, in TLS 1.3
+    postfix) # issues no TLS 1.3 ticket after a resumed handshake
       start_postfix
       expect 1.3 tickets_used_up \
         '1 ticket( valid for 2 h)? after a full .*, and none after a resumed .*: FULL full' \
         --starttls smtp
       expect 1.2 resumes '' --starttls smtp
       ;;
-    dovecot) # one process for all, which is not what it does by itself
+    dovecot) # one process for all connections, which is not the default
       start_dovecot 0
       expect 1.3 resumes '' --starttls imap
       expect 1.2 resumes '' --starttls imap
       port=$port2
       expect 1.3 resumes '' --starttls pop3
       ;;
-    # A process for each connection, with ticket keys that nobody else has.
+    # A process per connection, each with ticket keys of its own.
     dovecot-default)
       start_dovecot 1
       expect 1.3 never_resumes 'several machines or processes' --starttls imap
@@ -111,7 +111,7 @@ both=(--address 127.0.0.1 --address 127.0.0.2 --all-addresses)
 
 # ---- servers
 
-# Starts a server and waits until it answers at $port.
+# Starts a server and waits until it accepts connections at $port.
 start() { # ADDRESS COMMAND...
   spawn "${@:2}" >>"$dir/log" 2>&1
   await "$spawned" "$port" "$1" || { echo "${*:2} does not start" >>"$dir/log"; good=; }
@@ -133,8 +133,9 @@ nginx_at() { # ADDRESS TICKETS CACHE [KEY]
   start "$1" nginx -e stderr -p "$here" -c "$here/nginx.conf"
 }
 
-# Two servers with keys of their own, of which the first gets more of the connections.
-two_behind_haproxy() { # TIMES
+# Starts HAProxy in front of two nginx with different keys; the first gets WEIGHT connections for
+# each one of the second.
+two_behind_haproxy() { # WEIGHT
   make_keys one another
   local behind=$port
   nginx_at 127.0.0.1 on off one
@@ -144,7 +145,7 @@ two_behind_haproxy() { # TIMES
   start 127.0.0.1 haproxy -db -f "$dir/haproxy-tcp.cfg"
 }
 
-# Its queue and its other files are its own. `check` makes the directories that are missing.
+# With a queue of its own. `check` creates missing directories.
 start_postfix() {
   mkdir -p "$dir"/postfix/{etc,queue,data}
   chown postfix "$dir/postfix/data"
@@ -154,7 +155,7 @@ start_postfix() {
   start 127.0.0.1 "$(postconf -h daemon_directory)/master" -c "$dir/postfix/etc" -s
 }
 
-# Sets $port2 to that of POP3.
+# Sets $port2 to the port of POP3.
 start_dovecot() { # CONNECTIONS_A_PROCESS
   local internal=dovecot login=dovenull chroot=login empty=empty
   if [ "$(id -u)" != 0 ]; then
@@ -167,12 +168,12 @@ start_dovecot() { # CONNECTIONS_A_PROCESS
   start 127.0.0.1 dovecot -F -c "$dir/dovecot/dovecot.conf"
 }
 
-# Where the newest version is, which Debian has not in the path.
+# Prints the directory of the newest version, which is not in Debian's path.
 postgres_programs() {
   printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1
 }
 
-# It refuses to be root, and a key that others can read.
+# PostgreSQL does not run as root, and rejects a key file that others can read.
 start_postgres() { # SSL
   local here=$dir/postgres programs as=()
   programs=$(postgres_programs)
@@ -203,10 +204,10 @@ situation_missing() { # SITUATION
   printf "$verdict_columns" "$1" - - - "not available"
 }
 
-# Probes, and prints a row for each backend. Sets `good` to nothing if one comes to another verdict,
-# or if its words are not found in what it says.
-expect() { # TLS CODES WORDS OPTION...
-  local tls=(--tls "$1") codes=$2 words=$3
+# Probes, and prints a row for each backend. Clears `good` if a verdict has another code, or if its
+# text and remedy do not match PATTERN.
+expect() { # TLS CODES PATTERN OPTION...
+  local tls=(--tls "$1") codes=$2 pattern=$3
   [ "$1" != any ] || tls=()
   local options=("${tls[@]}" "${@:4}")
   echo "compare probe ${options[*]}" >>"$dir/probes"
@@ -215,27 +216,27 @@ expect() { # TLS CODES WORDS OPTION...
   grep '"type":"verdict"' "$dir/verdicts" >>"$dir/probes" || true
   local backend code judged
   for backend in rustls openssl rustls-preview; do
-    read -r code judged <<<"$(verdict "$backend" "$codes" "$words")"
+    read -r code judged <<<"$(verdict "$backend" "$codes" "$pattern")"
     # shellcheck disable=SC2059 # the format is ours
     printf "$verdict_columns" "$situation" "$1" "$backend" "$code" "$judged"
     [ "$judged" = ok ] || good=
   done
 }
 
-# Prints a backend's verdict and whether it is as expected. FULL in the words stands for how many of
-# the connections after the first were not resumed.
-verdict() { # BACKEND CODES WORDS
+# Prints a backend's verdict and whether it is as expected. FULL in the pattern stands for the
+# number of connections after the first that were not resumed.
+verdict() { # BACKEND CODES PATTERN
   # shellcheck disable=SC2016 # these are variables of perl
   perl -MJSON::PP -e '
-    my ($backend, $codes, $words, $file) = @ARGV;
+    my ($backend, $codes, $pattern, $file) = @ARGV;
     open my $lines, "<", $file or die "$file: $!";
     my @rows = grep { $_->{backend} eq $backend } map { decode_json($_) } <$lines>;
     my ($verdict) = grep { $_->{type} eq "verdict" } @rows or print("none FAIL: no verdict\n"), exit;
     my $full = grep { $_->{type} eq "connection" && $_->{connection} > 1 && !$_->{resumed} } @rows;
-    $words =~ s/FULL/$full/;
-    my $said = join " ", $verdict->{text}, $verdict->{remedy} // ();
-    my $right = $verdict->{code} =~ /^(?:$codes)$/ && $said =~ /(?:$words)/;
-    print "$verdict->{code} ", $right ? "ok" : "FAIL: not $codes /$words/", "\n";
+    $pattern =~ s/FULL/$full/;
+    my $text = join " ", $verdict->{text}, $verdict->{remedy} // ();
+    my $right = $verdict->{code} =~ /^(?:$codes)$/ && $text =~ /(?:$pattern)/;
+    print "$verdict->{code} ", $right ? "ok" : "FAIL: not $codes /$pattern/", "\n";
   ' "$1" "$2" "$3" "$dir/verdicts"
 }
 

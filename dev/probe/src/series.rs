@@ -124,8 +124,8 @@ impl<'a> Series<'a> {
         })
     }
 
-    /// Fetches a session from the tier, connects, makes the handshake, waits for tickets, closes. In
-    /// a burst, `barriers` are where all are connected, and where all have written.
+    /// Fetches a session from the tier, connects, makes the handshake, waits for tickets, closes.
+    /// In a burst, `barriers` are where all are connected, and where all have written.
     fn connect(
         &self,
         connection: usize,

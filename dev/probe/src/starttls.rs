@@ -34,7 +34,7 @@ pub enum StartTls {
     Imap,
     /// Mailboxes: STLS of RFC 2595
     Pop3,
-    /// PostgreSQL: SSLRequest of its own protocol
+    /// The PostgreSQL protocol, which has a request for TLS of its own
     Postgres,
 }
 

@@ -239,8 +239,8 @@ mod tests {
                     host: host(),
                     command: Some("CAPABILITY"),
                 },
-                "mail.example closed the connection after CAPABILITY: it may reject this client, or \
-                 have too many connections; its log should say why",
+                "mail.example closed the connection after CAPABILITY: it may reject this client, \
+                 or have too many connections; its log should say why",
             ),
             (
                 StartTlsError::Timeout {

@@ -50,7 +50,7 @@ impl Evidence<'_> {
     }
 
     /// Connections whose session can only have come from the tier.
-    pub(super) fn from_tier(&self) -> usize {
+    pub(super) fn tier_sessions(&self) -> usize {
         if self.options.store.tier_url().is_none() {
             return 0; // the session arrived while this connection began
         }

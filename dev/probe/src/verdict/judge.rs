@@ -3,7 +3,8 @@
 use super::addresses::AddressPair;
 use super::evidence::{Evidence, format_seconds};
 use super::{Code, remedy};
-use crate::finding::{AgainRow, SessionKind};
+use crate::ConnectionRow;
+use crate::finding::SessionKind;
 
 /// A shorter lifetime than this in seconds is worth a remark. It is nginx's default.
 const SHORT_LIFETIME: u64 = 300;
@@ -30,7 +31,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
 
 fn handshake_failed(evidence: &Evidence<'_>) -> Option<Answer> {
     let (failure, error) = evidence.most_frequent_failure()?;
-    let (failed, total) = (evidence.count(|row| row.has_failed()), evidence.rows.len());
+    let (failed, total) = (
+        evidence.count(ConnectionRow::has_failed),
+        evidence.rows.len(),
+    );
     let text = if total == 1 {
         format!("the only handshake failed: {error}")
     } else {
@@ -132,7 +136,7 @@ fn nothing_resumed(evidence: &Evidence<'_>) -> Option<Answer> {
         return None;
     }
     let offered = evidence.offered_in_all();
-    if offered == evidence.from_tier() {
+    if offered == evidence.tier_sessions() {
         let text = "the server declined the session from the store, which it may have forgotten";
         return Some(answer(Code::NotTried, text, remedy::MORE_CONNECTIONS));
     }
@@ -207,8 +211,10 @@ fn sometimes_declined(evidence: &Evidence<'_>) -> Option<Answer> {
         "the server resumes only some sessions: it declined {declined} of {offered} that were \
          offered{included}{used_up}"
     );
-    let is_mixed = |again: &&AgainRow| again.resumed > 0 && again.resumed < again.offered;
-    let remedy = if evidence.again.filter(is_mixed).is_some() {
+    let again_mixed = evidence
+        .again
+        .is_some_and(|again| again.resumed > 0 && again.resumed < again.offered);
+    let remedy = if again_mixed {
         remedy::SEVERAL_MACHINES
     } else {
         remedy::SOMETIMES_DECLINED
@@ -261,7 +267,7 @@ fn address_failed(evidence: &Evidence<'_>) -> Option<Answer> {
 
 fn resumes(evidence: &Evidence<'_>) -> Answer {
     let (resumed, total) = (evidence.resumed(), evidence.rows.len());
-    let from_tier = match evidence.from_tier() {
+    let from_tier = match evidence.tier_sessions() {
         0 => String::new(),
         1 if evidence.rows[0].offered => ", the first with a session from the store".to_owned(),
         count => format!(", {count} with a session from the store"),
