@@ -243,8 +243,8 @@ impl ConnectionError {
         let (failure, text) = match certificate_error {
             CertificateError::UnknownIssuer => (
                 Failure::UnknownAuthority,
-                "does not lead to a root of Mozilla's list or of --ca, or the server leaves out an \
-                 intermediate certificate",
+                "leads to no trusted root, or the server leaves out an intermediate certificate: \
+                 --ca trusts another root",
             ),
             CertificateError::NotValidForName => (
                 Failure::WrongName,
@@ -258,10 +258,7 @@ impl ConnectionError {
                 Failure::NotYetValid,
                 "is not valid yet: check the clock of this machine",
             ),
-            _ => (
-                Failure::Certificate,
-                "is rejected: --ca trusts another root",
-            ),
+            _ => return Self::new(Failure::Certificate, error),
         };
         Self::new(failure, format_args!("the certificate {text} ({error})"))
     }

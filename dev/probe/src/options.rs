@@ -51,10 +51,7 @@ pub struct Options {
     pub sni: Option<String>,
     /// Where sessions are stored.
     #[arg(long, value_name = "STORE", default_value = "memory")]
-    #[arg(
-        help = "Where sessions are stored: memory, or lmdb:DIR or redis://HOST[:PORT], which \
-                processes share"
-    )]
+    #[arg(help = "Where sessions are stored: memory, lmdb:DIR or redis://HOST[:PORT]")]
     pub store: StoreLocation,
     /// File with the keys that seal sessions in LMDB or Redis; created if it does not exist
     #[arg(long, value_name = "FILE")]

@@ -57,7 +57,7 @@ fn rejected_certificates() {
         (
             stranger.issue(&names),
             Failure::UnknownAuthority,
-            "does not lead to a root",
+            "leads to no trusted root",
         ),
         (
             lab.authority.issue(&["other.example"]),
