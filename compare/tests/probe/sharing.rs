@@ -207,7 +207,10 @@ fn a_changed_byte_is_a_full_handshake() {
                     assert_full(&second);
                     let verdict = &verdicts(&second)[0];
                     let said = verdict["text"].as_str().unwrap();
-                    assert!(said.contains("records of the store were rejected"), "{said}");
+                    assert!(
+                        said.contains("records of the store were rejected"),
+                        "{said}"
+                    );
                 }
             }
         }

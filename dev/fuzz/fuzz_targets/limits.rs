@@ -1,5 +1,9 @@
 //! Fuzzes the reading of limits, and stores with them.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
+#[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::limits(data));
+
+#[cfg(not(fuzzing))]
+fn main() {}
