@@ -1,59 +1,29 @@
-//! `STARTTLS` of RFC 3207.
+//! `STARTTLS` of RFC 3207, by the facade's state machine.
 
 use std::io::{Read, Write};
 
-use super::conversation::{Conversation, is, words};
+use tls_resume::starttls::{Smtp, SmtpError, Step};
+
+use super::conversation::Conversation;
 use super::error::StartTlsError;
 
 /// An address literal, for a client without a host name (RFC 5321, section 4.1.4). Servers do not
 /// check it before a mail is sent.
-const EHLO: &[u8] = b"EHLO [127.0.0.1]\r\n";
+const HELLO: &str = "[127.0.0.1]";
 
 pub(super) fn begin(
     server: &mut Conversation<'_, impl Read + Write + ?Sized>,
 ) -> Result<(), StartTlsError> {
-    reply(server, *b"220")?;
-    server.send("EHLO", EHLO)?;
-    // The first line is the server's name, not an extension.
-    let extensions = reply(server, *b"250")?;
-    let offered = |line: &Vec<u8>| words(line).next().is_some_and(|word| is(word, "STARTTLS"));
-    if !extensions.iter().skip(1).any(offered) {
-        return Err(server.not_offered());
-    }
-    server.send("STARTTLS", b"STARTTLS\r\n")?;
-    reply(server, *b"220").map(drop)
-}
-
-/// Reads a reply of one or more lines, and returns their text; an error unless it has the code
-/// `expected`.
-fn reply(
-    server: &mut Conversation<'_, impl Read + Write + ?Sized>,
-    expected: [u8; 3],
-) -> Result<Vec<Vec<u8>>, StartTlsError> {
-    let mut first: Option<[u8; 3]> = None;
-    let mut texts = Vec::new();
+    let mut smtp = Smtp::new(HELLO);
     loop {
         let line = server.read_line()?;
-        let Some((code, rest)) = line.split_first_chunk::<3>() else {
-            return Err(server.unexpected(&line));
-        };
-        let is_code = matches!(code[0], b'2'..=b'5') && code.iter().all(u8::is_ascii_digit);
-        if !is_code || first.is_some_and(|first| first != *code) {
-            return Err(server.unexpected(&line));
-        }
-        let last = match rest.first() {
-            None | Some(b' ') => true,
-            Some(b'-') => false,
-            Some(_) => return Err(server.unexpected(&line)),
-        };
-        // The first line is enough for an error; others may not arrive.
-        if *code != expected {
-            return Err(server.rejected(&line));
-        }
-        first = Some(*code);
-        texts.push(rest.get(1..).unwrap_or_default().to_vec());
-        if last {
-            return Ok(texts);
+        match smtp.receive(&line) {
+            Ok(Step::Read) => {}
+            Ok(Step::Send { command, text }) => server.send(command.as_str(), text.as_bytes())?,
+            Ok(Step::StartTls) => return Ok(()),
+            Err(SmtpError::NotOffered) => return Err(server.not_offered()),
+            Err(SmtpError::Rejected { .. }) => return Err(server.rejected(&line)),
+            Err(_) => return Err(server.unexpected(&line)),
         }
     }
 }
@@ -61,9 +31,10 @@ fn reply(
 #[cfg(test)]
 mod tests {
     use super::super::StartTls::Smtp;
+    use super::super::error::StartTlsError;
     use super::super::scripted::{Step, assert_fails, assert_starts};
-    use super::*;
 
+    const EHLO: &[u8] = b"EHLO [127.0.0.1]\r\n";
     const STARTTLS: &[u8] = b"STARTTLS\r\n";
 
     #[test]
