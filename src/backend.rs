@@ -1,63 +1,69 @@
-//! What a TLS library must be able to do to stand behind a connector.
+//! What a connector needs of a TLS library.
 
-use std::io::{self, Read, Write};
-use std::sync::Arc;
-
-use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
-
-use crate::Error;
-use crate::facts::Facts;
-use crate::settings::Settings;
-use crate::transport::Transport;
-
-/// What became of resumption in a handshake, by the TLS library's own word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resumption {
-    /// A full handshake: there was no session to offer.
-    Full,
-    /// The session that was offered was resumed.
-    Resumed,
-    /// A session was offered and the server made a full handshake instead.
-    Declined,
-}
+#[cfg(feature = "shared")]
+use store_core::Portable;
 
 /// A TLS library behind a connector: `tls_resume::rustls::Rustls` or
-/// `tls_resume::openssl::OpenSsl`. Sealed: the set is closed.
+/// `tls_resume::openssl::OpenSsl`. Sealed: other crates cannot implement it.
 pub trait Backend: sealed::Backend {}
 
+/// A backend that drives connections from tokio's tasks: rustls 0.23 and OpenSSL.
+#[cfg(feature = "tokio")]
+#[diagnostic::on_unimplemented(
+    message = "connections of `{Self}` cannot be driven by tasks of tokio",
+    note = "use `tls_resume::rustls` or `tls_resume::openssl`"
+)]
+pub trait AsyncBackend: Backend + sealed::AsyncBackend {}
+
+/// A backend whose sessions can leave the memory of their process: OpenSSL, and the preview of the
+/// next rustls.
+///
+/// Not rustls 0.23, whose sessions are opaque: with it, a call of `store` does not compile.
+#[cfg(feature = "shared")]
+#[diagnostic::on_unimplemented(
+    message = "sessions of `{Self}` cannot leave the memory of their process, so they cannot be shared",
+    label = "the sessions of rustls 0.23 are opaque",
+    note = "use `tls_resume::openssl` (feature `openssl`), or `tls_resume::rustls_preview` (feature `rustls-preview`), the preview of the next rustls"
+)]
+pub trait Shareable: Backend + sealed::Backend<Session: Portable> {}
+
 pub(crate) mod sealed {
+    use std::io::{self, Read, Write};
+    use std::sync::Arc;
     #[cfg(feature = "tokio")]
     use std::task::{Context, Poll};
+
+    use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
     #[cfg(feature = "tokio")]
     use tokio::io::{AsyncRead, AsyncWrite};
     #[cfg(feature = "tokio")]
     use tokio::time::Instant;
 
+    use crate::Error;
+    use crate::connection_info::Connection;
+    use crate::host::Host;
+    use crate::settings::Settings;
     #[cfg(feature = "tokio")]
-    use crate::tokio::AsyncIo;
+    use crate::transport::AsyncIo;
+    use crate::transport::Transport;
 
-    use super::{
-        Arc, Error, Facts, Read, SecurityDomain, SessionKey, SessionStore, Settings, Storable,
-        Transport, Write, io,
-    };
-
-    /// A library with its configuration, over a store.
+    /// A TLS library with its configuration, over a store.
     pub trait Backend: Sized + Send + Sync + 'static {
-        /// What a caller can set for this backend alone.
+        /// Settings of this backend alone.
         type Options: Default + Send;
-        /// What the library hands out for resumption.
+        /// The library's session.
         type Session: Storable + Send + Sync + 'static;
         /// A connection whose handshake is done.
         type Tls<IO: Read + Write>: Tls<IO>;
 
-        /// The domains of the sessions of clients that are not ours, whose keys have no port.
-        fn domains_of_others(&self) -> Vec<SecurityDomain> {
+        /// The domains of sessions of other crates' clients, whose keys have no port.
+        fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
             Vec::new()
         }
 
-        /// How a place beyond memory is opened, if sessions can leave it.
+        /// Opens shared stores; `None` if sessions cannot leave their process.
         #[cfg(feature = "shared")]
-        fn open_shared() -> Option<crate::sharing::Open<Self::Session>> {
+        fn open_shared() -> Option<crate::store::Open<Self::Session>> {
             None
         }
 
@@ -67,56 +73,55 @@ pub(crate) mod sealed {
             options: Self::Options,
             store: Arc<SessionStore<Self::Session>>,
         ) -> Result<Self, Error>;
-        /// The domain of the sessions.
+
+        /// The domain of the connector's sessions.
         fn domain(&self) -> &SecurityDomain;
-        /// Makes the handshake with `host`; without a key it neither offers nor keeps sessions.
-        /// Sends a beginning of `early`, unless that is empty, as early data if the session that it
-        /// offers allows it, and says how much of it the server has accepted.
+
+        /// Makes the handshake with `host`. Without a key, sessions are neither offered nor stored.
+        ///
+        /// Sends a prefix of `early`, unless that is empty, as early data if the offered session
+        /// allows it; returns how many bytes of it the server accepted.
         fn handshake<IO: Read + Write>(
             &self,
-            host: &str,
+            host: &Host,
             key: Option<SessionKey>,
             early: &[u8],
             io: Transport<IO>,
         ) -> Result<(Self::Tls<IO>, usize), Error>;
     }
 
-    /// A library that is driven by tasks of tokio, too.
+    /// A backend that drives connections from tokio's tasks, too.
     #[cfg(feature = "tokio")]
     pub trait AsyncBackend: Backend {
         /// A connection whose handshake is done.
         type AsyncTls<IO: AsyncIo>: AsyncTls<IO>;
 
-        /// Makes the handshake with `host` until `end`; without a key it neither offers nor keeps
-        /// sessions. Looks for a session when it is polled first, and writes it at once. Early data
-        /// as in [`handshake`](Backend::handshake).
+        /// Makes the handshake with `host`, as [`Backend::handshake`] does; it fails at `deadline`.
+        /// The session is looked up in the first poll, and sent in that poll unless the transport is
+        /// not ready.
         fn handshake_async<IO: AsyncIo>(
             &self,
-            host: &str,
+            host: &Host,
             key: Option<SessionKey>,
             early: &[u8],
             io: IO,
-            end: Option<Instant>,
+            deadline: Option<Instant>,
         ) -> impl Future<Output = Result<(Self::AsyncTls<IO>, usize), Error>> + Send;
     }
 
-    /// A connection that is driven by tasks.
+    /// A connection that tasks drive.
     #[cfg(feature = "tokio")]
-    pub trait AsyncTls<IO>: AsyncRead + AsyncWrite + Send + Unpin {
-        /// What is known of it.
-        fn facts(&self) -> impl Facts;
-        /// Is ready when there is application data, which is kept for later, or the end.
-        fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    pub trait AsyncTls<IO>: Connection + AsyncRead + AsyncWrite + Send + Unpin {
+        /// Ready when application data has arrived, which is kept for later, or at the end.
+        fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
         fn io(&self) -> &IO;
         fn io_mut(&mut self) -> &mut IO;
     }
 
-    /// A connection of a library.
-    pub trait Tls<IO>: Read + Write {
-        /// What is known of it.
-        fn facts(&self) -> impl Facts;
-        /// Reads once and keeps application data for later; false if it makes no sense to go on
-        /// reading because such data, or the end, has come.
+    /// A blocking connection.
+    pub trait Tls<IO>: Connection + Read + Write {
+        /// Reads once and keeps application data for later; false if reading on makes no sense,
+        /// because application data or the end has arrived.
         fn read_ahead(&mut self) -> io::Result<bool>;
         fn close(&mut self) -> io::Result<()>;
         fn io(&self) -> &Transport<IO>;

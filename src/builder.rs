@@ -1,4 +1,4 @@
-//! The connector in the making, the same for either backend.
+//! The builder of a connector.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,22 +6,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer};
-#[cfg(not(feature = "shared"))]
-use store_core::SessionStore;
 use store_core::{Clock, Limits};
+#[cfg(feature = "shared")]
+use zeroize::Zeroizing;
 
-use crate::connector::{Connector, bare};
+#[cfg(feature = "shared")]
+use crate::backend::Shareable;
+use crate::connector::Connector;
+#[cfg(feature = "metrics")]
+use crate::metrics::Meter;
 use crate::settings::{ClientCredential, Settings};
+use crate::store::{self, Open};
 use crate::{Backend, Error, Protocol};
 
-/// Settings of a [`Connector`] in the making.
-#[must_use = "a connector is made by `build`"]
+/// Builder of a [`Connector`].
+#[must_use = "`build` makes the connector"]
 pub struct ConnectorBuilder<B: Backend> {
     pub(crate) settings: Settings,
     pub(crate) options: B::Options,
-    /// Opens the place that the settings name.
-    #[cfg(feature = "shared")]
-    pub(crate) open: crate::sharing::Open<B::Session>,
+    pub(crate) open: Open<B::Session>,
+}
+
+impl<B: Backend> Connector<B> {
+    /// A builder of a connector that trusts Mozilla's roots, speaks TLS 1.2 and 1.3, and stores
+    /// sessions within the default [`Limits`](crate::Limits).
+    pub fn builder() -> ConnectorBuilder<B> {
+        ConnectorBuilder {
+            settings: Settings::default(),
+            options: B::Options::default(),
+            open: store::in_memory::<B::Session>,
+        }
+    }
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
@@ -41,7 +56,8 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Proves the client's identity to servers that ask: its certificate, then intermediates.
+    /// Authenticates the client to servers that ask: its certificate, then intermediates, and the
+    /// certificate's key.
     pub fn client_certificate(
         mut self,
         chain: Vec<CertificateDer<'static>>,
@@ -69,20 +85,18 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Names the security domain, to keep sessions of two purposes apart that are configured the
-    /// same.
+    /// Names the security domain: connectors with different names do not use each other's sessions,
+    /// though their settings are the same.
     pub fn domain(mut self, name: impl Into<String>) -> Self {
         self.settings.domain = name.into();
         self
     }
 
-    /// Neither keeps nor offers sessions of these hosts: for pinned servers whose certificate has
-    /// to be seen in every handshake, and for protocols that cannot bear resumption.
+    /// Neither stores nor offers sessions of these hosts: for pinned servers whose certificate must
+    /// be seen in every handshake, and for application protocols that do not allow resumption.
     pub fn never_resume<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
-        for host in hosts {
-            let host = bare(host.as_ref());
-            self.settings.never_resume.push(host.to_owned());
-        }
+        let hosts = hosts.into_iter().map(|host| host.as_ref().to_owned());
+        self.settings.never_resume.extend(hosts);
         self
     }
 
@@ -93,48 +107,145 @@ impl<B: Backend> ConnectorBuilder<B> {
     }
 
     /// Allows [`Connector::connect_early`] to send data with the first message of a resumed
-    /// handshake (0-RTT). Default off: then none is ever announced, and it sends nothing early.
+    /// handshake (0-RTT). Default off: then no connection announces or sends early data.
     ///
-    /// Read there [when it is safe](Connector::connect_early). At most one
-    /// protocol can be offered by [`alpn`](Self::alpn) then: early data is in the protocol that the
-    /// session was made with, which is not known before. A server that chose none by ALPN, as one does
-    /// that does not know ALPN, takes early data for what it speaks without.
+    /// Read first [when it is safe](Connector::connect_early). With it, at most one
+    /// protocol can be offered by [`alpn`](Self::alpn): early data is in the protocol that the
+    /// session was made with, which the caller does not know beforehand. A server that chose none,
+    /// for example because it does not know ALPN, takes early data for the protocol that it speaks
+    /// without ALPN.
     pub fn early_data(mut self, allowed: bool) -> Self {
         self.settings.early_data = allowed;
         self
     }
 
-    /// Names servers, host and port, in the events for `tracing`, which otherwise know them by a
-    /// digest: where logs may say whom this client talks to.
+    /// Names servers, by host and port, in the events for `tracing`, which otherwise have a digest of
+    /// the name.
     #[cfg(feature = "tracing")]
     pub fn log_server_names(mut self, named: bool) -> Self {
-        self.settings.names_servers = named;
+        self.settings.log_server_names = named;
         self
     }
 
-    /// Takes the time from `clock`, for tests of what expires.
+    /// Labels of the connector's metrics, in place of `domain`: for domains that are many, or whose
+    /// names are personal. Connectors with the same labels add up.
+    #[cfg(feature = "metrics")]
+    pub fn metric_labels<N, V>(mut self, labels: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        let label = |(name, value): (N, V)| ::metrics::Label::new(name.into(), value.into());
+        self.settings.metric_labels = Some(labels.into_iter().map(label).collect());
+        self
+    }
+
+    /// Takes the time from `clock`: for tests of expiry.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;
         self
     }
 
-    /// Reads files and builds the connector with an empty store.
+    /// Reads the files, opens the store and builds the connector.
     pub fn build(self) -> Result<Connector<B>, Error> {
         let settings = self.settings.load()?;
-        #[cfg(feature = "shared")]
-        let (store, beyond) = (self.open)(&settings)?;
-        #[cfg(not(feature = "shared"))]
-        let store = Arc::new(SessionStore::new(settings.limits.clone())?);
+        let store = (self.open)(&settings)?;
         #[cfg(feature = "tracing")]
-        store.log_server_names(settings.names_servers);
-        let backend = B::build(&settings, self.options, Arc::clone(&store))?;
-        Ok(Connector::assembled(
+        store.memory.log_server_names(settings.log_server_names);
+        let backend = B::build(&settings, self.options, Arc::clone(&store.memory))?;
+        #[cfg(feature = "metrics")]
+        let meter = Meter::new(
+            settings
+                .metric_labels
+                .clone()
+                .unwrap_or_else(|| vec![::metrics::Label::new("domain", settings.domain.clone())]),
+        );
+        Ok(Connector::new(
             settings,
             backend,
             store,
-            #[cfg(feature = "shared")]
-            beyond,
+            #[cfg(feature = "metrics")]
+            meter,
         ))
+    }
+}
+
+// `where` on each method: so the compiler shows the message of `Shareable`.
+#[cfg(feature = "shared")]
+impl<B: Backend> ConnectorBuilder<B> {
+    /// Stores sessions in a tier, too, where other processes and machines find them:
+    ///
+    /// - `lmdb:DIR`: in a file, for the processes of this machine (feature `lmdb`). Creates the
+    ///   directory, which only its owner may read.
+    /// - `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`: in Redis 7 or newer, or Valkey, for
+    ///   many machines (feature `redis`). If it is down, sessions stay in memory until it is up
+    ///   again. `rediss://` is the same over TLS (feature `redis-tls`).
+    /// - `memory:`: in memory alone, which is the default.
+    ///
+    /// Connectors share sessions if they have the same backend, the same settings as far as they
+    /// decide over trust, the same [`domain`](Self::domain), and the same [keys](Self::store_keys).
+    /// Sessions are sealed before they leave the process, and servers are known by a keyed hash.
+    ///
+    /// [`Connector::connect`] has a session fetched while it connects, and dropping the last clone of
+    /// the connector writes the sessions that are still in memory, which takes up to a second. A
+    /// handshake never waits for the tier: one that is down, hangs or is damaged costs full
+    /// handshakes. A process that forks builds its connectors after the fork.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "openssl", feature = "lmdb"))]
+    /// # fn main() -> Result<(), tls_resume::Error> {
+    /// let connector = tls_resume::openssl::Connector::builder()
+    ///     .domain("mail-out")
+    ///     .store("lmdb:/var/spool/mail/sessions")
+    ///     .build()?;
+    /// let stream = connector.connect("mail.example.com", 465)?;
+    /// println!("{:?} {:?}", stream.resumption(), connector.tier_stats());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(all(feature = "openssl", feature = "lmdb")))]
+    /// # fn main() {}
+    /// ```
+    pub fn store(mut self, url: impl Into<String>) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.store.url = Zeroizing::new(url.into());
+        self.open = store::at_url::<B::Session>;
+        self
+    }
+
+    /// Seals sessions under the keys of this file; creates it if there is none.
+    ///
+    /// Default: `keys` in the directory of an `lmdb:` store, else `tls-resume/keys` in the user's
+    /// state directory (`$XDG_STATE_HOME`, or `~/.local/state`). Machines that share sessions need
+    /// the same file. Nobody but its owner may read it.
+    pub fn store_keys(mut self, path: impl Into<PathBuf>) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.store.keys = Some(path.into());
+        self
+    }
+
+    /// Trusts these root certificates where the store is reached over TLS, instead of Mozilla's. They
+    /// are not trusted for the servers that the connector connects to.
+    #[cfg(feature = "redis-tls")]
+    pub fn store_roots(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.store.roots.extend(roots);
+        self
+    }
+
+    /// How long a connection waits at most, once TCP is connected, for a session that is being
+    /// fetched from the tier. Default 5 ms.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self
+    where
+        B: Shareable,
+    {
+        self.settings.store.timeout = timeout;
+        self
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a connector is told by a file.
+//! The configuration of a connector, as a file has it.
 
 use std::fmt;
 use std::fs::File;
@@ -14,15 +14,19 @@ use zeroize::Zeroizing;
 
 use crate::builder::ConnectorBuilder;
 use crate::connector::Connector;
-use crate::settings::{LONGEST_FILE, TIMEOUT, read_certificates};
-use crate::{Backend, Error, ErrorKind, Protocol};
+use crate::settings::{MAX_PEM_BYTES, STORE_TIMEOUT, TIMEOUT, read_certificates};
+use crate::{Backend, Error, Protocol};
+#[cfg(feature = "shared")]
+use crate::{settings::StoreSettings, store};
 
-/// The settings of a connector as an operator writes them: TOML, JSON, or whatever else serde
-/// reads. What code decides, such as [`clock`](ConnectorBuilder::clock), is the builder's.
+/// The settings of a connector in TOML, JSON or any other format of serde: those that an operator
+/// decides. Those that code decides, such as [`clock`](ConnectorBuilder::clock), are set on the
+/// builder.
 ///
-/// A missing key has its default and an unknown one is an error, here and in `limits`. Durations are
+/// A missing key has its default, and an unknown one is an error, here and in `limits`. Durations are
 /// texts such as `"30s"` or `"24h"`, or numbers of seconds; sizes are texts such as `"16MiB"`, or
-/// numbers of bytes. Paths are relative to where the process runs, not to the file that names them.
+/// numbers of bytes. Paths are relative to the process's current directory, not to the file that
+/// names them.
 ///
 /// An error of a format need not name the key; [`serde_path_to_error`] does:
 ///
@@ -78,44 +82,44 @@ use crate::{Backend, Error, ErrorKind, Protocol};
 pub struct Config {
     /// PEM files of root certificates to trust. None: Mozilla's roots.
     pub roots: Vec<PathBuf>,
-    /// A PEM file with the certificate that the client proves itself with, then intermediates;
-    /// [`client_key`](Self::client_key) belongs to it.
+    /// A PEM file with the client's certificate, then intermediates; needs
+    /// [`client_key`](Self::client_key).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<PathBuf>,
-    /// A PEM file with its private key.
+    /// A PEM file with the private key of the client's certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_key: Option<PathBuf>,
     /// Application protocols to offer (ALPN), the preferred one first.
     pub alpn: Vec<String>,
     /// Versions of TLS to allow: `"1.2"`, `"1.3"`. Default: both.
     pub protocols: Vec<Protocol>,
-    /// What the store may hold, and for how long.
+    /// The limits of the store.
     pub limits: Limits,
     /// The name of the security domain.
     pub domain: String,
-    /// Hosts never to resume with.
+    /// Hosts whose sessions are neither stored nor offered.
     pub never_resume: Vec<String>,
-    /// Bounds a connection until its handshake is done. Default 30 s; not zero.
+    /// The timeout of a connection, handshake included. Default 30 s; not zero.
     #[serde(with = "store_core::settings::whole_milliseconds")]
     pub timeout: Duration,
-    /// Allows early data ([`ConnectorBuilder::early_data`]). Default: no.
+    /// Allows early data ([`ConnectorBuilder::early_data`]). Default: false.
     pub early_data: bool,
-    /// Where sessions are kept beyond memory, as `ConnectorBuilder::store` has it.
+    /// The address of a tier to store sessions in, as in `ConnectorBuilder::store`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreUrl>,
-    /// The file with the keys that sessions are sealed under there.
+    /// The file with the keys that sessions are sealed under in the tier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_keys: Option<PathBuf>,
     /// PEM files of root certificates to trust where the store is reached over TLS. None: Mozilla's.
     pub store_roots: Vec<PathBuf>,
-    /// How long a connection waits for a session that is on its way from there. Default 5 ms; at
-    /// most `timeout`.
+    /// How long a connection waits for a session that is being fetched from the tier. Default 5 ms;
+    /// at most `timeout`.
     #[serde(with = "store_core::settings::whole_milliseconds")]
     pub store_timeout: Duration,
 }
 
-/// The address of a store, such as `redis://:PASSWORD@HOST`: wiped when dropped. `Debug` shows
-/// nothing of it, serde writes all of it.
+/// The address of a store, such as `redis://:PASSWORD@HOST`. Wiped when dropped and hidden by
+/// `Debug`; serde writes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl(Zeroizing<String>);
 
@@ -149,9 +153,6 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-/// How long a connection waits for a session that is on its way, if nothing else is said.
-pub(crate) const STORE_WAIT: Duration = Duration::from_millis(5);
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -168,25 +169,25 @@ impl Default for Config {
             store: None,
             store_keys: None,
             store_roots: Vec::new(),
-            store_timeout: STORE_WAIT,
+            store_timeout: STORE_TIMEOUT,
         }
     }
 }
 
 impl<B: Backend> Connector<B> {
-    /// A connector with these settings and no others.
+    /// Builds a connector with these settings and no others.
     pub fn from_config(config: &Config) -> Result<Self, Error> {
         Self::builder().config(config)?.build()
     }
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
-    /// Sets all that a configuration can say, in place of what was set before; what is set
-    /// afterwards comes on top. Reads the client's certificate and key; `build` reads the roots and
+    /// Sets everything that a configuration has, in place of what was set before; later calls of the
+    /// builder change it again. Reads the client's certificate and key; `build` reads the roots and
     /// checks the rest.
     ///
     /// A `store` that this backend cannot have, or that is not compiled in, is an error, and so are
-    /// settings of a store where there is none; `"memory:"` is one for every backend.
+    /// the other settings of a store without `store`; `"memory:"` is a store for every backend.
     pub fn config(mut self, config: &Config) -> Result<Self, Error> {
         let Config {
             roots,
@@ -214,7 +215,7 @@ impl<B: Backend> ConnectorBuilder<B> {
                 self = self.client_certificate(read_certificates(chain)?, read_key(key)?);
             }
             _ => {
-                return Err(refused(
+                return Err(Error::config(
                     "client_certificate and client_key belong together: give both or none",
                 ));
             }
@@ -230,63 +231,83 @@ impl<B: Backend> ConnectorBuilder<B> {
             .timeout(*timeout)
             .early_data(*early_data);
         if timeout.is_zero() {
-            return Err(refused("timeout is 0, so nothing could connect: raise it"));
+            return Err(Error::config(
+                "timeout is 0, so nothing could connect: raise it",
+            ));
         }
         let Some(StoreUrl(store)) = store else {
-            if store_keys.is_some() || !store_roots.is_empty() || *store_timeout != STORE_WAIT {
-                return Err(refused(
+            if store_keys.is_some() || !store_roots.is_empty() || *store_timeout != STORE_TIMEOUT {
+                return Err(Error::config(
                     "store_keys, store_roots and store_timeout are for a store: give store, or leave \
                      them out",
                 ));
             }
-            return builder.placed("memory:", None, &[], STORE_WAIT);
+            return builder.store_settings("memory:", None, &[], STORE_TIMEOUT);
         };
         if store_timeout > timeout {
-            let message = format!(
+            return Err(Error::config(format_args!(
                 "store_timeout ({store_timeout:?}) is above timeout ({timeout:?}): lower the one or \
                  raise the other"
-            );
-            return Err(refused(message));
+            )));
         }
-        builder.placed(store, store_keys.as_deref(), store_roots, *store_timeout)
+        builder.store_settings(store, store_keys.as_deref(), store_roots, *store_timeout)
     }
 
     #[cfg(feature = "shared")]
-    fn placed(
+    fn store_settings(
         mut self,
-        store: &str,
+        url: &str,
         keys: Option<&Path>,
-        roots: &[PathBuf],
-        wait: Duration,
+        root_files: &[PathBuf],
+        timeout: Duration,
     ) -> Result<Self, Error> {
         self.open = match B::open_shared() {
-            _ if store == "memory:" => crate::sharing::in_memory::<B::Session>,
+            _ if url == "memory:" => store::in_memory::<B::Session>,
             Some(open) => open,
             None => {
-                return Err(refused(
+                return Err(Error::config(
                     "sessions of rustls 0.23 cannot leave the memory of their process: leave out \
                      store, or use another backend",
                 ));
             }
         };
-        self.settings.place.set(store, keys, roots, wait)?;
+        #[cfg(not(feature = "redis-tls"))]
+        if !root_files.is_empty() {
+            return Err(Error::config(
+                "store_roots needs tls-resume built with the feature redis-tls: leave it out, or \
+                 build it so",
+            ));
+        }
+        #[cfg(feature = "redis-tls")]
+        let mut roots = Vec::new();
+        #[cfg(feature = "redis-tls")]
+        for path in root_files {
+            roots.append(&mut read_certificates(path)?);
+        }
+        self.settings.store = StoreSettings {
+            url: Zeroizing::new(url.to_owned()),
+            keys: keys.map(Path::to_owned),
+            #[cfg(feature = "redis-tls")]
+            roots,
+            timeout,
+        };
         Ok(self)
     }
 
     #[cfg(not(feature = "shared"))]
-    fn placed(
+    fn store_settings(
         self,
-        store: &str,
+        url: &str,
         _: Option<&Path>,
         _: &[PathBuf],
         _: Duration,
     ) -> Result<Self, Error> {
-        if store == "memory:" {
+        if url == "memory:" {
             return Ok(self);
         }
-        Err(refused(
-            "a store beyond memory needs tls-resume built with the feature lmdb or redis: leave \
-             out store, or build it so",
+        Err(Error::config(
+            "a store with a tier needs tls-resume built with the feature lmdb or redis: leave out \
+             store, or build it so",
         ))
     }
 }
@@ -294,14 +315,10 @@ impl<B: Backend> ConnectorBuilder<B> {
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     let key = File::open(path)
         .map_err(pem::Error::Io)
-        .and_then(|file| PrivateKeyDer::from_pem_reader(file.take(LONGEST_FILE)));
+        .and_then(|file| PrivateKeyDer::from_pem_reader(file.take(MAX_PEM_BYTES)));
     key.map_err(|error| {
         let shown = path.display();
         let message = format!("{shown}: cannot read a private key ({error}): give a PEM file");
-        refused(message).caused_by(error)
+        Error::config(message).caused_by(error)
     })
-}
-
-fn refused(message: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::Config, message)
 }

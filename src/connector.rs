@@ -1,30 +1,33 @@
-//! The connector, the same for either backend.
+//! The connector, and its blocking connections.
 
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 #[cfg(feature = "metrics")]
-use std::sync::Mutex;
-
-use pki_types::ServerName;
-use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, SessionStore, Stats};
+use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "shared")]
-use store_tiers::Fetch;
+use std::time::Duration;
 
-use crate::builder::ConnectorBuilder;
+use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, Stats};
+#[cfg(feature = "shared")]
+use store_tiers::{Fetch, TierStats};
+
+#[cfg(feature = "shared")]
+use crate::backend::Shareable;
+use crate::error::TlsEvidence;
+use crate::host::Host;
 #[cfg(feature = "metrics")]
-use crate::metrics::{self, Meter};
+use crate::metrics::Meter;
 use crate::settings::Settings;
-#[cfg(feature = "shared")]
-use crate::sharing::Beyond;
+use crate::store::Store;
 use crate::stream::Stream;
 use crate::transport::{self, Transport};
-use crate::{Backend, Error, ErrorKind};
+use crate::{Backend, Error};
 
-/// Makes TLS connections that resume earlier ones to the same server where they can.
+/// Makes TLS connections that resume earlier sessions with the same server where they can.
 ///
-/// Cheap to clone; all clones use the same configuration and the same store.
+/// Cheap to clone; all clones share one configuration and one store.
 pub struct Connector<B: Backend> {
     inner: Arc<Inner<B>>,
 }
@@ -32,63 +35,47 @@ pub struct Connector<B: Backend> {
 struct Inner<B: Backend> {
     settings: Settings,
     backend: B,
-    store: Arc<SessionStore<B::Session>>,
-    #[cfg(feature = "shared")]
-    beyond: Option<Box<dyn Beyond>>,
+    store: Store<B::Session>,
     #[cfg(feature = "metrics")]
     meter: Mutex<Meter>,
 }
 
 impl<B: Backend> Connector<B> {
-    /// Starts a connector that trusts Mozilla's roots, speaks TLS 1.2 and 1.3, and keeps sessions
-    /// within the default [`Limits`](crate::Limits).
-    pub fn builder() -> ConnectorBuilder<B> {
-        ConnectorBuilder {
-            settings: Settings::default(),
-            options: B::Options::default(),
-            #[cfg(feature = "shared")]
-            open: crate::sharing::in_memory::<B::Session>,
-        }
-    }
-
-    /// One of these parts.
-    pub(crate) fn assembled(
+    pub(crate) fn new(
         settings: Settings,
         backend: B,
-        store: Arc<SessionStore<B::Session>>,
-        #[cfg(feature = "shared")] beyond: Option<Box<dyn Beyond>>,
+        store: Store<B::Session>,
+        #[cfg(feature = "metrics")] meter: Meter,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
-                #[cfg(feature = "metrics")]
-                meter: metrics::meter(&settings),
                 settings,
                 backend,
                 store,
-                #[cfg(feature = "shared")]
-                beyond,
+                #[cfg(feature = "metrics")]
+                meter: Mutex::new(meter),
             }),
         }
     }
 
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
     ///
-    /// Tries the host's addresses in turn, each for its share of the time that is left. The connector's
-    /// timeout bounds the whole but for the look-up of the name, which the system decides.
+    /// Tries the host's addresses in turn, each for its share of the time that is left. The
+    /// connector's timeout bounds all of it but the resolution of the name, which the system bounds.
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         self.over_tcp(host, port, &[]).map(|(stream, _)| stream)
     }
 
     /// Connects as [`connect`](Self::connect) does, and sends the beginning of `data` with the first
     /// message of the handshake, as early data (0-RTT), if the connector was
-    /// [built for it](ConnectorBuilder::early_data) and has a session that allows it.
+    /// [built for it](crate::generic::ConnectorBuilder::early_data) and has a session that allows it.
     ///
-    /// Says how many leading bytes of `data` the server has accepted. The rest is still to be
-    /// written, and that may be all of it: there was no session, or none that allows early data, or
-    /// the server has rejected it, as it may at any time. No more is sent than half of what the
-    /// session allows, since servers that reject early data count it in different ways, and never more
-    /// than 16 KiB. What a later session allows is known when it comes
-    /// ([`early_data_max`](Stream::early_data_max)).
+    /// Returns with the stream how many leading bytes of `data` the server accepted. The rest is
+    /// still to be written, and that may be all of it: there was no session, or none that allows
+    /// early data, or the server rejected it, as it may at any time. At most half of what the session
+    /// allows is sent, since servers that reject early data count it in different ways, and never
+    /// more than 16 KiB. What a later session allows is known when it arrives
+    /// ([`max_early_data`](crate::generic::ConnectionInfo::max_early_data)).
     ///
     /// ```no_run
     /// # #[cfg(feature = "rustls")]
@@ -109,17 +96,17 @@ impl<B: Backend> Connector<B> {
     /// ```
     ///
     /// # When this is safe
-    /// Whoever sees early data on its way can send it to the server again, and to another machine
-    /// of the same name; it is encrypted, and the server knows that it is this client's, but not
-    /// that it comes for the first time. And it is secret only as long as the server's ticket keys
-    /// are. So send only what the server may act upon more than once: a request that reads and
-    /// changes nothing, and that is safe for the application protocol too (RFC 8446, section 8 and
-    /// appendix E.5; for HTTP, RFC 8470 with its status 425). This library sends a ticket once, and
-    /// early data with it once; whether a copy is refused is the server's affair.
+    /// An attacker on the network can send early data to the server again, and to another machine of
+    /// the same name. It is encrypted, and the server knows that this client wrote it, but not that
+    /// it comes for the first time; and it is secret only as long as the server's ticket keys are. So
+    /// send only what the server may act upon more than once: a request that reads and changes
+    /// nothing, and that is safe for the application protocol too (RFC 8446, section 8 and appendix
+    /// E.5; for HTTP, RFC 8470 with its status 425). This library sends a ticket once, and early data
+    /// with it once; whether the server rejects a replay is the server's affair.
     ///
-    /// An error does not say that the server has not acted on `data`. The session is used up then,
-    /// as after any handshake that failed, and the older ones of its server are gone, but a newer one
-    /// may have come by another connection: to be sure that nothing is sent early again, use
+    /// After an error, the server may have acted on `data` all the same. The session is used up then,
+    /// as after any handshake that failed, and the older ones of its server are removed, but another
+    /// connection may have stored a newer one: to be sure that nothing is sent early again, use
     /// [`connect`](Self::connect).
     pub fn connect_early(
         &self,
@@ -127,7 +114,7 @@ impl<B: Backend> Connector<B> {
         port: u16,
         data: &[u8],
     ) -> Result<(Stream<B, TcpStream>, usize), Error> {
-        self.over_tcp(host, port, self.early(data))
+        self.over_tcp(host, port, self.allowed_early_data(data))
     }
 
     fn over_tcp(
@@ -136,23 +123,26 @@ impl<B: Backend> Connector<B> {
         port: u16,
         early: &[u8],
     ) -> Result<(Stream<B, TcpStream>, usize), Error> {
-        let name = Host::parse(host)?;
-        let key = self.resumable(&name, port);
+        let host = Host::parse(host)?;
+        let key = self.session_key(&host, port);
         #[cfg(feature = "shared")]
-        let on_its_way = self.fetch(key.as_ref());
-        let tcp = transport::connect(&name.text, port, self.inner.settings.timeout)?;
+        let fetch = self.fetch(key.as_ref());
+        let tcp = transport::connect(host.as_str(), port, self.inner.settings.timeout)?;
         #[cfg(feature = "shared")]
-        self.wait_for(on_its_way);
-        let (mut stream, accepted) = self.handshake(&name, key, early, tcp)?;
+        self.wait_for(fetch);
+        let (mut stream, accepted) = self.handshake(&host, key, early, tcp)?;
         match stream.transport().lift_deadline() {
             Ok(()) => Ok((stream, accepted)),
-            Err(error) => Err(Error::of_transport(&name.text, error)),
+            Err(error) => {
+                let evidence = TlsEvidence::Records;
+                Err(Error::of_transport(host.as_str(), evidence, error))
+            }
         }
     }
 
-    /// Makes the handshake with `host` over a transport that is connected already; its timeouts
-    /// are the caller's. `host` is what is sent in SNI and what the certificate must be for; with
-    /// `port` it is the key of the sessions.
+    /// Makes the handshake with `host` over a transport that is connected already, whose timeouts
+    /// apply. `host` is sent in SNI, and the certificate must be for it; with `port` it is the key of
+    /// the sessions.
     pub fn connect_stream<IO: Read + Write>(
         &self,
         host: &str,
@@ -162,9 +152,8 @@ impl<B: Backend> Connector<B> {
         self.over(host, port, &[], io).map(|(stream, _)| stream)
     }
 
-    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, and
-    /// sends the beginning of `data` with its first message: all that is said of
-    /// [`connect_early`](Self::connect_early).
+    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, with
+    /// early data as in [`connect_early`](Self::connect_early).
     pub fn connect_stream_early<IO: Read + Write>(
         &self,
         host: &str,
@@ -172,7 +161,7 @@ impl<B: Backend> Connector<B> {
         io: IO,
         data: &[u8],
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        self.over(host, port, self.early(data), io)
+        self.over(host, port, self.allowed_early_data(data), io)
     }
 
     fn over<IO: Read + Write>(
@@ -182,15 +171,15 @@ impl<B: Backend> Connector<B> {
         early: &[u8],
         io: IO,
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        let name = Host::parse(host)?;
-        let key = self.resumable(&name, port);
+        let host = Host::parse(host)?;
+        let key = self.session_key(&host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
-        self.handshake(&name, key, early, Transport::new(io))
+        self.handshake(&host, key, early, Transport::new(io))
     }
 
-    /// What of `data` may be sent early: all, or nothing.
-    pub(crate) fn early<'d>(&self, data: &'d [u8]) -> &'d [u8] {
+    /// `data` if the connector allows early data, else nothing.
+    pub(crate) fn allowed_early_data<'d>(&self, data: &'d [u8]) -> &'d [u8] {
         if self.inner.settings.early_data {
             data
         } else {
@@ -205,8 +194,7 @@ impl<B: Backend> Connector<B> {
         early: &[u8],
         io: Transport<IO>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        let backend = &self.inner.backend;
-        let (tls, accepted) = backend.handshake(&host.text, key, early, io)?;
+        let (tls, accepted) = self.inner.backend.handshake(host, key, early, io)?;
         Ok((Stream::new(tls), accepted))
     }
 
@@ -215,82 +203,142 @@ impl<B: Backend> Connector<B> {
         &self.inner.backend
     }
 
-    #[cfg(feature = "metrics")]
-    pub(crate) fn meter(&self) -> &Mutex<Meter> {
-        &self.inner.meter
-    }
-
     #[cfg(any(feature = "rustls", feature = "tokio"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
 
-    /// The key of a server, unless it is never resumed with.
-    pub(crate) fn resumable(&self, host: &Host, port: u16) -> Option<SessionKey> {
-        let resumes = !self.inner.settings.never_resumes(&host.text);
-        resumes.then(|| self.key(&host.text, port))
+    /// The key of the server's sessions; `None` if its host is in `never_resume`.
+    pub(crate) fn session_key(&self, host: &Host, port: u16) -> Option<SessionKey> {
+        let resumes = !self.inner.settings.never_resumes(host);
+        resumes.then(|| host.key(self.security_domain()).with_port(port).to_key())
     }
 
-    /// What the store has done and holds.
+    /// What the store has counted, and what it holds.
     pub fn stats(&self) -> Stats {
-        self.inner.store.stats()
+        self.inner.store.memory.stats()
     }
 
-    /// Removes all sessions; what open connections still receive is not stored. Where sessions are
-    /// shared, those of all who share them: everything under the same keys.
+    /// Removes all sessions. Sessions that open connections still receive are not stored. In a shared
+    /// store, removes those of all connectors that share it: everything sealed under the same keys.
     pub fn clear(&self) {
-        self.inner.store.clear();
+        self.inner.store.memory.clear();
     }
 
-    /// Removes the sessions of one server, likewise; of clients with a `client_config`, quinn's
-    /// too, those of the host, where all its ports are one.
+    /// Removes the sessions of one server as [`clear`](Self::clear) does. Of clients with a
+    /// `client_config`, and of quinn, removes those of the host, whose ports they do not tell apart.
     pub fn clear_server(&self, host: &str, port: u16) {
-        self.for_each_key(host, port, |key| self.inner.store.clear_server(key));
+        self.for_each_key(host, port, |key| self.inner.store.memory.clear_server(key));
     }
 
-    /// Counts what happens with one server from now on, for
-    /// [`server_stats`](Self::server_stats): for a handful of servers, to find out why one does
-    /// not resume. Of clients with a `client_config`, quinn's too, that is the host, where all its
-    /// ports are one.
+    /// Counts what happens with one server from now on, for [`server_stats`](Self::server_stats): for
+    /// a handful of servers, to find out why one does not resume. Of clients with a `client_config`,
+    /// and of quinn, counts the host, whose ports they do not tell apart.
     pub fn watch(&self, host: &str, port: u16) {
-        self.for_each_key(host, port, |key| self.inner.store.watch(key));
+        self.for_each_key(host, port, |key| self.inner.store.memory.watch(key));
     }
 
-    /// Counts it no longer.
+    /// Stops counting, and drops the server's counters.
     pub fn unwatch(&self, host: &str, port: u16) {
-        self.for_each_key(host, port, |key| self.inner.store.unwatch(key));
+        self.for_each_key(host, port, |key| self.inner.store.memory.unwatch(key));
     }
 
-    /// The counters of one server, if it is watched: of this connector's own connections, and of
-    /// clients with its `client_config`, together.
+    /// The counters of one server, if it is watched: the sum of this connector's own connections and
+    /// of clients with its `client_config`.
     pub fn server_stats(&self, host: &str, port: u16) -> Option<ServerStats> {
         let mut sum: Option<ServerStats> = None;
         self.for_each_key(host, port, |key| {
-            if let Some(stats) = self.inner.store.server_stats(key) {
+            if let Some(stats) = self.inner.store.memory.server_stats(key) {
                 sum.get_or_insert_default().add(&stats);
             }
         });
         sum
     }
 
-    /// The domain of this connector's sessions: a digest of its configuration.
+    /// The security domain of this connector's sessions: a digest of its configuration.
     pub fn security_domain(&self) -> &SecurityDomain {
         self.inner.backend.domain()
     }
 
-    /// Everything under which sessions of a server may lie.
+    /// Calls `each` with every key of the server's sessions; with none if `host` is no host.
     fn for_each_key(&self, host: &str, port: u16, mut each: impl FnMut(KeyRef<'_>)) {
-        let host = bare(host);
-        each(self.key(host, port).as_key());
-        for domain in self.inner.backend.domains_of_others() {
-            each(KeyRef::new(&domain, host));
+        let Ok(host) = Host::parse(host) else {
+            return;
+        };
+        each(host.key(self.security_domain()).with_port(port));
+        for domain in self.inner.backend.domains_of_other_clients() {
+            each(host.key(&domain));
         }
     }
 
-    fn key(&self, host: &str, port: u16) -> SessionKey {
-        KeyRef::new(self.security_domain(), host)
-            .with_port(port)
-            .to_key()
+    /// Reports to the application's metrics recorder what this connector's store and its tier have
+    /// counted since the last call, and what they hold now. Install the recorder first: what is
+    /// reported before that is lost.
+    ///
+    /// The label `domain` is the name of the connector's
+    /// [domain](crate::generic::ConnectorBuilder::domain), unless it has
+    /// [labels](crate::generic::ConnectorBuilder::metric_labels) of its own. Connectors with the same
+    /// labels add up: a connector that replaces another continues its series, and dropping the last
+    /// clone of a connector takes its sessions off the gauges. Visits every shard of the store: call
+    /// it once a second at most.
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(&self) {
+        let meter = self.inner.meter.lock();
+        let mut meter = meter.unwrap_or_else(PoisonError::into_inner);
+        meter.record(&self.stats());
+        #[cfg(feature = "shared")]
+        if let Some(shared) = &self.inner.store.shared {
+            meter.record_tier(&shared.store.tier_stats());
+        }
+    }
+}
+
+#[cfg(feature = "shared")]
+impl<B: Backend> Connector<B> {
+    /// Starts to fetch a session from the tier for a connection that is about to be made.
+    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+        let shared = self.inner.store.shared.as_ref()?;
+        Some((shared.fetch)(&shared.store, key?.as_key()))
+    }
+
+    fn wait_for(&self, fetch: Option<Fetch>) {
+        if let Some(fetch) = fetch {
+            fetch.wait(self.inner.settings.store_timeout());
+        }
+    }
+}
+
+#[cfg(feature = "shared")]
+impl<B: Shareable> Connector<B> {
+    /// Fetches a session of this server from the tier, if memory has none, and waits for it as long
+    /// as a connection would. Call it before the transport of
+    /// [`connect_stream`](Self::connect_stream) is connected; otherwise that waits itself.
+    pub fn prefetch(&self, host: &str, port: u16) {
+        if let Ok(host) = Host::parse(host) {
+            self.wait_for(self.fetch(self.session_key(&host, port).as_ref()));
+        }
+    }
+
+    /// Loads up to `max` sessions from an `lmdb:` store, those that live longest, and waits for them
+    /// for `timeout` at most: for a process that starts and is the only one. Returns whether they
+    /// were loaded.
+    pub fn load(&self, max: usize, timeout: Duration) -> bool {
+        let domain = self.security_domain();
+        let shared = self.inner.store.shared.as_ref();
+        shared.is_some_and(|shared| shared.store.load(domain, max, timeout))
+    }
+
+    /// Writes the sessions in memory to the tier, and waits for that for `timeout` at most: for a
+    /// process that ends without dropping its connector. Returns whether they were written.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let shared = self.inner.store.shared.as_ref();
+        shared.is_some_and(|shared| shared.store.flush(timeout))
+    }
+
+    /// What the tier has counted; `None` if the store is in memory alone.
+    pub fn tier_stats(&self) -> Option<TierStats> {
+        let shared = self.inner.store.shared.as_ref();
+        shared.map(|shared| shared.store.tier_stats())
     }
 }
 
@@ -308,60 +356,4 @@ impl<B: Backend> fmt::Debug for Connector<B> {
             .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// What lies beyond memory.
-#[cfg(feature = "shared")]
-impl<B: Backend> Connector<B> {
-    pub(crate) fn beyond(&self) -> Option<&dyn Beyond> {
-        self.inner.beyond.as_deref()
-    }
-
-    pub(crate) fn prefetch_for(&self, host: &str, port: u16) {
-        if let Ok(host) = Host::parse(host) {
-            self.wait_for(self.fetch(self.resumable(&host, port).as_ref()));
-        }
-    }
-
-    /// Begins to fetch a session for a connection that is about to be made.
-    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
-        Some(self.beyond()?.fetch(key?.as_key()))
-    }
-
-    fn wait_for(&self, on_its_way: Option<Fetch>) {
-        if let Some(fetch) = on_its_way {
-            fetch.wait(self.inner.settings.patience());
-        }
-    }
-}
-
-/// A host as it is sent, verified and dialled: no brackets, no trailing dot.
-pub(crate) struct Host {
-    pub(crate) text: String,
-}
-
-impl Host {
-    pub(crate) fn parse(host: &str) -> Result<Self, Error> {
-        let text = bare(host);
-        match ServerName::try_from(text) {
-            Ok(_) => Ok(Self {
-                text: text.to_ascii_lowercase(),
-            }),
-            Err(error) => {
-                let message =
-                    format!("{host:?} is neither a DNS name nor an IP address: correct it");
-                Err(Error::new(ErrorKind::Name, message).caused_by(error))
-            }
-        }
-    }
-}
-
-/// A host as it is sent, whatever the case of its letters: in all that takes a host from a caller,
-/// so that every spelling means the same one.
-pub(crate) fn bare(host: &str) -> &str {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    bare.strip_suffix('.').unwrap_or(bare)
 }

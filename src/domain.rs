@@ -1,18 +1,18 @@
-//! The security domain of a connector: all that decides over trust, in one digest.
+//! The security domain of a connector: a digest of everything that decides over trust.
 
 use store_core::{DomainBuilder, SecurityDomain};
 
 use crate::settings::Settings;
 
-/// Changes when a session of an earlier format must not be used any more.
+/// Changes when sessions of earlier releases must not be used any more.
 const FORMAT: &[u8] = b"1";
 
-/// Starts the domain of a connector with everything its settings say of trust and of what is
-/// offered; a backend adds what it alone knows (cipher suites, groups, its version).
+/// Starts the domain of a connector with the settings that decide over trust, or over what is offered
+/// to a server. Each backend adds its cipher suites, groups and version.
 ///
-/// `settings` are loaded: roots and versions have their order, ALPN names keep theirs, which is
-/// the client's preference.
-pub(crate) fn of(settings: &Settings, backend: &str) -> DomainBuilder {
+/// `settings` are loaded, so roots and versions are sorted. ALPN names are in the client's order of
+/// preference.
+pub(crate) fn builder(settings: &Settings, backend: &str) -> DomainBuilder {
     let (chain, key) = match &settings.client {
         Some(client) => (client.chain.as_slice(), Some(client.key.secret_der())),
         None => (&[][..], None),
@@ -24,17 +24,26 @@ pub(crate) fn of(settings: &Settings, backend: &str) -> DomainBuilder {
         .field("transport", b"tcp")
         .field("role", b"origin")
         .field("verifier", b"chain and name")
-        // None given means Mozilla's, as compiled in.
+        // Without roots of its own, a connector trusts Mozilla's, as compiled in.
         .field("own roots", &[u8::from(!settings.roots.is_empty())])
         .list("roots", &settings.roots)
         .list("client certificates", chain)
-        // A certificate with a key that is not its own must not resume what the right one began.
+        // A certificate with another key must not resume the sessions of the right key.
         .list("client key", key)
         .list(
             "protocols",
             settings.protocols.iter().map(ToString::to_string),
         )
         .list("alpn", &settings.alpn)
+}
+
+/// The domain of a connector's QUIC sessions, which are not used over TCP, nor those over QUIC.
+#[cfg(feature = "quinn")]
+pub(crate) fn of_quic(connector: &SecurityDomain) -> SecurityDomain {
+    SecurityDomain::builder("tls-resume quinn")
+        .field("connector", connector.as_bytes())
+        .field("transport", b"quic")
+        .finish()
 }
 
 #[cfg(test)]
@@ -55,12 +64,12 @@ mod tests {
     fn domain(change: impl FnOnce(&mut Settings)) -> SecurityDomain {
         let mut settings = Settings::default();
         change(&mut settings);
-        of(&settings.load().expect("valid settings"), "backend").finish()
+        builder(&settings.load().expect("valid settings"), "backend").finish()
     }
 
-    /// R1, R5: each field of the configuration in turn is another domain.
+    /// R1, R5.
     #[test]
-    fn every_field_that_decides_over_trust_separates() {
+    fn every_setting_that_decides_over_trust_changes_the_domain() {
         let root = |n: u8| CertificateDer::from(vec![n]);
         let domains = [
             domain(|_| {}),
@@ -76,7 +85,7 @@ mod tests {
             domain(|settings| settings.alpn = vec![b"h2".to_vec()]),
             domain(|settings| settings.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()]),
             domain(|settings| settings.alpn = vec![b"http/1.1".to_vec(), b"h2".to_vec()]),
-            of(&Settings::default().load().expect("valid"), "other backend").finish(),
+            builder(&Settings::default().load().expect("valid"), "other backend").finish(),
         ];
         for (i, one) in domains.iter().enumerate() {
             for (j, other) in domains[..i].iter().enumerate() {
@@ -85,9 +94,8 @@ mod tests {
         }
     }
 
-    /// What has no meaning in its order or in what is kept where makes no other domain.
     #[test]
-    fn what_decides_nothing_does_not_separate() {
+    fn other_settings_and_orders_leave_the_domain_as_it_is() {
         let root = |n: u8| CertificateDer::from(vec![n]);
         let plain = domain(|_| {});
         assert_eq!(

@@ -1,9 +1,9 @@
-//! What can go wrong with a configuration or a connection; never with the store.
+//! Errors of configurations and connections. The store has none: its failures cost full handshakes.
 
 use std::fmt;
 use std::io;
 
-/// Why a connector could not be built or a connection not be made. Displays as one line.
+/// Why a connector could not be built, or a connection not be made. Displays as one line.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -16,12 +16,12 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The connector's settings: an unreadable file, bad limits, no protocol version. Or a URI that
-    /// a connector for HTTP is not for.
+    /// The connector's settings: an unreadable file, bad limits, no protocol version. Also a URI that
+    /// an HTTP connector cannot connect to.
     Config,
     /// The host is neither a DNS name nor an IP address.
     Name,
-    /// The host's addresses could not be found.
+    /// The host name could not be resolved.
     Resolve,
     /// No address of the host accepted a connection.
     Connect,
@@ -37,25 +37,50 @@ pub enum ErrorKind {
     Io,
 }
 
-/// Why a server's certificate is refused: what an [`Error`] of [`ErrorKind::Certificate`] is about.
+/// Why a server's certificate was rejected: the reason for an [`Error`] of
+/// [`ErrorKind::Certificate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// It leads to no root that is trusted, or the server did not send what it leads there by.
+    /// No chain leads to a trusted root: the root is not trusted, or the server did not send the
+    /// intermediate certificates.
     UnknownIssuer,
-    /// It is for other names.
+    /// The certificate is for other names.
     NotValidForName,
-    /// It, or one that it leads to, has run out.
+    /// A certificate of the chain has expired.
     Expired,
-    /// It, or one that it leads to, is not valid yet.
+    /// A certificate of the chain is not valid yet.
     NotValidYet,
-    /// Something else, which the message says.
+    /// Another reason, which the message has.
     Other,
+}
+
+/// What shows that the server speaks TLS, when a connection ends during the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsEvidence {
+    /// Nothing does.
+    None,
+    /// It sent TLS records in this handshake.
+    Records,
+    /// It gave this client the session that this handshake offered.
+    Session,
+}
+
+impl TlsEvidence {
+    pub(crate) fn new(received_records: bool, offered_session: bool) -> Self {
+        if received_records {
+            Self::Records
+        } else if offered_session {
+            Self::Session
+        } else {
+            Self::None
+        }
+    }
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        // One line, whatever a library put into its text.
+        // One line, whatever a library's text has in it.
         let message = message.to_string().replace(['\r', '\n'], " ");
         Self {
             kind,
@@ -63,6 +88,20 @@ impl Error {
             message,
             source: None,
         }
+    }
+
+    /// An error of [`ErrorKind::Config`].
+    pub(crate) fn config(message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    /// An error of [`ErrorKind::Config`] with the message of another error.
+    #[cfg(feature = "shared")]
+    pub(crate) fn config_from<E>(error: E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Self::config(&error).caused_by(error)
     }
 
     pub(crate) fn caused_by<E>(self, source: E) -> Self
@@ -75,21 +114,23 @@ impl Error {
         }
     }
 
-    /// A certificate that is refused, in the library's words, with what there is to do.
+    /// A server certificate that the TLS library rejected for the reason `why`.
     pub(crate) fn of_certificate(
         host: &str,
         certificate_error: CertificateError,
         why: impl fmt::Display,
     ) -> Self {
         let advice = match certificate_error {
-            CertificateError::UnknownIssuer => "give the root certificate that it leads to",
+            CertificateError::UnknownIssuer => {
+                "add the root certificate of its issuer to the trusted roots"
+            }
             CertificateError::NotValidForName => "check the host name",
             CertificateError::Expired | CertificateError::NotValidYet => {
-                "check the clock here and the certificate there"
+                "check the clock of this machine and the server's certificate"
             }
             CertificateError::Other => "check the server's certificates",
         };
-        let message = format!("{host}: the server's certificate is refused ({why}): {advice}");
+        let message = format!("{host}: the server's certificate is rejected ({why}): {advice}");
         Self {
             certificate: Some(certificate_error),
             ..Self::new(ErrorKind::Certificate, message)
@@ -97,7 +138,7 @@ impl Error {
     }
 
     /// A failure of the transport during the handshake with `host`.
-    pub(crate) fn of_transport(host: &str, error: io::Error) -> Self {
+    pub(crate) fn of_transport(host: &str, evidence: TlsEvidence, error: io::Error) -> Self {
         let (kind, what) = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => (
                 ErrorKind::Timeout,
@@ -109,9 +150,17 @@ impl Error {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => (
                 ErrorKind::Closed,
-                "the server closed the connection during the handshake: \
-                 check that it speaks TLS on this port"
-                    .into(),
+                format!(
+                    "the server closed the connection during the handshake{}",
+                    match evidence {
+                        TlsEvidence::None => ": check that it speaks TLS on this port",
+                        TlsEvidence::Records =>
+                            ", after it had answered in TLS: see its log for the reason",
+                        TlsEvidence::Session =>
+                            ", although this client had a session from it: try again, which makes a \
+                             full handshake; if that fails too, see the server's log",
+                    }
+                ),
             ),
             _ => (
                 ErrorKind::Io,
@@ -121,13 +170,28 @@ impl Error {
         Self::new(kind, format_args!("{host}: {what}")).caused_by(error)
     }
 
-    /// What kind of error this is.
+    /// An answer of `host` that the TLS library cannot read as TLS: a wrong port, unless TLS records
+    /// came before it.
+    pub(crate) fn of_unreadable_answer(
+        host: &str,
+        evidence: TlsEvidence,
+        why: impl fmt::Display,
+    ) -> Self {
+        let message = if evidence == TlsEvidence::Records {
+            format!("{host}: the handshake failed: {why}")
+        } else {
+            format!("{host}: the answer is not TLS ({why}): check the port")
+        };
+        Self::new(ErrorKind::Handshake, message)
+    }
+
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Why the server's certificate is refused, the same on every backend; `None` if this is not
-    /// about a certificate.
+    /// Why the server's certificate was rejected, the same on every backend; `None` for any other
+    /// error.
     pub fn certificate_error(&self) -> Option<CertificateError> {
         self.certificate
     }
@@ -147,6 +211,6 @@ impl std::error::Error for Error {
 
 impl From<store_core::LimitsError> for Error {
     fn from(error: store_core::LimitsError) -> Self {
-        Self::new(ErrorKind::Config, &error).caused_by(error)
+        Self::config(&error).caused_by(error)
     }
 }

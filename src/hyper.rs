@@ -1,4 +1,4 @@
-//! HTTPS for hyper's client, and for what is built on it, over either backend.
+//! An adapter for hyper's client, and for clients that are built on it.
 //!
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
@@ -14,33 +14,34 @@
 //! # }
 //! ```
 //!
-//! Whether HTTP/2 is spoken is the connector's ALPN, which is part of what sessions are kept apart
-//! by. With `h2` first and `http/1.1` after it the server chooses, with none, or `http/1.1` alone,
-//! HTTP/1.1 is spoken. A server that chooses `h2` gets HTTP/2, whatever the client was told.
+//! # HTTP/2
+//! The connector's ALPN decides, and it is part of the security domain. With `h2` first and `http/1.1`
+//! after it the server chooses; without ALPN, or with `http/1.1` alone, the client speaks HTTP/1.1.
+//! With a server that chooses `h2` the client speaks HTTP/2, whatever its own settings say.
 //!
-//! Each answer says in its [extensions](https://docs.rs/http/1/http/struct.Extensions.html) how the
-//! connection was made that it came over: [`Resumption`](crate::Resumption),
-//! [`Protocol`](crate::Protocol), and hyper-util's
-//! [`HttpInfo`](hyper_util::client::legacy::connect::HttpInfo). Clients keep connections and use them
-//! again, so that many answers tell of one handshake.
+//! # What is known of a connection
+//! Each answer has in its [extensions](https://docs.rs/http/1/http/struct.Extensions.html) the
+//! [`Resumption`](crate::Resumption) and [`Protocol`](crate::Protocol) of its connection, and
+//! hyper-util's [`HttpInfo`](hyper_util::client::legacy::connect::HttpInfo). Clients keep connections
+//! and use them again, so many answers can have the same handshake.
 //!
-//! Transports other than TCP, a proxy's tunnel among them, are for a connector of one's own around
-//! [`connect_stream`](crate::tokio::Connector::connect_stream): its stream, in a
-//! [`TokioIo`], is what hyper's client wants if the transport is one that it takes in plain. No early
-//! data is sent.
+//! # Limits
+//! Other transports than TCP, such as a proxy's tunnel, need a connector of your own around
+//! [`connect_stream`](crate::tokio::Connector::connect_stream): hyper's client takes its stream in a
+//! [`TokioIo`] if it takes the transport without TLS. No early data is sent.
 //!
 //! # gRPC
 //! tonic takes an [`HttpsConnector`] in `Endpoint::connect_with_connector`. Offer `h2` and nothing
-//! else: some servers refuse clients that offer no `h2`, and gRPC is spoken over nothing else.
+//! else: gRPC needs HTTP/2, and some servers reject clients that do not offer it.
 //!
-//! Where any crate switches on one of tonic's own `tls-` features, tonic 0.14 refuses `https://` to
-//! any connector but its own ("Connecting to HTTPS without TLS enabled"). Then its endpoint is
-//! `http://`, and the connector is told the truth:
+//! If any crate switches on one of tonic's own `tls-` features, tonic 0.14 rejects `https://` with any
+//! connector but its own ("Connecting to HTTPS without TLS enabled"). Then give the endpoint
+//! `http://`, and the connector the `https://` URI:
 //!
 //! ```ignore
 //! let uri: Uri = "https://example.com".parse()?;
-//! let there = uri.clone();
-//! let connector = tower::service_fn(move |_| https.call(there.clone()));
+//! let target = uri.clone();
+//! let connector = tower::service_fn(move |_| https.call(target.clone()));
 //! let channel = Endpoint::from_static("http://example.com").origin(uri);
 //! let channel = channel.connect_with_connector(connector).await?;
 //! ```
@@ -60,14 +61,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
 pub use self::stream::MaybeHttpsStream;
-use crate::connector::Host;
+use crate::host::Host;
 use crate::tokio::Backend;
-use crate::{Error, ErrorKind, generic};
+use crate::{Error, generic};
 
-/// A client for `https://` that keeps connections for 90 seconds and resumes those it does not keep.
+/// A client for `https://` that keeps idle connections for 90 seconds, and resumes sessions on new ones.
 ///
-/// What has to be set otherwise is set on hyper-util's own
-/// [`Client::builder`], which takes an [`HttpsConnector`].
+/// For other settings, give an [`HttpsConnector`] to hyper-util's own [`Client::builder`].
 pub fn client<B, T>(connector: &generic::Connector<B>) -> Client<HttpsConnector<B>, T>
 where
     B: Backend,
@@ -80,58 +80,63 @@ where
         .build(HttpsConnector::new(connector))
 }
 
-/// Makes the connections of hyper's client, resuming where it can.
+/// Makes the connections of hyper's client, and resumes sessions where it can.
 ///
-/// A [`Service`] that takes a URI of scheme, host and port (443 if it has none) and connects, within
-/// the connector's timeout. It fails with [`Error`], which is among the sources of the client's own.
-/// Cheap to clone; all clones use the same store.
+/// A [`Service`] that takes a URI of scheme, host and port (443 by default) and connects within the
+/// connector's timeout. It fails with [`Error`], which is among the sources of the client's error.
+/// Cheap to clone; all clones share one store.
 pub struct HttpsConnector<B: Backend> {
     tls: crate::tokio::Connector<B>,
-    takes_http: bool,
+    allows_http: bool,
 }
 
 impl<B: Backend> HttpsConnector<B> {
-    /// Connects to `https://` only; `http://` is an error of [`ErrorKind::Config`].
+    /// A connector for `https://` only; `http://` is an error of
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config).
     pub fn new(connector: &generic::Connector<B>) -> Self {
         Self {
             tls: connector.tokio(),
-            takes_http: false,
+            allows_http: false,
         }
     }
 
-    /// Connects to `http://` as well: in plain, to port 80 if the URI has none.
+    /// Connects to `http://` as well: without TLS, to port 80 by default.
     #[must_use]
     pub fn https_or_http(self) -> Self {
         Self {
-            takes_http: true,
+            allows_http: true,
             ..self
         }
     }
 
-    /// The connector beneath: its counters, and what it can be told.
+    /// The connector below, with the statistics and the other methods.
     pub fn connector(&self) -> &generic::Connector<B> {
         self.tls.blocking()
     }
 
     async fn connect(&self, uri: &Uri) -> Result<MaybeHttpsStream<B>, Error> {
-        let to = Destination::of(uri)?;
-        if to.is_https {
-            let tls = self.tls.connect(to.host, to.port).await?;
+        let Destination {
+            is_https,
+            host,
+            port,
+        } = Destination::parse(uri)?;
+        if is_https {
+            let tls = self.tls.connect(host, port).await?;
             return Ok(MaybeHttpsStream::Tls(tls));
         }
-        let host = Host::parse(to.host)?.text;
-        if !self.takes_http {
-            let message = format!(
+        let host = Host::parse(host)?;
+        if !self.allows_http {
+            let host = host.as_str();
+            return Err(Error::config(format_args!(
                 "{host}: http is not allowed here: use https, or allow it by https_or_http"
-            );
-            return Err(Error::new(ErrorKind::Config, message));
+            )));
         }
-        let tcp = self.tls.tcp(&host, to.port, self.tls.end()).await;
+        let tcp = self.tls.tcp(&host, port, self.tls.deadline()).await;
         tcp.map(MaybeHttpsStream::Plain)
     }
 }
 
-/// Where a URI leads.
+/// The server that a URI names.
 struct Destination<'u> {
     is_https: bool,
     host: &'u str,
@@ -139,25 +144,27 @@ struct Destination<'u> {
 }
 
 impl<'u> Destination<'u> {
-    fn of(uri: &'u Uri) -> Result<Self, Error> {
+    fn parse(uri: &'u Uri) -> Result<Self, Error> {
         let (is_https, port) = match uri.scheme_str() {
             Some("https") => (true, 443),
             Some("http") => (false, 80),
             scheme => {
                 let scheme = scheme.unwrap_or_default();
-                let message = format!("{scheme:?} is no scheme to connect with: use https");
-                return Err(Error::new(ErrorKind::Config, message));
+                return Err(Error::config(format_args!(
+                    "the scheme {scheme:?} is not supported: use https"
+                )));
             }
         };
         let host = uri.host().unwrap_or_default();
-        let port = match port_of(uri, host) {
+        let port = match port_text(uri, host) {
             "" => port,
             given => given
                 .parse::<NonZero<u16>>()
                 .map(NonZero::get)
                 .map_err(|error| {
-                    let message = format!("{host}: {given:?} is no port: give one from 1 to 65535");
-                    Error::new(ErrorKind::Config, message).caused_by(error)
+                    let message =
+                        format!("{host}: {given:?} is not a port: give one from 1 to 65535");
+                    Error::config(message).caused_by(error)
                 })?,
         };
         Ok(Self {
@@ -168,11 +175,11 @@ impl<'u> Destination<'u> {
     }
 }
 
-/// What stands behind the host of a URI. [`Uri::port`] takes one that is none for a port left out.
-fn port_of<'u>(uri: &'u Uri, host: &str) -> &'u str {
+/// The port of a URI as text. [`Uri::port`] is `None` for an invalid port as well as for none.
+fn port_text<'u>(uri: &'u Uri, host: &str) -> &'u str {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let (_, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-    place
+    let (_, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+    host_and_port
         .strip_prefix(host)
         .unwrap_or_default()
         .trim_start_matches(':')
@@ -197,7 +204,7 @@ impl<B: Backend> Clone for HttpsConnector<B> {
     fn clone(&self) -> Self {
         Self {
             tls: self.tls.clone(),
-            takes_http: self.takes_http,
+            allows_http: self.allows_http,
         }
     }
 }
@@ -206,7 +213,7 @@ impl<B: Backend> fmt::Debug for HttpsConnector<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpsConnector")
             .field("tls", &self.tls)
-            .field("takes_http", &self.takes_http)
+            .field("allows_http", &self.allows_http)
             .finish()
     }
 }
@@ -214,49 +221,62 @@ impl<B: Backend> fmt::Debug for HttpsConnector<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
-    fn led_to(uri: &str) -> (bool, String, u16) {
+    fn destination(uri: &str) -> (bool, String, u16) {
         let uri = uri.parse().expect("a URI");
-        let to = Destination::of(&uri).expect("a destination");
+        let to = Destination::parse(&uri).expect("a destination");
         (to.is_https, to.host.to_owned(), to.port)
     }
 
     #[test]
     fn ports_have_a_default() {
-        assert_eq!(led_to("https://host/"), (true, "host".to_owned(), 443));
-        assert_eq!(led_to("https://host:/"), (true, "host".to_owned(), 443));
-        assert_eq!(led_to("https://host:8443"), (true, "host".to_owned(), 8443));
-        assert_eq!(led_to("http://host/?q"), (false, "host".to_owned(), 80));
+        assert_eq!(destination("https://host/"), (true, "host".to_owned(), 443));
         assert_eq!(
-            led_to("http://a:b@host:81/"),
+            destination("https://host:/"),
+            (true, "host".to_owned(), 443)
+        );
+        assert_eq!(
+            destination("https://host:8443"),
+            (true, "host".to_owned(), 8443)
+        );
+        assert_eq!(
+            destination("http://host/?q"),
+            (false, "host".to_owned(), 80)
+        );
+        assert_eq!(
+            destination("http://a:b@host:81/"),
             (false, "host".to_owned(), 81)
         );
-        assert_eq!(led_to("https://[::1]:1/"), (true, "[::1]".to_owned(), 1));
+        assert_eq!(
+            destination("https://[::1]:1/"),
+            (true, "[::1]".to_owned(), 1)
+        );
     }
 
     #[test]
-    fn a_port_that_is_none_is_refused() {
+    fn invalid_ports_are_rejected() {
         for uri in [
             "https://host:70000/",
             "https://host:0/",
             "https://a:b@host:x/",
             "http://[::1]:-1/",
         ] {
-            let uri: Uri = uri.parse().expect("a URI to hyper");
-            let error = Destination::of(&uri).err().expect("refused");
+            let uri: Uri = uri.parse().expect("hyper takes it");
+            let error = Destination::parse(&uri).err().expect("an error");
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains("is no port"), "{error}");
+            assert!(error.to_string().contains("is not a port"), "{error}");
             assert!(!error.to_string().contains("a:b"), "{error}");
         }
     }
 
     #[test]
-    fn other_schemes_are_refused() {
+    fn other_schemes_are_rejected() {
         for uri in ["ftp://host/", "/path", "host:443"] {
             let uri: Uri = uri.parse().expect("a URI");
-            let error = Destination::of(&uri).err().expect("refused");
+            let error = Destination::parse(&uri).err().expect("an error");
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains("is no scheme"), "{error}");
+            assert!(error.to_string().contains("is not supported"), "{error}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! SMTP with lettre over connections of ours, on either backend: STARTTLS, or TLS from the first
-//! byte.
+//! An adapter for lettre's SMTP: STARTTLS, or TLS from the first byte.
 //!
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
@@ -20,11 +19,11 @@
 //! # }
 //! ```
 //!
-//! For TLS from the first byte (port 465), connect with [`generic::Connector::tokio`] and make an
-//! [`SmtpStream`] of the connection: `SmtpStream::from(connector.tokio().connect(host, 465).await?)`.
+//! For TLS from the first byte (port 465), connect with [`generic::Connector::tokio`] and convert the
+//! stream: `SmtpStream::from(connector.tokio().connect(host, 465).await?)`.
 //!
-//! lettre's own transports, with their pools, make their connections themselves and cannot resume
-//! with a store of anybody's.
+//! lettre's own transports, with their pools, make their connections themselves, and have no hook for
+//! a session store.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -37,21 +36,22 @@ use ::tokio::io::{
     self, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
 };
 
+use crate::deadline::in_time;
+use crate::error::TlsEvidence;
 use crate::starttls::{Smtp, SmtpError, Step};
-use crate::tokio::{AsyncIo, Backend, Stream, in_time};
+use crate::tokio::{AsyncIo, Backend, Stream};
 use crate::{Error, ErrorKind, generic, transport};
 
-/// What lettre waits for on a new connection. The server has said it before TLS, when anybody could
-/// have.
+/// The greeting that lettre reads from a new connection. The server's own came before TLS, where an
+/// attacker could have changed it.
 const GREETING: &[u8] = b"220 ready\r\n";
 
-/// Asks a mail server for TLS and makes the handshake with it: `io` is the connection to it, on
-/// which it has said nothing yet. `hello` is the name to introduce oneself by.
+/// Sends EHLO and STARTTLS to a mail server, and makes the handshake. `io` is a new connection to it,
+/// from which nothing was read; `hello` is the client's name for EHLO.
 ///
-/// It is an error if the server does not offer STARTTLS, or says more before the handshake than it
-/// was asked: nothing is ever sent in plain but EHLO. `host` is what is sent in SNI and what the
-/// certificate must be for; with `port` it is the key of the sessions. The connector's timeout
-/// bounds all of it.
+/// An error if the server does not offer STARTTLS, or sends anything before the handshake that was not
+/// asked for. Nothing else is sent without TLS. `host` is sent in SNI, and the certificate must be
+/// for it; with `port` it is the key of the sessions. The connector's timeout bounds all of it.
 pub async fn starttls<B, IO>(
     connector: &generic::Connector<B>,
     host: &str,
@@ -64,7 +64,7 @@ where
     IO: AsyncTokioStream,
 {
     let (tls, timeout) = (connector.tokio(), connector.settings().timeout);
-    let end = tls.end();
+    let deadline = tls.deadline();
     let asking = async {
         let mut plain = Plain {
             host,
@@ -79,12 +79,12 @@ where
                 Step::StartTls => break,
             }
         }
-        plain.silent()?;
+        plain.expect_nothing_buffered()?;
         Ok(plain.io.into_inner())
     };
-    let asked = in_time(Some(end), asking).await;
+    let asked = in_time(Some(deadline), asking).await;
     let io = asked.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
-    let tls = tls.connect_stream_until(host, port, io, end).await?;
+    let tls = tls.connect_stream_until(host, port, io, deadline).await?;
     let greeting = GREETING;
     Ok(SmtpStream { greeting, tls })
 }
@@ -97,13 +97,13 @@ struct Plain<'h, IO> {
 
 impl<IO: AsyncTokioStream> Plain<'_, IO> {
     async fn send(&mut self, command: &str) -> Result<(), Error> {
-        self.silent()?;
+        self.expect_nothing_buffered()?;
         let written = async {
             self.io.write_all(command.as_bytes()).await?;
             self.io.flush().await
         };
         let written = written.await;
-        written.map_err(|error| Error::of_transport(self.host, error))
+        written.map_err(|error| Error::of_transport(self.host, TlsEvidence::None, error))
     }
 
     /// Reads a line with its end.
@@ -111,7 +111,7 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
         let mut line = Vec::new();
         let mut io = (&mut self.io).take(Smtp::MAX_LINE as u64 + 2);
         let read = io.read_until(b'\n', &mut line).await;
-        read.map_err(|error| Error::of_transport(self.host, error))?;
+        read.map_err(|error| Error::of_transport(self.host, TlsEvidence::None, error))?;
         if line.ends_with(b"\n") {
             return Ok(line);
         }
@@ -119,12 +119,12 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
             return Err(self.rejected(SmtpError::TooLong));
         }
         let closed = io::ErrorKind::UnexpectedEof.into();
-        Err(Error::of_transport(self.host, closed))
+        Err(Error::of_transport(self.host, TlsEvidence::None, closed))
     }
 
-    /// Whether nothing lies on the connection that would seem to be an answer to what is asked next, or
-    /// to have come in TLS.
-    fn silent(&self) -> Result<(), Error> {
+    /// An error if the server sent more than it was asked for: it could pass for the reply to the next
+    /// command, or for data received over TLS.
+    fn expect_nothing_buffered(&self) -> Result<(), Error> {
         if self.io.buffer().is_empty() {
             return Ok(());
         }
@@ -137,19 +137,19 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
     }
 }
 
-/// A connection for [`AsyncSmtpConnection::connect_with_transport`]. Made by [`starttls`], or of a
+/// A connection for [`AsyncSmtpConnection::connect_with_transport`]. Made by [`starttls`], or from a
 /// [`Stream`] to a server that speaks TLS from the first byte.
 ///
 /// [`AsyncSmtpConnection::connect_with_transport`]:
 /// ::lettre::transport::smtp::client::AsyncSmtpConnection::connect_with_transport
 pub struct SmtpStream<B: Backend, IO: AsyncIo> {
-    /// What is read before anything that comes over TLS.
+    /// What is read before the bytes received over TLS.
     greeting: &'static [u8],
     tls: Stream<B, IO>,
 }
 
 impl<B: Backend, IO: AsyncIo> SmtpStream<B, IO> {
-    /// The TLS connection: what is known of it.
+    /// The TLS stream.
     pub fn get_ref(&self) -> &Stream<B, IO> {
         &self.tls
     }

@@ -1,4 +1,4 @@
-// README's own definition of the chart comes later and loses: on docs.rs it lies elsewhere.
+// The first definition of a link counts: README's own is a relative path, which docs.rs does not have.
 #![doc = "[chart]: https://raw.githubusercontent.com/tls-resume/tls-resume/main/docs/handshake.svg\n"]
 #![cfg_attr(feature = "rustls", doc = include_str!("../README.md"))]
 #![cfg_attr(
@@ -16,22 +16,26 @@ compile_error!(
 );
 
 #[cfg(all(feature = "shared", not(unix)))]
-compile_error!("shared stores are for Unix: switch off the cargo features `lmdb` and `redis`");
+compile_error!("shared stores need Unix: switch off the cargo features `lmdb` and `redis`");
 
 mod backend;
 mod builder;
 mod config;
+mod connection_info;
 mod connector;
+#[cfg(feature = "tokio")]
+mod deadline;
 mod domain;
 mod early;
 mod error;
-mod facts;
+mod first_bytes;
 pub mod generic;
-/// Which backend, which store, which limits; what to do in a proxy, a crawler, an MTA, a driver; and how
-/// to come from other caches.
+/// The choice of backend, store and limits; advice for proxies, crawlers, MTAs and drivers; moving from
+/// other session caches.
 pub mod guide {
     #![doc = include_str!("../docs/guide.md")]
 }
+mod host;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 #[cfg(feature = "lettre")]
@@ -49,9 +53,8 @@ pub mod rustls;
 #[cfg(feature = "rustls-preview")]
 pub mod rustls_preview;
 mod settings;
-#[cfg(feature = "shared")]
-mod sharing;
 pub mod starttls;
+mod store;
 mod stream;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -59,12 +62,13 @@ mod transport;
 #[cfg(feature = "ureq")]
 pub mod ureq;
 
-pub use backend::{Backend, Resumption};
+pub use backend::Backend;
+#[cfg(feature = "shared")]
+pub use backend::Shareable;
 pub use config::{Config, StoreUrl};
+pub use connection_info::Resumption;
 pub use error::{CertificateError, Error, ErrorKind};
 pub use pki_types;
-#[cfg(feature = "shared")]
-pub use sharing::Shareable;
 pub use store_core::{
     Clock, Limits, ManualClock, Protocol, SecurityDomain, ServerStats, Stats, SystemClock,
     Timestamp,
@@ -73,8 +77,8 @@ pub use store_core::{
 pub use store_tiers::TierStats;
 pub use transport::ReadTimeout;
 
-// The short names mean the one backend there is. With two they would mean whichever a dependency
-// switched on, so then there are none, and the compiler says so.
+// Short names for the only backend. Not with two of them: a dependency that switched on another one
+// would change their meaning.
 #[cfg(all(
     feature = "openssl",
     not(any(feature = "rustls", feature = "rustls-preview"))

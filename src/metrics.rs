@@ -1,8 +1,8 @@
-//! Counters and gauges for the crate `metrics`, and with it for Prometheus and other systems.
+//! Counters and gauges for the crate `metrics`, which exports to Prometheus and other systems.
 //!
-//! The store counts for itself, whether anybody looks or not. [`Connector::record_metrics`] tells the
-//! recorder of the application what has been counted since the last time: before each scrape, or every
-//! few seconds. All names begin with `tls_resume_`; docs/observability.md has the list.
+//! The store always counts. [`Connector::record_metrics`](crate::generic::Connector::record_metrics)
+//! reports to the application's recorder what was counted since the last call: before each scrape, or
+//! every few seconds. All names begin with `tls_resume_`; docs/observability.md lists them.
 //!
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
@@ -22,53 +22,16 @@
 //! ```
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use ::metrics::{Label, Unit, counter, describe_counter, describe_gauge, gauge};
 use store_core::Stats;
 #[cfg(feature = "shared")]
 use store_tiers::TierStats;
 
-use crate::Backend;
-use crate::generic::{Connector, ConnectorBuilder};
-
-impl<B: Backend> Connector<B> {
-    /// Tells the application's recorder what this connector's store, and what lies beyond memory, have
-    /// counted since the last time, and what they hold now. Install the recorder first: what
-    /// is told before is lost.
-    ///
-    /// The label `domain` is the connector's [domain](ConnectorBuilder::domain) by name, unless it has
-    /// [labels](ConnectorBuilder::metric_labels) of its own. Connectors with the same labels add up: a
-    /// connector that takes another's place goes on where that one stopped, and what the other held is
-    /// taken off when its last clone is dropped. Walks over the store: for every second at most.
-    pub fn record_metrics(&self) {
-        let mut meter = self.meter().lock().unwrap_or_else(PoisonError::into_inner);
-        meter.record(&self.stats());
-        #[cfg(feature = "shared")]
-        if let Some(stats) = self.beyond().map(crate::sharing::Beyond::stats) {
-            meter.record_tier(&stats);
-        }
-    }
-}
-
-impl<B: Backend> ConnectorBuilder<B> {
-    /// Labels of the connector's metrics, in place of `domain`: for domains that are many, or named
-    /// after somebody. Connectors with the same labels add up.
-    pub fn metric_labels<N, V>(mut self, labels: impl IntoIterator<Item = (N, V)>) -> Self
-    where
-        N: Into<String>,
-        V: Into<String>,
-    {
-        let label = |(name, value): (N, V)| Label::new(name.into(), value.into());
-        self.settings.metric_labels = Some(labels.into_iter().map(label).collect());
-        self
-    }
-}
-
-/// The metrics of one store: what a recorder has been told of it so far.
+/// The metrics of one store: remembers what was recorded last, and records the difference.
 ///
-/// A [`Connector`] has one; another is for a store without a connector. All that have the same labels
-/// add up. When it is dropped, what its store held is taken off.
+/// Each connector has one; make your own for a store without a connector. Meters with the same labels
+/// add up. Dropping a meter takes what its store held off the gauges.
 pub struct Meter {
     labels: Vec<Label>,
     stats: Stats,
@@ -77,7 +40,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Nothing told yet.
+    /// A meter that has recorded nothing yet.
     pub fn new(labels: Vec<Label>) -> Self {
         Self {
             labels,
@@ -87,48 +50,48 @@ impl Meter {
         }
     }
 
-    /// Tells what the store has counted since the last time, and what it holds now.
+    /// Records what the store has counted since the last call, and what it holds now.
     pub fn record(&mut self, now: &Stats) {
         let before = std::mem::replace(&mut self.stats, *now);
-        self.tell("", now.counters(), before.counters());
-        self.show("", now.gauges(), before.gauges());
+        self.count("", now.counters(), before.counters());
+        self.gauge("", now.gauges(), before.gauges());
     }
 
-    /// The same of what lies beyond memory.
+    /// Records what the tier has counted since the last call, and its state now.
     #[cfg(feature = "shared")]
     pub fn record_tier(&mut self, now: &TierStats) {
         let before = std::mem::replace(&mut self.tier, *now);
-        self.tell("tier_", now.counters(), before.counters());
-        self.show("tier_", now.gauges(), before.gauges());
+        self.count("tier_", now.counters(), before.counters());
+        self.gauge("tier_", now.gauges(), before.gauges());
     }
 
-    fn tell<const N: usize>(&self, of: &str, now: [Named; N], before: [Named; N]) {
+    fn count<const N: usize>(&self, prefix: &str, now: [Named; N], before: [Named; N]) {
         for ((name, now), (_, before)) in now.into_iter().zip(before) {
-            let counter = counter!(format!("tls_resume_{of}{name}_total"), self.labels.iter());
-            counter.increment(now.saturating_sub(before));
+            let name = format!("tls_resume_{prefix}{name}_total");
+            counter!(name, self.labels.iter()).increment(now.saturating_sub(before));
         }
     }
 
-    fn show<const N: usize>(&self, of: &str, now: [Named; N], before: [Named; N]) {
+    fn gauge<const N: usize>(&self, prefix: &str, now: [Named; N], before: [Named; N]) {
         for ((name, now), (_, before)) in now.into_iter().zip(before) {
-            let gauge = gauge!(format!("tls_resume_{of}{name}"), self.labels.iter());
-            gauge.increment(real(now) - real(before));
+            let name = format!("tls_resume_{prefix}{name}");
+            gauge!(name, self.labels.iter()).increment(real(now) - real(before));
         }
     }
 }
 
-/// A number by its name.
+/// A name with its value.
 type Named = (&'static str, u64);
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        // Who was never told anything has no gauge to take from.
+        // Otherwise no gauge was recorded.
         if self.stats != Stats::default() {
-            self.show("", Stats::default().gauges(), self.stats.gauges());
+            self.gauge("", Stats::default().gauges(), self.stats.gauges());
         }
         #[cfg(feature = "shared")]
         if self.tier != TierStats::default() {
-            self.show("tier_", TierStats::default().gauges(), self.tier.gauges());
+            self.gauge("tier_", TierStats::default().gauges(), self.tier.gauges());
         }
     }
 }
@@ -139,19 +102,12 @@ impl fmt::Debug for Meter {
     }
 }
 
-/// The meter of a connector.
-pub(crate) fn meter(settings: &crate::settings::Settings) -> Mutex<Meter> {
-    let labels = settings.metric_labels.clone();
-    let by_domain = || vec![Label::new("domain", settings.domain.clone())];
-    Mutex::new(Meter::new(labels.unwrap_or_else(by_domain)))
-}
-
 #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes")]
 fn real(value: u64) -> f64 {
     value as f64
 }
 
-/// Tells the application's recorder what each name means, for its help texts: once, after the
+/// Gives the application's recorder the unit and help text of each metric. Call it once, after the
 /// recorder is installed.
 pub fn describe() {
     for (name, meaning) in COUNTERS {
@@ -164,54 +120,51 @@ pub fn describe() {
 
 const COUNTERS: &[(&str, &str)] = &[
     ("stored", "Sessions stored"),
-    ("offered", "Sessions handed to a connection"),
-    ("taken", "Single-use sessions handed out, and thereby gone"),
-    ("copied", "Copies of reusable sessions handed out"),
-    ("missed", "Connections for which there was no session"),
+    ("offered", "Sessions offered by a connection"),
+    ("taken", "Tickets taken out of the store"),
+    ("copied", "Copies of TLS 1.2 sessions"),
+    ("missed", "Connections for which the store had no session"),
     ("resumed", "Offered sessions that the server resumed"),
     (
         "declined",
-        "Offered sessions instead of which the server made a full handshake",
+        "Offered sessions that the server declined for a full handshake",
     ),
     ("failed", "Offered sessions whose handshake failed"),
     (
         "cancelled",
-        "Offered sessions whose handshake was given up by its caller",
+        "Offered sessions whose handshake was cancelled by its caller",
     ),
-    ("expired", "Sessions dropped because their time was over"),
-    ("evicted", "Sessions dropped because the space was needed"),
-    ("replaced", "Reusable sessions replaced by a newer one"),
+    ("expired", "Sessions dropped because they had expired"),
+    ("evicted", "Sessions dropped to make room"),
+    ("replaced", "TLS 1.2 sessions replaced by a newer one"),
     (
         "removed",
-        "Sessions removed: revoked, cleared, or behind a handshake that failed",
+        "Sessions removed: revoked, cleared, or older than a failed handshake",
     ),
-    ("left", "Single-use sessions that left memory for the tier"),
-    ("returned", "Sessions that came back from the tier"),
+    ("left", "Tickets moved from memory to the tier"),
+    ("returned", "Sessions moved from the tier to memory"),
     (
         "refused_too_large",
-        "Sessions not stored because they were too large",
+        "Sessions refused because they were too large",
     ),
     (
         "refused_expired",
-        "Sessions not stored because they had no time to live",
+        "Sessions refused because they had expired",
     ),
     (
         "refused_cleared",
-        "Sessions not stored because their server was cleared meanwhile",
+        "Sessions refused because their server was cleared meanwhile",
     ),
     ("tier_written", "Records written to the tier"),
-    ("tier_fetched", "Sessions that came from the tier"),
-    (
-        "tier_missed",
-        "Times that the tier was asked for a server and had nothing",
-    ),
+    ("tier_fetched", "Sessions fetched from the tier"),
+    ("tier_missed", "Fetches for which the tier had no session"),
     (
         "tier_dropped",
-        "Servers not written or not asked for because too much was waiting",
+        "Writes and fetches dropped because a queue was full",
     ),
     (
         "tier_lost",
-        "Sessions that were given up on their way to or from the tier",
+        "Sessions lost on their way to or from the tier",
     ),
     (
         "tier_rejected_foreign",
@@ -219,38 +172,31 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         "tier_rejected_unknown_key",
-        "Records sealed with a key that is not known",
+        "Records sealed under an unknown key",
     ),
     (
         "tier_rejected_tampered",
-        "Records that were changed, or put under another server",
+        "Records that were changed, or moved to another server",
     ),
     (
         "tier_rejected_expired",
-        "Records whose time was over, or that were revoked",
+        "Records that had expired or were revoked",
     ),
-    (
-        "tier_failures",
-        "Times that the tier did not do what it was asked to",
-    ),
+    ("tier_failures", "Calls of the tier that failed"),
 ];
 
 const GAUGES: &[(&str, Unit, &str)] = &[
     ("servers", Unit::Count, "Servers that hold a session now"),
     ("sessions", Unit::Count, "Sessions held now"),
-    (
-        "bytes",
-        Unit::Bytes,
-        "Bytes held now, the store's own bookkeeping included",
-    ),
+    ("bytes", Unit::Bytes, "Bytes held now, bookkeeping included"),
     (
         "tier_resting",
         Unit::Count,
-        "Connectors whose tier is left alone now because it failed",
+        "Connectors that do not call their tier now because it failed",
     ),
     (
         "tier_stopped",
         Unit::Count,
-        "Connectors whose tier is left alone for good",
+        "Connectors that will not call their tier again",
     ),
 ];

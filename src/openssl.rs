@@ -1,6 +1,6 @@
 //! The OpenSSL backend: [`Connector`] over OpenSSL 3.0 or newer.
 
-mod facts;
+mod details;
 mod failure;
 #[cfg(feature = "tokio")]
 mod outbox;
@@ -22,24 +22,25 @@ use ::openssl::x509::store::X509StoreBuilder;
 use backend_openssl::{Connection, Session, Sessions};
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
-use self::facts::Known;
-use self::failure::{is_unexpected_eof, of_failed, of_setup, reasons};
+use self::details::OpenSslDetails;
+use self::failure::{handshake_error, is_unexpected_eof, reasons, setup_error};
 use crate::backend::sealed;
-use crate::facts::Facts;
+use crate::connection_info::{self, Details};
+use crate::host::Host;
 use crate::settings::{ClientCredential, Settings};
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
+use crate::{Backend, Error, Protocol, domain, early};
 
-/// Makes TLS connections with OpenSSL that resume earlier ones.
+/// Makes TLS connections with OpenSSL that resume earlier sessions.
 pub type Connector = crate::connector::Connector<OpenSsl>;
-/// Settings of a [`Connector`] in the making.
+/// Builder of a [`Connector`].
 pub type ConnectorBuilder = crate::builder::ConnectorBuilder<OpenSsl>;
-/// A TLS connection by OpenSSL.
+/// A TLS connection of OpenSSL.
 pub type Stream<IO> = crate::stream::Stream<OpenSsl, IO>;
 
 pub use backend_openssl::PeerCertificate;
 
-/// OpenSSL behind a connector.
+/// The backend of OpenSSL.
 #[derive(Debug)]
 pub struct OpenSsl {
     connector: backend_openssl::Connector,
@@ -47,20 +48,20 @@ pub struct OpenSsl {
 
 impl Backend for OpenSsl {}
 
-/// What only OpenSSL can be told.
+/// Settings of this backend alone.
 #[derive(Debug, Default)]
 pub struct Options {
-    // Not part of the security domain: a session with its peer's certificate and one without have
-    // the same verdict, and either may be resumed where the other is.
+    // Not part of the security domain: the certificate was verified either way, so connectors with
+    // different policies may share sessions.
     peer_certificate: PeerCertificate,
 }
 
 impl ConnectorBuilder {
-    /// Whether OpenSSL itself has the server's certificate on resumed connections, too. Default
-    /// [`PeerCertificate::Keep`]. Without it, sessions take less memory.
+    /// Whether `SSL_get_peer_certificate` has the server's certificate on resumed connections, too.
+    /// Default [`PeerCertificate::Keep`]. Without it, sessions take less memory.
     ///
-    /// [`Stream::peer_certificates`](crate::generic::Stream::peer_certificates) has the whole chain
-    /// either way, and what is verified is the same.
+    /// [`peer_certificates`](crate::generic::ConnectionInfo::peer_certificates) returns the whole
+    /// chain either way, and the same is verified.
     pub fn peer_certificate(mut self, peer_certificate: PeerCertificate) -> Self {
         self.options.peer_certificate = peer_certificate;
         self
@@ -71,9 +72,9 @@ impl ConnectorBuilder {
 impl crate::Shareable for OpenSsl {}
 
 impl<IO: Read + Write> Stream<IO> {
-    /// The `SSL` object, for what only OpenSSL can tell.
+    /// The `SSL` object, for its own methods.
     pub fn ssl(&self) -> &SslRef {
-        self.tls().stream.ssl()
+        self.tls.stream.ssl()
     }
 }
 
@@ -83,8 +84,8 @@ impl sealed::Backend for OpenSsl {
     type Tls<IO: Read + Write> = Tls<IO>;
 
     #[cfg(feature = "shared")]
-    fn open_shared() -> Option<crate::sharing::Open<Session>> {
-        Some(crate::sharing::open)
+    fn open_shared() -> Option<crate::store::Open<Session>> {
+        Some(crate::store::at_url)
     }
 
     fn build(
@@ -95,10 +96,10 @@ impl sealed::Backend for OpenSsl {
         let sessions = Sessions::over(store, Arc::clone(&settings.clock))
             .with_peer_certificate(options.peer_certificate);
         let builder = configure(settings)?;
-        let domain = offers(domain::of(settings, "openssl"), settings).finish();
+        let domain = offers(domain::builder(settings, "openssl"), settings).finish();
         let connector = sessions
             .attach(builder, domain)
-            .map_err(|error| Error::new(ErrorKind::Config, error).caused_by(error))?;
+            .map_err(|error| Error::config(error).caused_by(error))?;
         Ok(Self { connector })
     }
 
@@ -108,14 +109,15 @@ impl sealed::Backend for OpenSsl {
 
     fn handshake<IO: Read + Write>(
         &self,
-        host: &str,
+        host: &Host,
         key: Option<SessionKey>,
         early: &[u8],
         io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let ssl = self.ssl(host, key).map_err(|error| of_setup(host, error))?;
+        let ssl = self.ssl(host, key)?;
         let early = sendable(&ssl, early);
-        let mut stream = SslStream::new(ssl, io).map_err(|error| of_setup(host, error))?;
+        let mut stream =
+            SslStream::new(ssl, io).map_err(|error| setup_error(host.as_str(), error))?;
         let sent = if early.is_empty() {
             Ok(0)
         } else {
@@ -126,32 +128,46 @@ impl sealed::Backend for OpenSsl {
                 let accepted = accepted(stream.ssl(), sent);
                 Ok((Tls { stream }, accepted))
             }
-            Err(error) => Err(of_failed(host, stream.ssl().verify_result(), error)),
+            Err(error) => {
+                let evidence = stream.get_ref().evidence(offered(stream.ssl()));
+                let verdict = stream.ssl().verify_result();
+                Err(handshake_error(host.as_str(), evidence, verdict, error))
+            }
         }
     }
 }
 
 impl OpenSsl {
     /// An `Ssl` that is ready for a handshake with `host`.
-    fn ssl(&self, host: &str, key: Option<SessionKey>) -> Result<Ssl, ErrorStack> {
-        let mut ssl = match key {
-            Some(key) => self.connector.ssl(host, key),
-            None => self.connector.configure()?.into_ssl(host),
-        }?;
-        // What is sent early is sent before `connect` would say so.
+    fn ssl(&self, host: &Host, key: Option<SessionKey>) -> Result<Ssl, Error> {
+        let name = host.as_str();
+        let ssl = match key {
+            Some(key) => self.connector.ssl(name, key),
+            None => self
+                .connector
+                .configure()
+                .and_then(|configuration| configuration.into_ssl(name)),
+        };
+        let mut ssl = ssl.map_err(|error| setup_error(name, error))?;
+        // `SSL_write_early_data` comes before `SSL_connect`, which would set it.
         ssl.set_connect_state();
         Ok(ssl)
     }
 }
 
-/// What of `data` the session that `ssl` offers allows to be sent early.
-fn sendable<'d>(ssl: &SslRef, data: &'d [u8]) -> &'d [u8] {
-    let handle = backend_openssl::connection(ssl);
-    let allowed = handle.map_or(0, Connection::early_data_allowed);
-    early::beginning(data, usize::try_from(allowed).unwrap_or(usize::MAX))
+/// Whether `ssl` offers, or offered, a session of the store.
+fn offered(ssl: &SslRef) -> bool {
+    backend_openssl::connection(ssl).is_some_and(Connection::offered)
 }
 
-/// How much of what was sent early the server has taken, now that the handshake is done.
+/// The prefix of `data` to send as early data with the session that `ssl` offers.
+fn sendable<'d>(ssl: &SslRef, data: &'d [u8]) -> &'d [u8] {
+    let handle = backend_openssl::connection(ssl);
+    let max = handle.map_or(0, Connection::early_data_allowed);
+    early::sendable(data, usize::try_from(max).unwrap_or(usize::MAX))
+}
+
+/// How much of the early data the server accepted, once the handshake is done: all or nothing.
 fn accepted(ssl: &SslRef, sent: usize) -> usize {
     if backend_openssl::early_data_accepted(ssl) {
         sent
@@ -160,9 +176,8 @@ fn accepted(ssl: &SslRef, sent: usize) -> usize {
     }
 }
 
-/// Adds what the library decides: its version, which stands for its cipher suites, groups and
-/// signature algorithms, since a connector leaves them at their defaults; and which roots are
-/// compiled in, if they are trusted.
+/// Adds the library's version, which decides over its default cipher suites, groups and signature
+/// algorithms, and the compiled-in roots if they are trusted.
 fn offers(domain: DomainBuilder, settings: &Settings) -> DomainBuilder {
     let compiled_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
     let compiled_in = compiled_in.iter().filter(|_| settings.roots.is_empty());
@@ -174,18 +189,18 @@ fn offers(domain: DomainBuilder, settings: &Settings) -> DomainBuilder {
 fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Error> {
     let mut builder = configure_trust(settings).map_err(|error| {
         let message = format!("a root certificate cannot be used: {}", reasons(&error));
-        Error::new(ErrorKind::Config, message).caused_by(error)
+        Error::config(message).caused_by(error)
     })?;
     if let Some(client) = &settings.client {
-        present(&mut builder, client).map_err(|error| {
+        configure_client_certificate(&mut builder, client).map_err(|error| {
             let message = format!("the client certificate cannot be used: {}", reasons(&error));
-            Error::new(ErrorKind::Config, message).caused_by(error)
+            Error::config(message).caused_by(error)
         })?;
     }
     let offered = configure_offers(&mut builder, settings);
     offered.map(|()| builder).map_err(|error| {
-        let message = format!("OpenSSL refuses the settings: {}", reasons(&error));
-        Error::new(ErrorKind::Config, message).caused_by(error)
+        let message = format!("OpenSSL rejects the settings: {}", reasons(&error));
+        Error::config(message).caused_by(error)
     })
 }
 
@@ -200,12 +215,15 @@ fn configure_trust(settings: &Settings) -> Result<SslConnectorBuilder, ErrorStac
     for root in &settings.roots {
         roots.add_cert(X509::from_der(root)?)?;
     }
-    // In place of the system's, which the crate has loaded.
+    // Replaces the system's roots, which the crate has loaded.
     builder.set_cert_store(roots.build());
     Ok(builder)
 }
 
-fn present(builder: &mut SslConnectorBuilder, client: &ClientCredential) -> Result<(), ErrorStack> {
+fn configure_client_certificate(
+    builder: &mut SslConnectorBuilder,
+    client: &ClientCredential,
+) -> Result<(), ErrorStack> {
     let mut chain = client.chain.iter();
     if let Some(certificate) = chain.next() {
         builder.set_certificate(X509::from_der(certificate)?.as_ref())?;
@@ -229,7 +247,8 @@ fn configure_offers(
     builder.set_max_proto_version(settings.protocols.last().map(|newest| version(*newest)))
 }
 
-/// Names with their lengths in front (RFC 7301, section 3.1); loaded settings keep them in bounds.
+/// The names with their lengths before them (RFC 7301, section 3.1), of at most 255 bytes in loaded
+/// settings.
 fn alpn_wire(protocols: &[Vec<u8>]) -> Vec<u8> {
     let with_length = |name: &Vec<u8>| {
         let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
@@ -247,7 +266,7 @@ fn version(protocol: Protocol) -> SslVersion {
     }
 }
 
-/// An OpenSSL connection whose handshake is done.
+/// A connection of OpenSSL whose handshake is done, with its transport.
 pub struct Tls<IO> {
     stream: SslStream<Transport<IO>>,
 }
@@ -258,18 +277,20 @@ impl<IO> fmt::Debug for Tls<IO> {
     }
 }
 
-impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
-    fn facts(&self) -> impl Facts {
-        Known(self.stream.ssl())
+impl<IO> connection_info::Connection for Tls<IO> {
+    fn details(&self) -> impl Details {
+        OpenSslDetails(self.stream.ssl())
     }
+}
 
+impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     fn read_ahead(&mut self) -> io::Result<bool> {
-        // Left alone, OpenSSL would go on reading until there is application data.
+        // Without turns, OpenSSL would read until there is application data.
         self.stream.get_mut().begin_turn();
         let peeked = self.stream.ssl_peek(&mut [0]);
         let progressed = self.stream.get_mut().end_turn();
         match peeked {
-            // Application data is there, and with it all that was sent before it.
+            // Application data has arrived, and so have the tickets sent before it.
             Ok(_) => Ok(false),
             Err(error) => match error.code() {
                 ErrorCode::WANT_READ if progressed => Ok(true),
@@ -285,7 +306,7 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
 
     fn close(&mut self) -> io::Result<()> {
         if self.stream.get_shutdown().contains(ShutdownState::SENT) {
-            // Once more would wait for the server's answer.
+            // A second `SSL_shutdown` would wait for the server's close_notify.
             return self.stream.get_mut().flush();
         }
         let shut = self.stream.shutdown();
@@ -310,7 +331,7 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
 
 impl<IO: Read + Write> Read for Tls<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        // The crate's own `read` takes a connection that was cut off for one that was closed.
+        // Not the crate's `read`, which reports a truncated connection as the end.
         loop {
             return match self.stream.ssl_read(buf) {
                 Ok(length) => Ok(length),
@@ -318,7 +339,7 @@ impl<IO: Read + Write> Read for Tls<IO> {
                 Err(error) if is_unexpected_eof(&error) => {
                     Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))
                 }
-                // A message that was no data.
+                // A handshake message instead of data.
                 Err(error)
                     if error.code() == ErrorCode::WANT_READ && error.io_error().is_none() =>
                 {
@@ -345,17 +366,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alpn_names_have_their_length_in_front() {
+    fn alpn_names_have_their_length_before_them() {
         assert_eq!(
             alpn_wire(&[b"h2".to_vec(), b"http/1.1".to_vec()]),
             b"\x02h2\x08http/1.1"
         );
     }
 
-    /// R1, R5: a field changed is another domain, and the same settings are the same domain in
-    /// every connector.
+    /// R1, R5.
     #[test]
-    fn the_domain_follows_the_settings() {
+    fn connectors_with_the_same_settings_have_the_same_domain() {
         let domain = |name: &str| {
             let connector = Connector::builder()
                 .domain(name)

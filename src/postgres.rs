@@ -1,4 +1,4 @@
-//! TLS for tokio-postgres, and for the blocking `postgres` that is made of it, over either backend.
+//! An adapter for tokio-postgres, and for the blocking `postgres` that is built on it.
 //!
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
@@ -19,22 +19,21 @@
 //! `postgres::Client::connect(server, MakeTlsConnector::new(&connector))` is the same without tasks.
 //!
 //! # What can be resumed
-//! PostgreSQL itself never lets a client resume: it has switched its session cache and its tickets
-//! off. (Before 12.20, 13.16, 14.13, 15.8 and 16.4 it sends tickets in TLS 1.3 nonetheless, and
-//! declines them, at no cost but their bytes.) What stands in front of it often does:
-//! `PgBouncer`, stunnel and other proxies that terminate TLS, and so do servers that speak its
-//! protocol and have a TLS of another make.
+//! PostgreSQL itself never lets a client resume: it switches its session cache and tickets off.
+//! (Before 12.20, 13.16, 14.13, 15.8 and 16.4 it sends TLS 1.3 tickets nonetheless, and declines
+//! them, which costs only their bytes.) Proxies in front of it that terminate TLS often resume, such
+//! as `PgBouncer` and stunnel, and so do other servers that speak its protocol.
 //!
 //! # TLS from the first byte
-//! With `sslnegotiation=direct` (PostgreSQL 17 and newer) the protocol is agreed upon by ALPN:
-//! the connector must be built with
+//! With `sslnegotiation=direct` (PostgreSQL 17 and newer) the protocol is negotiated by ALPN: build the
+//! connector with
 //! [`alpn([b"postgresql".to_vec()])`](generic::ConnectorBuilder::alpn).
 //!
 //! # Channel binding
-//! SCRAM-SHA-256-PLUS ties the password's proof to the server's certificate (`tls-server-end-point`,
-//! RFC 5929), also where the handshake was resumed and no certificate was sent: the one of the full
-//! handshake is known. There is none for a certificate whose signature has no hash of SHA-2's in it,
-//! such as Ed25519; then `channel_binding=require` fails.
+//! SCRAM-SHA-256-PLUS binds the authentication to the server's certificate (`tls-server-end-point`, RFC
+//! 5929), on resumed connections to that of the full handshake. Certificates whose signature algorithm
+//! has no hash function, such as Ed25519, have no channel binding; then `channel_binding=require`
+//! fails.
 
 mod end_point;
 
@@ -48,22 +47,22 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use crate::tokio::{AsyncIo, Backend, Stream};
 use crate::{Error, generic};
 
-/// PostgreSQL's own port, and that of a [`MakeTlsConnector`] which is told no other.
+/// PostgreSQL's default port.
 const PORT: u16 = 5432;
 
-/// Makes the TLS connections of `tokio_postgres::Config::connect` and `postgres::Config::connect`,
-/// resuming where it can. Cheap to clone; all clones use the same store.
+/// Makes the TLS connections of `tokio_postgres::Config::connect` and `postgres::Config::connect`, and
+/// resumes sessions where it can. Cheap to clone; all clones share one store.
 ///
-/// A server is what the configuration calls `host`, and the [port](Self::port). The connector's
+/// Sessions are keyed by the `host` of the configuration and the [port](Self::port). The connector's
 /// timeout bounds the handshake, and `connect_timeout` what comes before it. An error of the
-/// handshake is an [`Error`] among the sources of tokio-postgres's own.
+/// handshake is an [`Error`] among the sources of tokio-postgres's error.
 pub struct MakeTlsConnector<B: Backend> {
     tls: crate::tokio::Connector<B>,
     port: u16,
 }
 
 impl<B: Backend> MakeTlsConnector<B> {
-    /// For servers on port 5432.
+    /// A connector for servers on port 5432.
     pub fn new(connector: &generic::Connector<B>) -> Self {
         Self {
             tls: connector.tokio(),
@@ -71,19 +70,18 @@ impl<B: Backend> MakeTlsConnector<B> {
         }
     }
 
-    /// For servers on another port.
+    /// The same for servers on another port.
     ///
-    /// tokio-postgres says which host it connects to, and not which port; sessions are kept by both.
-    /// It changes nothing but under which name sessions are found: it should be the one that is
-    /// connected to, so that servers on several ports of one host are not offered each other's
-    /// sessions, which they decline, and so that
-    /// [`clear_server`](generic::Connector::clear_server) finds them.
+    /// tokio-postgres passes on the host that it connects to, but not the port, and sessions are keyed
+    /// by both. Give the port that is connected to: else servers on several ports of one host are
+    /// offered each other's sessions, which they decline, and
+    /// [`clear_server`](generic::Connector::clear_server) does not find them.
     #[must_use]
     pub fn port(self, port: u16) -> Self {
         Self { port, ..self }
     }
 
-    /// The connector beneath: its counters, and what it can be told.
+    /// The connector below, with the statistics and the other methods.
     pub fn connector(&self) -> &generic::Connector<B> {
         self.tls.blocking()
     }
@@ -94,19 +92,19 @@ impl<B: Backend, IO: AsyncIo + 'static> MakeTlsConnect<IO> for MakeTlsConnector<
     type TlsConnect = TlsConnector<B>;
     type Error = Infallible;
 
-    /// Whether `host` is a name is asked when it is connected to: that of a Unix socket is none, and
-    /// nobody speaks TLS there.
+    /// Does not fail if `host` is not a host, since it may be the path of a Unix socket, over which no
+    /// TLS is spoken; `TlsConnector::connect` fails then.
     fn make_tls_connect(&mut self, host: &str) -> Result<TlsConnector<B>, Infallible> {
         Ok(TlsConnector {
-            to: self.clone(),
+            maker: self.clone(),
             host: host.to_owned(),
         })
     }
 }
 
-/// Makes one TLS connection to a host: what [`MakeTlsConnector`] gives to tokio-postgres.
+/// Makes one TLS connection to a host, for tokio-postgres.
 pub struct TlsConnector<B: Backend> {
-    to: MakeTlsConnector<B>,
+    maker: MakeTlsConnector<B>,
     host: String,
 }
 
@@ -117,8 +115,8 @@ impl<B: Backend, IO: AsyncIo + 'static> TlsConnect<IO> for TlsConnector<B> {
 
     fn connect(self, io: IO) -> Self::Future {
         Box::pin(async move {
-            let MakeTlsConnector { tls, port } = self.to;
-            tls.connect_stream_until(&self.host, port, io, tls.end())
+            let MakeTlsConnector { tls, port } = self.maker;
+            tls.connect_stream_until(&self.host, port, io, tls.deadline())
                 .await
         })
     }
@@ -153,7 +151,7 @@ impl<B: Backend> fmt::Debug for MakeTlsConnector<B> {
 impl<B: Backend> fmt::Debug for TlsConnector<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConnector")
-            .field("to", &self.to)
+            .field("maker", &self.maker)
             .field("host", &self.host)
             .finish()
     }

@@ -1,4 +1,4 @@
-//! QUIC by quinn: its sessions, early data and tokens in a bounded, expiring store.
+//! An adapter for quinn: its sessions, early data and address tokens in a bounded, expiring store.
 //!
 //! ```no_run
 //! # async fn visit() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,12 +14,12 @@
 //! ```
 //!
 //! With [`early_data`](crate::rustls::ConnectorBuilder::early_data) allowed, quinn's
-//! `Connecting::into_0rtt` gives a connection at once where there is a session that allows it. What
-//! is [said of early data](crate::rustls::Connector::connect_early) holds there
-//! too: it can be played again by others, and each session is used once. If the server rejects it,
-//! all streams that were opened before are lost with what was sent on them
-//! (`ZeroRttRejected`): what `into_0rtt` gives beside the connection says whether it did, and then
-//! they are opened anew on the same connection.
+//! `Connecting::into_0rtt` returns a connection at once if there is a session that allows it. Read
+//! first [when it is safe](crate::rustls::Connector::connect_early): an attacker can
+//! replay it. Each session is used once. If the server rejects early data, the streams opened before
+//! are lost with the data sent on them (`ZeroRttRejected`). The future that `into_0rtt` returns with
+//! the connection yields whether the server accepted; if not, open the streams again on the same
+//! connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,33 +32,32 @@ use store_core::{
 };
 
 use crate::rustls::Connector;
-use crate::{Error, ErrorKind, Protocol};
+use crate::{Error, Protocol, domain};
 
-/// A configuration for quinn's client that trusts and offers what this connector does, and keeps its
-/// sessions in the connector's store, apart from those of TCP; and its tokens in a store of their
-/// own within the same limits ([`Tokens`]).
+/// A configuration for quinn's client that trusts and offers what this connector does. It stores
+/// sessions in the connector's store, where TCP connections do not use them, and address tokens in a
+/// store of their own with the same limits ([`Tokens`]).
 ///
 /// Make it once and clone it, so that its connections share tokens. The connector's `clear` removes
-/// sessions and no tokens: to remove those, give the configuration [`Tokens`] that you keep, by
-/// quinn's `ClientConfig::token_store`.
+/// sessions but no tokens: to remove those, set [`Tokens`] of your own by quinn's
+/// `ClientConfig::token_store`.
 ///
 /// The connector must allow TLS 1.3 and offer a protocol by ALPN (RFC 9001, section 8.1).
 pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Error> {
     let settings = connector.settings();
-    let refused = |message| Error::new(ErrorKind::Config, message);
     if !settings.protocols.contains(&Protocol::Tls13) {
-        return Err(refused("QUIC needs TLS 1.3: allow it"));
+        return Err(Error::config("QUIC needs TLS 1.3: allow it"));
     }
     if settings.alpn.is_empty() {
-        return Err(refused(
-            "QUIC needs a protocol: offer one by alpn, such as h3",
+        return Err(Error::config(
+            "QUIC needs an application protocol: offer one by alpn, such as h3",
         ));
     }
-    let mut tls = connector.client_config_in(domain_of(connector.security_domain()));
-    // quinn sends none but by `into_0rtt`.
+    let mut tls = connector.client_config_in(domain::of_quic(connector.security_domain()));
+    // quinn sends early data after `into_0rtt` only.
     tls.enable_early_data = settings.early_data;
     let tls = QuicClientConfig::try_from(tls).map_err(|error| {
-        refused("the cryptography has no cipher suite for QUIC").caused_by(error)
+        Error::config("the crypto provider has no cipher suite for QUIC").caused_by(error)
     })?;
     let tokens = Tokens::new(settings.limits.clone(), Arc::clone(&settings.clock))?;
     let mut config = ::quinn::ClientConfig::new(Arc::new(tls));
@@ -66,23 +65,15 @@ pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Err
     Ok(config)
 }
 
-/// What was made over TCP is not used over QUIC, nor the other way round.
-pub(crate) fn domain_of(connector: &SecurityDomain) -> SecurityDomain {
-    SecurityDomain::builder("tls-resume quinn")
-        .field("connector", connector.as_bytes())
-        .field("transport", b"quic")
-        .finish()
-}
-
-/// The tokens that servers give for later connections, so that those need not prove their address
-/// first (RFC 9000, section 8.1.3): each used once, the newest first, bounded as sessions are.
+/// A store of address validation tokens, by which a server need not validate the client's address on
+/// later connections (RFC 9000, section 8.1.3). Each is used once, the newest first, within limits.
 ///
-/// A server does not say how long a token is good. This store gives one up after
-/// [`single_use_lifetime`](Limits::single_use_lifetime), at most 7 days; one that the server no
-/// longer takes costs a round trip. All ports of a host are one server, as for sessions;
-/// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) is not for tokens, which prove an
-/// address and nothing else. But they let a server link a client's connections: between identities,
-/// close the connections, whose servers may still send some, and [`clear`](Self::clear).
+/// Servers do not tell a token's lifetime. Here it expires after
+/// [`single_use_lifetime`](Limits::single_use_lifetime), at most 7 days; a token that the server no
+/// longer accepts costs a round trip. All ports of a host are one server, as for sessions.
+/// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) does not apply to tokens, which
+/// prove an address and nothing else. But a server can link a client's connections by them: to change
+/// identity, close the connections, over which more may arrive, and then [`clear`](Self::clear).
 pub struct Tokens {
     store: SessionStore<Token>,
     clock: Arc<dyn Clock>,
@@ -99,7 +90,7 @@ impl Tokens {
         })
     }
 
-    /// What was stored, handed out and dropped, and what is held: each session there is a token.
+    /// What the store has counted, and what it holds. Where it says sessions, read tokens.
     pub fn stats(&self) -> Stats {
         self.store.stats()
     }
@@ -117,12 +108,14 @@ impl Tokens {
 impl TokenStore for Tokens {
     fn insert(&self, server_name: &str, token: Bytes) {
         let (weight, now) = (token.len(), self.clock.now());
-        // quinn's is a part of the datagram that it came in, and would keep all of that alive.
+        // quinn's token is a slice of its datagram, and would keep all of that alive.
         let token = Token(Bytes::copy_from_slice(&token));
         let entry = Entry::new(token, Usage::SingleUse, None, weight, now);
-        // Refused is counted, and costs a round trip.
-        let begun = self.store.generation();
-        let _ = self.store.put(self.key(server_name), entry, begun, now);
+        // The store counts what it refuses, which costs a round trip.
+        let generation = self.store.generation();
+        let _ = self
+            .store
+            .put(self.key(server_name), entry, generation, now);
     }
 
     fn take(&self, server_name: &str) -> Option<Bytes> {
@@ -140,7 +133,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// A token, which is for one use and has no copy.
+/// A token: single-use, and so never duplicated.
 struct Token(Bytes);
 
 impl Storable for Token {

@@ -1,11 +1,11 @@
 //! The rustls backend: [`Connector`] over rustls 0.23.
 //!
-//! Sessions of rustls 0.23 are opaque: they live in the memory of one process, their lifetime and
-//! size are not visible (they age from when they came and count for what arrived with them), and
-//! they can be resumed only by the connector that made them.
+//! Sessions of rustls 0.23 are opaque. They cannot leave the memory of their process; their lifetime
+//! and size are not visible, so their age is counted from when they arrived and their size by the
+//! bytes that arrived with them; and only the connector that made them can resume them.
 
 mod client_config;
-mod facts;
+mod details;
 mod failure;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -18,25 +18,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use backend_rustls::{ConfigPool, Connection, PooledConfig, Session, Sessions};
-use pki_types::ServerName;
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
-use self::facts::Known;
-use self::failure::{of_handshake, of_rustls};
+use self::details::RustlsDetails;
+use self::failure::{handshake_error, rustls_error};
 use crate::backend::sealed;
-use crate::facts::Facts;
+use crate::connection_info::{self, Details};
+use crate::error::TlsEvidence;
+use crate::host::Host;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
+use crate::{Backend, Error, Protocol, domain, early};
 
-/// Makes TLS connections with rustls that resume earlier ones.
+/// Makes TLS connections with rustls that resume earlier sessions.
 pub type Connector = crate::connector::Connector<Rustls>;
-/// Settings of a [`Connector`] in the making.
+/// Builder of a [`Connector`].
 pub type ConnectorBuilder = crate::builder::ConnectorBuilder<Rustls>;
-/// A TLS connection by rustls.
+/// A TLS connection of rustls.
 pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 
-/// rustls 0.23 behind a connector.
+/// The backend of rustls 0.23.
 #[derive(Debug)]
 pub struct Rustls {
     configs: ConfigPool,
@@ -46,14 +47,14 @@ pub struct Rustls {
 
 impl Backend for Rustls {}
 
-/// What only rustls can be told.
+/// Settings of this backend alone.
 #[derive(Debug, Default)]
 pub struct Options {
     provider: Option<Arc<CryptoProvider>>,
 }
 
 impl ConnectorBuilder {
-    /// Uses this cryptography instead of aws-lc-rs; its cipher suites and groups, too.
+    /// Uses this crypto provider instead of aws-lc-rs, with its cipher suites and groups.
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.options.provider = Some(provider);
         self
@@ -61,9 +62,9 @@ impl ConnectorBuilder {
 }
 
 impl<IO: Read + Write> Stream<IO> {
-    /// The rustls connection, for what only rustls can tell.
+    /// The connection of rustls, for its own methods.
     pub fn connection(&self) -> &ClientConnection {
-        &self.tls().connection
+        &self.tls.connection
     }
 }
 
@@ -72,11 +73,11 @@ impl sealed::Backend for Rustls {
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
-    fn domains_of_others(&self) -> Vec<SecurityDomain> {
+    fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
         vec![
             *self.domain(),
             #[cfg(feature = "quinn")]
-            crate::quinn::domain_of(self.domain()),
+            domain::of_quic(self.domain()),
         ]
     }
 
@@ -102,25 +103,27 @@ impl sealed::Backend for Rustls {
 
     fn handshake<IO: Read + Write>(
         &self,
-        host: &str,
+        host: &Host,
         key: Option<SessionKey>,
         early: &[u8],
         mut io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let name = server_name(host)?;
         let handle = key.map(|key| self.sessions.connection(key));
-        let lent = self.lend(handle.as_ref(), early);
-        let connection = ClientConnection::new(lent.config(), name);
-        let mut connection = connection.map_err(|error| of_rustls(host, error))?;
+        let config = self.config(handle.as_ref(), early);
+        let connection = ClientConnection::new(config.config(), host.server_name().clone());
+        let failed = |io: &Transport<IO>, error: io::Error| {
+            let offered = handle.as_ref().is_some_and(|handle| handle.offered());
+            handshake_error(host.as_str(), io.evidence(offered), error)
+        };
+        let mut connection =
+            connection.map_err(|error| rustls_error(host.as_str(), TlsEvidence::None, error))?;
         let sent = send_early(&mut connection, early);
         while connection.is_handshaking() {
-            // One turn of reading and writing; rustls sends its alert itself before it fails.
-            let turn = connection
-                .complete_io(&mut Counting(&mut io, handle.as_deref()))
-                .map_err(|error| of_handshake(host, error))?;
-            if turn == (0, 0) {
-                // A transport that takes nothing would keep this going for ever.
-                return Err(Error::of_transport(host, io::ErrorKind::BrokenPipe.into()));
+            // Reads and writes once. Before it fails, it sends rustls's alert.
+            let done = connection.complete_io(&mut Counting(&mut io, handle.as_deref()));
+            if done.map_err(|error| failed(&io, error))? == (0, 0) {
+                // A transport that accepts no bytes would make this loop endless.
+                return Err(failed(&io, io::ErrorKind::BrokenPipe.into()));
             }
         }
         if let (Some(handle), Some(kind)) = (&handle, connection.handshake_kind()) {
@@ -129,7 +132,7 @@ impl sealed::Backend for Rustls {
         let accepted = accepted(&connection, sent);
         let tls = Tls {
             connection,
-            _lent: lent,
+            _config: config,
             io,
             handle,
         };
@@ -138,8 +141,8 @@ impl sealed::Backend for Rustls {
 }
 
 impl Rustls {
-    /// A configuration for a connection with this handle that sends so much early.
-    fn lend(&self, handle: Option<&Arc<Connection>>, early: &[u8]) -> PooledConfig {
+    /// A configuration for one connection with this handle, which sends `early`.
+    fn config(&self, handle: Option<&Arc<Connection>>, early: &[u8]) -> PooledConfig {
         match handle {
             Some(handle) if !early.is_empty() => self.configs.get_for_early_data(handle),
             handle => self.configs.get(handle),
@@ -147,17 +150,17 @@ impl Rustls {
     }
 }
 
-/// Has a beginning of `data` follow the first message, if its session allows it; how much.
+/// Sends a prefix of `data` after the `ClientHello`, if the session allows it; returns its length.
 fn send_early(connection: &mut ClientConnection, data: &[u8]) -> usize {
     let Some(mut early) = connection.early_data() else {
         return 0;
     };
-    let data = early::beginning(data, early.bytes_left());
-    // It takes less than all if its buffer is full, and fails only after the handshake.
+    let data = early::sendable(data, early.bytes_left());
+    // Writes less if its buffer is full, and fails only after the handshake.
     early.write(data).unwrap_or(0)
 }
 
-/// How much of what was sent early the server has taken, now that the handshake is done.
+/// How much of the early data the server accepted, once the handshake is done: all or nothing.
 fn accepted(connection: &ClientConnection, sent: usize) -> usize {
     if connection.is_early_data_accepted() {
         sent
@@ -166,25 +169,18 @@ fn accepted(connection: &ClientConnection, sent: usize) -> usize {
     }
 }
 
-fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
-    let name = ServerName::try_from(host).map_err(|error| {
-        Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
-    })?;
-    Ok(name.to_owned())
-}
-
-/// The domain of a connector: what its settings and its cryptography say, and which connector it
-/// is, since rustls 0.23 refuses, and burns, a session that another verifier object has seen.
+/// The domain of a connector: its settings, its crypto provider, and an instance number, since rustls
+/// 0.23 does not resume a session that another verifier object has verified, and uses it up.
 fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
     static INSTANCES: AtomicU64 = AtomicU64::new(0);
     let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-    // Which roots are compiled in needs no field: they are the same for all of this process.
-    offers(domain::of(settings, "rustls 0.23"), provider)
+    // The compiled-in roots are the same in the whole process, and need no field.
+    offers(domain::builder(settings, "rustls 0.23"), provider)
         .field("instance", &instance.to_be_bytes())
         .finish()
 }
 
-/// Adds what the cryptography offers to a server.
+/// Adds the cipher suites and groups that are offered to a server.
 fn offers(domain: DomainBuilder, provider: &CryptoProvider) -> DomainBuilder {
     let suites = provider
         .cipher_suites
@@ -199,11 +195,7 @@ fn offers(domain: DomainBuilder, provider: &CryptoProvider) -> DomainBuilder {
 
 fn config(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
     let config_error = |error: ::rustls::Error| {
-        Error::new(
-            ErrorKind::Config,
-            format_args!("rustls refuses the settings: {error}"),
-        )
-        .caused_by(error)
+        Error::config(format_args!("rustls rejects the settings: {error}")).caused_by(error)
     };
     let mut roots = RootCertStore::empty();
     if settings.roots.is_empty() {
@@ -212,7 +204,7 @@ fn config(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<ClientCo
     for root in &settings.roots {
         roots.add(root.clone()).map_err(|error| {
             let message = format!("a root certificate cannot be used: {error}");
-            Error::new(ErrorKind::Config, message).caused_by(error)
+            Error::config(message).caused_by(error)
         })?;
     }
     let versions: Vec<_> = settings
@@ -229,7 +221,7 @@ fn config(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<ClientCo
             .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
             .map_err(|error| {
                 let message = format!("the client certificate cannot be used: {error}");
-                Error::new(ErrorKind::Config, message).caused_by(error)
+                Error::config(message).caused_by(error)
             })?,
         None => config.with_no_client_auth(),
     };
@@ -244,17 +236,17 @@ fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
     }
 }
 
-/// A rustls connection whose handshake is done, with its transport.
+/// A connection of rustls whose handshake is done, with its transport.
 pub struct Tls<IO> {
     connection: ClientConnection,
     // Dropped after the connection that uses it.
-    _lent: PooledConfig,
+    _config: PooledConfig,
     io: Transport<IO>,
     handle: Option<Arc<Connection>>,
 }
 
-/// Tells the handle if the server has ended the connection with a fatal alert.
-fn noted<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T> {
+/// Tells the handle if `result` is a fatal alert of the server's.
+fn report_alert<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T> {
     result.inspect_err(|error| {
         let error = error.get_ref().and_then(|inner| inner.downcast_ref());
         if let (Some(::rustls::Error::AlertReceived(_)), Some(handle)) = (error, handle) {
@@ -269,14 +261,16 @@ impl<IO> fmt::Debug for Tls<IO> {
     }
 }
 
-impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
-    fn facts(&self) -> impl Facts {
-        Known {
+impl<IO> connection_info::Connection for Tls<IO> {
+    fn details(&self) -> impl Details {
+        RustlsDetails {
             connection: &self.connection,
             handle: self.handle.as_deref(),
         }
     }
+}
 
+impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     fn read_ahead(&mut self) -> io::Result<bool> {
         if !self.connection.wants_read() {
             return Ok(false);
@@ -287,7 +281,7 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
             .connection
             .process_new_packets()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-        let state = noted(state, self.handle.as_deref())?;
+        let state = report_alert(state, self.handle.as_deref())?;
         Ok(!ended && state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
     }
 
@@ -311,7 +305,7 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
 }
 
 impl<IO: Read + Write> Tls<IO> {
-    /// Reads or writes data, with whatever rustls has to read and write for that.
+    /// Reads or writes application data; rustls reads and writes records as it needs to.
     fn drive<T>(
         &mut self,
         work: impl FnOnce(
@@ -320,7 +314,7 @@ impl<IO: Read + Write> Tls<IO> {
     ) -> io::Result<T> {
         let mut io = Counting(&mut self.io, self.handle.as_deref());
         let done = work(&mut ::rustls::Stream::new(&mut self.connection, &mut io));
-        noted(done, self.handle.as_deref())
+        report_alert(done, self.handle.as_deref())
     }
 }
 
@@ -344,7 +338,7 @@ impl<IO: Read + Write> Write for Tls<IO> {
     }
 }
 
-/// A transport that tells a connection's handle how much arrives, so that a session can be weighed.
+/// A transport that tells the handle how many bytes arrive, which is the size of a session.
 struct Counting<'a, IO>(&'a mut Transport<IO>, Option<&'a Connection>);
 
 impl<IO: Read> Read for Counting<'_, IO> {
@@ -375,13 +369,13 @@ impl<IO: Write> Write for Counting<'_, IO> {
 mod tests {
     use super::*;
 
-    /// R1: what the cryptography offers is part of the domain, each list by itself; and every
-    /// connector of rustls 0.23 has a domain of its own.
+    /// R1.
     #[test]
-    fn what_is_offered_separates_and_so_does_the_instance() {
+    fn the_domain_depends_on_suites_groups_and_instance() {
         let settings = Settings::default();
-        let domain =
-            |provider: &CryptoProvider| offers(domain::of(&settings, "rustls"), provider).finish();
+        let domain = |provider: &CryptoProvider| {
+            offers(domain::builder(&settings, "rustls"), provider).finish()
+        };
         let all = ::rustls::crypto::aws_lc_rs::default_provider();
         let mut fewer_suites = all.clone();
         fewer_suites.cipher_suites.pop();

@@ -1,15 +1,15 @@
 //! A preview: [`Connector`] over the next rustls, whose sessions can leave their process.
 //!
-//! This is rustls 0.24.0-dev.1 with aws-lc-rs, both pinned: a release for developers, taken because
-//! its sessions can be written down and read again. The one after it took that away, and 0.24 is
-//! not out. So this module may change or go in any release of this crate, and its sessions need
-//! not outlive one. What will have to be done when 0.24 is out: [`backend_rustls::preview`].
+//! It uses rustls 0.24.0-dev.1 with aws-lc-rs, both pinned: a development release whose sessions can
+//! be encoded and decoded. The release after it cannot decode them, and 0.24 is not out. So this
+//! module may change or disappear in any release of this crate, and sessions may not survive an
+//! update. [`backend_rustls::preview`] says what to change when 0.24 is out.
 //!
-//! Unlike those of rustls 0.23, its sessions show their lifetime and their size, and its security
-//! domain is the same in every process and build that has the same configuration.
+//! Unlike those of rustls 0.23, these sessions show their lifetime and size, and the security domain
+//! is the same in every process and build with the same configuration.
 
 mod config;
-mod facts;
+mod details;
 mod failure;
 mod tls;
 
@@ -17,27 +17,28 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use backend_rustls::preview::{Session, Sessions, provider};
-use pki_types::ServerName;
 use rustls_next::client::Resumption as RustlsResumption;
 use rustls_next::{ClientConfig, ClientConnection};
 use store_core::{SecurityDomain, SessionKey, SessionStore};
 
-use self::config::{config, domain_of, speaking};
-use self::failure::of_rustls;
+use self::config::{config, domain_of, with_protocols};
+use self::failure::rustls_error;
 use self::tls::Tls;
 use crate::backend::sealed;
+use crate::error::TlsEvidence;
+use crate::host::Host;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, early};
+use crate::{Backend, Error, early};
 
-/// Makes TLS connections with the next rustls that resume earlier ones.
+/// Makes TLS connections with the next rustls that resume earlier sessions.
 pub type Connector = crate::connector::Connector<RustlsPreview>;
-/// Settings of a [`Connector`] in the making.
+/// Builder of a [`Connector`].
 pub type ConnectorBuilder = crate::builder::ConnectorBuilder<RustlsPreview>;
-/// A TLS connection by the next rustls.
+/// A TLS connection of the next rustls.
 pub type Stream<IO> = crate::stream::Stream<RustlsPreview, IO>;
 
-/// rustls 0.24.0-dev.1 behind a connector.
+/// The backend of rustls 0.24.0-dev.1.
 #[derive(Debug)]
 pub struct RustlsPreview {
     config: ClientConfig,
@@ -51,22 +52,21 @@ impl Backend for RustlsPreview {}
 impl crate::Shareable for RustlsPreview {}
 
 impl<IO: Read + Write> Stream<IO> {
-    /// The rustls connection, for what only rustls can tell.
+    /// The connection of rustls, for its own methods.
     pub fn connection(&self) -> &ClientConnection {
-        self.tls().connection()
+        self.tls.connection()
     }
 }
 
 impl sealed::Backend for RustlsPreview {
-    /// None: what is written down comes back with the cipher suites of aws-lc-rs, so there is no
-    /// choice of a provider.
+    /// None: decoded sessions have the cipher suites of aws-lc-rs, so the provider cannot be chosen.
     type Options = ();
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
     #[cfg(feature = "shared")]
-    fn open_shared() -> Option<crate::sharing::Open<Session>> {
-        Some(crate::sharing::open)
+    fn open_shared() -> Option<crate::store::Open<Session>> {
+        Some(crate::store::at_url)
     }
 
     fn build(
@@ -74,7 +74,7 @@ impl sealed::Backend for RustlsPreview {
         (): (),
         store: Arc<SessionStore<Session>>,
     ) -> Result<Self, Error> {
-        let provider = speaking(&settings.protocols, provider());
+        let provider = with_protocols(&settings.protocols, provider());
         let domain = domain_of(settings, &provider);
         Ok(Self {
             config: config(settings, provider)?,
@@ -89,14 +89,11 @@ impl sealed::Backend for RustlsPreview {
 
     fn handshake<IO: Read + Write>(
         &self,
-        host: &str,
+        host: &Host,
         key: Option<SessionKey>,
         early: &[u8],
         io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let name = ServerName::try_from(host).map_err(|error| {
-            Error::new(ErrorKind::Name, format_args!("{host}: {error}")).caused_by(error)
-        })?;
         let handle = key.map(|key| self.sessions.connection(key));
         let mut config = self.config.clone();
         config.resumption = match &handle {
@@ -104,22 +101,24 @@ impl sealed::Backend for RustlsPreview {
             None => RustlsResumption::disabled(),
         };
         config.enable_early_data = !early.is_empty();
-        let connection = Arc::new(config).connect(name.to_owned()).build();
-        let mut connection = connection.map_err(|error| of_rustls(host, error))?;
+        let name = host.server_name().clone();
+        let connection = Arc::new(config).connect(name).build();
+        let mut connection =
+            connection.map_err(|error| rustls_error(host.as_str(), TlsEvidence::None, error))?;
         let sent = send_early(&mut connection, early);
-        let tls = Tls::handshake(host, connection, io, handle)?;
+        let tls = Tls::handshake(host.as_str(), connection, io, handle)?;
         let is_accepted = tls.connection().is_early_data_accepted();
         Ok((tls, if is_accepted { sent } else { 0 }))
     }
 }
 
-/// Has a beginning of `data` follow the first message, if its session allows it; how much.
+/// Sends a prefix of `data` after the `ClientHello`, if the session allows it; returns its length.
 fn send_early(connection: &mut ClientConnection, data: &[u8]) -> usize {
     let Some(mut early) = connection.early_data() else {
         return 0;
     };
-    let data = early::beginning(data, early.bytes_left());
-    // It takes less than all if its buffer is full, and fails only after the handshake.
+    let data = early::sendable(data, early.bytes_left());
+    // Writes less if its buffer is full, and fails only after the handshake.
     early.write(data).unwrap_or(0)
 }
 
@@ -150,11 +149,12 @@ mod tests {
         KeyRef::new(backend.domain(), HOST).with_port(443).to_key()
     }
 
-    /// Connects and talks; whether it resumed, by the server's word.
+    /// Connects and exchanges data. Returns whether the server resumed.
     fn visit(backend: &RustlsPreview, server: &Server) -> bool {
         let io = Transport::new(InMemory::new(server));
+        let host = Host::parse(HOST).expect("a host");
         let (mut tls, _) = backend
-            .handshake(HOST, Some(key(backend)), &[], io)
+            .handshake(&host, Some(key(backend)), &[], io)
             .expect("a connection");
         tls.write_all(b"hello").expect("a write");
         tls.read_exact(&mut [0; 5]).expect("an echo");
@@ -162,10 +162,9 @@ mod tests {
         facts.expect("a handshake").resumed
     }
 
-    /// R1: what one connector wrote down, another one resumes that is configured the same, as if in
-    /// another process; and one that is configured otherwise does not find it.
+    /// R1: as if they were in different processes.
     #[test]
-    fn connectors_of_one_configuration_share_what_is_written_down() {
+    fn only_connectors_with_the_same_settings_share_encoded_sessions() {
         let authority = Authority::new(KeyKind::EcdsaP256);
         for version in Protocol::ALL {
             let server = Server::new(

@@ -1,4 +1,4 @@
-//! Everything a connector is told, the same for either backend.
+//! The settings of a connector: plain data, the same for every backend.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,50 +10,81 @@ use std::time::Duration;
 
 use pki_types::pem::{self, PemObject};
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use store_core::{Clock, KeyRef, Limits, SecurityDomain, SessionKey, SystemClock};
-
+use store_core::{Clock, Limits, SystemClock};
 #[cfg(feature = "shared")]
-use crate::sharing::Place;
-use crate::{Error, ErrorKind, Protocol};
+use zeroize::Zeroizing;
 
-/// How long a connection may take until its handshake is done, if nothing else is said.
+use crate::host::Host;
+use crate::{Error, Protocol};
+
+/// The default timeout of a connection, handshake included.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes read of a file of roots: fifty times what all public roots take.
-pub(crate) const LONGEST_FILE: u64 = 16 * 1024 * 1024;
+/// How long a connection waits by default for a session from the store's tier.
+pub(crate) const STORE_TIMEOUT: Duration = Duration::from_millis(5);
+/// Bytes read of a PEM file: fifty times what all public roots take.
+pub(crate) const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What a connector is told. A field that decides over trust or over what is offered to a server
-/// has its line in [`crate::domain`].
+/// What a builder has been told. A field that decides over trust, or over what is offered to a
+/// server, belongs into [`crate::domain`].
 pub struct Settings {
     pub(crate) root_files: Vec<PathBuf>,
-    /// Empty: Mozilla's roots. Loaded settings with `own_roots` have at least one.
+    /// Empty: Mozilla's roots. Not empty after `load` if `own_roots` is set.
     pub(crate) roots: Vec<CertificateDer<'static>>,
-    /// Whether roots were given, if only an empty list of them.
+    /// Whether the caller gave roots, even an empty list of them.
     pub(crate) own_roots: bool,
     pub(crate) client: Option<ClientCredential>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) limits: Limits,
     pub(crate) domain: String,
+    /// As the caller gave them.
     pub(crate) never_resume: Vec<String>,
-    never_resume_keys: HashSet<SessionKey>,
+    /// The same, made by `load`.
+    never_resume_names: HashSet<ServerName<'static>>,
     pub(crate) timeout: Duration,
     pub(crate) early_data: bool,
-    /// Whether events name servers.
     #[cfg(feature = "tracing")]
-    pub(crate) names_servers: bool,
-    /// Labels of the metrics; none: the domain's name.
+    pub(crate) log_server_names: bool,
+    /// Labels of the metrics. None: the domain's name.
     #[cfg(feature = "metrics")]
     pub(crate) metric_labels: Option<Vec<metrics::Label>>,
     #[cfg(feature = "shared")]
-    pub(crate) place: Place,
+    pub(crate) store: StoreSettings,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// What the client proves itself with. No `Debug`: it holds a private key.
+/// The client's certificate and key. No `Debug`: the key is secret.
 pub(crate) struct ClientCredential {
-    /// The client's certificate first.
+    /// The client's certificate, then intermediates.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
+}
+
+/// Where sessions are stored.
+#[cfg(feature = "shared")]
+pub(crate) struct StoreSettings {
+    /// It may have a password in it.
+    pub(crate) url: Zeroizing<String>,
+    /// The key file. None: a default that depends on the tier.
+    pub(crate) keys: Option<PathBuf>,
+    /// Roots to trust where the tier is reached over TLS. Empty: Mozilla's.
+    #[cfg(feature = "redis-tls")]
+    pub(crate) roots: Vec<CertificateDer<'static>>,
+    /// How long a connection waits for a session from the tier.
+    pub(crate) timeout: Duration,
+}
+
+#[cfg(feature = "shared")]
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            url: Zeroizing::default(),
+            keys: None,
+            #[cfg(feature = "redis-tls")]
+            roots: Vec::new(),
+            timeout: STORE_TIMEOUT,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -68,22 +99,22 @@ impl Default for Settings {
             limits: Limits::default(),
             domain: String::new(),
             never_resume: Vec::new(),
-            never_resume_keys: HashSet::new(),
+            never_resume_names: HashSet::new(),
             timeout: TIMEOUT,
             early_data: false,
             #[cfg(feature = "tracing")]
-            names_servers: false,
+            log_server_names: false,
             #[cfg(feature = "metrics")]
             metric_labels: None,
             #[cfg(feature = "shared")]
-            place: Place::default(),
+            store: StoreSettings::default(),
             clock: Arc::new(SystemClock),
         }
     }
 }
 
 impl Settings {
-    /// Reads the files and puts what has no order into one.
+    /// Reads the files, checks everything, and sorts what has no order.
     pub(crate) fn load(mut self) -> Result<Self, Error> {
         for path in std::mem::take(&mut self.root_files) {
             self.roots.append(&mut read_certificates(&path)?);
@@ -92,71 +123,69 @@ impl Settings {
             .sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
         self.roots.dedup();
         if self.own_roots && self.roots.is_empty() {
-            let message = "an empty list of roots trusts nobody: give at least one, or none at all";
-            return Err(Error::new(ErrorKind::Config, message));
+            return Err(Error::config(
+                "the list of roots is empty, so no server is trusted: give at least one root, or \
+                 leave roots out for Mozilla's",
+            ));
         }
         for host in &self.never_resume {
-            if ServerName::try_from(host.as_str()).is_err() {
-                let message = format!(
-                    "{host:?} in never_resume is no host: give the host alone, a DNS name or an IP \
-                     address"
-                );
-                return Err(Error::new(ErrorKind::Config, message));
-            }
-            self.never_resume_keys.insert(server_alone(host));
+            let Ok(parsed) = Host::parse(host) else {
+                return Err(Error::config(format_args!(
+                    "{host:?} in never_resume is not a host: give the host alone, a DNS name or an \
+                     IP address"
+                )));
+            };
+            self.never_resume_names.insert(parsed.server_name().clone());
         }
         self.protocols.sort();
         self.protocols.dedup();
         if self.protocols.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Config,
+            return Err(Error::config(
                 "no protocol version: allow at least one in protocols",
             ));
         }
         let alpn_fits = |name: &Vec<u8>| (1..=255).contains(&name.len());
         if !self.alpn.iter().all(alpn_fits) {
-            let message = "an ALPN protocol name has 1 to 255 bytes: correct alpn";
-            return Err(Error::new(ErrorKind::Config, message));
+            return Err(Error::config(
+                "an ALPN protocol name has 1 to 255 bytes: correct alpn",
+            ));
         }
         if self.early_data && self.alpn.len() > 1 {
-            // Early data is in the protocol of the session's connection, whichever that was.
-            let message = "early data is for one application protocol: offer at most one by ALPN, \
-                           or make a connector for each";
-            return Err(Error::new(ErrorKind::Config, message));
+            // Early data is in the application protocol of the session's first connection.
+            return Err(Error::config(
+                "early data is for one application protocol: offer at most one by ALPN, or make a \
+                 connector for each",
+            ));
         }
         Ok(self)
     }
 
-    /// How long a connection waits for a session from beyond memory: never so long that no time is left
-    /// for a full handshake.
+    /// How long a connection waits for a session from the tier: at most half its timeout, so that a
+    /// full handshake has time left.
     #[cfg(feature = "shared")]
-    pub(crate) fn patience(&self) -> Duration {
-        self.place.wait.min(self.timeout / 2)
+    pub(crate) fn store_timeout(&self) -> Duration {
+        self.store.timeout.min(self.timeout / 2)
     }
 
-    /// Whether sessions with this host are neither kept nor offered.
-    pub(crate) fn never_resumes(&self, host: &str) -> bool {
-        self.never_resume_keys.contains(&server_alone(host))
+    /// Whether sessions of this host are neither stored nor offered.
+    pub(crate) fn never_resumes(&self, host: &Host) -> bool {
+        self.never_resume_names.contains(host.server_name())
     }
-}
-
-/// A host as a key of its own, so that all spellings of it meet.
-fn server_alone(host: &str) -> SessionKey {
-    KeyRef::new(&SecurityDomain::from([0; 32]), host).to_key()
 }
 
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let shown = path.display();
     let certificates = File::open(path)
         .map_err(pem::Error::Io)
-        .and_then(|file| CertificateDer::pem_reader_iter(file.take(LONGEST_FILE)).collect());
+        .and_then(|file| CertificateDer::pem_reader_iter(file.take(MAX_PEM_BYTES)).collect());
     let certificates: Vec<_> = certificates.map_err(|error| {
         let message = format!("{shown}: cannot read certificates ({error}): give a PEM file");
-        Error::new(ErrorKind::Config, message).caused_by(error)
+        Error::config(message).caused_by(error)
     })?;
     if certificates.is_empty() {
-        let message = format!("{shown}: no certificate in it: give a PEM file with at least one");
-        return Err(Error::new(ErrorKind::Config, message));
+        return Err(Error::config(format_args!(
+            "{shown}: no certificate in it: give a PEM file with at least one"
+        )));
     }
     Ok(certificates)
 }
@@ -168,5 +197,32 @@ impl fmt::Debug for Settings {
             .field("limits", &self.limits)
             .field("domain", &self.domain)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use allocation_counter::measure;
+
+    use super::*;
+
+    /// Every connection asks.
+    #[test]
+    fn asking_whether_a_host_resumes_allocates_nothing() {
+        let settings = Settings {
+            never_resume: vec!["Pinned.example.".into(), "[2001:db8::1]".into()],
+            ..Settings::default()
+        };
+        let settings = settings.load().expect("valid settings");
+        for (host, never) in [
+            ("PINNED.example", true),
+            ("2001:db8::1", true),
+            ("other.example", false),
+            ("192.0.2.1", false),
+        ] {
+            let host = Host::parse(host).expect("a host");
+            let counted = measure(|| assert_eq!(settings.never_resumes(&host), never));
+            assert_eq!(counted.count_total, 0, "{host:?}");
+        }
     }
 }

@@ -4,40 +4,41 @@
 //! [`connect_stream`](crate::generic::Connector::connect_stream).
 //!
 //! ```
-//! use std::io::{self, BufRead, Write};
+//! use std::io::{self, BufRead, BufReader, Read, Write};
 //! use tls_resume::starttls::{Smtp, Step};
 //!
 //! /// Asks the server for TLS; the handshake comes next.
-//! fn start_tls(io: &mut (impl BufRead + Write)) -> io::Result<()> {
+//! fn start_tls<IO: Read + Write>(io: &mut BufReader<IO>) -> io::Result<()> {
 //!     let mut smtp = Smtp::new("client.example.com");
 //!     loop {
 //!         let mut line = String::new();
 //!         io.read_line(&mut line)?; // a real client bounds it: `Smtp::MAX_LINE`
 //!         match smtp.receive(line.as_bytes()).map_err(io::Error::other)? {
 //!             Step::Read => {}
-//!             Step::Send { text, .. } => io.write_all(text.as_bytes())?,
+//!             Step::Send { text, .. } => io.get_mut().write_all(text.as_bytes())?,
 //!             // Bytes received before TLS must not be read as if they had come over TLS.
-//!             Step::StartTls if io.fill_buf()?.is_empty() => return Ok(()),
+//!             Step::StartTls if io.buffer().is_empty() => return Ok(()),
 //!             Step::StartTls => return Err(io::ErrorKind::InvalidData.into()),
 //!         }
 //!     }
 //! }
-//! # let script = b"220 mx\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n";
 //! # struct Server(&'static [u8], Vec<u8>);
-//! # impl io::Read for Server {
-//! #     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> { self.0.read(to) }
-//! # }
-//! # impl BufRead for Server {
-//! #     fn fill_buf(&mut self) -> io::Result<&[u8]> { Ok(self.0) }
-//! #     fn consume(&mut self, amount: usize) { self.0.consume(amount); }
+//! # impl Read for Server {
+//! #     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+//! #         let line = self.0.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+//! #         let read = (&self.0[..line]).read(to)?;
+//! #         self.0 = &self.0[read..];
+//! #         Ok(read)
+//! #     }
 //! # }
 //! # impl Write for Server {
 //! #     fn write(&mut self, from: &[u8]) -> io::Result<usize> { self.1.write(from) }
 //! #     fn flush(&mut self) -> io::Result<()> { Ok(()) }
 //! # }
-//! # let mut server = Server(script, Vec::new());
+//! # let script = b"220 mx\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n";
+//! # let mut server = BufReader::new(Server(script, Vec::new()));
 //! # start_tls(&mut server).unwrap();
-//! # assert_eq!(server.1, b"EHLO client.example.com\r\nSTARTTLS\r\n");
+//! # assert_eq!(server.get_ref().1, b"EHLO client.example.com\r\nSTARTTLS\r\n");
 //! ```
 
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! The way to a server, and how long to wait on it.
+//! Transports and their timeouts; TCP connections to a host.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -7,18 +7,28 @@ use std::time::Duration;
 
 use store_core::net::{self, Deadline};
 
+use crate::error::TlsEvidence;
+use crate::first_bytes::FirstBytes;
 use crate::{Error, ErrorKind};
 
-/// A transport that can stop waiting.
+/// A transport for tokio's tasks: anything that can be read from, written to and sent to another
+/// thread.
+#[cfg(feature = "tokio")]
+pub trait AsyncIo: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+
+#[cfg(feature = "tokio")]
+impl<IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> AsyncIo for IO {}
+
+/// A transport with a read timeout, which
+/// [`Stream::wait_for_tickets`](crate::generic::Stream::wait_for_tickets) sets.
 ///
-/// [`Stream::wait_for_tickets`](crate::generic::Stream::wait_for_tickets) reads with a deadline; a transport without
-/// one cannot be asked to. A transport that never blocks can do nothing in `set_read_timeout`.
+/// For a transport that never blocks, `set_read_timeout` can do nothing.
 pub trait ReadTimeout {
     /// From now on, a read that has to wait longer fails with [`io::ErrorKind::WouldBlock`] or
-    /// [`io::ErrorKind::TimedOut`]; `None` waits for ever.
+    /// [`io::ErrorKind::TimedOut`]; with `None` a read waits without limit.
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// What was set last; restored after a wait.
+    /// The timeout set last, which is restored after a wait.
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         Ok(None)
     }
@@ -65,25 +75,27 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
     }
 }
 
-/// The transport of a connection, which can be told to stop before the TLS library would.
+/// The transport below a blocking TLS connection, with a deadline for all reads and writes together.
 ///
-/// A library reads until it has what it wants: a server that sends a byte now and then keeps it
-/// reading, whatever a single read may take.
+/// A TLS library reads until it has what it needs: a server that sends a byte now and then would
+/// outlast a timeout of the socket.
 pub struct Transport<IO> {
     io: IO,
     deadline: Option<(Deadline, SetTimeouts<IO>)>,
     turn: Turn,
-    // What the last write failed with, which not every version of OpenSSL passes on.
+    // The error of the last write, which not every version of OpenSSL passes on.
     write_error: Option<io::ErrorKind>,
+    received: FirstBytes,
 }
 
 /// Limits each read and each write of a transport.
 type SetTimeouts<IO> = fn(&IO, Duration) -> io::Result<()>;
 
-/// How many reads the TLS library may make.
+/// Whether the TLS library may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Free,
+    /// Until one read has succeeded.
     One,
     Over,
 }
@@ -95,14 +107,20 @@ impl<IO> fmt::Debug for Transport<IO> {
 }
 
 impl<IO> Transport<IO> {
-    /// A transport whose timeouts are the caller's.
+    /// A transport with the timeouts that the caller has set on it.
     pub(crate) fn new(io: IO) -> Self {
         Self {
             io,
             deadline: None,
             turn: Turn::Free,
             write_error: None,
+            received: FirstBytes::default(),
         }
+    }
+
+    /// What shows that the server speaks TLS, for the error of a handshake.
+    pub(crate) fn evidence(&self, offered_session: bool) -> TlsEvidence {
+        TlsEvidence::new(self.received.are_tls(), offered_session)
     }
 
     pub(crate) fn get_ref(&self) -> &IO {
@@ -113,26 +131,26 @@ impl<IO> Transport<IO> {
         &mut self.io
     }
 
-    /// From now on one read succeeds, and those after it find nothing.
+    /// From now on one read succeeds, and reads after it would block.
     #[cfg(feature = "openssl")]
     pub(crate) fn begin_turn(&mut self) {
         self.turn = Turn::One;
     }
 
-    /// Allows reads again; whether the one of this turn has brought something.
+    /// Allows reads again. Returns whether the read of this turn succeeded.
     #[cfg(feature = "openssl")]
     pub(crate) fn end_turn(&mut self) -> bool {
         std::mem::replace(&mut self.turn, Turn::Free) == Turn::Over
     }
 
-    /// What the last write failed with.
+    /// The error of the last write.
     #[cfg(feature = "openssl")]
     pub(crate) fn write_error(&self) -> Option<io::ErrorKind> {
         self.write_error
     }
 
-    /// Remembers how a write ended.
-    fn wrote(&mut self, wrote: io::Result<usize>) -> io::Result<usize> {
+    /// Remembers the error of a write.
+    fn remember(&mut self, wrote: io::Result<usize>) -> io::Result<usize> {
         self.write_error = match &wrote {
             Ok(0) => Some(io::ErrorKind::WriteZero),
             Ok(_) => None,
@@ -141,7 +159,7 @@ impl<IO> Transport<IO> {
         wrote
     }
 
-    /// Does a read or a write, by the deadline if there is one.
+    /// Does one read or write, before the deadline if there is one.
     fn run<T>(&mut self, mut operation: impl FnMut(&mut IO) -> io::Result<T>) -> io::Result<T> {
         match self.deadline {
             Some((deadline, set_timeouts)) => deadline.run(&mut self.io, set_timeouts, operation),
@@ -151,15 +169,15 @@ impl<IO> Transport<IO> {
 }
 
 impl Transport<TcpStream> {
-    /// A connection all of whose reads and writes end by `deadline`.
-    fn until(io: TcpStream, deadline: Deadline) -> Self {
+    /// A connection whose reads and writes end by `deadline`.
+    fn with_deadline(io: TcpStream, deadline: Deadline) -> Self {
         Self {
             deadline: Some((deadline, net::set_timeouts)),
             ..Self::new(io)
         }
     }
 
-    /// Waits as long as it takes again, once the handshake is done.
+    /// Removes the deadline and the socket's timeouts, once the handshake is done.
     pub(crate) fn lift_deadline(&mut self) -> io::Result<()> {
         self.deadline = None;
         self.io.set_read_timeout(None)?;
@@ -173,10 +191,13 @@ impl<IO: Read> Read for Transport<IO> {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let read = self.run(|io| io.read(buf));
+        if let Ok(len) = read {
+            self.received.add(&buf[..len]);
+        }
         if self.turn == Turn::One {
             match &read {
                 Ok(1..) => self.turn = Turn::Over,
-                // In OpenSSL's eyes only this is not the end of the connection.
+                // OpenSSL takes any other error for the end of the connection.
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
@@ -190,12 +211,12 @@ impl<IO: Read> Read for Transport<IO> {
 impl<IO: Write> Write for Transport<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let wrote = self.run(|io| io.write(buf));
-        self.wrote(wrote)
+        self.remember(wrote)
     }
 
     fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
         let wrote = self.run(|io| io.write_vectored(bufs));
-        self.wrote(wrote)
+        self.remember(wrote)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -203,8 +224,8 @@ impl<IO: Write> Write for Transport<IO> {
     }
 }
 
-/// Connects to the first address of `host` that answers, all within `timeout`, which goes on to
-/// bound the handshake until it is lifted.
+/// Connects to the first address of `host` that answers, within `timeout`, which also bounds the
+/// handshake until [`Transport::lift_deadline`].
 pub(crate) fn connect(
     host: &str,
     port: u16,
@@ -215,12 +236,12 @@ pub(crate) fn connect(
         .to_socket_addrs()
         .map_err(|error| no_address(host, error))?;
     match deadline.connect(&addresses.collect::<Vec<_>>()) {
-        Ok(tcp) => Ok(Transport::until(tcp, deadline)),
+        Ok(tcp) => Ok(Transport::with_deadline(tcp, deadline)),
         Err(error) => Err(unreached(host, port, timeout, error)),
     }
 }
 
-/// What it means that the last address of `host` could not be connected to.
+/// The error when no address of `host` accepted a connection; `error` is that of the last one.
 pub(crate) fn unreached(host: &str, port: u16, timeout: Duration, error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::TimedOut {
         no_answer(host, port, timeout)
@@ -229,13 +250,13 @@ pub(crate) fn unreached(host: &str, port: u16, timeout: Duration, error: io::Err
     }
 }
 
-/// The name of `host` leads nowhere.
+/// The error when `host` cannot be resolved.
 pub(crate) fn no_address(host: &str, error: io::Error) -> Error {
     let message = format!("{host}: no address found ({error}): check the name");
     Error::new(ErrorKind::Resolve, message).caused_by(error)
 }
 
-/// No address of `host` took the connection.
+/// The error when the last address of `host` rejected the connection.
 fn refused(host: &str, port: u16, error: io::Error) -> Error {
     let message = format!(
         "{host}: cannot connect to port {port} ({error}): check that a server listens there"
@@ -243,7 +264,7 @@ fn refused(host: &str, port: u16, error: io::Error) -> Error {
     Error::new(ErrorKind::Connect, message).caused_by(error)
 }
 
-/// `host` took longer than `timeout` to be reached.
+/// The error when no address of `host` accepted a connection within `timeout`.
 pub(crate) fn no_answer(host: &str, port: u16, timeout: Duration) -> Error {
     let message = format!(
         "{host}: port {port} did not answer within {timeout:?}: \

@@ -1,4 +1,4 @@
-//! The connectors for ureq 3, over either backend.
+//! An adapter for ureq 3.
 //!
 //! ```no_run
 //! # #[cfg(feature = "rustls")]
@@ -15,10 +15,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! ureq's own settings of TLS do not count here: roots, client certificate and versions are the
-//! connector's. ureq speaks HTTP/1.1, so offer no `h2` by [ALPN](crate::generic::ConnectorBuilder::alpn):
-//! a server that chooses it is an error. It goes through proxies of HTTP; with a SOCKS proxy, in the
-//! settings or in the environment, a request fails rather than go round it.
+//! ureq's own TLS settings have no effect: roots, client certificate and versions are the connector's.
+//! ureq speaks HTTP/1.1, so do not offer `h2` by [ALPN](crate::generic::ConnectorBuilder::alpn): if a
+//! server chooses it, the request fails. HTTP proxies work. With a SOCKS proxy, in the settings or in
+//! the environment, a request fails rather than bypass the proxy.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ use ::ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout, config::Config};
 
 use crate::{Backend, generic};
 
-/// An agent with ureq's default settings that makes its TLS connections by `connector`.
+/// An agent with ureq's default settings, whose TLS connections `connector` makes.
 pub fn agent<B: Backend>(connector: &generic::Connector<B>) -> Agent
 where
     Connection<B>: Send + Sync,
@@ -40,24 +40,25 @@ where
     agent_with(Config::default(), connector)
 }
 
-/// An agent with these settings.
+/// An agent with the settings `config`, whose TLS connections `connector` makes.
 pub fn agent_with<B: Backend>(config: Config, connector: &generic::Connector<B>) -> Agent
 where
     Connection<B>: Send + Sync,
 {
     let chain =
-        ().chain(NoSocks)
+        ().chain(RejectSocks)
             .chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default())
-            .chain(Tls::new(connector));
+            .chain(TlsConnector::new(connector));
     Agent::with_parts(config, chain, DefaultResolver::default())
 }
 
-/// The first link: without one for SOCKS, ureq's would go straight to the server.
+/// The first link of the chain: fails with a SOCKS proxy, which ureq would bypass without its own
+/// SOCKS connector.
 #[derive(Debug)]
-struct NoSocks;
+struct RejectSocks;
 
-impl<In: Transport> Connector<In> for NoSocks {
+impl<In: Transport> Connector<In> for RejectSocks {
     type Out = In;
 
     fn connect(
@@ -67,26 +68,26 @@ impl<In: Transport> Connector<In> for NoSocks {
     ) -> Result<Option<In>, Error> {
         let is_socks = |proxy: &Proxy| match proxy.protocol() {
             ProxyProtocol::Http | ProxyProtocol::Https => false,
-            // And whatever else there will be.
+            // SOCKS, and any kind that ureq may add.
             _ => !proxy.is_no_proxy(details.uri),
         };
         if details.config.proxy().is_some_and(is_socks) {
             return Err(Error::Other(
-                "this agent cannot go through a SOCKS proxy: take one of HTTP, or set none".into(),
+                "this agent does not support SOCKS proxies: use an HTTP proxy or none".into(),
             ));
         }
         Ok(chained)
     }
 }
 
-/// The last link of ureq's chain of connectors: makes a TLS connection over the transport before it,
-/// if the URL is one of `https`.
-pub struct Tls<B: Backend> {
+/// The last link of ureq's chain of connectors: makes a TLS connection over the transport of the link
+/// before it, if the URL is `https`.
+pub struct TlsConnector<B: Backend> {
     connector: generic::Connector<B>,
 }
 
-impl<B: Backend> Tls<B> {
-    /// One that makes its connections by `connector`, whose timeout does not count: ureq's do.
+impl<B: Backend> TlsConnector<B> {
+    /// A link that makes its connections by `connector`. ureq's timeouts apply, not the connector's.
     pub fn new(connector: &generic::Connector<B>) -> Self {
         Self {
             connector: connector.clone(),
@@ -94,13 +95,15 @@ impl<B: Backend> Tls<B> {
     }
 }
 
-impl<B: Backend> fmt::Debug for Tls<B> {
+impl<B: Backend> fmt::Debug for TlsConnector<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tls").field(&self.connector).finish()
+        f.debug_tuple("TlsConnector")
+            .field(&self.connector)
+            .finish()
     }
 }
 
-impl<B: Backend, In: Transport> Connector<In> for Tls<B>
+impl<B: Backend, In: Transport> Connector<In> for TlsConnector<B>
 where
     Connection<B>: Send + Sync,
 {
@@ -120,15 +123,15 @@ where
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(443);
         let mut io = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        io.set_timeout(left(details));
+        io.set_timeout(time_left(details));
         let connected = self.connector.connect_stream(host, port, io);
-        let stream = connected.map_err(|error| match timeout(&error) {
+        let stream = connected.map_err(|error| match ureq_timeout(&error) {
             Some(reason) => Error::Timeout(reason),
             None => Error::Other(error.into()),
         })?;
         if stream.alpn().is_some_and(|chosen| chosen == b"h2") {
             return Err(Error::Tls(
-                "the server chose h2, which ureq cannot speak: do not offer it",
+                "the server chose h2, which ureq does not speak: do not offer it",
             ));
         }
         let config = details.config;
@@ -137,8 +140,8 @@ where
     }
 }
 
-/// What is left of the time for the connection: a proxy, and the transport, have had their part of it.
-fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
+/// The time left for the handshake: the links before this one have used some of ureq's timeout.
+fn time_left(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut left = details.timeout;
     if let (time::Duration::Exact(after), time::Instant::Exact(begun), time::Instant::Exact(now)) =
         (left.after, details.now, (details.current_time)())
@@ -149,8 +152,8 @@ fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
     left
 }
 
-/// Which of ureq's timeouts was over, if that is what the transport failed with.
-fn timeout(error: &crate::Error) -> Option<Timeout> {
+/// The timeout of ureq's that the transport failed with, if it was one.
+fn ureq_timeout(error: &crate::Error) -> Option<Timeout> {
     let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
     match io.get_ref()?.downcast_ref() {
         Some(Error::Timeout(reason)) => Some(*reason),
@@ -158,7 +161,7 @@ fn timeout(error: &crate::Error) -> Option<Timeout> {
     }
 }
 
-/// A TLS connection of ureq's.
+/// A TLS connection for ureq.
 pub struct Connection<B: Backend> {
     stream: generic::Stream<B, TransportAdapter>,
     buffers: LazyBuffers,

@@ -1,4 +1,4 @@
-//! A connection as hyper's client has it.
+//! The stream for hyper's client.
 
 use std::io;
 use std::pin::Pin;
@@ -13,14 +13,14 @@ use crate::tokio::{AsyncIo, Backend, Stream};
 /// A connection to an `https://` server, or to an `http://` one.
 #[derive(Debug)]
 pub enum MaybeHttpsStream<B: Backend> {
-    /// With TLS: says how it was resumed.
+    /// With TLS.
     Tls(Stream<B, TcpStream>),
-    /// Without.
+    /// Without TLS.
     Plain(TcpStream),
 }
 
-/// A connection that hyper-util's client may use: tells it of HTTP/2, and each answer of the
-/// handshake.
+/// Tells hyper-util's client whether the server chose HTTP/2, and gives each answer the handshake's
+/// [`Protocol`](crate::Protocol) and [`Resumption`](crate::Resumption).
 impl<B: Backend, IO: AsyncIo + Connection> Connection for Stream<B, IO> {
     fn connected(&self) -> Connected {
         let connected = self

@@ -1,4 +1,4 @@
-//! What OpenSSL says went wrong, and what there is to do.
+//! Handshake errors of OpenSSL, with advice.
 
 use std::io;
 
@@ -6,10 +6,11 @@ use ::openssl::error::ErrorStack;
 use ::openssl::ssl::ErrorCode;
 use ::openssl::x509::X509VerifyResult;
 
+use crate::error::TlsEvidence;
 use crate::{CertificateError, Error, ErrorKind};
 
 fn certificate_error(verdict: X509VerifyResult) -> CertificateError {
-    // Of <openssl/x509_vfy.h>; the crate has names for two of them only.
+    // X509_V_ERR_* of <openssl/x509_vfy.h>; the crate names two of them only.
     match verdict.as_raw() {
         2 | 18..=21 => CertificateError::UnknownIssuer, // unknown, self-signed or not in the chain
         9 => CertificateError::NotValidYet,
@@ -19,44 +20,50 @@ fn certificate_error(verdict: X509VerifyResult) -> CertificateError {
     }
 }
 
-/// OpenSSL could not begin a handshake with `host`.
-pub(super) fn of_setup(host: &str, error: ErrorStack) -> Error {
+/// The error when OpenSSL cannot set up a connection with `host`.
+pub(super) fn setup_error(host: &str, error: ErrorStack) -> Error {
     let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
     Error::new(ErrorKind::Handshake, message).caused_by(error)
 }
 
-/// Why a handshake with `host` failed that came to this verdict on the certificate.
-pub(super) fn of_failed(
+/// The error of a handshake with `host`; `verdict` is the result of verifying the certificate.
+pub(super) fn handshake_error(
     host: &str,
+    evidence: TlsEvidence,
     verdict: X509VerifyResult,
     error: ::openssl::ssl::Error,
 ) -> Error {
     if verdict != X509VerifyResult::OK {
         return Error::of_certificate(host, certificate_error(verdict), verdict.error_string());
     }
+    let of_transport = |error| Error::of_transport(host, evidence, error);
     match error.code() {
         ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
-            return Error::of_transport(host, io::ErrorKind::TimedOut.into());
+            return of_transport(io::ErrorKind::TimedOut.into());
         }
-        // The peer is gone without a word: OpenSSL 3 has both ways to say so.
-        ErrorCode::ZERO_RETURN => {
-            return Error::of_transport(host, io::ErrorKind::UnexpectedEof.into());
+        // The peer closed the transport without close_notify. OpenSSL 3 reports it in both ways.
+        ErrorCode::ZERO_RETURN => return of_transport(io::ErrorKind::UnexpectedEof.into()),
+        _ if is_unexpected_eof(&error) => {
+            return of_transport(io::ErrorKind::UnexpectedEof.into());
         }
         _ => {}
     }
-    if is_unexpected_eof(&error) {
-        return Error::of_transport(host, io::ErrorKind::UnexpectedEof.into());
-    }
     match error.into_io_error() {
-        Ok(error) => Error::of_transport(host, error),
+        Ok(error) => of_transport(error),
         Err(error) => {
-            let message = format!("{host}: the handshake failed: {}", explain(&error));
-            Error::new(ErrorKind::Handshake, message).caused_by(error)
+            let reasons = error.ssl_error().map_or_else(|| error.to_string(), reasons);
+            let shown = if reasons.contains("wrong version number") {
+                Error::of_unreadable_answer(host, evidence, reasons)
+            } else {
+                let message = format!("{host}: the handshake failed: {reasons}");
+                Error::new(ErrorKind::Handshake, message)
+            };
+            shown.caused_by(error)
         }
     }
 }
 
-/// Whether the peer is gone without a farewell.
+/// Whether the peer closed the transport without `close_notify`.
 pub(super) fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
     // SSL_R_UNEXPECTED_EOF_WHILE_READING
     const UNEXPECTED_EOF: i32 = 294;
@@ -69,17 +76,7 @@ pub(super) fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
     named || (error.code() == ErrorCode::SYSCALL && error.io_error().is_none())
 }
 
-fn explain(error: &::openssl::ssl::Error) -> String {
-    match error.ssl_error().map(reasons) {
-        Some(reasons) if reasons.contains("wrong version number") => {
-            "the answer is not TLS (wrong version number): check the port".into()
-        }
-        Some(reasons) => reasons,
-        None => error.to_string(),
-    }
-}
-
-/// What OpenSSL says, without its file names and numbers.
+/// The reasons in OpenSSL's error stack, without file names and numbers.
 pub(super) fn reasons(stack: &ErrorStack) -> String {
     let errors = stack.errors().iter();
     let reasons: Vec<&str> = errors.filter_map(::openssl::error::Error::reason).collect();

@@ -1,4 +1,4 @@
-//! What OpenSSL has written and the transport has not taken yet.
+//! A write buffer between OpenSSL and a transport for tasks.
 
 use std::io;
 use std::pin::Pin;
@@ -6,34 +6,38 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::tokio::AsyncIo;
+use crate::error::TlsEvidence;
+use crate::first_bytes::FirstBytes;
+use crate::transport::AsyncIo;
 
-/// Bytes that wait at most before OpenSSL is told to wait, too: some records. Only a server that keeps
-/// asking for answers in the midst of reading (TLS 1.3's key updates) comes near.
-const MOST: usize = 64 * 1024;
+/// Bytes in the buffer above which OpenSSL's writes are pending: a few records. Only a server that
+/// sends many key updates (TLS 1.3) while the client reads makes the buffer grow to it.
+const MAX_BUFFERED: usize = 64 * 1024;
 
-/// A transport that takes at once what OpenSSL writes, and passes it on when the one below can.
+/// A transport that accepts at once what OpenSSL writes, and sends it when the transport below is
+/// ready.
 ///
-/// OpenSSL has encrypted what it writes, and keeps it until it is taken; it must be asked to write the
-/// same again, which a task that was told *pending* need not do. And it takes a flush that is pending
-/// for a failure. So neither reaches it.
+/// OpenSSL must not see *pending* writes or flushes: after a write that would block it expects the
+/// same write again, which a task may never make, and it takes a pending flush for a failure.
 pub(super) struct Outbox<IO> {
     io: IO,
-    waiting: Vec<u8>,
-    // invariant: a part of `waiting`, and nothing if that is empty
+    buffered: Vec<u8>,
+    // invariant: at most the length of `buffered`; bytes of it that were sent
     sent: usize,
     unflushed: bool,
     closing: bool,
+    received: FirstBytes,
 }
 
 impl<IO> Outbox<IO> {
     pub(super) fn new(io: IO) -> Self {
         Self {
             io,
-            waiting: Vec::new(),
+            buffered: Vec::new(),
             sent: 0,
             unflushed: false,
             closing: false,
+            received: FirstBytes::default(),
         }
     }
 
@@ -45,23 +49,28 @@ impl<IO> Outbox<IO> {
         &mut self.io
     }
 
-    /// Whether OpenSSL has said its farewell, and nothing is left but to pass it on.
+    /// What shows that the server speaks TLS, for the error of a handshake.
+    pub(super) fn evidence(&self, offered_session: bool) -> TlsEvidence {
+        TlsEvidence::new(self.received.are_tls(), offered_session)
+    }
+
+    /// Whether OpenSSL has written its `close_notify`.
     pub(super) fn is_closing(&self) -> bool {
         self.closing
     }
 }
 
 impl<IO: AsyncIo> Outbox<IO> {
-    /// Passes on what waits, and flushes if that is owed.
+    /// Sends the buffer, and flushes if OpenSSL has asked for it.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.waiting.len() {
-            let taken = Pin::new(&mut self.io).poll_write(cx, &self.waiting[self.sent..]);
-            match ready!(taken)? {
+        while self.sent < self.buffered.len() {
+            let written = Pin::new(&mut self.io).poll_write(cx, &self.buffered[self.sent..]);
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                taken => self.sent += taken,
+                written => self.sent += written,
             }
         }
-        self.waiting.clear();
+        self.buffered.clear();
         self.sent = 0;
         if self.unflushed {
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
@@ -70,7 +79,7 @@ impl<IO: AsyncIo> Outbox<IO> {
         Poll::Ready(Ok(()))
     }
 
-    /// The same as far as it goes now.
+    /// The same, as far as the transport is ready.
     fn try_send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.poll_send(cx) {
             Poll::Ready(sent) => sent,
@@ -85,10 +94,13 @@ impl<IO: AsyncIo> AsyncRead for Outbox<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // The answer may be to what waits. Where that cannot be sent any more, the next write says so:
-        // the server's last words are to be heard first.
+        // The server may be waiting for the buffer. The next write reports an error of sending it:
+        // what the server sent before it closed the connection is read first.
         let _ = self.try_send(cx);
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        self.received.add(&buf.filled()[before..]);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -98,10 +110,10 @@ impl<IO: AsyncIo> AsyncWrite for Outbox<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.waiting.len() - self.sent > MOST {
+        if self.buffered.len() - self.sent > MAX_BUFFERED {
             ready!(self.poll_send(cx))?;
         }
-        self.waiting.extend_from_slice(buf);
+        self.buffered.extend_from_slice(buf);
         Poll::Ready(self.try_send(cx).map(|()| buf.len()))
     }
 

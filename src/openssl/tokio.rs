@@ -1,4 +1,4 @@
-//! OpenSSL driven by tasks of tokio.
+//! Connections of OpenSSL for tasks of tokio.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,24 +12,28 @@ use ::tokio::time::Instant;
 use backend_openssl::tokio_openssl::SslStream;
 use store_core::SessionKey;
 
-use super::facts::Known;
-use super::failure::{is_unexpected_eof, of_failed, of_setup};
+use super::details::OpenSslDetails;
+use super::failure::{handshake_error, is_unexpected_eof, setup_error};
 use super::outbox::Outbox;
-use super::{OpenSsl, accepted, sendable};
+use super::{OpenSsl, accepted, offered, sendable};
 use crate::Error;
-use crate::backend::sealed;
-use crate::facts::Facts;
-use crate::tokio::{AsyncIo, Backend, Stream, in_time};
+use crate::backend::{AsyncBackend, sealed};
+use crate::connection_info::{self, Details};
+use crate::deadline::in_time;
+use crate::host::Host;
+use crate::tokio::Stream;
+use crate::transport::AsyncIo;
 
-/// What one record holds. More would be several, of which only the first may find room.
+/// Bytes of a record's content. A longer write makes several records, and the buffer may have no room
+/// for those after the first.
 const RECORD: usize = 16 * 1024;
 
-impl Backend for OpenSsl {}
+impl AsyncBackend for OpenSsl {}
 
 impl<IO: AsyncIo> Stream<OpenSsl, IO> {
-    /// The `SSL` object, for what only OpenSSL can tell.
+    /// The `SSL` object, for its own methods.
     pub fn ssl(&self) -> &SslRef {
-        self.tls().stream.ssl()
+        self.tls.stream.ssl()
     }
 }
 
@@ -38,45 +42,50 @@ impl sealed::AsyncBackend for OpenSsl {
 
     async fn handshake_async<IO: AsyncIo>(
         &self,
-        host: &str,
+        host: &Host,
         key: Option<SessionKey>,
         early: &[u8],
         io: IO,
-        end: Option<Instant>,
+        deadline: Option<Instant>,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
-        let ssl = self.ssl(host, key).map_err(|error| of_setup(host, error))?;
+        let ssl = self.ssl(host, key)?;
         let early = sendable(&ssl, early);
         let stream = SslStream::new(ssl, Outbox::new(io));
-        let stream = stream.map_err(|error| of_setup(host, error))?;
+        let stream = stream.map_err(|error| setup_error(host.as_str(), error))?;
         let mut tls = AsyncTls {
             stream,
             is_over: false,
         };
-        let connected = in_time(end, tls.connect(early)).await;
+        let connected = in_time(deadline, tls.connect(early)).await;
         tls.is_over = true;
+        let ssl = tls.stream.ssl();
+        let evidence = tls.stream.get_ref().evidence(offered(ssl));
+        let of_transport = |error| Error::of_transport(host.as_str(), evidence, error);
         let sent = match connected {
             Ok(Ok(sent)) => sent,
-            Ok(Err(error)) => return Err(of_failed(host, tls.stream.ssl().verify_result(), error)),
-            Err(error) => return Err(Error::of_transport(host, error)),
+            Ok(Err(error)) => {
+                let verdict = ssl.verify_result();
+                return Err(handshake_error(host.as_str(), evidence, verdict, error));
+            }
+            Err(timed_out) => return Err(of_transport(timed_out)),
         };
-        // The client's last message, for a server that waits for it.
-        let flushed = in_time(end, poll_fn(|cx| tls.outbox().poll_send(cx))).await;
-        let flushed = flushed.flatten();
-        flushed.map_err(|error| Error::of_transport(host, error))?;
+        // The client's last message may still be in the buffer.
+        let flushed = in_time(deadline, poll_fn(|cx| tls.outbox().poll_send(cx))).await;
+        flushed.flatten().map_err(of_transport)?;
         let accepted = accepted(tls.stream.ssl(), sent);
         Ok((tls, accepted))
     }
 }
 
-/// An OpenSSL connection.
+/// A connection of OpenSSL with its transport.
 pub struct AsyncTls<IO> {
     stream: SslStream<Outbox<IO>>,
-    /// Whether the handshake has ended by itself, one way or the other.
+    /// Whether the handshake has succeeded or failed.
     is_over: bool,
 }
 
 impl<IO> Drop for AsyncTls<IO> {
-    /// In the midst of its handshake, it was given up.
+    /// Cancels a handshake that is not over.
     fn drop(&mut self) {
         if !self.is_over
             && let Some(handle) = backend_openssl::connection(self.stream.ssl())
@@ -95,7 +104,7 @@ impl<IO: AsyncIo> AsyncTls<IO> {
         self.stream.get_mut()
     }
 
-    /// Makes the handshake, with `early` behind its first message.
+    /// Makes the handshake, with `early` after its first message; returns how much of it was sent.
     async fn connect(&mut self, early: &[u8]) -> Result<usize, ssl::Error> {
         let sent = if early.is_empty() {
             0
@@ -113,12 +122,14 @@ impl<IO> fmt::Debug for AsyncTls<IO> {
     }
 }
 
-impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
-    fn facts(&self) -> impl Facts {
-        Known(self.stream.ssl())
+impl<IO> connection_info::Connection for AsyncTls<IO> {
+    fn details(&self) -> impl Details {
+        OpenSslDetails(self.stream.ssl())
     }
+}
 
-    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(match ready!(self.stream().poll_peek(cx, &mut [0])) {
             Ok(_) => Ok(()),
             Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(()),
@@ -146,11 +157,11 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
         let room = buf.remaining() > 0;
         let read = ready!(self.stream().poll_read(cx, buf));
         Poll::Ready(match read {
-            // A connection that was cut off is no connection that was closed.
-            Ok(()) if room && buf.filled().len() == before && !self.has_farewell(cx) => {
+            // tokio-openssl reports a truncated connection as the end.
+            Ok(()) if room && buf.filled().len() == before && !self.received_close_notify(cx) => {
                 Err(io::ErrorKind::UnexpectedEof.into())
             }
-            Err(error) if is_cut_off(&error) => {
+            Err(error) if is_truncated(&error) => {
                 Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))
             }
             done => done,
@@ -159,14 +170,13 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
 }
 
 impl<IO: AsyncIo> AsyncTls<IO> {
-    /// Whether the server has said that it sends nothing more.
-    fn has_farewell(&mut self, cx: &mut Context<'_>) -> bool {
+    fn received_close_notify(&mut self, cx: &mut Context<'_>) -> bool {
         let peeked = self.stream().poll_peek(cx, &mut [0]);
         matches!(peeked, Poll::Ready(Err(error)) if error.code() == ErrorCode::ZERO_RETURN)
     }
 }
 
-fn is_cut_off(error: &io::Error) -> bool {
+fn is_truncated(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     inner.is_some_and(is_unexpected_eof)
 }
@@ -182,7 +192,7 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Notes that it is owed.
+        // The outbox notes the flush.
         ready!(self.stream().poll_flush(cx))?;
         self.outbox().poll_send(cx)
     }
@@ -190,7 +200,7 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.outbox().poll_send(cx))?;
         if self.outbox().is_closing() {
-            // Asked once more, OpenSSL would wait for the server's farewell.
+            // A second `SSL_shutdown` would wait for the server's close_notify.
             return Pin::new(self.outbox()).poll_shutdown(cx);
         }
         self.stream().poll_shutdown(cx)

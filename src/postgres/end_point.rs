@@ -1,4 +1,4 @@
-//! The server's certificate as a channel is bound to it: `tls-server-end-point`, RFC 5929.
+//! Channel binding to the server's certificate: `tls-server-end-point`, RFC 5929.
 
 use pki_types::CertificateDer;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
@@ -6,12 +6,12 @@ use spki::der::asn1::{AnyRef, ContextSpecific};
 use spki::der::{Decode, Reader, Result, SliceReader, TagNumber};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 
-/// The hash of a certificate by the hash function of its signature, and by SHA-256 where that is
-/// MD5 or SHA-1. `None` if the signature has no hash function of its own.
+/// The hash of a certificate by the hash function of its signature algorithm; SHA-256 instead of MD5
+/// and SHA-1. `None` if the algorithm has no hash function.
 pub(super) fn hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    let algorithm = signed_with(certificate).ok()?;
+    let algorithm = signature_algorithm(certificate).ok()?;
     let function = if algorithm.oid == RSASSA_PSS {
-        named_by_pss(algorithm.parameters?).ok()?
+        pss_hash_function(algorithm.parameters?).ok()?
     } else {
         algorithm.oid
     };
@@ -21,8 +21,10 @@ pub(super) fn hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     Some(hash(certificate))
 }
 
-/// What stands between the certificate proper and its signature.
-fn signed_with<'c>(certificate: &'c CertificateDer<'_>) -> Result<AlgorithmIdentifierRef<'c>> {
+/// The second of a certificate's three fields (RFC 5280, section 4.1).
+fn signature_algorithm<'c>(
+    certificate: &'c CertificateDer<'_>,
+) -> Result<AlgorithmIdentifierRef<'c>> {
     SliceReader::new(certificate)?.sequence(|reader| {
         AnyRef::decode(reader)?;
         let algorithm = AlgorithmIdentifierRef::decode(reader)?;
@@ -31,8 +33,8 @@ fn signed_with<'c>(certificate: &'c CertificateDer<'_>) -> Result<AlgorithmIdent
     })
 }
 
-/// The hash function in the parameters of PSS (RFC 8017, appendix A.2.3), whatever else they say.
-fn named_by_pss(parameters: AnyRef<'_>) -> Result<ObjectIdentifier> {
+/// The hash function in the parameters of PSS (RFC 8017, appendix A.2.3).
+fn pss_hash_function(parameters: AnyRef<'_>) -> Result<ObjectIdentifier> {
     parameters.sequence(|reader| {
         let hash = ContextSpecific::decode_explicit(reader, TagNumber(0))?;
         while !reader.is_finished() {
@@ -54,7 +56,7 @@ const SHA_1: ObjectIdentifier = oid("1.3.14.3.2.26");
 
 type Hash = fn(&[u8]) -> Vec<u8>;
 
-/// Hash functions: RSA with them, ECDSA with them, and themselves, which is how PSS names them.
+/// Each hash function with its identifiers: of RSA with it, ECDSA with it, and its own, which PSS has.
 const FUNCTIONS: [(&[ObjectIdentifier], Hash); 4] = [
     (
         &[

@@ -1,4 +1,4 @@
-//! A configuration for clients that are not ours.
+//! A configuration for other crates' clients.
 
 use ::rustls::ClientConfig;
 use store_core::SecurityDomain;
@@ -6,22 +6,24 @@ use store_core::SecurityDomain;
 use super::Connector;
 
 impl Connector {
-    /// A configuration for a client that takes one and makes connections itself: reqwest,
-    /// hyper-rustls, tokio-rustls, async-nats and others that are built on rustls 0.23. It trusts
-    /// what this connector trusts and offers what it offers, and its connections keep their sessions
-    /// in this connector's store.
+    /// A configuration for a client that makes its connections itself: reqwest, hyper-rustls,
+    /// tokio-rustls, async-nats and others that are built on rustls 0.23. It trusts what this
+    /// connector trusts and offers what it offers, and its connections store their sessions in this
+    /// connector's store.
     ///
-    /// Make it once and clone it, or call this again: all of them resume each other's sessions, but
-    /// not those of the connector's own connections. A client with a configuration of its own for
-    /// each connection, from another connector, resumes nothing.
+    /// All configurations of one connector resume each other's sessions, but not those of the
+    /// connector's own connections. A client that takes a configuration from a new connector for each
+    /// connection resumes nothing.
     ///
-    /// It announces no early data, even if [that is allowed](crate::rustls::ConnectorBuilder::early_data):
-    /// a client that sends some, and knows when, sets `enable_early_data` on it.
+    /// It does not announce early data, even if the
+    /// [connector allows it](crate::rustls::ConnectorBuilder::early_data): for a client that sends
+    /// some, set `enable_early_data` on it.
     ///
-    /// rustls tells a store of such a client little ([`backend_rustls::SharedHandle`]): all ports of a host
-    /// share sessions, [`Stats::taken`](crate::Stats::taken) and [`copied`](crate::Stats::copied)
-    /// count what was offered, and what became of it is not known here. Bounds, lifetimes and
-    /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) hold as everywhere.
+    /// rustls tells the store of such a client little ([`backend_rustls::SharedHandle`]): all ports of
+    /// a host share sessions; [`Stats::taken`](crate::Stats::taken) and
+    /// [`copied`](crate::Stats::copied) count what was offered, and whether it was resumed is not
+    /// known. Limits, lifetimes and
+    /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as always.
     ///
     /// ```
     /// # fn main() -> Result<(), tls_resume::Error> {
@@ -38,7 +40,7 @@ impl Connector {
         self.client_config_in(*self.security_domain())
     }
 
-    /// The same with its sessions in a domain of their own.
+    /// The same with its sessions in another domain.
     pub(crate) fn client_config_in(&self, domain: SecurityDomain) -> ClientConfig {
         let rustls = self.backend();
         let mut config = rustls.configs.config().clone();

@@ -1,40 +1,38 @@
-//! What rustls says went wrong, and what there is to do.
+//! Handshake errors of rustls, with advice.
 
 use std::io;
 
 use ::rustls::CertificateError;
 
+use crate::error::TlsEvidence;
 use crate::{Error, ErrorKind};
 
-/// What went wrong in a handshake: rustls puts its own error into one of I/O.
-pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
+/// The error of a handshake with `host`. rustls wraps its own errors in I/O errors.
+pub(super) fn handshake_error(host: &str, evidence: TlsEvidence, error: io::Error) -> Error {
     match error.downcast::<::rustls::Error>() {
-        Ok(error) => of_rustls(host, error),
-        Err(error) => Error::of_transport(host, error),
+        Ok(error) => rustls_error(host, evidence, error),
+        Err(error) => Error::of_transport(host, evidence, error),
     }
 }
 
-/// What rustls says of a connection with `host`.
-pub(super) fn of_rustls(host: &str, error: ::rustls::Error) -> Error {
-    let (kind, message) = match &error {
+/// An error of rustls in a connection with `host`.
+pub(super) fn rustls_error(host: &str, evidence: TlsEvidence, error: ::rustls::Error) -> Error {
+    let shown = match &error {
         ::rustls::Error::InvalidCertificate(why) => {
-            return Error::of_certificate(host, certificate_error(why), why).caused_by(error);
+            Error::of_certificate(host, certificate_error(why), why)
         }
-        ::rustls::Error::InvalidMessage(_) => (
-            ErrorKind::Handshake,
-            format!("{host}: the answer is not TLS ({error}): check the port"),
-        ),
-        _ => (
-            ErrorKind::Handshake,
-            format!("{host}: the handshake failed: {error}"),
-        ),
+        ::rustls::Error::InvalidMessage(_) => Error::of_unreadable_answer(host, evidence, &error),
+        _ => {
+            let message = format!("{host}: the handshake failed: {error}");
+            Error::new(ErrorKind::Handshake, message)
+        }
     };
-    Error::new(kind, message).caused_by(error)
+    shown.caused_by(error)
 }
 
 fn certificate_error(why: &CertificateError) -> crate::CertificateError {
     match why {
-        // A root of the same name, but not the same.
+        // Another root of the same name makes a bad signature.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             crate::CertificateError::UnknownIssuer
         }

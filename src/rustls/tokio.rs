@@ -1,4 +1,4 @@
-//! rustls driven by tasks of tokio.
+//! Connections of rustls for tasks of tokio.
 
 use std::fmt;
 use std::io;
@@ -14,20 +14,25 @@ use backend_rustls::tokio_rustls::client::TlsStream;
 use backend_rustls::{Connection, PooledConfig};
 use store_core::SessionKey;
 
-use super::facts::Known;
-use super::failure::of_handshake;
-use super::{Rustls, accepted, noted, send_early, server_name};
+use super::details::RustlsDetails;
+use super::failure::handshake_error;
+use super::{Rustls, accepted, report_alert, send_early};
 use crate::Error;
-use crate::backend::sealed;
-use crate::facts::Facts;
-use crate::tokio::{AsyncIo, Backend, Stream, in_time};
+use crate::backend::{AsyncBackend, sealed};
+use crate::connection_info::{self, Details};
+use crate::deadline::in_time;
+use crate::error::TlsEvidence;
+use crate::first_bytes::FirstBytes;
+use crate::host::Host;
+use crate::tokio::Stream;
+use crate::transport::AsyncIo;
 
-impl Backend for Rustls {}
+impl AsyncBackend for Rustls {}
 
 impl<IO: AsyncIo> Stream<Rustls, IO> {
-    /// The rustls connection, for what only rustls can tell.
+    /// The connection of rustls, for its own methods.
     pub fn connection(&self) -> &ClientConnection {
-        self.tls().stream.get_ref().1
+        self.tls.stream.get_ref().1
     }
 }
 
@@ -36,50 +41,60 @@ impl sealed::AsyncBackend for Rustls {
 
     async fn handshake_async<IO: AsyncIo>(
         &self,
-        host: &str,
+        host: &Host,
         key: Option<SessionKey>,
         early: &[u8],
         io: IO,
-        end: Option<Instant>,
+        deadline: Option<Instant>,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
-        let name = server_name(host)?;
         let handle = key.map(|key| self.sessions.connection(key));
-        let lent = self.lend(handle.as_ref(), early);
-        let given_up = GivenUp(handle.clone());
+        let config = self.config(handle.as_ref(), early);
+        let cancel = CancelOnDrop(handle.clone());
         let io = Counting {
             io,
+            received: FirstBytes::default(),
             handle: handle.clone(),
         };
         let mut sent = 0;
         let begin = |connection: &mut ClientConnection| sent = send_early(connection, early);
-        let connecting = TlsConnector::from(lent.config()).connect_with(name, io, begin);
-        let connected = in_time(end, connecting).await.flatten();
-        given_up.over();
-        let stream = connected.map_err(|error| of_handshake(host, error))?;
+        let name = host.server_name().clone();
+        let connecting = TlsConnector::from(config.config()).connect_with(name, io, begin);
+        let connected = in_time(deadline, connecting.into_fallible()).await;
+        cancel.disarm();
+        let failed = |error, received: FirstBytes| {
+            let offered = handle.as_ref().is_some_and(|handle| handle.offered());
+            let evidence = TlsEvidence::new(received.are_tls(), offered);
+            handshake_error(host.as_str(), evidence, error)
+        };
+        let stream = match connected {
+            Ok(Ok(stream)) => stream,
+            Ok(Err((error, io))) => return Err(failed(error, io.received)),
+            Err(timed_out) => return Err(failed(timed_out, FirstBytes::default())),
+        };
         if let (Some(handle), Some(kind)) = (&handle, stream.get_ref().1.handshake_kind()) {
             handle.settle(kind);
         }
         let accepted = accepted(stream.get_ref().1, sent);
         let tls = AsyncTls {
             stream,
-            _lent: lent,
+            _config: config,
             handle,
         };
         Ok((tls, accepted))
     }
 }
 
-/// A handshake under way: if this is dropped before it is over, it was given up.
-struct GivenUp(Option<Arc<Connection>>);
+/// Cancels the handle of a handshake whose future is dropped.
+struct CancelOnDrop(Option<Arc<Connection>>);
 
-impl GivenUp {
-    /// It has ended by itself, one way or the other.
-    fn over(mut self) {
+impl CancelOnDrop {
+    /// The handshake has ended.
+    fn disarm(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for GivenUp {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         if let Some(handle) = &self.0 {
             handle.cancel();
@@ -87,11 +102,11 @@ impl Drop for GivenUp {
     }
 }
 
-/// A rustls connection whose handshake is done, with its transport.
+/// A connection of rustls whose handshake is done, with its transport.
 pub struct AsyncTls<IO> {
     stream: TlsStream<Counting<IO>>,
     // Dropped after the connection that uses it.
-    _lent: PooledConfig,
+    _config: PooledConfig,
     handle: Option<Arc<Connection>>,
 }
 
@@ -101,18 +116,20 @@ impl<IO> fmt::Debug for AsyncTls<IO> {
     }
 }
 
-impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
-    fn facts(&self) -> impl Facts {
-        Known {
+impl<IO> connection_info::Connection for AsyncTls<IO> {
+    fn details(&self) -> impl Details {
+        RustlsDetails {
             connection: self.stream.get_ref().1,
             handle: self.handle.as_deref(),
         }
     }
+}
 
-    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let filled = Pin::new(&mut self.stream).poll_fill_buf(cx);
-        match noted(ready!(filled).map(|_| ()), self.handle.as_deref()) {
-            // Nothing comes any more; who reads is told that it ended without a word.
+        match report_alert(ready!(filled).map(|_| ()), self.handle.as_deref()) {
+            // The end. The next read fails, since there was no close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
             filled => Poll::Ready(filled),
         }
@@ -128,13 +145,14 @@ impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
 }
 
 impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
-    /// Gives what is there after one look, so that it is known what has arrived as data.
+    /// Returns data after one read of the transport, so that the handle can tell the bytes of data
+    /// from those of sessions.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(sealed::AsyncTls::poll_ahead(&mut *self, cx))?;
+        ready!(sealed::AsyncTls::poll_read_ahead(&mut *self, cx))?;
         let mut stream = Pin::new(&mut self.stream);
         let data = ready!(stream.as_mut().poll_fill_buf(cx))?;
         let length = data.len().min(buf.remaining());
@@ -165,9 +183,10 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
     }
 }
 
-/// A transport that tells a connection's handle how much arrives, so that a session can be weighed.
+/// A transport that tells the handle how many bytes arrive, which is the size of a session.
 struct Counting<IO> {
     io: IO,
+    received: FirstBytes,
     handle: Option<Arc<Connection>>,
 }
 
@@ -179,8 +198,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Counting<IO> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let received = &buf.filled()[before..];
+        self.received.add(received);
         if let Some(handle) = &self.handle {
-            handle.received(buf.filled().len() - before);
+            handle.received(received.len());
         }
         Poll::Ready(Ok(()))
     }

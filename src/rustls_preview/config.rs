@@ -1,4 +1,4 @@
-//! A connector's settings as a configuration of rustls, and as a security domain.
+//! The rustls configuration and the security domain of a connector's settings.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use rustls_next::{ClientConfig, RootCertStore};
 use store_core::SecurityDomain;
 
 use crate::settings::Settings;
-use crate::{Error, ErrorKind, Protocol, domain};
+use crate::{Error, Protocol, domain};
 
-/// The cryptography that speaks these versions only: in the next rustls a version is spoken if
-/// there is a cipher suite of it.
-pub(super) fn speaking(
+/// The provider without the cipher suites of other versions: the next rustls speaks the versions that
+/// it has cipher suites for.
+pub(super) fn with_protocols(
     protocols: &[Protocol],
     mut provider: Arc<CryptoProvider>,
 ) -> Arc<CryptoProvider> {
@@ -29,8 +29,8 @@ pub(super) fn speaking(
     provider
 }
 
-/// The domain of a connector: what its settings and its cryptography say, the version of rustls,
-/// and which roots are compiled in, if they are trusted. The same in every process and build.
+/// The domain of a connector: its settings, its crypto provider, the version of rustls, and the
+/// compiled-in roots if they are trusted. The same in every process and build.
 pub(super) fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
     domain_with(settings, provider, webpki_roots::TLS_SERVER_ROOTS)
 }
@@ -40,27 +40,27 @@ fn domain_with(
     provider: &CryptoProvider,
     compiled_in: &[TrustAnchor<'_>],
 ) -> SecurityDomain {
-    let of_tls12 = provider.tls12_cipher_suites.iter();
-    let of_tls13 = provider.tls13_cipher_suites.iter();
+    let tls12_suites = provider.tls12_cipher_suites.iter();
+    let tls13_suites = provider.tls13_cipher_suites.iter();
     let groups = provider.kx_groups.iter().map(|group| group.name());
     let compiled_in = compiled_in.iter().filter(|_| settings.roots.is_empty());
-    domain::of(settings, "rustls preview")
+    domain::builder(settings, "rustls preview")
         .field("library", RUSTLS_VERSION.as_bytes())
         .list(
             "cipher suites of TLS 1.2",
-            of_tls12.map(|suite| suite.common.suite.to_array()),
+            tls12_suites.map(|suite| suite.common.suite.to_array()),
         )
         .list(
             "cipher suites of TLS 1.3",
-            of_tls13.map(|suite| suite.common.suite.to_array()),
+            tls13_suites.map(|suite| suite.common.suite.to_array()),
         )
         .list("groups", groups.map(NamedGroup::to_array))
-        .list("roots compiled in", compiled_in.flat_map(bytes_of))
+        .list("roots compiled in", compiled_in.flat_map(root_fields))
         .finish()
 }
 
-/// All that is known of a root: its name, its key, and what it may speak for.
-fn bytes_of<'a>(root: &'a TrustAnchor<'_>) -> [&'a [u8]; 3] {
+/// A root's name, key and name constraints.
+fn root_fields<'a>(root: &'a TrustAnchor<'_>) -> [&'a [u8]; 3] {
     let constraints = root.name_constraints.as_deref().unwrap_or_default();
     [&root.subject, &root.subject_public_key_info, constraints]
 }
@@ -75,12 +75,12 @@ pub(super) fn config(
     }
     for root in &settings.roots {
         let added = roots.add(root.clone());
-        added.map_err(|error| refused("a root certificate cannot be used", error))?;
+        added.map_err(|error| config_error("a root certificate cannot be used", error))?;
     }
     let config = ClientConfig::builder(provider).with_root_certificates(roots);
     let mut config = match &settings.client {
         Some(client) => {
-            let unusable = |error| refused("the client certificate cannot be used", error);
+            let unusable = |error| config_error("the client certificate cannot be used", error);
             let identity = Identity::from_cert_chain(client.chain.clone())
                 .map_err(|error| unusable(error.into()))?;
             config
@@ -89,7 +89,7 @@ pub(super) fn config(
         }
         None => config
             .with_no_client_auth()
-            .map_err(|error| refused("rustls refuses the settings", error))?,
+            .map_err(|error| config_error("rustls rejects the settings", error))?,
     };
     config.alpn_protocols = settings
         .alpn
@@ -99,8 +99,8 @@ pub(super) fn config(
     Ok(config)
 }
 
-fn refused(what: &str, error: rustls_next::Error) -> Error {
-    Error::new(ErrorKind::Config, format_args!("{what}: {error}")).caused_by(error)
+fn config_error(what: &str, error: rustls_next::Error) -> Error {
+    Error::config(format_args!("{what}: {error}")).caused_by(error)
 }
 
 #[cfg(test)]
@@ -110,10 +110,9 @@ mod tests {
     use pki_types::CertificateDer;
     use std::collections::HashSet;
 
-    /// R1: what the cryptography offers is part of the domain, each list by itself; and nothing of
-    /// the process is, so that connectors of the same settings share one.
+    /// R1.
     #[test]
-    fn what_is_offered_separates_and_nothing_else_does() {
+    fn the_domain_depends_on_suites_and_groups_and_not_on_the_process() {
         let settings = Settings::default();
         let domain = |change: fn(&mut CryptoProvider)| {
             let mut provider = provider();
@@ -133,12 +132,12 @@ mod tests {
         assert_eq!(domains[0], domain(|_| {}));
     }
 
-    /// R1, R5: which roots are compiled in counts where they are trusted, and only there.
+    /// R1, R5.
     #[test]
-    fn roots_compiled_in_are_named_by_their_bytes() {
+    fn compiled_in_roots_change_the_domain_if_they_are_trusted() {
         let provider = provider();
         let all = webpki_roots::TLS_SERVER_ROOTS;
-        let named: HashSet<_> = all.iter().map(bytes_of).collect();
+        let named: HashSet<_> = all.iter().map(root_fields).collect();
         assert_eq!(named.len(), all.len());
 
         let mut settings = Settings::default();
@@ -150,13 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_spoken_as_far_as_they_are_allowed() {
+    fn suites_of_other_versions_are_removed() {
         for (protocols, tls12, tls13) in [
             (&[Protocol::Tls12][..], true, false),
             (&[Protocol::Tls13], false, true),
             (&[Protocol::Tls12, Protocol::Tls13], true, true),
         ] {
-            let provider = speaking(protocols, provider());
+            let provider = with_protocols(protocols, provider());
             assert_eq!(!provider.tls12_cipher_suites.is_empty(), tls12);
             assert_eq!(!provider.tls13_cipher_suites.is_empty(), tls13);
         }

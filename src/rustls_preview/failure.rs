@@ -1,37 +1,40 @@
-//! What the next rustls says went wrong, and what there is to do: as `rustls/failure.rs` has it,
-//! for other types of the same names.
+//! Handshake errors of the next rustls, with advice: `rustls/failure.rs` for its types.
 
 use std::io;
 
 use rustls_next::error::CertificateError;
 
+use crate::error::TlsEvidence;
 use crate::{Error, ErrorKind};
 
-/// What went wrong in a handshake, where rustls's own error is in one of I/O.
-pub(super) fn of_handshake(host: &str, error: io::Error) -> Error {
+/// The error of a handshake with `host`, where an error of rustls is wrapped in an I/O error.
+pub(super) fn handshake_error(host: &str, evidence: TlsEvidence, error: io::Error) -> Error {
     match error.downcast::<rustls_next::Error>() {
-        Ok(error) => of_rustls(host, error),
-        Err(error) => Error::of_transport(host, error),
+        Ok(error) => rustls_error(host, evidence, error),
+        Err(error) => Error::of_transport(host, evidence, error),
     }
 }
 
-/// What rustls says of a connection with `host`.
-pub(super) fn of_rustls(host: &str, error: rustls_next::Error) -> Error {
-    let message = match &error {
+/// An error of rustls in a connection with `host`.
+pub(super) fn rustls_error(host: &str, evidence: TlsEvidence, error: rustls_next::Error) -> Error {
+    let shown = match &error {
         rustls_next::Error::InvalidCertificate(why) => {
-            return Error::of_certificate(host, certificate_error(why), why).caused_by(error);
+            Error::of_certificate(host, certificate_error(why), why)
         }
         rustls_next::Error::InvalidMessage(_) => {
-            format!("{host}: the answer is not TLS ({error}): check the port")
+            Error::of_unreadable_answer(host, evidence, &error)
         }
-        _ => format!("{host}: the handshake failed: {error}"),
+        _ => {
+            let message = format!("{host}: the handshake failed: {error}");
+            Error::new(ErrorKind::Handshake, message)
+        }
     };
-    Error::new(ErrorKind::Handshake, message).caused_by(error)
+    shown.caused_by(error)
 }
 
 fn certificate_error(why: &CertificateError) -> crate::CertificateError {
     match why {
-        // A root of the same name, but not the same.
+        // Another root of the same name makes a bad signature.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             crate::CertificateError::UnknownIssuer
         }

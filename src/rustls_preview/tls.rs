@@ -1,6 +1,6 @@
 //! A connection of the next rustls with its transport.
 //!
-//! rustls itself neither reads nor writes any more: what arrives is collected here and shown to it.
+//! That rustls does no I/O: this module reads from the transport and passes the bytes to it.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -9,17 +9,17 @@ use std::sync::Arc;
 use backend_rustls::preview::Connection as Handle;
 use rustls_next::{ClientConnection, Connection as _, VecInput};
 
-use super::facts::Known;
-use super::failure::of_handshake;
+use super::details::RustlsDetails;
+use super::failure::handshake_error;
 use crate::Error;
 use crate::backend::sealed;
-use crate::facts::Facts;
+use crate::connection_info::{self, Details};
 use crate::transport::Transport;
 
-/// A rustls connection whose handshake is done, with its transport.
+/// A connection of rustls whose handshake is done, with its transport.
 pub struct Tls<IO> {
     connection: ClientConnection,
-    /// What has arrived and is still to be processed.
+    /// Bytes received that rustls has not processed yet.
     input: VecInput,
     io: Transport<IO>,
     handle: Option<Arc<Handle>>,
@@ -38,7 +38,7 @@ impl<IO> Tls<IO> {
 }
 
 impl<IO: Read + Write> Tls<IO> {
-    /// Makes the handshake with `host`, and settles it.
+    /// Makes the handshake with `host`.
     pub(super) fn handshake(
         host: &str,
         connection: ClientConnection,
@@ -51,7 +51,10 @@ impl<IO: Read + Write> Tls<IO> {
             io,
             handle,
         };
-        tls.complete().map_err(|error| of_handshake(host, error))?;
+        tls.complete().map_err(|error| {
+            let offered = tls.handle.as_ref().is_some_and(|handle| handle.offered());
+            handshake_error(host, tls.io.evidence(offered), error)
+        })?;
         if let (Some(handle), Some(kind)) = (&tls.handle, tls.connection.handshake_kind()) {
             handle.settle(kind);
         }
@@ -64,18 +67,18 @@ impl<IO: Read + Write> Tls<IO> {
             if !self.connection.is_handshaking() {
                 return Ok(());
             }
-            if self.arrive()? == 0 && self.connection.is_handshaking() {
+            if self.receive()? == 0 && self.connection.is_handshaking() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
 
-    /// Writes all that rustls has to write.
+    /// Writes the records that rustls has ready.
     fn send(&mut self) -> io::Result<()> {
         let mut wrote = false;
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut self.io) {
-                // A transport that takes nothing would keep this going for ever.
+                // A transport that accepts no bytes would make this loop endless.
                 Ok(0) => return Err(io::ErrorKind::BrokenPipe.into()),
                 Ok(_) => wrote = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -85,8 +88,8 @@ impl<IO: Read + Write> Tls<IO> {
         if wrote { self.io.flush() } else { Ok(()) }
     }
 
-    /// Reads once and has rustls process it; how many bytes came, zero at the end.
-    fn arrive(&mut self) -> io::Result<usize> {
+    /// Reads once and has rustls process the bytes. Returns their number, zero at the end.
+    fn receive(&mut self) -> io::Result<usize> {
         let read = loop {
             match self.input.read(&mut self.io) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -94,15 +97,15 @@ impl<IO: Read + Write> Tls<IO> {
             }
         };
         if let Err(error) = self.connection.process_new_packets(&mut self.input) {
-            // There may be an alert that says so, to a peer that may be gone.
+            // rustls may have an alert to send; the peer may be gone.
             let _ = self.send();
-            return Err(self.fatal(error));
+            return Err(self.io_error(error));
         }
         Ok(read)
     }
 
-    /// An error of rustls's as one of I/O, of which the handle is told if it is the server's alert.
-    fn fatal(&self, error: rustls_next::Error) -> io::Error {
+    /// Wraps an error of rustls in an I/O error. Tells the handle if it is an alert of the server's.
+    fn io_error(&self, error: rustls_next::Error) -> io::Error {
         if let (rustls_next::Error::AlertReceived(_), Some(handle)) = (&error, &self.handle) {
             handle.alert_received();
         }
@@ -118,11 +121,11 @@ impl<IO: Read + Write> Read for Tls<IO> {
                 done => return done,
             }
             match self.send() {
-                // What cannot be written now does not keep from reading.
+                // Writing would block; reading may still succeed.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => done?,
             }
-            self.arrive()?;
+            self.receive()?;
         }
     }
 }
@@ -131,7 +134,7 @@ impl<IO: Read + Write> Write for Tls<IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.send()?;
         let taken = self.connection.writer().write(buf)?;
-        // They are taken: what goes wrong on their way is what the next call meets.
+        // rustls has accepted the bytes: the next call reports an error of sending them.
         let _ = self.send();
         Ok(taken)
     }
@@ -142,20 +145,22 @@ impl<IO: Read + Write> Write for Tls<IO> {
     }
 }
 
-impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
-    fn facts(&self) -> impl Facts {
-        Known {
+impl<IO> connection_info::Connection for Tls<IO> {
+    fn details(&self) -> impl Details {
+        RustlsDetails {
             connection: &self.connection,
             handle: self.handle.as_deref(),
         }
     }
+}
 
+impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     fn read_ahead(&mut self) -> io::Result<bool> {
         if !self.connection.wants_read() {
             return Ok(false);
         }
-        let ended = self.arrive()? == 0;
-        // It wants to read no more where there is data, or the peer's farewell.
+        let ended = self.receive()? == 0;
+        // rustls wants no more bytes if there is data to read, or after close_notify.
         Ok(!ended && self.connection.wants_read())
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lab::certificate::Identity;
 use serde::{Deserialize, Serialize};
-use tls_resume::generic::{Connector, ConnectorBuilder, Stream};
+use tls_resume::generic::{ConnectionInfo, Connector, ConnectorBuilder, Stream};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::pki_types::CertificateDer;
 use tls_resume::rustls::Rustls;
@@ -268,7 +268,7 @@ impl<B: Known> Client for Connector<B> {
 
 impl<B: Backend> Connection for Stream<B, Wire> {
     fn resumption(&self) -> Resumption {
-        Self::resumption(self)
+        ConnectionInfo::resumption(self)
     }
 
     fn read_tickets(&mut self) -> Result<usize, String> {
@@ -282,7 +282,7 @@ impl<B: Backend> Connection for Stream<B, Wire> {
     }
 
     fn forget(&self) {
-        Self::forget(self);
+        ConnectionInfo::forget(self);
     }
 
     fn close(mut self) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! The places that are compiled in, and where their keys are if nobody says.
+//! The tiers that are compiled in, and the key file of the user.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 
 use store_tiers::{KeyRing, Tier};
 
-use super::config;
-#[cfg(any(feature = "lmdb", feature = "redis"))]
-use super::of_config;
 use crate::Error;
 use crate::settings::Settings;
 
@@ -16,16 +13,17 @@ use crate::settings::Settings;
 pub(super) fn lmdb(dir: &Path, settings: &Settings) -> Result<Box<dyn Tier>, Error> {
     use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 
-    let bounds = LmdbSettings::default()
+    let limits = LmdbSettings::default()
         .with_bytes(settings.limits.total_bytes)
         .with_server_bytes(settings.limits.server_bytes)
         .with_records_per_server(settings.limits.sessions_per_server);
-    Ok(Box::new(LmdbTier::open(dir, bounds).map_err(of_config)?))
+    let tier = LmdbTier::open(dir, limits).map_err(Error::config_from)?;
+    Ok(Box::new(tier))
 }
 
 #[cfg(not(feature = "lmdb"))]
 pub(super) fn lmdb(_: &Path, _: &Settings) -> Result<Box<dyn Tier>, Error> {
-    Err(config(
+    Err(Error::config(
         "an lmdb: store needs tls-resume built with the feature lmdb",
     ))
 }
@@ -33,32 +31,33 @@ pub(super) fn lmdb(_: &Path, _: &Settings) -> Result<Box<dyn Tier>, Error> {
 #[cfg(feature = "redis")]
 pub(super) fn redis(
     url: &str,
-    ring: &KeyRing,
+    keys: &KeyRing,
     settings: &Settings,
 ) -> Result<Box<dyn Tier>, Error> {
     use store_tiers::redis::{RedisSettings, RedisTier};
 
-    // Others with other keys may use the same Redis: `clear` is not for theirs.
-    let bounds = RedisSettings::default()
-        .with_namespace(format!("tls-resume:{}", ring.tag()))
+    // A namespace for each key ring: `clear` leaves the records of others in the same Redis.
+    let redis = RedisSettings::default()
+        .with_namespace(format!("tls-resume:{}", keys.tag()))
         .with_sessions_per_server(settings.limits.sessions_per_server);
     #[cfg(feature = "redis-tls")]
-    let bounds = if url.starts_with("rediss:") {
-        bounds.with_tls(tls(&settings.place.roots)?)
+    let redis = if url.starts_with("rediss:") {
+        redis.with_tls(tls(&settings.store.roots)?)
     } else {
-        bounds
+        redis
     };
-    Ok(Box::new(RedisTier::new(url, &bounds).map_err(of_config)?))
+    let tier = RedisTier::new(url, &redis).map_err(Error::config_from)?;
+    Ok(Box::new(tier))
 }
 
 #[cfg(not(feature = "redis"))]
 pub(super) fn redis(_: &str, _: &KeyRing, _: &Settings) -> Result<Box<dyn Tier>, Error> {
-    Err(config(
+    Err(Error::config(
         "a redis: store needs tls-resume built with the feature redis",
     ))
 }
 
-/// How Redis is reached over TLS: by rustls, whichever backend the sessions are of.
+/// TLS to Redis: by rustls 0.23, whichever backend the sessions are of.
 #[cfg(feature = "redis-tls")]
 fn tls(
     own: &[pki_types::CertificateDer<'static>],
@@ -71,34 +70,35 @@ fn tls(
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for root in own {
-        roots.add(root.clone()).map_err(of_config)?;
+        roots.add(root.clone()).map_err(Error::config_from)?;
     }
     let config = ClientConfig::builder_with_provider(default_provider().into())
         .with_safe_default_protocol_versions()
-        .map_err(of_config)?;
+        .map_err(Error::config_from)?;
     let config = config.with_root_certificates(roots).with_no_client_auth();
     Ok(config.into())
 }
 
-/// The key file of this user, in a directory that exists then.
-pub(super) fn keys() -> Result<PathBuf, Error> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let state = set("XDG_STATE_HOME").map(PathBuf::from);
-    let state = state.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/state")));
+/// The path of this user's key file; creates its directory.
+pub(super) fn user_key_file() -> Result<PathBuf, Error> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
     let Some(state) = state else {
-        return Err(config(
-            "no place for the keys of the store (HOME is not set): name a file with store_keys",
+        return Err(Error::config(
+            "no default path for the keys of the store, since HOME is not set: name a file with \
+             store_keys",
         ));
     };
     let folder = state.join("tls-resume");
-    let made = DirBuilder::new()
+    let created = DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&folder);
-    made.map_err(|error| {
+    created.map_err(|error| {
         let shown = folder.display();
-        let message = format!("{shown}: cannot be made ({error}): name a file with store_keys");
-        config(message).caused_by(error)
+        let message = format!("{shown}: cannot be created ({error}): name a file with store_keys");
+        Error::config(message).caused_by(error)
     })?;
     Ok(folder.join("keys"))
 }

@@ -1,4 +1,4 @@
-//! What rustls and the handle know of a connection.
+//! What rustls and the handle in the store know of a connection.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use rustls_next::enums::ProtocolVersion;
 use rustls_next::{ClientConnection, HandshakeKind};
 
 use crate::Protocol;
-use crate::facts::Facts;
+use crate::connection_info::Details;
 
-/// A connection whose handshake is done, with its handle, if it has one.
-pub(super) struct Known<'c> {
+/// A connection whose handshake is done, with its handle if it stores sessions.
+pub(super) struct RustlsDetails<'c> {
     pub(super) connection: &'c ClientConnection,
     pub(super) handle: Option<&'c Handle>,
 }
 
-impl Facts for Known<'_> {
+impl Details for RustlsDetails<'_> {
     fn protocol(&self) -> Protocol {
         match self.connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
@@ -69,7 +69,7 @@ impl Facts for Known<'_> {
 
     fn cipher(&self) -> Option<String> {
         let suite = self.connection.negotiated_cipher_suite()?.suite();
-        // rustls's own name for the suites of TLS 1.3 differs from the registry's in this.
+        // rustls names TLS 1.3 suites with a prefix that the registry does not have.
         Some(format!("{suite:?}").replace("TLS13_", "TLS_"))
     }
 

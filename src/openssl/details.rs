@@ -1,4 +1,4 @@
-//! What OpenSSL and the handle know of a connection.
+//! What OpenSSL and the handle in the store know of a connection.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use backend_openssl::Connection;
 use pki_types::CertificateDer;
 
 use crate::Protocol;
-use crate::facts::Facts;
+use crate::connection_info::Details;
 
-/// A connection whose handshake is done; its handle is in it.
-pub(super) struct Known<'c>(pub(super) &'c SslRef);
+/// A connection whose handshake is done. Its handle is in its `ex_data`.
+pub(super) struct OpenSslDetails<'c>(pub(super) &'c SslRef);
 
-impl Known<'_> {
+impl OpenSslDetails<'_> {
     fn handle(&self) -> Option<&Connection> {
         backend_openssl::connection(self.0)
     }
 }
 
-impl Facts for Known<'_> {
+impl Details for OpenSslDetails<'_> {
     fn protocol(&self) -> Protocol {
         match self.0.version2() {
             Some(SslVersion::TLS1_2) => Protocol::Tls12,
@@ -80,7 +80,7 @@ impl Facts for Known<'_> {
     fn group(&self) -> Option<u16> {
         let ssl = self.0;
         if self.protocol() == Protocol::Tls12 && ssl.session_reused() {
-            return None; // OpenSSL names the one of the full handshake
+            return None; // OpenSSL returns the group of the full handshake
         }
         backend_openssl::negotiated_group(ssl)
     }

@@ -1,0 +1,27 @@
+//! Deadlines by tokio's clock.
+
+use std::io;
+use std::time::Duration;
+
+use store_core::net::LONGEST_TIMEOUT;
+use tokio::time::{Instant, timeout_at};
+
+/// The deadline `timeout` from now, [`LONGEST_TIMEOUT`] at most.
+pub(crate) fn after(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout)
+        .unwrap_or_else(|| now + LONGEST_TIMEOUT)
+}
+
+/// Awaits `work` until `deadline`, if there is one: then [`io::ErrorKind::TimedOut`].
+pub(crate) async fn in_time<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = T>,
+) -> io::Result<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, work)
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut.into()),
+        None => Ok(work.await),
+    }
+}
