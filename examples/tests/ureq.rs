@@ -77,7 +77,7 @@ where
     let of_strangers = Connector::<B>::builder().build().expect("valid settings");
     let error = ureq::agent(&of_strangers).get(site.url()).call();
     let error = error.expect_err("a stranger").to_string();
-    assert!(error.contains("certificate is refused"), "{error}");
+    assert!(error.contains("certificate is rejected"), "{error}");
 
     let h2 = Connector::<B>::builder().roots_pem_file(site.roots());
     let h2 = h2.alpn([b"h2".to_vec()]).build().expect("valid settings");

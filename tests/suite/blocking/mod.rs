@@ -1,0 +1,102 @@
+//! Blocking connections, on every backend.
+
+mod clients;
+mod early_data;
+mod failures;
+mod limits_and_hosts;
+#[cfg(feature = "openssl")]
+mod peer_certificates;
+mod resumption;
+mod settings;
+#[cfg(all(feature = "lmdb", feature = "redis"))]
+mod shared_stores;
+mod tickets;
+mod transports;
+
+on_backends! {
+    resumption:
+        tcp_connections_resume,
+        connections_over_the_callers_transport_resume,
+        resumed_connections_know_the_whole_chain,
+        a_connection_reports_what_was_negotiated,
+        sessions_are_declined_after_the_servers_keys_rotate,
+        threads_use_each_ticket_once,
+        stats_add_up;
+    tickets:
+        tls12_has_no_tickets_to_wait_for,
+        waiting_ends_at_the_timeout,
+        waiting_ends_soon_after_the_tickets,
+        waiting_loses_no_data,
+        waiting_restores_the_read_timeout,
+        waiting_on_a_closed_connection_ends,
+        forget_removes_the_connections_sessions,
+        late_tickets_are_not_stored_after_forget,
+        clear_removes_all_and_clear_server_one,
+        late_tickets_are_not_stored_after_clear;
+    limits_and_hosts:
+        never_resume_hosts_neither_store_nor_offer,
+        spellings_of_a_host_share_sessions,
+        addresses_are_hosts,
+        other_servers_and_connectors_do_not_resume,
+        limits_off_turns_resumption_off,
+        invalid_limits_are_rejected;
+    settings:
+        client_certificates_are_sent_and_sessions_resumed,
+        client_keys_must_match,
+        alpn_is_negotiated,
+        only_allowed_versions_are_negotiated,
+        an_empty_list_of_versions_is_rejected,
+        invalid_alpn_names_are_rejected,
+        invalid_root_files_are_rejected,
+        an_empty_list_of_roots_is_rejected,
+        never_resume_takes_hosts_only,
+        debug_shows_no_secret;
+    failures:
+        invalid_hosts_are_rejected,
+        unreachable_servers_are_errors,
+        bad_certificates_are_rejected,
+        misbehaving_servers_are_errors,
+        slow_servers_run_into_the_timeout,
+        truncated_handshakes_are_errors,
+        transports_that_accept_nothing_are_errors,
+        advice_after_a_close_depends_on_the_server,
+        an_unreadable_message_after_tls_records_is_no_wrong_port;
+    transports:
+        close_sends_close_notify_once,
+        close_fails_on_a_broken_connection,
+        close_ends_over_a_transport_that_accepts_nothing,
+        an_end_without_close_notify_is_unexpected,
+        timeouts_are_lifted_after_the_handshake,
+        the_longest_timeout_is_valid;
+    early_data:
+        early_data_arrives_before_the_handshake_is_done,
+        early_data_is_announced_only_where_asked_for,
+        no_more_early_data_is_sent_than_the_session_allows,
+        rejected_early_data_is_left_to_the_caller,
+        no_early_data_after_a_hello_retry_request,
+        servers_with_anti_replay_accept_early_data_once,
+        threads_use_a_ticket_each,
+        failed_handshakes_use_the_ticket_up,
+        early_data_goes_to_its_own_server_only,
+        early_data_with_several_protocols_is_rejected,
+        never_resume_hosts_get_no_early_data,
+        packed_sessions_allow_early_data,
+        tls12_has_no_early_data,
+        no_early_data_without_its_ticket,
+        early_data_is_sent_over_tcp_and_timeouts_are_lifted,
+        unanswered_early_data_runs_into_the_timeout;
+}
+
+#[cfg(all(feature = "lmdb", feature = "redis"))]
+on_shareable_backends! {
+    shared_stores:
+        sessions_outlive_their_connector,
+        connections_over_the_callers_transport_wait_for_the_tier,
+        other_settings_or_keys_share_nothing,
+        never_resume_hosts_leave_nothing_in_the_tier,
+        revoked_sessions_are_gone_for_others,
+        load_fetches_the_tiers_sessions,
+        a_tier_that_is_down_is_no_error,
+        memory_stores_have_no_tier,
+        invalid_stores_are_rejected;
+}

@@ -1,0 +1,66 @@
+//! Servers and their certificates.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lab::certificate::{Authority, KeyKind};
+use lab::server::{Library, Protocol, Server, ServerSettings};
+use lab::tcp::TcpServer;
+
+/// The name of the servers.
+pub(crate) const HOST: &str = "localhost";
+/// Another name on their certificates.
+pub(crate) const OTHER: &str = "other.lab.example";
+/// The port of servers without a socket.
+pub(crate) const PORT: u16 = 443;
+/// A timeout that only a failing test reaches.
+pub(crate) const LONG: Duration = Duration::from_secs(10);
+
+/// The issuer of the servers' certificates.
+pub(crate) fn authority() -> &'static Authority {
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    AUTHORITY.get_or_init(|| Authority::new(KeyKind::EcdsaP256))
+}
+
+/// A server's settings, for one version.
+pub(crate) fn settings(version: Protocol) -> ServerSettings {
+    ServerSettings {
+        protocols: vec![version],
+        ..ServerSettings::new(authority().issue(&[HOST, OTHER, "127.0.0.1"]))
+    }
+}
+
+pub(crate) fn server(library: Library, version: Protocol) -> Server {
+    Server::new(library, &settings(version))
+}
+
+/// A server for tests that are about the client alone.
+pub(crate) fn good_server(version: Protocol) -> Server {
+    server(Library::Rustls, version)
+}
+
+pub(crate) fn listen(server: Server) -> TcpServer {
+    TcpServer::start(server).expect("a free port")
+}
+
+/// Calls `test` with every server library and version.
+pub(crate) fn each(mut test: impl FnMut(Library, Protocol)) {
+    for library in Library::ALL {
+        for version in Protocol::ALL {
+            test(library, version);
+        }
+    }
+}
+
+/// Runs an asynchronous test on several threads, between which its futures may move.
+#[cfg(all(feature = "tokio", any(feature = "rustls", feature = "openssl")))]
+pub(crate) fn run(test: impl Future<Output = ()> + Send + 'static) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let ended =
+        runtime.block_on(async { tokio::time::timeout(6 * LONG, tokio::spawn(test)).await });
+    ended.expect("an end").expect("no panic");
+}
