@@ -215,7 +215,7 @@ impl Run {
         for (index, own) in self.own.iter().enumerate() {
             let name = own.name();
             let known = Store::KNOWN.iter().any(|store| store.as_str() == name)
-                || peers::Name::ALL.iter().any(|known| known.as_str() == name);
+                || peers::StoreKind::ALL.iter().any(|known| known.as_str() == name);
             let why = if name.trim().is_empty() || name.chars().any(char::is_control) {
                 "has to be one line with something in it"
             } else if known || self.own[..index].contains(own) {

@@ -23,7 +23,7 @@ fn rate(tally: Tally, store: Store) -> Rate {
         store,
         budget: 1,
         tally,
-        most_held: 0,
+        max_tickets: 0,
     }
 }
 

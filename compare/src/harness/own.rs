@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lab::server::Library;
 use openssl::ssl::{SslSession, SslSessionRef};
-use peers::{Candidate, OfRustls};
+use peers::{StoreFactory, RustlsStore};
 use rustls::client::ClientSessionStore;
 
 /// A store that a program brings: its name in the report, and how an empty one is made. Two are the
@@ -24,7 +24,7 @@ enum Maker {
     Rustls {
         make: Arc<dyn Fn() -> Arc<dyn ClientSessionStore> + Send + Sync>,
         /// The same without handshakes.
-        candidate: Candidate,
+        candidate: StoreFactory,
     },
     OpenSsl(Arc<dyn Fn() -> Arc<dyn OpenSslStore> + Send + Sync>),
 }
@@ -57,7 +57,7 @@ impl Own {
             name: name.into(),
             maker: Maker::Rustls {
                 make: Arc::new(move || Arc::new(make())),
-                candidate: Candidate::own(name, move || OfRustls(bare())),
+                candidate: StoreFactory::custom(name, move || RustlsStore(bare())),
             },
         }
     }
@@ -87,7 +87,7 @@ impl Own {
     }
 
     /// The same to be measured without handshakes, if it takes the tickets of rustls.
-    pub fn candidate(&self) -> Option<&Candidate> {
+    pub fn candidate(&self) -> Option<&StoreFactory> {
         match &self.maker {
             Maker::Rustls { candidate, .. } => Some(candidate),
             Maker::OpenSsl(_) => None,

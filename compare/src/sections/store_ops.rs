@@ -24,13 +24,13 @@ pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Ve
     progress.expect(plan.steps());
     let measured = ops::measure(&plan, &mut |what| progress.step(what));
     report.store_ops = measured.rows.iter().map(row).collect();
-    let unfit = measured.unfit.iter().map(|(store, servers)| {
+    let faulty = measured.faulty.iter().map(|(store, servers)| {
         format!(
             "store_ops: {store} has no rows for {servers} servers: it did not give every ticket that \
              was put, or gave one that was not"
         )
     });
-    unfit.collect()
+    faulty.collect()
 }
 
 fn row(row: &ops::Row) -> StoreOpRow {

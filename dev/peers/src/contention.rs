@@ -1,9 +1,8 @@
-//! What threads get done that share one store.
+//! Workload: the throughput of threads that share one store.
 //!
-//! Each thread goes through choices that were made before, counts on its own and stores its count
-//! once. The stores are measured in turns, over several rounds; a row is the median. The values
-//! are plain memory of a ticket's size, without a heap: it is the store that is measured, not the
-//! allocator.
+//! Each thread repeats a prepared sequence of operations and counts them locally. The stores are
+//! measured in turns, over several rounds; a row is the median. The values have a ticket's size and
+//! no heap part, so that the store is measured and not the allocator.
 
 use std::fmt;
 use std::hint::black_box;
@@ -18,23 +17,23 @@ use rand_distr::{Distribution, Zipf};
 use store_core::Timestamp;
 
 use crate::measure::{median, names};
-use crate::{Name, Peer, Room, simulated};
+use crate::{Capacity, Peer, StoreKind, simulated};
 
-/// How much is measured.
+/// Parameters of [`measure`].
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Numbers of threads.
     pub threads: Vec<usize>,
-    /// How long the threads work in one round.
+    /// How long the threads run in one round.
     pub slice: Duration,
     /// Rounds.
     pub rounds: usize,
-    /// Decides what the threads do.
+    /// Seed of the sequences of operations.
     pub seed: u64,
 }
 
 impl Plan {
-    /// Ends within seconds.
+    /// A plan that takes seconds.
     pub fn quick(seed: u64) -> Self {
         Self {
             threads: vec![1, 2, 4, 8],
@@ -44,7 +43,7 @@ impl Plan {
         }
     }
 
-    /// Ends within a minute.
+    /// A plan that takes less than a minute.
     pub fn full(seed: u64) -> Self {
         Self {
             slice: Duration::from_millis(60),
@@ -53,16 +52,17 @@ impl Plan {
         }
     }
 
-    /// How often [`measure`] reports progress.
+    /// How often [`measure`] calls `progress`.
     pub fn steps(&self) -> usize {
         Mix::ALL.len() * self.threads.len() * self.rounds
     }
 }
 
-/// What the threads do: of four operations two are puts, one is a take, and one reads a hint.
+/// The servers of the operations. Of four operations two are puts, one is a take, and one reads a
+/// hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mix {
-    /// 1,000 servers, all alike.
+    /// 1,000 servers, equally likely.
     Tickets,
     /// One server.
     OneServer,
@@ -74,7 +74,7 @@ impl Mix {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Tickets, Self::OneServer, Self::Zipf];
 
-    /// As the report has it.
+    /// The mix's name in the report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tickets => "tickets",
@@ -91,6 +91,7 @@ impl Mix {
         }
     }
 
+    /// One thread's sequence of operations.
     fn choices(self, rng: &mut StdRng) -> Vec<Choice> {
         let servers = self.servers();
         let zipf = Zipf::new(10_000.0, 0.9).expect("a size and an exponent above zero");
@@ -104,7 +105,7 @@ impl Mix {
                 operation: Operation::ALL[at % Operation::ALL.len()],
             })
             .collect();
-        // Else threads that began together would put, take and read together.
+        // Without it, threads that start together would do the same operation at the same time.
         let at = rng.random_range(0..Operation::ALL.len());
         choices.rotate_left(at);
         choices
@@ -117,30 +118,30 @@ impl fmt::Display for Mix {
     }
 }
 
-/// Threads that share one store.
+/// The throughput of one store with a number of threads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The store.
-    pub store: Name,
-    /// What the threads do.
+    pub store: StoreKind,
+    /// The mix of operations.
     pub mix: Mix,
-    /// How many they are.
+    /// Number of threads.
     pub threads: usize,
-    /// Operations that each of them does in a second, on average; the median of the slices.
+    /// Operations per second and thread: the mean over the threads, the median over the slices.
     pub ops_per_s_per_thread: f64,
-    /// Slices of time in which they worked.
+    /// Number of time slices.
     pub slices: usize,
 }
 
-/// Choices of one thread, over and over again.
+/// Length of a thread's sequence of operations, which it repeats.
 const CHOICES: usize = 1 << 15;
-/// Operations between two looks at the clock.
+/// Operations between two clock readings.
 const STRIDE: usize = 256;
 const NOW: Timestamp = Timestamp::EPOCH;
 const LIFETIME: Duration = Duration::from_secs(86_400);
 const GROUP: u16 = 29;
 
-/// As large as a ticket of rustls without what it has on the heap.
+/// The size of a rustls ticket without its heap part.
 type Value = [u64; 20];
 
 #[derive(Clone, Copy)]
@@ -160,26 +161,26 @@ impl Operation {
     const ALL: [Self; 4] = [Self::Put, Self::Take, Self::Put, Self::Hint];
 }
 
-/// Measures every store with every mix. `progress` is called [`Plan::steps`] times, with what is
-/// about to be measured.
+/// Measures every store with every mix. Calls `progress` [`Plan::steps`] times with the name of the
+/// next step.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Row> {
     let mut rows = Vec::new();
     for mix in Mix::ALL {
         let servers = names("host", mix.servers());
-        let stores = Name::ALL.map(|name| (name, fill(name, &servers)));
+        let stores = StoreKind::ALL.map(|kind| (kind, fill(kind, &servers)));
         let mut rng = StdRng::seed_from_u64(plan.seed);
         for &threads in &plan.threads {
-            let what = format!("{mix}, {threads} threads");
+            let step = format!("{mix}, {threads} threads");
             let choices: Vec<_> = (0..threads).map(|_| mix.choices(&mut rng)).collect();
-            let mut samples = Name::ALL.map(|_| Vec::with_capacity(plan.rounds));
+            let mut samples = StoreKind::ALL.map(|_| Vec::with_capacity(plan.rounds));
             for _ in 0..plan.rounds {
-                progress(&what);
+                progress(&step);
                 for ((_, store), samples) in stores.iter().zip(&mut samples) {
                     samples.push(run(&**store, &servers, &choices, plan.slice));
                 }
             }
-            rows.extend(stores.iter().zip(samples).map(|((name, _), samples)| Row {
-                store: *name,
+            rows.extend(stores.iter().zip(samples).map(|((kind, _), samples)| Row {
+                store: *kind,
                 mix,
                 threads,
                 slices: samples.len(),
@@ -190,16 +191,16 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Row> {
     rows
 }
 
-/// A store that has all the servers, each with half of the tickets that it may have: as many as
-/// rustls keeps, so that every store holds the same.
-fn fill(name: Name, servers: &[ServerName<'static>]) -> Arc<dyn Peer<Value>> {
-    let room = Room {
-        // Twice, so that no server is dropped: some stores divide their room among shards.
+/// Creates a store that holds all servers with 4 of at most 8 tickets each. 8 is rustls's limit, so
+/// that every store holds the same.
+fn fill(kind: StoreKind, servers: &[ServerName<'static>]) -> Arc<dyn Peer<Value>> {
+    let capacity = Capacity {
+        // Twice as many, so that no server is evicted: some stores divide their capacity by shard.
         servers: servers.len().max(2_048) * 2,
         tickets_per_server: 8,
-        ..Room::default()
+        ..Capacity::default()
     };
-    let store = simulated::<Value>(name, &room);
+    let store = simulated::<Value>(kind, &capacity);
     for server in servers {
         for _ in 0..4 {
             store.put(server, Value::default(), NOW.after(LIFETIME), WEIGHT, NOW);
@@ -211,7 +212,7 @@ fn fill(name: Name, servers: &[ServerName<'static>]) -> Arc<dyn Peer<Value>> {
 
 const WEIGHT: usize = size_of::<Value>();
 
-/// Operations a second of a thread, on average.
+/// Runs the threads for `slice`; the mean of their operations per second.
 fn run(
     store: &dyn Peer<Value>,
     servers: &[ServerName<'static>],
@@ -220,16 +221,16 @@ fn run(
 ) -> f64 {
     let barrier = Barrier::new(choices.len());
     let rates: Vec<f64> = thread::scope(|scope| {
-        let work = |choices| {
+        let task = |choices| {
             let barrier = &barrier;
             move || {
                 barrier.wait();
-                work(store, servers, choices, slice)
+                run_thread(store, servers, choices, slice)
             }
         };
         let threads: Vec<_> = choices
             .iter()
-            .map(|choices| scope.spawn(work(choices)))
+            .map(|choices| scope.spawn(task(choices)))
             .collect();
         let join = |thread: thread::ScopedJoinHandle<'_, f64>| thread.join();
         threads
@@ -241,7 +242,7 @@ fn run(
     rates.iter().sum::<f64>() / f64::from(threads)
 }
 
-fn work(
+fn run_thread(
     store: &dyn Peer<Value>,
     servers: &[ServerName<'static>],
     choices: &[Choice],
@@ -273,10 +274,10 @@ fn work(
             return strides * per_stride / elapsed.as_secs_f64();
         }
     }
-    unreachable!("choices come again and again")
+    unreachable!("the sequence repeats")
 }
 
-/// A rank that was drawn: a whole number from 1 on.
+/// A rank drawn from a Zipf distribution, from 1 to 10,000.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

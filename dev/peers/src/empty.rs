@@ -1,33 +1,32 @@
-//! What a store takes that holds nothing.
+//! Workload: the memory of an empty store.
 
 use crate::measure::Meter;
-use crate::{Allocated, Name, Room, real};
+use crate::{Allocated, Capacity, StoreKind, real};
 
-/// A store without sessions.
+/// The memory of one store without sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The store.
-    pub store: Name,
-    /// What it allocated when it was made, for as many servers and bytes as our store may hold by
-    /// default.
+    pub store: StoreKind,
+    /// What its construction allocated, with the default limits of our store.
     pub allocated: Allocated,
-    /// Bytes of the value itself.
+    /// Size of the struct in bytes.
     pub inline: usize,
 }
 
-/// Makes one of each.
+/// Measures every [`StoreKind`].
 pub fn measure(meter: Meter) -> Vec<Row> {
-    Name::ALL.map(|store| measure_one(store, meter)).into()
+    StoreKind::ALL.map(|kind| measure_one(kind, meter)).into()
 }
 
-fn measure_one(name: Name, meter: Meter) -> Row {
-    // What a process sets up once, such as seeds for hashing, is no part of a store.
-    drop(real(name, &Room::default()));
+fn measure_one(kind: StoreKind, meter: Meter) -> Row {
+    // The first construction also does work once per process, such as seeding hashes.
+    drop(real(kind, &Capacity::default()));
     let mut store = None;
-    let allocated = meter(&mut || store = Some(real(name, &Room::default())));
+    let allocated = meter(&mut || store = Some(real(kind, &Capacity::default())));
     let inline = store.as_deref().map_or(0, size_of_val);
     Row {
-        store: name,
+        store: kind,
         allocated,
         inline,
     }

@@ -1,17 +1,17 @@
-//! The stores that ours is compared with, behind one trait, and the work that a store is given
-//! when there are no handshakes.
+//! Session stores to compare ours with, and workloads that measure a store without handshakes.
 //!
-//! [`Peer`] is a client's session store as a client uses it. [`real`] and [`simulated`] make one
-//! of each [`Name`], for the tickets of rustls and for values of any type; a [`Candidate`] is one of
-//! them or any other store. The modules of
-//! workloads measure them: each has a `Plan` and gives plain structs.
+//! - [`Peer`] is the interface of a client's session store. [`real`] and [`simulated`] create the
+//!   store of a [`StoreKind`], for rustls's tickets or for values of any type. A [`StoreFactory`]
+//!   creates one of them, or a store of the caller's.
+//! - [`ops`], [`contention`], [`scale`], [`empty`] and [`traces`] are the workloads. Each has a
+//!   `measure` function that returns plain structs.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod candidate;
 pub mod contention;
 pub mod empty;
+mod factory;
 mod measure;
 pub mod ops;
 mod peer;
@@ -20,9 +20,9 @@ mod stores;
 pub mod tickets;
 pub mod traces;
 
-pub use candidate::Candidate;
+pub use factory::StoreFactory;
 pub use measure::{Allocated, Meter};
-pub use peer::{Name, Peer, Room, real, simulated};
+pub use peer::{Capacity, Peer, StoreKind, real, simulated};
 pub use stores::{
-    HyperOpenssl, Lru, Moka, OfRustls, QuickCache, RustlsMemory, RustlsPattern, TlsResume,
+    HyperOpenssl, Lru, Moka, QuickCache, RustlsMemory, RustlsPattern, RustlsStore, TlsResume,
 };

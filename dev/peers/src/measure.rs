@@ -1,4 +1,4 @@
-//! How things are measured here.
+//! Helpers of the measurements: medians, the clock's cost, server names.
 
 use std::fmt;
 use std::hint::black_box;
@@ -6,27 +6,26 @@ use std::time::{Duration, Instant};
 
 use pki_types::ServerName;
 
-/// What some code allocated.
+/// Heap use of a piece of code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allocated {
-    /// Allocations, also those that were freed again.
+    /// Allocations, including those already freed.
     pub count: u64,
-    /// Bytes allocated less bytes freed, as they were asked for: what the allocator itself adds is
-    /// not counted.
+    /// Bytes allocated less bytes freed, as requested: without the allocator's overhead.
     pub bytes: i64,
 }
 
-/// Runs some code on this thread and tells what it allocated. The binary provides it: a library
-/// has no allocator of its own.
+/// Runs code on this thread and counts what it allocates. Provided by the binary, which owns the
+/// global allocator.
 pub type Meter = fn(&mut dyn FnMut()) -> Allocated;
 
-/// The value in the middle; of an even number, the upper one of the two. Zero of nothing.
+/// The median; the upper one of two middle values, and zero for an empty vector.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// What reading the clock twice costs: the least of many, since all else is disturbance.
+/// The time that two clock readings take: the minimum of many, which excludes interruptions.
 pub(crate) fn clock_cost() -> Duration {
     let once = || {
         let start = Instant::now();
@@ -35,7 +34,7 @@ pub(crate) fn clock_cost() -> Duration {
     (0..1_000).map(|_| once()).min().unwrap_or_default()
 }
 
-/// Makes `n` names of servers, which begin alike as names do.
+/// Creates `n` server names with a common prefix, as real names have.
 pub(crate) fn names(kind: &str, n: usize) -> Vec<ServerName<'static>> {
     (0..n)
         .map(|n| name(format_args!("{kind}-{n:07}")))
@@ -51,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_stands_in_the_middle() {
+    fn the_median_is_the_middle_value() {
         assert!((median(vec![9.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert!(median(Vec::new()).abs() < f64::EPSILON);
     }

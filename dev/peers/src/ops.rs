@@ -1,45 +1,45 @@
-//! What one operation costs, one thread, real tickets.
+//! Workload: the time of one operation with rustls's tickets, on one thread.
 //!
-//! The stores are measured in turns, batch by batch (A B C A B C), so that what disturbs the
-//! machine disturbs all alike, and a row is the median of a store's batches. Servers and tickets
-//! are made before, tickets that were taken are put again, and time is an argument.
+//! The stores are measured in turns, batch by batch (A B C A B C), so that disturbances affect all
+//! alike; a row is the median of a store's batches. Servers and tickets are created beforehand, taken
+//! tickets are put again, and the time is an argument.
 
-mod capacity;
-mod field;
-mod stage;
+mod fixture;
+mod full;
+mod populated;
 
 use std::fmt;
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::Candidate;
+use crate::StoreFactory;
 use crate::measure::{Meter, median, names};
 
-pub use self::stage::Stage;
+pub use self::fixture::Fixture;
 
-/// Rounds between two reports of progress.
-const ROUNDS_A_STEP: usize = 10;
+/// Rounds per call of `progress`.
+const ROUNDS_PER_STEP: usize = 10;
 
-/// How much is measured.
+/// Parameters of [`measure`].
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is measured.
-    pub stores: Vec<Candidate>,
-    /// Numbers of servers, each of which has a store of its own.
+    /// The stores to measure.
+    pub stores: Vec<StoreFactory>,
+    /// Numbers of servers; each gets new stores.
     pub servers: Vec<usize>,
-    /// Batches of each operation.
+    /// Batches per operation.
     pub rounds: usize,
-    /// Decides which servers are asked, in which order.
+    /// Seed of the order of servers.
     pub seed: u64,
-    /// Counts allocations; without it they are not counted.
+    /// Counts allocations, if given.
     pub meter: Option<Meter>,
 }
 
 impl Plan {
-    /// Ends within seconds.
+    /// A plan that takes seconds.
     pub fn quick(seed: u64, meter: Option<Meter>) -> Self {
         Self {
-            stores: Candidate::known(),
+            stores: StoreFactory::built_in(),
             servers: vec![1, 1_000],
             rounds: 60,
             seed,
@@ -47,10 +47,10 @@ impl Plan {
         }
     }
 
-    /// Ends within a minute, and takes 3 GB of memory.
+    /// A plan that takes less than a minute, and 3 GB of memory.
     pub fn full(seed: u64, meter: Option<Meter>) -> Self {
         Self {
-            stores: Candidate::known(),
+            stores: StoreFactory::built_in(),
             servers: vec![1, 1_000, 100_000],
             rounds: 300,
             seed,
@@ -58,30 +58,30 @@ impl Plan {
         }
     }
 
-    /// How often [`measure`] reports progress.
+    /// How often [`measure`] calls `progress`.
     pub fn steps(&self) -> usize {
         // The first round warms up.
-        self.servers.len() * 2 * (self.rounds / ROUNDS_A_STEP + 1)
+        self.servers.len() * 2 * (self.rounds / ROUNDS_PER_STEP + 1)
     }
 }
 
-/// An operation.
+/// An operation on a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Op {
-    /// A ticket is stored, for a server that has some.
+    /// Puts a ticket for a server that has some.
     Put,
-    /// A ticket is taken, from a server that has more.
+    /// Takes a ticket of a server that has more.
     Take,
-    /// A server's only ticket is taken and put again: both together.
+    /// Takes a server's only ticket and puts it again; the time of both.
     PutTake,
-    /// A ticket is asked for of a server that the store does not know.
+    /// Asks for a ticket of an unknown server.
     Miss,
-    /// A ticket is stored for a server that is new to a full store; with one server, for that
-    /// server, which has all the tickets it may have.
+    /// Puts a ticket for a new server into a full store. With one server: for that server, which has
+    /// as many tickets as allowed.
     PutAtCapacity,
-    /// A hint is read.
+    /// Reads a hint.
     Hint,
-    /// A hint is stored, for a server that has one.
+    /// Overwrites a hint.
     SetHint,
 }
 
@@ -97,7 +97,7 @@ impl Op {
         Self::SetHint,
     ];
 
-    /// As the report has it.
+    /// The operation's name in the report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Put => "put",
@@ -117,59 +117,58 @@ impl fmt::Display for Op {
     }
 }
 
-/// What an operation costs.
+/// The cost of an operation on one store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The store.
-    pub store: Candidate,
+    pub store: StoreFactory,
     /// The operation.
     pub op: Op,
     /// Servers that the store holds.
     pub servers: usize,
     /// Nanoseconds, median of the batches' means.
     pub ns: f64,
-    /// Batches.
+    /// Measured batches.
     pub batches: usize,
-    /// Allocations, mean.
+    /// Allocations per operation, mean of a batch.
     pub allocations: Option<f64>,
 }
 
-/// What [`measure`] found.
+/// The result of [`measure`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// Ordered by servers, operation and store. hyper-openssl and stores that are not of this package
-    /// have no capacity, and so no row for a put there.
+    /// Ordered by servers, operation and store. Unbounded stores (hyper-openssl, and those from outside
+    /// this package) have no row for [`Op::PutAtCapacity`].
     pub rows: Vec<Row>,
-    /// A store that did not give what was put, with the number of servers that it then has no rows
-    /// of.
-    pub unfit: Vec<(Candidate, usize)>,
-    /// Nanoseconds that a clone of a name takes, and its drop. rustls's cache must be given a name
-    /// of its own at each put, which is counted as part of it: any caller has to make it.
+    /// Stores that lost or invented tickets, each with the number of servers at which it has no rows.
+    pub faulty: Vec<(StoreFactory, usize)>,
+    /// Nanoseconds to clone and drop a server name. A put into rustls's cache takes an owned name, so
+    /// that its time includes the clone that any caller has to make.
     pub name_clone_ns: f64,
 }
 
-/// Measures every operation of every store. `progress` is called [`Plan::steps`] times, with what
-/// is being measured.
+/// Measures every operation of every store. Calls `progress` [`Plan::steps`] times with the name of the
+/// step.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
-    let (mut rows, mut unfit) = (Vec::new(), Vec::new());
+    let (mut rows, mut faulty) = (Vec::new(), Vec::new());
     for &servers in &plan.servers {
-        let mut stage = Stage::new(servers, plan.seed);
+        let mut fixture = Fixture::new(servers, plan.seed);
         let mut samples = Samples::new(servers, plan);
-        // Full stores come last, when the others are gone: memory is finite.
+        // Full stores are measured last, after the others are freed, to save memory.
         let (full, other): (Vec<_>, Vec<_>) =
             Op::ALL.into_iter().partition(|op| *op == Op::PutAtCapacity);
-        let what = format!("{servers} servers");
-        samples.fill(&mut stage, &other, plan, &mut || progress(&what));
-        unfit.extend(stage.unfit().map(|store| (store.clone(), servers)));
-        stage.leave_fields();
-        let what = format!("{servers} servers, at capacity");
-        samples.fill(&mut stage, &full, plan, &mut || progress(&what));
-        let fit = |row: &Row| !unfit.contains(&(row.store.clone(), servers));
-        rows.extend(samples.into_rows().filter(fit));
+        let step = format!("{servers} servers");
+        samples.measure(&mut fixture, &other, plan, &mut || progress(&step));
+        faulty.extend(fixture.faulty().map(|store| (store.clone(), servers)));
+        fixture.drop_populated();
+        let step = format!("{servers} servers, at capacity");
+        samples.measure(&mut fixture, &full, plan, &mut || progress(&step));
+        let is_correct = |row: &Row| !faulty.contains(&(row.store.clone(), servers));
+        rows.extend(samples.into_rows().filter(is_correct));
     }
     Measured {
         rows,
-        unfit,
+        faulty,
         name_clone_ns: name_clone_ns(plan.rounds),
     }
 }
@@ -186,14 +185,14 @@ fn name_clone_ns(rounds: usize) -> f64 {
     median((0..rounds).map(|_| batch()).collect())
 }
 
-/// What was measured with one number of servers.
+/// Measurements at one number of servers.
 struct Samples {
     servers: usize,
     cells: Vec<Cell>,
 }
 
 struct Cell {
-    store: Candidate,
+    store: StoreFactory,
     op: Op,
     ns: Vec<f64>,
     allocations: Option<f64>,
@@ -201,7 +200,7 @@ struct Cell {
 
 impl Samples {
     fn new(servers: usize, plan: &Plan) -> Self {
-        let cell = |op, store: &Candidate| Cell {
+        let cell = |op, store: &StoreFactory| Cell {
             store: store.clone(),
             op,
             ns: Vec::with_capacity(plan.rounds),
@@ -214,33 +213,39 @@ impl Samples {
         Self { servers, cells }
     }
 
-    fn cell(&mut self, store: &Candidate, op: Op) -> &mut Cell {
+    fn cell(&mut self, store: &StoreFactory, op: Op) -> &mut Cell {
         self.cells
             .iter_mut()
             .find(|cell| cell.store == *store && cell.op == op)
-            .expect("there is a cell for everything")
+            .expect("there is a cell for every store and operation")
     }
 
-    /// Measures operations in turns; the first round only warms up.
-    fn fill(&mut self, stage: &mut Stage, ops: &[Op], plan: &Plan, progress: &mut dyn FnMut()) {
+    /// Measures the operations in turns. The first round is a warm-up.
+    fn measure(
+        &mut self,
+        fixture: &mut Fixture,
+        ops: &[Op],
+        plan: &Plan,
+        progress: &mut dyn FnMut(),
+    ) {
         for round in 0..=plan.rounds {
-            if round.is_multiple_of(ROUNDS_A_STEP) {
+            if round.is_multiple_of(ROUNDS_PER_STEP) {
                 progress();
             }
             for &op in ops {
                 for store in &plan.stores {
-                    let ns = stage.ns(store, op);
+                    let ns = fixture.measure_ns(store, op);
                     if let Some(ns) = ns.filter(|_| round > 0) {
                         self.cell(store, op).ns.push(ns);
                     }
                 }
             }
-            stage.next_round();
+            fixture.next_round();
         }
         let Some(meter) = plan.meter else { return };
         for &op in ops {
             for store in &plan.stores {
-                self.cell(store, op).allocations = stage.allocations(store, op, meter);
+                self.cell(store, op).allocations = fixture.count_allocations(store, op, meter);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What every store here can do, and how one is made.
+//! The interface of the compared stores, and their constructors.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use store_core::{Limits, Timestamp};
 
 use crate::stores::{HyperOpenssl, Lru, Moka, QuickCache, RustlsMemory, RustlsPattern, TlsResume};
 
-/// A client's session store as a client uses it: single-use tickets of a server by name, and the
-/// key-exchange group that the server chose last.
+/// A client's session store: single-use tickets by server name, and the key-exchange group that each
+/// server chose last.
 pub trait Peer<V>: Send + Sync {
-    /// Stores a ticket. `expires` is when the server forgets it, `weight` what it occupies, in
-    /// bytes.
+    /// Stores a ticket that the server accepts until `expires`. `weight` is its size in bytes.
     fn put(
         &self,
         server: &ServerName<'static>,
@@ -23,25 +22,25 @@ pub trait Peer<V>: Send + Sync {
         now: Timestamp,
     );
 
-    /// The ticket that a connection to `server` offers, which is gone from the store. Nothing
-    /// where there is none, or where what the store gives has expired: a TLS library drops that.
+    /// Removes a ticket to offer to `server`. `None` if there is none, or if the one removed has
+    /// expired: a TLS library would drop it.
     fn take(&self, server: &ServerName<'static>, now: Timestamp) -> Option<V>;
 
-    /// Remembers the group that the server chose.
+    /// Stores the group that the server chose.
     fn set_hint(&self, server: &ServerName<'static>, group: u16);
 
-    /// The group that the server chose last, if that is remembered.
+    /// The group that the server chose last, if known.
     fn hint(&self, server: &ServerName<'static>) -> Option<u16>;
 }
 
-/// Which store.
+/// The stores of this package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Name {
+pub enum StoreKind {
     /// The store of this project.
     TlsResume,
     /// `rustls::client::ClientSessionMemoryCache` of rustls 0.23.
     RustlsMemory,
-    /// The pattern of hyper-openssl 0.10's private cache.
+    /// A re-creation of hyper-openssl 0.10's private cache.
     HyperOpenssl,
     /// A `Mutex` around an `LruCache` of the `lru` crate.
     Lru,
@@ -51,7 +50,7 @@ pub enum Name {
     Moka,
 }
 
-impl Name {
+impl StoreKind {
     /// All of them, ours first.
     pub const ALL: [Self; 6] = [
         Self::TlsResume,
@@ -62,7 +61,7 @@ impl Name {
         Self::Moka,
     ];
 
-    /// As the report has it.
+    /// The store's name in the report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TlsResume => "tls-resume",
@@ -75,28 +74,28 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for StoreKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-/// How much a store may hold. Each store takes from it what it can bound.
+/// Limits of a store. Each store obeys those that it supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// Servers: tls-resume, rustls-memory and lru.
+pub struct Capacity {
+    /// Servers. Obeyed by tls-resume, rustls-memory and lru.
     pub servers: usize,
-    /// Tickets of one server: all but rustls-memory, which has 8, and hyper-openssl, which has no
-    /// bound.
+    /// Tickets of one server. Obeyed by all but rustls-memory (always 8) and hyper-openssl (no
+    /// limit).
     pub tickets_per_server: usize,
-    /// Bytes of all tickets together: tls-resume, `quick_cache` and moka.
+    /// Bytes of all tickets. Obeyed by tls-resume, `quick_cache` and moka.
     pub bytes: usize,
-    /// Whether `quick_cache` and moka are told of the lower weight after each take, at the price of
-    /// a second look-up. Without it, they learn it at the server's next put.
+    /// Whether each take updates the server's weight in `quick_cache` and moka, which costs a second
+    /// look-up. Otherwise the server's next put does.
     pub exact: bool,
 }
 
-impl Default for Room {
+impl Default for Capacity {
     /// The default limits of our store.
     fn default() -> Self {
         let limits = Limits::default();
@@ -109,22 +108,25 @@ impl Default for Room {
     }
 }
 
-/// A store for the tickets of rustls; `rustls-memory` is the real one.
-pub fn real(name: Name, room: &Room) -> Arc<dyn Peer<Tls13ClientSessionValue>> {
-    match name {
-        Name::RustlsMemory => Arc::new(RustlsMemory::new(room)),
-        other => simulated(other, room),
+/// Creates a store for rustls's tickets; `rustls-memory` is rustls's own code.
+pub fn real(kind: StoreKind, capacity: &Capacity) -> Arc<dyn Peer<Tls13ClientSessionValue>> {
+    match kind {
+        StoreKind::RustlsMemory => Arc::new(RustlsMemory::new(capacity)),
+        other => simulated(other, capacity),
     }
 }
 
-/// A store for values of any type; `rustls-memory` is the re-creation of it, [`RustlsPattern`].
-pub fn simulated<V: Send + Sync + 'static>(name: Name, room: &Room) -> Arc<dyn Peer<V>> {
-    match name {
-        Name::TlsResume => Arc::new(TlsResume::new(room)),
-        Name::RustlsMemory => Arc::new(RustlsPattern::new(room.servers)),
-        Name::HyperOpenssl => Arc::new(HyperOpenssl::new()),
-        Name::Lru => Arc::new(Lru::new(room)),
-        Name::QuickCache => Arc::new(QuickCache::new(room)),
-        Name::Moka => Arc::new(Moka::new(room)),
+/// Creates a store for values of any type; `rustls-memory` is its re-creation, [`RustlsPattern`].
+pub fn simulated<V: Send + Sync + 'static>(
+    kind: StoreKind,
+    capacity: &Capacity,
+) -> Arc<dyn Peer<V>> {
+    match kind {
+        StoreKind::TlsResume => Arc::new(TlsResume::new(capacity)),
+        StoreKind::RustlsMemory => Arc::new(RustlsPattern::new(capacity.servers)),
+        StoreKind::HyperOpenssl => Arc::new(HyperOpenssl::new()),
+        StoreKind::Lru => Arc::new(Lru::new(capacity)),
+        StoreKind::QuickCache => Arc::new(QuickCache::new(capacity)),
+        StoreKind::Moka => Arc::new(Moka::new(capacity)),
     }
 }

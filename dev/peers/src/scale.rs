@@ -1,8 +1,8 @@
-//! Our store with very many servers: what an operation takes at worst, and whether the store knows
-//! what it occupies.
+//! Workload: our store with very many servers. Measures the tail latency of its operations, and
+//! whether its byte count matches what was allocated.
 //!
-//! The store has room for about as many servers as the plan says, by bytes. Servers come that it
-//! does not hold, so that it evicts, and some tickets expire all the time, so that it sweeps.
+//! The byte limit holds about the planned number of servers. Half as many again are put, so that the
+//! store evicts, and some tickets expire during the measurement, so that it sweeps.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,21 +17,21 @@ use store_core::{Limits, Stats, Timestamp};
 use crate::measure::{Meter, names};
 use crate::{Peer, TlsResume};
 
-/// How much is measured.
+/// Parameters of [`measure`].
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Servers that the store holds, at least about.
+    /// Servers that the store holds, about.
     pub servers: usize,
-    /// Rounds of two puts, a take and a step of sweeping.
+    /// Rounds of two puts, one take and one sweep step.
     pub rounds: usize,
-    /// Decides which servers are asked.
+    /// Seed of the choice of servers.
     pub seed: u64,
-    /// Counts what is allocated.
+    /// Counts allocations.
     pub meter: Meter,
 }
 
 impl Plan {
-    /// A tenth of the servers.
+    /// 100,000 servers.
     pub fn quick(seed: u64, meter: Meter) -> Self {
         Self {
             servers: 100_000,
@@ -51,57 +51,57 @@ impl Plan {
         }
     }
 
-    /// How often [`measure`] reports progress.
+    /// How often [`measure`] calls `progress`.
     pub fn steps(&self) -> usize {
         2 * PARTS
     }
 }
 
-/// What [`measure`] found.
+/// The result of [`measure`].
 #[derive(Clone, Debug)]
 pub struct Scale {
-    /// Bytes that the store may take.
+    /// The store's byte limit.
     pub budget: usize,
-    /// What the store counted, at the end: servers, sessions, bytes, evictions, expiries.
+    /// The store's counters at the end.
     pub stats: Stats,
-    /// Bytes that were really allocated for it, at the end, without what the allocator adds.
+    /// Bytes allocated for the store at the end, without the allocator's overhead.
     pub allocated: usize,
-    /// What operations took.
+    /// Latency of each operation.
     pub latencies: Vec<Latency>,
 }
 
-/// What an operation took, in microseconds, the reading of the clock included.
+/// Latency of an operation in microseconds, the clock readings included.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latency {
     /// The operation.
     pub op: Op,
-    /// Calls that were measured.
+    /// Measured calls.
     pub n: u64,
-    /// Half of the calls took longer.
+    /// Median.
     pub p50_us: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile.
     pub p99_us: f64,
-    /// One in a thousand took longer.
+    /// 99.9th percentile.
     pub p99_9_us: f64,
-    /// One in ten thousand took longer.
+    /// 99.99th percentile.
     pub p99_99_us: f64,
-    /// The longest.
+    /// Maximum.
     pub max_us: f64,
 }
 
 /// An operation on the large store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// A ticket is stored.
+    /// Puts a ticket.
     Put,
-    /// A ticket is taken, if there is one.
+    /// Takes a ticket, if there is one.
     Take,
-    /// A step of sweeping alone.
+    /// One sweep step.
     Sweep,
 }
 
 impl Op {
-    /// As the report has it.
+    /// The operation's name in the report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Put => "put",
@@ -117,38 +117,37 @@ impl fmt::Display for Op {
     }
 }
 
-/// A session of the size of a ticket without certificates.
+/// A session with the size of a ticket without certificates.
 type Value = Box<[u8; WEIGHT]>;
 
 const WEIGHT: usize = 300;
-/// How long a tenth of the tickets lives; time passes at such a pace that they expire during the
+/// Lifetime of a tenth of the tickets. Simulated time passes it twice, so that they expire during the
 /// measurement.
 const SHORT: Duration = Duration::from_secs(1_000);
 const LONG: Duration = Duration::from_secs(86_400);
-/// Bytes that one server may fill. The store has as many shards as let one server's share leave room
-/// for others, and what is done to a whole shard takes the longest: by the default of 512 KiB, shards
-/// would have some 4,000 servers each.
-const A_SERVER: usize = 16 * 1024;
-/// Parts of the filling, and of the work, between two reports of progress.
+/// Byte limit of a server. It decides the size of a shard, and the slowest calls are those that work
+/// on a whole shard: with the default of 512 KiB, a shard would have some 4,000 servers.
+const SERVER_BYTES: usize = 16 * 1024;
+/// Calls of `progress` while filling, and while measuring.
 const PARTS: usize = 10;
-/// Servers by which the room of a server is found.
+/// Servers that are put to find the bytes of one.
 const SAMPLE: usize = 20_000;
 
-/// Fills the store and works on it. `progress` is called [`Plan::steps`] times, with what is about
-/// to be done.
+/// Fills the store and measures operations on it. Calls `progress` [`Plan::steps`] times with the name
+/// of the next step.
 ///
 /// # Panics
 ///
-/// Panics if a latency is above what a histogram holds, which is hours.
+/// Panics if a latency exceeds the histogram's bound of an hour.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Scale {
-    // Servers have more tickets at the end than they are filled with.
-    let budget = bytes_a_server() * plan.servers / 5 * 6;
+    // Servers have more tickets at the end than after filling.
+    let budget = bytes_per_server() * plan.servers / 5 * 6;
     let servers = names("host", plan.servers / 2 * 3);
     let mut rng = StdRng::seed_from_u64(plan.seed);
 
     let mut store = None;
-    let made = (plan.meter)(&mut || store = Some(store_of(budget, plan.servers * 2)));
-    let store = store.expect("the meter runs the work");
+    let made = (plan.meter)(&mut || store = Some(new_store(budget, plan.servers * 2)));
+    let store = store.expect("the meter runs the closure");
     let mut allocated = made.bytes;
     for part in parts(servers.len()) {
         progress(&format!("filling {} servers", plan.servers));
@@ -160,17 +159,17 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Scale {
         allocated += filled.bytes;
     }
 
-    let mut work = Work::new(&store, &servers, plan.rounds);
+    let mut measurement = Measurement::new(&store, &servers, plan.rounds);
     for part in parts(plan.rounds) {
-        progress(&format!("working on {} servers", plan.servers));
+        progress(&format!("measuring {} servers", plan.servers));
         let changed = (plan.meter)(&mut || {
             for round in part.clone() {
-                work.round(round, &mut rng);
+                measurement.round(round, &mut rng);
             }
         });
         allocated += changed.bytes;
     }
-    let latencies = work.into_latencies();
+    let latencies = measurement.into_latencies();
     Scale {
         budget,
         stats: store.stats(),
@@ -179,21 +178,21 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Scale {
     }
 }
 
-/// Cuts so many into [`PARTS`], which differ by one at most.
+/// Divides `0..all` into [`PARTS`] ranges whose lengths differ by at most one.
 fn parts(all: usize) -> impl Iterator<Item = Range<usize>> {
     (0..PARTS).map(move |part| all * part / PARTS..all * (part + 1) / PARTS)
 }
 
-fn store_of(bytes: usize, servers: usize) -> TlsResume<Value> {
+fn new_store(bytes: usize, servers: usize) -> TlsResume<Value> {
     let limits = Limits::default();
-    TlsResume::with_limits(
-        limits
-            .with_servers(servers)
-            .with_bytes(A_SERVER, A_SERVER, bytes),
-    )
+    TlsResume::with_limits(limits.with_servers(servers).with_bytes(
+        SERVER_BYTES,
+        SERVER_BYTES,
+        bytes,
+    ))
 }
 
-/// One ticket, or two.
+/// Puts one ticket, or two for every other server.
 fn fill(store: &TlsResume<Value>, server: &ServerName<'static>, at: usize) {
     for _ in 0..=at % 2 {
         put(store, server, at, Timestamp::EPOCH);
@@ -206,17 +205,17 @@ fn put(store: &TlsResume<Value>, server: &ServerName<'static>, at: usize, now: T
     store.put(server, value, now.after(lifetime), WEIGHT, now);
 }
 
-/// What a server takes, as the store counts it.
-fn bytes_a_server() -> usize {
-    let store = store_of(1 << 40, SAMPLE * 2);
+/// The bytes of a server by the store's own count.
+fn bytes_per_server() -> usize {
+    let store = new_store(1 << 40, SAMPLE * 2);
     for (at, server) in names("host", SAMPLE).iter().enumerate() {
         fill(&store, server, at);
     }
     usize::try_from(store.stats().bytes).unwrap_or(usize::MAX) / SAMPLE
 }
 
-/// The measurement under way.
-struct Work<'a> {
+/// A measurement in progress.
+struct Measurement<'a> {
     store: &'a TlsResume<Value>,
     servers: &'a [ServerName<'static>],
     rounds: usize,
@@ -225,7 +224,7 @@ struct Work<'a> {
     sweep: Histogram<u64>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> Measurement<'a> {
     fn new(store: &'a TlsResume<Value>, servers: &'a [ServerName<'static>], rounds: usize) -> Self {
         // Up to an hour, in nanoseconds.
         let histogram =
@@ -241,7 +240,7 @@ impl<'a> Work<'a> {
     }
 
     fn round(&mut self, round: usize, rng: &mut StdRng) {
-        // Twice the short lifetime passes in all.
+        // Twice the short lifetime passes over all rounds.
         let passed = SHORT.as_secs_f64() * 2.0 * fraction(round, self.rounds);
         let now = Timestamp::EPOCH.after(Duration::from_secs_f64(passed));
         for _ in 0..2 {
@@ -282,9 +281,7 @@ fn time(histogram: &mut Histogram<u64>, work: impl FnOnce()) {
     let start = Instant::now();
     work();
     let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    histogram
-        .record(took)
-        .expect("the bounds of the histogram are hours apart");
+    histogram.record(took).expect("less than an hour");
 }
 
 fn us(nanoseconds: u64) -> f64 {

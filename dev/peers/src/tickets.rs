@@ -1,8 +1,8 @@
-//! Real tickets, by real handshakes.
+//! rustls tickets from handshakes with a local server.
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
@@ -15,34 +15,34 @@ use rustls::client::{
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, version};
 
-/// Whose tickets they are. A store is told another name: a ticket does not say its server's.
-const NAME: &str = "mint.example";
-/// Tickets that the server sends after one handshake: more than fit into 64 KiB are refused.
-const A_HANDSHAKE: usize = 200;
+/// The server's name. Tickets do not contain it, so that they can be stored under any name.
+const NAME: &str = "tickets.example";
+/// Tickets per handshake. rustls refuses more than fit into 64 KiB.
+const TICKETS_PER_HANDSHAKE: usize = 200;
 
-/// Makes tickets of TLS 1.3, each with the server's whole chain in it, as rustls keeps it.
-pub struct Mint {
+/// Creates TLS 1.3 tickets that contain the server's certificate chain, as rustls keeps them.
+pub struct TicketSource {
     server: Server,
     config: Arc<ClientConfig>,
-    basket: Arc<Basket>,
+    collector: Arc<Collector>,
 }
 
-impl Mint {
-    /// A server, and a client that trusts it.
+impl TicketSource {
+    /// Creates a server, and a client that trusts it.
     ///
     /// # Panics
     ///
-    /// Panics if rustls refuses settings that are always the same.
+    /// Panics if rustls rejects the built-in settings.
     pub fn new() -> Self {
         let authority = Authority::new(KeyKind::EcdsaP256);
         let settings = ServerSettings {
             protocols: vec![Protocol::Tls13],
-            tickets: A_HANDSHAKE,
+            tickets: TICKETS_PER_HANDSHAKE,
             ..ServerSettings::new(authority.issue(&[NAME]))
         };
         let provider = Arc::new(default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(authority.root_der()).expect("the root is sound");
+        roots.add(authority.root_der()).expect("the root is valid");
         let verifier =
             WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
                 .build()
@@ -52,25 +52,25 @@ impl Mint {
             .expect("the provider has suites of TLS 1.3")
             .with_webpki_verifier(verifier)
             .with_no_client_auth();
-        let basket = Arc::new(Basket::default());
-        config.resumption = Resumption::store(basket.clone());
+        let collector = Arc::new(Collector::default());
+        config.resumption = Resumption::store(collector.clone());
         Self {
             server: Server::new(Library::Rustls, &settings),
             config: config.into(),
-            basket,
+            collector,
         }
     }
 
-    /// So many tickets, of as many handshakes as it takes.
+    /// Returns `tickets` tickets, after as many handshakes as needed.
     ///
     /// # Panics
     ///
     /// Panics if a handshake fails.
-    pub fn draw(&self, tickets: usize) -> Vec<Tls13ClientSessionValue> {
-        while self.basket.len() < tickets {
-            self.handshake().expect("the server is sound");
+    pub fn take(&self, tickets: usize) -> Vec<Tls13ClientSessionValue> {
+        while self.collector.len() < tickets {
+            self.handshake().expect("the handshake succeeds");
         }
-        self.basket.draw(tickets)
+        self.collector.take(tickets)
     }
 
     fn handshake(&self) -> Result<(), Box<dyn std::error::Error>> {
@@ -96,41 +96,45 @@ impl Mint {
     }
 }
 
-impl Default for Mint {
+impl Default for TicketSource {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for Mint {
+impl fmt::Debug for TicketSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mint").finish_non_exhaustive()
+        f.debug_struct("TicketSource").finish_non_exhaustive()
     }
 }
 
-/// A store that offers nothing and keeps what it is given until it is drawn.
+/// A store that collects tickets and offers none.
 #[derive(Default)]
-struct Basket(Mutex<Vec<Tls13ClientSessionValue>>);
+struct Collector(Mutex<Vec<Tls13ClientSessionValue>>);
 
-impl Basket {
-    fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+impl Collector {
+    fn lock(&self) -> MutexGuard<'_, Vec<Tls13ClientSessionValue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draw(&self, tickets: usize) -> Vec<Tls13ClientSessionValue> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn take(&self, tickets: usize) -> Vec<Tls13ClientSessionValue> {
+        let mut all = self.lock();
         let kept = all.len().saturating_sub(tickets);
         all.split_off(kept)
     }
 }
 
-impl fmt::Debug for Basket {
+impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Basket").finish_non_exhaustive()
+        f.debug_struct("Collector").finish_non_exhaustive()
     }
 }
 
-impl ClientSessionStore for Basket {
+impl ClientSessionStore for Collector {
     fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 
     fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
@@ -146,10 +150,7 @@ impl ClientSessionStore for Basket {
     fn remove_tls12_session(&self, _: &ServerName<'static>) {}
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(ticket);
+        self.lock().push(ticket);
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {

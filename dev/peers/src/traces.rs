@@ -1,13 +1,12 @@
-//! How often a session is there when it is needed: traces of connections, replayed on each store
-//! against servers that keep the rules.
+//! Workload: hit rates. Traces of connections are replayed on each store, against simulated servers.
 //!
-//! A [`Trace`] says which server is connected to, when, and how many connections begin together;
-//! it is made once from a seed and is the same for every store. Time is simulated. The [`Servers`]
-//! decide what is resumed, and nothing but their tally is the result.
+//! A [`Trace`] lists the connections: server, time, and how many begin together. It is generated from
+//! a seed and is the same for every store. Time is simulated. The [`Servers`] decide which connections
+//! are resumed; their [`Tally`] is the result.
 //!
-//! Every store may take the same bytes; [`Store`] says what each makes of them.
+//! Every store gets the same byte budget; [`Store`] converts it to the limits that the store has.
 
-mod make;
+mod generate;
 mod replay;
 mod servers;
 mod store;
@@ -24,28 +23,28 @@ pub use self::replay::{Rate, replay};
 pub use self::servers::{Profile, Servers, Tally, Ticket};
 pub use self::store::Store;
 
-/// Bytes that a ticket weighs: what rustls keeps of one with a chain of three certificates.
+/// Weight of a ticket in bytes: what rustls keeps of one with a chain of three certificates.
 pub const TICKET_BYTES: usize = 2_800;
-/// Servers that a trace is about; the long scan of a crawl comes on top.
+/// Servers of a trace, without the scan of a crawl.
 pub const SERVERS: usize = 100_000;
 
-/// How much is replayed.
+/// Parameters of [`measure`].
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Connections of a trace, half of which warm the store up.
+    /// Connections of a trace. The first half warms the store up.
     pub connections: usize,
     /// Servers; see [`SERVERS`].
     pub servers: usize,
-    /// The traces.
+    /// Kinds of traces.
     pub kinds: Vec<Kind>,
-    /// Budgets, as parts of what two tickets for every server take: 16 is a sixteenth.
+    /// Budgets, as divisors of the bytes of two tickets for every server: 16 is a sixteenth.
     pub parts: Vec<usize>,
-    /// Decides all that is drawn.
+    /// Seed of the traces.
     pub seed: u64,
 }
 
 impl Plan {
-    /// Ends within seconds.
+    /// A plan that takes seconds.
     pub fn quick(seed: u64) -> Self {
         Self {
             connections: 200_000,
@@ -55,7 +54,7 @@ impl Plan {
         }
     }
 
-    /// Ends within minutes.
+    /// A plan that takes minutes.
     pub fn full(seed: u64) -> Self {
         Self {
             connections: 1_000_000,
@@ -66,24 +65,24 @@ impl Plan {
         }
     }
 
-    /// How often [`measure`] reports progress.
+    /// How often [`measure`] calls `progress`.
     pub fn steps(&self) -> usize {
         self.kinds.len() * self.parts.len() * Store::ALL.len()
     }
 
-    /// The bytes of a budget.
+    /// Bytes of the budget with this divisor.
     pub fn budget(&self, part: usize) -> usize {
         self.servers * 2 * TICKET_BYTES / part
     }
 }
 
-/// What a trace is like.
+/// Kinds of traces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// Servers by Zipf's law with this exponent.
+    /// Servers drawn by Zipf's law with this exponent.
     Zipf(f64),
-    /// A long scan of servers that are visited once or a few times within a short time, and a
-    /// core of servers that are visited throughout.
+    /// A long scan of servers, each visited a few times within a short time, and a core of servers
+    /// visited throughout.
     Crawl,
     /// A mail server: few destinations with several connections at a time, and a long tail.
     Mta,
@@ -99,7 +98,7 @@ impl Kind {
         Self::Mta,
     ];
 
-    /// As the report has it.
+    /// The trace's name in the report.
     pub fn name(self) -> String {
         match self {
             Self::Zipf(exponent) => format!("zipf-{exponent}"),
@@ -109,34 +108,34 @@ impl Kind {
     }
 }
 
-/// Connections in the order of time.
+/// Connections in chronological order.
 #[derive(Debug)]
 pub struct Trace {
-    /// What it is like.
+    /// The kind of trace.
     pub kind: Kind,
-    /// The servers, by index.
+    /// The servers' ticket behaviour, by server index.
     pub profiles: Vec<Profile>,
-    /// Their names.
+    /// The servers' names, by server index.
     pub names: Vec<ServerName<'static>>,
-    /// When which of them is connected to.
+    /// The connections.
     pub arrivals: Vec<Arrival>,
-    /// Arrivals at the beginning that fill the store and are not counted.
+    /// Number of arrivals at the beginning that are not counted.
     pub warm_up: usize,
 }
 
 /// Connections to one server that begin together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// When.
+    /// Time of the arrival.
     pub at: Timestamp,
-    /// The server's index.
+    /// Index of the server.
     pub server: u32,
-    /// How many connections.
-    pub together: u8,
+    /// Number of connections.
+    pub connections: u8,
 }
 
-/// Replays every trace on every store, with every budget, on all processors: no time is measured.
-/// `progress` is called [`Plan::steps`] times, with what was replayed.
+/// Replays every trace on every store with every budget. Uses all processors, as no time is measured.
+/// Calls `progress` [`Plan::steps`] times with the name of the finished step.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Rate> {
     let mut rates = Vec::new();
     for &kind in &plan.kinds {
@@ -150,7 +149,7 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Rate> {
     rates
 }
 
-/// The rates of one trace, in the order of the jobs.
+/// Replays one trace; the rates are in the order of `jobs`.
 fn replay_all(
     trace: &Trace,
     jobs: &[(Store, usize)],
@@ -159,15 +158,15 @@ fn replay_all(
     let mut rates: Vec<_> = jobs.iter().map(|_| None).collect();
     let next = AtomicUsize::new(0);
     let (done, all_done) = mpsc::channel();
-    let work = |done: mpsc::Sender<_>| {
+    let worker = |done: mpsc::Sender<_>| {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(&(store, budget)) = jobs.get(index) else {
                 return;
             };
-            let rate = Rate::of(trace, store, budget);
+            let rate = Rate::measure(trace, store, budget);
             if done.send((index, rate)).is_err() {
-                return; // the caller is being unwound
+                return; // the caller is unwinding
             }
         }
     };
@@ -175,7 +174,7 @@ fn replay_all(
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for _ in 0..threads.min(jobs.len()) {
             let done = done.clone();
-            scope.spawn(|| work(done));
+            scope.spawn(|| worker(done));
         }
         drop(done);
         for (index, rate) in all_done {

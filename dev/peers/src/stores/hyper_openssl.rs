@@ -1,4 +1,4 @@
-//! The pattern of hyper-openssl's cache, which is private to that crate.
+//! A re-creation of hyper-openssl's cache, which is private to that crate.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -9,22 +9,22 @@ use store_core::Timestamp;
 use super::lock;
 use crate::Peer;
 
-/// A re-creation of the pattern of hyper-openssl 0.10's `SessionCache`: sessions by server in the
-/// order of their coming, servers by session id, one lock, no bound, the oldest out first.
+/// A re-creation of hyper-openssl 0.10's `SessionCache`: sessions by server in insertion order, servers
+/// by session id, one lock, no limit, the oldest session first.
 ///
-/// In the original a callback removes what OpenSSL finds expired; here an expired ticket is taken
-/// and lost. The original knows no hints: they lie in a third map, so that it is asked for the
-/// same work as the others.
+/// In the original a callback removes sessions that OpenSSL finds expired; here they are dropped when
+/// taken. The original stores no hints: they are in a third map, so that it does the same work as the
+/// other stores.
 pub struct HyperOpenssl<V>(Mutex<Inner<V>>);
 
-/// OpenSSL's id of a session.
+/// OpenSSL's session id.
 type Id = [u8; 32];
 
 struct Inner<V> {
     sessions: HashMap<ServerName<'static>, VecDeque<Session<V>>>,
     servers: HashMap<Id, ServerName<'static>>,
     hints: HashMap<ServerName<'static>, u16>,
-    drawn: u64,
+    last_id: u64,
 }
 
 struct Session<V> {
@@ -40,7 +40,7 @@ impl<V> HyperOpenssl<V> {
             sessions: HashMap::new(),
             servers: HashMap::new(),
             hints: HashMap::new(),
-            drawn: 0,
+            last_id: 0,
         }))
     }
 }
@@ -61,10 +61,10 @@ impl<V: Send> Peer<V> for HyperOpenssl<V> {
         _now: Timestamp,
     ) {
         let mut inner = lock(&self.0);
-        // The library's random number; here any that does not come twice.
-        inner.drawn += 1;
+        // OpenSSL's ids are random; here a counter makes them unique.
+        inner.last_id += 1;
         let mut id = Id::default();
-        id[..8].copy_from_slice(&inner.drawn.to_le_bytes());
+        id[..8].copy_from_slice(&inner.last_id.to_le_bytes());
         inner
             .sessions
             .entry(server.clone())

@@ -1,4 +1,4 @@
-//! What one writes in an afternoon: a least-recently-used map behind a lock.
+//! The simplest bounded store: an LRU map behind a lock.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -9,22 +9,22 @@ use store_core::Timestamp;
 
 use super::lock;
 use super::queue::Queue;
-use crate::{Peer, Room};
+use crate::{Capacity, Peer};
 
-/// `Mutex<LruCache<ServerName, _>>` of the `lru` crate with a queue a server. It is bounded by
-/// servers and by tickets a server, not by bytes: the crate knows no weights.
+/// `Mutex<LruCache<ServerName, _>>` of the `lru` crate with a queue per server. Limited by servers and
+/// by tickets of a server, not by bytes: the crate has no weights.
 pub struct Lru<V> {
     servers: Mutex<LruCache<ServerName<'static>, Queue<V>>>,
-    most: usize,
+    max_tickets: usize,
 }
 
 impl<V> Lru<V> {
     /// An empty cache.
-    pub fn new(room: &Room) -> Self {
-        let servers = NonZeroUsize::new(room.servers).unwrap_or(NonZeroUsize::MIN);
+    pub fn new(capacity: &Capacity) -> Self {
+        let servers = NonZeroUsize::new(capacity.servers).unwrap_or(NonZeroUsize::MIN);
         Self {
             servers: Mutex::new(LruCache::new(servers)),
-            most: room.tickets_per_server,
+            max_tickets: capacity.tickets_per_server,
         }
     }
 }
@@ -40,7 +40,7 @@ impl<V: Send> Peer<V> for Lru<V> {
     ) {
         lock(&self.servers)
             .get_or_insert_mut_ref(server, Queue::default)
-            .push(value, expires, weight, self.most);
+            .push(value, expires, weight, self.max_tickets);
     }
 
     fn take(&self, server: &ServerName<'static>, now: Timestamp) -> Option<V> {

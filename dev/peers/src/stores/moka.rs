@@ -1,4 +1,4 @@
-//! A cache that evicts by the rules of W-`TinyLFU`, with a map that does not lock.
+//! moka: a cache with W-`TinyLFU` eviction and a lock-free map.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,23 +10,23 @@ use store_core::Timestamp;
 
 use super::lock;
 use super::queue::Queue;
-use crate::{Peer, Room};
+use crate::{Capacity, Peer};
 
-/// `moka::sync::Cache` with a queue a server, weighed by the bytes of the tickets. A server expires
+/// `moka::sync::Cache` with a queue per server, weighed by the bytes of the tickets. A server expires
 /// with its last ticket.
 ///
-/// A value must be `Clone`, and tickets are not: hence the `Arc`. moka reads its own clock.
+/// Values must be `Clone`, which tickets are not: hence the `Arc`. moka reads its own clock.
 pub struct Moka<V: Send + Sync + 'static> {
     servers: Cache<ServerName<'static>, Slot<V>>,
-    most: usize,
+    max_tickets: usize,
     exact: bool,
 }
 
 struct Slot<V> {
     queue: Arc<Mutex<Queue<V>>>,
-    // As of the last time that moka was given the slot.
+    // Both as of the last insert into moka.
     bytes: u32,
-    lives: Option<Duration>,
+    time_to_live: Option<Duration>,
 }
 
 impl<V> Clone for Slot<V> {
@@ -38,16 +38,16 @@ impl<V> Clone for Slot<V> {
     }
 }
 
-struct WithTheLastTicket;
+struct ExpireWithLastTicket;
 
-impl<V> Expiry<ServerName<'static>, Slot<V>> for WithTheLastTicket {
+impl<V> Expiry<ServerName<'static>, Slot<V>> for ExpireWithLastTicket {
     fn expire_after_create(
         &self,
         _: &ServerName<'static>,
         slot: &Slot<V>,
         _: Instant,
     ) -> Option<Duration> {
-        slot.lives
+        slot.time_to_live
     }
 
     fn expire_after_update(
@@ -57,28 +57,28 @@ impl<V> Expiry<ServerName<'static>, Slot<V>> for WithTheLastTicket {
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        slot.lives
+        slot.time_to_live
     }
 }
 
 impl<V: Send + Sync + 'static> Moka<V> {
     /// An empty cache.
-    pub fn new(room: &Room) -> Self {
+    pub fn new(capacity: &Capacity) -> Self {
         Self {
             servers: Cache::builder()
-                .max_capacity(room.bytes as u64)
+                .max_capacity(capacity.bytes as u64)
                 .weigher(|server: &ServerName<'static>, slot: &Slot<V>| {
                     let name = u32::try_from(server.to_str().len()).unwrap_or(u32::MAX);
                     slot.bytes.saturating_add(name)
                 })
-                .expire_after(WithTheLastTicket)
+                .expire_after(ExpireWithLastTicket)
                 .build(),
-            most: room.tickets_per_server,
-            exact: room.exact,
+            max_tickets: capacity.tickets_per_server,
+            exact: capacity.exact,
         }
     }
 
-    /// Changes the queue where it is, and gives it to moka again, which weighs at no other time.
+    /// Changes the queue in place and inserts it again: moka weighs values only at insertion.
     fn change(
         &self,
         server: &ServerName<'static>,
@@ -86,19 +86,19 @@ impl<V: Send + Sync + 'static> Moka<V> {
         change: impl FnOnce(&mut Queue<V>),
     ) {
         let slot = self.servers.get(server);
-        let lives = slot.as_ref().and_then(|slot| slot.lives);
+        let time_to_live = slot.as_ref().and_then(|slot| slot.time_to_live);
         let queue = slot.map_or_else(Arc::default, |slot| slot.queue);
-        let (bytes, lives) = {
+        let (bytes, time_to_live) = {
             let mut queue = lock(&queue);
             change(&mut queue);
-            let left = |now| queue.expires()?.since(now);
-            (queue.bytes(), now.map_or(lives, left))
+            let time_left = |now| queue.expires()?.since(now);
+            (queue.bytes(), now.map_or(time_to_live, time_left))
         };
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let slot = Slot {
             queue,
             bytes,
-            lives,
+            time_to_live,
         };
         self.servers.insert(server.clone(), slot);
     }
@@ -114,7 +114,7 @@ impl<V: Send + Sync + 'static> Peer<V> for Moka<V> {
         now: Timestamp,
     ) {
         self.change(server, Some(now), |queue| {
-            queue.push(value, expires, weight, self.most);
+            queue.push(value, expires, weight, self.max_tickets);
         });
     }
 

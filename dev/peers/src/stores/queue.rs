@@ -1,4 +1,4 @@
-//! What the general caches keep for a server: a bounded queue of tickets, and the hint.
+//! The value of a server in the general caches: a bounded queue of tickets, and the hint.
 
 use std::collections::VecDeque;
 
@@ -18,11 +18,11 @@ struct Ticket<V> {
 }
 
 impl<V> Queue<V> {
-    /// Adds a ticket; the oldest goes where there are more than `most`.
-    pub(super) fn push(&mut self, value: V, expires: Timestamp, weight: usize, most: usize) {
-        while self.tickets.len() >= most {
+    /// Adds a ticket, and drops the oldest ones beyond `max_tickets`.
+    pub(super) fn push(&mut self, value: V, expires: Timestamp, weight: usize, max_tickets: usize) {
+        while self.tickets.len() >= max_tickets {
             let Some(oldest) = self.tickets.pop_front() else {
-                return; // a queue for no tickets
+                return; // `max_tickets` is 0
             };
             self.bytes -= oldest.weight;
         }
@@ -34,7 +34,7 @@ impl<V> Queue<V> {
         });
     }
 
-    /// The newest ticket that has not expired; expired ones that are newer go.
+    /// Removes the newest ticket that has not expired, and the expired ones after it.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<V> {
         loop {
             let ticket = self.tickets.pop_back()?;
@@ -45,12 +45,12 @@ impl<V> Queue<V> {
         }
     }
 
-    /// What its tickets weigh.
+    /// Weight of the tickets.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// When the last of its tickets expires.
+    /// Expiry of the ticket that expires last.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.tickets.iter().map(|ticket| ticket.expires).max()
     }

@@ -1,4 +1,4 @@
-//! A cache that evicts by Clock-PRO's rules, in shards.
+//! `quick_cache`: a sharded cache with Clock-PRO eviction.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,21 +9,21 @@ use store_core::Timestamp;
 
 use super::lock;
 use super::queue::Queue;
-use crate::{Peer, Room};
+use crate::{Capacity, Peer};
 
-/// `quick_cache::sync::Cache` with a queue a server, weighed by the bytes of the tickets.
+/// `quick_cache::sync::Cache` with a queue per server, weighed by the bytes of the tickets.
 ///
-/// A value must be `Clone`, and tickets are not: hence the `Arc`. A put works in place, under the
-/// lock of its shard; a take needs that lock for reading only.
+/// Values must be `Clone`, which tickets are not: hence the `Arc`. A put changes the queue in place
+/// under the shard's write lock; a take needs the read lock only.
 pub struct QuickCache<V> {
     servers: Cache<ServerName<'static>, Slot<V>, ByBytes>,
-    most: usize,
+    max_tickets: usize,
     exact: bool,
 }
 
 struct Slot<V> {
     queue: Arc<Mutex<Queue<V>>>,
-    // What the cache was told: it asks again for the old weight when it changes.
+    // The weight known to the cache, which asks for the old one at each change.
     bytes: u64,
 }
 
@@ -50,11 +50,11 @@ impl<V> QuickCache<V> {
     ///
     /// # Panics
     ///
-    /// Panics if the cache does not take its own options.
-    pub fn new(room: &Room) -> Self {
+    /// Panics if the cache rejects its own options.
+    pub fn new(capacity: &Capacity) -> Self {
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(room.servers)
-            .weight_capacity(room.bytes as u64)
+            .estimated_items_capacity(capacity.servers)
+            .weight_capacity(capacity.bytes as u64)
             .build()
             .expect("both capacities are set");
         Self {
@@ -64,8 +64,8 @@ impl<V> QuickCache<V> {
                 ::quick_cache::DefaultHashBuilder::default(),
                 ::quick_cache::sync::DefaultLifecycle::default(),
             ),
-            most: room.tickets_per_server,
-            exact: room.exact,
+            max_tickets: capacity.tickets_per_server,
+            exact: capacity.exact,
         }
     }
 
@@ -89,13 +89,13 @@ impl<V> QuickCache<V> {
                 let result = apply(&mut queue);
                 let bytes = queue.bytes() as u64;
                 let queue = Arc::new(Mutex::new(queue));
-                // Fails only if the place was invalidated meanwhile: then the ticket is lost.
+                // Fails only if the placeholder was invalidated meanwhile: then the ticket is lost.
                 let _ = guard.insert(Slot { queue, bytes });
                 result
             }
             _ => unreachable!("nothing is removed or replaced, and there is no time limit"),
         };
-        result.expect("either there is a server or there is none")
+        result.expect("the closure ran in either case")
     }
 }
 
@@ -109,7 +109,7 @@ impl<V: Send + Sync> Peer<V> for QuickCache<V> {
         _now: Timestamp,
     ) {
         self.change(server, |queue| {
-            queue.push(value, expires, weight, self.most);
+            queue.push(value, expires, weight, self.max_tickets);
         });
     }
 

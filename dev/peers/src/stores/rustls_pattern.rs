@@ -1,4 +1,4 @@
-//! The cache that comes with rustls, re-created for values of any type.
+//! rustls's own cache, re-created for values of any type.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -7,17 +7,17 @@ use pki_types::ServerName;
 use store_core::Timestamp;
 
 use super::lock;
-use super::of_rustls::TICKETS_A_SERVER;
+use super::rustls_store::TICKETS_PER_SERVER;
 use crate::Peer;
 
-/// A re-creation of rustls 0.23's `ClientSessionMemoryCache` for values of any type: 8 tickets a
-/// server, the newest out first; of too many servers, the one goes that came first, however much
-/// it is used. The crate's tests compare it with the real one.
+/// A re-creation of rustls 0.23's `ClientSessionMemoryCache` for values of any type: 8 tickets per
+/// server, the newest first; servers are evicted in insertion order, however much they are used. The
+/// tests compare it with the original.
 ///
-/// A ticket that has expired is taken and lost, as rustls does it.
+/// Expired tickets are dropped when taken, as rustls does.
 pub struct RustlsPattern<V> {
     inner: Mutex<Inner<V>>,
-    most: usize,
+    max_servers: usize,
 }
 
 struct Inner<V> {
@@ -31,14 +31,14 @@ struct Server<V> {
 }
 
 impl<V> RustlsPattern<V> {
-    /// An empty cache for so many servers, all of whose places are allocated at once.
+    /// An empty cache for `servers` servers, allocated at once.
     pub fn new(servers: usize) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 servers: HashMap::with_capacity(servers),
                 order: VecDeque::with_capacity(servers),
             }),
-            most: servers,
+            max_servers: servers,
         }
     }
 
@@ -49,10 +49,10 @@ impl<V> RustlsPattern<V> {
             order.push_back(server.clone());
             Server {
                 hint: None,
-                tickets: VecDeque::with_capacity(TICKETS_A_SERVER),
+                tickets: VecDeque::with_capacity(TICKETS_PER_SERVER),
             }
         }));
-        if order.len() > self.most
+        if order.len() > self.max_servers
             && let Some(first) = order.pop_front()
         {
             servers.remove(&first);
@@ -69,10 +69,10 @@ impl<V: Send> Peer<V> for RustlsPattern<V> {
         _weight: usize,
         _now: Timestamp,
     ) {
-        // Two clones of the name as in the real one: the caller's, and the cache's.
-        let given = server.clone();
-        self.change(given.clone(), |server| {
-            if server.tickets.len() == TICKETS_A_SERVER {
+        // Two clones of the name as in the original: the caller's, and the cache's.
+        let owned = server.clone();
+        self.change(owned.clone(), |server| {
+            if server.tickets.len() == TICKETS_PER_SERVER {
                 server.tickets.pop_front();
             }
             server.tickets.push_back((value, expires));

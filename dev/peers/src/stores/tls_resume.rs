@@ -1,4 +1,4 @@
-//! The store of this project, called as `backend-rustls` calls it for a client that is not ours.
+//! The store of this project, called as by the shared handle of `backend-rustls`.
 
 use std::net::IpAddr;
 
@@ -7,17 +7,17 @@ use store_core::{
     Entry, HostRef, KeyRef, Limits, SecurityDomain, SessionStore, Stats, Storable, Timestamp, Usage,
 };
 
-use crate::{Peer, Room};
+use crate::{Capacity, Peer};
 
 /// `store_core::SessionStore`.
 ///
-/// Keys are borrowed from names, as the shared handle of `backend-rustls` does it.
+/// Keys borrow from server names, as in the shared handle of `backend-rustls`.
 pub struct TlsResume<V> {
     store: SessionStore<SingleUse<V>>,
     domain: SecurityDomain,
 }
 
-/// A session that is handed out once, so that it needs no copies.
+/// A single-use session, which is never copied.
 struct SingleUse<V>(V);
 
 impl<V> Storable for SingleUse<V> {
@@ -31,37 +31,37 @@ impl<V> TlsResume<V> {
     ///
     /// # Panics
     ///
-    /// Panics if the room is larger than limits may be.
-    pub fn new(room: &Room) -> Self {
+    /// Panics if the capacity exceeds what [`Limits`] allow.
+    pub fn new(capacity: &Capacity) -> Self {
         let limits = Limits::default();
-        let a_server = limits.server_bytes.min(room.bytes);
-        let a_session = limits.session_bytes.min(a_server);
+        let server_bytes = limits.server_bytes.min(capacity.bytes);
+        let session_bytes = limits.session_bytes.min(server_bytes);
         Self::with_limits(
             limits
-                .with_servers(room.servers)
-                .with_sessions_per_server(room.tickets_per_server)
-                .with_bytes(a_session, a_server, room.bytes),
+                .with_servers(capacity.servers)
+                .with_sessions_per_server(capacity.tickets_per_server)
+                .with_bytes(session_bytes, server_bytes, capacity.bytes),
         )
     }
 
-    /// The same within the store's own limits.
+    /// An empty store with these limits.
     ///
     /// # Panics
     ///
     /// Panics if the limits contradict each other.
     pub fn with_limits(limits: Limits) -> Self {
         Self {
-            store: SessionStore::new(limits).expect("limits that agree with each other"),
+            store: SessionStore::new(limits).expect("valid limits"),
             domain: SecurityDomain::builder("peers").finish(),
         }
     }
 
-    /// What the store counted.
+    /// The store's counters.
     pub fn stats(&self) -> Stats {
         self.store.stats()
     }
 
-    /// Frees some expired sessions.
+    /// Runs one sweep step, which frees some expired sessions.
     pub fn sweep(&self, now: Timestamp) {
         self.store.sweep(now);
     }
@@ -92,9 +92,9 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
             expires,
             weight,
         };
-        let begun = self.store.generation();
-        // Refused is counted by the store.
-        let _ = self.store.put(self.key(server), entry, begun, now);
+        let generation = self.store.generation();
+        // The store counts refusals.
+        let _ = self.store.put(self.key(server), entry, generation, now);
     }
 
     fn take(&self, server: &ServerName<'static>, now: Timestamp) -> Option<V> {

@@ -1,4 +1,4 @@
-//! Servers that issue tickets and keep the rules: nothing twice, nothing late.
+//! Simulated servers, which accept each ticket once and before it expires.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,42 +6,42 @@ use std::time::Duration;
 
 use store_core::Timestamp;
 
-/// How a server deals with tickets.
+/// A server's ticket behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// How long a ticket is good for.
+    /// Lifetime of a ticket.
     pub lifetime: Duration,
-    /// Tickets after a full handshake.
+    /// Tickets issued after a full handshake.
     pub after_full: u8,
-    /// Tickets after a resumed one: OpenSSL gives 1, rustls 2.
+    /// Tickets issued after a resumed handshake: 1 by OpenSSL, 2 by rustls.
     pub after_resumed: u8,
 }
 
-/// A ticket as its client holds it.
+/// A ticket in a client's store.
 #[derive(Debug)]
 pub struct Ticket {
     number: usize,
     server: u32,
     expires: Timestamp,
-    held: Arc<Held>,
+    live: Arc<LiveTickets>,
 }
 
-/// Tickets that exist, and the most there were at a time.
+/// The number of tickets that exist, and its maximum.
 #[derive(Debug, Default)]
-struct Held {
+struct LiveTickets {
     now: AtomicUsize,
-    most: AtomicUsize,
+    max: AtomicUsize,
 }
 
-impl Held {
-    fn more(&self) {
+impl LiveTickets {
+    fn add(&self) {
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(now, Ordering::Relaxed);
+        self.max.fetch_max(now, Ordering::Relaxed);
     }
 }
 
 impl Ticket {
-    /// When its server refuses it: known to the client by the lifetime that came with it.
+    /// The end of its lifetime, which the server sends with it.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
@@ -49,9 +49,9 @@ impl Ticket {
 
 impl Clone for Ticket {
     fn clone(&self) -> Self {
-        self.held.more();
+        self.live.add();
         Self {
-            held: Arc::clone(&self.held),
+            live: Arc::clone(&self.live),
             ..*self
         }
     }
@@ -59,22 +59,22 @@ impl Clone for Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.held.now.fetch_sub(1, Ordering::Relaxed);
+        self.live.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// What servers saw.
+/// The servers' counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Connections.
     pub connections: u64,
-    /// Of them, those that were resumed.
+    /// Resumed connections.
     pub resumed: u64,
-    /// Those that offered a ticket that had been offered before.
+    /// Connections that offered a ticket that had been offered before.
     pub used_twice: u64,
-    /// Those that offered a ticket that was over.
+    /// Connections that offered an expired ticket.
     pub expired: u64,
-    /// Those that offered a ticket of another server.
+    /// Connections that offered another server's ticket.
     pub foreign: u64,
 }
 
@@ -82,9 +82,9 @@ pub struct Tally {
 #[derive(Debug)]
 pub struct Servers<'t> {
     profiles: &'t [Profile],
-    // By number, whether a ticket was offered.
+    // By ticket number: whether the ticket was offered.
     used: Vec<bool>,
-    held: Arc<Held>,
+    live: Arc<LiveTickets>,
     tally: Tally,
 }
 
@@ -94,13 +94,12 @@ impl<'t> Servers<'t> {
         Self {
             profiles,
             used: Vec::new(),
-            held: Arc::default(),
+            live: Arc::default(),
             tally: Tally::default(),
         }
     }
 
-    /// A handshake with `server`, at which the client offers a ticket or none; and the tickets that
-    /// come after it.
+    /// A handshake with `server`; the tickets that the server issues after it.
     pub fn connect(
         &mut self,
         server: u32,
@@ -132,28 +131,28 @@ impl<'t> Servers<'t> {
     fn issue(&mut self, server: u32, now: Timestamp) -> Ticket {
         let number = self.used.len();
         self.used.push(false);
-        self.held.more();
+        self.live.add();
         Ticket {
             number,
             server,
             expires: now.after(self.profiles[server as usize].lifetime),
-            held: Arc::clone(&self.held),
+            live: Arc::clone(&self.live),
         }
     }
 
-    /// Starts the tally anew.
-    pub fn count_from_here(&mut self) {
+    /// Resets the counters.
+    pub fn reset_tally(&mut self) {
         self.tally = Tally::default();
     }
 
-    /// What was seen.
+    /// The counters.
     pub fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// The most tickets that their clients held at a time.
-    pub fn most_held(&self) -> usize {
-        self.held.most.load(Ordering::Relaxed)
+    /// The most tickets that existed at a time.
+    pub fn max_tickets(&self) -> usize {
+        self.live.max.load(Ordering::Relaxed)
     }
 }
 
@@ -182,7 +181,7 @@ mod tests {
             (servers.tally().connections, servers.tally().resumed),
             (2, 1)
         );
-        assert_eq!(servers.most_held(), 3);
+        assert_eq!(servers.max_tickets(), 3);
     }
 
     #[test]
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_that_is_over_is_refused_and_used() {
+    fn an_expired_ticket_is_refused_and_counts_as_used() {
         let mut servers = Servers::new(&[PROFILE]);
         let tickets: Vec<_> = servers.connect(0, None, at(0)).collect();
         assert_eq!(tickets[0].expires(), at(300));
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_good_for_its_own_server_only() {
+    fn a_ticket_of_another_server_is_refused() {
         let mut servers = Servers::new(&[PROFILE, PROFILE]);
         let tickets: Vec<_> = servers.connect(0, None, at(0)).collect();
         assert_eq!(servers.connect(1, Some(&tickets[0]), at(1)).count(), 2);
@@ -217,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn counting_starts_where_it_is_told_to() {
+    fn the_tally_can_be_reset() {
         let mut servers = Servers::new(&[PROFILE]);
         assert_eq!(servers.connect(0, None, at(0)).count(), 2);
-        servers.count_from_here();
+        servers.reset_tally();
         assert_eq!(servers.tally(), Tally::default());
     }
 }

@@ -1,33 +1,32 @@
-//! The stores of a comparison, and what each makes of a budget.
+//! The stores that replay traces, and the limits that follow from a byte budget.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{TICKET_BYTES, Ticket};
-use crate::{Name, Peer, Room, simulated};
+use crate::{Capacity, Peer, StoreKind, simulated};
 
-/// Servers of rustls's cache with its default settings: 256 sessions, 8 a server.
+/// Servers of rustls's cache by default: 256 sessions, 8 per server.
 const RUSTLS_DEFAULT: usize = 32;
-/// Tickets a server that the others keep: as many as ours, which suits many connections at a time;
-/// as many as rustls's cache; as many as a full handshake gives, which suits one at a time.
-const LIKE_OURS: usize = 64;
-const LIKE_RUSTLS: usize = 8;
-const AS_GIVEN: usize = 2;
+/// Limits of tickets per server: our store's, rustls's cache's, and the number that a full handshake
+/// yields. The first suits many connections at a time, the last suits one.
+const OUR_TICKETS: usize = 64;
+const RUSTLS_TICKETS: usize = 8;
+const ISSUED_TICKETS: usize = 2;
 
-/// A store with settings.
+/// A store with its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// The store of this project. It bounds and counts its bytes itself; tickets a server by
-    /// default.
+    /// The store of this project, limited by bytes, with its default limit of tickets per server.
     TlsResume,
-    /// rustls's cache, for as many servers as fit with 8 tickets each.
+    /// rustls's cache, for as many servers as fit the budget with 8 tickets each.
     RustlsMemory,
     /// rustls's cache with its default settings, whatever the budget.
     RustlsMemoryDefault,
-    /// Another cache, and the most tickets that it keeps of a server. Those that weigh do so;
-    /// `lru` gets as many servers as fit with these tickets.
-    Other(Name, usize),
-    /// What a store could reach that forgets nothing but what has expired.
+    /// Another cache with a limit of tickets per server. Weighing caches are limited by bytes, `lru` by
+    /// as many servers as fit the budget with these tickets.
+    Other(StoreKind, usize),
+    /// An unbounded store, which drops expired tickets only: the upper bound of the hit rate.
     Ceiling,
 }
 
@@ -35,74 +34,86 @@ impl Store {
     /// All of them, ours first.
     pub const ALL: [Self; 10] = [
         Self::TlsResume,
-        Self::Other(Name::QuickCache, LIKE_OURS),
-        Self::Other(Name::QuickCache, AS_GIVEN),
-        Self::Other(Name::Moka, LIKE_OURS),
-        Self::Other(Name::Moka, AS_GIVEN),
-        Self::Other(Name::Lru, LIKE_RUSTLS),
-        Self::Other(Name::Lru, AS_GIVEN),
+        Self::Other(StoreKind::QuickCache, OUR_TICKETS),
+        Self::Other(StoreKind::QuickCache, ISSUED_TICKETS),
+        Self::Other(StoreKind::Moka, OUR_TICKETS),
+        Self::Other(StoreKind::Moka, ISSUED_TICKETS),
+        Self::Other(StoreKind::Lru, RUSTLS_TICKETS),
+        Self::Other(StoreKind::Lru, ISSUED_TICKETS),
         Self::RustlsMemory,
         Self::RustlsMemoryDefault,
         Self::Ceiling,
     ];
 
-    /// An empty store that takes at most `budget` bytes, of `servers` servers.
+    /// Creates an empty store of at most `budget` bytes for a trace of `servers` servers.
     pub fn open(self, budget: usize, servers: usize) -> Arc<dyn Peer<Ticket>> {
-        let (name, room) = self.room(budget, servers);
-        simulated(name, &room)
+        let (kind, capacity) = self.capacity(budget, servers);
+        simulated(kind, &capacity)
     }
 
-    /// What a budget comes to in what the store can bound.
-    fn room(self, budget: usize, servers: usize) -> (Name, Room) {
-        let room = Room {
-            // More than fit with a ticket each: bytes are the bound.
+    /// The limits that follow from a budget.
+    fn capacity(self, budget: usize, servers: usize) -> (StoreKind, Capacity) {
+        let capacity = Capacity {
+            // More than fit with a ticket each, so that bytes are the limit.
             servers: budget / TICKET_BYTES,
-            tickets_per_server: LIKE_RUSTLS,
+            tickets_per_server: RUSTLS_TICKETS,
             bytes: budget,
-            // Each take is followed by a put to the same server, which tells the weight.
+            // Each take is followed by a put for the same server, which updates the weight.
             exact: false,
         };
         match self {
             Self::TlsResume => {
-                let tickets_per_server = Room::default().tickets_per_server;
-                let room = Room {
+                let tickets_per_server = Capacity::default().tickets_per_server;
+                let capacity = Capacity {
                     tickets_per_server,
-                    ..room
+                    ..capacity
                 };
-                (Name::TlsResume, room)
+                (StoreKind::TlsResume, capacity)
             }
             Self::RustlsMemory => {
-                let servers = fit(Name::RustlsMemory, LIKE_RUSTLS, budget);
-                (Name::RustlsMemory, Room { servers, ..room })
+                let servers = fit(StoreKind::RustlsMemory, RUSTLS_TICKETS, budget);
+                (
+                    StoreKind::RustlsMemory,
+                    Capacity {
+                        servers,
+                        ..capacity
+                    },
+                )
             }
             Self::RustlsMemoryDefault => {
                 let servers = RUSTLS_DEFAULT;
-                (Name::RustlsMemory, Room { servers, ..room })
+                (
+                    StoreKind::RustlsMemory,
+                    Capacity {
+                        servers,
+                        ..capacity
+                    },
+                )
             }
-            Self::Other(name @ Name::Lru, tickets_per_server) => {
-                let room = Room {
-                    servers: fit(name, tickets_per_server, budget),
+            Self::Other(kind @ StoreKind::Lru, tickets_per_server) => {
+                let capacity = Capacity {
+                    servers: fit(kind, tickets_per_server, budget),
                     tickets_per_server,
-                    ..room
+                    ..capacity
                 };
-                (name, room)
+                (kind, capacity)
             }
-            Self::Other(name, tickets_per_server) => {
-                // They weigh tickets only, of which a server has about as many as it gives.
-                let room = Room {
+            Self::Other(kind, tickets_per_server) => {
+                // They weigh tickets only; a server has about as many as it issues.
+                let capacity = Capacity {
                     tickets_per_server,
-                    bytes: fit(name, AS_GIVEN, budget) * AS_GIVEN * TICKET_BYTES,
-                    ..room
+                    bytes: fit(kind, ISSUED_TICKETS, budget) * ISSUED_TICKETS * TICKET_BYTES,
+                    ..capacity
                 };
-                (name, room)
+                (kind, capacity)
             }
             Self::Ceiling => {
-                let room = Room {
+                let capacity = Capacity {
                     servers,
                     tickets_per_server: usize::MAX,
-                    ..room
+                    ..capacity
                 };
-                (Name::Lru, room)
+                (StoreKind::Lru, capacity)
             }
         }
     }
@@ -111,30 +122,30 @@ impl Store {
 impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TlsResume => Name::TlsResume.fmt(f),
-            Self::RustlsMemory => Name::RustlsMemory.fmt(f),
+            Self::TlsResume => StoreKind::TlsResume.fmt(f),
+            Self::RustlsMemory => StoreKind::RustlsMemory.fmt(f),
             Self::RustlsMemoryDefault => f.pad("rustls-memory-default"),
-            Self::Other(name, tickets) => f.pad(&format!("{name}-{tickets}")),
+            Self::Other(kind, tickets) => f.pad(&format!("{kind}-{tickets}")),
             Self::Ceiling => f.pad("ceiling"),
         }
     }
 }
 
-/// Servers with `tickets` each that fit into a budget.
-fn fit(name: Name, tickets: usize, budget: usize) -> usize {
-    budget / (tickets * TICKET_BYTES + overhead(name))
+/// The number of servers with `tickets` each that fit into a budget.
+fn fit(kind: StoreKind, tickets: usize, budget: usize) -> usize {
+    budget / (tickets * TICKET_BYTES + overhead(kind))
 }
 
-/// Bytes that a store takes for a server besides its tickets: what was allocated for a server with
-/// two of them, less the tickets. Ours counts it itself.
-fn overhead(name: Name) -> usize {
-    match name {
-        Name::TlsResume => 0,
-        Name::RustlsMemory => 360,
-        Name::HyperOpenssl => 470,
-        Name::Lru => 220,
-        Name::QuickCache => 250,
-        Name::Moka => 540,
+/// Bytes of a server besides its tickets: what was allocated for a server with two tickets, less the
+/// tickets. 0 for our store, which counts them itself.
+fn overhead(kind: StoreKind) -> usize {
+    match kind {
+        StoreKind::TlsResume => 0,
+        StoreKind::RustlsMemory => 360,
+        StoreKind::HyperOpenssl => 470,
+        StoreKind::Lru => 220,
+        StoreKind::QuickCache => 250,
+        StoreKind::Moka => 540,
     }
 }
 
@@ -162,27 +173,27 @@ mod tests {
                 if unbounded.contains(&store) {
                     continue;
                 }
-                let rate = Rate::of(&trace, store, budget);
-                // The tickets in the client's hands come on top. moka writes down what was put in
-                // and evicts later, which in a store as small as this one is a lot.
-                let late = match store {
-                    Store::Other(Name::Moka, _) => 4_096,
+                let rate = Rate::measure(&trace, store, budget);
+                // Tickets in use by the client are extra. moka evicts in the background, which lags
+                // much in a store as small as this one.
+                let excess = match store {
+                    Store::Other(StoreKind::Moka, _) => 4_096,
                     _ => 64,
                 };
                 let most = budget / TICKET_BYTES;
-                assert!(rate.most_held <= most + late, "{store}: {rate:?}");
-                assert!(rate.most_held >= most / 8, "{store}: {rate:?}");
+                assert!(rate.max_tickets <= most + excess, "{store}: {rate:?}");
+                assert!(rate.max_tickets >= most / 8, "{store}: {rate:?}");
             }
         }
     }
 
     #[test]
-    fn no_store_offers_twice_or_late_or_elsewhere() {
+    fn no_store_offers_a_used_expired_or_foreign_ticket() {
         let plan = plan();
         for kind in Kind::ALL {
             let trace = Trace::new(kind, &plan);
             for store in Store::ALL {
-                let tally = Rate::of(&trace, store, plan.budget(16)).tally;
+                let tally = Rate::measure(&trace, store, plan.budget(16)).tally;
                 assert!(tally.resumed > 0, "{store} {kind:?}");
                 let wrong = (tally.used_twice, tally.expired, tally.foreign);
                 assert_eq!(wrong, (0, 0, 0), "{store} {kind:?}");
@@ -191,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_stores_apart() {
+    fn store_names_are_distinct() {
         let mut names = Store::ALL.map(|store| store.to_string()).to_vec();
         names.sort();
         names.dedup();

@@ -1,4 +1,4 @@
-//! What the measurement itself has to show before it may judge stores.
+//! Tests of the simulation: it detects misuse, and its ceiling is the true maximum.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ fn plan() -> Plan {
     }
 }
 
-/// A client that keeps one ticket of a server and offers it again and again.
+/// A client that keeps one ticket per server and offers it again and again.
 #[derive(Default)]
 struct Naive(Mutex<HashMap<ServerName<'static>, Ticket>>);
 
@@ -46,7 +46,7 @@ impl Peer<Ticket> for Naive {
 }
 
 #[test]
-fn a_client_that_offers_twice_is_caught() {
+fn a_client_that_offers_a_ticket_twice_is_detected() {
     for kind in Kind::ALL {
         let trace = Trace::new(kind, &plan());
         let mut servers = Servers::new(&trace.profiles);
@@ -56,28 +56,28 @@ fn a_client_that_offers_twice_is_caught() {
             tally.used_twice > tally.connections / 4,
             "{kind:?}: {tally:?}"
         );
-        // A crawl of so few connections is over sooner than any ticket.
+        // A crawl of so few connections ends before any ticket expires.
         let late = tally.expired > 0 || kind == Kind::Crawl;
         assert!(late, "{kind:?}: {tally:?}");
         assert!(tally.resumed < tally.connections / 4, "{kind:?}: {tally:?}");
     }
 }
 
-/// What is the most that any client can resume, reckoned without a store: who begins with how many
-/// tickets that are good, the newest used first.
-fn most_resumed(trace: &Trace) -> u64 {
+/// The most connections that any client can resume, computed without a store: each arrival uses the
+/// newest valid tickets.
+fn max_resumed(trace: &Trace) -> u64 {
     let mut tickets: HashMap<u32, Vec<Timestamp>> = HashMap::new();
     let mut resumed = 0;
     for (number, arrival) in trace.arrivals.iter().enumerate() {
         let profile = trace.profiles[arrival.server as usize];
-        let good = tickets.entry(arrival.server).or_default();
-        good.retain(|expires| *expires > arrival.at);
-        let resume = good.len().min(arrival.together.into());
-        good.truncate(good.len() - resume);
-        let full = usize::from(arrival.together) - resume;
+        let valid = tickets.entry(arrival.server).or_default();
+        valid.retain(|expires| *expires > arrival.at);
+        let resume = valid.len().min(arrival.connections.into());
+        valid.truncate(valid.len() - resume);
+        let full = usize::from(arrival.connections) - resume;
         let new =
             resume * usize::from(profile.after_resumed) + full * usize::from(profile.after_full);
-        good.extend((0..new).map(|_| arrival.at.after(profile.lifetime)));
+        valid.extend((0..new).map(|_| arrival.at.after(profile.lifetime)));
         resumed += if number < trace.warm_up {
             0
         } else {
@@ -88,37 +88,37 @@ fn most_resumed(trace: &Trace) -> u64 {
 }
 
 #[test]
-fn a_store_that_forgets_nothing_reaches_the_ceiling() {
+fn the_ceiling_is_the_most_that_can_be_resumed() {
     for kind in Kind::ALL {
         let trace = Trace::new(kind, &plan());
-        let most = most_resumed(&trace);
-        let ceiling = Rate::of(&trace, Store::Ceiling, 0).tally;
+        let most = max_resumed(&trace);
+        let ceiling = Rate::measure(&trace, Store::Ceiling, 0).tally;
         assert_eq!(ceiling.resumed, most, "{kind:?}");
         let counted = &trace.arrivals[trace.warm_up..];
-        let due: u64 = counted
+        let expected: u64 = counted
             .iter()
-            .map(|arrival| u64::from(arrival.together))
+            .map(|arrival| u64::from(arrival.connections))
             .sum();
-        assert_eq!(ceiling.connections, due, "{kind:?}");
+        assert_eq!(ceiling.connections, expected, "{kind:?}");
         assert!(
-            most < due,
-            "{kind:?}: each server is met for the first time"
+            most < expected,
+            "{kind:?}: first connections cannot be resumed"
         );
     }
 }
 
 #[test]
-fn our_store_gives_what_it_holds() {
+fn our_store_reaches_the_ceiling_with_enough_space() {
     for kind in Kind::ALL {
         let trace = Trace::new(kind, &plan());
         let plenty = trace.profiles.len() * 64 * TICKET_BYTES * 8;
-        let ours = Rate::of(&trace, Store::TlsResume, plenty).tally;
-        assert_eq!(ours.resumed, most_resumed(&trace), "{kind:?}");
+        let ours = Rate::measure(&trace, Store::TlsResume, plenty).tally;
+        assert_eq!(ours.resumed, max_resumed(&trace), "{kind:?}");
     }
 }
 
 #[test]
-fn every_trace_meets_every_store_once_a_budget() {
+fn every_trace_is_replayed_on_every_store_with_every_budget() {
     let plan = Plan {
         connections: 2_000,
         parts: vec![16, 4],

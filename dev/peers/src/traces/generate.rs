@@ -1,4 +1,4 @@
-//! How traces are made.
+//! Generation of traces from a seed.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use store_core::Timestamp;
 
 use super::{Arrival, Kind, Plan, Profile, Trace};
 
-/// Lifetimes of tickets in seconds, and out of a hundred servers how many have each: 5 minutes,
-/// 1 hour, 2 hours (OpenSSL's default), 24 hours, 7 days (the most there is).
+/// Ticket lifetimes in seconds, and the percentage of servers with each: 5 minutes, 1 hour, 2 hours
+/// (OpenSSL's default), 24 hours, 7 days (the maximum).
 const LIFETIMES: [(u64, u32); 5] = [
     (300, 10),
     (3_600, 20),
@@ -20,46 +20,45 @@ const LIFETIMES: [(u64, u32); 5] = [
     (86_400, 20),
     (604_800, 15),
 ];
-/// The part of servers that give two tickets after a resumed handshake, as rustls does.
+/// Share of servers that issue two tickets after a resumed handshake, as rustls does.
 const TWO_AFTER_RESUMED: f64 = 0.4;
-/// Where simulated time begins, so that no time is zero.
+/// Start of simulated time, so that no timestamp is zero.
 const BEGINNING: Duration = Duration::from_secs(1_000_000_000);
 
-/// Zipf: arrivals a second, and the part of them that is two connections at once.
+/// Zipf: arrivals per second, and the share of them with two connections at once.
 const ZIPF_RATE: f64 = 20.0;
 const ZIPF_PAIRS: f64 = 0.1;
 
-/// Crawl: arrivals a second.
+/// Crawl: arrivals per second.
 const CRAWL_RATE: f64 = 50.0;
-/// The part of arrivals that goes to the core, one server in so many of the trace, and the
-/// exponent of Zipf's law among them.
-const CORE_PART: f64 = 0.4;
+/// Share of arrivals at the core; the core is one server in `CORE_SERVERS`, with this Zipf exponent.
+const CORE_SHARE: f64 = 0.4;
 const CORE_SERVERS: usize = 30;
 const CORE_EXPONENT: f64 = 0.8;
-/// Servers of the scan that are visited in turn, until each had its visits and the next comes in.
-const IN_TURN: usize = 64;
-/// The chance after each visit that it was the last.
+/// Servers of the scan that are visited at a time, until each is replaced by the next.
+const SCAN_WIDTH: usize = 64;
+/// Probability that a visit is the server's last.
 const LAST_VISIT: f64 = 0.5;
 
-/// Mail: arrivals a second.
+/// Mail: arrivals per second.
 const MTA_RATE: f64 = 5.0;
-/// The part of arrivals that goes to the heavy destinations, how many these are, and the most
-/// connections to one that begin together.
-const HEAVY_PART: f64 = 0.5;
+/// Share of arrivals at the heavy destinations, their number, and the most connections to one that
+/// begin connections.
+const HEAVY_SHARE: f64 = 0.5;
 const HEAVY_SERVERS: usize = 20;
-const HEAVY_TOGETHER: u8 = 10;
-/// The exponent of Zipf's law, among the heavy ones and in the tail.
+const HEAVY_CONNECTIONS: u8 = 10;
+/// Zipf exponents of the heavy destinations and of the tail.
 const HEAVY_EXPONENT: f64 = 0.7;
 const TAIL_EXPONENT: f64 = 0.9;
-/// The part of arrivals in the tail that is two connections at once.
+/// Share of arrivals in the tail with two connections at once.
 const TAIL_PAIRS: f64 = 0.1;
 
 impl Trace {
-    /// The trace of a kind; the first half of it warms up.
+    /// Generates a trace of this kind. The first half is the warm-up.
     ///
     /// # Panics
     ///
-    /// Panics if the plan has no server or, together with a scan, more than 32 bits count.
+    /// Panics if the plan has no servers, or if servers and scan exceed a `u32`.
     pub fn new(kind: Kind, plan: &Plan) -> Self {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(plan.seed);
         let arrivals = match kind {
@@ -89,18 +88,18 @@ fn zipf(exponent: f64, plan: &Plan, random: &mut Xoshiro256PlusPlus) -> Vec<Arri
 fn crawl(plan: &Plan, random: &mut Xoshiro256PlusPlus) -> Vec<Arrival> {
     let core = (plan.servers / CORE_SERVERS).max(1);
     let mut core_server = ranks(core, CORE_EXPONENT);
-    let more_visits = Geometric::new(LAST_VISIT).expect("a chance");
+    let more_visits = Geometric::new(LAST_VISIT).expect("a probability");
     let mut next = index(core);
     let mut scanned = move |random: &mut Xoshiro256PlusPlus| {
         next += 1;
         (next - 1, more_visits.sample(random))
     };
-    let mut in_turn: Vec<_> = (0..IN_TURN).map(|_| scanned(random)).collect();
+    let mut active: Vec<_> = (0..SCAN_WIDTH).map(|_| scanned(random)).collect();
     arrivals(plan, CRAWL_RATE, random, |random| {
-        if random.random_bool(CORE_PART) {
+        if random.random_bool(CORE_SHARE) {
             return (core_server(random), 1);
         }
-        let visited = &mut in_turn[random.random_range(0..IN_TURN)];
+        let visited = &mut active[random.random_range(0..SCAN_WIDTH)];
         let server = visited.0;
         match visited.1.checked_sub(1) {
             Some(left) => visited.1 = left,
@@ -114,8 +113,8 @@ fn mta(plan: &Plan, random: &mut Xoshiro256PlusPlus) -> Vec<Arrival> {
     let mut heavy = ranks(HEAVY_SERVERS, HEAVY_EXPONENT);
     let mut tail = ranks(plan.servers, TAIL_EXPONENT);
     arrivals(plan, MTA_RATE, random, |random| {
-        if random.random_bool(HEAVY_PART) {
-            (heavy(random), random.random_range(1..=HEAVY_TOGETHER))
+        if random.random_bool(HEAVY_SHARE) {
+            (heavy(random), random.random_range(1..=HEAVY_CONNECTIONS))
         } else {
             let server = index(HEAVY_SERVERS) + tail(random);
             (server, one_or_two(TAIL_PAIRS, random))
@@ -123,7 +122,7 @@ fn mta(plan: &Plan, random: &mut Xoshiro256PlusPlus) -> Vec<Arrival> {
     })
 }
 
-/// Arrivals whose gaps are drawn from an exponential distribution, `rate` a second.
+/// A Poisson process of arrivals with `rate` per second.
 fn arrivals(
     plan: &Plan,
     rate: f64,
@@ -138,18 +137,18 @@ fn arrivals(
             return None;
         }
         since_epoch += Duration::from_secs_f64(gap.sample(random));
-        let (server, together) = draw(random);
-        left = left.saturating_sub(together.into());
+        let (server, connections) = draw(random);
+        left = left.saturating_sub(connections.into());
         Some(Arrival {
             at: Timestamp::from_unix(since_epoch),
             server,
-            together,
+            connections,
         })
     };
     std::iter::from_fn(next).collect()
 }
 
-/// Draws from `servers` servers by Zipf's law, the first the most frequent.
+/// Draws server indices by Zipf's law; index 0 is the most frequent.
 fn ranks(servers: usize, exponent: f64) -> impl FnMut(&mut Xoshiro256PlusPlus) -> u32 {
     let zipf = Zipf::new(f64::from(index(servers)), exponent).expect("a server and an exponent");
     #[allow(
@@ -164,7 +163,7 @@ fn one_or_two(pairs: f64, random: &mut Xoshiro256PlusPlus) -> u8 {
     1 + u8::from(random.random_bool(pairs))
 }
 
-/// How each server deals with tickets, whatever the trace is like.
+/// The servers' ticket behaviour, which does not depend on the kind of trace.
 fn profiles(servers: u32, seed: u64) -> Vec<Profile> {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(!seed);
     let weights = LIFETIMES.map(|(_, servers)| servers);
@@ -179,11 +178,11 @@ fn profiles(servers: u32, seed: u64) -> Vec<Profile> {
 
 fn name(server: u32) -> ServerName<'static> {
     let name = format!("server-{server}.example");
-    ServerName::try_from(name).expect("a name by the rules")
+    ServerName::try_from(name).expect("a valid name")
 }
 
 fn index(server: usize) -> u32 {
-    u32::try_from(server).expect("servers that 32 bits count")
+    u32::try_from(server).expect("at most u32::MAX servers")
 }
 
 #[cfg(test)]
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn time_passes_as_fast_as_it_should() {
+    fn arrivals_keep_their_rate() {
         let trace = Trace::new(Kind::Zipf(0.9), &plan());
         let times = trace.arrivals.iter().map(|arrival| arrival.at);
         assert!(times.clone().is_sorted());
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_come_as_zipf_says() {
+    fn servers_are_drawn_by_zipfs_law() {
         for exponent in [0.7, 0.9, 1.1] {
             let trace = Trace::new(Kind::Zipf(exponent), &plan());
             let arrivals = f64::from(index(trace.arrivals.len()));
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crawl_scans_and_keeps_its_core() {
+    fn a_crawl_scans_and_revisits_its_core() {
         let trace = Trace::new(Kind::Crawl, &plan());
         let (core, half) = (1_000 / 30, trace.arrivals.len() / 2);
         let to_core = |arrivals: &[Arrival]| {
@@ -251,9 +250,9 @@ mod tests {
             f64::from(index(to_core.count())) / f64::from(index(arrivals.len()))
         };
         for arrivals in [&trace.arrivals[..half], &trace.arrivals[half..]] {
-            assert!((to_core(arrivals) - CORE_PART).abs() < 0.01);
+            assert!((to_core(arrivals) - CORE_SHARE).abs() < 0.01);
         }
-        // Two visits on average, and nothing comes back once it was left behind.
+        // Two visits on average, and no server is visited after the scan has passed it.
         let scanned = f64::from(index(trace.profiles.len()) - core);
         assert!(
             (scanned / (0.3 * 200_000.0) - 1.0).abs() < 0.02,
@@ -268,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_goes_to_a_few_at_once_and_to_many() {
+    fn mail_has_heavy_destinations_and_a_tail() {
         let trace = Trace::new(Kind::Mta, &plan());
         let (heavy, tail): (Vec<Arrival>, _) = trace
             .arrivals
@@ -277,10 +276,10 @@ mod tests {
         assert!(
             heavy
                 .iter()
-                .any(|arrival| arrival.together == HEAVY_TOGETHER)
+                .any(|arrival| arrival.connections == HEAVY_CONNECTIONS)
         );
-        assert!(tail.iter().all(|arrival| arrival.together <= 2));
+        assert!(tail.iter().all(|arrival| arrival.connections <= 2));
         let part = f64::from(index(heavy.len())) / f64::from(index(trace.arrivals.len()));
-        assert!((part - HEAVY_PART).abs() < 0.01, "{part}");
+        assert!((part - HEAVY_SHARE).abs() < 0.01, "{part}");
     }
 }

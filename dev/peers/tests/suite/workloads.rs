@@ -1,9 +1,9 @@
-//! The workloads do what their rows say, on small plans.
+//! The workloads yield plausible rows on small plans.
 
 use std::time::Duration;
 
 use peers::ops::Op;
-use peers::{Allocated, Candidate, Name, contention, empty, ops, scale};
+use peers::{Allocated, StoreFactory, StoreKind, contention, empty, ops, scale};
 
 fn meter(work: &mut dyn FnMut()) -> Allocated {
     let info = allocation_counter::measure(work);
@@ -16,7 +16,7 @@ fn meter(work: &mut dyn FnMut()) -> Allocated {
 #[test]
 fn every_store_has_a_row_for_every_operation() {
     let plan = ops::Plan {
-        stores: Candidate::known(),
+        stores: StoreFactory::built_in(),
         servers: vec![1, 300],
         rounds: 2,
         seed: 1,
@@ -25,37 +25,39 @@ fn every_store_has_a_row_for_every_operation() {
     let mut steps = 0;
     let measured = ops::measure(&plan, &mut |_| steps += 1);
     assert_eq!(steps, plan.steps());
-    // hyper-openssl has no capacity.
+    // hyper-openssl is unbounded and has no row at capacity.
     assert_eq!(
         measured.rows.len(),
-        2 * (Op::ALL.len() * Name::ALL.len() - 1)
+        2 * (Op::ALL.len() * StoreKind::ALL.len() - 1)
     );
     for row in &measured.rows {
         assert!(row.ns > 0.0, "{row:?}");
         let allocations = row.allocations.expect("there is a meter");
-        // Real tickets are moved, so that what is counted is the store's.
-        let rustls_clones_names = row.store == Name::RustlsMemory.into() && row.op == Op::Put;
+        // Tickets are moved, so that all counted allocations are the store's.
+        let rustls_clones_names = row.store == StoreKind::RustlsMemory.into() && row.op == Op::Put;
         if rustls_clones_names {
             assert!((allocations - 2.0).abs() < f64::EPSILON, "{row:?}");
         }
-        if row.store == Name::TlsResume.into() && matches!(row.op, Op::Take | Op::Miss | Op::Hint) {
+        if row.store == StoreKind::TlsResume.into()
+            && matches!(row.op, Op::Take | Op::Miss | Op::Hint)
+        {
             assert!(allocations < f64::EPSILON, "{row:?}");
         }
     }
 }
 
 #[test]
-fn an_empty_store_of_rustls_has_its_places_already() {
+fn an_empty_cache_of_rustls_has_its_slots_allocated() {
     let rows = empty::measure(meter);
     let bytes = |name| {
         let row = rows.iter().find(|row| row.store == name);
         row.expect("every store has a row").allocated.bytes
     };
-    assert!(bytes(Name::RustlsMemory) > 100 * bytes(Name::HyperOpenssl));
+    assert!(bytes(StoreKind::RustlsMemory) > 100 * bytes(StoreKind::HyperOpenssl));
 }
 
 #[test]
-fn threads_get_something_done_in_every_mix() {
+fn every_mix_has_a_throughput() {
     let plan = contention::Plan {
         threads: vec![1, 3],
         slice: Duration::from_millis(1),
@@ -63,12 +65,15 @@ fn threads_get_something_done_in_every_mix() {
         seed: 1,
     };
     let rows = contention::measure(&plan, &mut |_| ());
-    assert_eq!(rows.len(), contention::Mix::ALL.len() * 2 * Name::ALL.len());
+    assert_eq!(
+        rows.len(),
+        contention::Mix::ALL.len() * 2 * StoreKind::ALL.len()
+    );
     assert!(rows.iter().all(|row| row.ops_per_s_per_thread > 0.0));
 }
 
 #[test]
-fn the_large_store_evicts_and_sweeps_within_its_budget() {
+fn a_large_store_evicts_and_sweeps_within_its_budget() {
     let plan = scale::Plan {
         servers: 4_000,
         rounds: 4_000,

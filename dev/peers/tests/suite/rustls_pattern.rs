@@ -1,9 +1,9 @@
-//! The re-creation of rustls's cache does what the real one does.
+//! `RustlsPattern` behaves as rustls's own cache does.
 
 use std::collections::HashSet;
 
-use peers::tickets::Mint;
-use peers::{Peer, Room, RustlsMemory, RustlsPattern};
+use peers::tickets::TicketSource;
+use peers::{Capacity, Peer, RustlsMemory, RustlsPattern};
 use pki_types::ServerName;
 use proptest::prelude::*;
 use rustls::client::Tls13ClientSessionValue;
@@ -21,7 +21,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // More servers than there is room for, and often the same one.
+    // More servers than fit, so that some are evicted.
     let server = 0..7_u8;
     prop_oneof![
         4 => server.clone().prop_map(Step::Put),
@@ -31,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Numbers a ticket where applications may put bytes of their own.
+/// Numbers a ticket, in the field for an application's QUIC parameters.
 fn number(mut ticket: Tls13ClientSessionValue, number: u32) -> Tls13ClientSessionValue {
     ticket.set_quic_params(&number.to_be_bytes());
     ticket
@@ -41,13 +41,13 @@ fn number_of(ticket: &Tls13ClientSessionValue) -> u32 {
     u32::from_be_bytes(ticket.quic_params().try_into().expect("four bytes"))
 }
 
-fn agree(steps: &[Step], mint: &Mint) {
-    let room = Room {
+fn assert_same_behaviour(steps: &[Step], source: &TicketSource) {
+    let capacity = Capacity {
         servers: SERVERS,
-        ..Room::default()
+        ..Capacity::default()
     };
-    let (real, pattern) = (RustlsMemory::new(&room), RustlsPattern::new(SERVERS));
-    let mut tickets = mint.draw(steps.len());
+    let (real, pattern) = (RustlsMemory::new(&capacity), RustlsPattern::new(SERVERS));
+    let mut tickets = source.take(steps.len());
     let mut seen = HashSet::new();
     for (at, step) in (0..).zip(steps) {
         let name = |server: u8| {
@@ -55,7 +55,7 @@ fn agree(steps: &[Step], mint: &Mint) {
         };
         match *step {
             Step::Put(server) => {
-                let ticket = number(tickets.pop().expect("one a step"), at);
+                let ticket = number(tickets.pop().expect("one per step"), at);
                 real.put(&name(server), ticket, Timestamp::NEVER, 0, NOW);
                 pattern.put(&name(server), at, Timestamp::NEVER, 0, NOW);
             }
@@ -81,20 +81,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn the_pattern_is_rustls_own(steps in prop::collection::vec(step(), 1..200)) {
+    fn pattern_and_original_agree(steps in prop::collection::vec(step(), 1..200)) {
         thread_local! {
-            static MINT: Mint = Mint::new();
+            static SOURCE: TicketSource = TicketSource::new();
         }
-        MINT.with(|mint| agree(&steps, mint));
+        SOURCE.with(|source| assert_same_behaviour(&steps, source));
     }
 }
 
-/// The order in which servers leave, and the bound of tickets, without luck.
+/// Eviction in insertion order, and the limit of 8 tickets, with fixed steps.
 #[test]
-fn first_come_first_gone_and_eight_tickets() {
+fn servers_are_evicted_in_insertion_order_and_hold_eight_tickets() {
     let mut steps: Vec<_> = (0..12).map(|_| Step::Put(0)).collect();
     steps.extend((1..4).map(Step::Put));
-    // Used, but still the first to go.
+    // Used again, but still evicted first.
     steps.extend([
         Step::Take(0),
         Step::SetHint(0, 29),
@@ -103,5 +103,5 @@ fn first_come_first_gone_and_eight_tickets() {
     ]);
     steps.extend((0..10).map(|_| Step::Take(0)));
     steps.extend((1..6).map(Step::Take));
-    agree(&steps, &Mint::new());
+    assert_same_behaviour(&steps, &TicketSource::new());
 }

@@ -1,33 +1,33 @@
-//! Any store that rustls can use, and the cache that comes with it.
+//! Any `ClientSessionStore`, and rustls's own cache.
 
 use pki_types::ServerName;
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Tls13ClientSessionValue};
 use store_core::Timestamp;
 
-use crate::{Peer, Room};
+use crate::{Capacity, Peer};
 
-/// Tickets that rustls 0.23 keeps for a server.
-pub(super) const TICKETS_A_SERVER: usize = 8;
+/// Tickets of a server in rustls 0.23's cache.
+pub(super) const TICKETS_PER_SERVER: usize = 8;
 
-/// A store behind rustls's own trait, for the tickets of rustls only.
+/// A `ClientSessionStore`, which holds rustls's tickets only.
 ///
-/// That trait wants a name of its own at each put and each hint. The clone is made here, as rustls
-/// makes it before it calls any store.
-pub struct OfRustls<S>(pub S);
+/// That trait takes an owned name at each put and each hint. It is cloned here, as rustls clones it
+/// before it calls a store.
+pub struct RustlsStore<S>(pub S);
 
 /// `rustls::client::ClientSessionMemoryCache`.
-pub type RustlsMemory = OfRustls<ClientSessionMemoryCache>;
+pub type RustlsMemory = RustlsStore<ClientSessionMemoryCache>;
 
 impl RustlsMemory {
-    /// An empty cache for as many servers as there is room for.
-    pub fn new(room: &Room) -> Self {
-        let sessions = room.servers.saturating_mul(TICKETS_A_SERVER);
+    /// An empty cache for `capacity.servers` servers.
+    pub fn new(capacity: &Capacity) -> Self {
+        let sessions = capacity.servers.saturating_mul(TICKETS_PER_SERVER);
         Self(ClientSessionMemoryCache::new(sessions))
     }
 }
 
-impl<S: ClientSessionStore> Peer<Tls13ClientSessionValue> for OfRustls<S> {
+impl<S: ClientSessionStore> Peer<Tls13ClientSessionValue> for RustlsStore<S> {
     fn put(
         &self,
         server: &ServerName<'static>,
@@ -39,7 +39,7 @@ impl<S: ClientSessionStore> Peer<Tls13ClientSessionValue> for OfRustls<S> {
         self.0.insert_tls13_ticket(server.clone(), value);
     }
 
-    /// Also what has expired: rustls finds that out after it took the ticket.
+    /// Returns expired tickets, too: rustls checks the expiry after it took the ticket.
     fn take(
         &self,
         server: &ServerName<'static>,
