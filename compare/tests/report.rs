@@ -7,7 +7,7 @@ use compare::harness::{Corner, Stack, Store};
 use compare::sections::handshakes::{self, Case, Plan};
 use lab::server::Protocol;
 use report::Section;
-use report::{EquivalenceRow, Outcome, Report, SCHEMA, TierRow, Verdict};
+use report::{EquivalenceRow, RuleOutcome, Report, SCHEMA, TierRow, Verdict};
 
 fn one_round() -> Plan {
     let corners = Stack::MAIN.map(|client| Corner::new(client, Protocol::Tls13));
@@ -30,15 +30,15 @@ fn a_report_survives_its_file() {
         rule: "R2".to_owned(),
         title: "once".to_owned(),
         rustls: Verdict {
-            outcome: Outcome::Pass,
+            outcome: RuleOutcome::Pass,
             reason: None,
         },
         openssl: Verdict {
-            outcome: Outcome::Fail,
+            outcome: RuleOutcome::Fail,
             reason: Some("twice".to_owned()),
         },
         rustls_preview: Verdict {
-            outcome: Outcome::NotApplicable,
+            outcome: RuleOutcome::NotApplicable,
             reason: Some("no such thing".to_owned()),
         },
     });

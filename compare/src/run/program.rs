@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 
 use report::text::{self, Style};
-use report::{Section, goals};
+use report::Section;
 
 use super::{Measured, Moment, Run};
 use crate::cli::RunOptions;
@@ -49,7 +49,7 @@ pub fn run(options: &RunOptions, out: &mut impl Write) -> Result<Outcome, Error>
             Ok(())
         }
     })?;
-    if let Some(goals) = goals::text(&measured.report, Style::Coloured) {
+    if let Some(goals) = text::goals(&measured.report, Style::Coloured) {
         show(&format!("\n{goals}"))?;
     }
     let (file, page) = (measured.file.display(), measured.page());

@@ -3,7 +3,7 @@
 
 use conformance::Launcher;
 
-use report::{EquivalenceRow, Outcome, Report, Verdict, text};
+use report::{EquivalenceRow, RuleOutcome, Report, Verdict, text};
 
 use crate::progress::Progress;
 use crate::run::Run;
@@ -38,9 +38,9 @@ pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
 fn verdict(of: conformance::Verdict) -> Verdict {
     Verdict {
         outcome: match of.outcome {
-            conformance::Outcome::Pass => Outcome::Pass,
-            conformance::Outcome::Fail => Outcome::Fail,
-            conformance::Outcome::NotApplicable => Outcome::NotApplicable,
+            conformance::Outcome::Pass => RuleOutcome::Pass,
+            conformance::Outcome::Fail => RuleOutcome::Fail,
+            conformance::Outcome::NotApplicable => RuleOutcome::NotApplicable,
         },
         reason: of.reason,
     }

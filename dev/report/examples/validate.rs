@@ -1,4 +1,4 @@
-//! Holds saved reports against the schema in the repository: a line for whatever is wrong.
+//! Validates saved reports by the committed schema, and prints a line per error.
 //!
 //! ```text
 //! cargo run -p report --example validate -- target/compare/report.json
@@ -15,7 +15,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let validator = jsonschema::validator_for(&serde_json::from_str(SCHEMA)?)?;
     let files: Vec<_> = env::args_os().skip(1).collect();
     if files.is_empty() {
-        return Err("give the files to look at".into());
+        return Err("give the reports to validate".into());
     }
     let mut code = ExitCode::SUCCESS;
     for file in files {

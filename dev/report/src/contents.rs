@@ -15,42 +15,42 @@ use crate::{
     ScaleRow, Section, StoreOpRow, TierRow, file,
 };
 
-/// The version of the format; it changes when a field changes its meaning or goes away. A field may
-/// be added without.
+/// The version of the format. It changes when a field is removed or changes its meaning, not when one is
+/// added.
 pub const SCHEMA: u32 = 1;
 
-/// Everything that a run found out.
+/// The results of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The version of the format.
     #[schemars(extend("const" = SCHEMA))]
     pub schema: u32,
-    /// What was measured, where, and how.
+    /// Machine, software versions and settings of the run.
     pub environment: Environment,
-    /// What a handshake costs.
+    /// Handshakes, full and resumed.
     pub handshakes: Vec<HandshakeRow>,
-    /// What one operation on a store costs.
+    /// Single operations on a store.
     pub store_ops: Vec<StoreOpRow>,
-    /// What threads get done when they share a store.
+    /// Throughput of threads that share a store.
     pub contention: Vec<ContentionRow>,
-    /// How often a session is there when it is needed.
+    /// Share of resumed connections in traces, for stores of equal size.
     pub hit_rate: Vec<HitRateRow>,
-    /// How many of the connections that begin together are resumed.
+    /// Share of resumed connections when many begin at the same time.
     pub burst: Vec<BurstRow>,
-    /// What sessions take in memory.
+    /// Memory of sessions.
     pub memory: Vec<MemoryRow>,
-    /// A store of a million servers.
+    /// Latency of a store with a million servers.
     pub scale: Vec<ScaleRow>,
-    /// What places beyond the process take.
+    /// Latency of the tiers.
     pub tiers: Vec<TierRow>,
-    /// The rules, and whether each backend follows them.
+    /// The rules, with each backend's verdict.
     pub equivalence: Vec<EquivalenceRow>,
-    /// The sections that are missing here, each with the reason.
+    /// Missing sections, each with the reason.
     pub skipped: BTreeMap<String, String>,
 }
 
 impl Report {
-    /// A report without results. Every section is skipped until it is filled.
+    /// A report without results, in which every section is skipped.
     pub fn new(environment: Environment) -> Self {
         let skipped = Section::ALL.map(|section| {
             let reason = "did not run".to_owned();
@@ -72,17 +72,17 @@ impl Report {
         }
     }
 
-    /// Writes the report; a reader sees the old file or the new one, never a part.
+    /// Writes the report atomically: readers see the old file or the new one.
     pub fn save(&self, file: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
         file::write(file, &text)
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads a report written by [`save`](Self::save).
     pub fn read(file: &Path) -> Result<Self, ReadError> {
         let text = fs::read_to_string(file)?;
-        // First: what another number has is another matter.
+        // Checked first: other versions may differ in anything else.
         let Head { schema } = serde_json::from_str(&text)?;
         if schema != SCHEMA {
             return Err(ReadError::Schema(schema));
@@ -91,22 +91,22 @@ impl Report {
     }
 }
 
-/// What a report of any time has.
+/// The part of a report that all versions have.
 #[derive(Deserialize)]
 struct Head {
     schema: u32,
 }
 
-/// Why a file is no report that can be shown.
+/// Why a report could not be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{0}")]
     File(#[from] io::Error),
-    /// It holds something else.
+    /// The file is not a report.
     #[error("not a report of this program: {0}")]
     Other(#[from] serde_json::Error),
-    /// It is of another time.
+    /// The report has another version.
     #[error("of schema {0}, and this program reads {SCHEMA}")]
     Schema(u32),
 }

@@ -1,36 +1,36 @@
-//! What was measured, where, and how: the part of a report that lets somebody repeat it.
+//! The environment of a run, from which it can be repeated.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was measured, where, and how.
+/// Machine, software versions and settings of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
-    /// The processor, as the system names it.
+    /// The processor's name as reported by the system.
     pub machine: String,
-    /// Processors that the program may use.
+    /// Number of processors available to the program.
     pub cores: usize,
-    /// The operating system and the architecture.
+    /// Operating system and architecture.
     pub system: String,
     /// The compiler that built the program.
     pub rustc: String,
-    /// The profile it was built with; only `release` gives numbers worth reading.
+    /// The build profile. Only the numbers of `release` are meaningful.
     pub profile: String,
-    /// The OpenSSL that is linked.
+    /// The version of the linked OpenSSL.
     pub openssl: String,
-    /// Versions of the crates that matter.
+    /// Versions of the measured crates.
     pub versions: BTreeMap<String, String>,
-    /// Who allocates memory. It is one allocator for both libraries.
+    /// The memory allocator, which both libraries use.
     pub allocator: String,
-    /// What is the same for every handshake.
+    /// Settings that are the same for every handshake.
     pub pinned: BTreeMap<String, String>,
-    /// When the run began.
+    /// Start of the run.
     pub date: String,
-    /// The same in seconds since 1970.
+    /// Start of the run in seconds since 1970.
     pub unix_time: u64,
-    /// The seed of the order in which variants are measured.
+    /// Seed of the order in which variants are measured.
     pub seed: u64,
     /// The command line.
     pub command: String,

@@ -1,36 +1,37 @@
-//! Files that are whole, or as they were.
+//! Atomic writing of files.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Writes a file; a reader sees the old one or the new one, never a part, and nothing is left behind
-/// where that fails. A link stays, and what it names is written. What is no file, as a terminal or a
-/// pipe, is written to.
+/// Writes a file atomically: readers see the old contents or the new ones, and an error leaves no
+/// temporary file. Symbolic links are followed. Devices and pipes are written to directly.
 pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
-    let known = fs::metadata(file).ok();
-    let is_link = fs::symlink_metadata(file).is_ok_and(|what| what.is_symlink());
-    let is_other = known.as_ref().is_some_and(|what| !what.is_file());
-    // A link to nothing; a stream of the process, even where it is a file.
-    if is_other || (is_link && known.is_none()) || file.starts_with("/dev") {
+    let metadata = fs::metadata(file).ok();
+    let is_link = fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
+    let is_other = metadata
+        .as_ref()
+        .is_some_and(|metadata| !metadata.is_file());
+    // A dangling link; or a stream of the process, which may be redirected to a file.
+    if is_other || (is_link && metadata.is_none()) || file.starts_with("/dev") {
         return fs::write(file, text);
     }
-    let (file, permissions) = match known {
-        Some(what) => (fs::canonicalize(file)?, what.permissions()),
+    let (file, permissions) = match metadata {
+        Some(metadata) => (fs::canonicalize(file)?, metadata.permissions()),
         None => (file.to_owned(), Permissions::from_mode(0o666)),
     };
     let directory = match file.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let mut whole = tempfile::Builder::new()
+    let mut temporary = tempfile::Builder::new()
         .prefix(".report-")
         .suffix(".part")
         .permissions(permissions)
         .tempfile_in(directory)?;
-    whole.write_all(text.as_bytes())?;
-    whole.persist(&file).map_err(|failed| failed.error)?;
+    temporary.write_all(text.as_bytes())?;
+    temporary.persist(&file).map_err(|error| error.error)?;
     Ok(())
 }
 
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_as_a_whole() {
+    fn a_file_is_replaced_and_links_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let [plain, file, link, other] =
             ["plain", "file", "link", "other"].map(|name| directory.path().join(name));
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_stays_behind() {
+    fn an_error_leaves_no_temporary_file() {
         let directory = tempfile::tempdir().unwrap();
         let taken = directory.path().join("taken");
         fs::create_dir(&taken).unwrap();
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_written_to() {
+    fn devices_are_written_to_directly() {
         use std::os::unix::fs::FileTypeExt;
         write(Path::new("/dev/null"), "text").unwrap();
         let device = fs::metadata("/dev/null").unwrap();

@@ -1,38 +1,35 @@
-//! What tls-resume sets out to reach, held against the numbers of a report: losses included.
+//! The goals of tls-resume, compared with the numbers of a report.
 
 mod sections;
 
 use crate::Report;
-use crate::tables::Table;
-use crate::text::Style;
 
-/// A goal and what became of it.
+/// A goal, and whether the report reaches it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Goal {
-    /// What is measured.
-    pub what: String,
-    /// What it should be.
-    pub wanted: String,
-    /// What it is.
-    pub found: String,
-    /// Whether that is enough.
+    /// The measured quantity.
+    pub metric: String,
+    /// The value to reach.
+    pub target: String,
+    /// The value in the report.
+    pub measured: String,
+    /// Whether the value reaches the target.
     pub reached: bool,
 }
 
 impl Goal {
-    fn new(what: impl Into<String>, wanted: &str, found: String, reached: bool) -> Self {
+    fn new(metric: impl Into<String>, target: &str, measured: String, reached: bool) -> Self {
         Self {
-            what: what.into(),
-            wanted: wanted.to_owned(),
-            found,
+            metric: metric.into(),
+            target: target.to_owned(),
+            measured,
             reached,
         }
     }
 }
 
-/// All goals on which the report has numbers. A row with an error has none, and no goal comes from
-/// dividing by nothing.
-pub fn of(report: &Report) -> Vec<Goal> {
+/// The goals for which the report has numbers. Rows with an error, and ratios to zero, yield none.
+pub fn evaluate(report: &Report) -> Vec<Goal> {
     let Report {
         handshakes,
         store_ops,
@@ -54,28 +51,4 @@ pub fn of(report: &Report) -> Vec<Goal> {
         sections::scale(scale),
     ]
     .concat()
-}
-
-/// The goals as a table; nothing where there are none.
-pub fn table(report: &Report) -> Option<Table> {
-    let goals = of(report);
-    let reached = goals.iter().filter(|goal| goal.reached).count();
-    let rows = goals.iter().map(|goal| {
-        let reached = if goal.reached { "yes" } else { "NO" };
-        [goal.what.as_str(), &goal.wanted, &goal.found, reached]
-            .map(str::to_owned)
-            .into()
-    });
-    (!goals.is_empty()).then(|| Table {
-        title: format!("Goals: {reached} of {} are reached.", goals.len()),
-        head: ["what", "goal", "measured", ""].map(str::to_owned).into(),
-        words: 2,
-        rows: rows.collect(),
-        notes: Vec::new(),
-    })
-}
-
-/// The same for people to read.
-pub fn text(report: &Report, style: Style) -> Option<String> {
-    table(report).map(|table| style.show(&table))
 }

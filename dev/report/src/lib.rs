@@ -1,19 +1,17 @@
-//! What `compare` found out: the contents of `report.json`, and everything that shows them.
+//! `report.json`, the results of `compare run`: its format, and everything that shows it.
 //!
-//! - [`Report`] is the file: an [`Environment`], an array of rows for each [`Section`], and what was
-//!   skipped. It is the door between who measures and who shows: nothing here measures anything, or
-//!   knows a TLS library, and nothing that is shown comes from anywhere but a report.
-//! - [`tables`] are its rows, ready to be read; [`text`] shows them in a terminal and on a page in
-//!   Markdown.
-//! - [`html`] makes one page of it all, with charts.
-//! - [`schema()`] is what the file promises to programs.
-//! - [`goals`] hold it against what this project set out for.
+//! - [`Report`] is the file: an [`Environment`], an array of rows per [`Section`], and the reasons
+//!   for sections that are missing. All output is a function of it, so that a saved report can be
+//!   shown again. This crate measures nothing and depends on no TLS library.
+//! - [`schema()`] is the JSON Schema of the file.
+//! - [`tables`] turn the rows into tables; [`text`] prints them in a terminal or as Markdown.
+//! - [`html`] renders a page with charts.
+//! - [`goals`] compare the results with what this project wants to reach.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod answer;
-pub mod bias;
+mod caveats;
 mod chart;
 mod contents;
 mod environment;
@@ -21,10 +19,12 @@ mod figures;
 mod file;
 pub mod goals;
 pub mod html;
-mod plain;
+mod number;
 mod rows;
+mod sanitize;
 mod schema;
 mod section;
+mod summary;
 pub mod tables;
 pub mod text;
 

@@ -1,78 +1,78 @@
-//! The rows of the report's arrays.
+//! The rows of a report's arrays.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The middle of a sample and where its lowest and highest tenth begin, in microseconds.
+/// Median, 10th and 90th percentile of a sample, in microseconds.
 ///
-/// The median is what is compared: a few rounds that the system interrupted do not move it.
+/// Medians are compared, since a few interrupted rounds do not change them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quantiles {
-    /// Half of the measurements are below.
+    /// Median.
     #[schemars(range(min = 0.0))]
     pub median: f64,
-    /// A tenth of the measurements are below.
+    /// 10th percentile.
     #[schemars(range(min = 0.0))]
     pub p10: f64,
-    /// A tenth of the measurements are above.
+    /// 90th percentile.
     #[schemars(range(min = 0.0))]
     pub p90: f64,
 }
 
-/// Handshakes of one kind.
+/// Handshakes of one kind: a client, a server and a store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HandshakeRow {
-    /// The client's library: the one that is measured.
+    /// The client's TLS library, which is measured.
     pub backend: String,
-    /// The client's cryptography.
+    /// The client's cryptography provider.
     pub provider: String,
-    /// The server's library.
+    /// The server's TLS library.
     pub server: String,
-    /// The version of TLS.
+    /// The TLS version.
     pub protocol: String,
-    /// The kind of every key in the server's chain.
+    /// Type of the keys in the server's chain.
     pub key: String,
-    /// The group of the key exchange.
+    /// The key-exchange group.
     pub group: String,
-    /// What the client offered for it: `this first`, then P-256; or its library's `default`.
+    /// The groups that the client offered: `this first` (the group above, then P-256), or its library's
+    /// `default`.
     pub offered: String,
-    /// The cipher suite, by its IANA name. Empty if no handshake succeeded.
+    /// IANA name of the cipher suite. Empty if no handshake succeeded.
     pub cipher: String,
     /// `full` or `resumed`.
     #[schemars(extend("enum" = ["full", "resumed"]))]
     pub kind: String,
-    /// Where the session came from: `none`, `in-hand`, `tls-resume`, with OpenSSL also
-    /// `tls-resume-strip` and `tls-resume-hint`, or a store that ours is compared with.
+    /// Source of the session: `none`, `in-hand` (a variable), `tls-resume`, with OpenSSL also
+    /// `tls-resume-strip` and `tls-resume-hint`, or another store.
     pub store: String,
-    /// Handshakes that were measured.
+    /// Number of measured handshakes.
     pub rounds: usize,
-    /// The client's time, from asking for a connection to having stored the tickets.
+    /// The client's time, from the request for a connection until the tickets are stored.
     pub client_us: Option<Quantiles>,
-    /// The server's time, median.
+    /// Median of the server's time.
     #[schemars(range(min = 0.0))]
     pub server_us: Option<f64>,
-    /// Bytes that the client received, median.
+    /// Median of the bytes that the client received.
     pub bytes_in: u64,
-    /// Bytes that the client sent, median.
+    /// Median of the bytes that the client sent.
     pub bytes_out: u64,
-    /// The client's time, as a multiple of what it is with the session in hand.
+    /// The client's time divided by its time with the store `in-hand`.
     #[schemars(range(min = 0.0))]
     pub ratio_to_in_hand: Option<f64>,
-    /// The client's time above what it is with the session in hand, median of the differences
-    /// within a round. Noise can make it negative.
+    /// The client's time less its time with the store `in-hand`: the median of the differences within a
+    /// round. Noise can make it negative.
     pub store_ns: Option<f64>,
-    /// With `store_ns_high`, the interval that holds the true median 19 times of 20.
+    /// Lower bound of the 95 % confidence interval of `store_ns`.
     pub store_ns_low: Option<f64>,
-    /// See `store_ns_low`.
+    /// Upper bound of the 95 % confidence interval of `store_ns`.
     pub store_ns_high: Option<f64>,
-    /// Why the row is not what it claims to be. Then its numbers mean nothing.
+    /// Why the row is invalid. Its numbers are then meaningless.
     pub error: Option<String>,
 }
 
 impl HandshakeRow {
-    /// Whether it is one of those that stand for their library where few can be shown: its usual
-    /// cryptography, a server of its own kind with an ECDSA key, the group named; and it is what it
-    /// claims to be.
+    /// Whether the row is valid and represents its library in charts and summaries: the library's usual
+    /// provider, a server of the same library with an ECDSA key, and a named group.
     pub fn is_typical(&self) -> bool {
         ["aws-lc-rs", "openssl"].contains(&self.provider.as_str())
             && self.server == self.backend
@@ -82,209 +82,207 @@ impl HandshakeRow {
     }
 }
 
-/// One operation of one store, by one thread.
+/// An operation on a store, by one thread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreOpRow {
     /// The store.
     pub store: String,
     /// `put`, `take`, `put+take`, `miss`, `put_at_capacity`, `hint` or `set_hint`.
     pub op: String,
-    /// Servers that the store holds.
+    /// Number of servers in the store.
     pub servers: usize,
-    /// Median of the rounds.
+    /// Nanoseconds per operation: the median over the rounds.
     pub ns_median: f64,
-    /// Allocations an operation, on average; `None` where they were not counted.
+    /// Mean number of allocations per operation; `None` if not counted.
     #[schemars(range(min = 0.0))]
     pub allocations: Option<f64>,
-    /// Batches that were measured: the median of their means counts. Not in older reports.
+    /// Number of measured batches; the result is the median of their means. Not in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
 }
 
-/// Threads that share one store.
+/// Throughput of threads that share one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentionRow {
-    /// The store; in a mix of handshakes, with its backend.
+    /// The store; for handshakes, followed by a comma and the backend.
     pub store: String,
-    /// What the threads do.
+    /// The operations of the threads.
     pub mix: String,
-    /// How many they are.
+    /// Number of threads.
     pub threads: usize,
-    /// What each of them gets done; ideally the same for any number of threads, as long as there
-    /// is a processor for each.
+    /// Operations per second and thread. Ideally constant as long as each thread has a processor.
     #[schemars(range(min = 0.0))]
     pub ops_per_s_per_thread: f64,
-    /// Slices of time in which the threads worked; the median of them counts. Not in older reports.
+    /// Number of measured time slices; the result is their median. Not in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
 }
 
-/// A trace of connections on one store.
+/// Result of a trace of connections on one store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HitRateRow {
-    /// The trace.
+    /// Name of the trace.
     pub trace: String,
     /// The store.
     pub store: String,
-    /// Bytes that the store may take.
+    /// The store's budget in bytes.
     pub budget: usize,
-    /// Connections of the trace, without those that warmed the store up.
+    /// Connections of the trace, without the warm-up.
     pub connections: u64,
-    /// The part of them that was resumed.
+    /// Fraction of resumed connections.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub rate: f64,
 }
 
-/// Connections to one server that begin together, again and again.
+/// Repeated bursts of connections to one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BurstRow {
-    /// The client's library.
+    /// The client's TLS library.
     pub backend: String,
     /// The store.
     pub store: String,
-    /// The version of TLS.
+    /// The TLS version.
     pub protocol: String,
-    /// Tickets that the server gives after a full handshake, and after a resumed one. A TLS 1.2
-    /// session can be used again.
+    /// Tickets that the server issues after a full handshake, and after a resumed one. A TLS 1.2 session
+    /// can be reused.
     pub tickets: (usize, usize),
-    /// Connections that begin together.
+    /// Connections of a burst, which begin at the same time.
     pub concurrency: usize,
-    /// Bursts, the first half of them to get used to it.
+    /// Number of bursts. The first half is the warm-up.
     pub rounds: usize,
-    /// The part of the connections that is resumed in the other half, by the server's word.
+    /// Fraction of resumed connections in the second half, as seen by the server.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub resumed_rate: f64,
-    /// Why there is no such part.
+    /// Why the row is invalid.
     pub error: Option<String>,
 }
 
 impl BurstRow {
-    /// The bursts whose connections were counted.
+    /// Number of bursts after the warm-up.
     pub fn measured(&self) -> usize {
         self.rounds - self.rounds / 2
     }
 }
 
-/// Sessions of distinct full handshakes in one store. Bytes are those in use in the whole process,
-/// by the C library's own count, with its headers and rounding.
+/// Memory of sessions from distinct full handshakes in one store. Bytes are those in use in the process
+/// as counted by the C library, with its headers and rounding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryRow {
     /// The store.
     pub store: String,
-    /// Whose sessions: `opaque` (rustls 0.23), `preview`, `openssl-keep` or `openssl-strip`.
+    /// Type of the sessions: `opaque` (rustls 0.23), `preview`, `openssl-keep` or `openssl-strip`.
     pub session: String,
-    /// The version of TLS.
+    /// The TLS version.
     pub protocol: String,
-    /// Bytes of the store without sessions, with the limits that it has by itself.
+    /// Bytes of the empty store with its default limits.
     pub bytes_empty: usize,
-    /// The same with limits that hold what is in this row. Part of the bytes of the sessions below.
+    /// Bytes of the empty store with limits that fit this row. Included in the bytes per session below.
     pub bytes_empty_sized: usize,
-    /// Servers. Each has a certificate of its own (1.15 kB), from one of four issuers (0.94 kB each),
-    /// which are below one of two roots that are sent, too (1.21 kB each).
+    /// Number of servers. Each has its own certificate (1.15 kB) from one of four issuers (0.94 kB each)
+    /// under one of two roots (1.21 kB each), which are sent, too.
     pub servers: usize,
-    /// Bytes of the three certificates that a server sends.
+    /// Bytes of a server's three certificates.
     pub chain_bytes: usize,
-    /// Full handshakes with each server, in each of which its chain arrived anew.
+    /// Full handshakes with each server. Each received the chain anew.
     pub handshakes_per_server: usize,
-    /// Sessions in all.
+    /// Number of sessions.
     pub sessions: usize,
-    /// Bytes in use with the sessions more than without, over the sessions.
+    /// Bytes per session: the growth of the bytes in use, divided by the sessions.
     pub bytes_per_session: f64,
-    /// The same by what the system holds in memory for the process: whole pages, free blocks between
-    /// others included.
+    /// Growth of the process's resident memory per session, which includes partly free pages.
     pub resident_per_session: f64,
-    /// Bytes that the store itself counts, over the sessions; `None` where it does not count.
+    /// Bytes per session by the store's own count; `None` if it does not count.
     #[schemars(range(min = 0.0))]
     pub counted_per_session: Option<f64>,
-    /// The same as the first after each session was used and replaced.
+    /// Bytes per session after each session was used and replaced.
     pub bytes_per_session_after_churn: Option<f64>,
-    /// Bytes a session as a multiple of what rustls's own memory cache takes.
+    /// Bytes per session divided by those in rustls's own memory cache.
     pub ratio_to_rustls_memory: Option<f64>,
 }
 
-/// One operation on a store that is full of servers.
+/// Latency of an operation on a store full of servers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScaleRow {
     /// `put`, `take` or `sweep`.
     pub op: String,
-    /// Servers held.
+    /// Number of servers in the store.
     pub servers: usize,
-    /// Bytes that the store may take.
+    /// The store's limit in bytes.
     pub budget: usize,
-    /// Bytes that it counts.
+    /// Bytes by the store's own count.
     pub bytes_counted: usize,
-    /// Bytes that were really allocated.
+    /// Bytes allocated.
     pub bytes_allocated: usize,
-    /// Calls that were measured.
+    /// Number of measured calls.
     pub n: u64,
-    /// What a call took, median.
+    /// Median latency of a call.
     #[schemars(range(min = 0.0))]
     pub p50_us: f64,
-    /// One call in a hundred took longer.
+    /// 99th percentile.
     #[schemars(range(min = 0.0))]
     pub p99_us: f64,
-    /// One call in a thousand took longer.
+    /// 99.9th percentile.
     #[schemars(range(min = 0.0))]
     pub p99_9_us: f64,
-    /// One call in ten thousand took longer.
+    /// 99.99th percentile.
     #[schemars(range(min = 0.0))]
     pub p99_99_us: f64,
-    /// The longest call.
+    /// Maximum.
     #[schemars(range(min = 0.0))]
     pub max_us: f64,
 }
 
-/// Calls of one kind, by several processes at the same time.
+/// Latency of an operation on a tier that several processes use at the same time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TierRow {
-    /// The place: `lmdb` or `redis`.
+    /// The tier: `lmdb` or `redis`.
     pub tier: String,
     /// `put`, `take` or `prefetch`.
     pub op: String,
-    /// Processes that were at work.
+    /// Number of processes.
     pub processes: usize,
-    /// Calls that were measured, of all processes.
+    /// Number of measured calls of all processes.
     pub n: usize,
-    /// What a call took, median.
+    /// Median latency of a call.
     #[schemars(range(min = 0.0))]
     pub median_us: f64,
-    /// A hundredth of the calls took longer.
+    /// 99th percentile.
     #[schemars(range(min = 0.0))]
     pub p99_us: f64,
 }
 
-/// A rule and what became of it on each backend.
+/// A rule, with each backend's verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EquivalenceRow {
-    /// Its number, `R1` to `R27`.
+    /// Number of the rule, `R1` to `R27`.
     pub rule: String,
-    /// What it says, in a few words.
+    /// Short form of the rule.
     pub title: String,
-    /// On rustls.
+    /// Verdict on rustls.
     pub rustls: Verdict,
-    /// On OpenSSL.
+    /// Verdict on OpenSSL.
     pub openssl: Verdict,
-    /// On the preview of the next rustls.
+    /// Verdict on the preview of the next rustls.
     pub rustls_preview: Verdict,
 }
 
-/// What became of a rule on a backend.
+/// Whether a backend follows a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why it does not hold, or does not apply. None if it holds.
+    /// Whether the rule holds.
+    pub outcome: RuleOutcome,
+    /// Why the rule fails or does not apply; `None` if it holds.
     pub reason: Option<String>,
 }
 
 /// Whether a rule holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It holds.
+pub enum RuleOutcome {
+    /// The rule holds.
     Pass,
-    /// It does not.
+    /// The rule is violated.
     Fail,
-    /// The backend has nothing that it could be about.
+    /// The rule does not apply to the backend.
     NotApplicable,
 }

@@ -1,25 +1,25 @@
-//! The parts of a report.
+//! The sections of a report.
 
 use clap::ValueEnum;
 
-/// A part of a run.
+/// A section of a report: one kind of measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Section {
-    /// What a handshake costs, full and resumed, with each store
+    /// Time and bytes of full and resumed handshakes, with each store
     Handshakes,
-    /// What one operation on a store costs
+    /// Time of one operation on a store
     Store,
-    /// What threads get done that share a store
+    /// Throughput of threads that share a store
     Contention,
-    /// How often a session is there when it is needed, at equal bytes
+    /// Share of resumed connections, for stores of equal size in bytes
     HitRate,
-    /// How many connections are resumed that begin together
+    /// Share of resumed connections when many begin at the same time
     Burst,
-    /// What a session takes in memory
+    /// Memory of a session
     Memory,
-    /// A store of a million servers
+    /// Latency of a store with a million servers
     Scale,
-    /// What places beyond the process take, with several processes at work
+    /// Latency of LMDB and Redis, used by several processes
     Tiers,
     /// Whether every backend follows the rules
     Equivalence,
@@ -39,7 +39,7 @@ impl Section {
         Self::Equivalence,
     ];
 
-    /// The name of its array in the report.
+    /// The name of the section's array in the report.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Handshakes => "handshakes",

@@ -1,38 +1,39 @@
-//! Bars from left to right, each with its name and its value.
+//! Horizontal bars, each with its label and value.
 
 use plotters::chart::ChartBuilder;
 use plotters::element::Rectangle;
 use plotters::style::Color;
 use plotters::style::text_anchor::HPos;
 
-use super::scale::{Axis, short};
-use super::{Area, Drawn, Ink, LABEL, LETTER, label, printable, width, write};
+use super::scale::Axis;
+use super::{Area, Drawn, LABEL, LETTER, Paint, label, truncated, width, write};
+use crate::number::short;
 
 /// A bar.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// What stands above it and those that follow.
+    /// Heading above this bar and those that follow.
     pub(crate) heading: Option<String>,
     pub(crate) label: String,
     pub(crate) value: f64,
-    /// The value as it is written, with its unit.
+    /// The formatted value with its unit.
     pub(crate) text: String,
-    pub(crate) ink: Ink,
+    pub(crate) paint: Paint,
 }
 
 impl Bar {
-    pub(crate) fn new(label: impl Into<String>, value: f64, unit: &str, ink: Ink) -> Self {
+    pub(crate) fn new(label: impl Into<String>, value: f64, unit: &str, paint: Paint) -> Self {
         Self {
             heading: None,
             label: label.into(),
             value,
             text: format!("{}\u{a0}{unit}", short(value)),
-            ink,
+            paint,
         }
     }
 }
 
-/// Bars on one scale, which begins at zero.
+/// Bars on a common scale that begins at zero.
 #[derive(Clone, Debug)]
 pub(crate) struct Bars(pub(crate) Vec<Bar>);
 
@@ -49,7 +50,7 @@ impl Bars {
         self.0.iter().filter(|bar| bar.heading.is_some()).count()
     }
 
-    pub(super) fn said(&self) -> impl Iterator<Item = String> {
+    pub(super) fn description(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|bar| {
             let heading = bar.heading.iter().map(|heading| format!("{heading}: "));
             format!("{}{}: {}", heading.collect::<String>(), bar.label, bar.text)
@@ -64,7 +65,7 @@ impl Bars {
         let zero = axis.from.max(0.0);
         let high = self.0.iter().map(|bar| bar.value).fold(zero, f64::max);
         if high > axis.from {
-            axis.to = high; // nothing is beyond the longest
+            axis.to = high; // the longest bar has the full width
         }
         let height = self.height();
         let mut chart = ChartBuilder::on(area)
@@ -78,9 +79,9 @@ impl Bars {
                 let place = (0, middle(top));
                 write(
                     area,
-                    &printable(heading, 2 * LABEL),
+                    &truncated(heading, 2 * LABEL),
                     place,
-                    (Ink::Text, HPos::Left),
+                    (Paint::Text, HPos::Left),
                 )?;
                 top += ROW;
             }
@@ -93,7 +94,7 @@ impl Bars {
                 (zero.min(bar.value), top),
                 (zero.max(bar.value), top + THICK),
             ];
-            Rectangle::new(corners, bar.ink.color().filled())
+            Rectangle::new(corners, bar.paint.color().filled())
         }))?;
         for (bar, name, top) in rows {
             let (end, _) = chart.backend_coord(&(bar.value.max(zero), top));
@@ -102,10 +103,10 @@ impl Bars {
                 area,
                 name,
                 (left - LETTER.1, middle),
-                (Ink::Muted, HPos::Right),
+                (Paint::Muted, HPos::Right),
             )?;
             let place = (end + LETTER.1 / 2, middle);
-            write(area, &bar.text, place, (Ink::Text, HPos::Left))?;
+            write(area, &bar.text, place, (Paint::Text, HPos::Left))?;
         }
         Ok(())
     }

@@ -1,30 +1,31 @@
-//! Lines over steps of equal width, each with its name at its end.
+//! Lines over equidistant steps, each with its label at its end.
 
 use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, PathElement};
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, TRANSPARENT};
 
-use super::scale::{Axis, LOG_SCALE, Scale, Steps, tick};
-use super::{Area, Drawn, Ink, LETTER, label, letters, unit, width, write};
+use super::scale::{Axis, LOG_SCALE, Scale, Steps};
+use super::{Area, Drawn, LETTER, Paint, label, letters, unit, width, write};
+use crate::number::tick;
 
 /// A line.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) label: String,
-    pub(crate) ink: Ink,
-    /// A value for each step; missing ones are passed over.
+    pub(crate) paint: Paint,
+    /// The value at each step; missing ones are skipped.
     pub(crate) values: Vec<Option<f64>>,
-    /// The last value as it is written; empty for a line that only shows what would be.
+    /// The formatted last value; empty for a reference line.
     pub(crate) text: String,
 }
 
-/// Lines on one scale.
+/// Lines on a common scale.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
-    /// The steps, which are a like factor apart.
+    /// Labels of the steps, which differ by a constant factor.
     pub(crate) steps: Vec<String>,
-    /// What they are.
+    /// Name of the horizontal axis.
     pub(crate) step: String,
     pub(crate) all: Vec<Line>,
     pub(crate) scale: Scale,
@@ -32,9 +33,9 @@ pub(crate) struct Lines {
 
 const FOOT: u32 = 76;
 const HEAD: u32 = 16;
-/// Names are at least so far apart.
+/// Least distance between labels.
 const GAP: i32 = 30;
-/// From the end of a line to its name.
+/// Distance from the end of a line to its label.
 const LEADER: i32 = 44;
 
 impl Lines {
@@ -43,7 +44,7 @@ impl Lines {
         (names + 20).clamp(290, 1_000) + FOOT + self.head()
     }
 
-    pub(super) fn said(&self) -> impl Iterator<Item = String> {
+    pub(super) fn description(&self) -> impl Iterator<Item = String> {
         self.all.iter().map(|line| {
             let values = line.values.iter().zip(&self.steps);
             let values: Vec<_> = values
@@ -61,7 +62,7 @@ impl Lines {
         Axis::of(self.scale, values)
     }
 
-    /// The room above the scale, where a logarithmic one says what it is.
+    /// Height above the scale, with the caption of a logarithmic one.
     fn head(&self) -> u32 {
         match self.scale {
             Scale::Log => HEAD + LETTER.0 + 8,
@@ -89,25 +90,25 @@ impl Lines {
             .x_label_area_size(FOOT)
             .y_label_area_size(left)
             .build_cartesian_2d(Steps(self.steps.clone()), axis)?;
-        let grid = Ink::Grid.color();
+        let grid = Paint::Grid.color();
         chart
             .configure_mesh()
             .disable_x_mesh()
             .light_line_style(TRANSPARENT)
             .axis_style(grid)
             .bold_line_style(grid)
-            .label_style(letters(Ink::Muted, HPos::Center, VPos::Top))
+            .label_style(letters(Paint::Muted, HPos::Center, VPos::Top))
             .x_desc(self.step.as_str())
-            .axis_desc_style(letters(Ink::Muted, HPos::Center, VPos::Bottom))
+            .axis_desc_style(letters(Paint::Muted, HPos::Center, VPos::Bottom))
             .draw()?;
 
         if self.scale == Scale::Log {
             let place = (0, unit(f64::from(LETTER.0)) / 2 + 2);
-            write(area, LOG_SCALE, place, (Ink::Muted, HPos::Left))?;
+            write(area, LOG_SCALE, place, (Paint::Muted, HPos::Left))?;
         }
         let mut ends = Vec::new();
         let mut lines: Vec<_> = self.all.iter().zip(&names).rev().collect();
-        lines.sort_by_key(|(line, _)| line.ink == Ink::Ours); // over the others
+        lines.sort_by_key(|(line, _)| line.paint == Paint::Ours); // drawn last, over the others
         for (line, name) in lines {
             let points: Vec<_> = line
                 .values
@@ -115,8 +116,8 @@ impl Lines {
                 .enumerate()
                 .filter_map(|(step, value)| Some((step, (*value)?)))
                 .collect();
-            let color = line.ink.color();
-            let wide = if line.ink == Ink::Ours { 5 } else { 3 };
+            let color = line.paint.color();
+            let wide = if line.paint == Paint::Ours { 5 } else { 3 };
             let path = PathElement::new(points.clone(), color.stroke_width(wide));
             chart.draw_series([path])?;
             if !line.text.is_empty() {
@@ -125,27 +126,27 @@ impl Lines {
             ends.extend(
                 points
                     .last()
-                    .map(|end| (end.1, chart.backend_coord(end), line.ink, name)),
+                    .map(|end| (end.1, chart.backend_coord(end), line.paint, name)),
             );
         }
         ends.sort_by(|one, other| {
-            let ours = (one.2 != Ink::Ours).cmp(&(other.2 != Ink::Ours));
+            let ours = (one.2 != Paint::Ours).cmp(&(other.2 != Paint::Ours));
             other.0.total_cmp(&one.0).then(ours)
         });
         let bottom = i32::try_from(area.dim_in_pixel().1 - FOOT).unwrap_or(0);
         let places = apart(ends.iter().map(|(_, (_, y), ..)| *y), bottom);
         let edge = i32::try_from(area.dim_in_pixel().0).unwrap_or(0) - right;
-        for ((_, (x, y), ink, name), at) in ends.into_iter().zip(places) {
+        for ((_, (x, y), paint, name), at) in ends.into_iter().zip(places) {
             let path = vec![(x + 8, y), (edge + 8, at), (edge + LEADER - 8, at)];
-            area.draw(&PathElement::new(path, ink.color().stroke_width(2)))?;
-            write(area, name, (edge + LEADER, at), (Ink::Text, HPos::Left))?;
+            area.draw(&PathElement::new(path, paint.color().stroke_width(2)))?;
+            write(area, name, (edge + LEADER, at), (Paint::Text, HPos::Left))?;
         }
         Ok(())
     }
 }
 
-/// Places that are as near as can be to those that are wanted, which rise, and not too near to each
-/// other. None is below the bottom as long as there is room above.
+/// Positions close to the wanted ones, which ascend, and at least [`GAP`] apart. None is below `bottom`
+/// as long as there is space above.
 fn apart(wanted: impl Iterator<Item = i32>, bottom: i32) -> Vec<i32> {
     let mut places: Vec<i32> = Vec::new();
     for y in wanted {
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_keep_apart() {
+    fn labels_do_not_overlap() {
         assert_eq!(apart([100, 110, 115].into_iter(), 400), [100, 130, 160]);
         assert_eq!(apart([380, 390, 395].into_iter(), 400), [340, 370, 400]);
         assert_eq!(apart([10, 200].into_iter(), 400), [15, 200]);

@@ -1,12 +1,13 @@
-//! Charts as SVG: text is text, colours follow the page, and a screen reader hears the numbers.
+//! Charts as SVG with selectable text, colours from the page's style sheet, and a description for screen
+//! readers.
 //!
-//! A chart is drawn for a phone, half a pixel a unit, and put side by side with others where there
-//! is room: so what is written in it can be read everywhere.
+//! A unit of a chart is half a pixel, so that a chart fits a phone's screen; wider pages show charts side
+//! by side.
 
 mod bars;
 mod dots;
-mod ink;
 mod lines;
+mod paint;
 mod scale;
 
 use std::fmt::Write;
@@ -21,26 +22,26 @@ use plotters::style::{Color, FontDesc, FontFamily, FontStyle, IntoTextStyle, Tex
 
 pub(crate) use self::bars::{Bar, Bars};
 pub(crate) use self::dots::{Dot, Dots};
-pub(crate) use self::ink::{Ink, style};
 pub(crate) use self::lines::{Line, Lines};
-pub(crate) use self::scale::{Scale, count, short};
+pub(crate) use self::paint::{Paint, style};
+pub(crate) use self::scale::Scale;
 
 /// The width of a chart in its own units.
 const WIDTH: u32 = 720;
-/// The height of letters, and what one takes in width where the font is wide.
+/// Height of the letters, and the width of one in a wide font.
 const LETTER: (u32, i32) = (24, 15);
-/// The most letters of a label.
+/// Maximum number of letters of a label.
 const LABEL: usize = 24;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<io::Error>>;
 
-/// A chart with what is written above it.
+/// A chart with its title and note.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
-    /// What it is about.
+    /// Title above the chart.
     pub(crate) title: String,
-    /// The unit, and from how many measurements.
+    /// Unit, and number of measurements.
     pub(crate) note: String,
     pub(crate) body: Body,
 }
@@ -54,7 +55,7 @@ pub(crate) enum Body {
 }
 
 impl Chart {
-    /// Nothing to see.
+    /// Whether there is nothing to draw.
     pub(crate) fn is_empty(&self) -> bool {
         match &self.body {
             Body::Bars(bars) => bars.0.is_empty(),
@@ -63,13 +64,13 @@ impl Chart {
         }
     }
 
-    /// As a part of a page. `id` is unique in it.
+    /// The chart as part of a page. `id` must be unique in it.
     pub(crate) fn svg(&self, id: &str) -> io::Result<String> {
         let (height, drawn) = self.draw(WIDTH)?;
         Ok(self.wrap(id, "class=\"chart\"", (WIDTH, height), &drawn))
     }
 
-    /// As a file of its own, with its title and note in it, and with its colours.
+    /// The chart as a separate file, which contains its title, note and colours.
     pub(crate) fn file(&self) -> io::Result<String> {
         let width = 2 * WIDTH;
         let (height, drawn) = self.draw(width)?;
@@ -77,16 +78,16 @@ impl Chart {
         let mut style = style("svg");
         style.push_str("text { font-family: system-ui, sans-serif }\n");
         let mut inner = format!("<style>\n{style}</style>\n");
-        for (y, size, ink, text) in [
-            (40, 32, Ink::Text, &self.title),
-            (78, 24, Ink::Muted, &self.note),
+        for (y, size, paint, text) in [
+            (40, 32, Paint::Text, &self.title),
+            (78, 24, Paint::Muted, &self.note),
         ] {
-            let plotters::style::RGBColor(red, green, blue) = ink.color();
+            let plotters::style::RGBColor(red, green, blue) = paint.color();
             let _ = writeln!(
                 inner,
                 "<text x=\"0\" y=\"{y}\" font-size=\"{size}\" \
                  fill=\"#{red:02X}{green:02X}{blue:02X}\">{}</text>",
-                escaped(&printable(text, usize::MAX))
+                escaped(&truncated(text, usize::MAX))
             );
         }
         let _ = write!(
@@ -103,19 +104,19 @@ impl Chart {
     }
 
     fn wrap(&self, id: &str, attributes: &str, (width, height): (u32, u32), inner: &str) -> String {
-        let [title, said] = [
+        let [title, description] = [
             self.title.clone(),
-            format!("{}. {}", self.note, self.said()),
+            format!("{}. {}", self.note, self.description()),
         ]
-        .map(|text| escaped(&printable(&text, usize::MAX)));
+        .map(|text| escaped(&truncated(&text, usize::MAX)));
         format!(
             "<svg {attributes} viewBox=\"0 0 {width} {height}\" role=\"img\" \
              aria-labelledby=\"{id}-title {id}-desc\">\n<title id=\"{id}-title\">{title}</title>\n\
-             <desc id=\"{id}-desc\">{said}</desc>\n{inner}</svg>"
+             <desc id=\"{id}-desc\">{description}</desc>\n{inner}</svg>"
         )
     }
 
-    /// The elements, and how high they are.
+    /// Draws the elements; also returns their height.
     fn draw(&self, width: u32) -> io::Result<(u32, String)> {
         let height = match &self.body {
             Body::Bars(bars) => bars.height(),
@@ -134,7 +135,7 @@ impl Chart {
                 .and_then(|()| area.present())
                 .map_err(io::Error::other)?;
         }
-        // The library's own frame has neither a name nor a role.
+        // Strips the frame of plotters, which has neither a name nor a role.
         let inner = svg
             .split_once(">\n")
             .and_then(|(_, inner)| inner.rsplit_once("</svg>"))
@@ -142,58 +143,59 @@ impl Chart {
         Ok((height, inner.to_owned()))
     }
 
-    /// The numbers in words.
-    fn said(&self) -> String {
-        let said: Vec<_> = match &self.body {
-            Body::Bars(bars) => bars.said().collect(),
-            Body::Dots(dots) => dots.said().collect(),
-            Body::Lines(lines) => lines.said().collect(),
+    /// The values as text, for screen readers.
+    fn description(&self) -> String {
+        let parts: Vec<_> = match &self.body {
+            Body::Bars(bars) => bars.description().collect(),
+            Body::Dots(dots) => dots.description().collect(),
+            Body::Lines(lines) => lines.description().collect(),
         };
-        said.join("; ")
+        parts.join("; ")
     }
 }
 
-/// Writes a line of text at a place.
+/// Draws a line of text.
 fn write(
     area: &Area<'_>,
     text: &str,
     place: (i32, i32),
-    (ink, left_to_right): (Ink, HPos),
+    (paint, horizontal): (Paint, HPos),
 ) -> Drawn {
     area.draw(&Text::new(
         text.to_owned(),
         place,
-        letters(ink, left_to_right, VPos::Center),
+        letters(paint, horizontal, VPos::Center),
     ))
 }
 
-fn letters(ink: Ink, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
-    // The library takes letters for 1.24 times as high as they are.
+fn letters(paint: Paint, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+    // plotters divides the font size by 1.24.
     let size = f64::from(LETTER.0) * 1.24;
     let font = FontDesc::new(FontFamily::SansSerif, size, FontStyle::Normal);
     let mut style = font.into_text_style(&(WIDTH, WIDTH));
-    style.color = ink.color().to_backend_color();
+    style.color = paint.color().to_backend_color();
     style.pos = Pos::new(horizontal, vertical);
     style
 }
 
-/// The width of the longest of some texts, in the widest of the usual fonts.
+/// Width of the longest text in a wide font.
 fn width<'a>(texts: impl Iterator<Item = &'a str>) -> i32 {
     let longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
     i32::try_from(longest).unwrap_or(0).saturating_mul(LETTER.1)
 }
 
-/// A label: one line, of things that can be seen, and not too long.
+/// A label: one sanitized line of at most [`LABEL`] letters.
 fn label(text: &str) -> String {
-    printable(text, LABEL)
+    truncated(text, LABEL)
 }
 
-fn printable(text: &str, most: usize) -> String {
-    use crate::plain::seen;
-    if text.chars().count() <= most {
-        return text.chars().map(seen).collect();
+/// Sanitizes a text, and truncates it to `limit` letters.
+fn truncated(text: &str, limit: usize) -> String {
+    use crate::sanitize::printable;
+    if text.chars().count() <= limit {
+        return text.chars().map(printable).collect();
     }
-    let start = text.chars().map(seen).take(most.saturating_sub(1));
+    let start = text.chars().map(printable).take(limit.saturating_sub(1));
     start.chain(['\u{2026}']).collect()
 }
 
@@ -202,7 +204,7 @@ fn escaped(text: &str) -> String {
     text.map_or_else(|_| String::new(), |text| text.to_string())
 }
 
-/// A coordinate of the library.
+/// Rounds to a coordinate.
 #[allow(clippy::cast_possible_truncation, reason = "charts are small")]
 fn unit(value: f64) -> i32 {
     value.round() as i32

@@ -1,27 +1,28 @@
-//! Axes and numbers: where the ticks are, and how a value is written.
+//! Scales and axes.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use super::unit;
+use crate::number::tick;
 
-/// The kind of an axis. Charts that are held against each other have the same.
+/// The scale of an axis. Charts to be compared have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
     Linear,
-    /// Each step is ten times the one before; no value is zero or less.
+    /// Logarithmic, for positive values.
     Log,
     /// From 0 to 100.
     Percent,
 }
 
-/// What stands at a logarithmic axis.
+/// Caption of a logarithmic axis.
 pub(super) const LOG_SCALE: &str = "log scale";
 
 impl Scale {
-    /// That of charts of one kind: linear, or logarithmic where that would leave most values of one
-    /// of them in a corner.
+    /// The scale for several charts: logarithmic if all values are positive and those of one chart differ
+    /// by more than a factor of 10, else linear.
     pub(crate) fn of<T: Iterator<Item = f64>>(charts: impl IntoIterator<Item = T>) -> Self {
         let mut is_far = false;
         for chart in charts {
@@ -38,7 +39,7 @@ impl Scale {
     }
 }
 
-/// An axis from `from` to `to`, with a line at each tick.
+/// An axis with its ticks.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
     pub(super) from: f64,
@@ -48,7 +49,8 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// From zero, or below where a value is, to the greatest value, with round numbers as ticks.
+    /// A linear axis from zero, or from the least value if negative, to the greatest value, with round
+    /// numbers as ticks.
     pub(super) fn linear(values: impl Iterator<Item = f64> + Clone) -> Self {
         let low = values.clone().fold(0.0, f64::min);
         let high = values.fold(0.0, f64::max);
@@ -73,7 +75,7 @@ impl Axis {
         }
     }
 
-    /// A tick at each power of ten around the values, none of which is zero or less.
+    /// A logarithmic axis around positive values, with a tick at each power of ten.
     pub(super) fn log(values: impl Iterator<Item = f64> + Clone) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min).log10().floor();
         let high = values.fold(0.0, f64::max).log10().ceil();
@@ -91,7 +93,7 @@ impl Axis {
         }
     }
 
-    /// The axis of a kind that holds these values.
+    /// The axis of this scale that contains the values.
     pub(super) fn of(scale: Scale, values: impl Iterator<Item = f64> + Clone) -> Self {
         match scale {
             Scale::Linear => Self::linear(values),
@@ -100,16 +102,16 @@ impl Axis {
         }
     }
 
-    /// Leaves out ticks where there is no room for so many.
-    pub(super) fn thin(&mut self, most: usize) {
-        let every = self.ticks.len().div_ceil(most.max(1)).max(1);
+    /// Removes ticks until at most `limit` are left.
+    pub(super) fn thin(&mut self, limit: usize) {
+        let every = self.ticks.len().div_ceil(limit.max(1)).max(1);
         let mut at = 0..;
         self.ticks
             .retain(|_| at.next().is_some_and(|at| at % every == 0));
     }
 
-    /// Where a value is on a linear axis: itself, or its logarithm.
-    fn place(&self, value: f64) -> f64 {
+    /// The value, or its logarithm on a logarithmic axis.
+    fn position(&self, value: f64) -> f64 {
         if self.log { value.log10() } else { value }
     }
 }
@@ -119,7 +121,7 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
-        let [value, from, to] = [*value, self.from, self.to].map(|value| self.place(value));
+        let [value, from, to] = [*value, self.from, self.to].map(|value| self.position(value));
         let part = ((value - from) / (to - from)).clamp(0.0, 1.0);
         first + unit(part * f64::from(last - first))
     }
@@ -139,7 +141,7 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// An axis of steps, a like distance apart, each with its name.
+/// An axis of equidistant labelled steps.
 #[derive(Clone, Debug)]
 pub(super) struct Steps(pub(super) Vec<String>);
 
@@ -149,7 +151,7 @@ impl Ranged for Steps {
 
     fn map(&self, step: &usize, (first, last): (i32, i32)) -> i32 {
         let [step, steps] = [*step, self.0.len()].map(|count| u32::try_from(count).unwrap_or(0));
-        // A little room at both ends.
+        // With a margin at both ends.
         let part = (f64::from(step) + 0.2) / (f64::from(steps) - 0.6).max(0.4);
         first + unit(part.clamp(0.0, 1.0) * f64::from(last - first))
     }
@@ -169,90 +171,12 @@ impl ValueFormatter<usize> for Steps {
     }
 }
 
-/// A number with three digits that count, and with thousands set apart.
-pub(crate) fn short(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1e12 {
-        return format!("{value:.2e}");
-    }
-    let digits = if size >= 99.95 || size == 0.0 {
-        0
-    } else if size >= 9.995 {
-        1
-    } else {
-        2
-    };
-    grouped(&format!("{value:.digits$}"))
-}
-
-/// The same for the tick of an axis: without zeros that say nothing.
-pub(super) fn tick(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1e12 {
-        return format!("{value:.1e}");
-    }
-    if size >= 1e6 {
-        return format!("{} M", short_tick(value / 1e6));
-    }
-    short_tick(value)
-}
-
-fn short_tick(value: f64) -> String {
-    let text = format!("{value:.3}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    grouped(if text == "-0" { "0" } else { text })
-}
-
-/// A whole number with thousands set apart.
-pub(crate) fn count<T: ToString + ?Sized>(value: &T) -> String {
-    grouped(&value.to_string())
-}
-
-/// Sets thousands apart in a number that is written already.
-fn grouped(number: &str) -> String {
-    let (sign, number) = match number.strip_prefix('-') {
-        Some(rest) => ("\u{2212}", rest),
-        None => ("", number),
-    };
-    let (whole, rest) = number.split_at(number.find('.').unwrap_or(number.len()));
-    let mut text = String::from(sign);
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.123, "0.12"),
-            (9.996, "10.0"),
-            (20.57, "20.6"),
-            (252.772, "253"),
-            (60_734.0, "60,734"),
-            (1e300, "1.00e300"),
-            (-181_980.0, "\u{2212}181,980"),
-        ] {
-            assert_eq!(short(value), text);
-        }
-        assert_eq!(
-            (tick(0.5), tick(2_500_000.0)),
-            ("0.5".into(), "2.5 M".into())
-        );
-        assert_eq!((tick(0.01), tick(1e3)), ("0.01".into(), "1,000".into()));
-        assert_eq!(count(&25_200), "25,200");
-    }
-
-    #[test]
-    fn an_axis_holds_its_values() {
+    fn an_axis_contains_its_values() {
         for values in [
             &[0.0, 513.0][..],
             &[-181.0, 12.0],
@@ -279,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn charts_of_one_kind_have_one_scale() {
+    fn charts_with_distant_values_have_a_log_scale() {
         for (charts, scale) in [
             (&[&[1.0, 2.0][..], &[3.0, 29.0]][..], Scale::Linear),
             (&[&[1.0, 2.0], &[0.3, 50.0]], Scale::Log),

@@ -1,16 +1,16 @@
-//! How many of the connections that begin together are resumed.
+//! Charts of bursts.
 
 use super::{Figures, counts, distinct, name, rising};
 use crate::BurstRow;
-use crate::chart::{Body, Chart, Ink, Line, Lines, Scale};
+use crate::chart::{Body, Chart, Line, Lines, Paint, Scale};
 
 pub(super) fn figures(rows: &[BurstRow]) -> Figures {
-    let sound = || rows.iter().filter(|row| row.error.is_none());
-    let panels = distinct(sound().map(panel));
+    let valid = || rows.iter().filter(|row| row.error.is_none());
+    let panels = distinct(valid().map(panel));
     let mut charts = Vec::new();
     let mut all_resumed = Vec::new();
     for at in panels {
-        let here: Vec<_> = sound().filter(|row| panel(row) == at).collect();
+        let here: Vec<_> = valid().filter(|row| panel(row) == at).collect();
         let (backend, protocol, (full, resumed)) = at;
         let title = format!(
             "{}, {protocol}, tickets {full}, then {resumed}",
@@ -29,15 +29,15 @@ pub(super) fn figures(rows: &[BurstRow]) -> Figures {
             all_resumed.join("; ")
         ));
     }
-    let failed = rows.len() - sound().count();
+    let failed = rows.len() - valid().count();
     if failed > 0 {
-        notes.push(format!("{failed} rows have no number: see the table."));
+        notes.push(format!("{failed} rows are invalid; see the table."));
     }
     Figures {
-        lead: "Connections to one server that begin together, again and again: the part of them \
-               that is resumed, by the server\u{2019}s word. Tickets: how many the server gives \
-               after a full handshake, and after a resumed one. A TLS 1.3 ticket serves one \
-               connection, so a store has to keep as many as begin together."
+        lead: "Bursts of connections to one server that begin at the same time: the share that is \
+               resumed, as seen by the server. Tickets: how many the server issues after a full \
+               handshake, and after a resumed one. A TLS 1.3 ticket serves one connection, so a \
+               store needs one for each connection of the burst."
             .to_owned(),
         charts,
         notes,
@@ -60,7 +60,7 @@ fn chart(title: String, rows: &[&BurstRow]) -> Chart {
         let last = values.last().copied().flatten();
         Line {
             label: store.to_owned(),
-            ink: Ink::of_store(store),
+            paint: Paint::for_store(store),
             values,
             text: last.map_or_else(|| "-".to_owned(), |last| format!("{last:.1}")),
         }

@@ -1,14 +1,15 @@
-//! What threads get done that share a store.
+//! Charts of threads that share a store.
 
 use super::{Figures, counted, distinct, name, rising};
 use crate::ContentionRow;
-use crate::chart::{Body, Chart, Ink, Line, Lines, Scale, short};
+use crate::chart::{Body, Chart, Line, Lines, Paint, Scale};
+use crate::number::short;
 
-/// Mixes whose name ends so measure the same once more.
-const ONCE_MORE: &str = "client's time";
+/// Suffix of mixes that count the same handshakes by the client's time alone.
+const CLIENT_TIME: &str = "client's time";
 
 pub(super) fn figures(rows: &[ContentionRow], cores: usize) -> Figures {
-    let shown = || rows.iter().filter(|row| !row.mix.ends_with(ONCE_MORE));
+    let shown = || rows.iter().filter(|row| !row.mix.ends_with(CLIENT_TIME));
     let panels = distinct(shown().map(|row| (row.mix.as_str(), store(row).1)));
     let charts = panels.into_iter().map(|(mix, backend)| {
         let here: Vec<_> = shown()
@@ -18,33 +19,29 @@ pub(super) fn figures(rows: &[ContentionRow], cores: usize) -> Figures {
     });
     Figures {
         lead: format!(
-            "What each of several threads gets done when all use one store; there were {cores} \
-             processors. Flat would be ideal up to so many threads, and a like share of them \
-             beyond: the dashed line, \u{201c}ideal\u{201d}, shows that for the store that it \
-             names, from what one thread gets done. in-hand: each thread has its sessions for \
-             itself, so nothing is shared."
+            "Throughput of each thread when several share one store, on {cores} processors. \
+             Ideally it is constant up to that many threads, and falls in proportion beyond: the \
+             dashed line shows that for the store that it names, from its throughput with one \
+             thread. in-hand: each thread has its own sessions, so nothing is shared."
         ),
         charts: charts.collect(),
         notes: if rows.len() > shown().count() {
-            vec![
-                "Counted by the client\u{2019}s time alone, the handshakes are in the table."
-                    .to_owned(),
-            ]
+            vec!["The handshakes by the client\u{2019}s time alone are in the table.".to_owned()]
         } else {
             Vec::new()
         },
     }
 }
 
-/// The dashes are for the ideal alone.
-fn ink(store: &str) -> Ink {
-    match Ink::of_store(store) {
-        Ink::Reference => Ink::Other,
-        ink => ink,
+/// As [`Paint::for_store`], without dashes, which mark the ideal.
+fn paint(store: &str) -> Paint {
+    match Paint::for_store(store) {
+        Paint::Reference => Paint::Other,
+        paint => paint,
     }
 }
 
-/// The store, and the library where there is one.
+/// The store, and the backend if the row is about handshakes.
 fn store(row: &ContentionRow) -> (&str, Option<&str>) {
     row.store
         .split_once(", ")
@@ -56,11 +53,11 @@ fn store(row: &ContentionRow) -> (&str, Option<&str>) {
 fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize) -> Chart {
     let threads = rising(rows.iter().map(|row| row.threads));
     let stores = distinct(rows.iter().map(|row| store(row).0));
-    let most = rows
+    let greatest = rows
         .iter()
         .map(|row| row.ops_per_s_per_thread)
         .fold(0.0, f64::max);
-    let (unit, by) = if most >= 1e6 {
+    let (unit, by) = if greatest >= 1e6 {
         ("million", 1e6)
     } else {
         ("thousand", 1e3)
@@ -78,7 +75,7 @@ fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize
             let last = values.last().copied().flatten();
             Line {
                 label: (*name).to_owned(),
-                ink: ink(name),
+                paint: paint(name),
                 values,
                 text: last.map_or_else(|| "-".to_owned(), short),
             }
@@ -96,7 +93,7 @@ fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize
         let share = |threads: &usize| Some(alone * (cores as f64 / *threads as f64).min(1.0));
         lines.push(Line {
             label: format!("ideal, {name}"),
-            ink: Ink::OursVariant,
+            paint: Paint::OursVariant,
             values: threads.iter().map(share).collect(),
             text: String::new(),
         });

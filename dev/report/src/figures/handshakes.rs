@@ -1,21 +1,22 @@
-//! What a handshake costs, full and resumed, and what each store adds to it.
+//! Charts of handshakes: times, bytes, and what each store adds.
 
 use super::{Figures, counts, distinct, name};
 use crate::HandshakeRow;
-use crate::chart::{Bar, Bars, Body, Chart, Dot, Dots, Ink, Scale, count, short};
+use crate::chart::{Bar, Bars, Body, Chart, Dot, Dots, Paint, Scale};
+use crate::number::{count, short};
 
 const OURS: &str = "tls-resume";
 
 pub(super) fn figures(rows: &[HandshakeRow]) -> Figures {
     let typical: Vec<_> = rows.iter().filter(|row| row.is_typical()).collect();
-    let corners = distinct(typical.iter().map(|row| corner(row)));
-    let mut charts: Vec<_> = corners.iter().map(|at| costs(*at, &typical)).collect();
-    charts.extend(corners.iter().map(|at| bytes(*at, &typical)));
-    // Those of one library next to each other, and all on the same kind of scale.
+    let scenarios = distinct(typical.iter().map(|row| scenario(row)));
+    let mut charts: Vec<_> = scenarios.iter().map(|at| costs(*at, &typical)).collect();
+    charts.extend(scenarios.iter().map(|at| bytes(*at, &typical)));
+    // The charts of a library are adjacent, and all have the same scale.
     let backends = distinct(typical.iter().map(|row| row.backend.as_str()));
     let of_stores = backends.iter().flat_map(|backend| {
         let dots = |at: &(&str, &str)| added(backend, *at, &typical);
-        corners.iter().map(dots)
+        scenarios.iter().map(dots)
     });
     let scale = Scale::of(of_stores.map(|dots| {
         let values = dots.into_iter();
@@ -23,42 +24,42 @@ pub(super) fn figures(rows: &[HandshakeRow]) -> Figures {
     }));
     for backend in backends {
         charts.extend(
-            corners
+            scenarios
                 .iter()
                 .map(|at| stores(backend, *at, &typical, scale)),
         );
     }
     charts.extend(hints(rows));
     Figures {
-        lead: "A client\u{2019}s own time for a handshake, from asking for a connection to having \
-               stored the tickets, against a server of the same library with an ECDSA key. \
-               Resumed: with the session from the store. What a store adds is the median of the \
-               differences, within a round, to a session that lies ready in a variable; the line \
-               is the interval that holds the true median 19 times of 20."
-            .to_owned(),
+        lead:
+            "The client\u{2019}s time for a handshake, from the request for a connection until the \
+               tickets are stored, with a server of the same library and an ECDSA key. Resumed: \
+               with a session from our store. What a store adds is the median of the differences, \
+               within a round, to a session in a variable (in-hand); the line is the 95 % \
+               confidence interval."
+                .to_owned(),
         charts,
         notes: vec![
-            "rustls-memory: rustls\u{2019}s own cache. hyper-openssl: what the cache of the \
-             crate of that name does, made again. der: every session is written to bytes and read \
-             again."
+            "rustls-memory: rustls\u{2019}s own cache. hyper-openssl: a re-creation of that \
+             crate\u{2019}s cache. der: every session is encoded and decoded."
                 .to_owned(),
         ],
     }
 }
 
-/// Full against resumed, in one chart, for a page that has room for one.
+/// Full and resumed handshakes of each library in one chart.
 pub(crate) fn overview(rows: &[HandshakeRow]) -> Chart {
     let typical: Vec<_> = rows
         .iter()
         .filter(|row| row.is_typical() && row.group == "X25519")
         .collect();
     let mut bars = Vec::new();
-    for at in distinct(typical.iter().map(|row| corner(row))) {
-        let mut some = kinds(at, &typical);
-        if let Some(first) = some.first_mut() {
+    for at in distinct(typical.iter().map(|row| scenario(row))) {
+        let mut group = kinds(at, &typical);
+        if let Some(first) = group.first_mut() {
             first.heading = Some(at.0.to_owned());
         }
-        bars.extend(some);
+        bars.extend(group);
     }
     Chart {
         title: "What resumption saves a client".to_owned(),
@@ -75,7 +76,7 @@ pub(crate) fn overview(rows: &[HandshakeRow]) -> Chart {
     }
 }
 
-fn corner(row: &HandshakeRow) -> (&str, &str) {
+fn scenario(row: &HandshakeRow) -> (&str, &str) {
     (&row.protocol, &row.group)
 }
 
@@ -84,7 +85,9 @@ fn is_shown(row: &HandshakeRow) -> bool {
 }
 
 fn costs(at: (&str, &str), rows: &[&HandshakeRow]) -> Chart {
-    let shown = rows.iter().filter(|row| corner(row) == at && is_shown(row));
+    let shown = rows
+        .iter()
+        .filter(|row| scenario(row) == at && is_shown(row));
     Chart {
         title: format!("{}, {}: time", at.0, at.1),
         note: format!(
@@ -96,12 +99,14 @@ fn costs(at: (&str, &str), rows: &[&HandshakeRow]) -> Chart {
 }
 
 fn kinds(at: (&str, &str), rows: &[&HandshakeRow]) -> Vec<Bar> {
-    let shown = rows.iter().filter(|row| corner(row) == at && is_shown(row));
+    let shown = rows
+        .iter()
+        .filter(|row| scenario(row) == at && is_shown(row));
     let bars = shown.filter_map(|row| {
         let us = row.client_us?.median;
         let label = format!("{}, {}", name(&row.backend), row.kind);
-        let ink = Ink::of_backend(&row.backend, row.kind == "full");
-        Some(Bar::new(label, us, "\u{b5}s", ink))
+        let paint = Paint::for_backend(&row.backend, row.kind == "full");
+        Some(Bar::new(label, us, "\u{b5}s", paint))
     });
     bars.collect()
 }
@@ -109,13 +114,13 @@ fn kinds(at: (&str, &str), rows: &[&HandshakeRow]) -> Vec<Bar> {
 fn bytes((protocol, group): (&str, &str), rows: &[&HandshakeRow]) -> Chart {
     let shown = rows
         .iter()
-        .filter(|row| corner(row) == (protocol, group) && is_shown(row));
+        .filter(|row| scenario(row) == (protocol, group) && is_shown(row));
     let bars = shown.clone().map(|row| {
         let label = format!("{}, {}", name(&row.backend), row.kind);
-        let ink = Ink::of_backend(&row.backend, row.kind == "full");
+        let paint = Paint::for_backend(&row.backend, row.kind == "full");
         let bytes = row.bytes_in.saturating_add(row.bytes_out);
         #[allow(clippy::cast_precision_loss, reason = "for people to see")]
-        let mut bar = Bar::new(label, bytes as f64, "B", ink);
+        let mut bar = Bar::new(label, bytes as f64, "B", paint);
         bar.text = format!("{}\u{a0}B", count(&bytes));
         bar
     });
@@ -129,11 +134,11 @@ fn bytes((protocol, group): (&str, &str), rows: &[&HandshakeRow]) -> Chart {
     }
 }
 
-/// What each store adds, and from how many rounds.
+/// The number of rounds, and the time added, for each store.
 fn added(backend: &str, at: (&str, &str), rows: &[&HandshakeRow]) -> Vec<(u64, Dot)> {
     let here = rows
         .iter()
-        .filter(|row| row.backend == backend && corner(row) == at);
+        .filter(|row| row.backend == backend && scenario(row) == at);
     let dots = here.filter_map(|row| {
         let [value, low, high] =
             [row.store_ns, row.store_ns_low, row.store_ns_high].map(|ns| ns.or(row.store_ns));
@@ -144,7 +149,7 @@ fn added(backend: &str, at: (&str, &str), rows: &[&HandshakeRow]) -> Vec<(u64, D
             low,
             high,
             text: format!("{}\u{a0}\u{b5}s", short(value)),
-            ink: Ink::of_store(&row.store),
+            paint: Paint::for_store(&row.store),
         };
         Some((row.rounds as u64, dot))
     });
@@ -156,7 +161,7 @@ fn stores(backend: &str, at: (&str, &str), rows: &[&HandshakeRow], scale: Scale)
     Chart {
         title: format!("{}, {}, {}: stores", name(backend), at.0, at.1),
         note: format!(
-            "what one adds, \u{b5}s, median of differences; {}",
+            "time added, \u{b5}s, median of differences; {}",
             counts(rounds.into_iter())
         ),
         body: Body::Dots(Dots {
@@ -168,7 +173,7 @@ fn stores(backend: &str, at: (&str, &str), rows: &[&HandshakeRow], scale: Scale)
     }
 }
 
-/// What it brings to know which group the server chose last.
+/// The gain of knowing the server's group.
 fn hints(rows: &[HandshakeRow]) -> Option<Chart> {
     let known = rows
         .iter()
@@ -183,16 +188,16 @@ fn hints(rows: &[HandshakeRow]) -> Option<Chart> {
         let mut some: Vec<_> = here
             .filter_map(|row| {
                 let label = if row.store == OURS {
-                    "as by default"
+                    "library\u{2019}s default"
                 } else {
                     "known group first"
                 };
                 let us = row.client_us?.median;
-                Some(Bar::new(label, us, "\u{b5}s", Ink::of_store(&row.store)))
+                Some(Bar::new(label, us, "\u{b5}s", Paint::for_store(&row.store)))
             })
             .collect();
         if let Some(first) = some.first_mut() {
-            first.heading = Some(format!("server takes {group}"));
+            first.heading = Some(format!("server chooses {group}"));
         }
         bars.extend(some);
     }

@@ -1,9 +1,9 @@
-//! How often a session is there when it is needed.
+//! Charts of hit rates.
 
 use super::{Figures, counts, distinct, rising};
 use crate::HitRateRow;
-use crate::chart::{Bar, Bars, Body, Chart, Ink, Line, Lines, Scale};
-use crate::tables::megabytes;
+use crate::chart::{Bar, Bars, Body, Chart, Line, Lines, Paint, Scale};
+use crate::number::megabytes;
 
 pub(super) fn figures(rows: &[HitRateRow]) -> Figures {
     let traces = distinct(rows.iter().map(|row| row.trace.as_str()));
@@ -26,16 +26,16 @@ pub(super) fn figures(rows: &[HitRateRow]) -> Figures {
     });
     Figures {
         lead:
-            "The part of the connections of a trace that is resumed, with stores of equal bytes, \
-               their own overhead included. The ceiling is a store that forgets nothing but what \
-               has expired."
+            "The share of a trace\u{2019}s connections that is resumed, with stores of equal size, \
+               their overhead included. The ceiling is an unbounded store, which drops expired \
+               tickets only."
                 .to_owned(),
         charts: charts.collect(),
         notes: vec![
-            "zipf: servers drawn by Zipf\u{2019}s law with that exponent; crawl: many servers seen \
-             a few times; mta: a mail server. \u{2212}64, \u{2212}8, \u{2212}2: the most tickets \
-             of a server. rustls default: rustls\u{2019}s own cache with the limits that it has by \
-             itself."
+            "zipf: servers drawn by Zipf\u{2019}s law with that exponent; crawl: many servers \
+             visited a few times; mta: a mail server. \u{2212}64, \u{2212}8, \u{2212}2: the limit \
+             of tickets per server. rustls default: rustls\u{2019}s own cache with its default \
+             limits."
                 .to_owned(),
         ],
     }
@@ -50,8 +50,8 @@ fn label(store: &str) -> String {
 
 fn bars(rows: &[&HitRateRow]) -> Body {
     let bars = rows.iter().map(|row| {
-        let ink = Ink::of_store(&row.store);
-        let mut bar = Bar::new(label(&row.store), row.rate * 100.0, "%", ink);
+        let paint = Paint::for_store(&row.store);
+        let mut bar = Bar::new(label(&row.store), row.rate * 100.0, "%", paint);
         bar.text = format!("{:.1}\u{a0}%", row.rate * 100.0);
         bar
     });
@@ -69,7 +69,7 @@ fn lines(rows: &[&HitRateRow], budgets: &[usize]) -> Body {
         let last = values.last().copied().flatten();
         Line {
             label: label(store),
-            ink: Ink::of_store(store),
+            paint: Paint::for_store(store),
             values,
             text: last.map_or_else(|| "-".to_owned(), |last| format!("{last:.1}")),
         }

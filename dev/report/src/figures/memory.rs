@@ -1,15 +1,16 @@
-//! What a session takes in memory.
+//! Charts of the memory of sessions.
 
 use super::{Figures, counts, distinct};
 use crate::MemoryRow;
-use crate::chart::{Bar, Bars, Body, Chart, Ink, count};
+use crate::chart::{Bar, Bars, Body, Chart, Paint};
+use crate::number::count;
 
-/// How many sessions a server has in a row.
-fn a_server(row: &MemoryRow) -> String {
+/// The number of sessions per server as text.
+fn sessions_per_server(row: &MemoryRow) -> String {
     match row.sessions.checked_div(row.servers) {
         None | Some(0) => String::new(),
-        Some(1) => ", 1 a server".to_owned(),
-        Some(some) => format!(", {} a server", count(&some)),
+        Some(1) => ", 1 per server".to_owned(),
+        Some(some) => format!(", {} per server", count(&some)),
     }
 }
 
@@ -25,14 +26,16 @@ pub(super) fn figures(rows: &[MemoryRow]) -> Figures {
             } else {
                 &row.store
             };
-            let ink = Ink::of_store(&row.store);
-            Bar::new(label, row.bytes_per_session, "B", ink)
+            let paint = Paint::for_store(&row.store);
+            Bar::new(label, row.bytes_per_session, "B", paint)
         });
         Chart {
             title: format!("{protocol}, {} servers", count(&servers)),
             note: format!(
-                "bytes a session{}; {}",
-                here.clone().next().map_or_else(String::new, a_server),
+                "bytes per session{}; {}",
+                here.clone()
+                    .next()
+                    .map_or_else(String::new, sessions_per_server),
                 counts(here.clone().map(|row| row.sessions as u64))
             ),
             body: Body::Bars(Bars(bars.collect())),
@@ -41,17 +44,18 @@ pub(super) fn figures(rows: &[MemoryRow]) -> Figures {
     let chain = rows.first().map_or(0, |row| row.chain_bytes);
     Figures {
         lead: format!(
-            "What a session takes by the C library\u{2019}s own count: in rustls\u{2019}s own \
-             cache, and in our store with the sessions of each backend. A server\u{2019}s chain \
-             of three certificates has {} bytes. rustls-memory and opaque hold it once for each session; \
-             where our store can look into sessions, those of one server share it, so that one can \
-             take less than a chain.",
+            "Memory of a session as counted by the C library: in rustls\u{2019}s own cache, and in \
+             our store with the sessions of each backend. A server\u{2019}s chain of three \
+             certificates has {} bytes. rustls-memory and opaque keep it in each session; with \
+             other sessions our store shares it among those of a server, so that one can take \
+             less than a chain.",
             count(&chain)
         ),
         charts: charts.collect(),
         notes: vec![
-            "opaque: rustls 0.23, whose sessions cannot be looked into; preview: the next rustls; \
-             openssl-keep, openssl-strip: OpenSSL\u{2019}s, with the certificates kept or left out."
+            "opaque: rustls 0.23, whose certificates cannot be separated from the session; preview: \
+             the next rustls; openssl-keep, openssl-strip: OpenSSL with the certificates kept or \
+             removed."
                 .to_owned(),
         ],
     }

@@ -1,4 +1,4 @@
-//! What a report has, as charts: which rows are in which, and what is to be known about them.
+//! The rows of a report as charts, with explanations.
 
 mod burst;
 mod contention;
@@ -14,17 +14,17 @@ use crate::{Report, Section};
 
 pub(crate) use self::handshakes::overview;
 
-/// The charts of a section.
+/// The charts of a section, with their texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
-    /// What stands above them.
+    /// Text above the charts.
     pub(crate) lead: String,
     pub(crate) charts: Vec<Chart>,
-    /// What stands below them, a paragraph each.
+    /// Paragraphs below the charts.
     pub(crate) notes: Vec<String>,
 }
 
-/// Those of one section. The rules have none.
+/// The charts of a section. The rules have none.
 pub(crate) fn section(section: Section, report: &Report) -> Figures {
     let mut figures = match section {
         Section::Handshakes => handshakes::figures(&report.handshakes),
@@ -41,7 +41,7 @@ pub(crate) fn section(section: Section, report: &Report) -> Figures {
     figures
 }
 
-/// What is different, in the order in which it comes.
+/// The distinct elements in order of first occurrence.
 pub(crate) fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
     for one in all {
@@ -52,7 +52,7 @@ pub(crate) fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     found
 }
 
-/// Numbers that are different, from the least.
+/// The distinct numbers in ascending order.
 fn rising(all: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut found: Vec<_> = all.collect();
     found.sort_unstable();
@@ -60,30 +60,30 @@ fn rising(all: impl Iterator<Item = usize>) -> Vec<usize> {
     found
 }
 
-/// A number of measurements, or the least and the greatest.
+/// The number of measurements, or its range, as text.
 fn counts(all: impl Iterator<Item = u64>) -> String {
-    use crate::chart::count;
+    use crate::number::count;
     let all: Vec<_> = all.collect();
     match (all.iter().min(), all.iter().max()) {
-        (Some(least), Some(most)) if least < most => {
-            format!("n\u{a0}{} to {}", count(least), count(most))
+        (Some(least), Some(greatest)) if least < greatest => {
+            format!("n\u{a0}{} to {}", count(least), count(greatest))
         }
         (Some(each), _) => format!("n\u{a0}{}", count(each)),
         _ => String::new(),
     }
 }
 
-/// The same after something else, where it is known; `what` says what is counted.
-fn counted(all: impl Iterator<Item = u64>, what: &str) -> String {
+/// As [`counts`], after a separator and a noun; empty if there are none.
+fn counted(all: impl Iterator<Item = u64>, noun: &str) -> String {
     let counts = counts(all);
     if counts.is_empty() {
         counts
     } else {
-        format!("; {what}{counts}")
+        format!("; {noun}{counts}")
     }
 }
 
-/// A library, or a name of the report's, as it is written in a sentence.
+/// The spelling of a backend's name in a sentence.
 pub(crate) fn name(backend: &str) -> &str {
     match backend {
         "openssl" => "OpenSSL",

@@ -1,8 +1,9 @@
-//! A store of very many servers.
+//! The chart of a very large store.
 
 use super::{Figures, counts};
 use crate::ScaleRow;
-use crate::chart::{Body, Chart, Ink, Line, Lines, Scale, count, short};
+use crate::chart::{Body, Chart, Line, Lines, Paint, Scale};
+use crate::number::{count, short};
 
 pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
     let lines = rows.iter().map(|row| {
@@ -15,10 +16,10 @@ pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
         ];
         Line {
             label: row.op.clone(),
-            ink: match row.op.as_str() {
-                "put" => Ink::Ours,
-                "take" => Ink::Lru,
-                _ => Ink::Moka,
+            paint: match row.op.as_str() {
+                "put" => Paint::Ours,
+                "take" => Paint::Lru,
+                _ => Paint::Moka,
             },
             values: values.map(|us| Some(us).filter(|us| *us > 0.0)).into(),
             text: short(row.max_us),
@@ -30,27 +31,26 @@ pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
     let servers = rows.first().map_or(0, |row| row.servers);
     let charts = vec![Chart {
         title: format!("{} servers", count(&servers)),
-        note: format!("\u{b5}s a call; {}", counts(rows.iter().map(|row| row.n))),
+        note: format!("\u{b5}s per call; {}", counts(rows.iter().map(|row| row.n))),
         body: Body::Lines(Lines {
             steps: ["50", "99", "99.9", "99.99", "100"]
                 .map(str::to_owned)
                 .into(),
-            step: "% of the calls were quicker".to_owned(),
+            step: "percentile".to_owned(),
             all: lines,
             scale,
         }),
     }];
     let notes = rows.first().map(|row| {
         format!(
-            "The store might take {} bytes, counted {}, and had really allocated {}.",
+            "Bytes: limit {}, counted by the store {}, allocated {}.",
             count(&row.budget),
             count(&row.bytes_counted),
             count(&row.bytes_allocated)
         )
     });
     Figures {
-        lead: "Our store, full of servers, while it evicts at every put and sweeps: how long a \
-               call takes, and how long the slowest ones."
+        lead: "Latency of our store when it is full of servers, evicts at every put, and sweeps."
             .to_owned(),
         charts,
         notes: notes.into_iter().collect(),

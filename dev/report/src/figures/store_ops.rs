@@ -1,8 +1,9 @@
-//! What one operation on a store costs.
+//! Charts of single operations on a store.
 
 use super::{Figures, counted, rising};
 use crate::StoreOpRow;
-use crate::chart::{Bar, Bars, Body, Chart, Ink, count};
+use crate::chart::{Bar, Bars, Body, Chart, Paint};
+use crate::number::count;
 
 pub(super) fn figures(rows: &[StoreOpRow]) -> Figures {
     let sizes = rising(rows.iter().map(|row| row.servers));
@@ -11,8 +12,14 @@ pub(super) fn figures(rows: &[StoreOpRow]) -> Figures {
             .iter()
             .filter(|row| row.servers == servers && row.op == "put+take");
         let n = counted(here.clone().filter_map(|row| row.n), "");
-        let bars =
-            here.map(|row| Bar::new(&row.store, row.ns_median, "ns", Ink::of_store(&row.store)));
+        let bars = here.map(|row| {
+            Bar::new(
+                &row.store,
+                row.ns_median,
+                "ns",
+                Paint::for_store(&row.store),
+            )
+        });
         Chart {
             title: format!(
                 "{} {}",
@@ -24,8 +31,8 @@ pub(super) fn figures(rows: &[StoreOpRow]) -> Figures {
         }
     });
     Figures {
-        lead: "One put and one take, one after the other, by one thread, in a store that holds so \
-               many servers. The other operations, and what they allocate, are in the table."
+        lead: "A put and a take by one thread, in a store with a number of servers. The other \
+               operations, and their allocations, are in the tables."
             .to_owned(),
         charts: charts.collect(),
         notes: Vec::new(),

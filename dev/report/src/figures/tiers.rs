@@ -1,12 +1,13 @@
-//! What places beyond the process take.
+//! Charts of the tiers.
 
 use super::{Figures, counts, distinct, rising};
 use crate::Report;
-use crate::chart::{Body, Chart, Dot, Dots, Ink, Scale, short};
+use crate::chart::{Body, Chart, Dot, Dots, Paint, Scale};
+use crate::number::short;
 
 pub(super) fn figures(report: &Report) -> Figures {
     let rows = &report.tiers;
-    // The same for all of them: they are held against each other.
+    // The same scale for all tiers, so that they can be compared.
     let scale = Scale::of([rows.iter().flat_map(|row| [row.median_us, row.p99_us])]);
     let charts =
         distinct(rows.iter().map(|row| row.tier.as_str()))
@@ -24,10 +25,10 @@ pub(super) fn figures(report: &Report) -> Figures {
                                 low: row.median_us,
                                 high: row.p99_us,
                                 text: format!("{} | {}", short(row.median_us), short(row.p99_us)),
-                                ink: match op {
-                                    "put" => Ink::Ours,
-                                    "take" => Ink::Lru,
-                                    _ => Ink::Moka,
+                                paint: match op {
+                                    "put" => Paint::Ours,
+                                    "take" => Paint::Lru,
+                                    _ => Paint::Moka,
                                 },
                             }
                         }));
@@ -36,7 +37,7 @@ pub(super) fn figures(report: &Report) -> Figures {
                 Chart {
                     title: tier.to_owned(),
                     note: format!(
-                        "\u{b5}s a call, median | p99; {}",
+                        "\u{b5}s per call, median | p99; {}",
                         counts(here.iter().map(|row| row.n as u64))
                     ),
                     body: Body::Dots(Dots {
@@ -50,9 +51,10 @@ pub(super) fn figures(report: &Report) -> Figures {
     let missing = report.skipped.iter();
     let missing = missing.filter(|(what, _)| what.starts_with("tiers ("));
     Figures {
-        lead: "What places beyond the process take, with so many processes at work at the same \
-               time. Put and take: one call of the tier. Prefetch: until a session is in memory, \
-               where a handshake finds it."
+        lead:
+            "Latency of the tiers, used by several processes at the same time. Put and take: one \
+               call of the tier. Prefetch: until a session is in memory, where a handshake finds \
+               it."
             .to_owned(),
         charts: charts.collect(),
         notes: missing

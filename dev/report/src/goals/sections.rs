@@ -1,45 +1,46 @@
 //! The goals of each section.
 
 use super::Goal;
-use crate::tables::megabytes;
+use crate::number::megabytes;
 use crate::{BurstRow, ContentionRow, HandshakeRow, HitRateRow, MemoryRow, ScaleRow, StoreOpRow};
 
 const OURS: &str = "tls-resume";
 
-/// How many times the one is the other; nothing where there is nothing to divide by.
-fn times(one: f64, other: f64) -> Option<f64> {
+/// The quotient; `None` if the divisor is not positive.
+fn ratio(one: f64, other: f64) -> Option<f64> {
     (other > 0.0).then(|| one / other)
 }
 
-/// What the store adds to a resumed handshake.
+/// The time that the store adds to a resumed handshake.
 pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
-    let main = rows.iter().filter(|row| {
+    let relevant = rows.iter().filter(|row| {
         [OURS, "tls-resume-strip"].contains(&row.store.as_str())
             && row.group == "X25519"
             && row.is_typical()
             && row.rounds > 0
     });
-    main.filter_map(|row| {
-        let (ns, ratio) = row.store_ns.zip(row.ratio_to_in_hand)?;
-        Some(Goal::new(
-            format!(
-                "resumed handshake over in-hand: {} {}, {}",
-                row.backend, row.protocol, row.store
-            ),
-            "at most 250 ns",
-            format!("{ns:.0} ns ({ratio:.3}x)"),
-            ns <= 250.0,
-        ))
-    })
-    .collect()
+    relevant
+        .filter_map(|row| {
+            let (ns, ratio) = row.store_ns.zip(row.ratio_to_in_hand)?;
+            Some(Goal::new(
+                format!(
+                    "store overhead of a resumed handshake: {} {}, {}",
+                    row.backend, row.protocol, row.store
+                ),
+                "at most 250 ns",
+                format!("{ns:.0} ns ({ratio:.3}x)"),
+                ns <= 250.0,
+            ))
+        })
+        .collect()
 }
 
-/// What it brings to know the server's group.
+/// The gain of knowing the server's key-exchange group.
 pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
-    let sound = || rows.iter().filter(|row| row.error.is_none());
-    let with = sound().filter(|row| row.store == "tls-resume-hint");
+    let valid = || rows.iter().filter(|row| row.error.is_none());
+    let with = valid().filter(|row| row.store == "tls-resume-hint");
     with.filter_map(|with| {
-        let without = sound().find(|row| {
+        let without = valid().find(|row| {
             row.store == OURS
                 && (
                     &row.backend,
@@ -58,10 +59,10 @@ pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
                 )
         })?;
         let (with_us, without_us) = with.client_us.zip(without.client_us)?;
-        let ratio = times(with_us.median, without_us.median)?;
+        let ratio = ratio(with_us.median, without_us.median)?;
         Some(Goal::new(
-            format!("resumed handshake with the group known: {}", with.group),
-            "not slower; faster where the first offered is refused",
+            format!("resumed handshake, server's group known: {}", with.group),
+            "not slower than without",
             format!("{ratio:.2}x"),
             ratio <= 1.02,
         ))
@@ -69,7 +70,7 @@ pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
     .collect()
 }
 
-/// One operation, one thread.
+/// Single operations on a store.
 pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
     let find = |store: &str, op: &str, servers: usize| {
         rows.iter()
@@ -83,12 +84,12 @@ pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
     for servers in sizes {
         let pair = find(OURS, "put+take", servers).zip(find("rustls-memory", "put+take", servers));
         let pair = pair.and_then(|(ours, theirs)| {
-            let times = times(theirs.ns_median, ours.ns_median)?;
+            let times = ratio(theirs.ns_median, ours.ns_median)?;
             Some((ours, times))
         });
         if let Some((ours, times)) = pair {
             goals.push(Goal::new(
-                format!("put and take, {servers} servers, against rustls's memory cache"),
+                format!("put and take with {servers} servers, against rustls's cache"),
                 "2x as fast",
                 format!("{times:.2}x ({:.0} ns)", ours.ns_median),
                 times >= 2.0,
@@ -98,7 +99,7 @@ pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
             let row = find(OURS, op, servers);
             goals.extend(row.and_then(|row| row.allocations).map(|allocations| {
                 Goal::new(
-                    format!("allocations of a {op}, {servers} servers"),
+                    format!("allocations of a {op} with {servers} servers"),
                     "none",
                     format!("{allocations}"),
                     allocations == 0.0,
@@ -109,7 +110,7 @@ pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
     goals
 }
 
-/// The ticket mix on two threads.
+/// Throughput of the ticket mix on two threads.
 pub(super) fn contention(rows: &[ContentionRow]) -> Vec<Goal> {
     let mix = || {
         rows.iter()
@@ -122,10 +123,10 @@ pub(super) fn contention(rows: &[ContentionRow]) -> Vec<Goal> {
     });
     let ours = mix().find(|row| row.store == OURS);
     let goal = ours.zip(best).and_then(|(ours, best)| {
-        let times = times(ours.ops_per_s_per_thread, best.ops_per_s_per_thread)?;
+        let times = ratio(ours.ops_per_s_per_thread, best.ops_per_s_per_thread)?;
         Some(Goal::new(
             format!(
-                "the ticket mix on 2 threads against the best peer ({})",
+                "ticket mix on 2 threads, against the best other store ({})",
                 best.store
             ),
             "1.5x its throughput",
@@ -136,22 +137,22 @@ pub(super) fn contention(rows: &[ContentionRow]) -> Vec<Goal> {
     goal.into_iter().collect()
 }
 
-/// Bytes.
+/// Memory of an empty store, and of a session.
 pub(super) fn memory(rows: &[MemoryRow]) -> Vec<Goal> {
     let ours = || rows.iter().filter(|row| row.store == OURS);
     let empty = ours().map(|row| row.bytes_empty).max().map(|bytes| {
         Goal::new(
-            "an empty store",
+            "memory of an empty store",
             "at most 1 KiB",
             format!("{bytes} bytes"),
             bytes <= 1024,
         )
     });
     let mut goals: Vec<_> = empty.into_iter().collect();
-    // Those that are large enough for what every store keeps ready to be a small part.
+    // Large enough that the store's fixed overhead is a small part.
     let large = |row: &&MemoryRow| row.servers >= 1_000 && row.protocol.ends_with("1.3");
     for row in ours().filter(large).filter(|row| row.sessions > 0) {
-        let most = match row.session.as_str() {
+        let limit = match row.session.as_str() {
             "preview" | "openssl-strip" => 0.35,
             "openssl-keep" => 0.6,
             _ => continue,
@@ -159,29 +160,29 @@ pub(super) fn memory(rows: &[MemoryRow]) -> Vec<Goal> {
         if let Some(ratio) = row.ratio_to_rustls_memory {
             goals.push(Goal::new(
                 format!(
-                    "bytes a session against rustls's memory cache: {}, {}, {} servers",
+                    "bytes per session, against rustls's cache: {}, {}, {} servers",
                     row.session, row.protocol, row.servers
                 ),
-                &format!("at most {most}x"),
+                &format!("at most {limit}x"),
                 format!("{ratio:.2}x ({:.0} bytes)", row.bytes_per_session),
-                ratio <= most,
+                ratio <= limit,
             ));
         }
     }
     goals
 }
 
-/// Who has a session ready at equal bytes.
+/// Hit rates at equal size.
 pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
     let mut goals = Vec::new();
-    let sound = || rows.iter().filter(|row| row.connections > 0);
-    for ours in sound().filter(|row| row.store == OURS) {
-        let same = || sound().filter(|row| (&row.trace, row.budget) == (&ours.trace, ours.budget));
+    let valid = || rows.iter().filter(|row| row.connections > 0);
+    for ours in valid().filter(|row| row.store == OURS) {
+        let same = || valid().filter(|row| (&row.trace, row.budget) == (&ours.trace, ours.budget));
         let peers = same().filter(|row| {
             ![OURS, "rustls-memory-default", "ceiling"].contains(&row.store.as_str())
         });
         let best = peers.max_by(|one, other| one.rate.total_cmp(&other.rate));
-        // Where nothing but frequency matters, half a point behind the best is as good.
+        // On Zipf traces, where only frequency matters, half a point behind the best counts as equal.
         let slack = if ours.trace.starts_with("zipf") {
             0.005
         } else {
@@ -190,7 +191,7 @@ pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
         if let Some(best) = best {
             goals.push(Goal::new(
                 format!(
-                    "resumed at equal bytes: {}, {} MB, against {}",
+                    "hit rate at equal size: {}, {} MB, against {}",
                     ours.trace,
                     megabytes(ours.budget),
                     best.store
@@ -210,10 +211,10 @@ pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
         }
         let default = same().find(|row| row.store == "rustls-memory-default");
         let default = default.filter(|row| row.trace == "crawl");
-        if let Some(times) = default.and_then(|row| times(ours.rate, row.rate)) {
+        if let Some(times) = default.and_then(|row| ratio(ours.rate, row.rate)) {
             goals.push(Goal::new(
                 format!(
-                    "resumed on the crawl against rustls's defaults, {} MB",
+                    "hit rate of the crawl, {} MB, against rustls's cache with its defaults",
                     megabytes(ours.budget)
                 ),
                 "2x",
@@ -225,17 +226,17 @@ pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
     goals
 }
 
-/// 64 connections at once.
+/// Bursts of 64 connections.
 pub(super) fn burst(rows: &[BurstRow]) -> Vec<Goal> {
     let ours = rows
         .iter()
         .filter(|row| row.store.starts_with(OURS) && row.concurrency == 64);
-    let sound = ours.filter(|row| row.error.is_none() && row.rounds > 0);
-    sound
+    let valid = ours.filter(|row| row.error.is_none() && row.rounds > 0);
+    valid
         .map(|row| {
             Goal::new(
                 format!(
-                    "64 connections at once: {} {}, tickets {:?}, {}",
+                    "burst of 64 connections: {} {}, tickets {:?}, {}",
                     row.backend, row.protocol, row.tickets, row.store
                 ),
                 "99 % resumed",
@@ -246,12 +247,12 @@ pub(super) fn burst(rows: &[BurstRow]) -> Vec<Goal> {
         .collect()
 }
 
-/// A million servers.
+/// A store with a million servers.
 pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
     let mut goals = Vec::new();
     for row in rows.iter().filter(|row| row.op != "sweep" && row.n > 0) {
         goals.push(Goal::new(
-            format!("{} with {} servers, p99.99", row.op, row.servers),
+            format!("p99.99 of a {} with {} servers", row.op, row.servers),
             "under 100 us",
             format!("{:.1} us", row.p99_99_us),
             row.p99_99_us < 100.0,
@@ -259,15 +260,15 @@ pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
     }
     #[allow(clippy::cast_precision_loss, reason = "for people to read")]
     goals.extend(rows.first().and_then(|row| {
-        let off = (times(row.bytes_allocated as f64, row.budget as f64)? - 1.0) * 100.0;
+        let excess = (ratio(row.bytes_allocated as f64, row.budget as f64)? - 1.0) * 100.0;
         Some(Goal::new(
             format!(
-                "bytes really taken by {} servers against the budget",
+                "bytes allocated for {} servers, against the limit",
                 row.servers
             ),
             "within 5 %",
-            format!("{off:+.1} %"),
-            off.abs() <= 5.0,
+            format!("{excess:+.1} %"),
+            excess.abs() <= 5.0,
         ))
     }));
     goals

@@ -1,4 +1,4 @@
-//! A report as one page: a file that needs nothing else, no network and no script.
+//! A report as a self-contained HTML page, without scripts.
 
 mod view;
 
@@ -10,24 +10,24 @@ use askama::Template;
 use self::view::Page;
 use crate::{Report, figures, file};
 
-/// The page. It depends on nothing but the report: the same report gives the same bytes.
+/// The page. The same report gives the same bytes.
 pub fn page(report: &Report) -> io::Result<String> {
-    Page::of(report)?.render().map_err(io::Error::other)
+    Page::new(report)?.render().map_err(io::Error::other)
 }
 
-/// Writes the page; a reader sees the old file or the new one, never a part.
+/// Writes the page atomically.
 pub fn save(report: &Report, file: &Path) -> io::Result<()> {
     file::write(file, &page(report)?)
 }
 
-/// One chart as an SVG file: what handshakes take, full and resumed, on each library.
+/// Writes the chart of full and resumed handshakes as an SVG file.
 ///
-/// It has its own colours for light and dark pages, for a place where it is an image.
+/// The file contains the colours for light and dark pages, so that it can be used as an image.
 pub fn save_chart(report: &Report, file: &Path) -> io::Result<()> {
     file::write(file, &chart(report)?)
 }
 
-/// What [`save_chart`] writes.
+/// The chart that [`save_chart`] writes.
 pub fn chart(report: &Report) -> io::Result<String> {
     let chart = figures::overview(&report.handshakes);
     if chart.is_empty() {

@@ -1,4 +1,4 @@
-//! What the template shows.
+//! The data of the page's template.
 
 use std::io;
 
@@ -6,94 +6,97 @@ use askama::Template;
 
 use crate::figures::{self, Figures};
 use crate::tables::{self, BACKENDS, Table};
-use crate::{Environment, Outcome, Report, Section, answer, bias, chart, goals};
+use crate::{Environment, Report, RuleOutcome, Section, caveats, chart, goals, summary};
 
 #[derive(Template)]
 #[template(path = "page.html")]
 pub(super) struct Page<'a> {
     environment: &'a Environment,
-    /// Colours of the charts.
+    /// Style sheet of the charts.
     style: String,
-    answer: Vec<String>,
-    sections: Vec<Part>,
-    rules: Option<Rules<'a>>,
+    summary: Vec<String>,
+    sections: Vec<SectionView>,
+    rules: Option<RulesView<'a>>,
     goals: Vec<goals::Goal>,
-    /// What is missing, and why.
+    /// Missing sections, each with the reason.
     skipped: Vec<(&'static str, &'a str)>,
-    bias: Vec<Vec<Piece>>,
+    caveats: Vec<Vec<Span>>,
 }
 
-/// A section with its charts.
-struct Part {
+/// A section with its charts and tables.
+struct SectionView {
     id: &'static str,
     title: &'static str,
     lead: String,
-    charts: Vec<Drawn>,
+    charts: Vec<ChartView>,
     notes: Vec<String>,
     tables: Vec<Table>,
 }
 
-struct Drawn {
+struct ChartView {
     title: String,
     note: String,
-    /// Markup that is safe: names in it are escaped where they are drawn.
+    /// Safe markup: names were escaped when the chart was drawn.
     svg: String,
 }
 
-/// The rules and whether they hold.
-struct Rules<'a> {
+/// The rules with their verdicts.
+struct RulesView<'a> {
     heads: [&'static str; 3],
-    rows: Vec<Rule<'a>>,
+    rows: Vec<RuleView<'a>>,
     notes: Vec<String>,
 }
 
-struct Rule<'a> {
+struct RuleView<'a> {
     number: &'a str,
     title: &'a str,
+    /// CSS class and text of each backend's verdict.
     cells: [(&'static str, &'static str); 3],
-    /// Why it does not hold somewhere.
-    because: Vec<String>,
+    /// Reasons for failures.
+    failures: Vec<String>,
 }
 
-/// Words, or a name.
-struct Piece {
+/// Part of a text: prose, or a name.
+struct Span {
     is_name: bool,
     text: &'static str,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn of(report: &'a Report) -> io::Result<Self> {
+    pub(super) fn new(report: &'a Report) -> io::Result<Self> {
         let mut sections = Vec::new();
         let mut skipped = Vec::new();
         for section in ORDER {
             match report.skipped.get(section.as_str()) {
                 Some(why) => skipped.push((title(section), why.as_str())),
                 None if section == Section::Equivalence => {}
-                None => sections.push(Part::of(section, report)?),
+                None => sections.push(SectionView::new(section, report)?),
             }
         }
         Ok(Self {
             environment: &report.environment,
             style: chart::style(".chart"),
-            answer: answer::sentences(report),
+            summary: summary::sentences(report),
             sections,
-            rules: (!report.equivalence.is_empty()).then(|| Rules::of(report)),
-            goals: goals::of(report),
+            rules: (!report.equivalence.is_empty()).then(|| RulesView::new(report)),
+            goals: goals::evaluate(report),
             skipped,
-            bias: bias::POINTS.map(pieces).into(),
+            caveats: caveats::POINTS.map(spans).into(),
         })
     }
 
+    /// The number of goals reached.
     fn reached(&self) -> usize {
         self.goals.iter().filter(|goal| goal.reached).count()
     }
 
+    /// The goals not reached.
     fn missed(&self) -> impl Iterator<Item = &goals::Goal> {
         self.goals.iter().filter(|goal| !goal.reached)
     }
 }
 
-/// What matters most comes first.
+/// Order of the sections on the page.
 const ORDER: [Section; 9] = [
     Section::Handshakes,
     Section::Store,
@@ -111,26 +114,26 @@ fn title(section: Section) -> &'static str {
         Section::Handshakes => "Handshakes",
         Section::Store => "Operations on a store",
         Section::Contention => "Threads that share a store",
-        Section::HitRate => "Hit rate at equal bytes",
-        Section::Burst => "Connections that begin together",
+        Section::HitRate => "Hit rate at equal size",
+        Section::Burst => "Bursts of connections",
         Section::Memory => "Memory of a session",
         Section::Scale => "A very large store",
-        Section::Tiers => "Beyond the process",
+        Section::Tiers => "Tiers: LMDB and Redis",
         Section::Equivalence => "The rules",
     }
 }
 
-impl Part {
-    fn of(section: Section, report: &Report) -> io::Result<Self> {
+impl SectionView {
+    fn new(section: Section, report: &Report) -> io::Result<Self> {
         let Figures {
             lead,
             charts,
             notes,
         } = figures::section(section, report);
         let id = section.as_str();
-        let charts = charts.into_iter().enumerate().map(|(at, chart)| {
-            Ok(Drawn {
-                svg: chart.svg(&format!("{id}-{at}"))?,
+        let charts = charts.into_iter().enumerate().map(|(index, chart)| {
+            Ok(ChartView {
+                svg: chart.svg(&format!("{id}-{index}"))?,
                 title: chart.title,
                 note: chart.note,
             })
@@ -146,25 +149,25 @@ impl Part {
     }
 }
 
-impl<'a> Rules<'a> {
-    fn of(report: &'a Report) -> Self {
-        let rows = report.equivalence.iter().map(|row| Rule {
+impl<'a> RulesView<'a> {
+    fn new(report: &'a Report) -> Self {
+        let rows = report.equivalence.iter().map(|row| RuleView {
             number: &row.rule,
             title: &row.title,
-            cells: BACKENDS.map(|(_, of)| {
-                let verdict = of(row);
+            cells: BACKENDS.map(|(_, verdict)| {
+                let verdict = verdict(row);
                 let class = match verdict.outcome {
-                    Outcome::Pass => "pass",
-                    Outcome::Fail => "fail",
-                    Outcome::NotApplicable => "none",
+                    RuleOutcome::Pass => "pass",
+                    RuleOutcome::Fail => "fail",
+                    RuleOutcome::NotApplicable => "none",
                 };
-                (class, tables::word(verdict))
+                (class, tables::label(verdict))
             }),
-            because: BACKENDS
+            failures: BACKENDS
                 .iter()
-                .filter(|(_, of)| of(row).outcome == Outcome::Fail)
-                .map(|(backend, of)| {
-                    let reason = of(row).reason.as_deref();
+                .filter(|(_, verdict)| verdict(row).outcome == RuleOutcome::Fail)
+                .map(|(backend, verdict)| {
+                    let reason = verdict(row).reason.as_deref();
                     format!("{backend}: {}", reason.unwrap_or("no reason given"))
                 })
                 .collect(),
@@ -178,12 +181,12 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Takes a text with names between backticks apart.
-fn pieces(text: &'static str) -> Vec<Piece> {
+/// Splits a text with names between backticks.
+fn spans(text: &'static str) -> Vec<Span> {
     let parts = text.split('`').enumerate();
     parts
-        .map(|(at, text)| Piece {
-            is_name: at % 2 == 1,
+        .map(|(index, text)| Span {
+            is_name: index % 2 == 1,
             text,
         })
         .collect()

@@ -1,17 +1,17 @@
-//! The rules.
+//! The table of rules.
 
 use std::collections::BTreeMap;
 
 use super::Table;
-use crate::{EquivalenceRow, Outcome, Verdict, plain};
+use crate::{EquivalenceRow, RuleOutcome, Verdict, sanitize};
 
-/// The rules, and below them why one does not apply.
+/// A row per rule. Notes give the reasons for failures and for rules that do not apply.
 pub(super) fn table(rows: &[EquivalenceRow]) -> Table {
-    let title = "Rules that every backend has to follow.";
-    let head = ["rule", "claim", "rustls", "openssl", "preview"];
+    let title = "The rules, which every backend must follow.";
+    let head = ["rule", "claim", "rustls", "openssl", "rustls-preview"];
     let mut table = Table::new(title, &head, head.len());
     for row in rows {
-        let [rustls, openssl, preview] = BACKENDS.map(|(_, of)| word(of(row)));
+        let [rustls, openssl, preview] = BACKENDS.map(|(_, verdict)| label(verdict(row)));
         table.row([
             row.rule.as_str(),
             row.title.as_str(),
@@ -22,9 +22,18 @@ pub(super) fn table(rows: &[EquivalenceRow]) -> Table {
     }
     table.notes.extend(failures(rows));
     table.notes.extend(not_applicable(rows));
-    for (backend, of) in BACKENDS {
-        let count = |outcome| rows.iter().filter(|row| of(row).outcome == outcome).count();
-        let [pass, fail, not] = [Outcome::Pass, Outcome::Fail, Outcome::NotApplicable].map(count);
+    for (backend, verdict) in BACKENDS {
+        let count = |outcome| {
+            rows.iter()
+                .filter(|row| verdict(row).outcome == outcome)
+                .count()
+        };
+        let [pass, fail, not] = [
+            RuleOutcome::Pass,
+            RuleOutcome::Fail,
+            RuleOutcome::NotApplicable,
+        ]
+        .map(count);
         table
             .notes
             .push(format!("{backend}: {pass} pass, {fail} fail, {not} n/a"));
@@ -32,7 +41,7 @@ pub(super) fn table(rows: &[EquivalenceRow]) -> Table {
     table
 }
 
-/// A backend's name, and its verdict in a row.
+/// A backend's name, and the accessor of its verdict.
 pub(crate) type Backend = (&'static str, fn(&EquivalenceRow) -> &Verdict);
 
 pub(crate) const BACKENDS: [Backend; 3] = [
@@ -41,12 +50,12 @@ pub(crate) const BACKENDS: [Backend; 3] = [
     ("rustls-preview", |row| &row.rustls_preview),
 ];
 
-/// Each reason once, with the rules that it keeps from applying.
+/// Why rules do not apply: a line per reason, with the rules.
 fn not_applicable(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
     let mut rules = BTreeMap::<(&str, &str), Vec<&str>>::new();
     for row in rows {
-        for because in with_outcome(row, Outcome::NotApplicable) {
-            let rules = rules.entry(because).or_default();
+        for reason in with_outcome(row, RuleOutcome::NotApplicable) {
+            let rules = rules.entry(reason).or_default();
             if rules.last() != Some(&row.rule.as_str()) {
                 rules.push(&row.rule);
             }
@@ -57,24 +66,24 @@ fn not_applicable(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
     })
 }
 
-/// What failed, a line for each rule and backend.
+/// The failures, a line per rule and backend.
 pub fn failures(rows: &[EquivalenceRow]) -> impl Iterator<Item = String> {
     rows.iter().flat_map(|row| {
-        with_outcome(row, Outcome::Fail).map(move |(backend, reason)| {
+        with_outcome(row, RuleOutcome::Fail).map(move |(backend, reason)| {
             let line = format!("{} ({}) fails on {backend}: {reason}", row.rule, row.title);
-            plain::line(&line)
+            sanitize::line(&line)
         })
     })
 }
 
-/// The backends of a row that have this outcome, with their reasons.
+/// The backends with this outcome, each with its reason.
 fn with_outcome(
     row: &EquivalenceRow,
-    outcome: Outcome,
+    outcome: RuleOutcome,
 ) -> impl Iterator<Item = (&'static str, &str)> {
     BACKENDS
         .into_iter()
-        .map(|(backend, of)| (backend, of(row)))
+        .map(|(backend, verdict)| (backend, verdict(row)))
         .filter(move |(_, verdict)| verdict.outcome == outcome)
         .map(|(backend, verdict)| {
             let reason = verdict.reason.as_deref();
@@ -82,10 +91,10 @@ fn with_outcome(
         })
 }
 
-pub(crate) fn word(verdict: &Verdict) -> &'static str {
+pub(crate) fn label(verdict: &Verdict) -> &'static str {
     match verdict.outcome {
-        Outcome::Pass => "pass",
-        Outcome::Fail => "FAIL",
-        Outcome::NotApplicable => "n/a",
+        RuleOutcome::Pass => "pass",
+        RuleOutcome::Fail => "FAIL",
+        RuleOutcome::NotApplicable => "n/a",
     }
 }

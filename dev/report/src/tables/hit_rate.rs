@@ -1,15 +1,16 @@
-//! How often a session is there when it is needed.
+//! The table of hit rates.
 
 use std::collections::BTreeMap;
 
-use super::{Table, megabytes};
+use super::table::Best;
+use super::{Table, is_reference};
 use crate::HitRateRow;
+use crate::number::megabytes;
 
-/// A line for each store with each budget, a column for each trace.
+/// A row per budget and store, a column per trace.
 pub(super) fn table(rows: &[HitRateRow]) -> Table {
-    let title = "Connections that are resumed, in percent, with stores of equal bytes. -64, -8, \
-                 -2: the most\ntickets of a server. ceiling: a store that forgets nothing but \
-                 what has expired.";
+    let title = "Resumed connections of a trace in percent, for stores of equal size. -64, -8, -2: the \
+                 limit of tickets per server. ceiling: an unbounded store.";
     let mut traces: Vec<&str> = Vec::new();
     let mut stores: Vec<&str> = Vec::new();
     let mut percent = BTreeMap::new();
@@ -27,7 +28,10 @@ pub(super) fn table(rows: &[HitRateRow]) -> Table {
     budgets.sort_unstable();
     budgets.dedup();
 
-    let mut table = Table::new(title, &[&["MB", "store"], traces.as_slice()].concat(), 2);
+    let columns: Vec<_> = traces.iter().map(|trace| format!("{trace}, %")).collect();
+    let mut header = vec!["MB", "store"];
+    header.extend(columns.iter().map(String::as_str));
+    let mut table = Table::new(title, &header, 2);
     for budget in budgets {
         for store in &stores {
             let cell = |trace: &&str| {
@@ -39,5 +43,12 @@ pub(super) fn table(rows: &[HitRateRow]) -> Table {
             table.row(cells);
         }
     }
+    table.mark_best(
+        2..header.len(),
+        Best::Greatest,
+        &[0],
+        "the best store of this size",
+        |row| !is_reference(&row[1].text),
+    );
     table
 }

@@ -1,31 +1,49 @@
-//! What sessions take in memory.
+//! The table of sessions in memory.
 
-use super::{Table, number};
+use super::Table;
+use super::table::Best;
 use crate::MemoryRow;
+use crate::number::fixed;
 
 /// A row of the table for each of the report.
 pub(super) fn table(rows: &[MemoryRow]) -> Table {
-    let title = "What a session takes in memory with three certificates, in bytes: in rustls's cache, and\n\
-                 in the store of tls-resume with the sessions of each backend. Empty: the store by its\n\
-                 own default. Used: after each was resumed and replaced. Ratio: to rustls-memory.";
+    let title = "Memory of a session with three certificates: in rustls's own cache, and in the store of \
+                 tls-resume with each kind of session. Empty: the store with its default limits. Counted: \
+                 by the store itself. After churn: when each session was used and replaced. Ratio: each / \
+                 rustls-memory.";
     let header = [
-        "version", "servers", "held by", "empty", "sessions", "each", "counted", "used", "ratio",
+        "TLS",
+        "servers",
+        "store, sessions",
+        "empty, bytes",
+        "sessions",
+        "each, bytes",
+        "counted, bytes",
+        "after churn, bytes",
+        "ratio",
     ];
     let mut table = Table::new(title, &header, 3);
     for row in rows {
-        let reference = row.store == "rustls-memory";
-        let holder = if reference { &row.store } else { &row.session };
+        let store = if row.store == "rustls-memory" {
+            row.store.clone()
+        } else {
+            format!("{}, {}", row.store, row.session)
+        };
         table.row([
-            row.protocol.clone(),
+            row.protocol.replacen("TLS ", "", 1),
             row.servers.to_string(),
-            holder.clone(),
+            store,
             row.bytes_empty.to_string(),
             row.sessions.to_string(),
-            number(Some(row.bytes_per_session), 0, ""),
-            number(row.counted_per_session, 0, ""),
-            number(row.bytes_per_session_after_churn, 0, ""),
-            number(row.ratio_to_rustls_memory, 2, ""),
+            fixed(Some(row.bytes_per_session), 0),
+            fixed(row.counted_per_session, 0),
+            fixed(row.bytes_per_session_after_churn, 0),
+            fixed(row.ratio_to_rustls_memory, 2),
         ]);
+    }
+    let legend = "the least with this TLS version and number of servers";
+    for column in [5, 7, 8] {
+        table.mark_best(column..column + 1, Best::Least, &[0, 1], legend, |_| true);
     }
     table
 }

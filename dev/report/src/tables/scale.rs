@@ -1,20 +1,19 @@
-//! A store of a million servers.
+//! The table of a very large store.
 
 use super::Table;
 use crate::ScaleRow;
 
-/// An operation a row; what the store takes stands below.
+/// A row per operation; the store's size is in a note.
 pub(super) fn table(rows: &[ScaleRow]) -> Table {
-    let title = "A store of very many servers that evicts and sweeps: microseconds a call, and \
-                 bytes.";
+    let title = "Latency of a very large store, which evicts and sweeps.";
     let header = [
         "operation",
-        "n",
-        "median us",
-        "p99",
-        "p99.9",
-        "p99.99",
-        "longest",
+        "calls",
+        "median, us",
+        "p99, us",
+        "p99.9, us",
+        "p99.99, us",
+        "max, us",
     ];
     let mut table = Table::new(title, &header, 1);
     for row in rows {
@@ -38,7 +37,7 @@ pub(super) fn table(rows: &[ScaleRow]) -> Table {
             ..
         } = row;
         format!(
-            "{servers} servers; bytes: may take {budget}, counts {bytes_counted}, allocated \
+            "{servers} servers; bytes: limit {budget}, counted {bytes_counted}, allocated \
              {bytes_allocated}"
         )
     }));

@@ -1,38 +1,76 @@
-//! What one operation on a store costs.
-
-use std::collections::BTreeMap;
+//! The tables of single operations on a store.
 
 use super::Table;
+use super::table::Best;
 use crate::StoreOpRow;
+use crate::number::fixed;
 
-/// A line for each operation, a column for each store.
-pub(super) fn table(rows: &[StoreOpRow]) -> Table {
-    let title = "One operation on a store, one thread: nanoseconds, and in brackets allocations.";
-    let mut stores: Vec<&str> = Vec::new();
+/// Two tables, of times and of allocations, with a row per store and a column per operation.
+pub(super) fn tables(rows: &[StoreOpRow]) -> Vec<Table> {
+    let times = table(
+        rows,
+        "Time of one operation on a store, by one thread, with a number of servers in the store.",
+        "ns",
+        |row| Some(format!("{:.0}", row.ns_median)),
+    );
+    let mut tables = vec![times];
+    if rows.iter().any(|row| row.allocations.is_some()) {
+        let title = "Mean number of allocations of one operation.";
+        let count = |row: &StoreOpRow| row.allocations.map(|count| fixed(Some(count), 1));
+        tables.push(table(rows, title, "", count));
+    }
+    tables
+}
+
+fn table(
+    rows: &[StoreOpRow],
+    title: &str,
+    unit: &str,
+    value: impl Fn(&StoreOpRow) -> Option<String>,
+) -> Table {
+    let mut ops: Vec<&str> = Vec::new();
     let mut lines: Vec<(usize, &str)> = Vec::new();
-    let mut cells = BTreeMap::new();
     for row in rows {
-        if !stores.contains(&row.store.as_str()) {
-            stores.push(&row.store);
+        if !ops.contains(&row.op.as_str()) {
+            ops.push(&row.op);
         }
-        let line = (row.servers, row.op.as_str());
+        let line = (row.servers, row.store.as_str());
         if !lines.contains(&line) {
             lines.push(line);
         }
-        let allocations = row.allocations.map(|count| format!(" ({count:.1})"));
-        let cell = format!("{:.0}{}", row.ns_median, allocations.unwrap_or_default());
-        cells.insert((line, row.store.as_str()), cell);
     }
-    let mut header = vec!["servers", "operation"];
-    header.extend(&stores);
+    let columns: Vec<_> = ops
+        .iter()
+        .map(|op| match unit {
+            "" => display_name(op),
+            unit => format!("{}, {unit}", display_name(op)),
+        })
+        .collect();
+    let mut header = vec!["servers", "store"];
+    header.extend(columns.iter().map(String::as_str));
     let mut table = Table::new(title, &header, 2);
-    for line in lines {
-        let mut row = vec![line.0.to_string(), line.1.to_owned()];
-        row.extend(stores.iter().map(|store| {
-            let cell = cells.get(&(line, *store)).cloned();
-            cell.unwrap_or_else(|| "-".to_owned())
+    for (servers, store) in lines {
+        let mut cells = vec![servers.to_string(), store.to_owned()];
+        cells.extend(ops.iter().map(|op| {
+            let is_it = |row: &&StoreOpRow| {
+                (row.servers, row.store.as_str(), row.op.as_str()) == (servers, store, *op)
+            };
+            let value = rows.iter().find(is_it).and_then(&value);
+            value.unwrap_or_else(|| "-".to_owned())
         }));
-        table.row(row);
+        table.row(cells);
     }
+    table.mark_best(
+        2..header.len(),
+        Best::Least,
+        &[0],
+        "the best store with this number of servers",
+        |_| true,
+    );
     table
+}
+
+/// The operation's name with spaces, at which a header may be broken.
+fn display_name(op: &str) -> String {
+    op.replace('_', " ")
 }

@@ -1,9 +1,9 @@
-//! What was measured, where, and how.
+//! The environment of a run as text.
 
-use super::Style;
+use super::style::Style;
 use crate::Environment;
 
-/// The environment as lines of text.
+/// The environment, a line per topic. Markdown also lists the peers' versions and the command.
 pub fn text(environment: &Environment, style: Style) -> String {
     let Environment {
         machine,
@@ -28,9 +28,13 @@ pub fn text(environment: &Environment, style: Style) -> String {
             version("aws-lc-rs")
         ),
     ];
-    lines.extend(pinned.iter().map(|(what, how)| format!("{what}: {how}")));
+    lines.extend(
+        pinned
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
     if environment.profile != "release" {
-        lines.push("Built without --release: read no numbers from this.".to_owned());
+        lines.push("Built without --release: these numbers are meaningless.".to_owned());
     }
     let shown = |lines: &[String]| -> Vec<String> {
         let lines = lines.iter();

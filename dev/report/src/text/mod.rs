@@ -1,17 +1,17 @@
-//! A report for people to read, in a terminal or on a page in Markdown.
+//! A report as text, for a terminal or a Markdown page.
 
 mod environment;
-mod table;
+mod style;
 
 pub use self::environment::text as environment;
-pub use self::table::Style;
+pub use self::style::Style;
 pub use crate::tables::failures;
-use crate::{Report, Section, bias, goals, tables};
+use crate::{Report, Section, caveats, tables};
 
-/// All that the report has.
+/// The whole report.
 pub fn all(report: &Report, style: Style) -> String {
     let mut parts = vec![environment(&report.environment, style)];
-    parts.extend(goals::text(report, style));
+    parts.extend(goals(report, style));
     for part in Section::ALL {
         parts.push(match report.skipped.get(part.as_str()) {
             Some(why) => style.line(&format!("skipped: {}: {why}", part.as_str())),
@@ -19,14 +19,19 @@ pub fn all(report: &Report, style: Style) -> String {
         });
     }
     if style == Style::Markdown {
-        parts.push(bias::markdown());
+        parts.push(caveats::markdown());
     }
     parts.join("\n\n")
 }
 
-/// What a report has of one section.
+/// The tables of one section.
 pub fn section(section: Section, report: &Report, style: Style) -> String {
     let tables = tables::section(section, report);
     let shown: Vec<_> = tables.iter().map(|table| style.show(table)).collect();
     shown.join("\n\n")
+}
+
+/// The table of goals; `None` if the report has no numbers for any.
+pub fn goals(report: &Report, style: Style) -> Option<String> {
+    tables::goals(report).map(|table| style.show(&table))
 }

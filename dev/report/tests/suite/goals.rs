@@ -1,16 +1,16 @@
-//! The goals, and the text that shows them.
-
-mod common;
+//! The goals, and texts that show a report.
 
 use report::text::{self, Style};
 use report::{BurstRow, ContentionRow, HitRateRow, MemoryRow, Report, ScaleRow, goals};
 
-/// A number for each goal that there can be but for those of the handshakes.
+use crate::sample;
+
+/// A report with numbers for every kind of goal but those of handshakes.
 fn report() -> Report {
-    let mut report = Report::new(common::environment());
+    let mut report = Report::new(sample::environment());
     report.store_ops = vec![
-        common::store_op("tls-resume", 1_000, 100.0),
-        common::store_op("rustls-memory", 1_000, 199.0),
+        sample::store_op("tls-resume", 1_000, 100.0),
+        sample::store_op("rustls-memory", 1_000, 199.0),
     ];
     let threads = [("tls-resume", 3e6), ("lru", 2e6), ("moka", 1e6)];
     report.contention = threads
@@ -66,18 +66,18 @@ fn report() -> Report {
     report.scale = vec![ScaleRow {
         budget: 1_000,
         bytes_allocated: 1_060,
-        ..common::scale("put")
+        ..sample::scale("put")
     }];
     report.skipped.clear();
     report
 }
 
 #[test]
-fn a_goal_is_reached_or_it_is_not() {
-    let goals = goals::of(&report());
+fn goals_are_evaluated() {
+    let goals = goals::evaluate(&report());
     let found: Vec<_> = goals
         .iter()
-        .map(|goal| (goal.found.as_str(), goal.reached))
+        .map(|goal| (goal.measured.as_str(), goal.reached))
         .collect();
     assert_eq!(
         found,
@@ -86,7 +86,7 @@ fn a_goal_is_reached_or_it_is_not() {
             ("1.50x", true),
             ("1024 bytes", true),
             ("0.35x (700 bytes)", true),
-            ("50.0 % against 60.0 %", false), // the ceiling is no store
+            ("50.0 % against 60.0 %", false), // the ceiling does not compete
             ("2.5x", true),
             ("98.5 %", false),
             ("99.0 us", true),
@@ -97,7 +97,7 @@ fn a_goal_is_reached_or_it_is_not() {
 }
 
 #[test]
-fn the_text_fits_a_terminal_and_says_what_is_missing() {
+fn the_text_fits_a_terminal_and_names_missing_sections() {
     let mut report = report();
     let text = text::all(&report, Style::Terminal);
     assert!(text.contains("Goals: 5 of 9 are reached."), "{text}");
@@ -110,13 +110,13 @@ fn the_text_fits_a_terminal_and_says_what_is_missing() {
     let text = text::all(&report, Style::Markdown);
     assert!(text.contains("skipped: burst: no time"), "{text}");
     assert!(
-        text.contains("We wrote the store and the benchmark."),
+        text.contains("We wrote both the store and the benchmark."),
         "{text}"
     );
 }
 
 #[test]
-fn errors_and_zeros_are_no_evidence() {
+fn invalid_rows_and_zeros_yield_no_goals() {
     let mut report = report();
     report.burst[0].error = Some("no handshake".to_owned());
     report.hit_rate[2].rate = 0.0;
@@ -125,9 +125,9 @@ fn errors_and_zeros_are_no_evidence() {
     for row in &mut report.contention {
         row.ops_per_s_per_thread = 0.0;
     }
-    let found: Vec<_> = goals::of(&report)
+    let found: Vec<_> = goals::evaluate(&report)
         .into_iter()
-        .map(|goal| goal.found)
+        .map(|goal| goal.measured)
         .collect();
     let left = [
         "1024 bytes",
@@ -139,7 +139,7 @@ fn errors_and_zeros_are_no_evidence() {
 }
 
 #[test]
-fn a_burst_stands_under_its_size() {
+fn a_burst_is_in_the_column_of_its_size() {
     let mut report = report();
     let row = |store: &str, concurrency, resumed_rate| BurstRow {
         store: store.to_owned(),
@@ -149,13 +149,19 @@ fn a_burst_stands_under_its_size() {
     };
     report.burst = vec![row("a", 2, 0.5), row("b", 2, 1.0), row("b", 1, 0.25)];
     let table = report::tables::section(report::Section::Burst, &report).remove(0);
-    assert_eq!(table.head[4..], ["1", "2"]);
-    assert_eq!(table.rows[0][4..], ["-", "50.0"]);
-    assert_eq!(table.rows[1][4..], ["25.0", "100.0"]);
+    assert_eq!(table.head[1..], ["1, %", "2, %"]);
+    let texts = |row: usize| {
+        let cells = table.rows[row][1..].iter();
+        cells.map(|cell| cell.text.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(0), ["-", "50.0"]);
+    assert_eq!(texts(1), ["25.0", "100.0"]);
+    let best: Vec<_> = table.rows[1].iter().map(|cell| cell.is_best).collect();
+    assert_eq!(best, [false, false, true]);
 }
 
 #[test]
-fn another_schema_is_named_whatever_else_is_there() {
+fn a_report_of_another_schema_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("report.json");
     std::fs::write(&file, "{\"schema\": 2}").unwrap();

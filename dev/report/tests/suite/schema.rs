@@ -1,14 +1,14 @@
-//! The schema in the repository is the one of the types, and says what a report is.
-
-mod common;
+//! The schema in the repository is that of the types, and accepts reports only.
 
 use report::Report;
 use serde_json::{Value, json};
 
-const KEPT: &str = include_str!("../../../compare/report.schema.json");
+use crate::sample;
+
+const COMMITTED: &str = include_str!("../../../../compare/report.schema.json");
 
 fn errors(report: &Value) -> Vec<String> {
-    let validator = jsonschema::validator_for(&serde_json::from_str(KEPT).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(COMMITTED).unwrap()).unwrap();
     let errors = validator.iter_errors(report);
     errors
         .map(|error| format!("{}: {error}", error.instance_path()))
@@ -16,36 +16,36 @@ fn errors(report: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_schema_is_that_of_the_types() {
-    let [kept, made] = [KEPT, &report::schema()].map(|schema| {
+fn the_committed_schema_is_that_of_the_types() {
+    let [committed, generated] = [COMMITTED, &report::schema()].map(|schema| {
         let schema: Value = serde_json::from_str(schema).unwrap();
         schema
     });
     assert!(
-        kept == made,
-        "write it again: cargo run -p compare -- report --schema > compare/report.schema.json"
+        committed == generated,
+        "update it: cargo run -p compare -- report --schema > compare/report.schema.json"
     );
 }
 
 #[test]
-fn reports_are_as_the_schema_says() {
+fn reports_match_the_schema() {
     for report in [
-        common::full(),
-        common::small(),
-        Report::new(common::environment()),
+        sample::full(),
+        sample::small(),
+        Report::new(sample::environment()),
     ] {
         let report = serde_json::to_value(report).unwrap();
         assert_eq!(errors(&report), [""; 0]);
     }
-    let mut newer = serde_json::to_value(common::full()).unwrap();
+    let mut newer = serde_json::to_value(sample::full()).unwrap();
     newer["burst"][0]["a_key_of_tomorrow"] = json!(1);
     assert_eq!(errors(&newer), [""; 0]);
     serde_json::from_value::<Report>(newer).unwrap();
 }
 
 #[test]
-fn what_is_no_report_is_refused() {
-    let report = serde_json::to_value(common::full()).unwrap();
+fn invalid_reports_do_not_match_the_schema() {
+    let report = serde_json::to_value(sample::full()).unwrap();
     let without = |section: &str, key: &str| {
         let mut report = report.clone();
         report[section][0]
@@ -60,7 +60,7 @@ fn what_is_no_report_is_refused() {
         *report.pointer_mut(at).unwrap() = value;
         report
     };
-    for (broken, says) in [
+    for (broken, path) in [
         (without("handshakes", "store_ns"), "/handshakes/0"),
         (without("memory", "sessions"), "/memory/0"),
         (with("/schema", json!(2)), "/schema"),
@@ -74,8 +74,8 @@ fn what_is_no_report_is_refused() {
     ] {
         let errors = errors(&broken);
         assert!(
-            errors.iter().any(|error| error.starts_with(says)),
-            "{says}: {errors:?}"
+            errors.iter().any(|error| error.starts_with(path)),
+            "{path}: {errors:?}"
         );
     }
 }

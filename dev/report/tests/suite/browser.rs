@@ -1,7 +1,5 @@
-//! The page in a browser: charts are drawn, nothing is cut off or written over something else, on a
-//! wide screen and on a phone, on light and on dark pages, without a network or a complaint.
-
-mod common;
+//! The page in Chromium, at several widths, light and dark: charts are drawn, no text is cut off or
+//! overlaps another, nothing is fetched, and the console stays empty.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,14 +8,16 @@ use std::process::Command;
 use report::{Report, html};
 use serde_json::Value;
 
-/// Looks at each frame and writes what is wrong into the document.
-const LOOK: &str = include_str!("browser/look.js");
+use crate::sample;
 
-/// Widths of a screen: a desk's, a phone's, a small phone's.
+/// Inspects each frame and writes the defects into the document.
+const INSPECT: &str = include_str!("inspect.js");
+
+/// Screen widths in pixels: a desktop, a phone, a small phone.
 const WIDTHS: [u32; 3] = [1_280, 390, 360];
 
-/// Opens the page at every width, light and dark; gives what was found in each frame.
-fn look(page: &str) -> Vec<Value> {
+/// Opens the page at every width, light and dark; the findings of each frame.
+fn inspect(page: &str) -> Vec<Value> {
     let quoted = page.replace('&', "&amp;").replace('"', "&quot;");
     let mut outer =
         String::from("<!doctype html><meta charset=\"utf-8\"><link rel=\"icon\" href=\"data:,\">");
@@ -30,7 +30,7 @@ fn look(page: &str) -> Vec<Value> {
             );
         }
     }
-    let _ = write!(outer, "<pre id=\"found\"></pre><script>{LOOK}</script>");
+    let _ = write!(outer, "<pre id=\"found\"></pre><script>{INSPECT}</script>");
 
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("outer.html");
@@ -59,19 +59,19 @@ fn look(page: &str) -> Vec<Value> {
         .arg(format!("file://{}", file.display()))
         .output()
         .expect("chromium is missing: ./scripts/install chromium");
-    let said = String::from_utf8_lossy(&output.stderr);
-    let complaints: Vec<_> = said
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let messages: Vec<_> = stderr
         .lines()
         .filter(|line| line.contains("CONSOLE"))
         .collect();
-    assert_eq!(complaints, [""; 0]);
+    assert_eq!(messages, [""; 0]);
     let dom = String::from_utf8(output.stdout).unwrap();
     let found = dom
         .split_once("<pre id=\"found\">")
         .and_then(|(_, rest)| rest.split_once("</pre>"))
         .map(|(found, _)| found)
         .filter(|found| !found.is_empty())
-        .unwrap_or_else(|| panic!("the browser found nothing: {said}"));
+        .unwrap_or_else(|| panic!("no findings: {stderr}"));
     let found = found
         .replace("&lt;", "<")
         .replace("&gt;", ">")
@@ -79,11 +79,11 @@ fn look(page: &str) -> Vec<Value> {
     serde_json::from_str(&found).unwrap()
 }
 
-fn assert_sound(report: &Report, charts: u64) {
-    let frames = look(&html::page(report).unwrap());
+fn assert_readable(report: &Report, charts: u64) {
+    let frames = inspect(&html::page(report).unwrap());
     assert_eq!(frames.len(), 2 * WIDTHS.len());
     for frame in frames {
-        assert_eq!(frame["wrong"], Value::Array(Vec::new()), "{frame:#}");
+        assert_eq!(frame["defects"], Value::Array(Vec::new()), "{frame:#}");
         assert_eq!(frame["charts"], charts, "{frame:#}");
         assert_eq!(frame["requests"], 0, "{frame:#}");
         assert!(frame["texts"].as_u64() >= Some(2 * charts), "{frame:#}");
@@ -92,18 +92,18 @@ fn assert_sound(report: &Report, charts: u64) {
 }
 
 #[test]
-fn every_chart_of_a_full_report_can_be_read() {
-    assert_sound(&common::full(), 19);
+fn every_chart_of_a_full_report_is_readable() {
+    assert_readable(&sample::full(), 19);
 }
 
 #[test]
-fn a_report_with_hardly_anything_can_be_read() {
-    assert_sound(&common::small(), 1);
+fn a_report_with_one_row_is_readable() {
+    assert_readable(&sample::small(), 1);
 }
 
 #[test]
-fn long_names_are_not_written_over_anything() {
-    let mut report = common::full();
+fn long_names_do_not_overlap() {
+    let mut report = sample::full();
     let long = "a-store-with-a-name-that-is-longer-than-any-chart-is-wide-".repeat(3);
     for (at, row) in report.hit_rate.iter_mut().enumerate() {
         if at % 10 == 0 {
@@ -116,38 +116,34 @@ fn long_names_are_not_written_over_anything() {
     report.handshakes[2].store_ns = Some(-150_000.0);
     report.handshakes[2].store_ns_low = Some(-160_000.0);
     report.environment.command = "x".repeat(3_000);
-    assert_sound(&report, 19);
+    assert_readable(&report, 19);
 }
 
-/// That the others can fail.
+/// Checks that the inspection finds defects.
 #[test]
-fn the_browser_sees_what_is_wrong() {
-    let page = html::page(&common::small()).unwrap();
-    for (old, new, says) in [
+fn the_inspection_finds_defects() {
+    let page = html::page(&sample::small()).unwrap();
+    for (old, new, defect) in [
         ("max-width: 72rem", "min-width: 2000px", "the page scrolls"),
         (
             "tabular-nums }\ndetails",
             "tabular-nums; font-size: 90px }\ndetails",
             "cut off",
         ),
-        ("color: var(--text)", "color: var(--page)", "hard to see"),
-        ("<rect", "<desc", "no mark can be seen"),
+        ("color: var(--text)", "color: var(--page)", "low contrast"),
+        ("<rect", "<desc", "no mark is visible"),
         ("class=\"chart\"", "style=\"width: 100px\"", "small"),
-        (
-            "189\u{a0}ns",
-            "<tspan x=\"9\">189 ns</tspan>",
-            "is written over",
-        ),
+        ("189\u{a0}ns", "<tspan x=\"9\">189 ns</tspan>", "overlaps"),
     ] {
         assert!(page.contains(old), "{old}");
-        let found = look(&page.replace(old, new));
-        let wrong = found
+        let found = inspect(&page.replace(old, new));
+        let defects = found
             .iter()
-            .flat_map(|frame| frame["wrong"].as_array().unwrap());
-        let wrong: Vec<_> = wrong.map(|wrong| wrong.as_str().unwrap()).collect();
+            .flat_map(|frame| frame["defects"].as_array().unwrap());
+        let defects: Vec<_> = defects.map(|text| text.as_str().unwrap()).collect();
         assert!(
-            wrong.iter().any(|wrong| wrong.contains(says)),
-            "{says}: {wrong:#?}"
+            defects.iter().any(|text| text.contains(defect)),
+            "{defect}: {defects:#?}"
         );
     }
 }

@@ -1,16 +1,16 @@
-//! Colours: the same store and the same library look the same in every chart.
+//! Colours, which are the same for a store or library in every chart.
 
 use std::fmt::Write;
 
 use plotters::style::RGBColor;
 
-/// What a part of a chart is drawn in.
+/// A colour by its role.
 ///
-/// The colours are told apart with any kind of colour vision, and never alone: a label or a dash
-/// says the same. In the chart stands the colour for light pages; a style sheet finds it by its
-/// value and gives it the one for dark pages, so no two may be the same.
+/// The colours are distinguishable with any colour vision, and a label or a dash always repeats their
+/// meaning. A chart contains the colours for light pages. The style sheet replaces them by value with
+/// those for dark pages, so that no two may be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ink {
+pub(crate) enum Paint {
     Text,
     Muted,
     Grid,
@@ -32,32 +32,32 @@ pub(crate) enum Ink {
     Other,
 }
 
-/// An ink, its colour on a light page, that on a dark one, and whether its lines are dashed.
-const PALETTE: [(Ink, u32, u32, bool); 19] = [
-    (Ink::Text, 0x1f_1f1d, 0xec_eae4, false),
-    (Ink::Muted, 0x5f_5e5a, 0xaa_a79f, false),
-    (Ink::Grid, 0xdf_dcd5, 0x3a_3936, false),
-    (Ink::Ours, 0x00_69b4, 0x58_b0f2, false),
-    (Ink::OursVariant, 0x00_69b5, 0x58_b0f3, true),
-    (Ink::Rustls, 0xc8_4e09, 0xf5_8b4c, false),
-    (Ink::RustlsVariant, 0xc8_4e0a, 0xf5_8b4d, true),
-    (Ink::RustlsFull, 0xec_b896, 0x7c_482b, false),
-    (Ink::Openssl, 0x44_4446, 0xcf_cdc8, false),
-    (Ink::OpensslFull, 0xb4_b3b0, 0x69_6864, false),
-    (Ink::Lru, 0x00_8060, 0x3c_c9a0, false),
-    (Ink::LruVariant, 0x00_8061, 0x3c_c9a1, true),
-    (Ink::QuickCache, 0xa8_3a7c, 0xe8_8cc4, false),
-    (Ink::QuickCacheVariant, 0xa8_3a7d, 0xe8_8cc5, true),
-    (Ink::Moka, 0x94_6c00, 0xe3_bd48, false),
-    (Ink::MokaVariant, 0x94_6c01, 0xe3_bd49, true),
-    (Ink::Der, 0x7a_5c48, 0xbf_a08a, false),
-    (Ink::Reference, 0x8a_8883, 0x8b_8883, true),
-    (Ink::Other, 0x6b_6a68, 0x9f_9d99, false),
+/// A role, its colours on light and on dark pages, and whether its lines are dashed.
+const PALETTE: [(Paint, u32, u32, bool); 19] = [
+    (Paint::Text, 0x1f_1f1d, 0xec_eae4, false),
+    (Paint::Muted, 0x5f_5e5a, 0xaa_a79f, false),
+    (Paint::Grid, 0xdf_dcd5, 0x3a_3936, false),
+    (Paint::Ours, 0x00_69b4, 0x58_b0f2, false),
+    (Paint::OursVariant, 0x00_69b5, 0x58_b0f3, true),
+    (Paint::Rustls, 0xc8_4e09, 0xf5_8b4c, false),
+    (Paint::RustlsVariant, 0xc8_4e0a, 0xf5_8b4d, true),
+    (Paint::RustlsFull, 0xec_b896, 0x7c_482b, false),
+    (Paint::Openssl, 0x44_4446, 0xcf_cdc8, false),
+    (Paint::OpensslFull, 0xb4_b3b0, 0x69_6864, false),
+    (Paint::Lru, 0x00_8060, 0x3c_c9a0, false),
+    (Paint::LruVariant, 0x00_8061, 0x3c_c9a1, true),
+    (Paint::QuickCache, 0xa8_3a7c, 0xe8_8cc4, false),
+    (Paint::QuickCacheVariant, 0xa8_3a7d, 0xe8_8cc5, true),
+    (Paint::Moka, 0x94_6c00, 0xe3_bd48, false),
+    (Paint::MokaVariant, 0x94_6c01, 0xe3_bd49, true),
+    (Paint::Der, 0x7a_5c48, 0xbf_a08a, false),
+    (Paint::Reference, 0x8a_8883, 0x8b_8883, true),
+    (Paint::Other, 0x6b_6a68, 0x9f_9d99, false),
 ];
 
-impl Ink {
-    /// That of a store, by its name in the report: ours, then our choices, then the others.
-    pub(crate) fn of_store(store: &str) -> Self {
+impl Paint {
+    /// The colour of a store, by its name in the report.
+    pub(crate) fn for_store(store: &str) -> Self {
         match store {
             "tls-resume" => Self::Ours,
             "rustls-memory" => Self::Rustls,
@@ -76,8 +76,8 @@ impl Ink {
         }
     }
 
-    /// That of a library's handshakes.
-    pub(crate) fn of_backend(backend: &str, full: bool) -> Self {
+    /// The colour of a library's handshakes.
+    pub(crate) fn for_backend(backend: &str, full: bool) -> Self {
         match (backend, full) {
             ("rustls", false) => Self::Rustls,
             ("rustls", true) => Self::RustlsFull,
@@ -87,15 +87,15 @@ impl Ink {
         }
     }
 
-    /// As it stands in a chart.
+    /// The colour on light pages.
     pub(super) fn color(self) -> RGBColor {
-        let found = PALETTE.iter().find(|(ink, ..)| *ink == self);
+        let found = PALETTE.iter().find(|(paint, ..)| *paint == self);
         let [_, red, green, blue] = found.map_or(0, |(_, light, ..)| *light).to_be_bytes();
         RGBColor(red, green, blue)
     }
 }
 
-/// What gives the charts inside `scope` their dashes, and on dark pages other colours.
+/// The style sheet of the charts in `scope`: dashes, and colours on dark pages.
 pub(crate) fn style(scope: &str) -> String {
     let mut light = String::new();
     let mut dark = String::new();
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// As WCAG has it.
+    /// Relative luminance as defined by WCAG.
     fn luminance(color: u32) -> f64 {
         let [_, red, green, blue] = color.to_be_bytes().map(|part| {
             let part = f64::from(part) / 255.0;
@@ -141,25 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn no_two_inks_are_confused() {
+    fn colours_are_distinct() {
         let light: BTreeSet<_> = PALETTE.iter().map(|(_, light, ..)| light).collect();
         assert_eq!(light.len(), PALETTE.len());
-        for (ink, light, ..) in PALETTE {
-            let RGBColor(red, green, blue) = ink.color();
-            assert_eq!(light.to_be_bytes(), [0, red, green, blue], "{ink:?}");
+        for (paint, light, ..) in PALETTE {
+            let RGBColor(red, green, blue) = paint.color();
+            assert_eq!(light.to_be_bytes(), [0, red, green, blue], "{paint:?}");
         }
     }
 
     #[test]
-    fn lines_and_labels_stand_out_from_the_page() {
-        for (ink, light, dark, _) in PALETTE {
-            let least = match ink {
-                Ink::Text | Ink::Muted => 4.5,
-                Ink::Grid | Ink::RustlsFull | Ink::OpensslFull => 1.2,
+    fn colours_have_enough_contrast() {
+        for (paint, light, dark, _) in PALETTE {
+            let least = match paint {
+                Paint::Text | Paint::Muted => 4.5,
+                Paint::Grid | Paint::RustlsFull | Paint::OpensslFull => 1.2,
                 _ => 3.0,
             };
-            assert!(contrast(light, 0xfd_fcfa) >= least, "{ink:?} on light");
-            assert!(contrast(dark, 0x16_1615) >= least, "{ink:?} on dark");
+            assert!(contrast(light, 0xfd_fcfa) >= least, "{paint:?} on light");
+            assert!(contrast(dark, 0x16_1615) >= least, "{paint:?} on dark");
         }
     }
 }

@@ -1,24 +1,24 @@
-//! What a report says, in three sentences: what resumption saves, which library is faster at what,
-//! and what the store costs. The numbers are the report's; where it has none, the reason is there.
+//! The summary of a report: what resumption saves, which library is faster, and what the store costs,
+//! in a sentence each. A sentence without numbers gives the reason.
 
-use crate::chart::{count, short};
 use crate::figures::{distinct, name};
-use crate::{HandshakeRow, Report, Section, plain};
+use crate::number::{count, short};
+use crate::{HandshakeRow, Report, Section, sanitize};
 
-/// The group of the handshakes that the sentences are about.
+/// The group of the summarized handshakes.
 const GROUP: &str = "X25519";
 const OURS: &str = "tls-resume";
-/// What differs by less is as fast as the other.
+/// Times whose ratio is smaller count as equal.
 const EVEN: f64 = 1.05;
-/// What cannot be told from nothing.
-const NOISE: &str = "nothing that can be told from noise";
+/// For a cost whose confidence interval contains zero.
+const NOISE: &str = "nothing measurable";
 
-/// The sentences, at most three.
-pub fn sentences(report: &Report) -> Vec<String> {
+/// The sentences; at most three.
+pub(crate) fn sentences(report: &Report) -> Vec<String> {
     let times = Times::of(&report.handshakes);
     if times.0.is_empty() {
         let reason = report.skipped.get(Section::Handshakes.as_str());
-        let reason = reason.map_or("no row is what it claims to be", String::as_str);
+        let reason = reason.map_or("no row is valid", String::as_str);
         let missing = format!(
             "What resumption saves, and which library is faster, is not in this report: {reason}."
         );
@@ -44,13 +44,13 @@ pub fn sentences(report: &Report) -> Vec<String> {
     vec![saved, faster, added]
 }
 
-/// What handshakes take with one library and version.
+/// Handshake times of one library and TLS version.
 struct Time<'a> {
     backend: &'a str,
     protocol: &'a str,
     full: Option<f64>,
     resumed: Option<f64>,
-    /// What each store adds.
+    /// The time that each store adds, in words.
     stores: Vec<(&'a str, String)>,
 }
 
@@ -97,6 +97,7 @@ impl<'a> Times<'a> {
         self.0.iter().filter(move |time| time.backend == backend)
     }
 
+    /// What resumption saves.
     fn saved(&self) -> Option<String> {
         let parts = self.backends().into_iter().filter_map(|backend| {
             let some = self.on(backend).filter_map(|time| {
@@ -128,6 +129,7 @@ impl<'a> Times<'a> {
         })
     }
 
+    /// Which library is faster.
     fn faster(&self) -> Option<String> {
         let backends = self.backends();
         let [one, other] = *backends.first_chunk()?;
@@ -171,20 +173,21 @@ impl<'a> Times<'a> {
             (!clauses.is_empty()).then(|| format!("for {}, {clauses}", time.protocol))
         });
         let parts: Vec<_> = parts.collect();
-        let said = parts.join("; ");
-        let rest = said.strip_prefix('f')?;
+        let text = parts.join("; ");
+        let rest = text.strip_prefix('f')?;
         Some(format!("F{rest}."))
     }
 
+    /// What each store adds.
     fn added(&self) -> Option<String> {
         let parts = self.backends().into_iter().filter_map(|backend| {
-            let ours = self.each(backend, OURS);
+            let ours = self.added_by(backend, OURS);
             if ours.is_empty() {
                 return None;
             }
             let peers = self.on(backend).flat_map(|time| &time.stores);
             let peers = distinct(peers.map(|(store, _)| *store));
-            // What one that writes sessions down costs is in the chart.
+            // The cost of serialization (`der`) is in the chart.
             let peers = peers
                 .into_iter()
                 .filter(|store| !store.starts_with(OURS) && *store != "der");
@@ -193,9 +196,9 @@ impl<'a> Times<'a> {
                     let name = match peer {
                         "rustls-memory" => "its own cache",
                         "hyper-openssl" => "a cache like that of hyper-openssl",
-                        other => &plain::line(other),
+                        other => &sanitize::line(other),
                     };
-                    format!("{name}: {}", list(&self.each(backend, peer)))
+                    format!("{name}: {}", list(&self.added_by(backend, peer)))
                 })
                 .collect();
             let against = if peers.is_empty() {
@@ -208,14 +211,14 @@ impl<'a> Times<'a> {
         let parts: Vec<_> = parts.collect();
         (!parts.is_empty()).then(|| {
             format!(
-                "Beyond having the session in hand, our store adds to a resumed handshake: {}.",
+                "Compared with a session in a variable, our store adds to a resumed handshake: {}.",
                 parts.join("; ")
             )
         })
     }
 
-    /// What a store adds with each version.
-    fn each(&self, backend: &str, store: &str) -> Vec<String> {
+    /// What a store adds with each TLS version.
+    fn added_by(&self, backend: &str, store: &str) -> Vec<String> {
         let stores = self.on(backend).filter_map(|time| {
             let (_, words) = time.stores.iter().find(|(name, _)| *name == store)?;
             Some(format!("{words} with {}", time.protocol))
@@ -224,7 +227,7 @@ impl<'a> Times<'a> {
     }
 }
 
-/// What the row's store adds, in words.
+/// The time that the row's store adds, in words.
 fn added(row: &HandshakeRow) -> Option<String> {
     let ns = row.store_ns?;
     let interval = row.store_ns_low.zip(row.store_ns_high);
@@ -243,7 +246,7 @@ fn percent(part: f64) -> String {
     format!("{}\u{a0}%", count(&format!("{:.0}", part * 100.0)))
 }
 
-/// A part of something, as one says it.
+/// A fraction in words.
 fn fraction(part: f64) -> String {
     let hundredths = part * 100.0;
     if (49.5..50.5).contains(&hundredths) {
@@ -255,7 +258,7 @@ fn fraction(part: f64) -> String {
     }
 }
 
-/// What the store costs where no handshakes were measured.
+/// What single operations on the store cost.
 fn operations(report: &Report) -> Option<String> {
     let pairs = report.store_ops.iter().filter(|row| row.op == "put+take");
     let ours = pairs.clone().find(|row| row.store == OURS)?;
@@ -280,7 +283,7 @@ fn operations(report: &Report) -> Option<String> {
     ))
 }
 
-/// With commas, and an "and".
+/// Joins by commas and a final "and".
 fn list<T: AsRef<str>>(parts: &[T]) -> String {
     let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
     match parts.split_last() {
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn three_sentences_say_it() {
+    fn the_summary_has_three_sentences() {
         let mut report = empty();
         report.handshakes = vec![
             row("rustls", "none", 200.0, None),
@@ -368,7 +371,7 @@ mod tests {
                  400\u{a0}\u{b5}s).",
                 "For TLS 1.3, rustls needs half of OpenSSL\u{2019}s time for a full handshake and \
                  rustls is as fast as OpenSSL for a resumed one.",
-                "Beyond having the session in hand, our store adds to a resumed handshake: on \
+                "Compared with a session in a variable, our store adds to a resumed handshake: on \
                  rustls 2.0\u{a0}\u{b5}s with TLS 1.3 (its own cache: 0.5\u{a0}\u{b5}s with TLS \
                  1.3); on OpenSSL 2.7\u{a0}\u{b5}s with TLS 1.3.",
             ]
@@ -384,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_small_is_not_said_to_be_more() {
+    fn small_differences_are_not_exaggerated() {
         let mut report = empty();
         report.handshakes = vec![
             row("rustls", "none", 100.0, None),
@@ -403,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_has_its_reason() {
+    fn missing_sentences_have_a_reason() {
         let mut report = empty();
         assert_eq!(
             sentences(&report),

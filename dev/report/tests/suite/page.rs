@@ -1,13 +1,13 @@
-//! The page and the chart as files.
-
-mod common;
+//! The page and the chart.
 
 use report::{Report, html};
 use serde_json::Value;
 
+use crate::sample;
+
 #[test]
 fn the_same_report_gives_the_same_bytes() {
-    let report = common::full();
+    let report = sample::full();
     let saved = tempfile::tempdir().unwrap();
     let file = saved.path().join("report.json");
     report.save(&file).unwrap();
@@ -17,8 +17,8 @@ fn the_same_report_gives_the_same_bytes() {
 }
 
 #[test]
-fn the_page_needs_nothing_else() {
-    let page = html::page(&common::full()).unwrap();
+fn the_page_is_self_contained() {
+    let page = html::page(&sample::full()).unwrap();
     for outside in [
         "http://",
         "https://",
@@ -34,11 +34,11 @@ fn the_page_needs_nothing_else() {
 }
 
 #[test]
-fn what_a_report_says_is_never_markup() {
+fn text_of_a_report_is_escaped() {
     const EVIL: &str = "</style><script>alert('1')</script>\"'&\u{0}";
-    let mut json = serde_json::to_value(common::full()).unwrap();
+    let mut json = serde_json::to_value(sample::full()).unwrap();
     let mut strings = 0;
-    spoil(&mut json, EVIL, &mut strings);
+    replace_strings(&mut json, EVIL, &mut strings);
     assert!(strings > 500, "{strings}");
     let report: Report = serde_json::from_value(json).unwrap();
     let page = html::page(&report).unwrap();
@@ -46,8 +46,8 @@ fn what_a_report_says_is_never_markup() {
     assert_eq!(page.matches("</style>").count(), 1);
     assert!(page.contains("&#60;script") || page.contains("&lt;script"));
 
-    // Those that decide which chart a row is in, too, one at a time.
-    let full = serde_json::to_value(common::full()).unwrap();
+    // The fields that select a row's chart, one at a time.
+    let full = serde_json::to_value(sample::full()).unwrap();
     for section in full
         .as_object()
         .unwrap()
@@ -72,9 +72,8 @@ fn what_a_report_says_is_never_markup() {
     }
 }
 
-/// Puts this text in place of every string and of every key of a map, but not of the words that the
-/// format knows.
-fn spoil(json: &mut Value, text: &str, count: &mut usize) {
+/// Replaces every string and every key of a map by `text`, except for the format's own words.
+fn replace_strings(json: &mut Value, text: &str, count: &mut usize) {
     match json {
         Value::String(string) if !["pass", "fail", "not_applicable"].contains(&string.as_str()) => {
             text.clone_into(string);
@@ -82,10 +81,10 @@ fn spoil(json: &mut Value, text: &str, count: &mut usize) {
         }
         Value::Array(values) => values
             .iter_mut()
-            .for_each(|value| spoil(value, text, count)),
+            .for_each(|value| replace_strings(value, text, count)),
         Value::Object(values) => {
             for (key, value) in values.iter_mut() {
-                spoil(value, text, count);
+                replace_strings(value, text, count);
                 if key == "versions" || key == "pinned" {
                     *value = serde_json::json!({ text: text });
                 }
@@ -97,15 +96,15 @@ fn spoil(json: &mut Value, text: &str, count: &mut usize) {
 
 #[test]
 fn numbers_of_any_size_are_drawn() {
-    let full = serde_json::to_value(common::full()).unwrap();
+    let full = serde_json::to_value(sample::full()).unwrap();
     for number in [0.0, -1.0, 1e-300, 1e300, f64::MAX, f64::MIN] {
         let mut json = full.clone();
-        set(&mut json, number);
+        set_numbers(&mut json, number);
         let report: Report = serde_json::from_value(json).unwrap();
         html::page(&report).unwrap();
         html::chart(&report).unwrap();
     }
-    let mut report = common::full();
+    let mut report = sample::full();
     report.environment.cores = 0;
     for row in &mut report.contention {
         row.threads = 0;
@@ -113,35 +112,39 @@ fn numbers_of_any_size_are_drawn() {
     html::page(&report).unwrap();
 }
 
-fn set(json: &mut Value, number: f64) {
+fn set_numbers(json: &mut Value, number: f64) {
     match json {
         Value::Number(old) if old.is_f64() => *json = serde_json::json!(number),
-        Value::Array(values) => values.iter_mut().for_each(|value| set(value, number)),
-        Value::Object(values) => values.values_mut().for_each(|value| set(value, number)),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| set_numbers(value, number)),
+        Value::Object(values) => values
+            .values_mut()
+            .for_each(|value| set_numbers(value, number)),
         _ => {}
     }
 }
 
 #[test]
-fn what_is_missing_says_why() {
-    let mut report = common::small();
+fn missing_sections_have_a_reason() {
+    let mut report = sample::small();
     report
         .skipped
         .insert("hit_rate".to_owned(), "not asked for".to_owned());
     let page = html::page(&report).unwrap();
-    assert!(page.contains("Hit rate at equal bytes: not asked for"));
+    assert!(page.contains("Hit rate at equal size: not asked for"));
     assert!(page.contains("is not in this report: did not run"));
     assert!(!page.contains("id=\"burst\"") && page.contains("id=\"store_ops\""));
-    let page = html::page(&common::full()).unwrap();
+    let page = html::page(&sample::full()).unwrap();
     assert!(page.contains("Missing: tiers (redis): no redis-server was found."));
     assert!(page.contains("openssl: the second handshake was full"));
     assert!(page.contains("n/a on rustls-preview: R9: nothing unwinds into C"));
-    assert!(!page.contains("What is missing"));
+    assert!(!page.contains("Missing sections"));
 }
 
 #[test]
-fn the_chart_is_xml_with_its_colours_in_it() {
-    let chart = html::chart(&common::full()).unwrap();
+fn the_chart_is_xml_that_contains_its_colours() {
+    let chart = html::chart(&sample::full()).unwrap();
     let parsed = roxmltree::Document::parse(&chart).unwrap();
     let all = || parsed.descendants();
     assert_eq!(parsed.root_element().tag_name().name(), "svg");
@@ -160,5 +163,5 @@ fn the_chart_is_xml_with_its_colours_in_it() {
             .contains("prefers-color-scheme: dark")
     );
     assert!(chart.contains("OpenSSL, resumed"));
-    assert!(html::chart(&common::small()).is_err());
+    assert!(html::chart(&sample::small()).is_err());
 }

@@ -1,10 +1,8 @@
-//! Reports that are made up: one with every section, and one with hardly any.
-
-#![allow(dead_code, reason = "each test needs another part")]
+//! Invented reports: one with every section, and one with a single row.
 
 use report::{
     BurstRow, ContentionRow, Environment, EquivalenceRow, HandshakeRow, HitRateRow, MemoryRow,
-    Outcome, Quantiles, Report, ScaleRow, StoreOpRow, TierRow, Verdict,
+    Quantiles, Report, RuleOutcome, ScaleRow, StoreOpRow, TierRow, Verdict,
 };
 
 pub(crate) fn environment() -> Environment {
@@ -34,7 +32,7 @@ pub(crate) fn environment() -> Environment {
     }
 }
 
-/// Hardly anything: what `--only store` writes, with one row.
+/// A report with one row, as written with `--only store`.
 pub(crate) fn small() -> Report {
     let mut report = Report::new(environment());
     report.skipped.remove("store_ops");
@@ -42,7 +40,7 @@ pub(crate) fn small() -> Report {
     report
 }
 
-/// Every section, with all stores and their longest names.
+/// A report with every section.
 pub(crate) fn full() -> Report {
     let mut report = Report::new(environment());
     report.skipped.clear();
@@ -65,8 +63,8 @@ pub(crate) fn full() -> Report {
     report.burst = burst();
     report.memory = memory();
     report.scale = ["put", "take", "sweep"].map(scale).into();
-    for (op, us) in [("put", 8.0), ("take", 5.0), ("prefetch", 99.5)] {
-        for processes in [1, 2, 4] {
+    for processes in [1, 2, 4] {
+        for (op, us) in [("put", 8.0), ("take", 5.0), ("prefetch", 99.5)] {
             report.tiers.push(TierRow {
                 tier: "lmdb".to_owned(),
                 op: op.to_owned(),
@@ -305,20 +303,20 @@ fn equivalence() -> Vec<EquivalenceRow> {
     let row = |rule: &str, openssl, preview| EquivalenceRow {
         rule: rule.to_owned(),
         title: "a TLS 1.2 session goes when the server refuses it afterwards".to_owned(),
-        rustls: verdict(Outcome::Pass, None),
+        rustls: verdict(RuleOutcome::Pass, None),
         openssl,
         rustls_preview: preview,
     };
     vec![
         row(
             "R1",
-            verdict(Outcome::Pass, None),
-            verdict(Outcome::Pass, None),
+            verdict(RuleOutcome::Pass, None),
+            verdict(RuleOutcome::Pass, None),
         ),
         row(
             "R9",
-            verdict(Outcome::Fail, Some("the second handshake was full")),
-            verdict(Outcome::NotApplicable, Some("nothing unwinds into C")),
+            verdict(RuleOutcome::Fail, Some("the second handshake was full")),
+            verdict(RuleOutcome::NotApplicable, Some("nothing unwinds into C")),
         ),
     ]
 }
