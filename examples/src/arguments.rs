@@ -1,9 +1,9 @@
-//! What the shorter programs are told on their command line.
+//! Command-line arguments of the short programs.
 
 use std::env;
 use std::path::PathBuf;
 
-/// The URL to visit, and the PEM file of the roots to trust: the arguments of the program.
+/// The program's arguments: a URL, and a PEM file with the roots to trust.
 pub fn url_and_roots() -> Result<(String, PathBuf), &'static str> {
     let mut arguments = env::args().skip(1);
     match (arguments.next(), arguments.next(), arguments.next()) {

@@ -1,11 +1,11 @@
-//! Programs that show a way to use tls-resume each, and what they stand on.
+//! Example programs, one for each way to use tls-resume.
 //!
-//! `cargo run --release -p examples --bin mta`: [`mta`], processes that share sessions as those of
-//! a mail server do.
+//! `cargo run --release -p examples --bin mta` shows [`mta`]: processes of a mail server that share
+//! sessions.
 //!
-//! The shorter ones show a client of someone else's with our connector in it, and visit a server
-//! twice: `cargo run -p examples --bin hyper_openssl https://localhost:4433/ roots.pem`. The tests
-//! run each against [`serve`], and take the server's word for the resumption.
+//! The other programs put our connector into another crate's client and connect twice:
+//! `cargo run -p examples --bin hyper_openssl https://localhost:4433/ roots.pem`. The tests run
+//! each against [`serve`] or a real server, and check that the second connection resumed.
 
 #![forbid(unsafe_code)]
 

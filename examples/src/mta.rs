@@ -1,89 +1,94 @@
-//! Mail goes out by many short-lived processes, each of which delivers to one of the same few
-//! servers and ends: so it was with Postfix, whose `smtp` processes leave their TLS sessions with
-//! `tlsmgr`. Here each leaves them in a store that all of them name by the same URL.
+//! Processes that share TLS sessions: short-lived ones deliver mail to a few servers, as the `smtp`
+//! processes of Postfix do, which keep their sessions in `tlsmgr`. Here they share a store by its
+//! URL.
 //!
-//! What a mail client has to write for that is [`delivery`]. All else is there to show it: mail
-//! servers that say what they saw ([`Servers`]), processes to deliver ([`Crew`]), and a table.
+//! [`delivery`] is what a mail client needs for that. The rest demonstrates it: mail servers that
+//! log resumptions ([`Servers`]), a pool of delivering processes ([`Workers`]), and a table.
 
 mod arguments;
-mod crew;
 pub mod delivery;
-mod ledger;
-mod lines;
-mod result;
 mod server;
+mod server_log;
+mod smtp;
+mod summary;
+mod workers;
 
 use std::error::Error;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-pub use arguments::{Backend, Command, Destination, Options, Orders, Program, Tls};
-pub use crew::{Crew, Process, deliver};
+pub use arguments::{Backend, Command, Destination, Job, Options, Program, Tls};
 pub use delivery::Delivery;
-pub use ledger::Ledger;
-pub use result::Round;
 pub use server::Servers;
+pub use server_log::ServerLog;
+pub use summary::Summary;
+pub use workers::{Worker, Workers, deliver};
 
 use lab::redis::RedisServer;
 use tempfile::TempDir;
 
-/// How many turns the stores take, so that what else the machine has to do hits all of them alike.
+/// The stores are used alternately, in this many turns, so that other load on the machine affects
+/// all of them alike.
 const TURNS: usize = 10;
 
-/// Delivers the same mail once for each store, and says how many of the connections were resumed.
+/// Delivers the same mails with each store, and prints how many connections were resumed.
 pub fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let mut stages = Vec::new();
+    let mut scenarios = Vec::new();
     let mut skipped = None;
-    // Ends with this function; sessions are in it as long as it runs.
+    // Stops the server when this function returns.
     let redis;
     if let Some(store) = &options.store {
-        stages.push(Stage::new(options, store, None)?);
+        scenarios.push(Scenario::new(options, store, None)?);
     } else {
-        stages.push(Stage::new(options, "memory:", None)?);
+        scenarios.push(Scenario::new(options, "memory:", None)?);
         let lmdb = format!("lmdb:{}", folder.path().join("sessions").display());
-        stages.push(Stage::new(options, &lmdb, None)?);
+        scenarios.push(Scenario::new(options, &lmdb, None)?);
         redis = RedisServer::start();
         match &redis {
             Ok(redis) => {
                 let keys = folder.path().join("keys");
-                stages.push(Stage::new(options, &redis.url(), Some(keys))?);
+                scenarios.push(Scenario::new(options, &redis.url(), Some(keys))?);
             }
-            Err(why) => skipped = Some(format!("redis: skipped: {why}")),
+            Err(error) => skipped = Some(format!("redis: skipped: {error}")),
         }
     }
 
-    let crew = Crew::of(std::env::current_exe()?, options.processes.get());
-    let processes = options.deliveries.get().div_ceil(options.messages.get());
-    let turn = processes.div_ceil(TURNS);
-    for begin in (0..processes).step_by(turn) {
-        for stage in &mut stages {
-            let end = stage.orders.len().min(begin + turn);
-            let mut told = crew.deliver(&stage.orders[begin..end])?;
-            stage.told.append(&mut told);
+    let workers = Workers::new(std::env::current_exe()?, options.processes.get());
+    let jobs = options.deliveries.get().div_ceil(options.messages.get());
+    let turn = jobs.div_ceil(TURNS);
+    for begin in (0..jobs).step_by(turn) {
+        for scenario in &mut scenarios {
+            let end = scenario.jobs.len().min(begin + turn);
+            let mut deliveries = workers.run(&scenario.jobs[begin..end])?;
+            scenario.deliveries.append(&mut deliveries);
         }
     }
-    let rounds: Vec<Round> = stages.iter().map(Stage::round).collect::<Result<_, _>>()?;
-    print(options, &rounds, skipped.as_deref(), out)
+    let summaries: Vec<_> = scenarios
+        .iter()
+        .map(Scenario::summary)
+        .collect::<Result<_, _>>()?;
+    print(options, &summaries, skipped.as_deref(), out)
 }
 
-/// A store, and servers that nobody has connected to before.
-struct Stage {
+/// Deliveries with one store to newly started servers.
+struct Scenario {
     store: String,
     servers: Servers,
-    orders: Vec<Orders>,
-    told: Vec<Vec<Delivery>>,
+    jobs: Vec<Job>,
+    /// The deliveries of each process.
+    deliveries: Vec<Vec<Delivery>>,
     _folder: TempDir,
 }
 
-impl Stage {
+impl Scenario {
     fn new(options: &Options, store: &str, keys: Option<PathBuf>) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let servers = Servers::start(options.servers.get())?;
         let roots = folder.path().join("roots.pem");
         fs::write(&roots, servers.root_pem())?;
-        let orders = Orders {
+        let job = Job {
             to: servers.destinations(),
             roots,
             store: store.to_owned(),
@@ -96,45 +101,45 @@ impl Stage {
         Ok(Self {
             store: store.to_owned(),
             servers,
-            orders: orders.split(options.deliveries.get()),
-            told: Vec::new(),
+            jobs: job.split(options.deliveries.get()),
+            deliveries: Vec::new(),
             _folder: folder,
         })
     }
 
-    fn round(&self) -> Result<Round, Box<dyn Error>> {
-        let round = Round::new(&self.store, &self.told, &self.servers.ledger());
-        if round.resumed == round.resumed_by_clients {
-            Ok(round)
+    fn summary(&self) -> Result<Summary, Box<dyn Error>> {
+        let summary = Summary::new(&self.store, &self.deliveries, &self.servers.log());
+        if summary.resumed == summary.resumed_by_clients {
+            Ok(summary)
         } else {
-            Err("clients and servers do not agree on what was resumed".into())
+            Err("clients and servers count different numbers of resumed connections".into())
         }
     }
 }
 
 fn print(
     options: &Options,
-    rounds: &[Round],
+    summaries: &[Summary],
     skipped: Option<&str>,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     if options.json {
-        for round in rounds {
-            writeln!(out, "{}", serde_json::to_string(round)?)?;
+        for summary in summaries {
+            writeln!(out, "{}", serde_json::to_string(summary)?)?;
         }
-        if let Some(why) = skipped {
-            writeln!(out, "{}", serde_json::json!({ "skipped": why }))?;
+        if let Some(reason) = skipped {
+            writeln!(out, "{}", serde_json::json!({ "skipped": reason }))?;
         }
         return Ok(());
     }
     writeln!(
         out,
-        "{}; deliveries of a process: {}, processes at a time: {}, mail servers: {}",
-        options.backend, options.messages, options.processes, options.servers
+        "{}; mail servers: {}, concurrent processes: {}, deliveries per process: {}",
+        options.backend, options.servers, options.processes, options.messages
     )?;
-    writeln!(out, "{}", result::table(rounds))?;
-    if let Some(why) = skipped {
-        writeln!(out, "{why}")?;
+    writeln!(out, "{}", summary::table(summaries))?;
+    if let Some(reason) = skipped {
+        writeln!(out, "{reason}")?;
     }
     Ok(())
 }

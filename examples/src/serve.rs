@@ -1,6 +1,6 @@
-//! An HTTPS server to run the programs against: hyper, over lab's server of either TLS library.
+//! An HTTPS server for the programs: hyper over lab's server of either TLS library.
 
-mod wire;
+mod stream;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -23,40 +23,39 @@ use tempfile::TempDir;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use self::wire::Wire;
+use self::stream::ServerStream;
 
-/// The name that its certificate is for.
+/// The name in the server's certificate.
 pub const HOST: &str = "localhost";
 
-/// An HTTPS server on a port of 127.0.0.1 that says of each handshake what it saw. Dropping it stops
-/// it.
-pub struct Site {
+/// An HTTPS server on a port of 127.0.0.1 that logs handshakes and requests. Dropping it stops it.
+pub struct HttpsServer {
     port: u16,
     log: Arc<Log>,
     folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
-    serving: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-/// What has happened so far.
+/// The handshakes and requests so far.
 #[derive(Default)]
 struct Log {
     handshakes: Mutex<Vec<Handshake>>,
     requests: Mutex<Vec<Version>>,
 }
 
-impl Site {
-    /// Answers every request with a line of text. Speaks the version of HTTP that is the first of
-    /// `alpn` which the client offers; HTTP/1.1 without any.
+impl HttpsServer {
+    /// Starts a server that answers every request with a line of text. Speaks the first protocol of
+    /// `alpn` that the client offers, else HTTP/1.1.
     pub fn start(library: Library, protocol: Protocol, alpn: &[&str]) -> io::Result<Self> {
         let answer = service_fn(|_: Request<Incoming>| async {
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello\n"))))
         });
-        Self::serving(library, protocol, alpn, answer)
+        Self::start_with(library, protocol, alpn, answer)
     }
 
-    /// Leaves the answers to `service`.
-    pub fn serving<S, B>(
+    /// Starts a server that answers by `service`.
+    pub fn start_with<S, B>(
         library: Library,
         protocol: Protocol,
         alpn: &[&str],
@@ -86,10 +85,10 @@ impl Site {
         let log = Arc::<Log>::default();
         let (stop, stopped) = oneshot::channel();
         let accepting = accept(listener, server, Arc::clone(&log), service);
-        let serving = thread::spawn(move || {
+        let thread = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    failed = accepting => eprintln!("the server has failed: {failed:?}"),
+                    result = accepting => eprintln!("the server failed: {result:?}"),
                     _ = stopped => {}
                 }
             });
@@ -99,38 +98,40 @@ impl Site {
             log,
             folder,
             stop: Some(stop),
-            serving: Some(serving),
+            thread: Some(thread),
         })
     }
 
-    /// The port it listens on.
+    /// The server's port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it is.
+    /// The server's URL.
     pub fn url(&self) -> String {
         format!("https://{HOST}:{}/", self.port)
     }
 
-    /// A PEM file with the root certificate that it is trusted by; gone when the server is dropped.
+    /// A PEM file with the root of the server's certificate. Deleted when the server is dropped.
     pub fn roots(&self) -> PathBuf {
         self.folder.path().join(ROOTS)
     }
 
-    /// The handshakes that were completed so far. One that a client has had an answer after is among
-    /// them.
+    /// The handshakes completed so far, including that of every connection with an answer.
     pub fn handshakes(&self) -> Vec<Handshake> {
         lock(&self.log.handshakes).clone()
     }
 
-    /// Whether each of them was resumed.
+    /// Whether each completed handshake was resumed.
     pub fn resumed(&self) -> Vec<bool> {
         let handshakes = self.handshakes();
-        handshakes.iter().map(|seen| seen.resumed).collect()
+        handshakes
+            .iter()
+            .map(|handshake| handshake.resumed)
+            .collect()
     }
 
-    /// The version of HTTP of each request so far.
+    /// The HTTP version of each request so far.
     pub fn requests(&self) -> Vec<Version> {
         lock(&self.log.requests).clone()
     }
@@ -156,7 +157,7 @@ where
         let (tcp, _) = listener.accept().await?;
         tcp.set_nodelay(true)?;
         let done = Arc::clone(&log);
-        let wire = Wire::new(tcp, server.connection(), move |handshake| {
+        let stream = ServerStream::new(tcp, server.connection(), move |handshake| {
             lock(&done.handshakes).push(handshake);
         });
         let (log, service) = (Arc::clone(&log), service.clone());
@@ -165,26 +166,26 @@ where
             service.call(request)
         });
         tokio::spawn(async move {
-            // A connection that breaks is the client's affair: a test sees what it has led to.
+            // Errors are ignored: the client reports a broken connection.
             let _ = auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(wire), logged)
+                .serve_connection(TokioIo::new(stream), logged)
                 .await;
         });
     }
 }
 
-impl Drop for Site {
+impl Drop for HttpsServer {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(serving) = self.serving.take() {
-            let _ = serving.join(); // a panic in there was reported by its thread
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // the thread has reported a panic
         }
     }
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for HttpsServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site")
+        f.debug_struct("HttpsServer")
             .field("port", &self.port)
             .field("handshakes", &self.handshakes())
             .finish_non_exhaustive()

@@ -1,7 +1,7 @@
-//! Short-lived processes deliver mail to the same few servers and share their TLS sessions.
+//! Short-lived processes that deliver mail to a few servers and share their TLS sessions.
 //!
-//! Without arguments it shows the whole story: the same deliveries without sharing, with sessions
-//! shared by a file (`lmdb:`), and by a Redis.
+//! Without arguments the program makes the same deliveries without sharing, with sessions shared in
+//! a file (`lmdb:`), and in a Redis.
 
 use std::io;
 use std::process::ExitCode;
@@ -11,11 +11,11 @@ use examples::mta::{self, Command, Program};
 
 fn main() -> ExitCode {
     let program = Program::parse();
-    let done = match &program.command {
-        Some(Command::Deliver(orders)) => mta::deliver(orders, &mut io::stdout()),
+    let result = match &program.command {
+        Some(Command::Deliver(job)) => mta::deliver(job, &mut io::stdout()),
         None => mta::run(&program.options, &mut io::stdout()),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mta: {error}");

@@ -1,5 +1,5 @@
-//! redis-rs with our sessions: `redis redis://localhost:6379/ roots.pem`, where TLS is spoken though
-//! the URL does not say so: redis-rs takes `rediss://` only with a TLS of its own.
+//! redis-rs with our sessions: `redis redis://localhost:6379/ roots.pem`. The connection uses TLS
+//! in spite of the URL: redis-rs accepts `rediss://` only with its own TLS feature.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo};
@@ -10,7 +10,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (url, roots) = examples::arguments::url_and_roots()?;
     let info = url.into_connection_info()?;
     let ConnectionAddr::Tcp(host, port) = info.addr() else {
-        return Err("give a URL of redis://".into());
+        return Err("give a redis:// URL".into());
     };
     let connector = Connector::builder().roots_pem_file(roots).build()?.tokio();
     for _ in 0..2 {

@@ -6,12 +6,12 @@ use tls_resume::rustls::Connector;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (url, roots) = examples::arguments::url_and_roots()?;
     let connector = Connector::builder()
-        .alpn(["h2"])
         .roots_pem_file(roots)
+        .alpn(["h2"])
         .build()?;
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(connector.client_config())
-        .pool_max_idle_per_host(0) // connects anew for each request
+        .pool_max_idle_per_host(0) // connects again for each request
         .build()?;
     for _ in 0..2 {
         println!("{:?}", client.get(&url).send().await?.bytes().await?);

@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (server, roots) = examples::arguments::url_and_roots()?;
-    let (host, port) = server.split_once(':').ok_or("give a host and a port")?;
+    let (host, port) = server.split_once(':').ok_or("give HOST:PORT")?;
     let connector = Connector::builder().roots_pem_file(roots).build()?;
-    let me = ClientId::Domain("localhost".to_owned());
+    let client_id = ClientId::Domain("localhost".to_owned());
     for number in 1..=2 {
         let mail = Message::builder()
             .from("me@localhost".parse()?)
@@ -20,8 +20,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .subject(format!("mail {number}"))
             .body("hello\r\n".to_owned())?;
         let tcp = TcpStream::connect(&server).await?;
-        let stream = starttls(&connector, host, port.parse()?, &me, tcp).await?;
-        let mut smtp = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &me).await?;
+        let stream = starttls(&connector, host, port.parse()?, &client_id, tcp).await?;
+        let mut smtp =
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &client_id).await?;
         let answer = smtp.send(mail.envelope(), &mail.formatted()).await?;
         println!("{}", answer.code());
         smtp.quit().await?;

@@ -1,4 +1,4 @@
-//! tonic on rustls: `tonic https://localhost:50051/ roots.pem` asks twice after a server's health.
+//! tonic on rustls: `tonic https://localhost:50051/ roots.pem` checks a server's health twice.
 
 use tls_resume::hyper::HttpsConnector;
 use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
@@ -7,10 +7,11 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (url, pem) = examples::arguments::url_and_roots()?;
-    let h2 = [b"h2".to_vec()];
-    let builder = Connector::builder().roots_pem_file(pem);
-    let connector = builder.alpn(h2).build()?;
+    let (url, roots) = examples::arguments::url_and_roots()?;
+    let connector = Connector::builder()
+        .roots_pem_file(roots)
+        .alpn(["h2"])
+        .build()?;
     for _ in 0..2 {
         let https = HttpsConnector::new(&connector);
         let channel = Endpoint::new(url.clone())?

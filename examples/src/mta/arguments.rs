@@ -1,4 +1,4 @@
-//! What the program is told, and what it tells the processes that deliver.
+//! Command lines of the program and of its worker processes.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tls_resume::Protocol;
 
-/// Shows what processes gain that share their TLS sessions: short-lived ones that deliver mail.
+/// Compares deliveries of mail by short-lived processes with and without shared TLS sessions.
 #[derive(Debug, Parser)]
 #[command(name = "mta", args_conflicts_with_subcommands = true)]
 pub struct Program {
@@ -22,8 +22,8 @@ pub struct Program {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Delivers mail and ends: what each of the processes does.
-    Deliver(Orders),
+    /// Delivers mail and exits; the command of each worker process.
+    Deliver(Job),
 }
 
 #[derive(Args, Debug)]
@@ -31,16 +31,16 @@ pub struct Options {
     /// Mails to deliver with each store
     #[arg(long, default_value = "200")]
     pub deliveries: NonZeroUsize,
-    /// Processes at a time
+    /// Concurrent processes
     #[arg(long, default_value = "4")]
     pub processes: NonZeroUsize,
-    /// Mail servers, which are delivered to in turn
+    /// Mail servers, which are used in turn
     #[arg(long, default_value = "3")]
     pub servers: NonZeroUsize,
-    /// Deliveries of one process, each over a connection of its own, before it ends
+    /// Deliveries per process, each over a new connection
     #[arg(long, default_value = "1")]
     pub messages: NonZeroUsize,
-    /// TLS library of those who deliver
+    /// TLS library of the processes
     #[arg(long, value_enum, default_value_t = Backend::Openssl)]
     pub backend: Backend,
     /// Only this version of TLS
@@ -49,24 +49,24 @@ pub struct Options {
     /// Only this store: `memory:`, `lmdb:DIR` or `redis://HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// One object a store instead of a table
+    /// Print a JSON object per store instead of a table
     #[arg(long)]
     pub json: bool,
 }
 
-/// What a process that delivers has to know.
+/// The job of a worker process.
 #[derive(Args, Clone, Debug)]
-pub struct Orders {
-    /// Servers, which are delivered to in turn
+pub struct Job {
+    /// Servers, which are used in turn
     #[arg(long, required = true, value_name = "HOST@ADDRESS:PORT")]
     pub to: Vec<Destination>,
     /// Root certificates, as PEM
     #[arg(long, value_name = "FILE")]
     pub roots: PathBuf,
-    /// Where sessions are kept: `memory:`, `lmdb:DIR` or `redis://HOST[:PORT]`
+    /// Session store: `memory:`, `lmdb:DIR` or `redis://HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     pub store: String,
-    /// Keys that seal what is kept there, if not those of this user or in DIR
+    /// File of the store's sealing keys, instead of the default one
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
     /// TLS library
@@ -75,27 +75,27 @@ pub struct Orders {
     /// Only this version of TLS
     #[arg(long, value_enum)]
     pub tls: Option<Tls>,
-    /// Mails to deliver, each over a connection of its own
+    /// Mails to deliver, each over a new connection
     #[arg(long, default_value_t = 1)]
     pub messages: usize,
-    /// Which of the servers is the first
+    /// Index of the first server
     #[arg(long, default_value_t = 0)]
     pub first: usize,
 }
 
-impl Orders {
-    /// The orders of as many processes as it takes to deliver so many mails.
+impl Job {
+    /// Divides a number of deliveries into jobs of at most `messages` each.
     pub fn split(&self, deliveries: usize) -> Vec<Self> {
         let starts = (0..deliveries).step_by(self.messages.max(1));
-        let order = |first| Self {
+        let job = |first| Self {
             messages: self.messages.min(deliveries - first),
             first,
             ..self.clone()
         };
-        starts.map(order).collect()
+        starts.map(job).collect()
     }
 
-    /// As arguments of `mta`.
+    /// The job as arguments of `mta`.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["deliver".into()];
         let mut add = |name: &str, value: OsString| arguments.extend([name.into(), value]);
@@ -117,7 +117,7 @@ impl Orders {
     }
 }
 
-/// A mail server: its name, which is on its certificate, and where it is.
+/// A mail server: the name in its certificate, and its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     pub host: String,
@@ -146,7 +146,7 @@ impl fmt::Display for Destination {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     Openssl,
-    /// A process's first handshake takes 50 ms or more: aws-lc gathers entropy by itself then
+    /// The first handshake of a process takes 50 ms or more: aws-lc gathers entropy
     RustlsPreview,
 }
 
@@ -163,7 +163,7 @@ impl fmt::Display for Backend {
     }
 }
 
-/// A version of TLS.
+/// A TLS version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Tls {
     #[value(name = "1.2")]
@@ -199,8 +199,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_survive_the_command_line() {
-        let orders = Orders {
+    fn a_job_survives_the_command_line() {
+        let job = Job {
             to: vec!["mx.example@[::1]:25".parse().expect("a destination")],
             roots: "roots.pem".into(),
             store: "memory:".into(),
@@ -210,18 +210,16 @@ mod tests {
             messages: 3,
             first: 7,
         };
-        let arguments = [OsString::from("mta")]
-            .into_iter()
-            .chain(orders.arguments());
+        let arguments = [OsString::from("mta")].into_iter().chain(job.arguments());
         let Some(Command::Deliver(read)) = Program::parse_from(arguments).command else {
             panic!("not a delivery");
         };
-        assert_eq!(format!("{read:?}"), format!("{orders:?}"));
+        assert_eq!(format!("{read:?}"), format!("{job:?}"));
     }
 
     #[test]
     fn the_last_process_delivers_the_rest() {
-        let orders = Orders {
+        let job = Job {
             to: Vec::new(),
             roots: PathBuf::new(),
             store: String::new(),
@@ -231,7 +229,7 @@ mod tests {
             messages: 4,
             first: 0,
         };
-        let split: Vec<_> = orders.split(10).iter().map(|it| it.messages).collect();
+        let split: Vec<_> = job.split(10).iter().map(|job| job.messages).collect();
         assert_eq!(split, [4, 4, 2]);
     }
 }

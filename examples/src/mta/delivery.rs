@@ -1,5 +1,5 @@
-//! What a mail client has to write to share its sessions with others: name the store, fetch before
-//! it connects, and make the handshake when the server is ready for it.
+//! A mail client that shares its sessions: it names the store, prefetches before it connects, and
+//! does the handshake after STARTTLS.
 
 use std::io;
 use std::net::TcpStream;
@@ -9,65 +9,64 @@ use serde::{Deserialize, Serialize};
 use tls_resume::generic::Connector;
 use tls_resume::{Resumption, Shareable, TierStats};
 
-use super::arguments::{Destination, Orders};
-use super::lines::Lines;
+use super::arguments::{Destination, Job};
+use super::smtp::Smtp;
 
-/// Longer than a server here ever takes to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of reads from a server.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a mail may wait for a session that is on its way. On a busy machine the default of 5 ms
-/// is over before a process that has just begun hears from a Redis; a mail is in no such hurry.
-const FOR_A_SESSION: Duration = Duration::from_millis(100);
+/// How long a connection waits for a session from the store. On a busy machine the default of 5 ms
+/// can end before a new process has connected to a Redis, and a mail can wait longer.
+const STORE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The connector of a process: what it stores, others that are configured the same find.
-pub fn connector<B: Shareable>(orders: &Orders) -> Result<Connector<B>, tls_resume::Error> {
+/// Creates a connector. Connectors of other processes with the same settings use its sessions.
+pub fn connector<B: Shareable>(job: &Job) -> Result<Connector<B>, tls_resume::Error> {
     let mut builder = Connector::builder()
-        .roots_pem_file(&orders.roots)
+        .roots_pem_file(&job.roots)
         .domain("mail-out")
-        .store(&orders.store)
-        .store_timeout(FOR_A_SESSION);
-    if let Some(keys) = &orders.keys {
+        .store(&job.store)
+        .store_timeout(STORE_TIMEOUT);
+    if let Some(keys) = &job.keys {
         builder = builder.store_keys(keys);
     }
-    if let Some(tls) = orders.tls {
+    if let Some(tls) = job.tls {
         builder = builder.protocols([tls.into()]);
     }
     builder.build()
 }
 
-/// Delivers a mail: in the clear up to STARTTLS, then over TLS.
+/// Delivers a mail, in plain text until STARTTLS and then over TLS.
 pub fn deliver<B: Shareable>(
     connector: &Connector<B>,
     to: &Destination,
     mail: &str,
 ) -> io::Result<Delivery> {
-    // If another process has left a session of this server, it is here before there is a
-    // connection that would have to wait for it.
+    // Fetches a session that another process has stored, while this one connects.
     connector.prefetch(&to.host, to.address.port());
 
     let tcp = TcpStream::connect(to.address)?;
     tcp.set_nodelay(true)?;
-    tcp.set_read_timeout(Some(PATIENCE))?;
-    let mut smtp = Lines::new(tcp);
+    tcp.set_read_timeout(Some(TIMEOUT))?;
+    let mut smtp = Smtp::new(tcp);
     smtp.expect("220")?;
-    smtp.ask("EHLO client.example", "250")?;
-    smtp.ask("STARTTLS", "220")?;
+    smtp.command("EHLO client.example", "250")?;
+    smtp.command("STARTTLS", "220")?;
 
-    let began = Instant::now();
+    let start = Instant::now();
     let tls = connector
         .connect_stream(&to.host, to.address.port(), smtp.into_inner()?)
         .map_err(io::Error::other)?;
-    let handshake = began.elapsed();
+    let handshake = start.elapsed();
     let resumed = tls.resumption() == Resumption::Resumed;
 
-    let mut smtp = Lines::new(tls);
-    // Tickets of TLS 1.3 come with the first answer.
-    smtp.ask("EHLO client.example", "250")?;
-    smtp.ask("MAIL FROM:<sender@client.example>", "250")?;
-    smtp.ask(&format!("RCPT TO:<postmaster@{}>", to.host), "250")?;
-    smtp.ask("DATA", "354")?;
-    smtp.ask(&format!("{mail}\r\n."), "250")?;
-    smtp.ask("QUIT", "221")?;
+    let mut smtp = Smtp::new(tls);
+    // TLS 1.3 tickets arrive with the first reply.
+    smtp.command("EHLO client.example", "250")?;
+    smtp.command("MAIL FROM:<sender@client.example>", "250")?;
+    smtp.command(&format!("RCPT TO:<postmaster@{}>", to.host), "250")?;
+    smtp.command("DATA", "354")?;
+    smtp.command(&format!("{mail}\r\n."), "250")?;
+    smtp.command("QUIT", "221")?;
     smtp.into_inner()?.close()?;
     Ok(Delivery {
         resumed,
@@ -76,13 +75,13 @@ pub fn deliver<B: Shareable>(
     })
 }
 
-/// What a process tells of a delivery, as a line of JSON.
+/// A delivery, as a worker process reports it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Delivery {
     /// Whether the handshake was resumed.
     pub resumed: bool,
-    /// How long it took, in microseconds.
+    /// Duration of the handshake in microseconds.
     pub handshake_us: u64,
-    /// What the process has done beyond its memory so far.
+    /// The tier's counters in this process so far.
     pub tier: Option<TierStats>,
 }

@@ -1,4 +1,4 @@
-//! Mail servers that take every mail and keep none.
+//! Mail servers that accept and discard every mail.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -15,62 +15,65 @@ use openssl::ssl::{Ssl, SslContext, SslMethod};
 use openssl::x509::X509;
 
 use super::arguments::Destination;
-use super::ledger::{Book, Ledger, Overheard};
-use super::lines::Lines;
+use super::server_log::{HelloRecorder, ServerLog, SharedLog};
+use super::smtp::Smtp;
 
-/// How long a server waits for a client that says nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of reads from a client.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Some mail servers on ports of 127.0.0.1, each with a certificate and ticket keys of its own.
-/// Dropping them stops them.
+/// Mail servers on ports of 127.0.0.1, each with its own certificate and ticket keys. Dropping them
+/// stops them.
 #[derive(Debug)]
 pub struct Servers {
     root_pem: String,
     all: Vec<Server>,
-    book: Book,
+    log: SharedLog,
 }
 
 #[derive(Debug)]
 struct Server {
-    at: Destination,
+    destination: Destination,
     stopped: Arc<AtomicBool>,
     listening: Option<JoinHandle<()>>,
 }
 
 impl Servers {
-    /// Starts so many.
+    /// Starts `count` servers.
     pub fn start(count: usize) -> Result<Self, Box<dyn Error>> {
         let authority = Authority::new(KeyKind::EcdsaP256);
-        let book = Book::default();
+        let log = SharedLog::default();
         let server = |number| {
             let name = format!("mx{number}.mail.example");
-            Server::start(&authority.issue(&[&name]), name, book.clone())
+            Server::start(&authority.issue(&[&name]), name, log.clone())
         };
         Ok(Self {
             all: (1..=count).map(server).collect::<Result<_, _>>()?,
             root_pem: authority.root_pem(),
-            book,
+            log,
         })
     }
 
-    /// The root certificate that all of theirs lead to.
+    /// The root of the servers' certificates.
     pub fn root_pem(&self) -> &str {
         &self.root_pem
     }
 
-    /// Where they are.
+    /// Names and addresses of the servers.
     pub fn destinations(&self) -> Vec<Destination> {
-        self.all.iter().map(|it| it.at.clone()).collect()
+        self.all
+            .iter()
+            .map(|server| server.destination.clone())
+            .collect()
     }
 
-    /// What they have seen together.
-    pub fn ledger(&self) -> Ledger {
-        self.book.write(|ledger| ledger.clone())
+    /// The common log of all servers.
+    pub fn log(&self) -> ServerLog {
+        self.log.update(|log| log.clone())
     }
 }
 
 impl Server {
-    fn start(identity: &Identity, host: String, book: Book) -> Result<Self, Box<dyn Error>> {
+    fn start(identity: &Identity, host: String, log: SharedLog) -> Result<Self, Box<dyn Error>> {
         let context = context(identity)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -81,13 +84,13 @@ impl Server {
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
-                let (context, book) = (context.clone(), book.clone());
-                // A client that is killed takes its connection with it, and nothing else.
-                thread::spawn(move || drop(serve(tcp, &context, &book)));
+                let (context, log) = (context.clone(), log.clone());
+                // Errors are ignored: clients may be killed.
+                thread::spawn(move || drop(serve(tcp, &context, &log)));
             }
         });
         Ok(Self {
-            at: Destination { host, address },
+            destination: Destination { host, address },
             stopped,
             listening: Some(listening),
         })
@@ -97,18 +100,21 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // The listener blocks in `accept`: one more connection makes it look at the flag.
-        let woken = TcpStream::connect::<SocketAddr>(self.at.address).is_ok();
+        // A connection wakes the listener from `accept`, so that it sees the flag.
+        let woken = TcpStream::connect::<SocketAddr>(self.destination.address).is_ok();
         if let Some(listening) = self.listening.take().filter(|_| woken) {
-            let _ = listening.join(); // a panic in there was reported by its thread
+            let _ = listening.join(); // the thread has reported a panic
         }
     }
 }
 
-/// What OpenSSL builds once for a server; the keys of its tickets are in it.
+/// A server's context, which contains its ticket keys.
 fn context(identity: &Identity) -> Result<SslContext, ErrorStack> {
     let mut context = SslContext::builder(SslMethod::tls_server())?;
-    let mut chain = identity.chain.iter().map(|it| X509::from_der(it));
+    let mut chain = identity
+        .chain
+        .iter()
+        .map(|certificate| X509::from_der(certificate));
     if let Some(leaf) = chain.next() {
         context.set_certificate(&*leaf?)?;
     }
@@ -119,53 +125,53 @@ fn context(identity: &Identity) -> Result<SslContext, ErrorStack> {
     Ok(context.build())
 }
 
-fn serve(tcp: TcpStream, context: &SslContext, book: &Book) -> io::Result<()> {
+fn serve(tcp: TcpStream, context: &SslContext, log: &SharedLog) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    tcp.set_read_timeout(Some(PATIENCE))?;
-    let mut smtp = Lines::new(tcp);
+    tcp.set_read_timeout(Some(TIMEOUT))?;
+    let mut smtp = Smtp::new(tcp);
     smtp.write("220 ready")?;
-    if !converse(&mut smtp, true)? {
+    if !answer(&mut smtp, true)? {
         return Ok(());
     }
-    let overheard = Overheard::new(smtp.into_inner()?, book.clone());
-    let tls = Ssl::new(context)?.accept(overheard);
+    let recorder = HelloRecorder::new(smtp.into_inner()?, log.clone());
+    let tls = Ssl::new(context)?.accept(recorder);
     let tls = tls.map_err(io::Error::other)?;
     let resumed = tls.ssl().session_reused();
-    book.write(|ledger| {
-        ledger.handshakes += 1;
-        ledger.resumed += usize::from(resumed);
+    log.update(|log| {
+        log.handshakes += 1;
+        log.resumed += usize::from(resumed);
     });
-    let mut smtp = Lines::new(tls);
-    converse(&mut smtp, false)?;
+    let mut smtp = Smtp::new(tls);
+    answer(&mut smtp, false)?;
     let mut tls = smtp.into_inner()?;
-    let _ = tls.shutdown(); // the client may be gone
+    let _ = tls.shutdown(); // the client may have closed
     tls.read(&mut [0]).map(drop)
 }
 
-/// Answers until the end, or until the client wants TLS: whether it does.
-fn converse<S: Read + Write>(smtp: &mut Lines<S>, in_the_clear: bool) -> io::Result<bool> {
+/// Answers commands until QUIT or STARTTLS; returns whether the client sent STARTTLS.
+fn answer<S: Read + Write>(smtp: &mut Smtp<S>, is_plain_text: bool) -> io::Result<bool> {
     while let Some(command) = smtp.read()? {
         let verb = command.split(' ').next().unwrap_or_default();
-        let answer = match verb {
-            "EHLO" if in_the_clear => "250-mail.example\r\n250 STARTTLS",
+        let reply = match verb {
+            "EHLO" if is_plain_text => "250-mail.example\r\n250 STARTTLS",
             "EHLO" => "250 mail.example",
-            "STARTTLS" if in_the_clear => {
+            "STARTTLS" if is_plain_text => {
                 smtp.write("220 go ahead")?;
                 return Ok(true);
             }
-            "MAIL" | "RCPT" if !in_the_clear => "250 ok",
-            "DATA" if !in_the_clear => {
+            "MAIL" | "RCPT" if !is_plain_text => "250 ok",
+            "DATA" if !is_plain_text => {
                 smtp.write("354 go ahead")?;
                 while smtp.read()?.is_some_and(|line| line != ".") {}
-                "250 taken"
+                "250 accepted"
             }
             "QUIT" => {
                 smtp.write("221 bye")?;
                 return Ok(false);
             }
-            _ => "502 not here",
+            _ => "502 not implemented",
         };
-        smtp.write(answer)?;
+        smtp.write(reply)?;
     }
     Ok(false)
 }

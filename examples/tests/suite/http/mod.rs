@@ -1,0 +1,5 @@
+//! HTTP and gRPC clients of other crates with our connector.
+
+mod foreign;
+mod grpc;
+mod programs;

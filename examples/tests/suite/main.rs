@@ -1,0 +1,10 @@
+//! Tests that run the example programs, and other crates' clients with our connector, against real
+//! servers. Resumption is checked on the server where it reports it, and on the client.
+
+mod http;
+mod mta;
+mod nats;
+mod quinn;
+mod reqwest;
+mod servers;
+mod ureq;

@@ -1,0 +1,10 @@
+//! Processes that share sessions: the program `mta`, with mail servers that log tickets and
+//! resumptions.
+
+mod common;
+mod cost;
+mod failing;
+mod hung;
+mod killed;
+mod once;
+mod sharing;
