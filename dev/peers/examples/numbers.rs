@@ -1,4 +1,5 @@
-//! Prints the results of the workloads: `cargo run --release -p peers --example numbers [--quick] [WORKLOAD...]`.
+//! Prints the results of the workloads:
+//! `cargo run --release -p peers --example numbers [--quick] [WORKLOAD...]`.
 
 use peers::{Allocated, contention, empty, ops, scale};
 

@@ -1,8 +1,8 @@
 //! Workload: the time of one operation with rustls's tickets, on one thread.
 //!
 //! The stores are measured in turns, batch by batch (A B C A B C), so that disturbances affect all
-//! alike; a row is the median of a store's batches. Servers and tickets are created beforehand, taken
-//! tickets are put again, and the time is an argument.
+//! alike; a row is the median of a store's batches. Servers and tickets are created beforehand,
+//! taken tickets are put again, and the time is an argument.
 
 mod fixture;
 mod full;
@@ -76,8 +76,8 @@ pub enum Op {
     PutTake,
     /// Asks for a ticket of an unknown server.
     Miss,
-    /// Puts a ticket for a new server into a full store. With one server: for that server, which has
-    /// as many tickets as allowed.
+    /// Puts a ticket for a new server into a full store. With one server: for that server, which
+    /// has as many tickets as allowed.
     PutAtCapacity,
     /// Reads a hint.
     Hint,
@@ -137,18 +137,19 @@ pub struct Row {
 /// The result of [`measure`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// Ordered by servers, operation and store. Unbounded stores (hyper-openssl, and those from outside
-    /// this package) have no row for [`Op::PutAtCapacity`].
+    /// Ordered by servers, operation and store. Unbounded stores (hyper-openssl, and those from
+    /// outside this package) have no row for [`Op::PutAtCapacity`].
     pub rows: Vec<Row>,
-    /// Stores that lost or invented tickets, each with the number of servers at which it has no rows.
+    /// Stores that lost or invented tickets, each with the number of servers at which it has no
+    /// rows.
     pub faulty: Vec<(StoreFactory, usize)>,
-    /// Nanoseconds to clone and drop a server name. A put into rustls's cache takes an owned name, so
-    /// that its time includes the clone that any caller has to make.
+    /// Nanoseconds to clone and drop a server name. A put into rustls's cache takes an owned name,
+    /// so that its time includes the clone that any caller has to make.
     pub name_clone_ns: f64,
 }
 
-/// Measures every operation of every store. Calls `progress` [`Plan::steps`] times with the name of the
-/// step.
+/// Measures every operation of every store. Calls `progress` [`Plan::steps`] times with the name of
+/// the step.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
     let (mut rows, mut faulty) = (Vec::new(), Vec::new());
     for &servers in &plan.servers {

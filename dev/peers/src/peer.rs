@@ -9,8 +9,8 @@ use store_core::{Limits, Timestamp};
 
 use crate::stores::{HyperOpenssl, Lru, Moka, QuickCache, RustlsMemory, RustlsPattern, TlsResume};
 
-/// A client's session store: single-use tickets by server name, and the key-exchange group that each
-/// server chose last.
+/// A client's session store: single-use tickets by server name, and the key-exchange group that
+/// each server chose last.
 pub trait Peer<V>: Send + Sync {
     /// Stores a ticket that the server accepts until `expires`. `weight` is its size in bytes.
     fn put(
@@ -90,8 +90,8 @@ pub struct Capacity {
     pub tickets_per_server: usize,
     /// Bytes of all tickets. Obeyed by tls-resume, `quick_cache` and moka.
     pub bytes: usize,
-    /// Whether each take updates the server's weight in `quick_cache` and moka, which costs a second
-    /// look-up. Otherwise the server's next put does.
+    /// Whether each take updates the server's weight in `quick_cache` and moka, which costs a
+    /// second look-up. Otherwise the server's next put does.
     pub exact: bool,
 }
 

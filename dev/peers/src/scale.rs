@@ -1,8 +1,8 @@
 //! Workload: our store with very many servers. Measures the tail latency of its operations, and
 //! whether its byte count matches what was allocated.
 //!
-//! The byte limit holds about the planned number of servers. Half as many again are put, so that the
-//! store evicts, and some tickets expire during the measurement, so that it sweeps.
+//! The byte limit holds about the planned number of servers. Half as many again are put, so that
+//! the store evicts, and some tickets expire during the measurement, so that it sweeps.
 
 use std::fmt;
 use std::ops::Range;
@@ -121,20 +121,20 @@ impl fmt::Display for Op {
 type Value = Box<[u8; WEIGHT]>;
 
 const WEIGHT: usize = 300;
-/// Lifetime of a tenth of the tickets. Simulated time passes it twice, so that they expire during the
-/// measurement.
+/// Lifetime of a tenth of the tickets. Simulated time passes it twice, so that they expire during
+/// the measurement.
 const SHORT: Duration = Duration::from_secs(1_000);
 const LONG: Duration = Duration::from_secs(86_400);
-/// Byte limit of a server. It decides the size of a shard, and the slowest calls are those that work
-/// on a whole shard: with the default of 512 KiB, a shard would have some 4,000 servers.
+/// Byte limit of a server. It decides the size of a shard, and the slowest calls are those that
+/// work on a whole shard: with the default of 512 KiB, a shard would have some 4,000 servers.
 const SERVER_BYTES: usize = 16 * 1024;
 /// Calls of `progress` while filling, and while measuring.
 const PARTS: usize = 10;
 /// Servers that are put to find the bytes of one.
 const SAMPLE: usize = 20_000;
 
-/// Fills the store and measures operations on it. Calls `progress` [`Plan::steps`] times with the name
-/// of the next step.
+/// Fills the store and measures operations on it. Calls `progress` [`Plan::steps`] times with the
+/// name of the next step.
 ///
 /// # Panics
 ///

@@ -1,8 +1,9 @@
-//! Workload: hit rates. Traces of connections are replayed on each store, against simulated servers.
+//! Workload: hit rates. Traces of connections are replayed on each store, against simulated
+//! servers.
 //!
-//! A [`Trace`] lists the connections: server, time, and how many begin together. It is generated from
-//! a seed and is the same for every store. Time is simulated. The [`Servers`] decide which connections
-//! are resumed; their [`Tally`] is the result.
+//! A [`Trace`] lists the connections: server, time, and how many begin together. It is generated
+//! from a seed and is the same for every store. Time is simulated. The [`Servers`] decide which
+//! connections are resumed; their [`Tally`] is the result.
 //!
 //! Every store gets the same byte budget; [`Store`] converts it to the limits that the store has.
 
@@ -134,8 +135,8 @@ pub struct Arrival {
     pub connections: u8,
 }
 
-/// Replays every trace on every store with every budget. Uses all processors, as no time is measured.
-/// Calls `progress` [`Plan::steps`] times with the name of the finished step.
+/// Replays every trace on every store with every budget. Uses all processors, as no time is
+/// measured. Calls `progress` [`Plan::steps`] times with the name of the finished step.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<Rate> {
     let mut rates = Vec::new();
     for &kind in &plan.kinds {

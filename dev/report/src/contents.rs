@@ -15,8 +15,8 @@ use crate::{
     ScaleRow, Section, StoreOpRow, TierRow, file,
 };
 
-/// The version of the format. It changes when a field is removed or changes its meaning, not when one is
-/// added.
+/// The version of the format. It changes when a field is removed or changes its meaning, not when
+/// one is added.
 pub const SCHEMA: u32 = 1;
 
 /// The results of a run.

@@ -34,8 +34,8 @@ pub struct HandshakeRow {
     pub key: String,
     /// The key-exchange group.
     pub group: String,
-    /// The groups that the client offered: `this first` (the group above, then P-256), or its library's
-    /// `default`.
+    /// The groups that the client offered: `this first` (the group above, then P-256), or its
+    /// library's `default`.
     pub offered: String,
     /// IANA name of the cipher suite. Empty if no handshake succeeded.
     pub cipher: String,
@@ -59,8 +59,8 @@ pub struct HandshakeRow {
     /// The client's time divided by its time with the store `in-hand`.
     #[schemars(range(min = 0.0))]
     pub ratio_to_in_hand: Option<f64>,
-    /// The client's time less its time with the store `in-hand`: the median of the differences within a
-    /// round. Noise can make it negative.
+    /// The client's time less its time with the store `in-hand`: the median of the differences
+    /// within a round. Noise can make it negative.
     pub store_ns: Option<f64>,
     /// Lower bound of the 95 % confidence interval of `store_ns`.
     pub store_ns_low: Option<f64>,
@@ -71,8 +71,8 @@ pub struct HandshakeRow {
 }
 
 impl HandshakeRow {
-    /// Whether the row is valid and represents its library in charts and summaries: the library's usual
-    /// provider, a server of the same library with an ECDSA key, and a named group.
+    /// Whether the row is valid and represents its library in charts and summaries: the library's
+    /// usual provider, a server of the same library with an ECDSA key, and a named group.
     pub fn is_typical(&self) -> bool {
         ["aws-lc-rs", "openssl"].contains(&self.provider.as_str())
             && self.server == self.backend
@@ -143,8 +143,8 @@ pub struct BurstRow {
     pub store: String,
     /// The TLS version.
     pub protocol: String,
-    /// Tickets that the server issues after a full handshake, and after a resumed one. A TLS 1.2 session
-    /// can be reused.
+    /// Tickets that the server issues after a full handshake, and after a resumed one. A TLS 1.2
+    /// session can be reused.
     pub tickets: (usize, usize),
     /// Connections of a burst, which begin at the same time.
     pub concurrency: usize,
@@ -164,8 +164,8 @@ impl BurstRow {
     }
 }
 
-/// Memory of sessions from distinct full handshakes in one store. Bytes are those in use in the process
-/// as counted by the C library, with its headers and rounding.
+/// Memory of sessions from distinct full handshakes in one store. Bytes are those in use in the
+/// process as counted by the C library, with its headers and rounding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryRow {
     /// The store.
@@ -176,10 +176,11 @@ pub struct MemoryRow {
     pub protocol: String,
     /// Bytes of the empty store with its default limits.
     pub bytes_empty: usize,
-    /// Bytes of the empty store with limits that fit this row. Included in the bytes per session below.
+    /// Bytes of the empty store with limits that fit this row. Included in the bytes per session
+    /// below.
     pub bytes_empty_sized: usize,
-    /// Number of servers. Each has its own certificate (1.15 kB) from one of four issuers (0.94 kB each)
-    /// under one of two roots (1.21 kB each), which are sent, too.
+    /// Number of servers. Each has its own certificate (1.15 kB) from one of four issuers (0.94 kB
+    /// each) under one of two roots (1.21 kB each), which are sent, too.
     pub servers: usize,
     /// Bytes of a server's three certificates.
     pub chain_bytes: usize,

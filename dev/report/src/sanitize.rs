@@ -1,6 +1,7 @@
 //! Sanitizing of a report's text, which may come from anybody, for terminals and pages.
 
-/// Replaces control characters, bidirectional formatting, and characters that XML forbids by a space.
+/// Replaces control characters, bidirectional formatting, and characters that XML forbids by a
+/// space.
 pub(crate) fn printable(letter: char) -> char {
     let is_bidi = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_break = matches!(letter, '\u{2028}' | '\u{2029}');

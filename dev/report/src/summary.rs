@@ -1,5 +1,5 @@
-//! The summary of a report: what resumption saves, which library is faster, and what the store costs,
-//! in a sentence each. A sentence without numbers gives the reason.
+//! The summary of a report: what resumption saves, which library is faster, and what the store
+//! costs, in a sentence each. A sentence without numbers gives the reason.
 
 use crate::figures::{distinct, name};
 use crate::number::{count, short};

@@ -35,8 +35,8 @@ impl Fixture {
         }
     }
 
-    /// The time of a number of operations, extrapolated from whole batches. `None` if the store does
-    /// not support the operation, or lost or invented a ticket.
+    /// The time of a number of operations, extrapolated from whole batches. `None` if the store
+    /// does not support the operation, or lost or invented a ticket.
     pub fn time(&mut self, store: &StoreFactory, op: Op, operations: u64) -> Option<Duration> {
         let batches = operations.div_ceil(BATCH as u64);
         let mut ns = 0.0;

@@ -22,8 +22,8 @@ pub(super) const NOW: Timestamp = Timestamp::EPOCH;
 pub(super) const EXPIRES: Duration = Duration::from_secs(86_400);
 /// Operations between two clock readings, if there are as many servers.
 pub(super) const BATCH: usize = 256;
-/// Tickets in a batch for a single server. Together with the one that it has, they are fewer than any
-/// store's limit.
+/// Tickets in a batch for a single server. Together with the one that it has, they are fewer than
+/// any store's limit.
 const SINGLE_SERVER_BATCH: usize = 6;
 /// Batches per measurement of a single server.
 const REPEATS: usize = BATCH / SINGLE_SERVER_BATCH;
@@ -79,7 +79,8 @@ impl PopulatedStore {
     pub(super) fn new(factory: &StoreFactory, workload: &Workload, source: &TicketSource) -> Self {
         let servers = workload.servers.len();
         let capacity = Capacity {
-            // Twice as many, so that nothing is evicted: some stores divide their capacity by shard.
+            // Twice as many, so that nothing is evicted: some stores divide their capacity by
+            // shard.
             servers: servers.max(1_000) * 2,
             bytes: servers.max(1_000) * 4 * WEIGHT,
             ..Capacity::default()

@@ -9,12 +9,12 @@ use store_core::Timestamp;
 use super::lock;
 use crate::Peer;
 
-/// A re-creation of hyper-openssl 0.10's `SessionCache`: sessions by server in insertion order, servers
-/// by session id, one lock, no limit, the oldest session first.
+/// A re-creation of hyper-openssl 0.10's `SessionCache`: sessions by server in insertion order,
+/// servers by session id, one lock, no limit, the oldest session first.
 ///
-/// In the original a callback removes sessions that OpenSSL finds expired; here they are dropped when
-/// taken. The original stores no hints: they are in a third map, so that it does the same work as the
-/// other stores.
+/// In the original a callback removes sessions that OpenSSL finds expired; here they are dropped
+/// when taken. The original stores no hints: they are in a third map, so that it does the same work
+/// as the other stores.
 pub struct HyperOpenssl<V>(Mutex<Inner<V>>);
 
 /// OpenSSL's session id.

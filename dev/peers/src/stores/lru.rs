@@ -11,8 +11,8 @@ use super::lock;
 use super::queue::Queue;
 use crate::{Capacity, Peer};
 
-/// `Mutex<LruCache<ServerName, _>>` of the `lru` crate with a queue per server. Limited by servers and
-/// by tickets of a server, not by bytes: the crate has no weights.
+/// `Mutex<LruCache<ServerName, _>>` of the `lru` crate with a queue per server. Limited by servers
+/// and by tickets of a server, not by bytes: the crate has no weights.
 pub struct Lru<V> {
     servers: Mutex<LruCache<ServerName<'static>, Queue<V>>>,
     max_tickets: usize,

@@ -12,8 +12,8 @@ use super::lock;
 use super::queue::Queue;
 use crate::{Capacity, Peer};
 
-/// `moka::sync::Cache` with a queue per server, weighed by the bytes of the tickets. A server expires
-/// with its last ticket.
+/// `moka::sync::Cache` with a queue per server, weighed by the bytes of the tickets. A server
+/// expires with its last ticket.
 ///
 /// Values must be `Clone`, which tickets are not: hence the `Arc`. moka reads its own clock.
 pub struct Moka<V: Send + Sync + 'static> {

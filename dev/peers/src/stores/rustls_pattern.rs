@@ -11,8 +11,8 @@ use super::rustls_store::TICKETS_PER_SERVER;
 use crate::Peer;
 
 /// A re-creation of rustls 0.23's `ClientSessionMemoryCache` for values of any type: 8 tickets per
-/// server, the newest first; servers are evicted in insertion order, however much they are used. The
-/// tests compare it with the original.
+/// server, the newest first; servers are evicted in insertion order, however much they are used.
+/// The tests compare it with the original.
 ///
 /// Expired tickets are dropped when taken, as rustls does.
 pub struct RustlsPattern<V> {

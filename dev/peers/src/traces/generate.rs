@@ -31,7 +31,8 @@ const ZIPF_PAIRS: f64 = 0.1;
 
 /// Crawl: arrivals per second.
 const CRAWL_RATE: f64 = 50.0;
-/// Share of arrivals at the core; the core is one server in `CORE_SERVERS`, with this Zipf exponent.
+/// Share of arrivals at the core; the core is one server in `CORE_SERVERS`, with this Zipf
+/// exponent.
 const CORE_SHARE: f64 = 0.4;
 const CORE_SERVERS: usize = 30;
 const CORE_EXPONENT: f64 = 0.8;

@@ -41,8 +41,8 @@ impl Rate {
     }
 }
 
-/// Makes the connections of a trace as a client with this store. Connections that begin together all
-/// take their tickets before the first of them receives new ones.
+/// Makes the connections of a trace as a client with this store. Connections that begin together
+/// all take their tickets before the first of them receives new ones.
 pub fn replay(trace: &Trace, peer: &dyn Peer<Ticket>, servers: &mut Servers<'_>) {
     let mut offers = Vec::new();
     for (number, arrival) in trace.arrivals.iter().enumerate() {

@@ -8,8 +8,8 @@ use crate::{Capacity, Peer, StoreKind, simulated};
 
 /// Servers of rustls's cache by default: 256 sessions, 8 per server.
 const RUSTLS_DEFAULT: usize = 32;
-/// Limits of tickets per server: our store's, rustls's cache's, and the number that a full handshake
-/// yields. The first suits many connections at a time, the last suits one.
+/// Limits of tickets per server: our store's, rustls's cache's, and the number that a full
+/// handshake yields. The first suits many connections at a time, the last suits one.
 const OUR_TICKETS: usize = 64;
 const RUSTLS_TICKETS: usize = 8;
 const ISSUED_TICKETS: usize = 2;
@@ -23,8 +23,8 @@ pub enum Store {
     RustlsMemory,
     /// rustls's cache with its default settings, whatever the budget.
     RustlsMemoryDefault,
-    /// Another cache with a limit of tickets per server. Weighing caches are limited by bytes, `lru` by
-    /// as many servers as fit the budget with these tickets.
+    /// Another cache with a limit of tickets per server. Weighing caches are limited by bytes,
+    /// `lru` by as many servers as fit the budget with these tickets.
     Other(StoreKind, usize),
     /// An unbounded store, which drops expired tickets only: the upper bound of the hit rate.
     Ceiling,
@@ -136,8 +136,8 @@ fn fit(kind: StoreKind, tickets: usize, budget: usize) -> usize {
     budget / (tickets * TICKET_BYTES + overhead(kind))
 }
 
-/// Bytes of a server besides its tickets: what was allocated for a server with two tickets, less the
-/// tickets. 0 for our store, which counts them itself.
+/// Bytes of a server besides its tickets: what was allocated for a server with two tickets, less
+/// the tickets. 0 for our store, which counts them itself.
 fn overhead(kind: StoreKind) -> usize {
     match kind {
         StoreKind::TlsResume => 0,

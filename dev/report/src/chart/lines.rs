@@ -145,8 +145,8 @@ impl Lines {
     }
 }
 
-/// Positions close to the wanted ones, which ascend, and at least [`GAP`] apart. None is below `bottom`
-/// as long as there is space above.
+/// Positions close to the wanted ones, which ascend, and at least [`GAP`] apart. None is below
+/// `bottom` as long as there is space above.
 fn apart(wanted: impl Iterator<Item = i32>, bottom: i32) -> Vec<i32> {
     let mut places: Vec<i32> = Vec::new();
     for y in wanted {

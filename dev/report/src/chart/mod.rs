@@ -1,8 +1,8 @@
-//! Charts as SVG with selectable text, colours from the page's style sheet, and a description for screen
-//! readers.
+//! Charts as SVG with selectable text, colours from the page's style sheet, and a description for
+//! screen readers.
 //!
-//! A unit of a chart is half a pixel, so that a chart fits a phone's screen; wider pages show charts side
-//! by side.
+//! A unit of a chart is half a pixel, so that a chart fits a phone's screen; wider pages show
+//! charts side by side.
 
 mod bars;
 mod dots;

@@ -6,9 +6,9 @@ use plotters::style::RGBColor;
 
 /// A colour by its role.
 ///
-/// The colours are distinguishable with any colour vision, and a label or a dash always repeats their
-/// meaning. A chart contains the colours for light pages. The style sheet replaces them by value with
-/// those for dark pages, so that no two may be equal.
+/// The colours are distinguishable with any colour vision, and a label or a dash always repeats
+/// their meaning. A chart contains the colours for light pages. The style sheet replaces them by
+/// value with those for dark pages, so that no two may be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Paint {
     Text,

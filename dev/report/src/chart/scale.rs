@@ -21,8 +21,8 @@ pub(crate) enum Scale {
 pub(super) const LOG_SCALE: &str = "log scale";
 
 impl Scale {
-    /// The scale for several charts: logarithmic if all values are positive and those of one chart differ
-    /// by more than a factor of 10, else linear.
+    /// The scale for several charts: logarithmic if all values are positive and those of one chart
+    /// differ by more than a factor of 10, else linear.
     pub(crate) fn of<T: Iterator<Item = f64>>(charts: impl IntoIterator<Item = T>) -> Self {
         let mut is_far = false;
         for chart in charts {
@@ -49,8 +49,8 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// A linear axis from zero, or from the least value if negative, to the greatest value, with round
-    /// numbers as ticks.
+    /// A linear axis from zero, or from the least value if negative, to the greatest value, with
+    /// round numbers as ticks.
     pub(super) fn linear(values: impl Iterator<Item = f64> + Clone) -> Self {
         let low = values.clone().fold(0.0, f64::min);
         let high = values.fold(0.0, f64::max);

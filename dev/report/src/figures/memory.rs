@@ -53,9 +53,9 @@ pub(super) fn figures(rows: &[MemoryRow]) -> Figures {
         ),
         charts: charts.collect(),
         notes: vec![
-            "opaque: rustls 0.23, whose certificates cannot be separated from the session; preview: \
-             the next rustls; openssl-keep, openssl-strip: OpenSSL with the certificates kept or \
-             removed."
+            "opaque: rustls 0.23, whose certificates cannot be separated from the session; \
+             preview: the next rustls; openssl-keep, openssl-strip: OpenSSL with the certificates \
+             kept or removed."
                 .to_owned(),
         ],
     }

@@ -182,7 +182,8 @@ pub(super) fn hit_rate(rows: &[HitRateRow]) -> Vec<Goal> {
             ![OURS, "rustls-memory-default", "ceiling"].contains(&row.store.as_str())
         });
         let best = peers.max_by(|one, other| one.rate.total_cmp(&other.rate));
-        // On Zipf traces, where only frequency matters, half a point behind the best counts as equal.
+        // On Zipf traces, where only frequency matters, half a point behind the best counts as
+        // equal.
         let slack = if ours.trace.starts_with("zipf") {
             0.005
         } else {

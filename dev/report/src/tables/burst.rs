@@ -16,9 +16,9 @@ pub(super) fn tables(rows: &[BurstRow]) -> Vec<Table> {
         let rows: Vec<_> = rows.iter().filter(|row| scenario(row) == at).collect();
         let (backend, protocol, (full, resumed)) = at;
         let title = format!(
-            "Resumed connections of bursts, as seen by the server, by the number of connections that \
-             begin at the same time. {backend}, {protocol}; tickets: {full} after a full handshake, \
-             {resumed} after a resumed one."
+            "Resumed connections of bursts, as seen by the server, by the number of connections \
+             that begin at the same time. {backend}, {protocol}; tickets: {full} after a full \
+             handshake, {resumed} after a resumed one."
         );
         table(&title, &rows)
     });

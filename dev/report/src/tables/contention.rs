@@ -12,8 +12,8 @@ pub(super) fn tables(rows: &[ContentionRow], cores: usize) -> Vec<Table> {
     let tables = mixes.into_iter().map(|mix| {
         let rows: Vec<_> = rows.iter().filter(|row| row.mix == mix).collect();
         let title = format!(
-            "Operations per millisecond of each thread, by the number of threads that share one store, \
-             on {cores} cores. Mix: {mix}."
+            "Operations per millisecond of each thread, by the number of threads that share one \
+             store, on {cores} cores. Mix: {mix}."
         );
         table(&title, &rows)
     });

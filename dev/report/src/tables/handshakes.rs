@@ -38,8 +38,8 @@ fn version(row: &HandshakeRow) -> String {
 }
 
 fn scenarios(rows: &[HandshakeRow]) -> Table {
-    let title = "Client time of a handshake, median. In-hand: resumed with a session from a variable. \
-                 Resumed: with a session from tls-resume. Ratio: full / resumed.";
+    let title = "Client time of a handshake, median. In-hand: resumed with a session from a \
+                 variable. Resumed: with a session from tls-resume. Ratio: full / resumed.";
     let header = [
         "client",
         "server",
@@ -88,9 +88,9 @@ fn scenarios(rows: &[HandshakeRow]) -> Table {
 }
 
 fn stores(rows: &[HandshakeRow]) -> Table {
-    let title = "Client time that a store adds to a resumed handshake, over a session in hand, with its \
-                 95 % confidence interval. Servers: the client's own library with an ECDSA key. \
-                 hyper-openssl: a re-creation of that crate's cache.";
+    let title = "Client time that a store adds to a resumed handshake, over a session in hand, \
+                 with its 95 % confidence interval. Servers: the client's own library with an \
+                 ECDSA key. hyper-openssl: a re-creation of that crate's cache.";
     let header = [
         "client",
         "TLS",

@@ -9,8 +9,8 @@ use crate::number::megabytes;
 
 /// A row per budget and store, a column per trace.
 pub(super) fn table(rows: &[HitRateRow]) -> Table {
-    let title = "Resumed connections of a trace in percent, for stores of equal size. -64, -8, -2: the \
-                 limit of tickets per server. ceiling: an unbounded store.";
+    let title = "Resumed connections of a trace in percent, for stores of equal size. -64, -8, -2: \
+                 the limit of tickets per server. ceiling: an unbounded store.";
     let mut traces: Vec<&str> = Vec::new();
     let mut stores: Vec<&str> = Vec::new();
     let mut percent = BTreeMap::new();

@@ -7,10 +7,10 @@ use crate::number::fixed;
 
 /// A row of the table for each of the report.
 pub(super) fn table(rows: &[MemoryRow]) -> Table {
-    let title = "Memory of a session with three certificates: in rustls's own cache, and in the store of \
-                 tls-resume with each kind of session. Empty: the store with its default limits. Counted: \
-                 by the store itself. After churn: when each session was used and replaced. Ratio: each / \
-                 rustls-memory.";
+    let title = "Memory of a session with three certificates: in rustls's own cache, and in the \
+                 store of tls-resume with each kind of session. Empty: the store with its default \
+                 limits. Counted: by the store itself. After churn: when each session was used and \
+                 replaced. Ratio: each / rustls-memory.";
     let header = [
         "TLS",
         "servers",

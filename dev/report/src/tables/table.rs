@@ -55,9 +55,9 @@ impl Table {
         self.rows.push(cells.collect());
     }
 
-    /// Marks the best value of each column among the rows that compete: those that have the same text
-    /// in the columns `group`, and for which `competes` is true. Ties are all marked, but not if every
-    /// row has the same value.
+    /// Marks the best value of each column among the rows that compete: those that have the same
+    /// text in the columns `group`, and for which `competes` is true. Ties are all marked, but not
+    /// if every row has the same value.
     pub(super) fn mark_best(
         &mut self,
         columns: Range<usize>,

@@ -7,8 +7,8 @@ use crate::{Report, TierRow};
 
 /// A row per tier and number of processes. Notes list the missing tiers.
 pub(super) fn table(report: &Report) -> Table {
-    let title = "Latency of the tiers, used by several processes at the same time. Put and take: one call \
-                 of the tier. Prefetch: until a session is in memory.";
+    let title = "Latency of the tiers, used by several processes at the same time. Put and take: \
+                 one call of the tier. Prefetch: until a session is in memory.";
     let header = [
         "tier",
         "processes",

@@ -31,8 +31,8 @@ const VERDICTS: [(&str, Color); 5] = [
 pub enum Style {
     /// Plain text of at most 100 columns.
     Terminal,
-    /// As [`Terminal`](Self::Terminal), with colours by escape sequences. To be removed if the output is
-    /// not a terminal, as `anstream` does.
+    /// As [`Terminal`](Self::Terminal), with colours by escape sequences. To be removed if the
+    /// output is not a terminal, as `anstream` does.
     Coloured,
     /// Markdown.
     Markdown,
@@ -143,8 +143,8 @@ impl Style {
     }
 }
 
-/// Widths of the columns. A column is at least as wide as its longest word. Spare width goes first to
-/// columns with wrapped cells, then to those with wrapped headers; the least need is met first.
+/// Widths of the columns. A column is at least as wide as its longest word. Spare width goes first
+/// to columns with wrapped cells, then to those with wrapped headers; the least need is met first.
 fn widths(head: &[String], rows: &[Vec<String>]) -> Vec<u16> {
     let length = |text: &str| u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
     let longest_word = |text: &String| text.split_whitespace().map(length).max().unwrap_or(0);
@@ -160,8 +160,8 @@ fn widths(head: &[String], rows: &[Vec<String>]) -> Vec<u16> {
             words.max().unwrap_or(0).clamp(1, LONGEST_WORD)
         })
         .collect();
-    let borders = head.len() as u16 * (PADDING + 1) + 1;
-    let mut spare = WIDTH.saturating_sub(borders + widths.iter().sum::<u16>());
+    let used: u16 = widths.iter().map(|width| width + PADDING + 1).sum();
+    let mut spare = WIDTH.saturating_sub(used + 1);
     for wanted in [
         longest_cells,
         head.iter().map(|name| length(name)).collect(),

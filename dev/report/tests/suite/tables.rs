@@ -148,7 +148,8 @@ fn the_best_store_of_each_comparison_is_marked() {
         });
         marked.collect()
     };
-    // The best of seven operations with each of two numbers of servers; the allocations are all equal.
+    // The best of seven operations with each of two numbers of servers; the allocations are all
+    // equal.
     let best = ("tls-resume".to_owned(), "100".to_owned());
     assert_eq!(marks(Section::Store), vec![best; 14]);
     // The ceiling, which is as good as ours, does not compete.
