@@ -74,7 +74,7 @@ fn shake_hands(
     row.server_name = hello.server_name.as_deref().map(print::one_word);
     let server = &listener.server;
     let step = listener.schedule.next(row.offered, || server.rotate_keys());
-    let mut connection = server.watched(step.declines).without_echo();
+    let mut connection = server.observed_connection(step.declines).without_echo();
     loop {
         connection.receive(&bytes);
         wire.send(&mut connection)?;

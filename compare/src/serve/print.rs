@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lab::server::{
-    Handshake, Library, Refusal, ServerConnection, ServerResumption, ServerSettings,
+    DeclineReason, Handshake, Library, ServerConnection, ServerResumption, ServerSettings,
 };
 use serde::Serialize;
 
@@ -231,11 +231,11 @@ impl Row {
         self.handshake_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         self.tickets = connection.tickets_made();
         if facts.offered && !facts.resumed {
-            self.declined = Some(match connection.refusal() {
+            self.declined = Some(match connection.decline_reason() {
                 _ if settings.resumption == ServerResumption::Off => Declined::Off,
-                Some(Refusal::Told) => Declined::Told,
-                Some(Refusal::Unopened) => Declined::OtherKeys,
-                Some(Refusal::TooOld) => Declined::TooOld,
+                Some(DeclineReason::Requested) => Declined::Told,
+                Some(DeclineReason::UnknownKey) => Declined::OtherKeys,
+                Some(DeclineReason::Expired) => Declined::TooOld,
                 None => Declined::Unknown,
             });
         }

@@ -29,7 +29,7 @@
 pub mod certificate;
 pub mod client_hello;
 pub mod daemon;
-pub mod hostile;
+pub mod faults;
 pub mod postfix;
 pub mod postgres;
 mod process;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::certificate::Identity;
 use crate::daemon::{DaemonError, Room, installed, is_root, listens};
 use crate::process::{End, Process};
-use crate::redis::free_port;
+use crate::tcp::free_port;
 
 /// A running Postfix. Dropping it stops it.
 #[derive(Debug)]

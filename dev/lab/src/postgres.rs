@@ -20,7 +20,7 @@ use std::process::Stdio;
 use crate::certificate::Identity;
 use crate::daemon::{DaemonError, Room, installed, listens};
 use crate::process::{End, Process};
-use crate::redis::free_port;
+use crate::tcp::free_port;
 
 /// Who may sign in.
 pub const USER: &str = "postgres";

@@ -10,11 +10,10 @@
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use tempfile::TempDir;
 use thiserror::Error;
 
 use crate::process::{End, Process, find};
+use crate::tcp::free_port;
 
 /// More than it takes to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,21 +39,6 @@ pub fn program() -> String {
 /// Whether there is such a [`program`].
 pub fn is_installed() -> bool {
     find(&program()).is_some()
-}
-
-/// A port that nobody listens on and that nobody in this process gets again, below those that the
-/// system gives to outgoing connections: it stays free while there is no server.
-pub fn free_port() -> io::Result<u16> {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let tried = std::process::id() * 100 + TRIED.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(12_000 + tried % 20_000).map_err(io::Error::other)?;
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => return Ok(port),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Why there is no Redis.

@@ -19,7 +19,7 @@ pub use settings::{
     Group, Library, OpenSslOnly, Protocol, RustlsOnly, ServerResumption, ServerSettings,
 };
 pub use ticket_keys::TicketKeys;
-pub use watch::Refusal;
+pub use watch::DeclineReason;
 
 use watch::Watch;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,6 +15,23 @@ const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// How long it waits for a client that does not read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A port of 127.0.0.1 that nobody listens on, different at each call in this process.
+///
+/// It is below the range that the system gives to outgoing connections, so it stays free until a
+/// server binds it.
+pub fn free_port() -> io::Result<u16> {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let tried = std::process::id() * 100 + TRIED.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(12_000 + tried % 20_000).map_err(io::Error::other)?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
 
 /// What a [`TcpServer`] does with its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

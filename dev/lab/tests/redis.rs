@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::redis::{RedisServer, RedisServerError, RedisSettings, free_port};
+use lab::redis::{RedisServer, RedisServerError, RedisSettings};
+use lab::tcp::free_port;
 
 /// Told to a child: start a Redis, say its port, and wait.
 const ORDERS: &str = "LAB_TEST_REDIS";

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use common::{Client, ClientSettings, NAME, client};
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Handshake, Library, Protocol, Refusal, Server, ServerSettings, TicketKeys};
+use lab::server::{
+    DeclineReason, Handshake, Library, Protocol, Server, ServerSettings, TicketKeys,
+};
 use lab::transport::InMemory;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
 
@@ -35,14 +37,18 @@ fn connect(client: &dyn Client, server: &Server) -> Handshake {
 }
 
 /// Connects to a server that is watched: whether it resumed, the tickets it made, why it declined.
-fn watch(client: &dyn Client, server: &Server, declines: bool) -> (bool, usize, Option<Refusal>) {
+fn watch(
+    client: &dyn Client,
+    server: &Server,
+    declines: bool,
+) -> (bool, usize, Option<DeclineReason>) {
     let mut transport = InMemory::new(server);
-    *transport.server() = server.watched(declines);
+    *transport.server() = server.observed_connection(declines);
     client.exchange(&mut transport).expect("a handshake");
     let server = transport.server();
     let resumed = server.facts().expect("a handshake").resumed;
     let made = server.tickets_made().expect("it is watched");
-    (resumed, made, server.refusal())
+    (resumed, made, server.decline_reason())
 }
 
 #[test]
@@ -92,7 +98,10 @@ fn a_ticket_that_is_declined_is_followed_by_good_ones() {
         let (resumed, _, refusal) = watch(client, &server, false);
         assert_eq!((resumed, refusal), (true, None));
         let (resumed, made, refusal) = watch(client, &server, true);
-        assert_eq!(((resumed, made), refusal), (full, Some(Refusal::Told)));
+        assert_eq!(
+            ((resumed, made), refusal),
+            (full, Some(DeclineReason::Requested))
+        );
         let (resumed, _, refusal) = watch(client, &server, false);
         assert_eq!((resumed, refusal), (true, None));
     });
@@ -109,13 +118,13 @@ fn the_reason_of_a_refusal_is_known() {
         assert!(!watch(client, &server, false).0);
         server.rotate_keys();
         let (resumed, _, refusal) = watch(client, &server, false);
-        assert_eq!((resumed, refusal), (false, Some(Refusal::Unopened)));
+        assert_eq!((resumed, refusal), (false, Some(DeclineReason::UnknownKey)));
         // What the client has to offer after a full handshake of its own; it does not look at the
         // age where its server's library is rustls, since its own is OpenSSL.
         if library == Library::Rustls {
             thread::sleep(Duration::from_millis(2_100));
             let (resumed, _, refusal) = watch(client, &server, false);
-            assert_eq!((resumed, refusal), (false, Some(Refusal::TooOld)));
+            assert_eq!((resumed, refusal), (false, Some(DeclineReason::Expired)));
         }
     });
 }

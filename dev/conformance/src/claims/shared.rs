@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lab::redis;
 use lab::server::Protocol;
+use lab::tcp::free_port;
 use tls_resume::Resumption;
 
 use crate::child::{Launcher, Orders};
@@ -130,7 +131,7 @@ fn killed_gives_nothing_back<C: Client>(launcher: &Launcher) -> Checked {
 }
 
 fn down_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {
-    is_a_miss::<C>(launcher, redis::free_port().map_err(said)?)
+    is_a_miss::<C>(launcher, free_port().map_err(said)?)
 }
 
 fn hung_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {

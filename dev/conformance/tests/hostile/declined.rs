@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lab::hostile::{CipherSuite, HostileTickets};
+use lab::faults::{CipherSuite, FaultyTicketer};
 use lab::server::{Library, Protocol, Server, ServerResumption};
 use tls_resume::{Backend, Resumption};
 
@@ -21,7 +21,7 @@ on_each!(
 /// Five offers, five times declined, five times replaced by what came instead.
 fn what_is_always_declined_harms_nothing<B: Backend>() {
     for protocol in Protocol::ALL {
-        let declining = server_with(protocol, HostileTickets::new().refused());
+        let declining = server_with(protocol, FaultyTicketer::new().declining());
         let stage = Stage::<B>::new();
         stage.visit(&declining).is(Resumption::Full);
         let stats = stage.counted(|| {
@@ -95,7 +95,7 @@ fn no_session_id_means_no_session<B: Backend>() {
 /// its mind, it resumes.
 fn another_version_each_time_harms_nothing<B: Backend>() {
     for library in Library::ALL {
-        let keys = Arc::new(HostileTickets::new());
+        let keys = Arc::new(FaultyTicketer::new());
         let of = |protocol| {
             server(library, protocol, |settings| {
                 settings.rustls.ticketer = Some(keys.clone());
@@ -129,7 +129,7 @@ fn settles<B: Backend>(stage: &Stage<B>, server: &Server) {
 /// resume with the other cipher it declines.
 fn another_cipher_each_time_harms_nothing<B: Backend>() {
     for protocol in Protocol::ALL {
-        let keys = Arc::new(HostileTickets::new());
+        let keys = Arc::new(FaultyTicketer::new());
         let of = |ciphers: [CipherSuite; 2]| {
             server(Library::Rustls, protocol, |settings| {
                 settings.tickets = 1;

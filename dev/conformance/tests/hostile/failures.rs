@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use lab::hostile::{Harm, HostileTickets, HostileWire};
+use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
 use lab::server::{Library, Protocol, Server};
 use tls_resume::{Backend, ErrorKind, Resumption};
 
@@ -33,12 +33,12 @@ fn one_ticket(library: Library, protocol: Protocol) -> Server {
 
 /// Resumes without harm; then the harm breaks one handshake, and the next one, with the same
 /// server doing the same, succeeds.
-fn fails_once<B: Backend>(harmless: &Server, harmful: &Server, harm: Harm) {
+fn fails_once<B: Backend>(harmless: &Server, harmful: &Server, harm: Fault) {
     let what = format!("{harm:?} by {harmful:?}");
     let stage = Stage::<B>::new();
     stage.visit(harmless).is(Resumption::Full);
     stage.visit(harmless).is(Resumption::Resumed);
-    let harmed = || HostileWire::to_resumption(harmful, harm);
+    let harmed = || FaultyTransport::to_resumption(harmful, harm);
     let stats = stage.counted(|| {
         stage.visit_in_vain(harmed());
     });
@@ -51,7 +51,7 @@ fn fails_once<B: Backend>(harmless: &Server, harmful: &Server, harm: Harm) {
     stage.is_unharmed();
 }
 
-fn fails_once_everywhere<B: Backend>(harm: Harm) {
+fn fails_once_everywhere<B: Backend>(harm: Fault) {
     for library in Library::ALL {
         for protocol in Protocol::ALL {
             let server = one_ticket(library, protocol);
@@ -62,12 +62,12 @@ fn fails_once_everywhere<B: Backend>(harm: Harm) {
 
 /// The session is accepted, and then the server's first encrypted record is wrong.
 fn a_resumption_accepted_and_corrupted_fails_once<B: Backend>() {
-    fails_once_everywhere::<B>(Harm::Corrupt);
+    fails_once_everywhere::<B>(Fault::Corrupt);
 }
 
 /// The session is accepted, and then nothing more comes.
 fn a_resumption_accepted_and_cut_fails_once<B: Backend>() {
-    fails_once_everywhere::<B>(Harm::CloseAfterServerHello);
+    fails_once_everywhere::<B>(Fault::CloseAfterServerHello);
 }
 
 /// The session is accepted with a cipher suite that is not its own.
@@ -75,21 +75,21 @@ fn a_resumption_with_another_cipher_fails_once<B: Backend>() {
     for library in Library::ALL {
         for (protocol, cipher) in OTHER_CIPHERS {
             let server = one_ticket(library, protocol);
-            fails_once::<B>(&server, &server, Harm::OtherCipher(cipher));
+            fails_once::<B>(&server, &server, Fault::OtherCipher(cipher));
         }
     }
 }
 
 /// The server closes when it sees a session.
 fn a_server_that_hangs_up_on_resumption_fails_once<B: Backend>() {
-    fails_once_everywhere::<B>(Harm::CloseAfterClientHello);
+    fails_once_everywhere::<B>(Fault::CloseAfterClientHello);
 }
 
 /// The session id says "accepted", and then comes a full handshake: TLS 1.2, with new keys.
 fn an_acceptance_that_is_a_lie_fails_once<B: Backend>() {
     for library in Library::ALL {
         let [honest, lying] = [(); 2].map(|()| one_ticket(library, Protocol::Tls12));
-        fails_once::<B>(&honest, &lying, Harm::EchoedId);
+        fails_once::<B>(&honest, &lying, Fault::EchoedId);
     }
 }
 
@@ -97,21 +97,21 @@ fn an_acceptance_that_is_a_lie_fails_once<B: Backend>() {
 fn an_acceptance_in_an_older_version_fails_once<B: Backend>() {
     for library in Library::ALL {
         let [old, new] = Protocol::ALL.map(|protocol| one_ticket(library, protocol));
-        fails_once::<B>(&new, &old, Harm::EchoedId);
+        fails_once::<B>(&new, &old, Fault::EchoedId);
     }
 }
 
 /// Tickets that are all the same to the server, which has another secret for them: no two
 /// handshakes in a row fail.
 fn a_ticket_for_another_secret_fails_once<B: Backend>() {
-    let tickets = HostileTickets::new().same_for_the_first();
+    let tickets = FaultyTicketer::new().same_ticket_for_first();
     let same = server_with(Protocol::Tls13, tickets);
     let stage = Stage::<B>::new();
     let stats = stage.counted(|| {
         stage.visit(&same).is(Resumption::Full);
         stage.visit(&same).is(Resumption::Resumed);
         for _ in 0..3 {
-            let error = stage.visit_in_vain(HostileWire::new(&same, Harm::None));
+            let error = stage.visit_in_vain(FaultyTransport::new(&same, Fault::None));
             assert_eq!(error.kind(), ErrorKind::Handshake, "{error}");
             stage.visit(&same).is(Resumption::Full);
         }
@@ -130,7 +130,7 @@ fn closing_after_the_hello_harms_nothing<B: Backend>() {
             stage.visit(&server).is(Resumption::Full);
             let stats = stage.counted(|| {
                 for _ in 0..5 {
-                    let wire = HostileWire::new(&server, Harm::CloseAfterClientHello);
+                    let wire = FaultyTransport::new(&server, Fault::CloseAfterClientHello);
                     let error = stage.visit_in_vain(wire);
                     assert_eq!(error.kind(), ErrorKind::Closed, "{library} {protocol}");
                 }
@@ -152,7 +152,7 @@ fn garbage_after_the_handshake_harms_nothing<B: Backend>() {
         let server = server(Library::OpenSsl, protocol, |_| {});
         let stage = Stage::<B>::new();
         let stats = stage.counted(|| {
-            let wire = HostileWire::new(&server, Harm::GarbageAfterHandshake);
+            let wire = FaultyTransport::new(&server, Fault::GarbageAfterHandshake);
             let mut connection = stage.open(wire).expect("the handshake is honest");
             if protocol == Protocol::Tls13 {
                 connection.read_tickets().expect_err("garbage comes");
@@ -176,7 +176,7 @@ fn fails_once_with_two_tickets<B: Backend>() {
         let server = server(library, Protocol::Tls13, |_| {});
         let stage = Stage::<B>::new();
         stage.visit(&server).is(Resumption::Full);
-        let harmed = || HostileWire::to_resumption(&server, Harm::Corrupt);
+        let harmed = || FaultyTransport::to_resumption(&server, Fault::Corrupt);
         stage.visit_in_vain(harmed());
         let next = stage.visit_harmed(harmed());
         assert!(next.is_ok(), "{library}: failed again: {next:?}");

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use lab::hostile::HostileTickets;
+use lab::faults::FaultyTicketer;
 use lab::server::{Protocol, Server};
 use tls_resume::rustls::Rustls;
 use tls_resume::{Backend, Resumption};
@@ -27,7 +27,7 @@ on_each_that_shows_sessions!(
 );
 
 fn living(protocol: Protocol, seconds: u32) -> Server {
-    server_with(protocol, HostileTickets::new().living(seconds))
+    server_with(protocol, FaultyTicketer::new().with_lifetime(seconds))
 }
 
 /// 2^32 - 1 seconds: 7 days in TLS 1.3, 24 hours in TLS 1.2.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lab::certificate::{Authority, Identity, KeyKind};
-use lab::hostile::{Harm, HostileTickets, HostileWire};
+use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use tls_resume::generic::{Connector, Stream};
 use tls_resume::openssl::OpenSsl;
@@ -77,12 +77,12 @@ impl<B: Backend> Stage<B> {
 
     /// Makes a handshake, reads the tickets and closes. Fails the test if the handshake fails.
     pub(crate) fn visit(&self, server: &Server) -> Visit {
-        self.visit_harmed(HostileWire::new(server, Harm::None))
+        self.visit_harmed(FaultyTransport::new(server, Fault::None))
             .expect("an honest handshake succeeds")
     }
 
     /// The same over a wire of the caller's.
-    pub(crate) fn visit_harmed(&self, wire: HostileWire) -> Result<Visit, Error> {
+    pub(crate) fn visit_harmed(&self, wire: FaultyTransport) -> Result<Visit, Error> {
         let mut connection = self.open(wire)?;
         let visit = connection.visit();
         connection
@@ -93,14 +93,14 @@ impl<B: Backend> Stage<B> {
     }
 
     /// Makes a handshake and leaves the connection open, its tickets unread.
-    pub(crate) fn open(&self, wire: HostileWire) -> Result<Connection<B>, Error> {
+    pub(crate) fn open(&self, wire: FaultyTransport) -> Result<Connection<B>, Error> {
         let opened = self.connector.connect_stream(HOST, PORT, Wire(wire));
         self.is_within_bounds();
         opened.map(Connection)
     }
 
     /// A handshake that has to fail, because of what the wire does.
-    pub(crate) fn visit_in_vain(&self, wire: HostileWire) -> Error {
+    pub(crate) fn visit_in_vain(&self, wire: FaultyTransport) -> Error {
         match self.open(wire) {
             Err(error) => error,
             Ok(mut connection) => panic!("the handshake succeeded: {:?}", connection.visit()),
@@ -108,7 +108,7 @@ impl<B: Backend> Stage<B> {
     }
 
     fn visit_bystander(&self) -> Visit {
-        let wire = Wire(HostileWire::new(&self.bystander, Harm::None));
+        let wire = Wire(FaultyTransport::new(&self.bystander, Fault::None));
         let stream = self.connector.connect_stream(HOST, BYSTANDER, wire);
         Connection(stream.expect("the bystander is honest")).visit()
     }
@@ -216,7 +216,7 @@ impl<B: Backend> Connection<B> {
 }
 
 /// A wire that the connector can be told to read from with a deadline.
-pub(crate) struct Wire(HostileWire);
+pub(crate) struct Wire(FaultyTransport);
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -254,7 +254,7 @@ pub(crate) fn server(
 }
 
 /// A rustls server with tickets of its own, one a connection.
-pub(crate) fn server_with(protocol: Protocol, tickets: HostileTickets) -> Server {
+pub(crate) fn server_with(protocol: Protocol, tickets: FaultyTicketer) -> Server {
     server(Library::Rustls, protocol, |settings| {
         settings.tickets = 1;
         settings.rustls.ticketer = Some(Arc::new(tickets));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lab::hostile::{Harm, HostileTickets, HostileWire};
+use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
 use lab::server::{Library, Protocol};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
@@ -38,7 +38,7 @@ fn a_flood_is_bounded<B: Client>() {
     });
     let stage = Stage::<B>::new();
     // All handshakes before the first ticket is read: OpenSSL sends one only when it resumes.
-    let open = |_| stage.open(HostileWire::new(&flood, Harm::None));
+    let open = |_| stage.open(FaultyTransport::new(&flood, Fault::None));
     let mut connections: Vec<_> = (0..FLOOD / on_each).map(open).collect();
     let stats = stage.counted(|| {
         for connection in &mut connections {
@@ -92,7 +92,7 @@ fn breaks_off<B: Client>(library: Library, tickets: usize, why: &str) {
     for _ in 0..3 {
         // What came before the end is stored; resumed, it would bring one ticket.
         flood.rotate_keys();
-        let wire = HostileWire::new(&flood, Harm::None);
+        let wire = FaultyTransport::new(&flood, Fault::None);
         let mut connection = stage.open(wire).expect("the handshake succeeds");
         let error = connection.read_tickets().expect_err("too much to read");
         assert!(error.to_string().contains(why), "{error}");
@@ -126,7 +126,7 @@ fn a_flood_again_and_again_is_bounded<B: Client>() {
 /// is what a client offers.
 fn equal_tickets_resume<B: Backend>() {
     for protocol in Protocol::ALL {
-        let tickets = HostileTickets::new().same_for_the_newest();
+        let tickets = FaultyTicketer::new().same_ticket_for_newest();
         let same = server(Library::Rustls, protocol, |settings| {
             settings.tickets = 10;
             settings.rustls.ticketer = Some(Arc::new(tickets));
@@ -149,7 +149,7 @@ fn equal_tickets_resume<B: Backend>() {
 /// session's size; it counts for what arrived with it.)
 fn refuses_large_tickets<B: Backend>() {
     for protocol in Protocol::ALL {
-        let large = server_with(protocol, HostileTickets::new().of_size(LARGE));
+        let large = server_with(protocol, FaultyTicketer::new().with_size(LARGE));
         let stage = Stage::<B>::new();
         let stats = stage.counted(|| {
             for _ in 0..3 {
@@ -169,13 +169,13 @@ fn refuses_large_tickets<B: Backend>() {
 fn counts_large_tickets_with_their_size<B: Backend>() {
     const SESSION: usize = 96 * 1024;
     let limits = Limits::default().with_bytes(SESSION, 4 * SESSION, 1024 * 1024);
-    let large = server_with(Protocol::Tls13, HostileTickets::new().of_size(LARGE));
+    let large = server_with(Protocol::Tls13, FaultyTicketer::new().with_size(LARGE));
     let stage = Stage::<B>::within(limits);
     let visits = 20;
     let mut open = Vec::new();
     // All connections before the first ticket is read, so that none is used up.
     for _ in 0..visits {
-        let wire = HostileWire::new(&large, Harm::None);
+        let wire = FaultyTransport::new(&large, Fault::None);
         open.push(stage.open(wire).expect("an honest handshake"));
     }
     let stats = stage.counted(|| {
@@ -197,12 +197,12 @@ fn counts_large_tickets_with_their_size<B: Backend>() {
 #[test]
 fn openssl_fails_once_on_tickets_too_large_to_come_back() {
     for protocol in Protocol::ALL {
-        let large = server_with(protocol, HostileTickets::new().of_size(TOO_LARGE_TO_READ));
+        let large = server_with(protocol, FaultyTicketer::new().with_size(TOO_LARGE_TO_READ));
         let stage = Stage::<OpenSsl>::within(spacious());
         let stats = stage.counted(|| {
             for _ in 0..3 {
                 stage.visit(&large).is(Resumption::Full);
-                stage.visit_in_vain(HostileWire::new(&large, Harm::None));
+                stage.visit_in_vain(FaultyTransport::new(&large, Fault::None));
             }
         });
         assert_eq!((stats.stored, stats.failed), (3, 3), "{protocol}");
@@ -214,11 +214,11 @@ fn openssl_fails_once_on_tickets_too_large_to_come_back() {
 /// A little more, and it cannot be encoded.
 #[test]
 fn openssl_fails_once_on_tickets_too_large_to_send() {
-    let settings = HostileTickets::new().of_size(TOO_LARGE_TO_SEND);
+    let settings = FaultyTicketer::new().with_size(TOO_LARGE_TO_SEND);
     let large = server_with(Protocol::Tls12, settings);
     let stage = Stage::<OpenSsl>::within(spacious());
     stage.visit(&large).is(Resumption::Full);
-    stage.visit_in_vain(HostileWire::new(&large, Harm::None));
+    stage.visit_in_vain(FaultyTransport::new(&large, Fault::None));
     stage.visit(&large).is(Resumption::Full);
     stage.is_unharmed();
 }

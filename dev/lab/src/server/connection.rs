@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::watch::Watch;
-use super::{Protocol, Refusal};
+use super::{DeclineReason, Protocol};
 use crate::client_hello::FirstHello;
 
 /// What a server knows about a finished handshake.
@@ -153,10 +153,10 @@ impl ServerConnection {
 
     /// Why the ticket that was offered was not taken, where that is
     /// [watched](super::Server::watched) and the server knows. Of several, it is the last.
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub fn decline_reason(&self) -> Option<DeclineReason> {
         let resumed = self.facts.as_ref().is_some_and(|facts| facts.resumed);
         let watch = self.watch.as_ref().filter(|_| !resumed)?;
-        watch.refusal()
+        watch.decline_reason()
     }
 
     /// Why the connection failed, in the library's words.

@@ -138,7 +138,7 @@ pub struct ServerSettings {
     pub openssl: OpenSslOnly,
 }
 
-/// What only a rustls server can be told, mostly to make it misbehave: see [`crate::hostile`].
+/// What only a rustls server can be told, mostly to make it misbehave: see [`crate::faults`].
 #[derive(Clone, Debug, Default)]
 pub struct RustlsOnly {
     /// Makes the tickets of [`ServerResumption::Tickets`] instead of rustls's own ticketer.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::server::ProducesTickets;
 
-use super::watch::{Refusal, Watch};
+use super::watch::{DeclineReason, Watch};
 
 /// Tickets as rustls seals them; with a lifetime, each is stamped with the time of its making and
 /// declined when it is too old.
@@ -24,18 +24,25 @@ impl Tickets {
         Self { sealing, lifetime }
     }
 
-    fn open(&self, cipher: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let opened = self.sealing.decrypt(cipher).ok_or(Refusal::Unopened)?;
+    fn open(&self, cipher: &[u8]) -> Result<Vec<u8>, DeclineReason> {
+        let opened = self
+            .sealing
+            .decrypt(cipher)
+            .ok_or(DeclineReason::UnknownKey)?;
         let Some(lifetime) = self.lifetime else {
             return Ok(opened);
         };
-        let (stamp, plain) = opened.split_first_chunk().ok_or(Refusal::Unopened)?;
+        let (stamp, plain) = opened
+            .split_first_chunk()
+            .ok_or(DeclineReason::UnknownKey)?;
         let made = Duration::from_secs(u64::from_be_bytes(*stamp));
-        let age = since_epoch().ok_or(Refusal::TooOld)?.saturating_sub(made);
+        let age = since_epoch()
+            .ok_or(DeclineReason::Expired)?
+            .saturating_sub(made);
         if age.as_secs() <= lifetime.as_secs() {
             Ok(plain.to_vec())
         } else {
-            Err(Refusal::TooOld)
+            Err(DeclineReason::Expired)
         }
     }
 }
@@ -95,7 +102,7 @@ impl ProducesTickets for Watched {
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         let opened = if self.watch.declines() {
-            Err(Refusal::Told)
+            Err(DeclineReason::Requested)
         } else {
             self.tickets.open(cipher)
         };

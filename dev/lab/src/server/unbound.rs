@@ -14,7 +14,7 @@ use openssl::ssl::{Ssl, SslContextBuilder, SslRef, SslSessionRef};
 use openssl_sys::{SSL, SSL_CTX, SSL_CTX_ctrl, SSL_SESSION};
 
 use super::TicketKeys;
-use super::watch::{Refusal, Watch};
+use super::watch::{DeclineReason, Watch};
 
 const SET_TICKET_KEYS: c_int = 59; // SSL_CTRL_SET_TLSEXT_TICKET_KEYS
 
@@ -131,16 +131,16 @@ extern "C" fn ticket_is_opened(
         return usual;
     };
     if watch.declines() {
-        watch.opened(Some(Refusal::Told));
+        watch.opened(Some(DeclineReason::Requested));
         return IGNORE_RENEW;
     }
     watch.opened(if !opened {
-        Some(Refusal::Unopened)
+        Some(DeclineReason::UnknownKey)
     } else if session.is_null() {
         None
     } else {
         // SAFETY: a session that is not null is live, and is OpenSSL's until this returns.
-        is_too_old(unsafe { SslSessionRef::from_ptr(session) }).then_some(Refusal::TooOld)
+        is_too_old(unsafe { SslSessionRef::from_ptr(session) }).then_some(DeclineReason::Expired)
     });
     usual
 }

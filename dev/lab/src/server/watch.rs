@@ -5,17 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why a server did not take a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum DeclineReason {
     /// It was told to decline: see [`Server::watched`](super::Server::watched).
-    Told,
+    Requested,
     /// None of its keys opens the ticket: it comes from another server or from before a rotation,
     /// or it is no ticket at all.
-    Unopened,
+    UnknownKey,
     /// The ticket is older than sessions live.
-    TooOld,
+    Expired,
 }
 
-impl Refusal {
+impl DeclineReason {
     /// A few words for tables and lines.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for DeclineReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -42,7 +42,7 @@ pub(super) struct Watch {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     made: usize,
-    refusal: Option<Refusal>,
+    refusal: Option<DeclineReason>,
 }
 
 impl Watch {
@@ -64,7 +64,7 @@ impl Watch {
     }
 
     /// One of several tickets may be taken after others were not.
-    pub(super) fn opened(&self, refusal: Option<Refusal>) {
+    pub(super) fn opened(&self, refusal: Option<DeclineReason>) {
         self.seen().refusal = refusal;
     }
 
@@ -74,7 +74,7 @@ impl Watch {
     }
 
     /// Why the last ticket that was looked at was not taken.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
+    pub(super) fn decline_reason(&self) -> Option<DeclineReason> {
         self.seen().refusal
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lab::hostile::HostileTickets;
+use lab::faults::FaultyTicketer;
 use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKeys};
 use lab::tcp::TcpServer;
 use probe::{Code, Failure, Report};
@@ -192,7 +192,7 @@ fn at_most_eight_addresses_are_tested() {
 /// The ticketer of a server that declines one session in `every`.
 #[derive(Debug)]
 struct SometimesDeclining {
-    tickets: HostileTickets,
+    tickets: FaultyTicketer,
     every: usize,
     offered: AtomicUsize,
 }
@@ -200,7 +200,7 @@ struct SometimesDeclining {
 impl SometimesDeclining {
     fn one_in(every: usize) -> Arc<dyn ProducesTickets> {
         Arc::new(Self {
-            tickets: HostileTickets::new(),
+            tickets: FaultyTicketer::new(),
             every,
             offered: AtomicUsize::new(0),
         })
@@ -277,7 +277,7 @@ fn an_address_that_resumes_nothing_is_named() {
     let good = |settings: &mut ServerSettings| settings.ticket_keys = None;
     let no_sessions = |settings: &mut ServerSettings| settings.resumption = ServerResumption::Off;
     let declining = |settings: &mut ServerSettings| {
-        settings.rustls.ticketer = Some(Arc::new(HostileTickets::new().refused()));
+        settings.rustls.ticketer = Some(Arc::new(FaultyTicketer::new().declining()));
     };
     for (here, there, address, message) in [
         (

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab::hostile::HostileTickets;
+use lab::faults::FaultyTicketer;
 use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKeys};
 use probe::{Backend, BackendChoice, Code, Report, SessionKind};
 
@@ -202,7 +202,7 @@ fn a_server_that_declines_its_own_sessions() {
     let lab = Lab::new();
     for version in Protocol::ALL {
         let server = lab.serve_with(Library::Rustls, |settings| {
-            let tickets = HostileTickets::new().refused();
+            let tickets = FaultyTicketer::new().declining();
             settings.rustls.ticketer = Some(std::sync::Arc::new(tickets));
         });
         let reports = lab.probe(server.port(), |options| options.tls = Some(version));

@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use lab::certificate::{Authority, KeyKind};
-use lab::redis::free_port;
 use lab::server::{Library, Server, ServerSettings};
+use lab::tcp::free_port;
 use lab::transport::InMemory;
 use tls_resume::Shareable;
 use tls_resume::generic::Connector;

@@ -1,7 +1,7 @@
 //! R20: with a store that does not work handshakes are full, and all mail is delivered.
 
 use examples::mta::Delivery;
-use lab::redis::free_port;
+use lab::tcp::free_port;
 
 use super::common::{Fixture, redis, signal, workers};
 use super::hung::Hung;

@@ -1,6 +1,7 @@
 //! Redis with TLS.
 
-use lab::redis::{RedisServer, RedisSettings, free_port};
+use lab::redis::{RedisServer, RedisSettings};
+use lab::tcp::free_port;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use tempfile::TempDir;

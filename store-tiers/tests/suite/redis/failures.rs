@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::redis::free_port;
+use lab::tcp::free_port;
 use store_tiers::redis::{RedisSettings, RedisTier};
 use store_tiers::{Tier as _, TierError};
 

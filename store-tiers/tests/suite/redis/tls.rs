@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lab::certificate::{Authority, Identity, KeyKind};
-use lab::redis::free_port;
+use lab::tcp::free_port;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 use store_tiers::redis::{RedisError, RedisTier};

@@ -17,7 +17,7 @@ const LIFETIME: u32 = 86_400;
 ///
 /// Unlike other servers' tickets these never grow too old for their server, so that a client that
 /// offers an expired one is found out.
-pub struct HostileTickets {
+pub struct FaultyTicketer {
     sealing: Arc<dyn ProducesTickets>,
     size: usize,
     lifetime: u32,
@@ -35,7 +35,7 @@ enum Content {
     },
 }
 
-impl HostileTickets {
+impl FaultyTicketer {
     /// Honest tickets that live for a day.
     ///
     /// # Panics
@@ -52,13 +52,13 @@ impl HostileTickets {
 
     /// Fills each ticket up to `size` bytes; 65,535 fit into the message.
     #[must_use]
-    pub fn of_size(self, size: usize) -> Self {
+    pub fn with_size(self, size: usize) -> Self {
         Self { size, ..self }
     }
 
     /// Announces a lifetime, also one that the protocol does not allow.
     #[must_use]
-    pub fn living(self, seconds: u32) -> Self {
+    pub fn with_lifetime(self, seconds: u32) -> Self {
         Self {
             lifetime: seconds,
             ..self
@@ -67,7 +67,7 @@ impl HostileTickets {
 
     /// Declines every ticket that comes back.
     #[must_use]
-    pub fn refused(self) -> Self {
+    pub fn declining(self) -> Self {
         Self {
             content: Content::Refused,
             ..self
@@ -76,14 +76,14 @@ impl HostileTickets {
 
     /// Sends the same bytes as a ticket each time, which mean the newest session of all.
     #[must_use]
-    pub fn same_for_the_newest(self) -> Self {
+    pub fn same_ticket_for_newest(self) -> Self {
         self.same(true)
     }
 
     /// Sends the same bytes as a ticket each time, which mean the first session of all: whatever
     /// is resumed with a later ticket breaks, since the two ends have different secrets.
     #[must_use]
-    pub fn same_for_the_first(self) -> Self {
+    pub fn same_ticket_for_first(self) -> Self {
         self.same(false)
     }
 
@@ -96,13 +96,13 @@ impl HostileTickets {
     }
 }
 
-impl Default for HostileTickets {
+impl Default for FaultyTicketer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl ProducesTickets for HostileTickets {
+impl ProducesTickets for FaultyTicketer {
     fn enabled(&self) -> bool {
         true
     }
@@ -143,10 +143,10 @@ impl ProducesTickets for HostileTickets {
     }
 }
 
-impl fmt::Debug for HostileTickets {
+impl fmt::Debug for FaultyTicketer {
     /// Shows what is sent, never a session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostileTickets")
+        f.debug_struct("FaultyTicketer")
             .field("size", &self.size)
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
@@ -159,20 +159,20 @@ mod tests {
 
     #[test]
     fn tickets_have_their_size_and_open() {
-        let tickets = HostileTickets::new().of_size(60_000);
+        let tickets = FaultyTicketer::new().with_size(60_000);
         let ticket = tickets.encrypt(b"session").unwrap();
         assert_eq!(ticket.len(), 60_000);
         assert_eq!(tickets.decrypt(&ticket).unwrap(), b"session");
         assert_eq!(tickets.decrypt(&ticket[1..]), None);
-        let refusing = tickets.refused();
+        let refusing = tickets.declining();
         assert_eq!(refusing.decrypt(&ticket), None);
     }
 
     #[test]
     fn equal_tickets_mean_one_session() {
         for (tickets, meant) in [
-            (HostileTickets::new().same_for_the_first(), b"1"),
-            (HostileTickets::new().same_for_the_newest(), b"2"),
+            (FaultyTicketer::new().same_ticket_for_first(), b"1"),
+            (FaultyTicketer::new().same_ticket_for_newest(), b"2"),
         ] {
             let first = tickets.encrypt(b"1").unwrap();
             assert_eq!(tickets.encrypt(b"2").unwrap(), first);

@@ -10,7 +10,7 @@ use crate::server::{Protocol, Server, ServerConnection};
 
 /// What is done to the records of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
+pub enum Fault {
     /// Nothing.
     None,
     /// The connection ends when the `ClientHello` has come.
@@ -41,13 +41,13 @@ enum Progress {
 }
 
 /// The client's end of a connection to a server that runs inline, like
-/// [`InMemory`](crate::transport::InMemory), with [`Harm`] done to what the server says.
+/// [`InMemory`](crate::transport::InMemory), with [`Fault`] done to what the server says.
 ///
 /// Nothing ever waits: a read yields what there is by now, or [`ErrorKind::WouldBlock`].
 #[derive(Debug)]
-pub struct HostileWire {
+pub struct FaultyTransport {
     server: ServerConnection,
-    harm: Harm,
+    harm: Fault,
     spares_full: bool,
     hello: FirstHello,
     encrypting: bool,
@@ -56,9 +56,9 @@ pub struct HostileWire {
     read: usize,
 }
 
-impl HostileWire {
+impl FaultyTransport {
     /// Connects to a server that does this harm to every client.
-    pub fn new(server: &Server, harm: Harm) -> Self {
+    pub fn new(server: &Server, harm: Fault) -> Self {
         Self {
             server: server.connection(),
             harm,
@@ -74,7 +74,7 @@ impl HostileWire {
     /// Connects to a server that does this harm only where the client offers a session.
     ///
     /// A TLS 1.2 session that is offered by its id, by a client of both versions, goes unnoticed.
-    pub fn to_resumption(server: &Server, harm: Harm) -> Self {
+    pub fn to_resumption(server: &Server, harm: Fault) -> Self {
         Self {
             spares_full: true,
             ..Self::new(server, harm)
@@ -109,7 +109,7 @@ impl HostileWire {
             self.inbound = sent;
             return;
         }
-        if self.harm == Harm::CloseAfterClientHello {
+        if self.harm == Fault::CloseAfterClientHello {
             self.progress = Progress::Ended;
             return;
         }
@@ -135,7 +135,7 @@ impl HostileWire {
         let encrypted = self.encrypting || records::is_application_data(&record);
         if records::is_change_cipher_spec(&record) {
             self.encrypting = true;
-        } else if encrypted && self.harm == Harm::Corrupt && !self.is_done() {
+        } else if encrypted && self.harm == Fault::Corrupt && !self.is_done() {
             if let Some(last) = record.last_mut() {
                 *last ^= 1;
             }
@@ -145,12 +145,12 @@ impl HostileWire {
             return record;
         }
         match self.harm {
-            Harm::CloseAfterServerHello => self.progress = Progress::Ended,
-            Harm::OtherCipher(cipher) => {
+            Fault::CloseAfterServerHello => self.progress = Progress::Ended,
+            Fault::OtherCipher(cipher) => {
                 records::set_cipher(&mut record, cipher);
                 self.progress = Progress::Done;
             }
-            Harm::EchoedId => {
+            Fault::EchoedId => {
                 if let Some(hello) = self.victim() {
                     let of_ticket = hello.psk_identities.first().map(|one| sha256(one));
                     let id = of_ticket.map_or_else(|| hello.session_id.clone(), Vec::from);
@@ -164,14 +164,14 @@ impl HostileWire {
     }
 
     fn add_garbage(&mut self) {
-        if self.harm == Harm::GarbageAfterHandshake && !self.has_ended() {
+        if self.harm == Fault::GarbageAfterHandshake && !self.has_ended() {
             self.inbound.extend(GARBAGE);
             self.progress = Progress::Ended;
         }
     }
 }
 
-impl Read for HostileWire {
+impl Read for FaultyTransport {
     /// Reads what the server has sent: `Ok(0)` at the end, [`ErrorKind::WouldBlock`] while there
     /// is nothing.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -188,7 +188,7 @@ impl Read for HostileWire {
     }
 }
 
-impl Write for HostileWire {
+impl Write for FaultyTransport {
     /// Hands the bytes to the server, which acts on them at once. After the end they are lost, as
     /// they are in a socket whose other end has just been closed.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
