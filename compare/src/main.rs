@@ -14,7 +14,7 @@ use conformance::child;
 static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
-    if child::is_asked_for() {
+    if child::is_requested() {
         return child::main();
     }
     let command = match cli::parse(std::env::args_os()) {

@@ -36,12 +36,10 @@ pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
 }
 
 fn verdict(of: conformance::Verdict) -> Verdict {
-    Verdict {
-        outcome: match of.outcome {
-            conformance::Outcome::Pass => RuleOutcome::Pass,
-            conformance::Outcome::Fail => RuleOutcome::Fail,
-            conformance::Outcome::NotApplicable => RuleOutcome::NotApplicable,
-        },
-        reason: of.reason,
-    }
+    let (outcome, reason) = match of {
+        conformance::Verdict::Pass => (RuleOutcome::Pass, None),
+        conformance::Verdict::Fail(seen) => (RuleOutcome::Fail, Some(seen)),
+        conformance::Verdict::NotApplicable(why) => (RuleOutcome::NotApplicable, Some(why)),
+    };
+    Verdict { outcome, reason }
 }

@@ -2,7 +2,7 @@
 //! with the other children; or it writes to that store's place without end, so that it can be
 //! stopped in the middle of it.
 //!
-//! Its orders are one line of JSON on its standard input; it tells what it does on its standard
+//! Its task are one line of JSON on its standard input; it tells what it does on its standard
 //! output, one line of JSON for each connection. What was resumed, and with which ticket, is for
 //! the parent's server to say.
 
@@ -28,7 +28,7 @@ use crate::wire::Wire;
 const ASKED: &str = "__conformance-child";
 
 /// How child processes are started: a program, and the arguments with which it calls [`main`], or
-/// [`Orders::obey`] for a client of its own.
+/// [`Task::obey`] for a client of its own.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     pub(crate) program: PathBuf,
@@ -45,7 +45,7 @@ impl Launcher {
     }
 
     /// Starts the program that is running, which has to call [`main`] if a child
-    /// [`is_asked_for`].
+    /// [`is_requested`].
     pub fn this_program() -> Self {
         // A program that cannot be found fails when it is started, in the claim's own words.
         let program = std::env::current_exe().unwrap_or_else(|_| "this program".into());
@@ -61,7 +61,7 @@ impl Launcher {
 }
 
 /// Whether this process is to be a child of [`Launcher::this_program`].
-pub fn is_asked_for() -> bool {
+pub fn is_requested() -> bool {
     std::env::args_os()
         .nth(1)
         .is_some_and(|first| first == ASKED)
@@ -69,7 +69,7 @@ pub fn is_asked_for() -> bool {
 
 /// What a child is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Orders {
+pub struct Task {
     pub(crate) client: String,
     pub(crate) server: SocketAddr,
     pub(crate) roots: Vec<Vec<u8>>,
@@ -98,11 +98,11 @@ pub(crate) struct Told {
 /// What a line of a child's output says: that a connection was made, or why none was.
 pub(crate) type Line = Result<Told, String>;
 
-/// Obeys the orders that this process is given, with the backend that they name.
+/// Obeys the task that this process is given, with the backend that they name.
 pub fn main() -> ExitCode {
-    let obeyed = Orders::receive().and_then(|orders| match orders.client() {
-        "openssl" => orders.obey::<openssl::Connector>(),
-        "rustls_preview" => orders.obey::<rustls_preview::Connector>(),
+    let obeyed = Task::from_stdin().and_then(|task| match task.client() {
+        "openssl" => task.run::<openssl::Connector>(),
+        "rustls_preview" => task.run::<rustls_preview::Connector>(),
         other => Err(io::Error::other(format!("no client is called {other}"))),
     });
     match obeyed {
@@ -114,9 +114,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-impl Orders {
-    /// The orders that this process is given.
-    pub fn receive() -> io::Result<Self> {
+impl Task {
+    /// The task that this process is given.
+    pub fn from_stdin() -> io::Result<Self> {
         let mut line = String::new();
         io::stdin().read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
@@ -128,7 +128,7 @@ impl Orders {
     }
 
     /// Obeys them with this client. What fails is told to the parent; an error is that it cannot be.
-    pub fn obey<C: Client>(&self) -> io::Result<()> {
+    pub fn run<C: Client>(&self) -> io::Result<()> {
         if self.only_write {
             return tell(&Err(self.write_for_ever()));
         }

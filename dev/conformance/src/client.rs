@@ -34,7 +34,7 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
 
     /// By what name a child process knows this client; or why its sessions cannot leave the memory
     /// of their process, so that there is nothing to share with a child.
-    fn in_a_child() -> Result<String, &'static str>;
+    fn name_for_child() -> Result<String, &'static str>;
     /// A client with nothing in its memory.
     fn new(setup: Setup) -> Result<Self, String>;
     /// Makes a handshake.
@@ -207,7 +207,7 @@ impl<B: Known> Client for Connector<B> {
     const HIDES_LIFETIME: Option<&'static str> = B::HIDES_LIFETIME;
     const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
 
-    fn in_a_child() -> Result<String, &'static str> {
+    fn name_for_child() -> Result<String, &'static str> {
         B::IN_A_CHILD.map(str::to_owned)
     }
 

@@ -40,24 +40,15 @@ pub struct Row {
     pub rustls_preview: Verdict,
 }
 
-/// How a client did.
+/// The result of checking a claim on one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Pass, fail, or not applicable.
-    pub outcome: Outcome,
-    /// Why, unless it passed.
-    pub reason: Option<String>,
-}
-
-/// The outcome of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// What is claimed is so.
+pub enum Verdict {
+    /// The claim holds.
     Pass,
-    /// It is not.
-    Fail,
-    /// It cannot be so, or not be seen, on this client.
-    NotApplicable,
+    /// The claim does not hold: what was seen instead.
+    Fail(String),
+    /// The claim cannot be checked on this client: the reason.
+    NotApplicable(String),
 }
 
 /// A claim to be checked on one client.
@@ -92,18 +83,12 @@ impl Claim {
         let checked = match self.check {
             Check::Run(check) => check(),
             Check::Among(check) => check(launcher),
-            Check::NotApplicable(why) => {
-                return Verdict {
-                    outcome: Outcome::NotApplicable,
-                    reason: Some(why.to_owned()),
-                };
-            }
+            Check::NotApplicable(why) => return Verdict::NotApplicable(why.to_owned()),
         };
-        let (outcome, reason) = match checked {
-            Ok(()) => (Outcome::Pass, None),
-            Err(seen) => (Outcome::Fail, Some(seen)),
-        };
-        Verdict { outcome, reason }
+        match checked {
+            Ok(()) => Verdict::Pass,
+            Err(seen) => Verdict::Fail(seen),
+        }
     }
 
     fn new(rule: &'static str, title: &'static str, check: fn() -> Checked) -> Self {
@@ -118,7 +103,7 @@ impl Claim {
         check: fn(&Launcher) -> Checked,
     ) -> Self {
         let check = Check::Among(check);
-        Self::unless(C::in_a_child().err(), Self { rule, title, check })
+        Self::unless(C::name_for_child().err(), Self { rule, title, check })
     }
 
     /// A claim that cannot be checked where there is a reason.

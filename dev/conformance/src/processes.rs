@@ -13,7 +13,7 @@ use lab::server::{Handshake, Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 
 use crate::Checked;
-use crate::child::{Launcher, Orders, Told};
+use crate::child::{Launcher, Task, Told};
 use crate::client::Client;
 use crate::stage::{Stage, holds, identity, said, setup};
 
@@ -79,10 +79,10 @@ impl<'l, C: Client> Processes<'l, C> {
         Ok(stage)
     }
 
-    /// Orders for so many connections that read their tickets.
-    pub(crate) fn orders(&self, connections: usize) -> Result<Orders, String> {
-        Ok(Orders {
-            client: C::in_a_child()?,
+    /// Task for so many connections that read their tickets.
+    pub(crate) fn task(&self, connections: usize) -> Result<Task, String> {
+        Ok(Task {
+            client: C::name_for_child()?,
             server: self.server.address(),
             roots: setup().roots.iter().map(|root| root.to_vec()).collect(),
             domain: DOMAIN.to_owned(),
@@ -94,28 +94,28 @@ impl<'l, C: Client> Processes<'l, C> {
         })
     }
 
-    /// Orders for so many connections each of which must have a session fetched, for they read no
+    /// Task for so many connections each of which must have a session fetched, for they read no
     /// tickets.
-    pub(crate) fn hungry(&self, connections: usize) -> Result<Orders, String> {
-        Ok(Orders {
+    pub(crate) fn hungry(&self, connections: usize) -> Result<Task, String> {
+        Ok(Task {
             read_tickets: false,
-            ..self.orders(connections)?
+            ..self.task(connections)?
         })
     }
 
     /// Starts a child.
-    pub(crate) fn start(&self, orders: &Orders) -> Result<Offspring, String> {
-        Offspring::start(self.launcher, orders)
+    pub(crate) fn start(&self, task: &Task) -> Result<Offspring, String> {
+        Offspring::start(self.launcher, task)
     }
 
     /// A child from its start to its end, and what it told.
-    pub(crate) fn run(&self, orders: &Orders) -> Result<Vec<Told>, String> {
-        self.start(orders)?.finish()
+    pub(crate) fn run(&self, task: &Task) -> Result<Vec<Told>, String> {
+        self.start(task)?.finish()
     }
 
     /// Fills the place with the sessions that one full handshake brings.
     pub(crate) fn fill(&self) -> Checked {
-        self.run(&self.orders(1)?).map(drop)
+        self.run(&self.task(1)?).map(drop)
     }
 
     /// What the server says of its handshakes until now, that many at least.

@@ -1,6 +1,6 @@
 //! Every claim holds on every backend it applies to.
 
-use conformance::{Launcher, Outcome, count, rows};
+use conformance::{Launcher, Verdict, count, rows};
 
 #[test]
 fn every_claim_holds() {
@@ -14,13 +14,12 @@ fn every_claim_holds() {
             ("openssl", &row.openssl),
             ("rustls_preview", &row.rustls_preview),
         ] {
-            let reason = verdict.reason.as_deref().unwrap_or_default();
-            match verdict.outcome {
-                Outcome::Pass => {}
-                Outcome::Fail => {
-                    failures.push(format!("{} {} on {backend}: {reason}", row.rule, row.title));
+            match verdict {
+                Verdict::Pass => {}
+                Verdict::Fail(seen) => {
+                    failures.push(format!("{} {} on {backend}: {seen}", row.rule, row.title));
                 }
-                Outcome::NotApplicable => assert!(!reason.is_empty(), "{}", row.title),
+                Verdict::NotApplicable(reason) => assert!(!reason.is_empty(), "{}", row.title),
             }
         }
     }

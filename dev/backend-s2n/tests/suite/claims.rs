@@ -1,7 +1,7 @@
 //! The claims of the conformance suite, as for the backends of tls-resume.
 
-use conformance::child::{Orders, is_asked_for};
-use conformance::{Launcher, Outcome, claims};
+use conformance::child::{Task, is_requested};
+use conformance::{Launcher, Verdict, claims};
 
 use crate::client::S2n;
 
@@ -16,9 +16,9 @@ fn launcher() -> Launcher {
 /// The child process. Does nothing unless this process is one.
 #[test]
 fn child() {
-    if is_asked_for() {
-        let orders = Orders::receive().expect("orders");
-        orders.obey::<S2n>().expect("a parent that reads");
+    if is_requested() {
+        let task = Task::from_stdin().expect("a task");
+        task.run::<S2n>().expect("a parent that reads");
     }
 }
 
@@ -27,15 +27,11 @@ fn every_claim_holds() {
     let mut failures = Vec::new();
     let mut do_not_apply = Vec::new();
     for claim in claims::<S2n>() {
-        let verdict = claim.verdict(&launcher());
-        match verdict.outcome {
-            Outcome::Pass => {}
-            Outcome::NotApplicable => do_not_apply.push(claim.title),
-            Outcome::Fail => {
-                failures.push(format!(
-                    "{} {}: {:?}",
-                    claim.rule, claim.title, verdict.reason
-                ));
+        match claim.verdict(&launcher()) {
+            Verdict::Pass => {}
+            Verdict::NotApplicable(_) => do_not_apply.push(claim.title),
+            Verdict::Fail(seen) => {
+                failures.push(format!("{} {}: {seen}", claim.rule, claim.title));
             }
         }
     }

@@ -115,7 +115,7 @@ impl Client for S2n {
     const NO_EARLY_DATA: Option<&'static str> =
         Some("the Rust bindings of s2n-tls cannot send early data");
 
-    fn in_a_child() -> Result<String, &'static str> {
+    fn name_for_child() -> Result<String, &'static str> {
         Ok("s2n".to_owned())
     }
 

@@ -9,7 +9,7 @@ use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 use store_tiers::{Sealed, Tier};
 use tls_resume::{Clock, SystemClock};
 
-use crate::child::{Launcher, Orders, Told};
+use crate::child::{Launcher, Task, Told};
 use crate::client::Client;
 use crate::processes::{DOMAIN, Processes, resumed, tickets};
 use crate::stage::{HOST, equal, holds, said};
@@ -78,10 +78,10 @@ fn tampered_is_replaced<C: Client>(launcher: &Launcher) -> Checked {
     let processes = Processes::<C>::new(launcher, Protocol::Tls12, 1)?;
     processes.fill()?;
     tamper(&processes.place.directory())?;
-    let told = processes.run(&processes.orders(1)?)?;
+    let told = processes.run(&processes.task(1)?)?;
     equal(&resumed(&told), &0, "resumed, with the tampered record")?;
     holds(rejected(&told) > 0, "the record is rejected and counted")?;
-    let told = processes.run(&processes.orders(1)?)?;
+    let told = processes.run(&processes.task(1)?)?;
     equal(&resumed(&told), &1, "resumed, with the one in its place")
 }
 
@@ -137,7 +137,7 @@ fn keys_are_apart<C: Client>(launcher: &Launcher) -> Checked {
     for protocol in Protocol::ALL {
         let processes = Processes::<C>::new(launcher, protocol, 4)?;
         processes.fill()?;
-        let stranger = Orders {
+        let stranger = Task {
             store: processes.place.under_other_keys(),
             ..processes.hungry(1)?
         };

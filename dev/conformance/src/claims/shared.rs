@@ -12,7 +12,7 @@ use lab::server::Protocol;
 use lab::tcp::free_port;
 use tls_resume::Resumption;
 
-use crate::child::{Launcher, Orders};
+use crate::child::{Launcher, Task};
 use crate::client::Client;
 use crate::processes::{Offspring, Place, Processes, Writer, resumed};
 use crate::stage::{HOST, PORT, equal, holds, said, seen};
@@ -93,13 +93,13 @@ fn once_among<C: Client>(processes: &Processes<'_, C>) -> Checked {
     const EACH: usize = 10;
     processes.fill()?;
     // Two that only take, and one that puts, too.
-    let orders = [
+    let task = [
         processes.hungry(EACH)?,
         processes.hungry(EACH)?,
-        processes.orders(EACH)?,
+        processes.task(EACH)?,
     ];
-    let start = |orders: &Orders| processes.start(orders);
-    let children: Vec<_> = orders.iter().map(start).collect::<Result<_, _>>()?;
+    let start = |task: &Task| processes.start(task);
+    let children: Vec<_> = task.iter().map(start).collect::<Result<_, _>>()?;
     let mut came_from_others = 0;
     for child in children {
         let told = child.finish()?;
@@ -114,7 +114,7 @@ fn killed_gives_nothing_back<C: Client>(launcher: &Launcher) -> Checked {
     let processes = Processes::<C>::new(launcher, Protocol::Tls13, MANY)?;
     processes.fill()?;
     let mut handshakes = 1;
-    let endless = Orders {
+    let endless = Task {
         connections: usize::MAX,
         pause: Duration::from_millis(5),
         ..processes.hungry(0)?
@@ -145,7 +145,7 @@ fn hung_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {
 fn is_a_miss<C: Client>(launcher: &Launcher, port: u16) -> Checked {
     for protocol in Protocol::ALL {
         let processes = Processes::<C>::sharing(Place::at(port)?, launcher, protocol, 2)?;
-        let told = processes.run(&processes.orders(3)?)?;
+        let told = processes.run(&processes.task(3)?)?;
         let told: Vec<bool> = told.iter().map(|told| told.resumed).collect();
         equal(&told, &vec![false, true, true], "resumed, of 3 connections")?;
     }
@@ -165,10 +165,10 @@ fn damaged_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {
         let processes = Processes::<C>::new(launcher, Protocol::Tls13, 4)?;
         processes.fill()?;
         damage(&processes.place.data_file()?).map_err(said)?;
-        let told = processes.run(&processes.orders(2)?)?;
+        let told = processes.run(&processes.task(2)?)?;
         let told: Vec<bool> = told.iter().map(|told| told.resumed).collect();
         equal(&told, &vec![false, true], "resumed, with a damaged file")?;
-        let told = processes.run(&processes.orders(1)?)?;
+        let told = processes.run(&processes.task(1)?)?;
         equal(&resumed(&told), &1, "resumed, with what came afterwards")?;
     }
     Ok(())
@@ -178,13 +178,13 @@ fn stopped_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {
     for _ in 0..5 {
         let processes = Processes::<C>::new(launcher, Protocol::Tls13, 4)?;
         processes.fill()?;
-        let orders = Orders {
+        let task = Task {
             only_write: true,
-            ..processes.orders(0)?
+            ..processes.task(0)?
         };
-        let writer = processes.start(&orders)?;
+        let writer = processes.start(&task)?;
         let waiting = stop_within_a_change(&writer, &processes.place.directory())?;
-        let told = processes.run(&processes.orders(2)?)?;
+        let told = processes.run(&processes.task(2)?)?;
         let waited = waiting.try_recv() == Err(TryRecvError::Empty);
         // Whoever waited goes on, and so does the place.
         writer.kill()?;
@@ -196,7 +196,7 @@ fn stopped_is_a_miss<C: Client>(launcher: &Launcher) -> Checked {
         let what = "resumed, while a writer is stopped";
         equal(&told, &vec![false, true], what)?;
         waiting.recv().map_err(said)??;
-        let told = processes.run(&processes.orders(1)?)?;
+        let told = processes.run(&processes.task(1)?)?;
         return equal(&resumed(&told), &1, "resumed, after it was killed");
     }
     Err(NOT_STOPPED.to_owned())

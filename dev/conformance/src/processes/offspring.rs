@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use super::LONGEST;
-use crate::child::{Launcher, Line, Orders, Told};
+use crate::child::{Launcher, Line, Task, Told};
 use crate::stage::said;
 
 /// A child at work. Dropping it kills it.
@@ -16,7 +16,7 @@ pub(crate) struct Offspring {
 }
 
 impl Offspring {
-    pub(super) fn start(launcher: &Launcher, orders: &Orders) -> Result<Self, String> {
+    pub(super) fn start(launcher: &Launcher, task: &Task) -> Result<Self, String> {
         let program = &launcher.program;
         let mut process = Command::new(program)
             .args(&launcher.arguments)
@@ -33,9 +33,9 @@ impl Offspring {
         }
         let stdin = process.stdin.take();
         let child = Self { process, lines };
-        let orders = serde_json::to_string(orders).map_err(said)? + "\n";
+        let task = serde_json::to_string(task).map_err(said)? + "\n";
         if let Some(mut stdin) = stdin {
-            stdin.write_all(orders.as_bytes()).map_err(said)?;
+            stdin.write_all(task.as_bytes()).map_err(said)?;
         }
         Ok(child)
     }

@@ -192,7 +192,7 @@ impl Client for Faulty {
     type Connection = FaultyConnection;
 
     /// Under the name of its fault.
-    fn in_a_child() -> Result<String, &'static str> {
+    fn name_for_child() -> Result<String, &'static str> {
         Ok(Fault::current().to_string())
     }
 

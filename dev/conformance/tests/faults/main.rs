@@ -10,8 +10,8 @@ mod sharing;
 use std::collections::BTreeSet;
 
 use client::Faulty;
-use conformance::child::{Orders, is_asked_for};
-use conformance::{Claim, Launcher, Outcome, claims};
+use conformance::child::{Task, is_requested};
+use conformance::{Claim, Launcher, Verdict, claims};
 use fault::Fault;
 
 /// Each fault, and the claims that must catch it.
@@ -239,17 +239,17 @@ fn launcher() -> Launcher {
 /// What a child does; nothing unless this process is one.
 #[test]
 fn child() {
-    if !is_asked_for() {
+    if !is_requested() {
         return;
     }
-    let orders = Orders::receive().expect("orders");
-    let named = |fault: &Fault| fault.to_string() == orders.client();
+    let task = Task::from_stdin().expect("a task");
+    let named = |fault: &Fault| fault.to_string() == task.client();
     let faults = CAUGHT.iter().map(|(fault, _)| *fault);
     let fault = faults
         .chain([Fault::None])
         .find(named)
         .expect("a fault of this name");
-    let obeyed = fault.during(|| orders.obey::<Faulty>());
+    let obeyed = fault.during(|| task.run::<Faulty>());
     obeyed.expect("a parent that listens");
 }
 
@@ -264,13 +264,7 @@ fn applicable() -> Vec<Claim> {
 fn a_client_without_fault_keeps_every_rule() {
     for claim in applicable() {
         let verdict = claim.verdict(&launcher());
-        assert_eq!(
-            verdict.outcome,
-            Outcome::Pass,
-            "{} {}: {verdict:?}",
-            claim.rule,
-            claim.title
-        );
+        assert_eq!(verdict, Verdict::Pass, "{} {}", claim.rule, claim.title);
     }
 }
 
@@ -283,7 +277,7 @@ fn every_fault_is_caught() {
             let claim = claims.iter().find(|claim| claim.title == *title);
             let claim = claim.unwrap_or_else(|| panic!("no claim says that {title}"));
             let verdict = fault.during(|| claim.verdict(&launcher));
-            if verdict.outcome == Outcome::Pass {
+            if verdict == Verdict::Pass {
                 missed.push(format!("{fault:?} by {} {title}", claim.rule));
             }
         }
