@@ -1,8 +1,7 @@
-//! What a `ClientHello` says about resumption, read from the bytes on the wire.
+//! Reads from a `ClientHello` what a client offers for resumption.
 //!
-//! Servers tell whether a session was accepted, but not whether one was offered: a client that
-//! offers nothing and a client whose offer is declined look the same to them. The difference is in
-//! the first message, so it is read here, independently of either library.
+//! The libraries report whether a server accepted a session, and not whether the client offered one.
+//! The first message shows that, whichever library the server runs on.
 
 use std::fmt;
 
@@ -17,44 +16,44 @@ const PRE_SHARED_KEY: u16 = 41;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// The parts of a `ClientHello` that decide about resumption.
+/// The parts of a `ClientHello` that matter for resumption.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ClientHello {
     /// The host name of the `server_name` extension.
     pub server_name: Option<String>,
-    /// The legacy session id; random bytes in a TLS 1.3 client's compatibility mode.
+    /// The legacy session id. Clients of TLS 1.3 fill it with random bytes (compatibility mode).
     pub session_id: Vec<u8>,
     /// The `session_ticket` extension of TLS 1.2: `Some(empty)` asks for a ticket.
     pub session_ticket: Option<Vec<u8>>,
     /// The identities of the `pre_shared_key` extension: tickets of TLS 1.3.
     pub psk_identities: Vec<Vec<u8>>,
-    /// Whether early data is announced.
+    /// Whether the client announces early data.
     pub early_data: bool,
     /// Whether TLS 1.3 is among the supported versions.
     pub tls13: bool,
 }
 
-/// Why the bytes do not yield a [`ClientHello`].
+/// Why bytes cannot be parsed as a [`ClientHello`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// The message is not complete yet.
+    /// The message is incomplete.
     Incomplete,
-    /// This is not a `ClientHello`.
+    /// The bytes are not a `ClientHello`.
     Malformed,
 }
 
 impl ClientHello {
-    /// Reads the first message of a connection from its TLS records; later bytes are ignored.
+    /// Parses the first message of a connection from its TLS records, and ignores what follows it.
     pub fn parse(records: &[u8]) -> Result<Self, Unreadable> {
         let message = first_message(records)?;
         Self::parse_body(&message).ok_or(Unreadable::Malformed)
     }
 
-    /// The session that is offered, as the bytes that name it to the server: the first PSK
-    /// identity, the ticket, or the session id.
+    /// The identifier of the session that the client offers: the first PSK identity, the ticket,
+    /// or the session id.
     ///
-    /// A client that speaks TLS 1.3 fills the session id with random bytes, so there it counts for
-    /// nothing. (A client of both versions that offers a TLS 1.2 session by id goes unnoticed.)
+    /// The session id of a client that supports TLS 1.3 is ignored, since it may be random bytes.
+    /// So a TLS 1.2 session that such a client offers by its id is not detected.
     pub fn offered(&self) -> Option<&[u8]> {
         let psk = self.psk_identities.first();
         let ticket = self
@@ -65,24 +64,21 @@ impl ClientHello {
         psk.or(ticket).or(id).map(Vec::as_slice)
     }
 
-    fn parse_body(body: &[u8]) -> Option<Self> {
-        let mut body = Reader(body);
+    fn parse_body(mut body: &[u8]) -> Option<Self> {
         let mut hello = Self::default();
-        let _legacy_version = body.take(2)?;
-        let _random = body.take(32)?;
-        let id_length = body.u8()?;
-        hello.session_id = body.take(usize::from(id_length))?.to_vec();
-        let _cipher_suites = body.prefixed()?;
-        let compression_methods = body.u8()?;
-        body.take(usize::from(compression_methods))?;
+        let _legacy_version = body.split_off(..2)?;
+        let _random = body.split_off(..32)?;
+        hello.session_id = short_vector(&mut body)?.to_vec();
+        let _cipher_suites = vector(&mut body)?;
+        let _compression_methods = short_vector(&mut body)?;
         if body.is_empty() {
             return Some(hello); // a hello without extensions
         }
 
-        let mut extensions = Reader(body.prefixed()?);
+        let mut extensions = vector(&mut body)?;
         while !extensions.is_empty() {
-            let kind = extensions.u16()?;
-            let content = extensions.prefixed()?;
+            let kind = number(&mut extensions)?;
+            let content = vector(&mut extensions)?;
             match kind {
                 SERVER_NAME => hello.server_name = host_name(content),
                 SESSION_TICKET => hello.session_ticket = Some(content.to_vec()),
@@ -96,7 +92,7 @@ impl ClientHello {
     }
 }
 
-/// Tickets stand for sessions: only their number is printed.
+/// Prints the number of tickets only: a ticket identifies a session.
 impl fmt::Debug for ClientHello {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHello")
@@ -109,57 +105,54 @@ impl fmt::Debug for ClientHello {
     }
 }
 
-/// Collects the first bytes of a connection until its `ClientHello` can be read.
-#[derive(Debug, Default)]
-pub(crate) enum FirstHello {
-    #[default]
-    Nothing,
-    Partial(Vec<u8>),
-    Read(ClientHello),
-    Unreadable,
+/// Buffers the first bytes of a connection until they are a whole `ClientHello`.
+#[derive(Debug)]
+pub(crate) enum HelloReader {
+    Pending(Vec<u8>),
+    Parsed(ClientHello),
+    Malformed,
 }
 
-impl FirstHello {
+impl Default for HelloReader {
+    fn default() -> Self {
+        Self::Pending(Vec::new())
+    }
+}
+
+impl HelloReader {
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
-        let buffer = match self {
-            Self::Nothing => bytes.to_vec(),
-            Self::Partial(buffer) => {
-                buffer.extend_from_slice(bytes);
-                std::mem::take(buffer)
-            }
-            Self::Read(_) | Self::Unreadable => return,
-        };
-        *self = match ClientHello::parse(&buffer) {
-            Ok(hello) => Self::Read(hello),
-            Err(Unreadable::Incomplete) => Self::Partial(buffer),
-            Err(Unreadable::Malformed) => Self::Unreadable,
-        };
+        let Self::Pending(buffer) = self else { return };
+        buffer.extend_from_slice(bytes);
+        match ClientHello::parse(buffer) {
+            Ok(hello) => *self = Self::Parsed(hello),
+            Err(Unreadable::Incomplete) => {}
+            Err(Unreadable::Malformed) => *self = Self::Malformed,
+        }
     }
 
-    /// Whether more bytes are needed to tell.
+    /// Whether more bytes are needed.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self, Self::Nothing | Self::Partial(_))
+        matches!(self, Self::Pending(_))
     }
 
     pub(crate) fn hello(&self) -> Option<&ClientHello> {
         match self {
-            Self::Read(hello) => Some(hello),
+            Self::Parsed(hello) => Some(hello),
             _ => None,
         }
     }
 }
 
-/// The body of the first handshake message, put together from as many records as it takes.
-fn first_message(records: &[u8]) -> Result<Vec<u8>, Unreadable> {
-    let mut records = Reader(records);
+/// The body of the first handshake message, which may span several records.
+fn first_message(mut records: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let mut message = Vec::new();
     loop {
-        let kind = records.u8().ok_or(Unreadable::Incomplete)?;
-        if kind != HANDSHAKE_RECORD {
+        let kind = records.split_off_first().ok_or(Unreadable::Incomplete)?;
+        if *kind != HANDSHAKE_RECORD {
             return Err(Unreadable::Malformed);
         }
-        records.take(2).ok_or(Unreadable::Incomplete)?;
-        message.extend_from_slice(records.prefixed().ok_or(Unreadable::Incomplete)?);
+        let _version = records.split_off(..2).ok_or(Unreadable::Incomplete)?;
+        message.extend_from_slice(vector(&mut records).ok_or(Unreadable::Incomplete)?);
 
         if message.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
             return Err(Unreadable::Malformed);
@@ -173,64 +166,47 @@ fn first_message(records: &[u8]) -> Result<Vec<u8>, Unreadable> {
     }
 }
 
-fn host_name(content: &[u8]) -> Option<String> {
-    let mut names = Reader(Reader(content).prefixed()?);
+fn host_name(mut content: &[u8]) -> Option<String> {
+    let mut names = vector(&mut content)?;
     loop {
-        let kind = names.u8()?;
-        let name = names.prefixed()?;
-        if kind == HOST_NAME {
+        let kind = names.split_off_first()?;
+        let name = vector(&mut names)?;
+        if *kind == HOST_NAME {
             return String::from_utf8(name.to_vec()).ok();
         }
     }
 }
 
-fn psk_identities(content: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut list = Reader(Reader(content).prefixed()?);
+fn psk_identities(mut content: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut list = vector(&mut content)?;
     let mut identities = Vec::new();
     while !list.is_empty() {
-        identities.push(list.prefixed()?.to_vec());
-        let _obfuscated_age = list.take(4)?;
+        identities.push(vector(&mut list)?.to_vec());
+        let _obfuscated_age = list.split_off(..4)?;
     }
     Some(identities)
 }
 
-fn supports_tls13(content: &[u8]) -> Option<bool> {
-    let mut content = Reader(content);
-    let length = content.u8()?;
-    let versions = content.take(usize::from(length))?;
-    Some(
-        versions
-            .chunks_exact(2)
-            .any(|version| version == TLS13.to_be_bytes()),
-    )
+fn supports_tls13(mut content: &[u8]) -> Option<bool> {
+    let mut versions = short_vector(&mut content)?.chunks_exact(2);
+    Some(versions.any(|version| version == TLS13.to_be_bytes()))
 }
 
-/// A cursor over bytes; every step is bounds-checked.
-struct Reader<'a>(&'a [u8]);
+/// Splits off a number of two bytes.
+fn number(bytes: &mut &[u8]) -> Option<u16> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(u16::from_be_bytes(*number))
+}
 
-impl<'a> Reader<'a> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// Splits off a vector whose length takes two bytes.
+fn vector<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = number(bytes)?;
+    bytes.split_off(..usize::from(length))
+}
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1).map(|bytes| bytes[0])
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2)
-            .map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    /// A vector with a length of two bytes before it.
-    fn prefixed(&mut self) -> Option<&'a [u8]> {
-        let length = self.u16()?;
-        self.take(usize::from(length))
-    }
+/// Splits off a vector whose length takes one byte.
+fn short_vector<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = bytes.split_off_first()?;
+    bytes.split_off(..usize::from(*length))
 }

@@ -1,4 +1,4 @@
-//! A server on a real socket, for clients that cannot be handed a transport.
+//! Servers on TCP ports of 127.0.0.1.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -7,13 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::client_hello::FirstHello;
+use crate::client_hello::HelloReader;
 use crate::server::{Handshake, Server};
 
-/// How long a thread waits for bytes before it looks whether the server has been stopped.
+/// How long a thread waits for bytes before it checks whether the server is stopped.
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// How long it waits for a client that does not read.
+/// How long a thread waits for a client that does not read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A port of 127.0.0.1 that nobody listens on, different at each call in this process.
@@ -36,27 +36,28 @@ pub fn free_port() -> io::Result<u16> {
 /// What a [`TcpServer`] does with its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Behaviour {
-    /// Serves them.
+    /// Serves them with TLS.
     #[default]
     Serve,
     /// Closes each connection when its `ClientHello` has arrived.
     CloseAfterHello,
-    /// Reads and never answers.
+    /// Reads and never writes.
     Silent,
-    /// Answers in plain HTTP, like a port that speaks no TLS.
+    /// Answers the `ClientHello` with plain HTTP, as a port without TLS does.
     PlainText,
 }
 
-/// A [`Server`] on a port of 127.0.0.1, with a thread for each connection. Dropping it stops it.
+/// A [`Server`] on a free port of 127.0.0.1, with a thread for each connection. Dropping it stops it.
 #[derive(Debug)]
 pub struct TcpServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
-    listening: Option<JoinHandle<()>>,
+    listener: Arc<Listener>,
+    thread: Option<JoinHandle<()>>,
 }
 
+/// What the thread that accepts connections and those that serve them share.
 #[derive(Debug)]
-struct Shared {
+struct Listener {
     server: Server,
     behaviour: Behaviour,
     stopped: AtomicBool,
@@ -66,16 +67,16 @@ struct Shared {
 }
 
 impl TcpServer {
-    /// Serves on a free port.
+    /// Starts a server.
     pub fn start(server: Server) -> io::Result<Self> {
         Self::start_with(server, Behaviour::Serve)
     }
 
-    /// Misbehaves on a free port.
+    /// Starts a server that treats connections in this way.
     pub fn start_with(server: Server, behaviour: Behaviour) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = socket.local_addr()?;
+        let listener = Arc::new(Listener {
             server,
             behaviour,
             stopped: AtomicBool::new(false),
@@ -83,20 +84,18 @@ impl TcpServer {
             handshakes: Mutex::default(),
             handshake_done: Condvar::new(),
         });
-        let listening = {
-            let shared = shared.clone();
-            thread::Builder::new()
-                .name("lab-listener".to_owned())
-                .spawn(move || shared.listen(&listener))?
-        };
+        let accepting = listener.clone();
+        let thread = thread::Builder::new()
+            .name("lab-listener".to_owned())
+            .spawn(move || accepting.listen(&socket))?;
         Ok(Self {
             address,
-            shared,
-            listening: Some(listening),
+            listener,
+            thread: Some(thread),
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -106,30 +105,30 @@ impl TcpServer {
         self.address.port()
     }
 
-    /// The server behind the socket.
+    /// The TLS server.
     pub fn server(&self) -> &Server {
-        &self.shared.server
+        &self.listener.server
     }
 
-    /// How many connections were accepted so far.
+    /// How many connections were accepted.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
+        self.listener.connections.load(Ordering::SeqCst)
     }
 
-    /// The handshakes that were completed so far, in the order of their completion.
+    /// The completed handshakes, in the order of their completion.
     ///
-    /// A client of TLS 1.3 is done before its server is: use
-    /// [`wait_for_handshakes`](Self::wait_for_handshakes) right after connecting.
+    /// In TLS 1.3 the client completes its handshake before the server does: right after
+    /// connecting, use [`wait_for_handshakes`](Self::wait_for_handshakes).
     pub fn handshakes(&self) -> Vec<Handshake> {
-        self.shared.handshakes().clone()
+        self.listener.handshakes().clone()
     }
 
-    /// Waits until `count` handshakes are completed, for at most `limit`, and returns them all.
-    pub fn wait_for_handshakes(&self, count: usize, limit: Duration) -> Vec<Handshake> {
+    /// Waits until `count` handshakes are completed, for `timeout` at most, and returns all of them.
+    pub fn wait_for_handshakes(&self, count: usize, timeout: Duration) -> Vec<Handshake> {
         let (log, _) = self
-            .shared
+            .listener
             .handshake_done
-            .wait_timeout_while(self.shared.handshakes(), limit, |log| log.len() < count)
+            .wait_timeout_while(self.listener.handshakes(), timeout, |log| log.len() < count)
             .unwrap_or_else(PoisonError::into_inner);
         log.clone()
     }
@@ -137,32 +136,32 @@ impl TcpServer {
 
 impl Drop for TcpServer {
     fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        // The listener blocks in `accept`: one more connection makes it look at the flag.
+        self.listener.stopped.store(true, Ordering::SeqCst);
+        // The thread blocks in `accept`: a connection makes it check the flag.
         let woken = TcpStream::connect(self.address).is_ok();
-        if let Some(listening) = self.listening.take().filter(|_| woken) {
-            let _ = listening.join(); // a panic in there was reported by its thread
+        if let Some(thread) = self.thread.take().filter(|_| woken) {
+            let _ = thread.join(); // the panic hook has reported a panic
         }
     }
 }
 
-impl Shared {
-    fn listen(self: Arc<Self>, listener: &TcpListener) {
-        let mut serving: Vec<JoinHandle<()>> = Vec::new();
-        for stream in listener.incoming() {
+impl Listener {
+    fn listen(self: Arc<Self>, socket: &TcpListener) {
+        let mut threads: Vec<JoinHandle<()>> = Vec::new();
+        for stream in socket.incoming() {
             if self.is_stopped() {
                 break;
             }
             let Ok(stream) = stream else { continue };
             self.connections.fetch_add(1, Ordering::SeqCst);
-            serving.retain(|thread| !thread.is_finished());
-            let shared = self.clone();
-            serving.push(thread::spawn(move || {
-                // A connection that breaks is the client's affair; it leaves no handshake behind.
-                let _ = shared.handle(stream);
+            threads.retain(|thread| !thread.is_finished());
+            let serving = self.clone();
+            threads.push(thread::spawn(move || {
+                // A connection that breaks is for the client to report.
+                let _ = serving.handle(stream);
             }));
         }
-        for thread in serving {
+        for thread in threads {
             let _ = thread.join();
         }
     }
@@ -209,7 +208,7 @@ impl Shared {
     }
 
     fn read_hello(&self, stream: &mut TcpStream) -> io::Result<()> {
-        let mut hello = FirstHello::default();
+        let mut hello = HelloReader::default();
         while hello.is_pending() {
             match self.read(stream)? {
                 Some(bytes) => hello.receive(&bytes),
@@ -219,7 +218,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The next bytes; `None` at the end of the stream or when the server is stopped.
+    /// The next bytes, or `None` at the end of the stream or when the server is stopped.
     fn read(&self, stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; 16 * 1024];
         while !self.is_stopped() {

@@ -1,15 +1,14 @@
-//! A connection without a network: the server runs inside the client's reads and writes.
+//! A transport in memory: the server runs inside the client's reads and writes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::server::{Server, ServerConnection};
 
-/// The client's end of a connection whose server runs inline, on the same thread.
+/// The client's end of a connection to a server on the same thread.
 ///
-/// Nothing ever waits: a read yields what the server has to say by now, or
-/// [`ErrorKind::WouldBlock`]. The time that the server takes is kept apart, so that a client can be
-/// measured alone.
+/// Nothing blocks: a read yields what the server has sent so far, or [`ErrorKind::WouldBlock`]. The
+/// time spent in the server is counted separately, so that the client can be measured alone.
 #[derive(Debug)]
 pub struct InMemory {
     server: ServerConnection,
@@ -49,39 +48,38 @@ impl InMemory {
         self.bytes_out
     }
 
-    /// The time spent in the server's code, including the making of its connection.
+    /// The time spent in the server's code, including the creation of its connection.
     pub fn server_time(&self) -> Duration {
         self.server_time
     }
 
-    /// The other end.
+    /// The server's end of the connection.
     pub fn server(&mut self) -> &mut ServerConnection {
         &mut self.server
     }
 
-    /// While held, the server is as silent as one that is far away: reads yield
-    /// [`ErrorKind::WouldBlock`]. What is written reaches it.
+    /// Holds back what the server sends, as latency does: while `held`, reads yield
+    /// [`ErrorKind::WouldBlock`] and writes still reach the server.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
-    /// Drops the connection as a network would: from now on reads find the end of the stream,
-    /// without a `close_notify`, and writes fail with [`ErrorKind::BrokenPipe`].
+    /// Cuts the connection: from now on reads yield the end of the stream, without a
+    /// `close_notify`, and writes fail with [`ErrorKind::BrokenPipe`].
     pub fn cut(&mut self) {
         self.cut = true;
     }
 
-    fn timed<T>(&mut self, serve: impl FnOnce(&mut Self) -> T) -> T {
+    fn timed(&mut self, serve: impl FnOnce(&mut Self)) {
         let start = Instant::now();
-        let result = serve(self);
+        serve(self);
         self.server_time += start.elapsed();
-        result
     }
 }
 
 impl Read for InMemory {
-    /// Reads what the server has sent: `Ok(0)` once it has closed or failed and its last words are
-    /// read, [`ErrorKind::WouldBlock`] while there is nothing.
+    /// Reads what the server has sent: [`ErrorKind::WouldBlock`] while that is nothing, `Ok(0)` once
+    /// the server has closed or failed and everything is read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.cut {
             return Ok(0);
@@ -105,7 +103,7 @@ impl Read for InMemory {
 }
 
 impl Write for InMemory {
-    /// Hands the bytes to the server, which acts on them at once. All of them are taken.
+    /// Passes all bytes to the server, which processes them at once.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         if self.cut {
             return Err(ErrorKind::BrokenPipe.into());

@@ -1,4 +1,4 @@
-//! The extensions that rcgen does not know: they make a certificate as large as a public one.
+//! Extensions of public certificates that rcgen does not have.
 
 use rcgen::CustomExtension;
 
@@ -7,7 +7,7 @@ const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const GENERAL_NAME_URI: u8 = 0x86;
 
-/// Where to ask for the certificate's status and for its issuer (RFC 5280, 4.2.2.1).
+/// Authority Information Access: the URLs of OCSP and of the issuer (RFC 5280, 4.2.2.1).
 pub(super) fn authority_information_access(issuer: &str) -> CustomExtension {
     let access = |method: u8, uri: String| {
         let method = der(OBJECT_IDENTIFIER, &[0x2b, 6, 1, 5, 5, 7, 0x30, method]);
@@ -26,13 +26,13 @@ pub(super) fn authority_information_access(issuer: &str) -> CustomExtension {
     )
 }
 
-/// The policy of the CA/Browser Forum that says "domain validated".
+/// The CA/Browser Forum's certificate policy "domain validated".
 pub(super) fn domain_validated_policy() -> CustomExtension {
     let policy = der(OBJECT_IDENTIFIER, &[0x67, 0x81, 0x0c, 1, 2, 1]);
     CustomExtension::from_oid_content(&[2, 5, 29, 32], der(SEQUENCE, &der(SEQUENCE, &policy)))
 }
 
-/// Two signed certificate timestamps (RFC 6962, 3.3) of the usual size; their content is filler.
+/// Two signed certificate timestamps (RFC 6962, 3.3) of the usual size, with filler as content.
 pub(super) fn certificate_timestamps() -> CustomExtension {
     const TIMESTAMP: u8 = 119;
     let mut list = vec![0, 2 * (TIMESTAMP + 2)];
@@ -46,9 +46,9 @@ pub(super) fn certificate_timestamps() -> CustomExtension {
     )
 }
 
-/// One DER value. The contents here are all shorter than 256 bytes.
+/// Encodes a DER value of at most 255 bytes.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(content.len()).expect("extensions stay below 256 bytes");
+    let length = u8::try_from(content.len()).expect("extensions are shorter than 256 bytes");
     let mut value = vec![tag];
     if length >= 0x80 {
         value.push(0x81);

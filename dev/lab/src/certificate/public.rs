@@ -1,4 +1,4 @@
-//! Chains as public authorities send them: many servers, few issuers, three certificates.
+//! Authorities like the public ones: many servers, few issuers, chains of three certificates.
 
 use std::fmt;
 
@@ -7,14 +7,15 @@ use rcgen::{
     BasicConstraints, ExtendedKeyUsagePurpose, Issuer, KeyPair, PKCS_RSA_SHA256, RsaKeySize,
 };
 
-use super::{Identity, KeyKind, authority_params, crl, extensions, leaf_params};
+use super::extensions;
+use super::identity::{Identity, KeyKind};
+use super::params::{ca_params, crl_distribution_points, leaf_params};
 
-/// A few issuers below two roots, which are younger than the one that clients trust and are
-/// therefore sent, too, signed by that one.
+/// Several issuers below two new roots, which are cross-signed by the old root that clients trust.
 ///
 /// A chain is the leaf (P-256, 1.15 kB), the intermediate (P-256, signed with RSA-2048, 0.94 kB) and
-/// its root (RSA-2048, signed with RSA-3072, 1.21 kB). All leaves have one key, which nobody who
-/// verifies them can tell.
+/// the cross-signed root (RSA-2048, signed with RSA-3072, 1.21 kB). All leaves have the same key,
+/// which makes no difference to verification.
 pub struct PublicAuthorities {
     root: CertificateDer<'static>,
     issuers: Vec<PublicIssuer>,
@@ -23,22 +24,22 @@ pub struct PublicAuthorities {
 
 struct PublicIssuer {
     tag: String,
-    /// The intermediate, then its root.
-    above: [CertificateDer<'static>; 2],
+    /// The intermediate and its cross-signed root.
+    parents: [CertificateDer<'static>; 2],
     issuer: Issuer<'static, KeyPair>,
 }
 
-const YOUNG_ROOTS: usize = 2;
+const NEW_ROOTS: usize = 2;
 
 impl PublicAuthorities {
-    /// So many issuers. Makes RSA keys, which takes up to a second.
+    /// Creates this many issuers. Generates RSA keys, which takes up to a second.
     ///
     /// # Panics
     ///
-    /// Panics if the system has no random bytes to make keys from.
+    /// Panics if the system has no random bytes.
     pub fn new(issuers: usize) -> Self {
         let old_key = rsa(RsaKeySize::_3072);
-        let old_params = authority_params(
+        let old_params = ca_params(
             "Lab Global Root CA G1",
             BasicConstraints::Unconstrained,
             2006,
@@ -47,12 +48,12 @@ impl PublicAuthorities {
             .self_signed(&old_key)
             .expect("the old root's fields are well formed");
         let old_issuer = Issuer::new(old_params, old_key);
-        let young: Vec<_> = (1..=YOUNG_ROOTS)
-            .map(|number| young_root(number, &old_issuer))
+        let new_roots: Vec<_> = (1..=NEW_ROOTS)
+            .map(|number| cross_signed_root(number, &old_issuer))
             .collect();
         let issuers = (0..issuers.max(1))
             .map(|number| {
-                let (certificate, issuer) = &young[number % YOUNG_ROOTS];
+                let (certificate, issuer) = &new_roots[number % NEW_ROOTS];
                 intermediate(number, certificate, issuer)
             })
             .collect();
@@ -63,24 +64,28 @@ impl PublicAuthorities {
         }
     }
 
-    /// The old root: what a client has to trust.
+    /// The old root, which clients have to trust.
     pub fn root_der(&self) -> CertificateDer<'static> {
         self.root.clone()
     }
 
-    /// Issues the certificate of the server with this number, for `host` and six names below it.
-    /// The issuers take turns.
+    /// Issues a certificate for `host` and six of its subdomains. `number` selects the issuer,
+    /// round-robin.
     ///
     /// # Panics
     ///
     /// Panics if `host` is not ASCII.
     pub fn issue(&self, number: usize, host: &str) -> Identity {
-        let PublicIssuer { tag, above, issuer } = &self.issuers[number % self.issuers.len()];
+        let PublicIssuer {
+            tag,
+            parents,
+            issuer,
+        } = &self.issuers[number % self.issuers.len()];
         let names: Vec<_> = [
             "", "www.", "api.", "static.", "login.", "images.", "status.",
         ]
         .iter()
-        .map(|below| format!("{below}{host}"))
+        .map(|prefix| format!("{prefix}{host}"))
         .collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let purpose = ExtendedKeyUsagePurpose::ServerAuth;
@@ -88,7 +93,7 @@ impl PublicAuthorities {
         let leaf = params
             .signed_by(&self.leaf_key, issuer)
             .expect("the leaf's fields are well formed");
-        let [intermediate, root] = above.clone();
+        let [intermediate, root] = parents.clone();
         Identity::new(vec![leaf.into(), intermediate, root], &self.leaf_key)
     }
 }
@@ -107,13 +112,13 @@ fn rsa(size: RsaKeySize) -> KeyPair {
 
 type Issued = (CertificateDer<'static>, Issuer<'static, KeyPair>);
 
-/// A root that has not reached all clients yet, signed by the one that has.
-fn young_root(number: usize, old: &Issuer<'static, KeyPair>) -> Issued {
+/// A new root, signed by the old one for clients that do not have the new one yet.
+fn cross_signed_root(number: usize, old: &Issuer<'static, KeyPair>) -> Issued {
     let key = rsa(RsaKeySize::_2048);
     let name = format!("Lab Global Root CA R{number}");
-    let mut params = authority_params(&name, BasicConstraints::Unconstrained, 2016);
+    let mut params = ca_params(&name, BasicConstraints::Unconstrained, 2016);
     params.use_authority_key_identifier_extension = true;
-    params.crl_distribution_points = crl("g1");
+    params.crl_distribution_points = crl_distribution_points("g1");
     params.custom_extensions = vec![
         extensions::domain_validated_policy(),
         extensions::authority_information_access("g1"),
@@ -132,14 +137,14 @@ fn intermediate(
     let tag = format!("w{number}");
     let key = KeyKind::EcdsaP256.generate();
     let name = format!("Lab Web Server Certification Authority W{number}");
-    let mut params = authority_params(&name, BasicConstraints::Constrained(0), 2023);
+    let mut params = ca_params(&name, BasicConstraints::Constrained(0), 2023);
     params.use_authority_key_identifier_extension = true;
     params.extended_key_usages = vec![
         ExtendedKeyUsagePurpose::ServerAuth,
         ExtendedKeyUsagePurpose::ClientAuth,
     ];
-    let root_tag = format!("r{}", number % YOUNG_ROOTS + 1);
-    params.crl_distribution_points = crl(&root_tag);
+    let root_tag = format!("r{}", number % NEW_ROOTS + 1);
+    params.crl_distribution_points = crl_distribution_points(&root_tag);
     params.custom_extensions = vec![
         extensions::domain_validated_policy(),
         extensions::authority_information_access(&root_tag),
@@ -149,7 +154,7 @@ fn intermediate(
         .expect("the intermediate's fields are well formed");
     PublicIssuer {
         tag,
-        above: [certificate.into(), root.clone()],
+        parents: [certificate.into(), root.clone()],
         issuer: Issuer::new(params, key),
     }
 }
@@ -161,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificates_have_real_sizes_and_lead_to_the_old_root() {
+    fn chains_have_public_sizes_and_end_at_the_old_root() {
         let authorities = PublicAuthorities::new(3);
         for number in 0..3 {
             let chain = authorities.issue(number, "shop-00001.lab.example").chain;
@@ -181,10 +186,10 @@ mod tests {
                 assert!(pair[0].verify(&key).unwrap());
             }
         }
-        let of = |number| authorities.issue(number, "a.example").chain;
-        assert_ne!(of(0)[0], of(0)[0], "each leaf is another one");
-        assert_ne!(of(0)[1], of(1)[1]);
-        assert_eq!(of(0)[1..], of(3)[1..]);
-        assert_eq!(of(0)[2], of(2)[2]);
+        let chain = |number| authorities.issue(number, "a.example").chain;
+        assert_ne!(chain(0)[0], chain(0)[0], "each leaf differs");
+        assert_ne!(chain(0)[1], chain(1)[1]);
+        assert_eq!(chain(0)[1..], chain(3)[1..]);
+        assert_eq!(chain(0)[2], chain(2)[2]);
     }
 }
