@@ -1,4 +1,5 @@
-//! Servers of others, as Debian has them: each with files and a configuration of its own.
+//! Starts servers of other projects, as Debian packages them, with a directory and a configuration of
+//! their own.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,81 +15,82 @@ use tempfile::TempDir;
 use thiserror::Error;
 
 use crate::certificate::Identity;
-use crate::process::{End, Process, find};
+use crate::process_group::{ProcessGroup, Shutdown, find_program};
 
-/// More than it takes to start.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How much of what it says is shown when it does not start.
-const LAST_WORDS: usize = 2000;
+/// How long a server may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many bytes of a server's log an error shows: the last ones.
+const SHOWN_OUTPUT: usize = 2000;
 
-/// Why there is no server.
+/// Why a server does not run.
 #[derive(Debug, Error)]
 pub enum DaemonError {
-    /// It is not installed.
-    #[error("there is no {program}: apt-get install {package}")]
+    /// The program is not installed.
+    #[error("{program} is not installed: apt-get install {package}")]
     Missing {
-        /// What was looked for.
+        /// The program.
         program: &'static str,
-        /// Debian's package that has it.
+        /// The Debian package that has it.
         package: &'static str,
     },
-    /// It refuses.
-    #[error("{program} does not start; it says: {said}")]
-    Refuses {
-        /// What was called.
+    /// The program ended, or was not ready in time.
+    #[error("{program} does not start; its output: {output}")]
+    NotStarted {
+        /// The program.
         program: &'static str,
-        /// The last of what it has said.
-        said: String,
+        /// The end of its output.
+        output: String,
     },
-    /// The system refuses.
+    /// A system call failed.
     #[error("a server cannot be started")]
     System(#[from] io::Error),
 }
 
-/// A directory of a server's: certificates, what it says, and what it writes. Gone at the end.
+/// A server's temporary directory: its certificate, its log, and what it writes.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct ServerDir {
     dir: TempDir,
-    /// Whose it is: the user whom the server is run as by root.
+    /// The user who owns it and whom root runs the server as.
     owner: Option<&'static str>,
 }
 
-impl Room {
-    /// For a server that refuses to be root, if there is an `owner`.
+impl ServerDir {
+    /// Creates one. `owner` is for a server that does not run as root; it is ignored unless this
+    /// process is root's.
     pub(crate) fn new(owner: Option<&'static str>) -> io::Result<Self> {
         let dir = tempfile::tempdir()?;
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o711))?;
         let owner = owner.filter(|_| is_root());
-        let room = Self { dir, owner };
-        room.give(room.path())?;
-        Ok(room)
+        let dir = Self { dir, owner };
+        dir.give_to_owner(dir.path())?;
+        Ok(dir)
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
-    /// Writes a file that the server alone may read.
+    /// Writes a file that only the server's user may read.
     pub(crate) fn write(&self, name: &str, contents: &str) -> io::Result<PathBuf> {
-        let path = self.file(name);
+        let path = self.join(name);
         fs::write(&path, contents)?;
         fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
-        self.give(&path)?;
+        self.give_to_owner(&path)?;
         Ok(path)
     }
 
     /// Writes `cert.pem` and `key.pem`.
-    pub(crate) fn identify(&self, identity: &Identity) -> io::Result<()> {
+    pub(crate) fn write_identity(&self, identity: &Identity) -> io::Result<()> {
         self.write("cert.pem", &identity.chain_pem())?;
         self.write("key.pem", &identity.key_pem())?;
         Ok(())
     }
 
-    /// Runs a program as the owner, in a group of its own.
+    /// A command that runs a program as the owner, in a process group of its own.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = if let Some(owner) = self.owner {
             let mut command = Command::new("setpriv");
@@ -102,66 +104,66 @@ impl Room {
         command
     }
 
-    /// What the server has said so far.
+    /// The server's output so far.
     pub(crate) fn log(&self) -> io::Result<String> {
-        fs::read_to_string(self.file("log"))
+        fs::read_to_string(self.join("log"))
     }
 
-    fn give(&self, path: &Path) -> io::Result<()> {
+    fn give_to_owner(&self, path: &Path) -> io::Result<()> {
         match self.owner {
-            Some(owner) => chown(path, Some(number(owner)?), None),
+            Some(owner) => chown(path, Some(user_id(owner)?), None),
             None => Ok(()),
         }
     }
 
-    /// Starts a server, and waits until it is ready. What it says goes into its log.
+    /// Starts a server that logs into this directory, and waits until it is ready.
     pub(crate) fn start(
         &self,
         program: &'static str,
         command: &mut Command,
-        end: End,
+        shutdown: Shutdown,
         is_ready: impl Fn() -> bool,
-    ) -> Result<Process, DaemonError> {
+    ) -> Result<ProcessGroup, DaemonError> {
         let log = File::options()
             .create(true)
             .append(true)
-            .open(self.file("log"))?;
+            .open(self.join("log"))?;
         let (out, err) = (Stdio::from(log.try_clone()?), Stdio::from(log));
-        let mut process = Process::start(command.stdout(out).stderr(err), end)?;
-        let until = Instant::now() + PATIENCE;
+        let mut server = ProcessGroup::start(command.stdout(out).stderr(err), shutdown)?;
+        let deadline = Instant::now() + START_TIMEOUT;
         while !is_ready() {
-            if process.ended()?.is_some() || Instant::now() > until {
+            if server.exit_status()?.is_some() || Instant::now() > deadline {
                 let log = self.log()?;
-                let start = log.len().saturating_sub(LAST_WORDS);
-                let said = String::from_utf8_lossy(&log.as_bytes()[start..]).into_owned();
-                return Err(DaemonError::Refuses { program, said });
+                let start = log.len().saturating_sub(SHOWN_OUTPUT);
+                let output = String::from_utf8_lossy(&log.as_bytes()[start..]).into_owned();
+                return Err(DaemonError::NotStarted { program, output });
             }
             thread::sleep(Duration::from_millis(10));
         }
-        Ok(process)
+        Ok(server)
     }
 }
 
+/// Whether this process is root's.
 pub(crate) fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|ours| ours.uid() == 0)
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// The number of a user.
-fn number(user: &str) -> io::Result<u32> {
-    let said = Command::new("id").args(["-u", user]).output()?.stdout;
-    let number = String::from_utf8_lossy(&said);
-    number.trim().parse().map_err(io::Error::other)
+fn user_id(user: &str) -> io::Result<u32> {
+    let output = Command::new("id").args(["-u", user]).output()?.stdout;
+    let id = String::from_utf8_lossy(&output);
+    id.trim().parse().map_err(io::Error::other)
 }
 
-/// Where a program is.
-pub(crate) fn installed(
+/// The path of a program; an error that names its package if it is not installed.
+pub(crate) fn require_program(
     program: &'static str,
     package: &'static str,
 ) -> Result<PathBuf, DaemonError> {
-    find(program).ok_or(DaemonError::Missing { program, package })
+    find_program(program).ok_or(DaemonError::Missing { program, package })
 }
 
-/// Whether somebody listens.
-pub(crate) fn listens(port: u16) -> bool {
+/// Whether a server listens on this port of 127.0.0.1.
+pub(crate) fn is_listening(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

@@ -1,9 +1,9 @@
 //! Servers that misbehave.
 //!
-//! Where a library can be made to misbehave, the server is a real one with odd settings: any number
-//! of tickets ([`ServerSettings::tickets`]), tickets of any size, content and lifetime
-//! ([`FaultyTicketer`]), new keys for each connection ([`Server::rotate_keys`]). What no library
-//! does, it is made to do on the way: a [`FaultyTransport`] harms the records of an honest server.
+//! Some faults are settings of a real server: any number of tickets ([`ServerSettings::tickets`]),
+//! tickets of any size, content and lifetime ([`FaultyTicketer`]), new keys for each connection
+//! ([`Server::rotate_keys`]). Faults that no library has are made on the way: a [`FaultyTransport`]
+//! changes the records of a correct server.
 //!
 //! [`ServerSettings::tickets`]: crate::server::ServerSettings::tickets
 //! [`Server::rotate_keys`]: crate::server::Server::rotate_keys

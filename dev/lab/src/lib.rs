@@ -1,9 +1,8 @@
-//! The other end of the connection: certificates, TLS servers on both libraries, and transports
-//! that carry a client to them.
+//! TLS servers for tests and benchmarks: certificates, servers on rustls and OpenSSL, and transports
+//! that connect a client to them.
 //!
-//! Everything here is the real thing. The servers are rustls and OpenSSL, configured by one set of
-//! [`ServerSettings`], and they report what they saw as one plain [`Handshake`], so that a test
-//! never has to take the client's word for a resumption.
+//! One type, [`ServerSettings`], configures a server on either library. A server reports each
+//! handshake as a [`Handshake`], so that a test need not trust the client's report of a resumption.
 //!
 //! ```
 //! use lab::certificate::{Authority, KeyKind};
@@ -13,17 +12,16 @@
 //! let authority = Authority::new(KeyKind::EcdsaP256);
 //! let settings = ServerSettings::new(authority.issue(&["example.org"]));
 //! let server = Server::new(Library::OpenSsl, &settings);
-//! let transport = InMemory::new(&server); // an `io::Read + io::Write` for any TLS client
+//! let transport = InMemory::new(&server); // `Read + Write`, for any TLS client
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`redis`] is a real one, too, for sessions that are shared, and so are [`postgres`] and
-//! [`postfix`], which clients of other crates talk to.
+//! [`faults`] has servers that misbehave. [`redis`], [`postgres`] and [`postfix`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
 
-#![deny(unsafe_code)] // what OpenSSL has no binding for: `server/unbound.rs`
+#![deny(unsafe_code)] // but in `server/ffi.rs`: functions of OpenSSL without a binding
 #![warn(missing_docs)]
 
 pub mod certificate;
@@ -32,7 +30,7 @@ pub mod daemon;
 pub mod faults;
 pub mod postfix;
 pub mod postgres;
-mod process;
+mod process_group;
 pub mod redis;
 pub mod server;
 pub mod tcp;

@@ -1,5 +1,5 @@
-//! A Postfix of one's own, with STARTTLS: on a free port of 127.0.0.1, in directories of its own,
-//! gone at the end. It takes mail for `localhost` and holds it in its queue.
+//! A Postfix server with STARTTLS for a test: on a free port of 127.0.0.1, with temporary directories.
+//! It accepts mail for `localhost` and holds it in its queue.
 
 use std::fs;
 use std::io;
@@ -9,72 +9,74 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::certificate::Identity;
-use crate::daemon::{DaemonError, Room, installed, is_root, listens};
-use crate::process::{End, Process};
+use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program};
+use crate::process_group::{ProcessGroup, Shutdown};
 use crate::tcp::free_port;
 
 /// A running Postfix. Dropping it stops it.
 #[derive(Debug)]
 pub struct PostfixServer {
     port: u16,
-    _process: Process,
-    room: Room,
+    _process: ProcessGroup,
+    dir: ServerDir,
 }
 
 impl PostfixServer {
-    /// Starts one, and waits until it listens. Nothing is started by anybody but root: Postfix
-    /// cannot do without.
+    /// Starts a server, and waits until it listens. `None` unless this process is root's: Postfix
+    /// needs root.
     pub fn start(identity: &Identity) -> Result<Option<Self>, DaemonError> {
         if !is_root() {
             return Ok(None);
         }
-        let program = installed("postfix", "postfix")?;
-        let said = Command::new(installed("postconf", "postfix")?)
+        let postfix = require_program("postfix", "postfix")?;
+        let postconf = Command::new(require_program("postconf", "postfix")?)
             .args(["-h", "daemon_directory"])
             .output()?;
-        let daemons = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+        let daemon_directory = String::from_utf8_lossy(&postconf.stdout).trim().to_owned();
 
         let port = free_port()?;
-        let room = Room::new(None)?;
-        room.identify(identity)?;
+        let dir = ServerDir::new(None)?;
+        dir.write_identity(identity)?;
         for name in ["etc", "queue", "data"] {
-            fs::create_dir(room.file(name))?;
+            fs::create_dir(dir.join(name))?;
         }
-        let owned = Command::new("chown")
+        let chown = Command::new("chown")
             .arg("postfix")
-            .arg(room.file("data"))
+            .arg(dir.join("data"))
             .status()?;
-        if !owned.success() {
+        if !chown.success() {
             return Err(io::Error::other("there is no user `postfix`").into());
         }
-        let here = room.path().display();
-        for (name, text) in [("main.cf", MAIN), ("master.cf", MASTER)] {
-            let text = text.replace("@DIR@", &here.to_string());
-            let text = text.replace("@PORT@", &port.to_string());
-            let file = room.write(&format!("etc/{name}"), &text)?;
+        let path = dir.path().display().to_string();
+        for (name, template) in [("main.cf", MAIN), ("master.cf", MASTER)] {
+            let text = template
+                .replace("@DIR@", &path)
+                .replace("@PORT@", &port.to_string());
+            let file = dir.write(&format!("etc/{name}"), &text)?;
             fs::set_permissions(file, PermissionsExt::from_mode(0o644))?;
         }
-        // Makes the directories of the queue.
-        let checked = Command::new(program)
+        // `postfix check` creates the directories of the queue.
+        let check = Command::new(postfix)
             .arg("-c")
-            .arg(room.file("etc"))
+            .arg(dir.join("etc"))
             .arg("check")
             .output()?;
-        if !checked.status.success() {
-            let said = String::from_utf8_lossy(&checked.stderr).into_owned();
-            return Err(DaemonError::Refuses {
+        if !check.status.success() {
+            return Err(DaemonError::NotStarted {
                 program: "postfix",
-                said,
+                output: String::from_utf8_lossy(&check.stderr).into_owned(),
             });
         }
-        // It opens a session, and with it a group, and does not start where it leads one already.
-        let mut master = Command::new(format!("{daemons}/master"));
-        let master = master.arg("-c").arg(room.file("etc")).arg("-s");
-        let process = room.start("postfix", master, End::Ask("TERM"), || listens(port))?;
+        // Not by `ServerDir::command`: the master calls setsid, which fails for the leader of a
+        // process group.
+        let mut master = Command::new(format!("{daemon_directory}/master"));
+        let master = master.arg("-c").arg(dir.join("etc")).arg("-s");
+        let shutdown = Shutdown::Signal("TERM");
+        let process = dir.start("postfix", master, shutdown, || is_listening(port))?;
         Ok(Some(Self {
             port,
             _process: process,
-            room,
+            dir,
         }))
     }
 
@@ -83,14 +85,14 @@ impl PostfixServer {
         self.port
     }
 
-    /// Whether each TLS handshake so far was resumed, by its own word, when there are so many of them or
-    /// some seconds later: it writes by a process of its own.
+    /// Whether each TLS handshake so far was resumed, from Postfix's log. Waits up to ten seconds
+    /// for this many handshakes, since a separate process writes the log.
     pub fn resumed(&self, handshakes: usize) -> io::Result<Vec<bool>> {
-        const LONG: Duration = Duration::from_secs(10);
-        let begun = Instant::now();
+        const TIMEOUT: Duration = Duration::from_secs(10);
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let resumed = self.logged()?;
-            if resumed.len() >= handshakes || begun.elapsed() > LONG {
+            if resumed.len() >= handshakes || Instant::now() > deadline {
                 return Ok(resumed);
             }
             thread::sleep(Duration::from_millis(10));
@@ -99,20 +101,20 @@ impl PostfixServer {
 
     fn logged(&self) -> io::Result<Vec<bool>> {
         let mut resumed = Vec::new();
-        let mut reuses = false;
-        for line in self.room.log()?.lines() {
-            reuses |= line.contains("Reusing old session");
+        let mut reused = false;
+        for line in self.dir.log()?.lines() {
+            reused |= line.contains("Reusing old session");
             if line.contains("TLS connection established") {
-                resumed.push(reuses);
-                reuses = false;
+                resumed.push(reused);
+                reused = false;
             }
         }
         Ok(resumed)
     }
 
-    /// The mails that it has taken, each as it lies in the queue: its text is among other records.
+    /// The mails that it has accepted, as queue files: a mail's text is among other records.
     pub fn mails(&self) -> io::Result<Vec<Vec<u8>>> {
-        let held = fs::read_dir(self.room.file("queue/hold"))?;
+        let held = fs::read_dir(self.dir.join("queue/hold"))?;
         held.map(|mail| fs::read(mail?.path())).collect()
     }
 }

@@ -1,5 +1,5 @@
-//! A PostgreSQL of one's own, and what stands in front of one: on free ports of 127.0.0.1, gone at
-//! the end.
+//! A PostgreSQL server for a test, and proxies in front of it: on free ports of 127.0.0.1, with
+//! temporary directories.
 //!
 //! ```no_run
 //! use lab::certificate::{Authority, KeyKind};
@@ -18,31 +18,31 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::certificate::Identity;
-use crate::daemon::{DaemonError, Room, installed, listens};
-use crate::process::{End, Process};
+use crate::daemon::{DaemonError, ServerDir, is_listening, require_program};
+use crate::process_group::{ProcessGroup, Shutdown};
 use crate::tcp::free_port;
 
-/// Who may sign in.
+/// The only user.
 pub const USER: &str = "postgres";
-/// With which password, by SCRAM.
+/// The password of [`USER`], who authenticates by SCRAM.
 pub const PASSWORD: &str = "opensesame";
 
-/// PostgreSQL with TLS, as it comes, for one user with a password. Dropping it stops it.
+/// A running PostgreSQL with TLS and otherwise default settings. Dropping it stops it.
 #[derive(Debug)]
 pub struct PostgresServer {
     programs: PathBuf,
     port: u16,
-    process: Process,
-    room: Room,
+    process: ProcessGroup,
+    dir: ServerDir,
 }
 
 impl PostgresServer {
-    /// Starts one, and waits until it answers.
+    /// Starts a server, and waits until it answers.
     pub fn start(identity: &Identity) -> Result<Self, DaemonError> {
         let programs = programs()?;
-        let room = Room::new(Some("postgres"))?;
-        let password = room.write("password", PASSWORD)?;
-        let made = room
+        let dir = ServerDir::new(Some("postgres"))?;
+        let password = dir.write("password", PASSWORD)?;
+        let initdb = dir
             .command(&programs.join("initdb"))
             .args([
                 "--no-sync",
@@ -53,33 +53,32 @@ impl PostgresServer {
             ])
             .args(["--auth=scram-sha-256", "--pwfile"])
             .arg(password)
-            .arg(room.file("data"))
+            .arg(dir.join("data"))
             .stderr(Stdio::piped())
             .output()?;
-        if !made.status.success() {
-            let said = String::from_utf8_lossy(&made.stderr).into_owned();
-            return Err(DaemonError::Refuses {
+        if !initdb.status.success() {
+            return Err(DaemonError::NotStarted {
                 program: "initdb",
-                said,
+                output: String::from_utf8_lossy(&initdb.stderr).into_owned(),
             });
         }
         let port = free_port()?;
-        room.identify(identity)?;
-        let process = serve(&programs, &room, port)?;
+        dir.write_identity(identity)?;
+        let process = run(&programs, &dir, port)?;
         Ok(Self {
             programs,
             port,
             process,
-            room,
+            dir,
         })
     }
 
-    /// Starts it again, with another certificate: chain and key as PEM text.
+    /// Restarts it with another certificate chain and key, as PEM text.
     pub fn restart(&mut self, chain_pem: &str, key_pem: &str) -> Result<(), DaemonError> {
         self.process.end();
-        self.room.write("cert.pem", chain_pem)?;
-        self.room.write("key.pem", key_pem)?;
-        self.process = serve(&self.programs, &self.room, self.port)?;
+        self.dir.write("cert.pem", chain_pem)?;
+        self.dir.write("key.pem", key_pem)?;
+        self.process = run(&self.programs, &self.dir, self.port)?;
         Ok(())
     }
 
@@ -89,14 +88,14 @@ impl PostgresServer {
     }
 }
 
-fn serve(programs: &Path, room: &Room, port: u16) -> Result<Process, DaemonError> {
-    let here = room.path().display();
-    let mut postgres = room.command(&programs.join("postgres"));
-    postgres.arg("-D").arg(room.file("data"));
+fn run(programs: &Path, dir: &ServerDir, port: u16) -> Result<ProcessGroup, DaemonError> {
+    let path = dir.path().display();
+    let mut postgres = dir.command(&programs.join("postgres"));
+    postgres.arg("-D").arg(dir.join("data"));
     for setting in [
         format!("port={port}"),
-        format!("ssl_cert_file={here}/cert.pem"),
-        format!("ssl_key_file={here}/key.pem"),
+        format!("ssl_cert_file={path}/cert.pem"),
+        format!("ssl_key_file={path}/key.pem"),
         "ssl=on".to_owned(),
         "listen_addresses=127.0.0.1".to_owned(),
         "unix_socket_directories=".to_owned(),
@@ -105,15 +104,18 @@ fn serve(programs: &Path, room: &Room, port: u16) -> Result<Process, DaemonError
         postgres.args(["-c", &setting]);
     }
     let is_ready = || {
-        let mut asked = room.command(&programs.join("pg_isready"));
-        let asked = asked.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
-        asked.status().is_ok_and(|status| status.success())
+        let mut pg_isready = dir.command(&programs.join("pg_isready"));
+        let status = pg_isready
+            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+            .status();
+        status.is_ok_and(|status| status.success())
     };
-    // At once, whoever is connected.
-    room.start("postgres", &mut postgres, End::Ask("QUIT"), is_ready)
+    // SIGQUIT is the immediate shutdown, which does not wait for clients.
+    let shutdown = Shutdown::Signal("QUIT");
+    dir.start("postgres", &mut postgres, shutdown, is_ready)
 }
 
-/// Where the newest version is, which Debian has not in the path.
+/// The programs of the newest installed version. Debian does not put them into `PATH`.
 fn programs() -> Result<PathBuf, DaemonError> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let newest = versions
@@ -131,64 +133,67 @@ fn programs() -> Result<PathBuf, DaemonError> {
     })
 }
 
-/// What terminates TLS for a PostgreSQL. Dropping it stops it.
+/// A running proxy that terminates TLS in front of a PostgreSQL. Dropping it stops it.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    _process: Process,
-    room: Room,
+    _process: ProcessGroup,
+    dir: ServerDir,
 }
 
 impl Proxy {
-    /// stunnel, which passes on what is said over TLS of its own to PostgreSQL. With the certificate
-    /// of the PostgreSQL, channel binding works through it.
+    /// Starts stunnel, which forwards connections to the PostgreSQL over TLS. With the PostgreSQL's
+    /// own certificate, channel binding works through it.
     pub fn stunnel(postgres: &PostgresServer, identity: &Identity) -> Result<Self, DaemonError> {
-        let program = installed("stunnel", "stunnel4")?;
-        let room = Room::new(None)?;
-        room.identify(identity)?;
-        let (port, between) = (free_port()?, free_port()?);
+        let program = require_program("stunnel", "stunnel4")?;
+        let dir = ServerDir::new(None)?;
+        dir.write_identity(identity)?;
+        // The front terminates the client's TLS, the back starts TLS to PostgreSQL; they are
+        // connected by the plain port.
+        let (port, plain_port) = (free_port()?, free_port()?);
         let configuration = format!(
             "foreground = yes\npid =\ndebug = info\nsyslog = no\n\
-             [front]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{between}\nprotocol = pgsql\n\
-             cert = {here}/cert.pem\nkey = {here}/key.pem\n\
-             [back]\nclient = yes\naccept = 127.0.0.1:{between}\n\
-             connect = 127.0.0.1:{behind}\nprotocol = pgsql\n",
-            here = room.path().display(),
-            behind = postgres.port,
+             [front]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{plain_port}\n\
+             protocol = pgsql\ncert = {path}/cert.pem\nkey = {path}/key.pem\n\
+             [back]\nclient = yes\naccept = 127.0.0.1:{plain_port}\n\
+             connect = 127.0.0.1:{postgres_port}\nprotocol = pgsql\n",
+            path = dir.path().display(),
+            postgres_port = postgres.port,
         );
-        let file = room.write("stunnel.conf", &configuration)?;
-        let mut stunnel = room.command(&program);
-        let is_ready = || listens(between) && listens(port);
-        let process = room.start("stunnel", stunnel.arg(file), End::Kill, is_ready)?;
+        let file = dir.write("stunnel.conf", &configuration)?;
+        let mut stunnel = dir.command(&program);
+        let is_ready = || is_listening(plain_port) && is_listening(port);
+        let process = dir.start("stunnel", stunnel.arg(file), Shutdown::Kill, is_ready)?;
         Ok(Self {
             port,
             _process: process,
-            room,
+            dir,
         })
     }
 
-    /// `PgBouncer`, which signs in at PostgreSQL itself and lets everybody in.
+    /// Starts `PgBouncer`, which authenticates to the PostgreSQL itself and accepts any client.
     pub fn pgbouncer(postgres: &PostgresServer, identity: &Identity) -> Result<Self, DaemonError> {
-        let program = installed("pgbouncer", "pgbouncer")?;
-        let room = Room::new(Some("postgres"))?;
-        room.identify(identity)?;
+        let program = require_program("pgbouncer", "pgbouncer")?;
+        let dir = ServerDir::new(Some("postgres"))?;
+        dir.write_identity(identity)?;
         let port = free_port()?;
         let configuration = format!(
-            "[databases]\n* = host=127.0.0.1 port={behind} user={USER} password={PASSWORD}\n\
+            "[databases]\n\
+             * = host=127.0.0.1 port={postgres_port} user={USER} password={PASSWORD}\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
              auth_type = any\nclient_tls_sslmode = require\n\
-             client_tls_cert_file = {here}/cert.pem\nclient_tls_key_file = {here}/key.pem\n",
-            here = room.path().display(),
-            behind = postgres.port,
+             client_tls_cert_file = {path}/cert.pem\nclient_tls_key_file = {path}/key.pem\n",
+            path = dir.path().display(),
+            postgres_port = postgres.port,
         );
-        let file = room.write("pgbouncer.ini", &configuration)?;
-        let mut pgbouncer = room.command(&program);
-        let is_ready = || listens(port);
-        let process = room.start("pgbouncer", pgbouncer.arg(file), End::Kill, is_ready)?;
+        let file = dir.write("pgbouncer.ini", &configuration)?;
+        let mut pgbouncer = dir.command(&program);
+        let is_ready = || is_listening(port);
+        let process = dir.start("pgbouncer", pgbouncer.arg(file), Shutdown::Kill, is_ready)?;
         Ok(Self {
             port,
             _process: process,
-            room,
+            dir,
         })
     }
 
@@ -197,14 +202,14 @@ impl Proxy {
         self.port
     }
 
-    /// Whether each handshake so far was resumed, by stunnel's own word; `PgBouncer` says nothing.
+    /// Whether each handshake so far was resumed, from stunnel's log. `PgBouncer` does not log that.
     pub fn resumed(&self) -> io::Result<Vec<bool>> {
-        let log = self.room.log()?;
-        let of_line = |line: &str| match line.split_once("TLS accepted: ")?.1 {
+        let log = self.dir.log()?;
+        let resumed = |line: &str| match line.split_once("TLS accepted: ")?.1 {
             "previous session reused" => Some(true),
             "new session negotiated" => Some(false),
             _ => None,
         };
-        Ok(log.lines().filter_map(of_line).collect())
+        Ok(log.lines().filter_map(resumed).collect())
     }
 }

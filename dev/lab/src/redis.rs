@@ -1,4 +1,4 @@
-//! A Redis of one's own: on a free port of 127.0.0.1, in a directory of its own, gone at the end.
+//! A Redis server for a test: on a free port of 127.0.0.1, with a temporary directory.
 //!
 //! ```no_run
 //! let redis = lab::redis::RedisServer::start()?;
@@ -20,51 +20,51 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use crate::process::{End, Process, find};
+use crate::process_group::{ProcessGroup, Shutdown, find_program};
 use crate::tcp::free_port;
 
-/// More than it takes to start, or to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How many ports are tried: somebody may take the one that was free.
-const TRIES: usize = 5;
-/// What Redis says when there is nothing to say.
+/// How long the server may take to start, or to answer a command.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How many ports are tried: another process may take a free one before Redis binds it.
+const ATTEMPTS: usize = 5;
+/// A positive reply without a value.
 const OK: &[u8] = b"+OK\r\n";
 
-/// The program that is Redis here: `redis-server`, or what the environment variable `REDIS_SERVER`
-/// names, such as `valkey-server`.
+/// The server program: the environment variable `REDIS_SERVER` (such as `valkey-server`), or
+/// `redis-server`.
 pub fn program() -> String {
     env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
-/// Whether there is such a [`program`].
+/// Whether [`program`] is installed.
 pub fn is_installed() -> bool {
-    find(&program()).is_some()
+    find_program(&program()).is_some()
 }
 
-/// Why there is no Redis.
+/// Why a Redis server does not run.
 #[derive(Debug, Error)]
 pub enum RedisServerError {
-    /// It is not installed.
-    #[error("there is no {0}: apt-get install redis-server")]
+    /// The program is not installed.
+    #[error("{0} is not installed: apt-get install redis-server")]
     Missing(String),
-    /// The system or the program itself refuses.
+    /// The program ended, was not ready in time, or could not be started by the system.
     #[error("{program} does not start: {source}")]
     Start {
-        /// What was called.
+        /// The program.
         program: String,
-        /// What is wrong.
+        /// The reason.
         source: io::Error,
     },
 }
 
-/// What is started, and how.
+/// How a server is started.
 #[derive(Clone, Debug)]
 pub struct RedisSettings {
-    /// The program, [`program`] unless told otherwise.
+    /// The program. Default: [`program`].
     pub program: String,
-    /// The port, a [`free_port`] unless told otherwise.
+    /// The port. Default: a [`free_port`].
     pub port: Option<u16>,
-    /// More of its command line, a word each.
+    /// Additional command-line arguments.
     pub options: Vec<String>,
 }
 
@@ -80,44 +80,45 @@ impl Default for RedisSettings {
 
 impl RedisSettings {
     fn password(&self) -> Option<&str> {
-        let mut words = self.options.iter();
-        words.find(|word| *word == "--requirepass")?;
-        words.next().map(String::as_str)
+        let mut options = self.options.iter();
+        options.find(|option| *option == "--requirepass")?;
+        options.next().map(String::as_str)
     }
 }
 
-/// A Redis that keeps what it has in memory, and writes it down only when it is told to. Dropping it
-/// kills it, and so does the end of this process.
+/// A running Redis server, which saves its data only by [`dump`](Self::dump). It is killed when this
+/// is dropped or this process ends.
 #[derive(Debug)]
 pub struct RedisServer {
-    process: Process,
+    process: ProcessGroup,
     port: u16,
     settings: RedisSettings,
     dir: TempDir,
 }
 
 impl RedisServer {
-    /// Starts one, and waits until it answers.
+    /// Starts a server, and waits until it answers.
     pub fn start() -> Result<Self, RedisServerError> {
         Self::start_with(RedisSettings::default())
     }
 
-    /// The same with settings of the caller's.
+    /// Starts a server with these settings, and waits until it answers.
     pub fn start_with(settings: RedisSettings) -> Result<Self, RedisServerError> {
-        let tries = settings.port.map_or(TRIES, |_| 1);
+        let attempts = settings.port.map_or(ATTEMPTS, |_| 1);
         let mut started = Self::try_start(&settings);
-        for _ in 1..tries {
-            // It has ended by itself: for want of its port, perhaps.
+        for _ in 1..attempts {
+            // The program has ended, perhaps because its port is taken.
             if !matches!(&started, Err(error) if error.kind() == io::ErrorKind::Other) {
                 break;
             }
             started = Self::try_start(&settings);
         }
-        started.map_err(|error| because(error, settings.program))
+        started.map_err(|error| start_error(error, settings.program))
     }
 
     fn try_start(settings: &RedisSettings) -> io::Result<Self> {
-        let dir = tempfile::tempdir().map_err(io::Error::other)?; // it is not Redis that is missing
+        // `NotFound` is left to mean that the program is missing.
+        let dir = tempfile::tempdir().map_err(io::Error::other)?;
         let port = settings.port.map_or_else(free_port, Ok)?;
         let mut server = Self {
             process: spawn(settings, port, dir.path())?,
@@ -125,17 +126,17 @@ impl RedisServer {
             settings: settings.clone(),
             dir,
         };
-        server.wait()?;
+        server.wait_until_ready()?;
         Ok(server)
     }
 
-    fn wait(&mut self) -> io::Result<()> {
-        let until = Instant::now() + PATIENCE;
+    fn wait_until_ready(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + TIMEOUT;
         while !self.is_ready() {
-            if let Some(status) = self.process.ended()? {
+            if let Some(status) = self.process.exit_status()? {
                 return Err(io::Error::other(format!("it ended with {status}")));
             }
-            if Instant::now() > until {
+            if Instant::now() > deadline {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             thread::sleep(Duration::from_millis(5));
@@ -143,7 +144,7 @@ impl RedisServer {
         Ok(())
     }
 
-    /// Whether it answers, and not another one on the same port.
+    /// Whether this process, and no other one on the same port, answers.
     fn is_ready(&self) -> bool {
         let answer = self.ask("PING\r\nINFO server").unwrap_or_default();
         let info = String::from_utf8_lossy(&answer);
@@ -151,11 +152,11 @@ impl RedisServer {
         info.starts_with("+PONG") && info.lines().any(|line| line == id)
     }
 
-    /// Where sessions are shared by it, with its password if the options have one.
+    /// Its `redis://` URL, with the password if the options set one.
     pub fn url(&self) -> String {
         let password = self.settings.password();
-        let sign_in = password.map_or_else(String::new, |word| format!(":{word}@"));
-        format!("redis://{sign_in}127.0.0.1:{}", self.port)
+        let userinfo = password.map_or_else(String::new, |password| format!(":{password}@"));
+        format!("redis://{userinfo}127.0.0.1:{}", self.port)
     }
 
     /// The port it listens on.
@@ -163,20 +164,20 @@ impl RedisServer {
         self.port
     }
 
-    /// The number of its process, for signals.
+    /// Its process id, for signals.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// The directory that it writes to.
+    /// Its working directory.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// What it answers to a command on one line, in its own protocol.
+    /// Sends a command, on one line, and returns the encoded reply (RESP).
     pub fn ask(&self, command: &str) -> io::Result<Vec<u8>> {
         let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_read_timeout(Some(TIMEOUT))?;
         if let Some(password) = self.settings.password() {
             write!(tcp, "AUTH {password}\r\n")?;
             tcp.read_exact(&mut [0; OK.len()])?;
@@ -184,15 +185,15 @@ impl RedisServer {
         write!(tcp, "{command}\r\nQUIT\r\n")?;
         let mut answer = Vec::new();
         tcp.read_to_end(&mut answer)?;
-        let farewell = answer.len().saturating_sub(OK.len());
-        if answer.split_off(farewell) == OK {
+        let quit_reply = answer.len().saturating_sub(OK.len());
+        if answer.split_off(quit_reply) == OK {
             Ok(answer)
         } else {
             Err(io::ErrorKind::UnexpectedEof.into())
         }
     }
 
-    /// Has it write down all that it keeps, uncompressed, and reads that.
+    /// Saves its data (`SAVE`), uncompressed, and returns the contents of the file.
     pub fn dump(&self) -> io::Result<Vec<u8>> {
         let answer = self.ask("SAVE")?;
         if answer != OK {
@@ -201,25 +202,25 @@ impl RedisServer {
         fs::read(self.dir().join("dump.rdb"))
     }
 
-    /// Kills it as a crash does: it writes nothing more.
+    /// Kills it by `SIGKILL`: it saves nothing more.
     pub fn kill(&mut self) {
         self.process.end();
     }
 
-    /// Kills it, and starts it again on the same port with what it had written down.
+    /// Kills it, and starts it again on the same port with the data that it had saved.
     pub fn restart(&mut self) -> Result<(), RedisServerError> {
         self.kill();
         spawn(&self.settings, self.port, self.dir.path())
             .and_then(|process| {
                 self.process = process;
-                self.wait()
+                self.wait_until_ready()
             })
-            .map_err(|error| because(error, self.settings.program.clone()))
+            .map_err(|error| start_error(error, self.settings.program.clone()))
     }
 }
 
-/// The directory is Redis's to write to.
-fn spawn(settings: &RedisSettings, port: u16, dir: &Path) -> io::Result<Process> {
+/// Starts the program, which writes to `dir`.
+fn spawn(settings: &RedisSettings, port: u16, dir: &Path) -> io::Result<ProcessGroup> {
     let mut redis = Command::new(&settings.program);
     redis
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
@@ -228,10 +229,10 @@ fn spawn(settings: &RedisSettings, port: u16, dir: &Path) -> io::Result<Process>
         .args(&settings.options)
         .stdout(Stdio::null())
         .process_group(0);
-    Process::start(&mut redis, End::Kill)
+    ProcessGroup::start(&mut redis, Shutdown::Kill)
 }
 
-fn because(source: io::Error, program: String) -> RedisServerError {
+fn start_error(source: io::Error, program: String) -> RedisServerError {
     match source.kind() {
         io::ErrorKind::NotFound => RedisServerError::Missing(program),
         _ => RedisServerError::Start { program, source },

@@ -1,70 +1,64 @@
-//! TLS servers on both libraries, configured alike and without I/O of their own.
+//! TLS servers on rustls and OpenSSL with the same settings, without I/O.
 
 mod connection;
+mod ffi;
+mod openssl_server;
+mod rustls_server;
 mod settings;
 mod ticket_keys;
+mod ticket_observer;
 mod ticketer;
-mod unbound;
-mod watch;
-mod with_openssl;
-mod with_rustls;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use openssl::ssl::SslContext;
 
 pub use connection::{Handshake, ServerConnection};
+pub use ffi::ticket_lifetime_hint;
 pub use settings::{
     Group, Library, OpenSslOnly, Protocol, RustlsOnly, ServerResumption, ServerSettings,
 };
 pub use ticket_keys::TicketKeys;
-pub use watch::DeclineReason;
+pub use ticket_observer::DeclineReason;
 
-use watch::Watch;
+use ticket_observer::TicketObserver;
 
-/// A TLS server: hands out [`ServerConnection`]s. Cloning it is cheap and gives the same server.
+/// A TLS server, which creates [`ServerConnection`]s. Clones are the same server.
 #[derive(Clone)]
 pub struct Server {
-    shared: Arc<Shared>,
+    settings: Arc<ServerSettings>,
+    context: Arc<RwLock<Context>>,
 }
 
-struct Shared {
-    settings: ServerSettings,
-    context: RwLock<Context>,
-}
-
-/// What a library builds once and all connections share. It owns the keys of the tickets and the
-/// cache of the sessions.
+/// A library's object that all connections share. It owns the ticket keys and the session cache.
 #[derive(Clone)]
 enum Context {
-    Rustls(with_rustls::Context),
+    Rustls(rustls_server::Context),
     OpenSsl(SslContext),
 }
 
 impl Context {
     fn new(library: Library, settings: &ServerSettings) -> Self {
         match library {
-            Library::Rustls => Self::Rustls(with_rustls::Context::new(settings)),
-            Library::OpenSsl => Self::OpenSsl(with_openssl::context(settings)),
+            Library::Rustls => Self::Rustls(rustls_server::Context::new(settings)),
+            Library::OpenSsl => Self::OpenSsl(openssl_server::context(settings)),
         }
     }
 }
 
 impl Server {
-    /// Builds a server.
+    /// Creates a server.
     ///
     /// # Panics
     ///
-    /// Panics if the settings cannot be served: no protocol or group, an identity that does not
-    /// fit together, or a group that the library lacks (see [`Library::supports`]).
+    /// Panics if the settings are invalid: no protocol or group, a key that does not belong to the
+    /// certificate, or a group that the library lacks (see [`Library::supports`]).
     pub fn new(library: Library, settings: &ServerSettings) -> Self {
-        let context = RwLock::new(Context::new(library, settings));
+        let context = Context::new(library, settings);
         Self {
-            shared: Arc::new(Shared {
-                settings: settings.clone(),
-                context,
-            }),
+            settings: Arc::new(settings.clone()),
+            context: Arc::new(RwLock::new(context)),
         }
     }
 
@@ -73,67 +67,59 @@ impl Server {
         self.connect(None)
     }
 
-    /// The same, and it knows what becomes of its tickets: how many it makes
-    /// ([`ServerConnection::tickets_made`]) and why it takes none of the client's
-    /// ([`ServerConnection::refusal`]).
+    /// The server's end of a new connection that counts the tickets it makes
+    /// ([`ServerConnection::tickets_made`]) and knows why it declined the client's
+    /// ([`ServerConnection::decline_reason`]).
     ///
-    /// With `declines` it takes none at all, whatever is offered. What it makes is as good as any.
-    /// All of this is about self-contained tickets ([`ServerResumption::Tickets`]); what becomes of
-    /// sessions in the server's cache nobody is told, and they are not declined.
-    pub fn watched(&self, declines: bool) -> ServerConnection {
-        self.connect(Some(Arc::new(Watch::new(declines))))
+    /// With `decline`, it declines every ticket; the tickets that it makes are still good. All of
+    /// this is for self-contained tickets ([`ServerResumption::Tickets`]): sessions in the server's
+    /// cache are neither observed nor declined.
+    pub fn observed_connection(&self, decline: bool) -> ServerConnection {
+        self.connect(Some(Arc::new(TicketObserver::new(decline))))
     }
 
-    fn connect(&self, watch: Option<Arc<Watch>>) -> ServerConnection {
-        let context = self
-            .shared
-            .context
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let watched = watch.clone();
+    fn connect(&self, observer: Option<Arc<TicketObserver>>) -> ServerConnection {
+        let context = self.context().clone();
+        let observing = observer.clone();
         let engine: Box<dyn connection::Engine> = match context {
-            Context::Rustls(context) => Box::new(with_rustls::Connection::new(&context, watched)),
-            Context::OpenSsl(context) => Box::new(with_openssl::Connection::new(&context, watched)),
+            Context::Rustls(context) => {
+                Box::new(rustls_server::Connection::new(&context, observing))
+            }
+            Context::OpenSsl(context) => {
+                Box::new(openssl_server::Connection::new(&context, observing))
+            }
         };
-        ServerConnection::new(engine, watch)
+        ServerConnection::new(engine, observer)
     }
 
-    /// The library this server runs on.
+    /// The library that this server runs on.
     pub fn library(&self) -> Library {
-        match *self
-            .shared
-            .context
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+        match *self.context() {
             Context::Rustls(_) => Library::Rustls,
             Context::OpenSsl(_) => Library::OpenSsl,
         }
     }
 
-    /// The settings it was built from.
+    /// The settings that the server was created with.
     pub fn settings(&self) -> &ServerSettings {
-        &self.shared.settings
+        &self.settings
     }
 
-    /// Forgets every session: connections made from now on decline all tickets and session ids
-    /// that were issued before.
+    /// Replaces the ticket keys by random ones and empties the session cache, as a restart does: new
+    /// connections decline the sessions of earlier ones. Open connections keep the old keys.
     ///
-    /// The context is built anew, with new random ticket keys and an empty cache, as after a
-    /// restart; keys that were [given](ServerSettings::ticket_keys) are given up. A connection that
-    /// is already under way keeps the old one.
+    /// Keys from [`ServerSettings::ticket_keys`] are replaced, too.
     pub fn rotate_keys(&self) {
         let settings = ServerSettings {
             ticket_keys: None,
-            ..self.shared.settings.clone()
+            ..self.settings().clone()
         };
-        let fresh = Context::new(self.library(), &settings);
-        *self
-            .shared
-            .context
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = fresh;
+        let new = Context::new(self.library(), &settings);
+        *self.context.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    fn context(&self) -> RwLockReadGuard<'_, Context> {
+        self.context.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,7 +127,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("library", &self.library())
-            .field("settings", &self.shared.settings)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@ pub fn free_port() -> io::Result<u16> {
         let port = u16::try_from(12_000 + tried % 20_000).map_err(io::Error::other)?;
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => return Ok(port),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),
         }
     }

@@ -38,7 +38,7 @@ fn fails_once<B: Backend>(harmless: &Server, harmful: &Server, harm: Fault) {
     let stage = Stage::<B>::new();
     stage.visit(harmless).is(Resumption::Full);
     stage.visit(harmless).is(Resumption::Resumed);
-    let harmed = || FaultyTransport::to_resumption(harmful, harm);
+    let harmed = || FaultyTransport::on_resumption(harmful, harm);
     let stats = stage.counted(|| {
         stage.visit_in_vain(harmed());
     });
@@ -176,7 +176,7 @@ fn fails_once_with_two_tickets<B: Backend>() {
         let server = server(library, Protocol::Tls13, |_| {});
         let stage = Stage::<B>::new();
         stage.visit(&server).is(Resumption::Full);
-        let harmed = || FaultyTransport::to_resumption(&server, Fault::Corrupt);
+        let harmed = || FaultyTransport::on_resumption(&server, Fault::Corrupt);
         stage.visit_in_vain(harmed());
         let next = stage.visit_harmed(harmed());
         assert!(next.is_ok(), "{library}: failed again: {next:?}");

@@ -1,4 +1,4 @@
-//! TLS records as bytes: where they end, and what is changed in them.
+//! Splits a byte stream into TLS records, and edits them.
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
@@ -6,7 +6,7 @@ const APPLICATION_DATA: u8 = 23;
 const SERVER_HELLO: u8 = 2;
 
 const HEADER: usize = 5;
-/// Where the length of a `ServerHello`'s session id stands: after two headers, version and random.
+/// The offset of the session id's length in a `ServerHello`: after two headers, version and random.
 const SESSION_ID_LENGTH: usize = HEADER + 4 + 2 + 32;
 
 /// A record of application data that no key decrypts.
@@ -20,7 +20,7 @@ pub(super) const GARBAGE: [u8; HEADER + 64] = {
     record
 };
 
-/// Cuts bytes into records. What is left at the end without being whole comes as it is.
+/// Splits bytes into records. The last one may be incomplete.
 pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -41,7 +41,7 @@ pub(super) fn is_change_cipher_spec(record: &[u8]) -> bool {
     record.first() == Some(&CHANGE_CIPHER_SPEC)
 }
 
-/// Whether a record is encrypted by its looks alone, which is so in TLS 1.3.
+/// Whether a record has the type of application data, as every encrypted record of TLS 1.3 has.
 pub(super) fn is_application_data(record: &[u8]) -> bool {
     record.first() == Some(&APPLICATION_DATA)
 }
@@ -52,22 +52,22 @@ pub(super) fn is_server_hello(record: &[u8]) -> bool {
         && record.len() > SESSION_ID_LENGTH
 }
 
-/// Puts another cipher suite into a `ServerHello`.
+/// Replaces the cipher suite of a `ServerHello`.
 pub(super) fn set_cipher(record: &mut [u8], cipher: u16) {
     let at = SESSION_ID_LENGTH + 1 + usize::from(record[SESSION_ID_LENGTH]);
-    if let Some(place) = record.get_mut(at..at + 2) {
-        place.copy_from_slice(&cipher.to_be_bytes());
+    if let Some(suite) = record.get_mut(at..at + 2) {
+        suite.copy_from_slice(&cipher.to_be_bytes());
     }
 }
 
-/// Puts another session id into a `ServerHello`, and corrects the lengths around it.
+/// Replaces the session id of a `ServerHello`, and corrects the lengths of the record and message.
 pub(super) fn set_session_id(record: &mut Vec<u8>, id: &[u8]) {
     let old = usize::from(record[SESSION_ID_LENGTH]);
     let first = SESSION_ID_LENGTH + 1;
     let new = u8::try_from(id.len()).expect("a session id has 32 bytes at most");
     record[SESSION_ID_LENGTH] = new;
     record.splice(first..first + old, id.iter().copied());
-    // Of the record (two bytes) and of its first message (three, the first of which stays zero).
+    // The record's length has two bytes, the message's three, the first of which is zero.
     for at in [3, HEADER + 2] {
         let length = u16::from_be_bytes([record[at], record[at + 1]]);
         let old = u16::try_from(old).expect("one byte");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_split_where_they_end() {
+    fn bytes_are_split_into_records() {
         let hello = server_hello();
         let bytes = [&hello[..], &GARBAGE, &[22, 3, 3]].concat();
         let records: Vec<_> = split(&bytes).collect();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_hello_stays_well_formed() {
+    fn an_edited_server_hello_is_well_formed() {
         let mut record = server_hello();
         set_session_id(&mut record, &[9; 32]);
         set_cipher(&mut record, 0xc02c);

@@ -1,4 +1,4 @@
-//! Tickets that no sensible server sends, by a real rustls server.
+//! Tickets that a correct server does not send, by a real rustls server.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,29 +6,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::ProducesTickets;
 
-/// How many bytes say how long the sealed part of a ticket is.
+/// The bytes before the encrypted part of a ticket: its length.
 const LENGTH: usize = 4;
-/// What a ticket is that is the same each time.
+/// The ticket of a server that sends the same one each time.
 const SAME: [u8; 64] = [0x5a; 64];
-/// Announced where nothing else is said: a day.
+/// The default lifetime in seconds: a day.
 const LIFETIME: u32 = 86_400;
 
-/// Makes the tickets of a rustls server: for [`RustlsOnly::ticketer`](crate::server::RustlsOnly).
+/// A ticketer with faults, for [`RustlsOnly::ticketer`](crate::server::RustlsOnly).
 ///
-/// Unlike other servers' tickets these never grow too old for their server, so that a client that
-/// offers an expired one is found out.
+/// The server never declines a ticket for its age, so that a client that offers an expired ticket
+/// resumes.
 pub struct FaultyTicketer {
-    sealing: Arc<dyn ProducesTickets>,
+    inner: Arc<dyn ProducesTickets>,
     size: usize,
     lifetime: u32,
-    content: Content,
+    mode: Mode,
 }
 
-/// What the tickets are and whether they are good for anything.
-enum Content {
-    Sealed,
-    Refused,
-    /// Always the same bytes; they mean the first or the newest session that was put into one.
+/// How tickets are made and decrypted.
+enum Mode {
+    Correct,
+    /// No ticket is accepted.
+    Declining,
+    /// Every ticket is [`SAME`], and stands for the first or the newest session of the server.
     Same {
         newest: bool,
         session: Mutex<Option<Vec<u8>>>,
@@ -36,27 +37,27 @@ enum Content {
 }
 
 impl FaultyTicketer {
-    /// Honest tickets that live for a day.
+    /// Correct tickets with a lifetime of a day.
     ///
     /// # Panics
     ///
-    /// Panics if the system has no random bytes to make keys from.
+    /// Panics if the system has no random bytes.
     pub fn new() -> Self {
         Self {
-            sealing: Ticketer::new().expect("the system has random bytes for ticket keys"),
+            inner: Ticketer::new().expect("the system has random bytes for ticket keys"),
             size: 0,
             lifetime: LIFETIME,
-            content: Content::Sealed,
+            mode: Mode::Correct,
         }
     }
 
-    /// Fills each ticket up to `size` bytes; 65,535 fit into the message.
+    /// Pads each ticket to `size` bytes; the message has room for 65,535.
     #[must_use]
     pub fn with_size(self, size: usize) -> Self {
         Self { size, ..self }
     }
 
-    /// Announces a lifetime, also one that the protocol does not allow.
+    /// Announces this lifetime, even one that the protocol does not allow.
     #[must_use]
     pub fn with_lifetime(self, seconds: u32) -> Self {
         Self {
@@ -65,32 +66,32 @@ impl FaultyTicketer {
         }
     }
 
-    /// Declines every ticket that comes back.
+    /// Declines every ticket.
     #[must_use]
     pub fn declining(self) -> Self {
         Self {
-            content: Content::Refused,
+            mode: Mode::Declining,
             ..self
         }
     }
 
-    /// Sends the same bytes as a ticket each time, which mean the newest session of all.
+    /// Sends the same ticket each time, which stands for the server's newest session.
     #[must_use]
     pub fn same_ticket_for_newest(self) -> Self {
-        self.same(true)
+        self.same_ticket(true)
     }
 
-    /// Sends the same bytes as a ticket each time, which mean the first session of all: whatever
-    /// is resumed with a later ticket breaks, since the two ends have different secrets.
+    /// Sends the same ticket each time, which stands for the server's first session: a client that
+    /// resumes with a later one has another secret than the server, and the handshake fails.
     #[must_use]
     pub fn same_ticket_for_first(self) -> Self {
-        self.same(false)
+        self.same_ticket(false)
     }
 
-    fn same(self, newest: bool) -> Self {
+    fn same_ticket(self, newest: bool) -> Self {
         let session = Mutex::default();
         Self {
-            content: Content::Same { newest, session },
+            mode: Mode::Same { newest, session },
             ..self
         }
     }
@@ -112,39 +113,39 @@ impl ProducesTickets for FaultyTicketer {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        if let Content::Same { newest, session } = &self.content {
+        if let Mode::Same { newest, session } = &self.mode {
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
             if *newest || session.is_none() {
                 *session = Some(plain.to_vec());
             }
             return Some(SAME.to_vec());
         }
-        let sealed = self.sealing.encrypt(plain)?;
-        let mut ticket = u32::try_from(sealed.len()).ok()?.to_be_bytes().to_vec();
-        ticket.extend(sealed);
+        let encrypted = self.inner.encrypt(plain)?;
+        let mut ticket = u32::try_from(encrypted.len()).ok()?.to_be_bytes().to_vec();
+        ticket.extend(encrypted);
         ticket.resize(self.size.max(ticket.len()), 0);
         Some(ticket)
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        match &self.content {
-            Content::Refused => None,
-            Content::Same { session, .. } => session
+        match &self.mode {
+            Mode::Declining => None,
+            Mode::Same { session, .. } => session
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone()
                 .filter(|_| ticket == SAME),
-            Content::Sealed => {
+            Mode::Correct => {
                 let (length, rest) = ticket.split_first_chunk::<LENGTH>()?;
                 let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-                self.sealing.decrypt(rest.get(..length)?)
+                self.inner.decrypt(rest.get(..length)?)
             }
         }
     }
 }
 
 impl fmt::Debug for FaultyTicketer {
-    /// Shows what is sent, never a session.
+    /// Does not show a session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FaultyTicketer")
             .field("size", &self.size)
@@ -158,25 +159,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_have_their_size_and_open() {
+    fn tickets_have_their_size_and_are_decrypted() {
         let tickets = FaultyTicketer::new().with_size(60_000);
         let ticket = tickets.encrypt(b"session").unwrap();
         assert_eq!(ticket.len(), 60_000);
         assert_eq!(tickets.decrypt(&ticket).unwrap(), b"session");
         assert_eq!(tickets.decrypt(&ticket[1..]), None);
-        let refusing = tickets.declining();
-        assert_eq!(refusing.decrypt(&ticket), None);
+        let declining = tickets.declining();
+        assert_eq!(declining.decrypt(&ticket), None);
     }
 
     #[test]
-    fn equal_tickets_mean_one_session() {
-        for (tickets, meant) in [
+    fn equal_tickets_stand_for_one_session() {
+        for (tickets, session) in [
             (FaultyTicketer::new().same_ticket_for_first(), b"1"),
             (FaultyTicketer::new().same_ticket_for_newest(), b"2"),
         ] {
             let first = tickets.encrypt(b"1").unwrap();
             assert_eq!(tickets.encrypt(b"2").unwrap(), first);
-            assert_eq!(tickets.decrypt(&first).unwrap(), meant);
+            assert_eq!(tickets.decrypt(&first).unwrap(), session);
             assert_eq!(tickets.decrypt(b"another"), None);
         }
     }

@@ -1,55 +1,56 @@
-//! A connection whose server's records are harmed on the way.
+//! A transport in memory that makes a fault in what the server sends.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use openssl::sha::sha256;
 
 use super::records::{self, GARBAGE};
-use crate::client_hello::{ClientHello, FirstHello};
+use crate::client_hello::{ClientHello, HelloReader};
 use crate::server::{Protocol, Server, ServerConnection};
 
-/// What is done to the records of a server.
+/// A fault of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// The connection ends when the `ClientHello` has come.
+    /// The connection ends after the `ClientHello`.
     CloseAfterClientHello,
     /// The connection ends after the record with the `ServerHello`.
     CloseAfterServerHello,
-    /// The first record that is encrypted has a wrong last byte: in TLS 1.2 that is the server's
-    /// `Finished`, in TLS 1.3 its `EncryptedExtensions`.
+    /// The last byte of the first encrypted record is wrong: of the server's `Finished` in TLS 1.2,
+    /// of its `EncryptedExtensions` in TLS 1.3.
     Corrupt,
     /// The `ServerHello` names this cipher suite.
     OtherCipher(u16),
-    /// The `ServerHello` has the session id by which the client knows what it offered, as if that
-    /// were resumed: the one of its `ClientHello`, or the SHA-256 of its TLS 1.3 ticket, which
-    /// OpenSSL takes for the id.
+    /// The `ServerHello` pretends that the client's session is resumed, by that session's id: the one
+    /// of the `ClientHello`, or the SHA-256 of a TLS 1.3 ticket, which is the id in OpenSSL.
     EchoedId,
-    /// After the handshake comes a record that no key decrypts, and then the end: in TLS 1.3 after
-    /// the first record with tickets, in TLS 1.2 when the client reads on.
+    /// After the handshake comes a record that no key decrypts, and then the connection ends: in TLS
+    /// 1.3 after the first record with tickets, in TLS 1.2 at the client's next read.
     GarbageAfterHandshake,
 }
 
-/// How far the harm has come.
+/// Whether the fault has been made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    Waiting,
-    Done,
-    /// It is done, and the connection is over.
+    Pending,
+    Made,
+    /// The fault is made, and the connection has ended.
     Ended,
 }
 
-/// The client's end of a connection to a server that runs inline, like
-/// [`InMemory`](crate::transport::InMemory), with [`Fault`] done to what the server says.
+/// The client's end of a connection to a server on the same thread, like
+/// [`InMemory`](crate::transport::InMemory), with a [`Fault`] in what the server sends.
 ///
-/// Nothing ever waits: a read yields what there is by now, or [`ErrorKind::WouldBlock`].
+/// Nothing blocks: a read yields what the server has sent so far, or [`ErrorKind::WouldBlock`].
 #[derive(Debug)]
 pub struct FaultyTransport {
     server: ServerConnection,
-    harm: Fault,
-    spares_full: bool,
-    hello: FirstHello,
+    fault: Fault,
+    /// Whether the fault is made only if the client offers a session.
+    only_resumption: bool,
+    hello: HelloReader,
+    /// Whether the server has sent `ChangeCipherSpec`: its records are encrypted from then on.
     encrypting: bool,
     progress: Progress,
     inbound: Vec<u8>,
@@ -57,47 +58,47 @@ pub struct FaultyTransport {
 }
 
 impl FaultyTransport {
-    /// Connects to a server that does this harm to every client.
-    pub fn new(server: &Server, harm: Fault) -> Self {
+    /// Connects to a server with this fault.
+    pub fn new(server: &Server, fault: Fault) -> Self {
         Self {
             server: server.connection(),
-            harm,
-            spares_full: false,
-            hello: FirstHello::default(),
+            fault,
+            only_resumption: false,
+            hello: HelloReader::default(),
             encrypting: false,
-            progress: Progress::Waiting,
+            progress: Progress::Pending,
             inbound: Vec::new(),
             read: 0,
         }
     }
 
-    /// Connects to a server that does this harm only where the client offers a session.
+    /// Connects to a server with this fault, which it makes only if the client offers a session.
     ///
-    /// A TLS 1.2 session that is offered by its id, by a client of both versions, goes unnoticed.
-    pub fn to_resumption(server: &Server, harm: Fault) -> Self {
+    /// If a client of both versions offers a TLS 1.2 session by its id, no fault is made.
+    pub fn on_resumption(server: &Server, fault: Fault) -> Self {
         Self {
-            spares_full: true,
-            ..Self::new(server, harm)
+            only_resumption: true,
+            ..Self::new(server, fault)
         }
     }
 
-    /// The other end.
+    /// The server's end of the connection.
     pub fn server(&self) -> &ServerConnection {
         &self.server
     }
 
-    fn is_done(&self) -> bool {
-        self.progress != Progress::Waiting
+    fn is_made(&self) -> bool {
+        self.progress != Progress::Pending
     }
 
     fn has_ended(&self) -> bool {
         self.progress == Progress::Ended
     }
 
-    /// The client's first message, if it is one that harm is done to.
-    fn victim(&self) -> Option<&ClientHello> {
+    /// The `ClientHello`, if the fault is to be made for it.
+    fn affected_hello(&self) -> Option<&ClientHello> {
         let hello = self.hello.hello()?;
-        (!self.spares_full || hello.offered().is_some()).then_some(hello)
+        (!self.only_resumption || hello.offered().is_some()).then_some(hello)
     }
 
     fn fetch(&mut self) {
@@ -105,11 +106,11 @@ impl FaultyTransport {
         self.read = 0;
         let mut sent = Vec::new();
         self.server.send(&mut sent);
-        if self.is_done() || self.victim().is_none() {
+        if self.is_made() || self.affected_hello().is_none() {
             self.inbound = sent;
             return;
         }
-        if self.harm == Fault::CloseAfterClientHello {
+        if self.fault == Fault::CloseAfterClientHello {
             self.progress = Progress::Ended;
             return;
         }
@@ -118,44 +119,44 @@ impl FaultyTransport {
             if self.has_ended() {
                 return;
             }
-            let record = self.harmed(record);
+            let record = self.edited(record);
             self.inbound.extend(record);
             if finished == Some(Protocol::Tls13) {
                 self.add_garbage();
             }
         }
-        // In a read of its own, so that it cannot be taken for a part of the handshake.
+        // In a separate read, so that it is not a part of the handshake.
         if finished == Some(Protocol::Tls12) && sent.is_empty() {
             self.add_garbage();
         }
     }
 
-    fn harmed(&mut self, record: &[u8]) -> Vec<u8> {
+    fn edited(&mut self, record: &[u8]) -> Vec<u8> {
         let mut record = record.to_vec();
         let encrypted = self.encrypting || records::is_application_data(&record);
         if records::is_change_cipher_spec(&record) {
             self.encrypting = true;
-        } else if encrypted && self.harm == Fault::Corrupt && !self.is_done() {
+        } else if encrypted && self.fault == Fault::Corrupt && !self.is_made() {
             if let Some(last) = record.last_mut() {
                 *last ^= 1;
             }
-            self.progress = Progress::Done;
+            self.progress = Progress::Made;
         }
         if self.encrypting || !records::is_server_hello(&record) {
             return record;
         }
-        match self.harm {
+        match self.fault {
             Fault::CloseAfterServerHello => self.progress = Progress::Ended,
             Fault::OtherCipher(cipher) => {
                 records::set_cipher(&mut record, cipher);
-                self.progress = Progress::Done;
+                self.progress = Progress::Made;
             }
             Fault::EchoedId => {
-                if let Some(hello) = self.victim() {
-                    let of_ticket = hello.psk_identities.first().map(|one| sha256(one));
-                    let id = of_ticket.map_or_else(|| hello.session_id.clone(), Vec::from);
+                if let Some(hello) = self.affected_hello() {
+                    let ticket_id = hello.psk_identities.first().map(|ticket| sha256(ticket));
+                    let id = ticket_id.map_or_else(|| hello.session_id.clone(), Vec::from);
                     records::set_session_id(&mut record, &id);
-                    self.progress = Progress::Done;
+                    self.progress = Progress::Made;
                 }
             }
             _ => {}
@@ -164,7 +165,7 @@ impl FaultyTransport {
     }
 
     fn add_garbage(&mut self) {
-        if self.harm == Fault::GarbageAfterHandshake && !self.has_ended() {
+        if self.fault == Fault::GarbageAfterHandshake && !self.has_ended() {
             self.inbound.extend(GARBAGE);
             self.progress = Progress::Ended;
         }
@@ -172,16 +173,16 @@ impl FaultyTransport {
 }
 
 impl Read for FaultyTransport {
-    /// Reads what the server has sent: `Ok(0)` at the end, [`ErrorKind::WouldBlock`] while there
-    /// is nothing.
+    /// Reads what the server has sent: [`ErrorKind::WouldBlock`] while that is nothing, `Ok(0)` at the
+    /// end of the connection.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read == self.inbound.len() && !self.has_ended() {
             self.fetch();
         }
         let length = (&self.inbound[self.read..]).read(buffer)?;
         self.read += length;
-        let over = self.has_ended() || self.server.is_closed();
-        if length == 0 && !buffer.is_empty() && !over {
+        let ended = self.has_ended() || self.server.is_closed();
+        if length == 0 && !buffer.is_empty() && !ended {
             return Err(ErrorKind::WouldBlock.into());
         }
         Ok(length)
@@ -189,8 +190,8 @@ impl Read for FaultyTransport {
 }
 
 impl Write for FaultyTransport {
-    /// Hands the bytes to the server, which acts on them at once. After the end they are lost, as
-    /// they are in a socket whose other end has just been closed.
+    /// Passes the bytes to the server, which processes them at once. After the end of the connection
+    /// they are lost, as in a socket whose other end has just been closed.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.hello.receive(buffer);
         if !self.has_ended() {

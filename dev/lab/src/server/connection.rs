@@ -1,33 +1,33 @@
-//! One connection of a server, without I/O.
+//! The server's end of a connection, without I/O.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::watch::Watch;
-use super::{DeclineReason, Protocol};
-use crate::client_hello::FirstHello;
+use super::settings::Protocol;
+use super::ticket_observer::{DeclineReason, TicketObserver};
+use crate::client_hello::HelloReader;
 
-/// What a server knows about a finished handshake.
-#[allow(clippy::struct_excessive_bools)] // four facts, each of which may hold without the others
+/// A completed handshake, as the server reports it.
+#[allow(clippy::struct_excessive_bools)] // four independent facts
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// The version that was negotiated.
+    /// The negotiated version.
     pub protocol: Protocol,
     /// Whether a session was resumed.
     pub resumed: bool,
-    /// Whether the client offered a session, resumed or not.
+    /// Whether the client offered a session, by its `ClientHello`.
     ///
-    /// Read from the `ClientHello`. A client of both versions that offers a TLS 1.2 session by its
-    /// id, and is declined, cannot be told from one that offers nothing.
+    /// Wrongly `false` if a client of both versions offers a TLS 1.2 session by its id and the
+    /// server declines it: such a session id looks like a random one.
     pub offered: bool,
-    /// The name that the client asked for.
+    /// The name in the client's SNI extension.
     pub server_name: Option<String>,
     /// Whether the client presented a certificate, in this handshake or in the one resumed.
     pub client_certificate: bool,
-    /// Whether early data was accepted and came.
+    /// Whether the server accepted early data and received some.
     pub early_data: bool,
-    /// The session that was offered, as it was named on the wire: a ticket or a session id. Equal
-    /// values in two handshakes mean that a client used one session twice.
+    /// The identifier of the session that the client offered: a ticket or a session id. Equal values
+    /// in two handshakes mean that a client used one session twice.
     pub ticket: Option<Vec<u8>>,
 }
 
@@ -45,126 +45,129 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// What either library's connection does for [`ServerConnection`].
+/// A connection of one library, behind a [`ServerConnection`].
 pub(super) trait Engine: Send {
     fn receive(&mut self, bytes: &[u8]);
     fn send(&mut self, out: &mut Vec<u8>);
-    /// What the client has sent since this was asked last.
+    /// Takes the application data received since the last call.
     fn received(&mut self) -> Vec<u8>;
     fn early_data(&self) -> &[u8];
-    /// Queues data for the client; after the end of the connection it is lost.
+    /// Queues data for the client; discards it once the connection is closed.
     fn write(&mut self, data: &[u8]);
     fn close(&mut self);
-    fn outcome(&self) -> Option<Outcome>;
+    /// `None` before the handshake is completed.
+    fn negotiated(&self) -> Option<Negotiated>;
     fn failed(&self) -> Option<&str>;
     fn client_closed(&self) -> bool;
 }
 
-/// The part of a [`Handshake`] that only the library knows.
+/// The part of a [`Handshake`] that the library reports.
 #[derive(Clone, Copy)]
-pub(super) struct Outcome {
+pub(super) struct Negotiated {
     pub(super) protocol: Protocol,
     pub(super) resumed: bool,
     pub(super) client_certificate: bool,
     pub(super) early_data: bool,
 }
 
-/// A server's end of one connection. It echoes the application data that it reads, unless it is
-/// told [not to](Self::without_echo).
+/// The server's end of a connection. It echoes application data, unless it is
+/// [`without_echo`](Self::without_echo).
 ///
-/// Bytes go in with [`receive`](Self::receive) and come out with [`send`](Self::send); moving them
-/// is the business of a transport.
+/// A transport passes the client's bytes to [`receive`](Self::receive) and takes the server's from
+/// [`send`](Self::send).
 pub struct ServerConnection {
     engine: Box<dyn Engine>,
-    hello: FirstHello,
+    hello: HelloReader,
     facts: Option<Handshake>,
-    watch: Option<Arc<Watch>>,
-    echoes: bool,
+    observer: Option<Arc<TicketObserver>>,
+    echo: bool,
     closed: bool,
 }
 
 impl ServerConnection {
-    pub(super) fn new(engine: Box<dyn Engine>, watch: Option<Arc<Watch>>) -> Self {
+    pub(super) fn new(engine: Box<dyn Engine>, observer: Option<Arc<TicketObserver>>) -> Self {
         Self {
             engine,
-            hello: FirstHello::default(),
+            hello: HelloReader::default(),
             facts: None,
-            watch,
-            echoes: true,
+            observer,
+            echo: true,
             closed: false,
         }
     }
 
-    /// Leaves the application data to the caller: [`received`](Self::received) and
-    /// [`write`](Self::write).
+    /// Turns the echo off: the caller uses [`received`](Self::received) and [`write`](Self::write).
     #[must_use]
     pub fn without_echo(self) -> Self {
         Self {
-            echoes: false,
+            echo: false,
             ..self
         }
     }
 
-    /// Takes bytes from the client and makes as much progress as they allow.
+    /// Processes bytes from the client.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.hello.receive(bytes);
         self.engine.receive(bytes);
         if self.facts.is_none() {
-            self.facts = self.engine.outcome().map(|outcome| self.describe(outcome));
+            let negotiated = self.engine.negotiated();
+            self.facts = negotiated.map(|negotiated| self.handshake(negotiated));
         }
-        if self.echoes {
+        if self.echo {
             let data = self.engine.received();
             self.engine.write(&data);
         }
     }
 
-    /// The application data that has come since this was asked last: nothing before the handshake
-    /// is done, and nothing where it is echoed.
+    /// Takes the application data received since the last call. Empty before the handshake is
+    /// completed, and with the echo on.
     pub fn received(&mut self) -> Vec<u8> {
         self.engine.received()
     }
 
-    /// All the early data that was accepted so far, whether the handshake is done or not. It is
-    /// application data like any other, too: echoed or [`received`](Self::received).
+    /// All early data accepted so far. After the handshake it is echoed, or
+    /// [`received`](Self::received), like other application data.
     pub fn early_data(&self) -> &[u8] {
         self.engine.early_data()
     }
 
-    /// Queues application data for the client. There is no limit to what is queued.
+    /// Queues application data for the client, without a limit.
     pub fn write(&mut self, data: &[u8]) {
         self.engine.write(data);
     }
 
-    /// Appends what is to be sent to the client.
+    /// Appends the bytes for the client to `out`.
     pub fn send(&mut self, out: &mut Vec<u8>) {
         self.engine.send(out);
     }
 
-    /// The handshake, once it is done.
+    /// The handshake, once it is completed.
     pub fn facts(&self) -> Option<Handshake> {
         self.facts.clone()
     }
 
-    /// How many tickets were made, where that is [watched](super::Server::watched). They have been
-    /// sent when the next bytes of [`send`](Self::send) have.
+    /// How many tickets were made, if the connection is
+    /// [observed](super::Server::observed_connection). The next [`send`](Self::send) has them.
     pub fn tickets_made(&self) -> Option<usize> {
-        self.watch.as_ref().map(|watch| watch.tickets())
+        self.observer
+            .as_ref()
+            .map(|observer| observer.tickets_made())
     }
 
-    /// Why the ticket that was offered was not taken, where that is
-    /// [watched](super::Server::watched) and the server knows. Of several, it is the last.
+    /// Why the last ticket that the client offered was declined, if the connection is
+    /// [observed](super::Server::observed_connection) and the server knows.
     pub fn decline_reason(&self) -> Option<DeclineReason> {
         let resumed = self.facts.as_ref().is_some_and(|facts| facts.resumed);
-        let watch = self.watch.as_ref().filter(|_| !resumed)?;
-        watch.decline_reason()
+        let observer = self.observer.as_ref().filter(|_| !resumed)?;
+        observer.decline_reason()
     }
 
-    /// Why the connection failed, in the library's words.
+    /// The library's error, if the connection failed.
     pub fn failed(&self) -> Option<&str> {
         self.engine.failed()
     }
 
-    /// Queues `close_notify`. Nothing is sent after it.
+    /// Queues `close_notify`, after which nothing is sent.
     pub fn close(&mut self) {
         if !self.closed {
             self.closed = true;
@@ -172,7 +175,7 @@ impl ServerConnection {
         }
     }
 
-    /// Whether the server is through: it was closed, or it failed.
+    /// Whether the server has closed the connection, or it failed.
     pub fn is_closed(&self) -> bool {
         self.closed || self.failed().is_some()
     }
@@ -182,22 +185,22 @@ impl ServerConnection {
         self.engine.client_closed()
     }
 
-    fn describe(&self, outcome: Outcome) -> Handshake {
+    fn handshake(&self, negotiated: Negotiated) -> Handshake {
         let hello = self.hello.hello();
-        let by_id = || {
-            // A session id next to TLS 1.3 means something only if the server says so.
+        let session_id = || {
+            // The session id of a client of TLS 1.3 may be random, unless it was resumed.
             hello
-                .filter(|_| outcome.resumed)
+                .filter(|_| negotiated.resumed)
                 .map(|hello| &hello.session_id[..])
         };
-        let ticket = hello.and_then(|hello| hello.offered()).or_else(by_id);
+        let ticket = hello.and_then(|hello| hello.offered()).or_else(session_id);
         Handshake {
-            protocol: outcome.protocol,
-            resumed: outcome.resumed,
+            protocol: negotiated.protocol,
+            resumed: negotiated.resumed,
             offered: ticket.is_some(),
             server_name: hello.and_then(|hello| hello.server_name.clone()),
-            client_certificate: outcome.client_certificate,
-            early_data: outcome.early_data,
+            client_certificate: negotiated.client_certificate,
+            early_data: negotiated.early_data,
             ticket: ticket.map(<[u8]>::to_vec),
         }
     }

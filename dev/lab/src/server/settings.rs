@@ -1,4 +1,4 @@
-//! What a server does, in words that both libraries understand.
+//! The settings of a server, for either library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::server::ProducesTickets;
 
 pub use store_core::Protocol;
 
-use super::TicketKeys;
+use super::ticket_keys::TicketKeys;
 use crate::certificate::Identity;
 
 /// A TLS library.
@@ -18,7 +18,7 @@ use crate::certificate::Identity;
 pub enum Library {
     /// rustls with aws-lc-rs.
     Rustls,
-    /// OpenSSL, as linked: the system's, or the vendored one.
+    /// OpenSSL: the system's, or the vendored one.
     OpenSsl,
 }
 
@@ -34,7 +34,7 @@ impl Library {
         }
     }
 
-    /// Whether this library, as built here, has the group. OpenSSL knows ML-KEM since 3.5.
+    /// Whether this library, as linked, has the group. OpenSSL has ML-KEM since 3.5.
     pub fn supports(self, group: Group) -> bool {
         const OPENSSL_3_5: i64 = 0x3050_0000;
         match (self, group) {
@@ -44,19 +44,19 @@ impl Library {
     }
 }
 
-/// A group for the key exchange.
+/// A key-exchange group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
     /// X25519.
     X25519,
-    /// The hybrid of X25519 and ML-KEM-768; TLS 1.3 only.
+    /// X25519 with ML-KEM-768, in TLS 1.3 only.
     X25519MlKem768,
-    /// The NIST curve P-256.
+    /// NIST P-256.
     P256,
 }
 
 impl Group {
-    /// The name as OpenSSL's group lists have it.
+    /// The name in OpenSSL's group lists.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::X25519 => "X25519",
@@ -66,103 +66,103 @@ impl Group {
     }
 }
 
-/// How a server lets clients resume.
+/// How a server supports resumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServerResumption {
-    /// Self-contained tickets, sealed with keys that only the server has.
+    /// Self-contained tickets, encrypted with keys that only the server has.
     ///
-    /// A ticket can be used any number of times: neither library remembers that it saw one.
+    /// A ticket can be used any number of times: neither library records the use of one.
     Tickets,
-    /// A cache in the server: session ids in TLS 1.2, in TLS 1.3 tickets that merely name an entry.
+    /// A session cache in the server: session ids in TLS 1.2, and in TLS 1.3 tickets that are the id
+    /// of a cached session.
     ///
-    /// rustls removes the entry of a TLS 1.3 ticket when it is used; OpenSSL keeps it.
+    /// rustls removes a session of TLS 1.3 from the cache when it is used; OpenSSL keeps it.
     SessionIds,
-    /// No resumption: no tickets, no session ids.
+    /// Neither tickets nor session ids.
     Off,
 }
 
-macro_rules! display_as_str {
-    ($($name:ty),*) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    )*};
+impl fmt::Display for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
-display_as_str!(Library, Group);
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
-/// Everything that can be set on a [`Server`](super::Server).
+/// The settings of a [`Server`](super::Server).
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// The server's certificate chain and key.
     pub identity: Identity,
-    /// The versions it speaks. At least one.
+    /// The supported versions. At least one.
     pub protocols: Vec<Protocol>,
-    /// The groups it takes, best first. At least one.
+    /// The supported groups, preferred first. At least one.
     pub groups: Vec<Group>,
-    /// How many tickets follow a full handshake of TLS 1.3, exactly.
+    /// How many tickets the server sends after a full handshake of TLS 1.3.
     ///
-    /// After a resumed handshake rustls sends as many again, while OpenSSL sends one.
+    /// After a resumed handshake rustls sends as many again, and OpenSSL sends one.
     pub tickets: usize,
-    /// How long sessions live; `None` is the library's choice (rustls 12 hours, OpenSSL 2 hours).
+    /// The lifetime of sessions, in whole seconds. `None` is the library's default (rustls 12 hours,
+    /// OpenSSL 2 hours); TLS 1.3 allows seven days at most.
     ///
-    /// Both libraries announce the lifetime and then decline older sessions, but there are limits:
-    /// rustls honours it for [`ServerResumption::Tickets`] only and always says 24 hours for the
-    /// tickets of its cache. Whole seconds count, and TLS 1.3 allows seven days at most.
+    /// The server announces the lifetime and declines older sessions. A rustls server does so for
+    /// [`ServerResumption::Tickets`] only, and announces 24 hours for the tickets of its cache.
     pub lifetime: Option<Duration>,
-    /// How clients may resume.
+    /// How clients may resume sessions.
     pub resumption: ServerResumption,
-    /// The keys that seal the tickets of [`ServerResumption::Tickets`]; `None` draws some for this
-    /// server alone. Servers with the same ones take each other's tickets.
+    /// The keys that encrypt the tickets of [`ServerResumption::Tickets`]. Servers with the same keys
+    /// accept each other's tickets. `None` generates keys for this server.
     pub ticket_keys: Option<TicketKeys>,
-    /// The application protocols it speaks, best first. Empty ignores what the client offers; else
-    /// a client that offers only other ones is refused.
+    /// The supported application protocols, preferred first. If empty, the server ignores the
+    /// client's; otherwise the handshake fails if the client offers others only.
     pub alpn: Vec<Vec<u8>>,
-    /// When set, clients have to present a certificate that leads to this root.
+    /// If set, clients have to present a certificate that chains to this root.
     ///
-    /// In TLS 1.2, OpenSSL takes an ECDSA certificate only if its curve is among the groups. An
-    /// OpenSSL server therefore adds P-256 to the end of its list when it has to.
+    /// In TLS 1.2, OpenSSL accepts an ECDSA certificate only if its curve is among the groups, so an
+    /// OpenSSL server then appends P-256 to its groups.
     pub client_root: Option<CertificateDer<'static>>,
-    /// How many bytes of early data a ticket of TLS 1.3 allows; 0 is none.
+    /// How many bytes of early data a ticket of TLS 1.3 allows; 0 disables early data.
     ///
-    /// Early data makes the tickets stateful on both libraries, so that each is accepted once:
+    /// With early data both libraries keep sessions in a cache, so that each ticket is accepted once:
     /// [`ServerResumption::Tickets`] then acts as [`ServerResumption::SessionIds`] for TLS 1.3 (on
-    /// rustls for TLS 1.2, too), unless [`OpenSslOnly::accepts_replays`] says otherwise. OpenSSL
-    /// reads 16 KiB at most, whatever it announces.
+    /// rustls for TLS 1.2, too), unless [`OpenSslOnly::accepts_replays`] is set. OpenSSL reads 16 KiB
+    /// at most, whatever it announces.
     pub max_early_data: u32,
-    /// What only a rustls server can be told.
+    /// Settings of a rustls server only.
     pub rustls: RustlsOnly,
-    /// What only an OpenSSL server can be told.
+    /// Settings of an OpenSSL server only.
     pub openssl: OpenSslOnly,
 }
 
-/// What only a rustls server can be told, mostly to make it misbehave: see [`crate::faults`].
+/// Settings of a rustls server only, mostly for [`crate::faults`].
 #[derive(Clone, Debug, Default)]
 pub struct RustlsOnly {
-    /// Makes the tickets of [`ServerResumption::Tickets`] instead of rustls's own ticketer.
-    /// [`ServerSettings::lifetime`] and [`ServerSettings::ticket_keys`] then count for nothing. Servers that share it accept each
-    /// other's tickets.
+    /// Makes the tickets of [`ServerResumption::Tickets`] instead of rustls's own ticketer, without
+    /// regard to [`ServerSettings::lifetime`] and [`ServerSettings::ticket_keys`]. Servers that share
+    /// it accept each other's tickets.
     pub ticketer: Option<Arc<dyn ProducesTickets>>,
-    /// The cipher suites it takes; `None` is all that there are.
+    /// The supported cipher suites; `None` is all of the library's.
     pub ciphers: Option<Vec<CipherSuite>>,
 }
 
-/// What only an OpenSSL server can be told.
+/// Settings of an OpenSSL server only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenSslOnly {
-    /// Speaks TLS 1.0 and 1.1 and nothing newer, as servers did before 2008, whatever
-    /// [`ServerSettings::protocols`] says. A handshake of these versions is reported by nobody:
-    /// [`Protocol`] has no word for them.
+    /// Supports TLS 1.0 and 1.1 only, whatever [`ServerSettings::protocols`] says. Handshakes of
+    /// these versions are not reported, since [`Protocol`] does not have them.
     pub outdated: bool,
-    /// Takes early data as often as it comes (`SSL_OP_NO_ANTI_REPLAY`): its tickets are then
-    /// self-contained in spite of [`ServerSettings::max_early_data`].
+    /// Accepts replayed early data (`SSL_OP_NO_ANTI_REPLAY`): tickets are then self-contained in
+    /// spite of [`ServerSettings::max_early_data`].
     pub accepts_replays: bool,
 }
 
 impl ServerSettings {
-    /// Both protocol versions, X25519 only, two tickets, and nothing else.
+    /// Both protocol versions, X25519, two tickets, and the defaults for the rest.
     pub fn new(identity: Identity) -> Self {
         Self {
             identity,
@@ -180,8 +180,8 @@ impl ServerSettings {
         }
     }
 
-    /// Whether sessions live in the server's cache, at least those of TLS 1.3.
-    pub(super) fn keeps_sessions(&self) -> bool {
+    /// Whether the server keeps sessions in its cache, at least those of TLS 1.3.
+    pub(super) fn caches_sessions(&self) -> bool {
         match self.resumption {
             ServerResumption::Tickets => self.max_early_data > 0,
             ServerResumption::SessionIds => true,

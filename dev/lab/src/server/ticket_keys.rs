@@ -1,4 +1,4 @@
-//! Keys that seal tickets, for servers that are to have the same ones.
+//! Ticket keys that several servers share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,14 +8,13 @@ use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::ProducesTickets;
 use zeroize::Zeroizing;
 
-/// What OpenSSL takes: a name of 16 bytes, a key to sign with and one to seal with, 32 bytes each.
+/// The length of OpenSSL's ticket keys: a name of 16 bytes, an HMAC key and an AES key of 32 each.
 pub(super) const OPENSSL_BYTES: usize = 80;
 
-/// Keys that seal tickets: for [`ServerSettings::ticket_keys`](super::ServerSettings::ticket_keys).
+/// Keys that encrypt tickets, for [`ServerSettings::ticket_keys`](super::ServerSettings::ticket_keys).
 ///
-/// Two servers that are made with clones of one value are a fleet: they take each other's tickets,
-/// as long as they run on the same library. Two that are made without, or with a value each, are
-/// machines behind one name whose keys were never shared.
+/// Servers on the same library accept each other's tickets if they have clones of one value. Without,
+/// they are like machines behind one name that do not share their keys.
 ///
 /// ```
 /// use lab::certificate::{Authority, KeyKind};
@@ -24,10 +23,10 @@ pub(super) const OPENSSL_BYTES: usize = 80;
 /// let authority = Authority::new(KeyKind::EcdsaP256);
 /// let mut settings = ServerSettings::new(authority.issue(&["fleet.example"]));
 /// settings.ticket_keys = Some(TicketKeys::new());
-/// let [one, another] = [(); 2].map(|()| Server::new(Library::OpenSsl, &settings));
+/// let fleet = [(); 2].map(|()| Server::new(Library::OpenSsl, &settings));
 /// settings.ticket_keys = None;
 /// let stranger = Server::new(Library::OpenSsl, &settings);
-/// # let _ = (one, another, stranger);
+/// # let _ = (fleet, stranger);
 /// ```
 #[derive(Clone)]
 pub struct TicketKeys {
@@ -36,7 +35,7 @@ pub struct TicketKeys {
 }
 
 impl TicketKeys {
-    /// Draws new keys for both libraries.
+    /// Generates random keys for both libraries.
     ///
     /// # Panics
     ///
@@ -66,7 +65,7 @@ impl Default for TicketKeys {
 }
 
 impl fmt::Debug for TicketKeys {
-    /// Shows that there are keys, and nothing of them.
+    /// Does not show the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TicketKeys").finish_non_exhaustive()
     }

@@ -1,45 +1,39 @@
-//! The tickets of a rustls server, with a lifetime of the lab's choosing and a reason when one is
-//! declined.
+//! The ticketer of a rustls server: tickets with a lifetime, and the reason when one is declined.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::server::ProducesTickets;
 
-use super::watch::{DeclineReason, Watch};
+use super::ticket_observer::{DeclineReason, TicketObserver};
 
-/// Tickets as rustls seals them; with a lifetime, each is stamped with the time of its making and
-/// declined when it is too old.
+/// Adds a lifetime to the tickets of another ticketer: a ticket begins with the time of its creation,
+/// and is declined once its lifetime is over.
 ///
-/// rustls's own ticketer announces 12 hours and looks at no ticket's age, only at the age of its
-/// keys. A stamped ticket is eight bytes longer before it is sealed.
+/// rustls's own ticketer announces 12 hours and checks the age of its keys only, not of tickets.
 #[derive(Debug)]
-pub(super) struct Tickets {
-    sealing: Arc<dyn ProducesTickets>,
+pub(super) struct LifetimeTicketer {
+    inner: Arc<dyn ProducesTickets>,
     lifetime: Option<Duration>,
 }
 
-impl Tickets {
-    pub(super) fn new(sealing: Arc<dyn ProducesTickets>, lifetime: Option<Duration>) -> Self {
-        Self { sealing, lifetime }
+impl LifetimeTicketer {
+    /// `None` leaves the tickets as they are.
+    pub(super) fn new(inner: Arc<dyn ProducesTickets>, lifetime: Option<Duration>) -> Self {
+        Self { inner, lifetime }
     }
 
-    fn open(&self, cipher: &[u8]) -> Result<Vec<u8>, DeclineReason> {
-        let opened = self
-            .sealing
-            .decrypt(cipher)
-            .ok_or(DeclineReason::UnknownKey)?;
+    fn try_decrypt(&self, ticket: &[u8]) -> Result<Vec<u8>, DeclineReason> {
+        let decrypted = self.inner.decrypt(ticket);
+        let decrypted = decrypted.ok_or(DeclineReason::UnknownKey)?;
         let Some(lifetime) = self.lifetime else {
-            return Ok(opened);
+            return Ok(decrypted);
         };
-        let (stamp, plain) = opened
-            .split_first_chunk()
-            .ok_or(DeclineReason::UnknownKey)?;
-        let made = Duration::from_secs(u64::from_be_bytes(*stamp));
-        let age = since_epoch()
-            .ok_or(DeclineReason::Expired)?
-            .saturating_sub(made);
-        if age.as_secs() <= lifetime.as_secs() {
+        let parts = decrypted.split_first_chunk();
+        let (created, plain) = parts.ok_or(DeclineReason::UnknownKey)?;
+        let created = Duration::from_secs(u64::from_be_bytes(*created));
+        let now = since_epoch().ok_or(DeclineReason::Expired)?;
+        if now.saturating_sub(created).as_secs() <= lifetime.as_secs() {
             Ok(plain.to_vec())
         } else {
             Err(DeclineReason::Expired)
@@ -47,67 +41,67 @@ impl Tickets {
     }
 }
 
-impl ProducesTickets for Tickets {
+impl ProducesTickets for LifetimeTicketer {
     fn enabled(&self) -> bool {
-        self.sealing.enabled()
+        self.inner.enabled()
     }
 
     fn lifetime(&self) -> u32 {
         self.lifetime.map_or_else(
-            || self.sealing.lifetime(),
+            || self.inner.lifetime(),
             |lifetime| u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX),
         )
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         if self.lifetime.is_none() {
-            return self.sealing.encrypt(plain);
+            return self.inner.encrypt(plain);
         }
-        let stamp = since_epoch()?.as_secs().to_be_bytes();
-        self.sealing.encrypt(&[&stamp, plain].concat())
+        let created = since_epoch()?.as_secs().to_be_bytes();
+        self.inner.encrypt(&[&created, plain].concat())
     }
 
-    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        self.open(cipher).ok()
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        self.try_decrypt(ticket).ok()
     }
 }
 
-/// The same tickets on one connection that is watched.
+/// The ticketer of one observed connection.
 #[derive(Debug)]
-pub(super) struct Watched {
-    tickets: Arc<Tickets>,
-    watch: Arc<Watch>,
+pub(super) struct ObservedTicketer {
+    inner: Arc<LifetimeTicketer>,
+    observer: Arc<TicketObserver>,
 }
 
-impl Watched {
-    pub(super) fn new(tickets: Arc<Tickets>, watch: Arc<Watch>) -> Self {
-        Self { tickets, watch }
+impl ObservedTicketer {
+    pub(super) fn new(inner: Arc<LifetimeTicketer>, observer: Arc<TicketObserver>) -> Self {
+        Self { inner, observer }
     }
 }
 
-impl ProducesTickets for Watched {
+impl ProducesTickets for ObservedTicketer {
     fn enabled(&self) -> bool {
-        self.tickets.enabled()
+        self.inner.enabled()
     }
 
     fn lifetime(&self) -> u32 {
-        self.tickets.lifetime()
+        self.inner.lifetime()
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        let sealed = self.tickets.encrypt(plain)?;
-        self.watch.made();
-        Some(sealed)
+        let ticket = self.inner.encrypt(plain)?;
+        self.observer.made();
+        Some(ticket)
     }
 
-    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        let opened = if self.watch.declines() {
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let decrypted = if self.observer.must_decline() {
             Err(DeclineReason::Requested)
         } else {
-            self.tickets.open(cipher)
+            self.inner.try_decrypt(ticket)
         };
-        self.watch.opened(opened.as_ref().err().copied());
-        opened.ok()
+        self.observer.tried(decrypted.as_ref().err().copied());
+        decrypted.ok()
     }
 }
 

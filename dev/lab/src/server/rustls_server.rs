@@ -12,43 +12,44 @@ use rustls::{
     SupportedProtocolVersion, version,
 };
 
-use super::connection::{Engine, Outcome};
-use super::ticketer::{Tickets, Watched};
-use super::watch::Watch;
-use super::{Group, Protocol, ServerResumption, ServerSettings};
+use super::connection::{Engine, Negotiated};
+use super::settings::{Group, Protocol, ServerResumption, ServerSettings};
+use super::ticket_observer::TicketObserver;
+use super::ticketer::{LifetimeTicketer, ObservedTicketer};
 
-/// Entries of the session cache. The oldest goes when it is full.
+/// The capacity of the session cache, which evicts the oldest session.
 const CACHED_SESSIONS: usize = 16 * 1024;
 
-/// What all connections of a rustls server share.
+/// The configuration that all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Context {
     config: Arc<ServerConfig>,
-    /// Where there are tickets: the ticketer of `config`.
-    tickets: Option<Arc<Tickets>>,
+    /// The ticketer of `config`, if tickets are self-contained.
+    ticketer: Option<Arc<LifetimeTicketer>>,
 }
 
 impl Context {
     pub(super) fn new(settings: &ServerSettings) -> Self {
         let mut config = config(settings);
-        let sealed = settings.resumption == ServerResumption::Tickets && !settings.keeps_sessions();
-        let tickets = sealed.then(|| Arc::new(tickets(settings)));
-        if let Some(tickets) = &tickets {
-            config.ticketer = tickets.clone();
+        let self_contained =
+            settings.resumption == ServerResumption::Tickets && !settings.caches_sessions();
+        let ticketer = self_contained.then(|| Arc::new(ticketer(settings)));
+        if let Some(ticketer) = &ticketer {
+            config.ticketer = ticketer.clone();
         }
         Self {
             config: Arc::new(config),
-            tickets,
+            ticketer,
         }
     }
 
-    /// The configuration of one connection that may be watched.
-    fn config(&self, watch: Option<Arc<Watch>>) -> Arc<ServerConfig> {
-        let Some((watch, tickets)) = watch.zip(self.tickets.clone()) else {
+    /// The configuration of one connection.
+    fn config(&self, observer: Option<Arc<TicketObserver>>) -> Arc<ServerConfig> {
+        let Some((observer, ticketer)) = observer.zip(self.ticketer.clone()) else {
             return self.config.clone();
         };
         let mut config = ServerConfig::clone(&self.config);
-        config.ticketer = Arc::new(Watched::new(tickets, watch));
+        config.ticketer = Arc::new(ObservedTicketer::new(ticketer, observer));
         Arc::new(config)
     }
 }
@@ -63,8 +64,8 @@ fn config(settings: &ServerSettings) -> ServerConfig {
         ..default_provider()
     };
     if let Some(ciphers) = &settings.rustls.ciphers {
-        let taken = |suite: &SupportedCipherSuite| ciphers.contains(&suite.suite());
-        provider.cipher_suites.retain(taken);
+        let supported = |suite: &SupportedCipherSuite| ciphers.contains(&suite.suite());
+        provider.cipher_suites.retain(supported);
     }
     let provider = Arc::new(provider);
     let versions: Vec<_> = settings.protocols.iter().copied().map(protocol).collect();
@@ -85,7 +86,7 @@ fn config(settings: &ServerSettings) -> ServerConfig {
     config.alpn_protocols.clone_from(&settings.alpn);
     config.max_early_data_size = settings.max_early_data;
     config.send_tls13_tickets = settings.tickets;
-    if settings.keeps_sessions() {
+    if settings.caches_sessions() {
         config.session_storage = ServerSessionMemoryCache::new(CACHED_SESSIONS);
     } else {
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -96,15 +97,15 @@ fn config(settings: &ServerSettings) -> ServerConfig {
     config
 }
 
-fn tickets(settings: &ServerSettings) -> Tickets {
+fn ticketer(settings: &ServerSettings) -> LifetimeTicketer {
     if let Some(ticketer) = &settings.rustls.ticketer {
-        return Tickets::new(Arc::clone(ticketer), None);
+        return LifetimeTicketer::new(Arc::clone(ticketer), None);
     }
-    let sealing = match &settings.ticket_keys {
+    let inner = match &settings.ticket_keys {
         Some(keys) => keys.rustls(),
         None => Ticketer::new().expect("the system has random bytes for ticket keys"),
     };
-    Tickets::new(sealing, settings.lifetime)
+    LifetimeTicketer::new(inner, settings.lifetime)
 }
 
 fn client_verifier(
@@ -148,10 +149,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(context: &Context, watch: Option<Arc<Watch>>) -> Self {
-        let mut tls = rustls::ServerConnection::new(context.config(watch))
+    pub(super) fn new(context: &Context, observer: Option<Arc<TicketObserver>>) -> Self {
+        let mut tls = rustls::ServerConnection::new(context.config(observer))
             .expect("the configuration is valid");
-        tls.set_buffer_limit(None); // an echo is as long as what it answers
+        tls.set_buffer_limit(None); // an echo is as long as the data received
         Self {
             tls,
             early_data: Vec::new(),
@@ -164,7 +165,7 @@ impl Connection {
 
     fn read(&mut self) {
         if let Some(mut early) = self.tls.early_data() {
-            // Neither read can fail with anything but "nothing more for now".
+            // Both reads fail with `WouldBlock` only.
             let before = self.received.len();
             let _ = early.read_to_end(&mut self.received);
             self.early_data.extend_from_slice(&self.received[before..]);
@@ -195,7 +196,9 @@ impl Engine for Connection {
 
     fn send(&mut self, out: &mut Vec<u8>) {
         while self.tls.wants_write() {
-            self.tls.write_tls(out).expect("a vector takes everything");
+            self.tls
+                .write_tls(out)
+                .expect("writing to a vector succeeds");
         }
     }
 
@@ -219,7 +222,7 @@ impl Engine for Connection {
         self.tls.send_close_notify();
     }
 
-    fn outcome(&self) -> Option<Outcome> {
+    fn negotiated(&self) -> Option<Negotiated> {
         if self.tls.is_handshaking() {
             return None;
         }
@@ -227,7 +230,7 @@ impl Engine for Connection {
             ProtocolVersion::TLSv1_3 => Protocol::Tls13,
             _ => Protocol::Tls12,
         };
-        Some(Outcome {
+        Some(Negotiated {
             protocol,
             resumed: self.tls.handshake_kind()? == HandshakeKind::Resumed,
             client_certificate: self.tls.peer_certificates().is_some(),

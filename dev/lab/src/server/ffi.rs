@@ -1,8 +1,8 @@
-//! The functions of OpenSSL that have no binding: how long a server's sessions live, which keys
-//! seal its tickets, and what becomes of them.
+//! Functions of OpenSSL that the `openssl` crate does not have: the lifetime of sessions, ticket keys,
+//! and the ticket callbacks.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_long, c_uchar, c_void};
+use std::ffi::{c_int, c_long, c_uchar, c_ulong, c_void};
 use std::ptr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,41 +13,54 @@ use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslContextBuilder, SslRef, SslSessionRef};
 use openssl_sys::{SSL, SSL_CTX, SSL_CTX_ctrl, SSL_SESSION};
 
-use super::TicketKeys;
-use super::watch::{DeclineReason, Watch};
+use super::ticket_keys::TicketKeys;
+use super::ticket_observer::{DeclineReason, TicketObserver};
 
 const SET_TICKET_KEYS: c_int = 59; // SSL_CTRL_SET_TLSEXT_TICKET_KEYS
 
-// SSL_TICKET_STATUS: how it went to open a ticket.
+// SSL_TICKET_STATUS: the result of decrypting a ticket.
+const STATUS_EMPTY: c_int = 3;
 const STATUS_NO_DECRYPT: c_int = 4;
 const STATUS_SUCCESS: c_int = 5;
 const STATUS_SUCCESS_RENEW: c_int = 6;
-// SSL_TICKET_RETURN: what is to be done with it.
+// SSL_TICKET_RETURN: what OpenSSL has to do with it.
 const ABORT: c_int = 0;
 const IGNORE_RENEW: c_int = 2;
 const USE: c_int = 3;
 const USE_RENEW: c_int = 4;
-const STATUS_EMPTY: c_int = 3;
 
-type MakesTicket = extern "C" fn(*mut SSL, *mut c_void) -> c_int;
-type OpensTicket =
+type GenerateTicket = extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+type DecryptTicket =
     extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
 
 unsafe extern "C" {
+    fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, seconds: c_long) -> c_long;
     fn SSL_CTX_set_session_ticket_cb(
         ctx: *mut SSL_CTX,
-        makes: Option<MakesTicket>,
-        opens: Option<OpensTicket>,
+        generate: Option<GenerateTicket>,
+        decrypt: Option<DecryptTicket>,
         arg: *mut c_void,
     ) -> c_int;
 }
 
-/// Where a connection that is watched has its [`Watch`].
-static WATCH: LazyLock<Index<Ssl, Arc<Watch>>> =
+/// The ex_data index of an observed connection's [`TicketObserver`].
+static OBSERVER: LazyLock<Index<Ssl, Arc<TicketObserver>>> =
     LazyLock::new(|| Ssl::new_ex_index().expect("memory for an index"));
 
-/// Sets the lifetime that the sessions of this context get and that their tickets announce.
+/// The lifetime that a server announced for the ticket of a session; `None` if it announced none.
+///
+/// Corresponds to `SSL_SESSION_get_ticket_lifetime_hint`. (`SslSession::timeout` is the context's.)
+#[allow(clippy::useless_conversion, reason = "a C long has 32 bits elsewhere")]
+pub fn ticket_lifetime_hint(session: &SslSessionRef) -> Option<Duration> {
+    // SAFETY: the session is valid for the call and only read.
+    let seconds: u64 = unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into();
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+/// Sets the lifetime of a context's sessions, which their tickets announce.
+///
+/// Corresponds to `SSL_CTX_set_timeout`.
 pub(super) fn set_lifetime(context: &mut SslContextBuilder, lifetime: Duration) {
     let seconds = c_long::try_from(lifetime.as_secs()).unwrap_or(c_long::MAX);
     // SAFETY: the pointer comes from a live context that nobody else holds yet; the function
@@ -55,7 +68,9 @@ pub(super) fn set_lifetime(context: &mut SslContextBuilder, lifetime: Duration) 
     unsafe { SSL_CTX_set_timeout(context.as_ptr(), seconds) };
 }
 
-/// Sets the keys that seal the tickets of this context.
+/// Sets the keys that encrypt a context's tickets.
+///
+/// Corresponds to `SSL_CTX_set_tlsext_ticket_keys`.
 pub(super) fn set_ticket_keys(
     context: &mut SslContextBuilder,
     keys: &TicketKeys,
@@ -73,16 +88,18 @@ pub(super) fn set_ticket_keys(
     }
 }
 
-/// Lets the connections of this context that are watched know of their tickets.
-pub(super) fn allow_watching(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
-    LazyLock::force(&WATCH);
+/// Sets the ticket callbacks of a context, so that its connections can be observed.
+///
+/// Corresponds to `SSL_CTX_set_session_ticket_cb`.
+pub(super) fn set_ticket_callbacks(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+    LazyLock::force(&OBSERVER);
     // SAFETY: the pointer comes from a live context that nobody else holds yet; the callbacks have
     // the types that it expects, live forever and get a null argument that they do not use.
     let set = unsafe {
         SSL_CTX_set_session_ticket_cb(
             context.as_ptr(),
-            Some(ticket_is_made),
-            Some(ticket_is_opened),
+            Some(generate_ticket),
+            Some(decrypt_ticket),
             ptr::null_mut(),
         )
     };
@@ -93,22 +110,22 @@ pub(super) fn allow_watching(context: &mut SslContextBuilder) -> Result<(), Erro
     }
 }
 
-/// Watches a connection of a context that allows it.
-pub(super) fn watch(ssl: &mut SslRef, watch: Arc<Watch>) {
-    ssl.set_ex_data(*WATCH, watch);
+/// Observes the tickets of a connection whose context has the callbacks.
+pub(super) fn observe(ssl: &mut SslRef, observer: Arc<TicketObserver>) {
+    ssl.set_ex_data(*OBSERVER, observer);
 }
 
-extern "C" fn ticket_is_made(ssl: *mut SSL, _: *mut c_void) -> c_int {
+extern "C" fn generate_ticket(ssl: *mut SSL, _: *mut c_void) -> c_int {
     // SAFETY: OpenSSL passes the live connection that it works on, and does not touch it before
     // this returns.
     let ssl = unsafe { SslRef::from_ptr(ssl) };
-    if let Some(watch) = ssl.ex_data(*WATCH) {
-        watch.made();
+    if let Some(observer) = ssl.ex_data(*OBSERVER) {
+        observer.made();
     }
     1
 }
 
-extern "C" fn ticket_is_opened(
+extern "C" fn decrypt_ticket(
     ssl: *mut SSL,
     session: *mut SSL_SESSION,
     _key_name: *const c_uchar,
@@ -116,9 +133,8 @@ extern "C" fn ticket_is_opened(
     status: c_int,
     _: *mut c_void,
 ) -> c_int {
-    // What OpenSSL does by itself: an empty ticket asks for one, and one that cannot be opened is
-    // replaced.
-    let (usual, opened) = match status {
+    // What OpenSSL does without a callback: it renews a ticket that is empty or cannot be decrypted.
+    let (default, decrypted) = match status {
         STATUS_EMPTY => return IGNORE_RENEW,
         STATUS_NO_DECRYPT => (IGNORE_RENEW, false),
         STATUS_SUCCESS => (USE, true),
@@ -127,27 +143,27 @@ extern "C" fn ticket_is_opened(
     };
     // SAFETY: as above.
     let ssl = unsafe { SslRef::from_ptr(ssl) };
-    let Some(watch) = ssl.ex_data(*WATCH) else {
-        return usual;
+    let Some(observer) = ssl.ex_data(*OBSERVER) else {
+        return default;
     };
-    if watch.declines() {
-        watch.opened(Some(DeclineReason::Requested));
+    if observer.must_decline() {
+        observer.tried(Some(DeclineReason::Requested));
         return IGNORE_RENEW;
     }
-    watch.opened(if !opened {
+    observer.tried(if !decrypted {
         Some(DeclineReason::UnknownKey)
     } else if session.is_null() {
         None
     } else {
         // SAFETY: a session that is not null is live, and is OpenSSL's until this returns.
-        is_too_old(unsafe { SslSessionRef::from_ptr(session) }).then_some(DeclineReason::Expired)
+        is_expired(unsafe { SslSessionRef::from_ptr(session) }).then_some(DeclineReason::Expired)
     });
-    usual
+    default
 }
 
-/// Whether OpenSSL, which looks at the age later, may find the session too old. Its clock is finer:
-/// in the last second this says yes, and the session is resumed.
-fn is_too_old(session: &SslSessionRef) -> bool {
+/// Whether the session is expired. OpenSSL checks that later and with a finer clock: in its last
+/// second a session is expired by this function, and still resumed.
+fn is_expired(session: &SslSessionRef) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(i64::MAX, |now| {
         i64::try_from(now.as_secs()).unwrap_or(i64::MAX)

@@ -12,16 +12,18 @@ use openssl::ssl::{
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
-use super::connection::{Engine, Outcome};
-use super::watch::Watch;
-use super::{Group, Library, Protocol, ServerResumption, ServerSettings, unbound};
+use super::connection::{Engine, Negotiated};
+use super::ffi;
+use super::settings::{Group, Library, Protocol, ServerResumption, ServerSettings};
+use super::ticket_observer::TicketObserver;
 
-/// Says that sessions belong to this server; without it none is resumed once clients are verified.
+/// Without a session id context, OpenSSL resumes no session while it verifies clients.
 const SESSION_ID_CONTEXT: &[u8] = b"lab";
 
-/// `SSL_OP_NO_ANTI_REPLAY`, for which there is no name.
+/// `SSL_OP_NO_ANTI_REPLAY`, which the `openssl` crate does not have.
 const NO_ANTI_REPLAY: SslOptions = SslOptions::from_bits_retain(1 << 24);
 
+/// The context that all connections of a server share.
 pub(super) fn context(settings: &ServerSettings) -> SslContext {
     for group in &settings.groups {
         let version = openssl::version::version();
@@ -39,22 +41,25 @@ fn build(settings: &ServerSettings) -> Result<SslContext, ErrorStack> {
     context.set_min_proto_version(Some(first))?;
     context.set_max_proto_version(Some(last))?;
     if settings.openssl.outdated {
-        context.set_security_level(0); // their signatures are made over SHA-1
+        context.set_security_level(0); // TLS 1.0 and 1.1 sign SHA-1 hashes
     }
     context.set_groups_list(&groups_list(settings))?;
-    present_identity(&mut context, settings)?;
+    set_identity(&mut context, settings)?;
     verify_clients(&mut context, settings)?;
 
-    // The name is acknowledged whatever it is, as rustls does.
+    // Any name is acknowledged, as rustls does.
     context.set_servername_callback(|_, _| Ok(()));
     if !settings.alpn.is_empty() {
-        let spoken = settings.alpn.clone();
+        let supported = settings.alpn.clone();
         context.set_alpn_select_callback(move |_, offered| {
-            let choose = |protocol: &Vec<u8>| find_protocol(offered, protocol);
-            spoken.iter().find_map(choose).ok_or(AlpnError::ALERT_FATAL)
+            let select = |protocol: &Vec<u8>| find_protocol(offered, protocol);
+            supported
+                .iter()
+                .find_map(select)
+                .ok_or(AlpnError::ALERT_FATAL)
         });
     }
-    allow_resumption(&mut context, settings)?;
+    set_resumption(&mut context, settings)?;
     Ok(context.build())
 }
 
@@ -63,13 +68,13 @@ fn groups_list(settings: &ServerSettings) -> String {
     assert!(!groups.is_empty(), "a server needs at least one group");
     let tls12 = settings.protocols.contains(&Protocol::Tls12);
     if tls12 && settings.client_root.is_some() && !groups.contains(&Group::P256) {
-        groups.push(Group::P256); // stands for the curve of the client's certificate
+        groups.push(Group::P256); // the curve of the client's certificate
     }
     let names: Vec<_> = groups.iter().map(|group| group.as_str()).collect();
     names.join(":")
 }
 
-fn present_identity(
+fn set_identity(
     context: &mut SslContextBuilder,
     settings: &ServerSettings,
 ) -> Result<(), ErrorStack> {
@@ -102,7 +107,7 @@ fn verify_clients(
     Ok(())
 }
 
-fn allow_resumption(
+fn set_resumption(
     context: &mut SslContextBuilder,
     settings: &ServerSettings,
 ) -> Result<(), ErrorStack> {
@@ -110,26 +115,26 @@ fn allow_resumption(
     context.set_num_tickets(settings.tickets)?;
     context.set_max_early_data(settings.max_early_data)?;
     if let Some(lifetime) = settings.lifetime {
-        unbound::set_lifetime(context, lifetime);
+        ffi::set_lifetime(context, lifetime);
     }
     if let Some(keys) = &settings.ticket_keys {
-        unbound::set_ticket_keys(context, keys)?;
+        ffi::set_ticket_keys(context, keys)?;
     }
-    unbound::allow_watching(context)?;
-    let sealed = settings.resumption == ServerResumption::Tickets;
-    let replays = sealed && settings.openssl.accepts_replays;
+    ffi::set_ticket_callbacks(context)?;
+    let tickets = settings.resumption == ServerResumption::Tickets;
+    let replays = tickets && settings.openssl.accepts_replays;
     if replays {
         context.set_options(NO_ANTI_REPLAY);
     }
-    if settings.keeps_sessions() && !replays {
+    if settings.caches_sessions() && !replays {
         context.set_session_cache_mode(SslSessionCacheMode::SERVER);
-        // No limit: a full cache of OpenSSL 3.0 breaks handshakes now and then.
+        // No limit: with a full cache, handshakes fail now and then in OpenSSL 3.0.
         context.set_session_cache_size(0);
     } else {
         context.set_session_cache_mode(SslSessionCacheMode::OFF);
     }
     if settings.resumption != ServerResumption::Tickets {
-        context.set_options(SslOptions::NO_TICKET); // in TLS 1.3: no self-contained ones
+        context.set_options(SslOptions::NO_TICKET); // in TLS 1.3: no self-contained tickets
     }
     if settings.resumption == ServerResumption::Off {
         context.set_num_tickets(0)?;
@@ -157,7 +162,7 @@ fn version(protocol: Protocol) -> SslVersion {
     }
 }
 
-/// Finds a protocol in the client's list, where each stands after one byte with its length.
+/// Finds a protocol in the client's list, where a byte with its length precedes each.
 fn find_protocol<'a>(mut offered: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     while let Some((length, rest)) = offered.split_first() {
         let (protocol, rest) = rest.split_at_checked(usize::from(*length))?;
@@ -175,7 +180,7 @@ pub(super) struct Connection {
     phase: Phase,
     early_data: Vec<u8>,
     received: Vec<u8>,
-    outcome: Option<Outcome>,
+    negotiated: Option<Negotiated>,
     closed: bool,
     failed: Option<String>,
 }
@@ -189,7 +194,7 @@ enum Phase {
 }
 
 impl Connection {
-    pub(super) fn new(context: &SslContext, watch: Option<Arc<Watch>>) -> Self {
+    pub(super) fn new(context: &SslContext, observer: Option<Arc<TicketObserver>>) -> Self {
         let phase = if context.max_early_data() > 0 {
             Phase::EarlyData
         } else {
@@ -197,8 +202,8 @@ impl Connection {
         };
         let tls = Ssl::new(context)
             .and_then(|mut ssl| {
-                if let Some(watch) = watch {
-                    unbound::watch(&mut ssl, watch);
+                if let Some(observer) = observer {
+                    ffi::observe(&mut ssl, observer);
                 }
                 SslStream::new(ssl, Pipe::default())
             })
@@ -208,13 +213,13 @@ impl Connection {
             phase,
             early_data: Vec::new(),
             received: Vec::new(),
-            outcome: None,
+            negotiated: None,
             closed: false,
             failed: None,
         }
     }
 
-    /// One step. `Ok(false)` is the end: nothing more to do until more bytes arrive.
+    /// Makes one step. `Ok(false)`: the client has closed the connection.
     fn step(&mut self) -> Result<bool, Error> {
         let mut buffer = [0; 4096];
         match self.phase {
@@ -228,7 +233,7 @@ impl Connection {
             Phase::Handshake => {
                 self.tls.accept()?;
                 self.phase = Phase::Open;
-                self.outcome = self.describe();
+                self.negotiated = self.read_negotiated();
             }
             Phase::Open => {
                 let length = self.tls.ssl_read(&mut buffer)?;
@@ -239,14 +244,14 @@ impl Connection {
         Ok(true)
     }
 
-    fn describe(&self) -> Option<Outcome> {
+    fn read_negotiated(&self) -> Option<Negotiated> {
         let ssl = self.tls.ssl();
         let protocol = match ssl.version2()? {
             SslVersion::TLS1_3 => Protocol::Tls13,
             SslVersion::TLS1_2 => Protocol::Tls12,
             _ => return None,
         };
-        Some(Outcome {
+        Some(Negotiated {
             protocol,
             resumed: ssl.session_reused(),
             client_certificate: ssl.peer_certificate().is_some(),
@@ -276,7 +281,7 @@ impl Engine for Connection {
     }
 
     fn received(&mut self) -> Vec<u8> {
-        // Early data is handed out when the handshake is done, and so after it has been described.
+        // Early data, too, is returned once the handshake is completed.
         match self.phase {
             Phase::EarlyData | Phase::Handshake => Vec::new(),
             Phase::Open | Phase::ClientClosed => std::mem::take(&mut self.received),
@@ -298,12 +303,12 @@ impl Engine for Connection {
 
     fn close(&mut self) {
         self.closed = true;
-        // Fails in the middle of a handshake and after an error, where there is nothing to say.
+        // Fails during a handshake and after an error, when no `close_notify` can be sent.
         let _ = self.tls.shutdown();
     }
 
-    fn outcome(&self) -> Option<Outcome> {
-        self.outcome
+    fn negotiated(&self) -> Option<Negotiated> {
+        self.negotiated
     }
 
     fn failed(&self) -> Option<&str> {
@@ -316,31 +321,32 @@ impl Engine for Connection {
 }
 
 impl Drop for Connection {
-    /// OpenSSL removes a session from the cache when its connection ends without `close_notify`.
-    /// Clients do that all the time, so servers in the wild prevent it, and so does this one.
+    /// Keeps the session in the cache: OpenSSL removes it when a connection ends without
+    /// `close_notify`, which many clients omit, so servers commonly prevent that.
     fn drop(&mut self) {
-        if self.outcome.is_some() && self.failed.is_none() {
+        if self.negotiated.is_some() && self.failed.is_none() {
             self.tls
                 .set_shutdown(ShutdownState::SENT | ShutdownState::RECEIVED);
         }
     }
 }
 
-/// The bytes between OpenSSL and the transport.
+/// The bytes received for OpenSSL, and those that it has sent.
 #[derive(Debug, Default)]
 struct Pipe {
     incoming: Vec<u8>,
-    taken: usize,
+    /// How much of `incoming` OpenSSL has read.
+    read: usize,
     outgoing: Vec<u8>,
 }
 
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = (&self.incoming[self.taken..]).read(buffer)?;
-        self.taken += length;
-        if self.taken == self.incoming.len() {
+        let length = (&self.incoming[self.read..]).read(buffer)?;
+        self.read += length;
+        if self.read == self.incoming.len() {
             self.incoming.clear();
-            self.taken = 0;
+            self.read = 0;
         }
         if length == 0 {
             Err(io::ErrorKind::WouldBlock.into())
