@@ -1,4 +1,4 @@
-//! Plain clients on both libraries: they keep what they get and offer the newest of it.
+//! Plain clients on both libraries, which store their sessions and offer the newest one.
 
 mod openssl_client;
 mod rustls_client;
@@ -8,17 +8,17 @@ use std::io::{Read, Write};
 use lab::certificate::{Authority, Identity};
 use lab::server::{Library, Protocol};
 
-/// The name that every client asks for.
+/// The server's name.
 pub(crate) const NAME: &str = "server.lab.example";
 
-/// What one connection came to, seen by the client.
+/// A connection, as the client reports it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
     pub(crate) protocol: Protocol,
     pub(crate) resumed: bool,
-    /// Sessions that arrived during this connection.
+    /// How many sessions the client received.
     pub(crate) sessions: usize,
-    /// Their announced lifetime in seconds, where the library tells.
+    /// The announced lifetime of the last one in seconds, if the library reports it.
     pub(crate) lifetime: Option<u64>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) trait Transport: Read + Write {}
 impl<T: Read + Write> Transport for T {}
 
 pub(crate) trait Client {
-    /// Connects, sends a request, reads its echo and closes.
+    /// Connects, sends a request, reads its echo, and closes.
     fn exchange(&self, transport: &mut dyn Transport) -> Result<Exchange, String>;
 }
 

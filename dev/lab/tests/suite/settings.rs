@@ -1,10 +1,8 @@
-//! The settings that decide who may connect and how, and the ways in which a connection ends.
-
-mod common;
+//! Server settings, and the ends of connections.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use common::{ClientSettings, NAME, client};
+use crate::clients::{ClientSettings, NAME, client};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Group, Library, Protocol, Server, ServerResumption, ServerSettings};
 use lab::transport::InMemory;
@@ -15,7 +13,7 @@ fn authority_and_settings() -> (Authority, ServerSettings) {
     (authority, settings)
 }
 
-/// Each server library with each client library.
+/// Each combination of server and client library.
 fn pairs() -> impl Iterator<Item = (Library, Library)> {
     Library::ALL
         .into_iter()
@@ -23,7 +21,7 @@ fn pairs() -> impl Iterator<Item = (Library, Library)> {
 }
 
 #[test]
-fn client_certificates() {
+fn client_certificates_are_required_and_reported() {
     let (authority, mut settings) = authority_and_settings();
     let clients = Authority::new(KeyKind::EcdsaP256);
     settings.client_root = Some(clients.root_der());
@@ -44,7 +42,7 @@ fn client_certificates() {
                 for resumed in [false, true] {
                     let mut transport = InMemory::new(&server);
                     with.exchange(&mut transport)
-                        .expect("the certificate is good");
+                        .expect("the certificate is valid");
                     let facts = transport.server().facts().unwrap();
                     assert_eq!((facts.resumed, facts.client_certificate), (resumed, true));
                 }
@@ -54,7 +52,7 @@ fn client_certificates() {
 }
 
 #[test]
-fn expired_certificates_are_refused() {
+fn expired_certificates_are_rejected() {
     let (authority, mut settings) = authority_and_settings();
     settings.identity = authority.issue_expired(&[NAME]);
     for (server, client_library) in pairs() {
@@ -69,7 +67,7 @@ fn expired_certificates_are_refused() {
 }
 
 #[test]
-fn application_protocols() {
+fn clients_without_a_common_application_protocol_are_rejected() {
     let (authority, mut settings) = authority_and_settings();
     settings.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     for (server, client_library) in pairs() {
@@ -86,7 +84,7 @@ fn application_protocols() {
 }
 
 #[test]
-fn early_data() {
+fn early_data_is_accepted_with_a_session() {
     let (authority, mut settings) = authority_and_settings();
     settings.max_early_data = 1024;
     for (server, client_library) in pairs() {
@@ -107,7 +105,7 @@ fn early_data() {
 }
 
 #[test]
-fn groups() {
+fn each_supported_group_is_negotiated() {
     let (authority, mut settings) = authority_and_settings();
     for group in [Group::X25519, Group::X25519MlKem768, Group::P256] {
         settings.groups = vec![group];
@@ -127,7 +125,7 @@ fn groups() {
 }
 
 #[test]
-fn closing() {
+fn closing_sends_close_notify_and_then_the_end() {
     let (authority, settings) = authority_and_settings();
     for (server, client_library) in pairs() {
         let server = Server::new(server, &settings);
@@ -137,8 +135,8 @@ fn closing() {
         );
         let mut transport = InMemory::new(&server);
         let mut buffer = [0; 1024];
-        let nothing = transport.read(&mut buffer).unwrap_err();
-        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+        let error = transport.read(&mut buffer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
 
         client
             .exchange(&mut transport)
@@ -154,11 +152,15 @@ fn closing() {
             .expect_err("the request is not echoed");
         let server = transport.0.server();
         assert!(server.facts().is_some());
-        assert_eq!(server.failed(), None, "late data is no failure");
+        assert_eq!(
+            server.failed(),
+            None,
+            "data after the close is not a failure"
+        );
     }
 }
 
-/// Closes the server as soon as the handshake is done, before any request.
+/// Closes the server's end once the handshake is completed, before the request.
 struct ClosesEarly(InMemory);
 
 impl Read for ClosesEarly {
@@ -182,7 +184,7 @@ impl Write for ClosesEarly {
 }
 
 #[test]
-fn cutting() {
+fn a_cut_transport_ends_without_close_notify() {
     let (_, settings) = authority_and_settings();
     for library in Library::ALL {
         let mut transport = InMemory::new(&Server::new(library, &settings));
@@ -196,7 +198,7 @@ fn cutting() {
 }
 
 #[test]
-fn plain_text_fails() {
+fn plain_text_fails_the_connection() {
     let (_, settings) = authority_and_settings();
     for library in Library::ALL {
         let mut transport = InMemory::new(&Server::new(library, &settings));
@@ -207,7 +209,7 @@ fn plain_text_fails() {
 }
 
 #[test]
-fn chains_have_the_size_of_public_ones() {
+fn chains_have_about_the_size_of_public_ones() {
     for (kind, sizes) in [
         (KeyKind::EcdsaP256, 800..1200),
         (KeyKind::Rsa2048, 1100..1700),

@@ -1,4 +1,4 @@
-//! A Redis of one's own, from its start to its end.
+//! The Redis server of a test.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use lab::redis::{RedisServer, RedisServerError, RedisSettings};
 use lab::tcp::free_port;
 
-/// Told to a child: start a Redis, say its port, and wait.
-const ORDERS: &str = "LAB_TEST_REDIS";
+/// Makes the test [`child`] start a Redis, print its port, and wait.
+const CHILD_VARIABLE: &str = "LAB_TEST_REDIS";
 
-fn with(options: &str) -> RedisSettings {
+fn with_options(options: &str) -> RedisSettings {
     RedisSettings {
         options: options.split_whitespace().map(str::to_owned).collect(),
         ..RedisSettings::default()
@@ -21,7 +21,7 @@ fn with(options: &str) -> RedisSettings {
 }
 
 #[test]
-fn it_answers_until_it_is_dropped() {
+fn a_server_answers_until_it_is_dropped() {
     let redis = RedisServer::start().unwrap();
     assert_eq!(redis.ask("SET answer forty-two").unwrap(), b"+OK\r\n");
     assert_eq!(redis.ask("GET answer").unwrap(), b"$9\r\nforty-two\r\n");
@@ -30,13 +30,13 @@ fn it_answers_until_it_is_dropped() {
     let (port, dir) = (redis.port(), redis.dir().to_owned());
     assert_eq!(redis.url(), format!("redis://127.0.0.1:{port}"));
     drop(redis);
-    TcpListener::bind(("127.0.0.1", port)).expect("nobody listens");
+    TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
     assert!(!dir.exists());
 }
 
 #[test]
-fn a_crash_leaves_what_was_saved() {
-    let mut redis = RedisServer::start_with(with("--requirepass opensesame")).unwrap();
+fn a_restarted_server_has_the_saved_data() {
+    let mut redis = RedisServer::start_with(with_options("--requirepass opensesame")).unwrap();
     assert!(redis.url().starts_with("redis://:opensesame@127.0.0.1:"));
     redis.ask("SET saved 1").unwrap();
     redis.dump().unwrap();
@@ -49,18 +49,18 @@ fn a_crash_leaves_what_was_saved() {
 }
 
 #[test]
-fn what_is_missing_can_be_installed_and_what_refuses_cannot() {
-    let mut nowhere = RedisSettings::default();
-    "/nowhere/redis-server".clone_into(&mut nowhere.program);
-    let error = RedisServer::start_with(nowhere).unwrap_err();
+fn start_errors_say_whether_the_program_is_missing() {
+    let mut missing = RedisSettings::default();
+    "/nowhere/redis-server".clone_into(&mut missing.program);
+    let error = RedisServer::start_with(missing).unwrap_err();
     assert!(matches!(&error, RedisServerError::Missing(_)), "{error}");
     assert!(error.to_string().contains("apt-get install redis-server"));
 
-    let refused = RedisSettings {
-        port: Some(free_port().unwrap()), // one, and so one try
-        ..with("--no-such-option 1")
+    let invalid = RedisSettings {
+        port: Some(free_port().unwrap()), // a given port is tried once
+        ..with_options("--no-such-option 1")
     };
-    let error = RedisServer::start_with(refused).unwrap_err();
+    let error = RedisServer::start_with(invalid).unwrap_err();
     assert!(error.to_string().contains("it ended with"), "{error}");
 
     let first = RedisServer::start().unwrap();
@@ -68,41 +68,44 @@ fn what_is_missing_can_be_installed_and_what_refuses_cannot() {
         port: Some(first.port()),
         ..RedisSettings::default()
     };
-    let error = RedisServer::start_with(taken).expect_err("the first one answers there");
+    let error = RedisServer::start_with(taken).expect_err("the port is taken");
     assert!(matches!(error, RedisServerError::Start { .. }), "{error}");
 }
 
 #[test]
-fn ports_are_given_out_once() {
+fn free_ports_differ() {
     let (one, other) = (free_port().unwrap(), free_port().unwrap());
     assert_ne!(one, other);
 }
 
 #[test]
-fn it_ends_with_a_process_that_is_killed() {
+fn a_server_ends_when_its_process_is_killed() {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture"])
-        .env(ORDERS, "")
+        .args(["--exact", "redis::child", "--nocapture"])
+        .env(CHILD_VARIABLE, "")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut ports = lines.filter_map(|line| line.unwrap().strip_prefix("port ")?.parse().ok());
     let port: u16 = ports.next().expect("a port");
-    assert!(TcpListener::bind(("127.0.0.1", port)).is_err(), "it runs");
+    assert!(
+        TcpListener::bind(("127.0.0.1", port)).is_err(),
+        "Redis runs"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
-    let until = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while TcpListener::bind(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < until, "it outlives its parent");
+        assert!(Instant::now() < deadline, "Redis outlives its parent");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Not a test: what the child does. Without its orders, nothing.
+/// Not a test by itself: the child of the test above. Does nothing without [`CHILD_VARIABLE`].
 #[test]
 fn child() {
-    if env::var_os(ORDERS).is_some() {
+    if env::var_os(CHILD_VARIABLE).is_some() {
         let redis = RedisServer::start().unwrap();
         println!("\nport {}", redis.port());
         loop {

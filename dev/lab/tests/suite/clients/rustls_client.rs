@@ -1,3 +1,5 @@
+//! A client on rustls.
+
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -81,24 +83,24 @@ impl Client for RustlsClient {
         tls.write_tls(&mut transport)
             .map_err(|error| error.to_string())?;
 
-        let kept = self.store.0.lock().unwrap();
+        let sessions = self.store.0.lock().unwrap();
         Ok(Exchange {
             protocol: match tls.protocol_version() {
                 Some(ProtocolVersion::TLSv1_3) => Protocol::Tls13,
                 _ => Protocol::Tls12,
             },
             resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
-            sessions: kept.received - before,
+            sessions: sessions.received - before,
             lifetime: None,
         })
     }
 }
 
 #[derive(Debug, Default)]
-struct Store(Mutex<Kept>);
+struct Store(Mutex<Sessions>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Sessions {
     received: usize,
     tls12: Option<Tls12ClientSessionValue>,
     tls13: VecDeque<Tls13ClientSessionValue>,
@@ -112,9 +114,9 @@ impl ClientSessionStore for Store {
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
-        let mut kept = self.0.lock().unwrap();
-        kept.received += 1;
-        kept.tls12 = Some(value);
+        let mut sessions = self.0.lock().unwrap();
+        sessions.received += 1;
+        sessions.tls12 = Some(value);
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
@@ -126,9 +128,9 @@ impl ClientSessionStore for Store {
     }
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
-        let mut kept = self.0.lock().unwrap();
-        kept.received += 1;
-        kept.tls13.push_back(value);
+        let mut sessions = self.0.lock().unwrap();
+        sessions.received += 1;
+        sessions.tls13.push_back(value);
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {

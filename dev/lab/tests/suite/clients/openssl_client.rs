@@ -1,7 +1,9 @@
+//! A client on OpenSSL.
+
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lab::server::Protocol;
+use lab::server::{Protocol, ticket_lifetime_hint};
 use openssl::pkey::PKey;
 use openssl::ssl::{
     ShutdownState, Ssl, SslConnector, SslContext, SslMethod, SslSession, SslSessionCacheMode,
@@ -80,7 +82,7 @@ impl Client for OpenSslClient {
         ssl.set_hostname(NAME).unwrap();
         ssl.param_mut().set_host(NAME).unwrap();
         if let Some(session) = &offered {
-            // SAFETY: the session was made by a connection of this very context.
+            // SAFETY: the session was made by a connection of this context.
             unsafe { ssl.set_session(session) }.unwrap();
         }
         let before = self.sessions.lock().unwrap().len();
@@ -112,20 +114,18 @@ impl Client for OpenSslClient {
             .map_err(|error| error.to_string())?;
         assert_eq!(&echo, b"request");
         stream.shutdown().map_err(|error| error.to_string())?;
-        // A session whose connection ends without both alerts is marked as not resumable.
+        // OpenSSL marks a session as not resumable if its connection ends without both alerts.
         stream.set_shutdown(ShutdownState::SENT | ShutdownState::RECEIVED);
 
         let mut sessions = self.sessions.lock().unwrap();
         let received = sessions.len() - before;
-        let lifetime = sessions
-            .last()
-            .filter(|_| received > 0)
-            .and_then(lifetime_hint);
+        let newest = sessions.last().filter(|_| received > 0);
+        let lifetime = newest.and_then(|session| ticket_lifetime_hint(session));
         let resumed = stream.ssl().session_reused();
         if resumed && received == 0 {
-            // A session of TLS 1.2 can be used again, but not necessarily the one offered: when
-            // the server renews the ticket, OpenSSL puts a copy in its place and spoils the old
-            // one, without a word to the callback.
+            // The TLS 1.2 session of the connection, which is not the one offered if the server has
+            // renewed the ticket: OpenSSL then replaces the session, invalidates the old one, and
+            // does not call the callback.
             sessions.extend(stream.ssl().session().map(ToOwned::to_owned));
         }
         Ok(Exchange {
@@ -135,46 +135,7 @@ impl Client for OpenSslClient {
             },
             resumed,
             sessions: received,
-            lifetime,
+            lifetime: lifetime.map(|lifetime| lifetime.as_secs()),
         })
     }
-}
-
-/// The lifetime that the server announced. `SSL_SESSION_get_timeout` has the client's own default
-/// instead, and the function for this one has no binding; the encoded session has it as field 9.
-fn lifetime_hint(session: &SslSession) -> Option<u64> {
-    const FIELD_9: u8 = 0xa9;
-    let der = session.to_der().unwrap();
-    let (_, mut fields, _) = der_value(&der);
-    while !fields.is_empty() {
-        let (tag, content, rest) = der_value(fields);
-        if tag == FIELD_9 {
-            let (_, integer, _) = der_value(content);
-            return Some(
-                integer
-                    .iter()
-                    .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-            );
-        }
-        fields = rest;
-    }
-    None
-}
-
-/// Splits off the first DER value: its tag, its content, and what follows.
-fn der_value(der: &[u8]) -> (u8, &[u8], &[u8]) {
-    let (header, length) = match der[1] {
-        long @ 0x81..=0x84 => {
-            let header = 2 + usize::from(long & 0x7f);
-            (
-                header,
-                der[2..header]
-                    .iter()
-                    .fold(0, |length, byte| length << 8 | usize::from(*byte)),
-            )
-        }
-        short => (2, usize::from(short)),
-    };
-    let (content, rest) = der[header..].split_at(length);
-    (der[0], content, rest)
 }

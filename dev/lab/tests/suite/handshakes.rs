@@ -1,17 +1,15 @@
-//! Every client against every server, on both transports: full, resumed, and declined handshakes.
-
-mod common;
+//! Full, resumed and declined handshakes: each client with each server, on both transports.
 
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::{Client, ClientSettings, Exchange, NAME, client};
+use crate::clients::{Client, ClientSettings, Exchange, NAME, client};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Handshake, Library, Protocol, Server, ServerResumption, ServerSettings};
 use lab::tcp::{Behaviour, TcpServer};
 use lab::transport::InMemory;
 
-/// A client and a server, with everything that the tests vary.
+/// A combination of client, server and version.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     client: Library,
@@ -40,7 +38,7 @@ impl Case {
     }
 }
 
-/// One exchange in memory; both ends have to agree on what happened.
+/// An exchange in memory. Asserts that client and server report the same.
 fn exchange(server: &Server, client: &dyn Client) -> (Exchange, Handshake) {
     let mut transport = InMemory::new(server);
     let seen = client
@@ -52,7 +50,7 @@ fn exchange(server: &Server, client: &dyn Client) -> (Exchange, Handshake) {
     let facts = transport
         .server()
         .facts()
-        .expect("the server has finished, too");
+        .expect("the server has completed the handshake");
     assert_eq!(
         (facts.resumed, facts.protocol),
         (seen.resumed, seen.protocol)
@@ -62,7 +60,7 @@ fn exchange(server: &Server, client: &dyn Client) -> (Exchange, Handshake) {
 }
 
 #[test]
-fn full_then_resumed() {
+fn first_handshakes_are_full_and_later_ones_resumed() {
     for kind in KeyKind::ALL {
         let authority = Authority::new(kind);
         let settings = ServerSettings::new(authority.issue(&[NAME, "127.0.0.1"]));
@@ -91,7 +89,7 @@ fn full_then_resumed() {
 }
 
 #[test]
-fn tickets_are_counted() {
+fn servers_send_the_configured_number_of_tickets() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue(&[NAME]));
     for resumption in [ServerResumption::Tickets, ServerResumption::SessionIds] {
@@ -118,7 +116,7 @@ fn tickets_are_counted() {
 }
 
 #[test]
-fn sessions_in_the_servers_cache() {
+fn sessions_in_the_servers_cache_are_resumed() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue(&[NAME]));
     settings.resumption = ServerResumption::SessionIds;
@@ -132,7 +130,7 @@ fn sessions_in_the_servers_cache() {
             assert_eq!(
                 facts.ticket.map(|ticket| ticket.len()),
                 Some(32),
-                "{case:?}: a bare name"
+                "{case:?}: the id of a cached session"
             );
         }
         server.rotate_keys();
@@ -142,7 +140,7 @@ fn sessions_in_the_servers_cache() {
 }
 
 #[test]
-fn no_resumption() {
+fn servers_without_resumption_issue_no_sessions() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue(&[NAME]));
     settings.resumption = ServerResumption::Off;
@@ -157,7 +155,7 @@ fn no_resumption() {
 }
 
 #[test]
-fn rotated_keys_decline() {
+fn sessions_from_before_a_key_rotation_are_declined() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let settings = ServerSettings::new(authority.issue(&[NAME]));
     for case in Case::all() {
@@ -172,13 +170,13 @@ fn rotated_keys_decline() {
         assert_eq!((seen.resumed, facts.offered), (false, true), "{case:?}");
         assert!(
             exchange(&server, &*client).0.resumed,
-            "{case:?}: new sessions are good"
+            "{case:?}: new sessions are resumed"
         );
     }
 }
 
 #[test]
-fn lifetimes_are_announced_and_kept() {
+fn lifetimes_are_announced_and_enforced() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue(&[NAME]));
     for (lifetime, wait) in [(3600, 0), (1, 2100)] {
@@ -200,8 +198,8 @@ fn lifetimes_are_announced_and_kept() {
         }
         std::thread::sleep(Duration::from_millis(wait));
         for (case, server, client) in pairs {
-            // An OpenSSL client withholds a ticket of TLS 1.3 that it thinks too old, give or take
-            // a second, so whether there was an offer is up to the clock.
+            // Not asserted: whether the session was offered. An OpenSSL client does not offer an
+            // expired TLS 1.3 ticket, with a precision of a second.
             let (seen, _) = exchange(&server, &*client);
             assert_eq!(seen.resumed, wait == 0, "{case:?} {lifetime}");
         }
@@ -209,7 +207,7 @@ fn lifetimes_are_announced_and_kept() {
 }
 
 #[test]
-fn over_tcp() {
+fn sessions_are_resumed_over_tcp() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let settings = ServerSettings::new(authority.issue(&[NAME]));
     for case in Case::all() {
@@ -228,7 +226,7 @@ fn over_tcp() {
 }
 
 #[test]
-fn misbehaviour_over_tcp() {
+fn misbehaving_tcp_servers_fail_handshakes() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let settings = ServerSettings::new(authority.issue(&[NAME]));
     for behaviour in [
@@ -243,10 +241,10 @@ fn misbehaviour_over_tcp() {
             stream
                 .set_read_timeout(Some(Duration::from_millis(50)))
                 .unwrap();
-            let failure = case.client(&authority).exchange(&mut stream);
-            assert!(failure.is_err(), "{case:?} {behaviour:?}");
+            let result = case.client(&authority).exchange(&mut stream);
+            assert!(result.is_err(), "{case:?} {behaviour:?}");
             while server.connections() == 0 {
-                std::thread::yield_now(); // a busy machine: the client gave up first
+                std::thread::yield_now(); // on a busy machine the client times out first
             }
             assert_eq!(server.handshakes(), []);
         }

@@ -1,26 +1,24 @@
-//! The parser on the first messages of both libraries.
-
-mod common;
+//! `ClientHello::parse` on the messages of both libraries.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use common::{Client, ClientSettings, NAME, client};
+use crate::clients::{Client, ClientSettings, NAME, client};
 use lab::certificate::{Authority, KeyKind};
 use lab::client_hello::{ClientHello, Unreadable};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::transport::InMemory;
 
-/// Catches what a client writes first and then fails.
+/// Records what a client writes, and fails its first read.
 #[derive(Default)]
-struct Catch(Vec<u8>);
+struct Recorder(Vec<u8>);
 
-impl Read for Catch {
+impl Read for Recorder {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(ErrorKind::ConnectionReset.into())
     }
 }
 
-impl Write for Catch {
+impl Write for Recorder {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.0.write(buffer)
     }
@@ -31,12 +29,12 @@ impl Write for Catch {
 }
 
 fn hello_bytes(client: &dyn Client) -> Vec<u8> {
-    let mut catch = Catch::default();
-    client.exchange(&mut catch).expect_err("nobody answers");
-    catch.0
+    let mut recorder = Recorder::default();
+    client.exchange(&mut recorder).expect_err("reads fail");
+    recorder.0
 }
 
-/// Every client, with the protocols it speaks.
+/// Clients on both libraries, with the versions each supports.
 fn clients(authority: &Authority) -> Vec<(Box<dyn Client>, Vec<Protocol>)> {
     let mut clients = Vec::new();
     for library in Library::ALL {
@@ -49,7 +47,7 @@ fn clients(authority: &Authority) -> Vec<(Box<dyn Client>, Vec<Protocol>)> {
 }
 
 #[test]
-fn nothing_is_offered_at_first() {
+fn first_connections_offer_no_session() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     for (client, protocols) in clients(&authority) {
         let hello = ClientHello::parse(&hello_bytes(&*client)).unwrap();
@@ -61,7 +59,7 @@ fn nothing_is_offered_at_first() {
 }
 
 #[test]
-fn sessions_are_offered_afterwards() {
+fn later_connections_offer_a_session() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let settings = ServerSettings::new(authority.issue(&[NAME]));
     for library in Library::ALL {
@@ -81,7 +79,7 @@ fn sessions_are_offered_afterwards() {
 }
 
 #[test]
-fn broken_bytes_are_told_from_missing_ones() {
+fn malformed_messages_are_distinguished_from_incomplete_ones() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     for (client, _) in clients(&authority) {
         let bytes = hello_bytes(&*client);
@@ -93,7 +91,7 @@ fn broken_bytes_are_told_from_missing_ones() {
             );
         }
 
-        // The same message in records of 100 bytes, and with something after it.
+        // The same message in records of 100 bytes, followed by other bytes.
         let mut records = Vec::new();
         for part in bytes[5..].chunks(100) {
             records.extend_from_slice(&[22, 3, 1, 0, u8::try_from(part.len()).unwrap()]);
@@ -105,7 +103,7 @@ fn broken_bytes_are_told_from_missing_ones() {
         for at in 0..bytes.len() {
             let mut broken = bytes.clone();
             broken[at] ^= 0xff;
-            let _ = ClientHello::parse(&broken); // whatever it says, it does not panic
+            let _ = ClientHello::parse(&broken); // must not panic
         }
     }
     assert_eq!(

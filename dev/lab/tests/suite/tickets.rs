@@ -1,12 +1,10 @@
-//! What becomes of tickets: keys that servers share or do not, declining, and the reasons for it.
-
-mod common;
+//! Ticket keys, declined tickets and the reasons, legacy versions, and connections without echo.
 
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use common::{Client, ClientSettings, NAME, client};
+use crate::clients::{Client, ClientSettings, NAME, client};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{
     DeclineReason, Handshake, Library, Protocol, Server, ServerSettings, TicketKeys,
@@ -14,8 +12,8 @@ use lab::server::{
 use lab::transport::InMemory;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
 
-/// Each library as a server, with a client of the other one, in each version.
-fn each(test: impl Fn(Library, &ServerSettings, &dyn Client)) {
+/// Runs a test with each library as the server, the other one as the client, and each version.
+fn for_each_server(test: impl Fn(Library, &ServerSettings, &dyn Client)) {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue(&[NAME]));
     for protocol in Protocol::ALL {
@@ -36,24 +34,25 @@ fn connect(client: &dyn Client, server: &Server) -> Handshake {
     transport.server().facts().expect("a handshake")
 }
 
-/// Connects to a server that is watched: whether it resumed, the tickets it made, why it declined.
-fn watch(
+/// Makes an observed connection: whether it was resumed, how many tickets the server made, and why it
+/// declined.
+fn observe(
     client: &dyn Client,
     server: &Server,
-    declines: bool,
+    decline: bool,
 ) -> (bool, usize, Option<DeclineReason>) {
     let mut transport = InMemory::new(server);
-    *transport.server() = server.observed_connection(declines);
+    *transport.server() = server.observed_connection(decline);
     client.exchange(&mut transport).expect("a handshake");
     let server = transport.server();
     let resumed = server.facts().expect("a handshake").resumed;
-    let made = server.tickets_made().expect("it is watched");
+    let made = server.tickets_made().expect("the connection is observed");
     (resumed, made, server.decline_reason())
 }
 
 #[test]
-fn a_fleet_has_one_set_of_keys_and_strangers_have_others() {
-    each(|library, settings, client| {
+fn servers_with_the_same_keys_accept_each_others_tickets() {
+    for_each_server(|library, settings, client| {
         let shared = ServerSettings {
             ticket_keys: Some(TicketKeys::new()),
             ..settings.clone()
@@ -71,66 +70,65 @@ fn a_fleet_has_one_set_of_keys_and_strangers_have_others() {
         one.rotate_keys();
         assert!(
             !connect(client, &one).resumed,
-            "given keys outlive a rotation"
+            "rotation replaces configured keys"
         );
         assert!(
             !connect(client, &another).resumed,
-            "one server rotates alone"
+            "other servers keep their keys"
         );
     });
 }
 
 #[test]
-fn a_ticket_that_is_declined_is_followed_by_good_ones() {
-    each(|library, settings, client| {
+fn servers_that_decline_still_issue_valid_tickets() {
+    for_each_server(|library, settings, client| {
         let tickets = match settings.protocols[..] {
             [Protocol::Tls12] => 1,
             _ => settings.tickets,
         };
         let server = Server::new(library, settings);
         let full = (false, tickets);
-        let (resumed, made, refusal) = watch(client, &server, true);
+        let (resumed, made, reason) = observe(client, &server, true);
         assert_eq!(
-            ((resumed, made), refusal),
+            ((resumed, made), reason),
             (full, None),
             "nothing is offered"
         );
-        let (resumed, _, refusal) = watch(client, &server, false);
-        assert_eq!((resumed, refusal), (true, None));
-        let (resumed, made, refusal) = watch(client, &server, true);
+        let (resumed, _, reason) = observe(client, &server, false);
+        assert_eq!((resumed, reason), (true, None));
+        let (resumed, made, reason) = observe(client, &server, true);
         assert_eq!(
-            ((resumed, made), refusal),
+            ((resumed, made), reason),
             (full, Some(DeclineReason::Requested))
         );
-        let (resumed, _, refusal) = watch(client, &server, false);
-        assert_eq!((resumed, refusal), (true, None));
+        let (resumed, _, reason) = observe(client, &server, false);
+        assert_eq!((resumed, reason), (true, None));
     });
 }
 
 #[test]
-fn the_reason_of_a_refusal_is_known() {
-    each(|library, settings, client| {
+fn decline_reasons_are_reported() {
+    for_each_server(|library, settings, client| {
         let settings = ServerSettings {
             lifetime: Some(Duration::from_secs(1)),
             ..settings.clone()
         };
         let server = Server::new(library, &settings);
-        assert!(!watch(client, &server, false).0);
+        assert!(!observe(client, &server, false).0);
         server.rotate_keys();
-        let (resumed, _, refusal) = watch(client, &server, false);
-        assert_eq!((resumed, refusal), (false, Some(DeclineReason::UnknownKey)));
-        // What the client has to offer after a full handshake of its own; it does not look at the
-        // age where its server's library is rustls, since its own is OpenSSL.
+        let (resumed, _, reason) = observe(client, &server, false);
+        assert_eq!((resumed, reason), (false, Some(DeclineReason::UnknownKey)));
+        // Only with an OpenSSL client, which offers the expired session: a rustls client does not.
         if library == Library::Rustls {
             thread::sleep(Duration::from_millis(2_100));
-            let (resumed, _, refusal) = watch(client, &server, false);
-            assert_eq!((resumed, refusal), (false, Some(DeclineReason::Expired)));
+            let (resumed, _, reason) = observe(client, &server, false);
+            assert_eq!((resumed, reason), (false, Some(DeclineReason::Expired)));
         }
     });
 }
 
 #[test]
-fn an_outdated_server_speaks_nothing_newer() {
+fn outdated_servers_support_only_tls_1_0_and_1_1() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue(&[NAME]));
     settings.openssl.outdated = true;
@@ -160,8 +158,8 @@ fn an_outdated_server_speaks_nothing_newer() {
 }
 
 #[test]
-fn without_echo_the_data_is_the_callers() {
-    each(|library, settings, _| {
+fn without_echo_the_caller_reads_and_writes_the_data() {
+    for_each_server(|library, settings, _| {
         let server = Server::new(library, settings);
         let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
         context.set_verify(openssl::ssl::SslVerifyMode::NONE);
@@ -182,17 +180,17 @@ fn without_echo_the_data_is_the_callers() {
 }
 
 #[test]
-fn certificates_of_another_time_are_refused() {
+fn certificates_that_are_not_yet_valid_are_rejected() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut settings = ServerSettings::new(authority.issue_not_yet_valid(&[NAME]));
     settings.protocols = Protocol::ALL.to_vec();
-    for (server, library, says) in [
+    for (server, library, message) in [
         (Library::OpenSsl, Library::Rustls, "not valid yet"),
         (Library::Rustls, Library::OpenSsl, "not yet valid"),
     ] {
         let client = client(library, &ClientSettings::new(&authority, &Protocol::ALL));
         let mut transport = InMemory::new(&Server::new(server, &settings));
         let error = client.exchange(&mut transport).unwrap_err();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }
