@@ -1,33 +1,34 @@
-//! The claims, by what they are about.
+//! The claims, by topic.
 
-mod bounded;
-mod identity;
-mod once;
-mod sealed;
-mod secret;
-mod seen;
-mod shared;
-mod unhindered;
-mod valid;
-mod verified;
+mod accounting;
+mod availability;
+mod early_data;
+mod expiry;
+mod keys;
+mod limits;
+mod records;
+mod shared_store;
+mod single_use;
+mod verification;
 
-use crate::{Claim, Client};
+use crate::claim::Claim;
+use crate::client::Client;
 
 /// All claims, in the order of their rules.
 pub(crate) fn all<C: Client>() -> Vec<Claim> {
-    let parts = [
-        identity::claims::<C>(),
-        verified::claims::<C>(),
-        once::claims::<C>(),
-        valid::claims::<C>(),
-        bounded::claims::<C>(),
-        unhindered::claims::<C>(),
-        shared::claims::<C>(),
-        sealed::claims::<C>(),
-        secret::claims::<C>(),
-        seen::claims::<C>(),
+    let topics = [
+        keys::claims::<C>(),
+        verification::claims::<C>(),
+        single_use::claims::<C>(),
+        expiry::claims::<C>(),
+        limits::claims::<C>(),
+        availability::claims::<C>(),
+        shared_store::claims::<C>(),
+        records::claims::<C>(),
+        early_data::claims::<C>(),
+        accounting::claims::<C>(),
     ];
-    let mut claims: Vec<Claim> = parts.into_iter().flatten().collect();
+    let mut claims: Vec<Claim> = topics.into_iter().flatten().collect();
     claims.sort_by_key(|claim| claim.rule[1..].parse().unwrap_or(u32::MAX));
     claims
 }

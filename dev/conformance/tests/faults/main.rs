@@ -26,26 +26,26 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     (Fault::OneHost, &["another name is another server"]),
     (
         Fault::SpelledHosts,
-        &["spellings of one name are one server"],
+        &["case and a trailing dot do not make another server"],
     ),
     (
         Fault::OneDomain,
         &[
-            "each setting is another security domain",
-            "changed settings do not find the old sessions",
+            "different settings have different security domains",
+            "sessions are not resumed under changed settings",
         ],
     ),
     (
         Fault::RunsFieldsTogether,
-        &["no field of the domain runs into the next"],
+        &["fields of the security domain are delimited"],
     ),
     (
         Fault::FilesUnderLatest,
-        &["a late ticket goes under its own server"],
+        &["a late ticket is stored for its own server"],
     ),
     (
         Fault::VerifiesNothing,
-        &["a failed verification leaves nothing"],
+        &["a failed verification stores nothing"],
     ),
     (
         Fault::ForgetsNothing,
@@ -63,7 +63,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         Fault::TicketsServeOften,
         &[
             "no ticket is used twice by many threads",
-            "a server without sessions holds no place",
+            "a server without sessions is not counted",
         ],
     ),
     (
@@ -79,24 +79,24 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::PutsBackWhatFailed,
-        &["no ticket comes back from a failed handshake"],
+        &["a ticket of a failed handshake is not used again"],
     ),
     (Fault::OneTicket, &["several tickets of a server are kept"]),
     (
         Fault::SessionsServeOnce,
-        &["a TLS 1.2 session serves until it is replaced"],
+        &["a TLS 1.2 session is reused until it is replaced"],
     ),
     (
         Fault::KeepsWhatFailed,
-        &["a TLS 1.2 session goes when its handshake fails"],
+        &["a TLS 1.2 session is removed when its handshake fails"],
     ),
     (
         Fault::KeepsWhatIsRefused,
-        &["a TLS 1.2 session goes when the server refuses it afterwards"],
+        &["an alert after the handshake removes a TLS 1.2 session"],
     ),
     (
         Fault::RemovesAnySession,
-        &["a newer session survives that failure"],
+        &["a failed handshake does not remove a newer TLS 1.2 session"],
     ),
     (
         Fault::MissesRenewals,
@@ -105,7 +105,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     (
         Fault::KeepsTheObject,
         &[
-            "a drop without close_notify spoils nothing",
+            "a drop without close_notify does not invalidate the session",
             "open connections share no session object",
         ],
     ),
@@ -117,18 +117,18 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         Fault::TimeStandsStill,
         &[
             "a session lives no longer than its protocol allows",
-            "expired sessions go before living ones",
+            "expired sessions are evicted before valid ones",
         ],
     ),
     (
         Fault::NoLimits,
         &[
             "a session lives no longer than the limits say",
-            "a flood of tickets stays in its server's bounds",
-            "servers are bounded",
-            "the server used least recently goes first",
-            "bytes are bounded",
-            "what is too large is refused and counted",
+            "a flood of tickets stays within its server's limits",
+            "the number of servers is bounded",
+            "the least recently used server is evicted first",
+            "the number of bytes is bounded",
+            "sessions that are too large are refused and counted",
         ],
     ),
     (
@@ -143,7 +143,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         Fault::NeverSeenAgain,
         &["a hot server survives a scan of cold ones"],
     ),
-    (Fault::NeverSweeps, &["expired sessions go without a visit"]),
+    (Fault::NeverSweeps, &["expired sessions are swept without a new connection"]),
     (
         Fault::OffIsAnError,
         &["without a store, handshakes are full and succeed"],
@@ -167,7 +167,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::ShowsSessions,
-        &["what is shown for debugging has no ticket in it"],
+        &["debug output contains no ticket"],
     ),
     (
         Fault::SendsEarlyData,
@@ -181,8 +181,8 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         Fault::SaysAllAccepted,
         &["early data that is rejected does not count as accepted"],
     ),
-    (Fault::CountsNothing, &["the counters say what happened"]),
-    (Fault::SaysFull, &["a connection says what the server says"]),
+    (Fault::CountsNothing, &["the counters match what happened"]),
+    (Fault::SaysFull, &["client and server agree on what was resumed"]),
     (
         Fault::HandsOutCopies,
         &[
@@ -192,7 +192,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::SettlesAtTheEnd,
-        &["a process that is killed gives no ticket back"],
+        &["a ticket taken by a killed process is not used again"],
     ),
     (
         Fault::TroubleIsAnError,
@@ -205,7 +205,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::ClearsMemoryOnly,
-        &["clear reaches what processes share"],
+        &["clear empties the shared store"],
     ),
     (
         Fault::TamperingIsAnError,
@@ -216,15 +216,15 @@ const CAUGHT: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::KeepsPlainCopies,
-        &["what is stored shows neither names nor tickets"],
+        &["stored records show neither names nor tickets"],
     ),
     (
         Fault::PublicFiles,
-        &["only its owner may read what is stored"],
+        &["only the owner may read the files of a shared store"],
     ),
     (
         Fault::OneKeyForAll,
-        &["under other keys nothing is resumed"],
+        &["sessions are not resumed under other store keys"],
     ),
 ];
 

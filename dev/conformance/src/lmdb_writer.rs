@@ -1,4 +1,4 @@
-//! Who writes to a place by LMDB, and nothing that anybody resumes.
+//! Writes to an LMDB tier records that no client resumes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use store_core::{Clock, KeyRef, SecurityDomain, SystemClock, Usage};
 use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 use store_tiers::{KeyRing, Sealed, Tier};
 
-use crate::stage::said;
+use crate::check::message;
 
-/// So many records at a time that most of a writer's time is spent within a change.
+/// Records in a write: so many that the writer is in a transaction most of the time.
 const RECORDS: usize = 256;
 
-/// Writes records of a server that nobody knows.
-pub(crate) struct Writer {
+/// Writes records of a server that no client connects to.
+pub(crate) struct LmdbWriter {
     tier: LmdbTier,
     records: Vec<Sealed>,
 }
 
-impl Writer {
+impl LmdbWriter {
     pub(crate) fn open(directory: &Path) -> Result<Self, String> {
         let domain = SecurityDomain::from([0; 32]);
-        let keys = KeyRing::generate().map_err(said)?;
+        let keys = KeyRing::generate().map_err(message)?;
         let record = Sealed {
             server: keys.server_id(KeyRef::new(&domain, "nobody.test")),
             usage: Usage::SingleUse,
@@ -29,14 +29,14 @@ impl Writer {
             bytes: vec![0; 1_000],
         };
         Ok(Self {
-            tier: LmdbTier::open(directory, LmdbSettings::default()).map_err(said)?,
+            tier: LmdbTier::open(directory, LmdbSettings::default()).map_err(message)?,
             records: vec![record; RECORDS],
         })
     }
 
-    /// Writes once, which waits for whoever is writing.
+    /// Writes all records in one transaction, after those of other processes.
     pub(crate) fn write(&mut self) -> Result<(), String> {
         let now = SystemClock.now();
-        self.tier.put(&self.records, now).map_err(said)
+        self.tier.put(&self.records, now).map_err(message)
     }
 }

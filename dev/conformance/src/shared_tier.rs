@@ -1,4 +1,4 @@
-//! Where children share their sessions.
+//! The tier that child processes share.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use lab::redis::RedisServer;
 use tempfile::TempDir;
 
+use crate::check::message;
 use crate::client::Store;
-use crate::stage::said;
 
-/// A place, with a folder of its own that goes with it.
-pub(crate) struct Place {
+/// A tier for a claim, with a temporary folder.
+pub(crate) struct SharedTier {
     url: String,
     keys: PathBuf,
     folder: TempDir,
     _redis: Option<RedisServer>,
 }
 
-impl Place {
-    /// A file by LMDB.
+impl SharedTier {
+    /// An LMDB tier.
     pub(crate) fn lmdb() -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(said)?;
+        let folder = tempfile::tempdir().map_err(message)?;
         let directory = folder.path().join("sessions");
         Ok(Self {
             url: format!("lmdb:{}", directory.display()),
@@ -30,19 +30,19 @@ impl Place {
         })
     }
 
-    /// A Redis of its own.
+    /// A tier in a new Redis server.
     pub(crate) fn redis() -> Result<Self, String> {
-        let redis = RedisServer::start().map_err(said)?;
-        let place = Self::at(redis.port())?;
+        let redis = RedisServer::start().map_err(message)?;
+        let tier = Self::redis_at(redis.port())?;
         Ok(Self {
             _redis: Some(redis),
-            ..place
+            ..tier
         })
     }
 
-    /// Whatever is at this port of this machine, to be spoken to as a Redis.
-    pub(crate) fn at(port: u16) -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(said)?;
+    /// A tier in the Redis that is, or should be, at this port.
+    pub(crate) fn redis_at(port: u16) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(message)?;
         Ok(Self {
             url: format!("redis://127.0.0.1:{port}"),
             keys: folder.path().join("keys"),
@@ -51,7 +51,7 @@ impl Place {
         })
     }
 
-    /// How a client is told of it.
+    /// The setting of a client.
     pub(crate) fn store(&self) -> Store {
         Store {
             url: self.url.clone(),
@@ -59,40 +59,40 @@ impl Place {
         }
     }
 
-    /// The same place under keys of its own.
-    pub(crate) fn under_other_keys(&self) -> Store {
+    /// The setting of a client with another key file.
+    pub(crate) fn store_with_other_keys(&self) -> Store {
         Store {
             keys: self.folder.path().join("other keys"),
             ..self.store()
         }
     }
 
-    /// The directory of the place by LMDB.
+    /// The directory of an LMDB tier.
     pub(crate) fn directory(&self) -> PathBuf {
         self.folder.path().join("sessions")
     }
 
-    /// All that lies there: its files and directories, and the keys.
-    pub(crate) fn contents(&self) -> Result<Vec<PathBuf>, String> {
+    /// The paths of the LMDB tier's files and directories, and of the key file.
+    pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, String> {
         let mut found = vec![self.keys.clone()];
         collect(&self.directory(), &mut found)?;
         Ok(found)
     }
 
-    /// The file that LMDB keeps its records in.
+    /// The path of LMDB's data file.
     pub(crate) fn data_file(&self) -> Result<PathBuf, String> {
-        let contents = self.contents()?;
+        let paths = self.paths()?;
         let data = |path: &PathBuf| path.ends_with("data.mdb");
-        let found = contents.into_iter().find(data);
-        found.ok_or_else(|| "there is no file of LMDB's".to_owned())
+        let found = paths.into_iter().find(data);
+        found.ok_or_else(|| "the tier has no data.mdb".to_owned())
     }
 }
 
 fn collect(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
     found.push(path.to_owned());
     if path.is_dir() {
-        for entry in fs::read_dir(path).map_err(said)? {
-            collect(&entry.map_err(said)?.path(), found)?;
+        for entry in fs::read_dir(path).map_err(message)? {
+            collect(&entry.map_err(message)?.path(), found)?;
         }
     }
     Ok(())

@@ -1,0 +1,193 @@
+//! The connectors of tls-resume as [`Client`]s.
+
+use std::io::Read;
+use std::time::Duration;
+
+use lab::certificate::Identity;
+use tls_resume::generic::{Connector, ConnectorBuilder, Stream};
+use tls_resume::openssl::OpenSsl;
+use tls_resume::rustls::Rustls;
+use tls_resume::rustls_preview::RustlsPreview;
+use tls_resume::{Backend, Error, ErrorKind, Resumption, Shareable, Stats, TierStats};
+
+use crate::check::message;
+use crate::client::{Client, Connection, Failure, Setup, Store};
+use crate::wire::Wire;
+
+/// How long a connection waits for a session from the tier: much longer than by default, so that
+/// claims do not depend on how busy the machine is.
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A backend of tls-resume, with the constants of [`Client`] and the sharing of sessions.
+trait TestedBackend: Backend {
+    const HIDES_LIFETIME: Option<&'static str>;
+    const NO_CALLBACKS: Option<&'static str>;
+    const NAME_FOR_CHILD: Result<&'static str, &'static str>;
+
+    fn share(
+        builder: ConnectorBuilder<Self>,
+        store: Store,
+    ) -> Result<ConnectorBuilder<Self>, String>;
+    fn tier_stats(connector: &Connector<Self>) -> TierStats;
+}
+
+const IS_RUST: Option<&str> = Some("rustls is Rust: nothing unwinds into C");
+const NOT_SHAREABLE: &str = "sessions of rustls 0.23 cannot leave the memory of their process";
+
+impl TestedBackend for Rustls {
+    const HIDES_LIFETIME: Option<&'static str> =
+        Some("rustls 0.23 does not show a session's lifetime");
+    const NO_CALLBACKS: Option<&'static str> = IS_RUST;
+    const NAME_FOR_CHILD: Result<&'static str, &'static str> = Err(NOT_SHAREABLE);
+
+    fn share(_: ConnectorBuilder<Self>, _: Store) -> Result<ConnectorBuilder<Self>, String> {
+        Err(NOT_SHAREABLE.to_owned())
+    }
+
+    fn tier_stats(_: &Connector<Self>) -> TierStats {
+        TierStats::default()
+    }
+}
+
+impl TestedBackend for OpenSsl {
+    const HIDES_LIFETIME: Option<&'static str> = None;
+    const NO_CALLBACKS: Option<&'static str> = None;
+    const NAME_FOR_CHILD: Result<&'static str, &'static str> = Ok("openssl");
+
+    fn share(
+        builder: ConnectorBuilder<Self>,
+        store: Store,
+    ) -> Result<ConnectorBuilder<Self>, String> {
+        Ok(with_tier(builder, store))
+    }
+
+    fn tier_stats(connector: &Connector<Self>) -> TierStats {
+        connector.tier_stats().unwrap_or_default()
+    }
+}
+
+impl TestedBackend for RustlsPreview {
+    const HIDES_LIFETIME: Option<&'static str> = None;
+    const NO_CALLBACKS: Option<&'static str> = IS_RUST;
+    const NAME_FOR_CHILD: Result<&'static str, &'static str> = Ok("rustls_preview");
+
+    fn share(
+        builder: ConnectorBuilder<Self>,
+        store: Store,
+    ) -> Result<ConnectorBuilder<Self>, String> {
+        Ok(with_tier(builder, store))
+    }
+
+    fn tier_stats(connector: &Connector<Self>) -> TierStats {
+        connector.tier_stats().unwrap_or_default()
+    }
+}
+
+fn with_tier<B: Shareable>(builder: ConnectorBuilder<B>, store: Store) -> ConnectorBuilder<B> {
+    let Store { url, keys } = store;
+    builder
+        .store(url)
+        .store_keys(keys)
+        .store_timeout(STORE_TIMEOUT)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failure(error: Error) -> Failure {
+    match error.kind() {
+        ErrorKind::Certificate => Failure::Certificate,
+        _ => Failure::Other(error.to_string()),
+    }
+}
+
+#[allow(private_bounds, reason = "implemented for the three backends only")]
+impl<B: TestedBackend> Client for Connector<B> {
+    type Connection = Stream<B, Wire>;
+    const HIDES_LIFETIME: Option<&'static str> = B::HIDES_LIFETIME;
+    const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
+
+    fn name_for_child() -> Result<String, &'static str> {
+        B::NAME_FOR_CHILD.map(str::to_owned)
+    }
+
+    fn new(setup: Setup) -> Result<Self, String> {
+        let mut builder = Self::builder()
+            .roots(setup.roots)
+            .alpn(setup.alpn)
+            .protocols(setup.protocols)
+            .limits(setup.limits)
+            .domain(setup.domain)
+            .never_resume(setup.never_resume)
+            .early_data(setup.early_data)
+            .clock(setup.clock);
+        if let Some(Identity { chain, key }) = setup.identity {
+            builder = builder.client_certificate(chain, key);
+        }
+        if let Some(store) = setup.store {
+            builder = B::share(builder, store)?;
+        }
+        builder.build().map_err(message)
+    }
+
+    fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure> {
+        self.connect_stream(host, port, wire).map_err(failure)
+    }
+
+    fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        data: &[u8],
+    ) -> Result<(Self::Connection, usize), Failure> {
+        self.connect_stream_early(host, port, wire, data)
+            .map_err(failure)
+    }
+
+    fn domain(&self) -> Vec<u8> {
+        self.security_domain().as_bytes().to_vec()
+    }
+
+    fn clear(&self) {
+        Self::clear(self);
+    }
+
+    fn clear_server(&self, host: &str, port: u16) {
+        Self::clear_server(self, host, port);
+    }
+
+    fn stats(&self) -> Stats {
+        Self::stats(self)
+    }
+
+    fn tier_stats(&self) -> TierStats {
+        B::tier_stats(self)
+    }
+}
+
+impl<B: Backend> Connection for Stream<B, Wire> {
+    fn resumption(&self) -> Resumption {
+        Self::resumption(self)
+    }
+
+    fn read_tickets(&mut self) -> Result<usize, String> {
+        self.wait_for_tickets(Duration::from_secs(1))
+            .map_err(message)
+    }
+
+    fn read_data(&mut self) -> Result<usize, String> {
+        let read = self.read(&mut [0; 64]);
+        read.map_err(message)
+    }
+
+    fn forget(&self) {
+        Self::forget(self);
+    }
+
+    fn close(mut self) -> Result<(), String> {
+        Self::close(&mut self).map_err(message)
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        self.get_mut()
+    }
+}
