@@ -1,5 +1,5 @@
-//! R7, across a fork: what a process has put is not used by its child. The only test of its
-//! program, so that no other thread holds a lock at the fork.
+//! R7, across a fork: a child does not use the sessions of its parent. A binary of its own with one test,
+//! so that no other thread holds a lock at the fork.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::{Backend, Resumption};
 
-/// What the child's exit code says of its handshakes.
+/// The child's exit code if its first handshake is full and its second is resumed.
 const FULL_THEN_RESUMED: i32 = 42;
 
 fn visit<B: Backend>(connector: &Connector<B>, port: u16) -> Option<Resumption> {
@@ -23,7 +23,7 @@ fn visit<B: Backend>(connector: &Connector<B>, port: u16) -> Option<Resumption> 
     Some(resumption)
 }
 
-fn a_child_starts_with_nothing<B: Backend>(server: &TcpServer, authority: &Authority) {
+fn a_child_has_no_sessions<B: Backend>(server: &TcpServer, authority: &Authority) {
     let connector = Connector::<B>::builder()
         .roots([authority.root_der()])
         .build()
@@ -31,19 +31,19 @@ fn a_child_starts_with_nothing<B: Backend>(server: &TcpServer, authority: &Autho
     let port = server.port();
     assert_eq!(visit(&connector, port), Some(Resumption::Full));
 
-    // SAFETY: the child calls what a forked process of several threads may not be able to: the
-    // threads of this program that exist are the test's own and the server's, which hold no lock
-    // of the store, of the TLS libraries' clients or of the allocator (glibc sees to that one).
+    // SAFETY: the child uses locks that another thread could have held at the fork. The other threads
+    // are the test harness's and the server's, which hold no lock of the store, of the TLS libraries'
+    // clients or of the allocator (glibc releases that one).
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let seen = (visit(&connector, port), visit(&connector, port));
+        let resumptions = (visit(&connector, port), visit(&connector, port));
         let expected = (Some(Resumption::Full), Some(Resumption::Resumed));
-        let code = if seen == expected {
+        let code = if resumptions == expected {
             FULL_THEN_RESUMED
         } else {
             1
         };
-        // SAFETY: ends the child at once; nothing of the parent's is run at its exit.
+        // SAFETY: ends the child at once, without the exit handlers of the parent.
         unsafe { libc::_exit(code) }
     }
     assert!(child > 0, "fork: {}", std::io::Error::last_os_error());
@@ -57,20 +57,20 @@ fn a_child_starts_with_nothing<B: Backend>(server: &TcpServer, authority: &Autho
         "the child did not end by itself: {status}"
     );
     assert_eq!(libc::WEXITSTATUS(status), FULL_THEN_RESUMED);
-    // The parent still has its own.
+    // The parent still has its sessions.
     assert_eq!(visit(&connector, port), Some(Resumption::Resumed));
 }
 
 #[test]
-fn children_start_with_nothing() {
+fn children_do_not_use_their_parents_sessions() {
     let authority = Authority::new(KeyKind::EcdsaP256);
     for protocol in Protocol::ALL {
         let mut settings = ServerSettings::new(authority.issue(&["localhost"]));
         settings.protocols = vec![protocol];
         let server = Server::new(Library::Rustls, &settings);
         let server = TcpServer::start(server).expect("a port on loopback");
-        a_child_starts_with_nothing::<Rustls>(&server, &authority);
-        a_child_starts_with_nothing::<OpenSsl>(&server, &authority);
-        a_child_starts_with_nothing::<RustlsPreview>(&server, &authority);
+        a_child_has_no_sessions::<Rustls>(&server, &authority);
+        a_child_has_no_sessions::<OpenSsl>(&server, &authority);
+        a_child_has_no_sessions::<RustlsPreview>(&server, &authority);
     }
 }

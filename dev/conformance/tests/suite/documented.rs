@@ -1,4 +1,4 @@
-//! docs/rules.md names every claim, under its rule, and no test or file that is not there.
+//! docs/rules.md names every claim, under its rule, and only tests and files that exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use conformance::claims;
 use tls_resume::openssl::Connector;
 
-const DOCUMENT: &str = include_str!("../../../docs/rules.md");
+const DOCUMENT: &str = include_str!("../../../../docs/rules.md");
 
 #[test]
 fn every_claim_is_in_the_table_of_its_rule() {
@@ -18,15 +18,15 @@ fn every_claim_is_in_the_table_of_its_rule() {
     }
     for rule in 1..=27 {
         let rule = format!("R{rule}");
-        let has_a_row = claims::<Connector>().iter().any(|claim| claim.rule == rule);
-        assert!(has_a_row, "{rule} has no claim");
+        let has_claim = claims::<Connector>().iter().any(|claim| claim.rule == rule);
+        assert!(has_claim, "{rule} has no claim");
     }
 }
 
-/// In the table of the rules, a word with underscores is a test, and one with slashes a file or a
-/// folder.
+/// In the table of the rules, a quoted word with underscores is a test, and one with slashes is a
+/// path.
 #[test]
-fn every_test_that_it_names_is_there() {
+fn every_test_and_file_that_it_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut sources = Vec::new();
     collect(&root, &mut sources);
@@ -35,21 +35,21 @@ fn every_test_that_it_names_is_there() {
     let quoted = rules.flat_map(|line| line.split('`').skip(1).step_by(2));
     let mut missing = Vec::new();
     for word in quoted {
-        let is_there = if word.contains('/') {
+        let exists = if word.contains('/') {
             root.join(word).exists() || root.join("store-tiers").join(word).exists()
         } else if word.contains('_') && !word.contains('.') {
             code.contains(&format!("fn {word}(")) || code.contains(&format!("fn {word}<"))
         } else {
             true
         };
-        if !is_there {
+        if !exists {
             missing.push(word);
         }
     }
-    assert!(missing.is_empty(), "not there: {missing:#?}");
+    assert!(missing.is_empty(), "these do not exist: {missing:#?}");
 }
 
-/// All sources of the workspace.
+/// Collects the sources of the workspace.
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

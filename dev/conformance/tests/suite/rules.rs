@@ -1,4 +1,4 @@
-//! Every claim holds on every backend it applies to.
+//! Every claim holds on every backend that it applies to.
 
 use conformance::{Launcher, Verdict, count, rows};
 

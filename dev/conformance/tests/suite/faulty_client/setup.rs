@@ -1,4 +1,4 @@
-//! From what a client is told to an OpenSSL context and a security domain.
+//! The OpenSSL context and the security domain of a client's setup.
 
 use conformance::Setup;
 use openssl::error::ErrorStack;
@@ -11,14 +11,14 @@ use openssl::x509::store::X509StoreBuilder;
 use store_core::SecurityDomain;
 use tls_resume::Protocol;
 
-use crate::fault::Fault;
+use super::fault::Fault;
 
 /// The security domain of a client.
 pub(crate) fn domain(setup: &Setup, fault: Fault) -> SecurityDomain {
     let start = SecurityDomain::builder("faulty");
     match fault {
-        Fault::OneDomain => start.finish(),
-        Fault::RunsFieldsTogether => start.field("alpn", &setup.alpn.concat()).finish(),
+        Fault::IgnoresSettings => start.finish(),
+        Fault::ConcatenatesFields => start.field("alpn", &setup.alpn.concat()).finish(),
         _ => {
             let identity = setup.identity.iter();
             start
@@ -32,7 +32,7 @@ pub(crate) fn domain(setup: &Setup, fault: Fault) -> SecurityDomain {
     }
 }
 
-/// The context of a client, but for its callback.
+/// The context of a client, without its callback.
 pub(crate) fn builder(setup: &Setup, fault: Fault) -> Result<SslConnectorBuilder, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     let mut roots = X509StoreBuilder::new()?;
@@ -40,7 +40,7 @@ pub(crate) fn builder(setup: &Setup, fault: Fault) -> Result<SslConnectorBuilder
         roots.add_cert(X509::from_der(root)?)?;
     }
     builder.set_cert_store(roots.build());
-    if fault == Fault::VerifiesNothing {
+    if fault == Fault::SkipsVerification {
         builder.set_verify(SslVerifyMode::NONE);
     }
     if let Some(identity) = &setup.identity {

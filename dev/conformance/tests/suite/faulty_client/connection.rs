@@ -1,4 +1,4 @@
-//! A connection of the client.
+//! A connection of the faulty client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use openssl::ssl::{ErrorCode, SslSession, SslStream, SslVersion};
 use store_core::Outcome;
 use tls_resume::{ReadTimeout, Resumption};
 
-use crate::client::{Offered, Shared, index, lock};
-use crate::fault::Fault;
+use super::fault::Fault;
+use super::state::{ClientState, Offered, index, lock};
 
 /// A connection of the client.
 pub(crate) struct FaultyConnection {
     pub(crate) stream: SslStream<Wire>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) client: Arc<ClientState>,
     pub(crate) offered: Option<Offered>,
 }
 
@@ -26,14 +26,14 @@ impl FaultyConnection {
         state.map_or(0, |state| lock(state).received)
     }
 
-    /// How much of `data` was accepted that went out with the first message.
+    /// Makes the handshake, with `data` as early data. Returns how many bytes were accepted.
     pub(crate) fn handshake(&mut self, data: &[u8]) -> Result<usize, openssl::ssl::Error> {
         let session = self.stream.ssl().session();
         let allowed = session.map_or(0, |session| session.max_early_data() as usize);
-        let data = match self.shared.fault {
+        let data = match self.client.fault {
             _ if self.offered.is_none() || allowed == 0 => b"",
-            Fault::SendsEarlyData => &b"too early"[..],
-            Fault::SendsAllEarly => data,
+            Fault::SendsEarlyDataByDefault => &b"too early"[..],
+            Fault::ExceedsEarlyDataLimit => data,
             _ => &data[..data.len().min(allowed)],
         };
         if !data.is_empty() {
@@ -41,15 +41,15 @@ impl FaultyConnection {
         }
         self.stream.connect()?;
         let accepted = early_data_accepted(self.stream.ssl());
-        if accepted || self.shared.has(Fault::SaysAllAccepted) {
+        if accepted || self.client.has(Fault::ReportsAllEarlyDataAccepted) {
             Ok(data.len())
         } else {
             Ok(0)
         }
     }
 
-    /// The handshake is done: counts it, and fetches a renewed TLS 1.2 ticket.
-    pub(crate) fn settle(&self) {
+    /// Reports the completed handshake to the store, and stores a renewed TLS 1.2 ticket.
+    pub(crate) fn record_outcome(&self) {
         let ssl = self.stream.ssl();
         let Some(state) = ssl.ex_data(index()) else {
             return;
@@ -66,17 +66,17 @@ impl FaultyConnection {
         } else {
             Outcome::Declined
         };
-        self.shared.store.report(&key, outcome);
+        self.client.store.report(&key, outcome);
         if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
             return;
         }
-        if self.shared.has(Fault::MissesRenewals) {
+        if self.client.has(Fault::MissesRenewals) {
             return;
         }
         let renewed = ssl.session().map(ToOwned::to_owned);
         let differs = |session: &SslSession| session.to_der().is_ok_and(|der| der != offered.der);
         if let Some(session) = renewed.filter(differs) {
-            self.shared.put(ssl, session);
+            self.client.put(ssl, session);
         }
     }
 }
@@ -84,7 +84,7 @@ impl FaultyConnection {
 impl Connection for FaultyConnection {
     fn resumption(&self) -> Resumption {
         match (self.stream.ssl().session_reused(), &self.offered) {
-            (true, _) if self.shared.has(Fault::SaysFull) => Resumption::Full,
+            (true, _) if self.client.has(Fault::ReportsFull) => Resumption::Full,
             (true, _) => Resumption::Resumed,
             (false, Some(_)) => Resumption::Declined,
             (false, None) => Resumption::Full,
@@ -93,45 +93,48 @@ impl Connection for FaultyConnection {
 
     fn read_tickets(&mut self) -> Result<usize, String> {
         const PAUSE: Duration = Duration::from_millis(20);
-        let said = |error: std::io::Error| error.to_string();
+        let message = |error: std::io::Error| error.to_string();
         self.stream
             .get_ref()
             .set_read_timeout(Some(PAUSE))
-            .map_err(said)?;
-        // A server in this process has nothing more to say after the first look.
-        let far_away = self
+            .map_err(message)?;
+        // A server in this process has sent everything before the first read.
+        let over_tcp = self
             .stream
             .get_ref()
             .read_timeout()
-            .map_err(said)?
+            .map_err(message)?
             .is_some();
-        let mut looks = if far_away { 500 } else { 1 };
-        while looks > 0 {
+        let mut reads = if over_tcp { 500 } else { 1 };
+        while reads > 0 {
             match self.stream.ssl_peek(&mut [0]) {
                 Err(error) if error.code() == ErrorCode::WANT_READ => {}
                 Err(error) => return Err(error.to_string()),
-                Ok(_) => return Err("there is data".into()),
+                Ok(_) => return Err("application data arrived".into()),
             }
             let done =
                 self.received() > 0 || self.stream.ssl().version2() == Some(SslVersion::TLS1_2);
-            looks = if done { 0 } else { looks - 1 };
+            reads = if done { 0 } else { reads - 1 };
         }
-        self.stream.get_ref().set_read_timeout(None).map_err(said)?;
+        self.stream
+            .get_ref()
+            .set_read_timeout(None)
+            .map_err(message)?;
         Ok(self.received())
     }
 
     fn read_data(&mut self) -> Result<usize, String> {
         let read = self.stream.ssl_read(&mut [0; 64]);
-        let refused = read
+        let alert = read
             .as_ref()
             .is_err_and(|error| error.code() == ErrorCode::SSL);
-        if refused
+        if alert
             && self.stream.ssl().session_reused()
-            && !self.shared.has(Fault::KeepsWhatIsRefused)
+            && !self.client.has(Fault::KeepsReusableAfterAlert)
         {
             let state = self.stream.ssl().ex_data(index());
             if let (Some(state), Some(offered)) = (state, &self.offered) {
-                self.shared.store.remove_up_to(&lock(state).key, offered.id);
+                self.client.store.remove_up_to(&lock(state).key, offered.id);
             }
         }
         read.map_err(|error| error.to_string())
@@ -143,14 +146,14 @@ impl Connection for FaultyConnection {
         };
         let mut state = lock(state);
         state.revoked = true;
-        if self.shared.has(Fault::ForgetsNothing) {
+        if self.client.has(Fault::IgnoresForget) {
             return;
         }
         for id in std::mem::take(&mut state.stored) {
-            self.shared.store.remove(&state.key, id);
+            self.client.store.remove(&state.key, id);
         }
         if let Some(offered) = &self.offered {
-            self.shared.store.remove(&state.key, offered.id);
+            self.client.store.remove(&state.key, offered.id);
         }
     }
 

@@ -1,101 +1,107 @@
-//! Every claim can fail: for each there is a client, broken in one way, that it catches.
+//! Every claim can fail: it fails on a client with the right fault.
 
 mod client;
 mod connection;
-mod der;
 mod fault;
 mod setup;
-mod sharing;
+mod state;
+mod tier;
 
 use std::collections::BTreeSet;
 
-use client::Faulty;
+use client::FaultyClient;
 use conformance::child::{Task, is_requested};
 use conformance::{Claim, Launcher, Verdict, claims};
 use fault::Fault;
 
-/// Each fault, and the claims that must catch it.
-const CAUGHT: &[(Fault, &[&str])] = &[
+/// Each fault, and the claims that fail on a client with it.
+const FAULTS: &[(Fault, &[&str])] = &[
     (
-        Fault::NoPort,
+        Fault::IgnoresPort,
         &[
             "another port is another server",
             "early data goes to its own server only",
         ],
     ),
-    (Fault::OneHost, &["another name is another server"]),
+    (Fault::IgnoresHost, &["another name is another server"]),
     (
-        Fault::SpelledHosts,
+        Fault::DistinguishesSpellings,
         &["case and a trailing dot do not make another server"],
     ),
     (
-        Fault::OneDomain,
+        Fault::IgnoresSettings,
         &[
             "different settings have different security domains",
             "sessions are not resumed under changed settings",
         ],
     ),
     (
-        Fault::RunsFieldsTogether,
+        Fault::ConcatenatesFields,
         &["fields of the security domain are delimited"],
     ),
     (
-        Fault::FilesUnderLatest,
+        Fault::StoresForLatestServer,
         &["a late ticket is stored for its own server"],
     ),
     (
-        Fault::VerifiesNothing,
+        Fault::SkipsVerification,
         &["a failed verification stores nothing"],
     ),
     (
-        Fault::ForgetsNothing,
+        Fault::IgnoresForget,
         &[
             "forget revokes what a connection stored",
             "forget revokes the session that was resumed",
         ],
     ),
     (
-        Fault::TakesAfterForget,
+        Fault::StoresAfterForget,
         &["after forget, late tickets are refused"],
     ),
-    (Fault::AlwaysResumes, &["a host can be kept from resuming"]),
     (
-        Fault::TicketsServeOften,
+        Fault::IgnoresNeverResume,
+        &["a host can be kept from resuming"],
+    ),
+    (
+        Fault::ReusesTickets,
         &[
             "no ticket is used twice by many threads",
             "a server without sessions is not counted",
         ],
     ),
     (
-        Fault::KeepsTheFirst,
+        Fault::ReusesFirstTicket,
         &["no ticket is used twice, one after another"],
     ),
     (
-        Fault::KeepsWhatItOffers,
+        Fault::KeepsOfferedTickets,
         &[
             "no ticket is used twice by open connections",
             "no ticket carries early data twice",
         ],
     ),
     (
-        Fault::PutsBackWhatFailed,
+        Fault::ReturnsFailedTickets,
         &["a ticket of a failed handshake is not used again"],
     ),
-    (Fault::OneTicket, &["several tickets of a server are kept"]),
     (
-        Fault::SessionsServeOnce,
+        Fault::StoresOneTicket,
+        &["several tickets of a server are kept"],
+    ),
+    (
+        Fault::UsesReusableOnce,
         &["a TLS 1.2 session is reused until it is replaced"],
     ),
     (
-        Fault::KeepsWhatFailed,
+        Fault::KeepsFailedReusable,
         &["a TLS 1.2 session is removed when its handshake fails"],
     ),
     (
-        Fault::KeepsWhatIsRefused,
+        Fault::KeepsReusableAfterAlert,
         &["an alert after the handshake removes a TLS 1.2 session"],
     ),
     (
-        Fault::RemovesAnySession,
+        Fault::RemovesNewerReusable,
         &["a failed handshake does not remove a newer TLS 1.2 session"],
     ),
     (
@@ -103,25 +109,25 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         &["a renewed TLS 1.2 ticket is the one used next"],
     ),
     (
-        Fault::KeepsTheObject,
+        Fault::SharesSessionObject,
         &[
             "a drop without close_notify does not invalidate the session",
             "open connections share no session object",
         ],
     ),
     (
-        Fault::ForgetsServerLifetime,
+        Fault::IgnoresServerLifetime,
         &["a session lives no longer than the server says"],
     ),
     (
-        Fault::TimeStandsStill,
+        Fault::ClockStandsStill,
         &[
             "a session lives no longer than its protocol allows",
             "expired sessions are evicted before valid ones",
         ],
     ),
     (
-        Fault::NoLimits,
+        Fault::IgnoresLimits,
         &[
             "a session lives no longer than the limits say",
             "a flood of tickets stays within its server's limits",
@@ -132,70 +138,76 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         ],
     ),
     (
-        Fault::RenewsForEver,
+        Fault::RenewalsResetAge,
         &["renewals do not extend the total age"],
     ),
     (
-        Fault::TimeOnlyGoesOn,
+        Fault::ClockNeverGoesBack,
         &["a session from the future is not used"],
     ),
     (
-        Fault::NeverSeenAgain,
+        Fault::ForgetsEarlierUse,
         &["a hot server survives a scan of cold ones"],
     ),
-    (Fault::NeverSweeps, &["expired sessions are swept without a new connection"]),
     (
-        Fault::OffIsAnError,
+        Fault::NeverSweeps,
+        &["expired sessions are swept without a new connection"],
+    ),
+    (
+        Fault::NoStoreIsAnError,
         &["without a store, handshakes are full and succeed"],
     ),
     (
-        Fault::PanicsArePutAside,
+        Fault::StoresAfterPanic,
         &["a panic inside a callback is a miss"],
     ),
     (
         Fault::LocksHandshakes,
         &["no lock is held during a handshake"],
     ),
-    (Fault::NeverClears, &["clear takes effect at once"]),
+    (Fault::IgnoresClear, &["clear takes effect at once"]),
     (
-        Fault::ForgetsBeginnings,
+        Fault::StoresAfterClear,
         &["after clear, late tickets are refused"],
     ),
     (
-        Fault::ClearsTooMuch,
+        Fault::ClearServerClearsAll,
         &["clear of one server leaves the others"],
     ),
     (
-        Fault::ShowsSessions,
+        Fault::DebugShowsSessions,
         &["debug output contains no ticket"],
     ),
     (
-        Fault::SendsEarlyData,
+        Fault::SendsEarlyDataByDefault,
         &["no data is sent before the handshake is done"],
     ),
     (
-        Fault::SendsAllEarly,
+        Fault::ExceedsEarlyDataLimit,
         &["no more early data is sent than the session allows"],
     ),
     (
-        Fault::SaysAllAccepted,
+        Fault::ReportsAllEarlyDataAccepted,
         &["early data that is rejected does not count as accepted"],
     ),
     (Fault::CountsNothing, &["the counters match what happened"]),
-    (Fault::SaysFull, &["client and server agree on what was resumed"]),
     (
-        Fault::HandsOutCopies,
+        Fault::ReportsFull,
+        &["client and server agree on what was resumed"],
+    ),
+    (
+        Fault::TakesCopies,
         &[
             "processes that share a store use no ticket twice",
             "machines that share a store use no ticket twice",
         ],
     ),
     (
-        Fault::SettlesAtTheEnd,
+        Fault::RemovesTakenAtExit,
         &["a ticket taken by a killed process is not used again"],
     ),
     (
-        Fault::TroubleIsAnError,
+        Fault::TierFailureIsAnError,
         &[
             "a shared store that is down costs full handshakes",
             "a shared store that hangs costs full handshakes",
@@ -203,10 +215,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
             "a process stopped while it writes costs full handshakes",
         ],
     ),
-    (
-        Fault::ClearsMemoryOnly,
-        &["clear empties the shared store"],
-    ),
+    (Fault::ClearsMemoryOnly, &["clear empties the shared store"]),
     (
         Fault::TamperingIsAnError,
         &[
@@ -215,7 +224,7 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         ],
     ),
     (
-        Fault::KeepsPlainCopies,
+        Fault::StoresPlaintext,
         &["stored records show neither names nor tickets"],
     ),
     (
@@ -223,20 +232,20 @@ const CAUGHT: &[(Fault, &[&str])] = &[
         &["only the owner may read the files of a shared store"],
     ),
     (
-        Fault::OneKeyForAll,
+        Fault::IgnoresKeyFile,
         &["sessions are not resumed under other store keys"],
     ),
 ];
 
-/// This very program, which is a child in its test of that name.
+/// Starts this program, which is a child in the test [`child`].
 fn launcher() -> Launcher {
     Launcher::this_program()
         .argument("--exact")
-        .argument("child")
+        .argument("faulty_client::child")
         .argument("--nocapture")
 }
 
-/// What a child does; nothing unless this process is one.
+/// Not a test by itself: the child. Does nothing unless this process is one.
 #[test]
 fn child() {
     if !is_requested() {
@@ -244,24 +253,23 @@ fn child() {
     }
     let task = Task::from_stdin().expect("a task");
     let named = |fault: &Fault| fault.to_string() == task.client();
-    let faults = CAUGHT.iter().map(|(fault, _)| *fault);
+    let faults = FAULTS.iter().map(|(fault, _)| *fault);
     let fault = faults
         .chain([Fault::None])
         .find(named)
         .expect("a fault of this name");
-    let obeyed = fault.during(|| task.run::<Faulty>());
-    obeyed.expect("a parent that listens");
+    let result = fault.during(|| task.run::<FaultyClient>());
+    result.expect("the parent reads the reports");
 }
 
 fn applicable() -> Vec<Claim> {
-    let mut claims = claims::<Faulty>();
+    let mut claims = claims::<FaultyClient>();
     claims.retain(Claim::applies);
     claims
 }
 
-/// The rules ask for nothing that a client without fault cannot do.
 #[test]
-fn a_client_without_fault_keeps_every_rule() {
+fn every_claim_holds_for_a_client_without_fault() {
     for claim in applicable() {
         let verdict = claim.verdict(&launcher());
         assert_eq!(verdict, Verdict::Pass, "{} {}", claim.rule, claim.title);
@@ -269,33 +277,37 @@ fn a_client_without_fault_keeps_every_rule() {
 }
 
 #[test]
-fn every_fault_is_caught() {
-    let (claims, launcher) = (claims::<Faulty>(), launcher());
+fn every_fault_makes_its_claims_fail() {
+    let (claims, launcher) = (claims::<FaultyClient>(), launcher());
     let mut missed = Vec::new();
-    for (fault, titles) in CAUGHT {
+    for (fault, titles) in FAULTS {
         for title in *titles {
             let claim = claims.iter().find(|claim| claim.title == *title);
-            let claim = claim.unwrap_or_else(|| panic!("no claim says that {title}"));
+            let claim = claim.unwrap_or_else(|| panic!("there is no claim {title}"));
             let verdict = fault.during(|| claim.verdict(&launcher));
             if verdict == Verdict::Pass {
-                missed.push(format!("{fault:?} by {} {title}", claim.rule));
+                missed.push(format!("{fault:?}: {} {title}", claim.rule));
             }
         }
     }
-    assert!(missed.is_empty(), "not caught:\n{}", missed.join("\n"));
+    assert!(
+        missed.is_empty(),
+        "claims that hold in spite of the fault:\n{}",
+        missed.join("\n")
+    );
 }
 
 #[test]
-fn every_claim_has_its_fault() {
-    let caught: BTreeSet<&str> = CAUGHT
+fn every_claim_fails_with_some_fault() {
+    let failing: BTreeSet<&str> = FAULTS
         .iter()
         .flat_map(|(_, titles)| *titles)
         .copied()
         .collect();
     let all: BTreeSet<&str> = applicable().iter().map(|claim| claim.title).collect();
-    let never: Vec<_> = all.difference(&caught).collect();
+    let untested: Vec<_> = all.difference(&failing).collect();
     assert!(
-        never.is_empty(),
-        "nothing shows that these can fail: {never:#?}"
+        untested.is_empty(),
+        "no fault makes these fail: {untested:#?}"
     );
 }

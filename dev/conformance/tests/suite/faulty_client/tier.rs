@@ -1,5 +1,4 @@
-//! The client's store beyond its memory, and what can be wrong with that: faults of the place and
-//! of its keys, in a wrapper around a tier that is sound.
+//! The client's shared store, and the faults of its tier and keys, in a wrapper around a correct tier.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,15 +14,15 @@ use store_tiers::{
     KeyRing, Sealed, ServerId, SharedSettings, SharedStore, Taken, Tier, TierError, key_file,
 };
 
-use crate::client::Stored;
-use crate::fault::Fault;
+use super::fault::Fault;
+use super::state::StoredSession;
 
-/// Longer than any fetch takes from a place that works.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// More records than a server has.
+/// How long to wait for the tier: longer than it takes when it works.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
+/// More records than any server has.
 const ALL: usize = 1_000;
 
-impl Portable for Stored {
+impl Portable for StoredSession {
     const FORMAT: u32 = 0xfa17;
 
     fn encode(&self) -> Option<Encoded> {
@@ -44,63 +43,63 @@ impl Portable for Stored {
     }
 }
 
-/// Opens the place that a client is told of.
+/// Opens the shared store of a client's setup.
 pub(crate) fn open(
     setup: &Setup,
     store: &Store,
     fault: Fault,
-) -> Result<SharedStore<Stored>, String> {
+) -> Result<SharedStore<StoredSession>, String> {
     let ring = match fault {
-        Fault::OneKeyForAll => KeyRing::new([1; 32], [(1, [2; 32])]).map_err(said)?,
-        _ => key_file::read_or_create(&store.keys).map_err(said)?,
+        Fault::IgnoresKeyFile => KeyRing::new([1; 32], [(1, [2; 32])]).map_err(message)?,
+        _ => key_file::read_or_create(&store.keys).map_err(message)?,
     };
     let inner: Box<dyn Tier> = match store.url.strip_prefix("lmdb:") {
         Some(dir) => Box::new(lmdb(Path::new(dir), fault)?),
-        None => Box::new(RedisTier::new(&store.url, &RedisSettings::default()).map_err(said)?),
+        None => Box::new(RedisTier::new(&store.url, &RedisSettings::default()).map_err(message)?),
     };
     let tier = FaultyTier {
         inner,
         fault,
         ring: ring.clone(),
-        lent: Vec::new(),
+        taken: Vec::new(),
     };
     let (limits, clock) = (setup.limits.clone(), setup.clock.clone());
     let settings = SharedSettings::default();
-    SharedStore::new(limits, Box::new(tier), ring, settings, clock).map_err(said)
+    SharedStore::new(limits, Box::new(tier), ring, settings, clock).map_err(message)
 }
 
 fn lmdb(dir: &Path, fault: Fault) -> Result<LmdbTier, String> {
     let data_file = || -> Option<PathBuf> {
-        let mut places = fs::read_dir(dir).ok()?.flatten();
-        places.find_map(|place| Some(place.path().join("data.mdb")).filter(|file| file.exists()))
+        let mut entries = fs::read_dir(dir).ok()?.flatten();
+        entries.find_map(|entry| Some(entry.path().join("data.mdb")).filter(|file| file.exists()))
     };
-    if fault == Fault::TroubleIsAnError {
-        // What a file of LMDB's begins with.
+    if fault == Fault::TierFailureIsAnError {
+        // The magic number of an LMDB file.
         let magic = 0xbeef_c0de_u32.to_ne_bytes();
-        let sound =
+        let intact =
             |file: PathBuf| fs::read(file).is_ok_and(|data| data.get(16..20) == Some(&magic));
-        if data_file().is_some_and(|file| !sound(file)) {
+        if data_file().is_some_and(|file| !intact(file)) {
             return Err("the file is damaged".to_owned());
         }
     }
-    let tier = LmdbTier::open(dir, LmdbSettings::default()).map_err(said)?;
+    let tier = LmdbTier::open(dir, LmdbSettings::default()).map_err(message)?;
     if fault == Fault::PublicFiles {
         let file = data_file().ok_or("no file was made")?;
-        fs::set_permissions(file, Permissions::from_mode(0o644)).map_err(said)?;
+        fs::set_permissions(file, Permissions::from_mode(0o644)).map_err(message)?;
     }
     Ok(tier)
 }
 
-/// Has a session fetched for a connection.
+/// Fetches a session for a connection.
 pub(crate) fn fetch(
-    beyond: &SharedStore<Stored>,
+    shared_store: &SharedStore<StoredSession>,
     key: &SessionKey,
     fault: Fault,
 ) -> Result<(), Failure> {
-    let found = beyond.prefetch(key, PATIENCE);
-    let stats = beyond.tier_stats();
-    if fault == Fault::TroubleIsAnError && !found && stats.missed == 0 {
-        return Err(Failure::Other("the store does not answer".to_owned()));
+    let found = shared_store.prefetch(key, FETCH_TIMEOUT);
+    let stats = shared_store.tier_stats();
+    if fault == Fault::TierFailureIsAnError && !found && stats.missed == 0 {
+        return Err(Failure::Other("the tier does not answer".to_owned()));
     }
     if fault == Fault::TamperingIsAnError && stats.rejected() > 0 {
         return Err(Failure::Other("a record was tampered with".to_owned()));
@@ -108,22 +107,22 @@ pub(crate) fn fetch(
     Ok(())
 }
 
-/// A tier that is sound, behind what may not be.
+/// A correct tier behind a wrapper that may have a fault.
 struct FaultyTier {
     inner: Box<dyn Tier>,
     fault: Fault,
     ring: KeyRing,
-    /// What was handed out and is still there.
-    lent: Vec<Sealed>,
+    /// Records that were taken, and are still in the tier.
+    taken: Vec<Sealed>,
 }
 
 impl FaultyTier {
-    /// All single-use records of a server, which stay where they are.
-    fn look(&mut self, server: &ServerId, now: Timestamp) -> Result<Vec<Sealed>, TierError> {
+    /// Copies of all single-use records of a server.
+    fn copy(&mut self, server: &ServerId, now: Timestamp) -> Result<Vec<Sealed>, TierError> {
         let sealed = |bytes| Sealed {
             server: *server,
             usage: Usage::SingleUse,
-            // The record itself knows better.
+            // The expiry is in the record, too.
             expires: now.after(Duration::from_secs(3_600)),
             bytes,
         };
@@ -133,8 +132,8 @@ impl FaultyTier {
         Ok(found)
     }
 
-    /// The record, and beside it the server's name and the session as they are.
-    fn with_plain_copy(&self, record: &Sealed, now: Timestamp) -> Sealed {
+    /// The record, followed by the server's name and the session in plaintext.
+    fn with_plaintext(&self, record: &Sealed, now: Timestamp) -> Sealed {
         let mut shown = record.clone();
         if let Ok(plain) = self.ring.open(&record.bytes, &record.server, now) {
             shown.bytes.extend(plain.key.as_key().encode());
@@ -147,7 +146,7 @@ impl FaultyTier {
     }
 }
 
-fn without_plain_copy(mut bytes: Vec<u8>) -> Vec<u8> {
+fn without_plaintext(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(copied) = bytes.last_chunk::<4>() {
         let copied = u32::from_be_bytes(*copied) as usize + 4;
         bytes.truncate(bytes.len().saturating_sub(copied));
@@ -157,39 +156,39 @@ fn without_plain_copy(mut bytes: Vec<u8>) -> Vec<u8> {
 
 impl Tier for FaultyTier {
     fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-        if self.fault != Fault::KeepsPlainCopies {
+        if self.fault != Fault::StoresPlaintext {
             return self.inner.put(records, now);
         }
         let records = records.iter();
         let shown: Vec<_> = records
-            .map(|record| self.with_plain_copy(record, now))
+            .map(|record| self.with_plaintext(record, now))
             .collect();
         self.inner.put(&shown, now)
     }
 
     fn take(&mut self, server: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
         match self.fault {
-            Fault::HandsOutCopies | Fault::SettlesAtTheEnd => {
-                let mut found = self.look(server, now)?;
-                if self.fault == Fault::SettlesAtTheEnd {
-                    let lent =
-                        |record: &Sealed| self.lent.iter().any(|one| one.bytes == record.bytes);
-                    found.retain(|record| !lent(record));
+            Fault::TakesCopies | Fault::RemovesTakenAtExit => {
+                let mut found = self.copy(server, now)?;
+                if self.fault == Fault::RemovesTakenAtExit {
+                    let taken =
+                        |record: &Sealed| self.taken.iter().any(|one| one.bytes == record.bytes);
+                    found.retain(|record| !taken(record));
                 }
                 found.truncate(most);
-                self.lent.extend(found.iter().cloned());
+                self.taken.extend(found.iter().cloned());
                 let reusable = self.inner.take(server, 0, now)?.reusable;
                 Ok(Taken {
                     single_use: found.into_iter().map(|record| record.bytes).collect(),
                     reusable,
                 })
             }
-            Fault::KeepsPlainCopies => {
+            Fault::StoresPlaintext => {
                 let taken = self.inner.take(server, most, now)?;
                 let single_use = taken.single_use.into_iter();
                 Ok(Taken {
-                    single_use: single_use.map(without_plain_copy).collect(),
-                    reusable: taken.reusable.map(without_plain_copy),
+                    single_use: single_use.map(without_plaintext).collect(),
+                    reusable: taken.reusable.map(without_plaintext),
                 })
             }
             _ => self.inner.take(server, most, now),
@@ -212,13 +211,13 @@ impl Tier for FaultyTier {
 }
 
 impl Drop for FaultyTier {
-    /// Removes what was handed out: too late for a process that is killed.
+    /// Removes the records that were taken. A process that is killed does not.
     fn drop(&mut self) {
-        if self.fault != Fault::SettlesAtTheEnd {
+        if self.fault != Fault::RemovesTakenAtExit {
             return;
         }
         let now = Timestamp::EPOCH;
-        for record in &self.lent {
+        for record in &self.taken {
             let found = self.inner.take(&record.server, ALL, now);
             let found = found.unwrap_or_default().single_use.into_iter();
             let others = found.filter(|bytes| *bytes != record.bytes);
@@ -233,6 +232,6 @@ impl Drop for FaultyTier {
     }
 }
 
-fn said(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

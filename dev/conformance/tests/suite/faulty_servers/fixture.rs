@@ -1,4 +1,4 @@
-//! A connector that trusts the servers here, and what is asserted of every visit.
+//! A connector with a server that misbehaves and another one, and assertions after each handshake.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, OnceLock};
@@ -15,18 +15,18 @@ use tls_resume::{
     Backend, Clock, Error, Limits, ManualClock, ReadTimeout, Resumption, Stats, SystemClock,
 };
 
-/// The name that every server is for; they differ by their ports.
-pub(crate) const HOST: &str = "hostile.test";
-/// Where the server that misbehaves is.
+/// The name of both servers, which differ by their ports.
+pub(crate) const HOST: &str = "faulty.test";
+/// The port of the server that misbehaves.
 pub(crate) const PORT: u16 = 443;
-/// Where an honest server is, whose sessions must not suffer.
-pub(crate) const BYSTANDER: u16 = 444;
+/// The port of a correct server, whose sessions must be unharmed.
+pub(crate) const OTHER_PORT: u16 = 444;
 
-/// A backend, with what its library does about servers that misbehave.
+/// A backend, with its library's own limits.
 pub(crate) trait Client: Backend {
-    /// Tickets in a row that it bears on one connection.
-    const IN_A_ROW: usize = usize::MAX;
-    /// The longest lifetime that it lets anyone see.
+    /// How many tickets in a row it accepts on a connection.
+    const MAX_TICKETS_IN_A_ROW: usize = usize::MAX;
+    /// The longest lifetime that it reports.
     const LONGEST_LIFETIME: Duration = Duration::MAX;
 }
 
@@ -35,28 +35,27 @@ impl Client for OpenSsl {}
 impl Client for Rustls {}
 
 impl Client for RustlsPreview {
-    /// One more message that brings no data, and it breaks the connection.
-    const IN_A_ROW: usize = 32;
-    /// What is longer it cuts to 7 days, in both versions.
+    /// It fails a connection with more messages in a row without data.
+    const MAX_TICKETS_IN_A_ROW: usize = 32;
+    /// It caps lifetimes at 7 days, in both versions.
     const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 }
 
-/// A connector of both versions, with a clock that stands still and an honest server beside the
-/// hostile one, which the connector has visited.
-pub(crate) struct Stage<B: Backend> {
+/// A connector of both versions with a manual clock, and a correct server of which it has sessions.
+pub(crate) struct Fixture<B: Backend> {
     connector: Connector<B>,
     limits: Limits,
     clock: Arc<ManualClock>,
-    bystander: Server,
+    other: Server,
 }
 
-impl<B: Backend> Stage<B> {
+impl<B: Backend> Fixture<B> {
     pub(crate) fn new() -> Self {
-        Self::within(Limits::default())
+        Self::with_limits(Limits::default())
     }
 
-    pub(crate) fn within(limits: Limits) -> Self {
-        // Certificates have real dates, so the clock starts at the real time.
+    pub(crate) fn with_limits(limits: Limits) -> Self {
+        // The real time, for which the certificates are valid.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let connector = Connector::builder()
             .roots([authority().root_der()])
@@ -64,66 +63,66 @@ impl<B: Backend> Stage<B> {
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
             .build()
             .expect("the settings are valid");
-        let stage = Self {
+        let fixture = Self {
             connector,
             limits,
             clock,
-            bystander: server(Library::OpenSsl, Protocol::Tls13, |_| {}),
+            other: server(Library::OpenSsl, Protocol::Tls13, |_| {}),
         };
-        let first = stage.visit_bystander();
+        let first = fixture.visit_other();
         assert_eq!(first.resumption, Resumption::Full);
-        stage
+        fixture
     }
 
-    /// Makes a handshake, reads the tickets and closes. Fails the test if the handshake fails.
+    /// Makes a handshake, reads the tickets, and closes the connection.
     pub(crate) fn visit(&self, server: &Server) -> Visit {
-        self.visit_harmed(FaultyTransport::new(server, Fault::None))
-            .expect("an honest handshake succeeds")
+        self.visit_over(FaultyTransport::new(server, Fault::None))
+            .expect("a handshake without a fault succeeds")
     }
 
-    /// The same over a wire of the caller's.
-    pub(crate) fn visit_harmed(&self, wire: FaultyTransport) -> Result<Visit, Error> {
+    /// As [`visit`](Self::visit), over a transport that may have a fault.
+    pub(crate) fn visit_over(&self, wire: FaultyTransport) -> Result<Visit, Error> {
         let mut connection = self.open(wire)?;
         let visit = connection.visit();
         connection
             .0
             .close()
-            .expect("a connection that is whole closes");
+            .expect("an intact connection is closed");
         Ok(visit)
     }
 
-    /// Makes a handshake and leaves the connection open, its tickets unread.
+    /// Makes a handshake, and leaves the connection open and its tickets unread.
     pub(crate) fn open(&self, wire: FaultyTransport) -> Result<Connection<B>, Error> {
         let opened = self.connector.connect_stream(HOST, PORT, Wire(wire));
-        self.is_within_bounds();
+        self.assert_within_limits();
         opened.map(Connection)
     }
 
-    /// A handshake that has to fail, because of what the wire does.
-    pub(crate) fn visit_in_vain(&self, wire: FaultyTransport) -> Error {
+    /// Makes a handshake, which has to fail.
+    pub(crate) fn fail(&self, wire: FaultyTransport) -> Error {
         match self.open(wire) {
             Err(error) => error,
             Ok(mut connection) => panic!("the handshake succeeded: {:?}", connection.visit()),
         }
     }
 
-    fn visit_bystander(&self) -> Visit {
-        let wire = Wire(FaultyTransport::new(&self.bystander, Fault::None));
-        let stream = self.connector.connect_stream(HOST, BYSTANDER, wire);
-        Connection(stream.expect("the bystander is honest")).visit()
+    fn visit_other(&self) -> Visit {
+        let wire = Wire(FaultyTransport::new(&self.other, Fault::None));
+        let stream = self.connector.connect_stream(HOST, OTHER_PORT, wire);
+        Connection(stream.expect("the other server is correct")).visit()
     }
 
-    /// Asserts what holds after anything that a server did.
-    pub(crate) fn is_unharmed(&self) {
-        self.is_within_bounds();
-        let again = self.visit_bystander();
-        assert_eq!(again.resumption, Resumption::Resumed, "the bystander");
-        self.is_within_bounds();
+    /// Asserts that the store is within its limits, and that the other server's sessions are resumed.
+    pub(crate) fn assert_unharmed(&self) {
+        self.assert_within_limits();
+        let again = self.visit_other();
+        assert_eq!(again.resumption, Resumption::Resumed, "the other server");
+        self.assert_within_limits();
     }
 
-    fn is_within_bounds(&self) {
+    fn assert_within_limits(&self) {
         let (stats, limits) = (self.stats(), &self.limits);
-        let within = |held: u64, most: usize| held <= most as u64;
+        let within = |value: u64, limit: usize| value <= limit as u64;
         assert!(within(stats.servers, limits.servers), "{stats:?}");
         assert!(within(stats.bytes, limits.total_bytes), "{stats:?}");
         let most = 2 * (limits.sessions_per_server + 1);
@@ -134,10 +133,10 @@ impl<B: Backend> Stage<B> {
         self.connector.stats()
     }
 
-    /// What the store counted during `work`; what it holds is what it holds afterwards.
-    pub(crate) fn counted(&self, work: impl FnOnce()) -> Stats {
+    /// The counters' increase during `action`. Gauges have the values after it.
+    pub(crate) fn counted(&self, action: impl FnOnce()) -> Stats {
         let before = self.stats();
-        work();
+        action();
         let mut stats = self.stats();
         for (now, then) in [
             (&mut stats.stored, before.stored),
@@ -161,20 +160,20 @@ impl<B: Backend> Stage<B> {
         stats
     }
 
-    /// Sessions held of the server that misbehaves, which is cleared to find out: ask last.
-    pub(crate) fn held(&self) -> u64 {
+    /// How many sessions the store had of the server that misbehaves. Removes them.
+    pub(crate) fn sessions_of_server(&self) -> u64 {
         let all = self.stats().sessions;
         self.connector.clear_server(HOST, PORT);
         let others = self.stats().sessions;
         all - others
     }
 
-    pub(crate) fn later(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 }
 
-/// What the client saw of one connection.
+/// A handshake, as the client reports it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Visit {
     pub(crate) protocol: Protocol,
@@ -189,23 +188,23 @@ impl Visit {
     }
 }
 
-/// A connection whose handshake is done.
+/// A connection whose handshake is completed.
 pub(crate) struct Connection<B: Backend>(pub(crate) Stream<B, Wire>);
 
 impl<B: Backend> Connection<B> {
-    /// Reads what the server sends by itself, which is the tickets.
+    /// Reads the tickets.
     pub(crate) fn read_tickets(&mut self) -> io::Result<usize> {
-        // A deadline that is never reached: the wire does not wait.
+        // The timeout is not reached: reads do not block.
         self.0.wait_for_tickets(Duration::from_secs(3_600))
     }
 
     fn visit(&mut self) -> Visit {
-        let tickets = self.read_tickets().expect("nothing but tickets comes");
+        let tickets = self.read_tickets().expect("only tickets arrive");
         let resumption = self.0.resumption();
         let facts = self.0.get_ref().0.server().facts();
         let resumed = facts.is_some_and(|facts| facts.resumed);
         let agreed = resumed == (resumption == Resumption::Resumed);
-        assert!(agreed, "the server says otherwise than {resumption:?}");
+        assert!(agreed, "the server disagrees with {resumption:?}");
         Visit {
             protocol: self.0.protocol(),
             resumption,
@@ -215,7 +214,7 @@ impl<B: Backend> Connection<B> {
     }
 }
 
-/// A wire that the connector can be told to read from with a deadline.
+/// The transport, with the timeouts that the connector requires.
 pub(crate) struct Wire(FaultyTransport);
 
 impl Read for Wire {
@@ -235,29 +234,29 @@ impl Write for Wire {
 }
 
 impl ReadTimeout for Wire {
-    /// Nothing to do: this transport never waits.
+    /// Does nothing: reads do not block.
     fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// A server of one version with some settings of its own.
+/// A server of one version with changed settings.
 pub(crate) fn server(
     library: Library,
     protocol: Protocol,
-    serve: impl FnOnce(&mut ServerSettings),
+    change: impl FnOnce(&mut ServerSettings),
 ) -> Server {
     let mut settings = ServerSettings::new(identity());
     settings.protocols = vec![protocol];
-    serve(&mut settings);
+    change(&mut settings);
     Server::new(library, &settings)
 }
 
-/// A rustls server with tickets of its own, one a connection.
-pub(crate) fn server_with(protocol: Protocol, tickets: FaultyTicketer) -> Server {
+/// A rustls server with this ticketer, which sends one ticket a connection.
+pub(crate) fn server_with(protocol: Protocol, ticketer: FaultyTicketer) -> Server {
     server(Library::Rustls, protocol, |settings| {
         settings.tickets = 1;
-        settings.rustls.ticketer = Some(Arc::new(tickets));
+        settings.rustls.ticketer = Some(Arc::new(ticketer));
     })
 }
 

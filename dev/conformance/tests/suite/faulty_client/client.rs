@@ -1,0 +1,267 @@
+//! A client over OpenSSL that has one fault, or none.
+//!
+//! Without a fault it follows every rule, in the simplest way: it encodes each session when it is
+//! received, and decodes it for each connection. So the rules need nothing that only the backends have.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use conformance::{Client, Failure, Setup, Wire};
+use openssl::ssl::{SslConnector, SslRef, SslStream};
+use openssl::x509::X509VerifyResult;
+use store_core::{
+    Clock, Entry, EntryId, KeyRef, Limits, Offer, SessionKey, SessionStore, SystemClock, Timestamp,
+    Usage,
+};
+use store_tiers::SharedStore;
+use tls_resume::{Stats, TierStats};
+
+use super::connection::FaultyConnection;
+use super::fault::Fault;
+use super::setup::{builder, domain};
+use super::state::{ClientState, ConnectionState, Offered, StoredSession, index, lock};
+use super::tier;
+
+/// The client.
+pub(crate) struct FaultyClient {
+    connector: SslConnector,
+    state: Arc<ClientState>,
+}
+
+impl Client for FaultyClient {
+    type Connection = FaultyConnection;
+
+    /// The name of its fault.
+    fn name_for_child() -> Result<String, &'static str> {
+        Ok(Fault::current().to_string())
+    }
+
+    fn new(setup: Setup) -> Result<Self, String> {
+        let fault = Fault::current();
+        let limits = match fault {
+            Fault::IgnoresLimits => Limits::default().with_servers(1_000),
+            Fault::StoresOneTicket if setup.limits.servers > 0 => {
+                setup.limits.clone().with_sessions_per_server(1)
+            }
+            _ => setup.limits.clone(),
+        };
+        let domain = domain(&setup, fault);
+        let new_store = || {
+            SessionStore::new(limits)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        };
+        let shared_store = match &setup.store {
+            Some(store) => Some(tier::open(&setup, store, fault)?),
+            None => None,
+        };
+        let store = match &shared_store {
+            Some(shared_store) => Arc::clone(shared_store.memory()),
+            None if fault == Fault::IgnoresSettings => common_store(),
+            None => new_store()?,
+        };
+        let state = Arc::new(ClientState {
+            fault,
+            store,
+            shared_store,
+            clock: Arc::clone(&setup.clock),
+            domain,
+            never_resume: setup
+                .never_resume
+                .iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
+            early_data: setup.early_data,
+            no_store: setup.limits.servers == 0,
+            latest_key: Mutex::new(None),
+            latest_time: Mutex::new(Timestamp::EPOCH),
+            handshake_lock: Mutex::new(()),
+            latest_session: Mutex::new(Vec::new()),
+        });
+        let mut builder = builder(&setup, fault).map_err(|error| error.to_string())?;
+        let in_callback = Arc::clone(&state);
+        builder.set_new_session_callback(move |ssl, session| {
+            let put = || in_callback.put(ssl, session);
+            let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(put));
+            if put.is_err() && in_callback.has(Fault::StoresAfterPanic) {
+                let now = SystemClock.now();
+                let session = StoredSession::Encoded(Vec::new());
+                let entry = Entry::new(session, Usage::SingleUse, None, 0, now);
+                let key = KeyRef::new(&in_callback.domain, "x");
+                let store = &in_callback.store;
+                let _ = store.put(key, entry, store.generation(), now);
+            }
+        });
+        Ok(Self {
+            connector: builder.build(),
+            state,
+        })
+    }
+
+    fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<FaultyConnection, Failure> {
+        let connected = self.connect_early(host, port, wire, b"");
+        connected.map(|(connection, _)| connection)
+    }
+
+    fn connect_early(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        data: &[u8],
+    ) -> Result<(FaultyConnection, usize), Failure> {
+        let data = if self.state.early_data { data } else { b"" };
+        let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
+        let state = &self.state;
+        let _guard = if state.has(Fault::LocksHandshakes) {
+            let guard = state.handshake_lock.try_lock();
+            Some(guard.map_err(|_| other(&"another handshake is under way"))?)
+        } else {
+            None
+        };
+        if state.no_store && state.has(Fault::NoStoreIsAnError) {
+            return Err(other(&"no store"));
+        }
+        let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let configuration = self.connector.configure().map_err(|error| other(&error))?;
+        let mut ssl = configuration
+            .into_ssl(&name)
+            .map_err(|error| other(&error))?;
+        ssl.set_connect_state();
+        let never = state.never_resume.contains(&name) && !state.has(Fault::IgnoresNeverResume);
+        let mut offered = None;
+        if !never {
+            let host = if state.has(Fault::DistinguishesSpellings) {
+                host
+            } else {
+                name.as_str()
+            };
+            let key = state.key(host, port);
+            *lock(&state.latest_key) = Some(key.clone());
+            if let Some(shared_store) = &state.shared_store {
+                tier::fetch(shared_store, &key, state.fault)?;
+            }
+            let now = state.now();
+            if !state.has(Fault::NeverSweeps) {
+                state.store.sweep(now);
+            }
+            let begun = state.store.generation();
+            if let Some(Offer { id, entry }) = state.store.offer(&key, now) {
+                offered = self.offer(&mut ssl, &key, id, entry);
+            }
+            let state = ConnectionState {
+                key,
+                begun,
+                offered: offered.clone(),
+                resumed: false,
+                revoked: false,
+                stored: Vec::new(),
+                received: 0,
+            };
+            ssl.set_ex_data(index(), Mutex::new(state));
+        }
+        let key = ssl.ex_data(index()).map(|state| lock(state).key.clone());
+        let stream = SslStream::new(ssl, wire).map_err(|error| other(&error))?;
+        let mut connection = FaultyConnection {
+            stream,
+            client: Arc::clone(state),
+            offered,
+        };
+        match connection.handshake(data) {
+            Ok(accepted) => {
+                connection.record_outcome();
+                Ok((connection, accepted))
+            }
+            Err(error) => {
+                if let (Some(key), Some(offered)) = (key, connection.offered) {
+                    state.failed(&key, offered);
+                }
+                if connection.stream.ssl().verify_result() == X509VerifyResult::OK {
+                    Err(other(&error))
+                } else {
+                    Err(Failure::Certificate)
+                }
+            }
+        }
+    }
+
+    fn domain(&self) -> Vec<u8> {
+        self.state.domain.as_bytes().to_vec()
+    }
+
+    fn clear(&self) {
+        if !self.state.has(Fault::IgnoresClear) {
+            self.state.store.clear();
+        }
+    }
+
+    fn clear_server(&self, host: &str, port: u16) {
+        match self.state.fault {
+            Fault::IgnoresClear => {}
+            Fault::ClearServerClearsAll => self.state.store.clear(),
+            _ => self.state.store.clear_server(&self.state.key(host, port)),
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        if self.state.has(Fault::CountsNothing) {
+            return Stats::default();
+        }
+        self.state.store.stats()
+    }
+
+    fn tier_stats(&self) -> TierStats {
+        let shared_store = self.state.shared_store.as_ref();
+        shared_store
+            .map(SharedStore::tier_stats)
+            .unwrap_or_default()
+    }
+}
+
+impl FaultyClient {
+    fn offer(
+        &self,
+        ssl: &mut SslRef,
+        key: &SessionKey,
+        id: EntryId,
+        entry: Entry<StoredSession>,
+    ) -> Option<Offered> {
+        let session = entry.session.session()?;
+        // SAFETY: the session is in no context's cache, since caches are off; a fault shares its object
+        // only between connections of one context on one thread.
+        unsafe { ssl.set_session(&session) }.ok()?;
+        let der = session.to_der().unwrap_or_default();
+        let usage = entry.usage;
+        let offered = Offered {
+            id,
+            usage,
+            established: entry.established,
+            der,
+        };
+        if usage == Usage::SingleUse && self.state.has(Fault::KeepsOfferedTickets) {
+            let now = self.state.now();
+            let _ = self
+                .state
+                .store
+                .put(key, entry, self.state.store.generation(), now);
+        }
+        Some(offered)
+    }
+}
+
+impl fmt::Debug for FaultyClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("FaultyClient");
+        if self.state.has(Fault::DebugShowsSessions) {
+            shown.field("sessions", &lock(&self.state.latest_session));
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// The store of all clients with [`Fault::IgnoresSettings`].
+fn common_store() -> Arc<SessionStore<StoredSession>> {
+    static STORE: OnceLock<Arc<SessionStore<StoredSession>>> = OnceLock::new();
+    let make = || Arc::new(SessionStore::new(Limits::default()).expect("valid limits"));
+    Arc::clone(STORE.get_or_init(make))
+}

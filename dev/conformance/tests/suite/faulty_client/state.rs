@@ -1,0 +1,197 @@
+//! The state of a client, and what its callbacks do with it.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use lab::server::ticket_lifetime_hint;
+use openssl::ex_data::Index;
+use openssl::ssl::{Ssl, SslRef, SslSession, SslVersion};
+use store_core::{
+    Clock, Entry, EntryId, Generation, KeyRef, Outcome, SecurityDomain, SessionKey, SessionStore,
+    Storable, Timestamp, Usage,
+};
+use store_tiers::SharedStore;
+
+use super::fault::Fault;
+
+/// A session in the store: encoded, or the object that OpenSSL has, too.
+pub(crate) enum StoredSession {
+    Encoded(Vec<u8>),
+    Object(SslSession),
+}
+
+impl StoredSession {
+    pub(crate) fn session(&self) -> Option<SslSession> {
+        match self {
+            Self::Encoded(der) => SslSession::from_der(der).ok(),
+            Self::Object(session) => Some(session.clone()),
+        }
+    }
+}
+
+impl Storable for StoredSession {
+    fn duplicate(&self) -> Option<Self> {
+        Some(match self {
+            Self::Encoded(der) => Self::Encoded(der.clone()),
+            Self::Object(session) => Self::Object(session.clone()),
+        })
+    }
+}
+
+/// The state of a client, which its callbacks and connections share.
+pub(crate) struct ClientState {
+    pub(crate) fault: Fault,
+    pub(crate) store: Arc<SessionStore<StoredSession>>,
+    pub(crate) shared_store: Option<SharedStore<StoredSession>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) domain: SecurityDomain,
+    pub(crate) never_resume: Vec<String>,
+    pub(crate) early_data: bool,
+    /// Whether the limits allow no session.
+    pub(crate) no_store: bool,
+    // For faults:
+    pub(crate) latest_key: Mutex<Option<SessionKey>>,
+    pub(crate) latest_time: Mutex<Timestamp>,
+    pub(crate) handshake_lock: Mutex<()>,
+    pub(crate) latest_session: Mutex<Vec<u8>>,
+}
+
+/// The state of a connection, in its ex_data.
+pub(crate) struct ConnectionState {
+    pub(crate) key: SessionKey,
+    pub(crate) begun: Generation,
+    pub(crate) offered: Option<Offered>,
+    pub(crate) resumed: bool,
+    pub(crate) revoked: bool,
+    pub(crate) stored: Vec<EntryId>,
+    pub(crate) received: usize,
+}
+
+/// The session that a connection offered.
+#[derive(Clone)]
+pub(crate) struct Offered {
+    pub(crate) id: EntryId,
+    pub(crate) usage: Usage,
+    pub(crate) established: Timestamp,
+    pub(crate) der: Vec<u8>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The ex_data index of a [`ConnectionState`].
+pub(crate) fn index() -> Index<Ssl, Mutex<ConnectionState>> {
+    static INDEX: OnceLock<Index<Ssl, Mutex<ConnectionState>>> = OnceLock::new();
+    *INDEX.get_or_init(|| Ssl::new_ex_index().expect("memory for an index"))
+}
+
+impl ClientState {
+    pub(crate) fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        let mut latest = lock(&self.latest_time);
+        *latest = match self.fault {
+            Fault::ClockNeverGoesBack => now.max(*latest),
+            Fault::ClockStandsStill if *latest > Timestamp::EPOCH => *latest,
+            _ => now,
+        };
+        *latest
+    }
+
+    pub(crate) fn key(&self, host: &str, port: u16) -> SessionKey {
+        let host = if self.has(Fault::IgnoresHost) {
+            "any"
+        } else {
+            host
+        };
+        let mut key = KeyRef::new(&self.domain, host);
+        if !self.has(Fault::IgnoresPort) {
+            key = key.with_port(port);
+        }
+        if self.has(Fault::DistinguishesSpellings) {
+            return key.with_endpoint(host.as_bytes()).to_key();
+        }
+        key.to_key()
+    }
+
+    /// Stores a session of a connection.
+    pub(crate) fn put(&self, ssl: &SslRef, session: SslSession) {
+        let Some(state) = ssl.ex_data(index()) else {
+            return;
+        };
+        let mut state = lock(state);
+        state.received += 1;
+        if state.revoked && !self.has(Fault::StoresAfterForget) {
+            return;
+        }
+        if state.offered.is_some() && self.has(Fault::ReusesFirstTicket) {
+            return;
+        }
+        let now = self.now();
+        let single_use = session.protocol_version() == SslVersion::TLS1_3;
+        let usage = match self.fault {
+            Fault::ReusesTickets | Fault::ReusesFirstTicket => Usage::Reusable,
+            Fault::UsesReusableOnce => Usage::SingleUse,
+            _ if single_use => Usage::SingleUse,
+            _ => Usage::Reusable,
+        };
+        let der = session.to_der().unwrap_or_default();
+        let lifetime = if self.has(Fault::IgnoresServerLifetime) {
+            None
+        } else {
+            ticket_lifetime_hint(&session)
+        };
+        let stored = if self.has(Fault::SharesSessionObject) {
+            StoredSession::Object(session)
+        } else {
+            StoredSession::Encoded(der.clone())
+        };
+        let mut entry = Entry::new(stored, usage, lifetime, der.len(), now);
+        let established = state.offered.as_ref().map(|offered| offered.established);
+        if state.resumed && !self.has(Fault::RenewalsResetAge) {
+            entry.established = established.unwrap_or(now);
+        }
+        let key = match &*lock(&self.latest_key) {
+            Some(latest) if self.has(Fault::StoresForLatestServer) => latest.clone(),
+            _ => state.key.clone(),
+        };
+        let begun = if self.has(Fault::StoresAfterClear) {
+            self.store.generation()
+        } else {
+            state.begun
+        };
+        if self.has(Fault::ForgetsEarlierUse) {
+            self.store.clear_server(&key);
+            let _ = self.store.put(&key, entry, self.store.generation(), now);
+            return;
+        }
+        *lock(&self.latest_session) = der;
+        if let Ok(id) = self.store.put(&key, entry, begun, now) {
+            state.stored.push(id);
+        }
+    }
+
+    /// A handshake that offered a session has failed.
+    pub(crate) fn failed(&self, key: &SessionKey, offered: Offered) {
+        self.store.report(key, Outcome::Failed);
+        match offered.usage {
+            Usage::Reusable if self.has(Fault::KeepsFailedReusable) => {}
+            Usage::Reusable if self.has(Fault::RemovesNewerReusable) => {
+                self.store.remove_reusable(key);
+            }
+            Usage::Reusable => {
+                self.store.remove(key, offered.id);
+            }
+            Usage::SingleUse if self.has(Fault::ReturnsFailedTickets) => {
+                let now = self.now();
+                let stored = StoredSession::Encoded(offered.der);
+                let entry = Entry::new(stored, Usage::SingleUse, None, 0, now);
+                let _ = self.store.put(key, entry, self.store.generation(), now);
+            }
+            Usage::SingleUse => {}
+        }
+    }
+}
