@@ -25,8 +25,9 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     /// Why the client cannot send early data, if so.
     const NO_EARLY_DATA: Option<&'static str> = None;
 
-    /// The client's name in the [`Task`](crate::child::Task) of a child process; or why its sessions
-    /// cannot leave the memory of their process, so that it cannot share them with a child.
+    /// The client's name in the [`Task`](crate::child::Task) of a child process; or why its
+    /// sessions cannot leave the memory of their process, so that it cannot share them with a
+    /// child.
     fn name_for_child() -> Result<String, &'static str>;
     /// Creates a client with an empty memory.
     fn new(setup: Setup) -> Result<Self, String>;

@@ -1,7 +1,7 @@
 //! The rules of a correct client session store, as claims that are checked on every client.
 //!
-//! A [`Claim`] is checked by real handshakes with real servers in this process, on a clock that only
-//! the claim moves. Claims about sessions that leave their process are checked with [`child`]
+//! A [`Claim`] is checked by real handshakes with real servers in this process, on a clock that
+//! only the claim moves. Claims about sessions that leave their process are checked with [`child`]
 //! processes, on the real clock. Tests and the program `compare` check the same claims.
 //!
 //! A claim is checked on any [`Client`]. To show that each claim can fail, the tests of this crate

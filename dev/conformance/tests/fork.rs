@@ -1,5 +1,5 @@
-//! R7, across a fork: a child does not use the sessions of its parent. A binary of its own with one test,
-//! so that no other thread holds a lock at the fork.
+//! R7, across a fork: a child does not use the sessions of its parent. A binary of its own with one
+//! test, so that no other thread holds a lock at the fork.
 
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ fn a_child_has_no_sessions<B: Backend>(server: &TcpServer, authority: &Authority
     let port = server.port();
     assert_eq!(visit(&connector, port), Some(Resumption::Full));
 
-    // SAFETY: the child uses locks that another thread could have held at the fork. The other threads
-    // are the test harness's and the server's, which hold no lock of the store, of the TLS libraries'
-    // clients or of the allocator (glibc releases that one).
+    // SAFETY: the child uses locks that another thread could have held at the fork. The other
+    // threads are the test harness's and the server's, which hold no lock of the store, of the TLS
+    // libraries' clients or of the allocator (glibc releases that one).
     let child = unsafe { libc::fork() };
     if child == 0 {
         let resumptions = (visit(&connector, port), visit(&connector, port));

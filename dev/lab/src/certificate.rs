@@ -1,7 +1,7 @@
 //! Certificate authorities and the certificates they issue: leaf, intermediate, root.
 //!
-//! A session may carry its server's chain, so the size of a chain matters: certificates have all the
-//! extensions of public ones, and about their size.
+//! A session may carry its server's chain, so the size of a chain matters: certificates have all
+//! the extensions of public ones, and about their size.
 
 mod authority;
 mod extensions;

@@ -1,7 +1,7 @@
 //! Reads from a `ClientHello` what a client offers for resumption.
 //!
-//! The libraries report whether a server accepted a session, and not whether the client offered one.
-//! The first message shows that, whichever library the server runs on.
+//! The libraries report whether a server accepted a session, and not whether the client offered
+//! one. The first message shows that, whichever library the server runs on.
 
 use std::fmt;
 

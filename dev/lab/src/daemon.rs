@@ -1,5 +1,5 @@
-//! Starts servers of other projects, as Debian packages them, with a directory and a configuration of
-//! their own.
+//! Starts servers of other projects, as Debian packages them, with a directory and a configuration
+//! of their own.
 
 use std::fs::{self, File};
 use std::io;

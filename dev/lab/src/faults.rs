@@ -2,8 +2,8 @@
 //!
 //! Some faults are settings of a real server: any number of tickets ([`ServerSettings::tickets`]),
 //! tickets of any size, content and lifetime ([`FaultyTicketer`]), new keys for each connection
-//! ([`Server::rotate_keys`]). Faults that no library has are made on the way: a [`FaultyTransport`]
-//! changes the records of a correct server.
+//! ([`Server::rotate_keys`]). Faults that no library has are injected on the way: a
+//! [`FaultyTransport`] changes the records of a correct server.
 //!
 //! [`ServerSettings::tickets`]: crate::server::ServerSettings::tickets
 //! [`Server::rotate_keys`]: crate::server::Server::rotate_keys

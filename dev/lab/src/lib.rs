@@ -1,5 +1,5 @@
-//! TLS servers for tests and benchmarks: certificates, servers on rustls and OpenSSL, and transports
-//! that connect a client to them.
+//! TLS servers for tests and benchmarks: certificates, servers on rustls and OpenSSL, and
+//! transports that connect a client to them.
 //!
 //! One type, [`ServerSettings`], configures a server on either library. A server reports each
 //! handshake as a [`Handshake`], so that a test need not trust the client's report of a resumption.
@@ -16,7 +16,8 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`faults`] has servers that misbehave. [`redis`], [`postgres`] and [`postfix`] start real daemons.
+//! [`faults`] has servers that misbehave. [`redis`], [`postgres`] and [`postfix`] start real
+//! daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake

@@ -1,5 +1,5 @@
-//! A Postfix server with STARTTLS for a test: on a free port of 127.0.0.1, with temporary directories.
-//! It accepts mail for `localhost` and holds it in its queue.
+//! A Postfix server with STARTTLS for a test: on a free port of 127.0.0.1, with temporary
+//! directories. It accepts mail for `localhost` and holds it in its queue.
 
 use std::fs;
 use std::io;

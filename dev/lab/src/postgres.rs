@@ -202,7 +202,8 @@ impl Proxy {
         self.port
     }
 
-    /// Whether each handshake so far was resumed, from stunnel's log. `PgBouncer` does not log that.
+    /// Whether each handshake so far was resumed, from stunnel's log. `PgBouncer` does not log
+    /// that.
     pub fn resumed(&self) -> io::Result<Vec<bool>> {
         let log = self.dir.log()?;
         let resumed = |line: &str| match line.split_once("TLS accepted: ")?.1 {

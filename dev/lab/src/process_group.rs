@@ -21,8 +21,8 @@ pub(crate) enum Shutdown {
     Signal(&'static str),
 }
 
-/// A process and its children, in a process group of their own. Dropping it ends them; a watchdog, a
-/// shell, does so if this process is killed.
+/// A process and its children, in a process group of their own. Dropping it ends them; a watchdog,
+/// a shell, does so if this process is killed.
 #[derive(Debug)]
 pub(crate) struct ProcessGroup {
     leader: Child,
@@ -68,8 +68,8 @@ impl ProcessGroup {
         self.leader.try_wait()
     }
 
-    /// Ends the group, after its watchdog: once the leader has ended, its id may be given to another
-    /// process, which the watchdog would kill.
+    /// Ends the group, after its watchdog: once the leader has ended, its id may be given to
+    /// another process, which the watchdog would kill.
     pub(crate) fn end(&mut self) {
         if let Some(watchdog) = &mut self.watchdog {
             let _ = watchdog.kill();
@@ -108,7 +108,8 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// The path of a program in `PATH`, or in the directories of servers, which only root has in `PATH`.
+/// The path of a program in `PATH`, or in the directories of servers, which only root has in
+/// `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);

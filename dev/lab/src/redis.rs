@@ -86,8 +86,8 @@ impl RedisSettings {
     }
 }
 
-/// A running Redis server, which saves its data only by [`dump`](Self::dump). It is killed when this
-/// is dropped or this process ends.
+/// A running Redis server, which saves its data only by [`dump`](Self::dump). It is killed when
+/// this is dropped or this process ends.
 #[derive(Debug)]
 pub struct RedisServer {
     process: ProcessGroup,

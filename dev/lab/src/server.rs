@@ -105,8 +105,8 @@ impl Server {
         &self.settings
     }
 
-    /// Replaces the ticket keys by random ones and empties the session cache, as a restart does: new
-    /// connections decline the sessions of earlier ones. Open connections keep the old keys.
+    /// Replaces the ticket keys by random ones and empties the session cache, as a restart does:
+    /// new connections decline the sessions of earlier ones. Open connections keep the old keys.
     ///
     /// Keys from [`ServerSettings::ticket_keys`] are replaced, too.
     pub fn rotate_keys(&self) {

@@ -47,7 +47,8 @@ pub enum Behaviour {
     PlainText,
 }
 
-/// A [`Server`] on a free port of 127.0.0.1, with a thread for each connection. Dropping it stops it.
+/// A [`Server`] on a free port of 127.0.0.1, with a thread for each connection. Dropping it stops
+/// it.
 #[derive(Debug)]
 pub struct TcpServer {
     address: SocketAddr,
@@ -123,7 +124,8 @@ impl TcpServer {
         self.listener.handshakes().clone()
     }
 
-    /// Waits until `count` handshakes are completed, for `timeout` at most, and returns all of them.
+    /// Waits until `count` handshakes are completed, for `timeout` at most, and returns all of
+    /// them.
     pub fn wait_for_handshakes(&self, count: usize, timeout: Duration) -> Vec<Handshake> {
         let (log, _) = self
             .listener

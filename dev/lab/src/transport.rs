@@ -78,8 +78,8 @@ impl InMemory {
 }
 
 impl Read for InMemory {
-    /// Reads what the server has sent: [`ErrorKind::WouldBlock`] while that is nothing, `Ok(0)` once
-    /// the server has closed or failed and everything is read.
+    /// Reads what the server has sent: [`ErrorKind::WouldBlock`] while that is nothing, `Ok(0)`
+    /// once the server has closed or failed and everything is read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.cut {
             return Ok(0);

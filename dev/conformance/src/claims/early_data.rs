@@ -39,8 +39,8 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
 /// How many bytes of early data a ticket allows.
 const ALLOWED: u32 = 1_024;
 
-/// A client with early data, and a server that accepts replays, so that it is up to the client to use
-/// no ticket twice.
+/// A client with early data, and a server that accepts replays, so that it is up to the client to
+/// use no ticket twice.
 fn with_early_data<C: Client>(tickets: usize) -> Result<Fixture<C>, String> {
     let change_server = |server: &mut ServerSettings| {
         server.max_early_data = ALLOWED;

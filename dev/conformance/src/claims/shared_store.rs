@@ -219,8 +219,8 @@ fn stopped_writer_is_a_miss<C: Client>(launcher: &Launcher) -> CheckResult {
 
 const NOT_STOPPED: &str = "no writer could be stopped during a write";
 
-/// Stops a writer during a write, so that another writer has to wait for it. Returns the receiver of
-/// that one's result.
+/// Stops a writer during a write, so that another writer has to wait for it. Returns the receiver
+/// of that one's result.
 fn stop_during_a_write(
     writer: &ChildProcess,
     directory: &Path,

@@ -1,8 +1,8 @@
 //! Servers that misbehave, with the connectors of all backends.
 //!
 //! Whatever a server does, the store stays within its limits, other servers' sessions are resumed,
-//! a stored session makes one handshake fail at most, and the counters match. No test waits: servers
-//! run on the test's thread, and clocks are manual.
+//! a stored session makes one handshake fail at most, and the counters match. No test waits:
+//! servers run on the test's thread, and clocks are manual.
 
 mod declined;
 mod failures;

@@ -13,9 +13,9 @@ use super::params::{ca_params, crl_distribution_points, leaf_params};
 
 /// Several issuers below two new roots, which are cross-signed by the old root that clients trust.
 ///
-/// A chain is the leaf (P-256, 1.15 kB), the intermediate (P-256, signed with RSA-2048, 0.94 kB) and
-/// the cross-signed root (RSA-2048, signed with RSA-3072, 1.21 kB). All leaves have the same key,
-/// which makes no difference to verification.
+/// A chain is the leaf (P-256, 1.15 kB), the intermediate (P-256, signed with RSA-2048, 0.94 kB)
+/// and the cross-signed root (RSA-2048, signed with RSA-3072, 1.21 kB). All leaves have the same
+/// key, which makes no difference to verification.
 pub struct PublicAuthorities {
     root: CertificateDer<'static>,
     issuers: Vec<PublicIssuer>,

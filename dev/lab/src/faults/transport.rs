@@ -1,4 +1,4 @@
-//! A transport in memory that makes a fault in what the server sends.
+//! A transport in memory that injects a fault into what the server sends.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -22,20 +22,20 @@ pub enum Fault {
     Corrupt,
     /// The `ServerHello` names this cipher suite.
     OtherCipher(u16),
-    /// The `ServerHello` pretends that the client's session is resumed, by that session's id: the one
-    /// of the `ClientHello`, or the SHA-256 of a TLS 1.3 ticket, which is the id in OpenSSL.
+    /// The `ServerHello` pretends that the client's session is resumed, by that session's id: the
+    /// one of the `ClientHello`, or the SHA-256 of a TLS 1.3 ticket, which is the id in OpenSSL.
     EchoedId,
-    /// After the handshake comes a record that no key decrypts, and then the connection ends: in TLS
-    /// 1.3 after the first record with tickets, in TLS 1.2 at the client's next read.
+    /// After the handshake comes a record that no key decrypts, and then the connection ends: after
+    /// the first record with tickets in TLS 1.3, at the client's next read in TLS 1.2.
     GarbageAfterHandshake,
 }
 
-/// Whether the fault has been made.
+/// Whether the fault has been injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Pending,
-    Made,
-    /// The fault is made, and the connection has ended.
+    Injected,
+    /// The fault is injected, and the connection has ended.
     Ended,
 }
 
@@ -47,7 +47,7 @@ enum Progress {
 pub struct FaultyTransport {
     server: ServerConnection,
     fault: Fault,
-    /// Whether the fault is made only if the client offers a session.
+    /// Whether the fault is injected only if the client offers a session.
     only_resumption: bool,
     hello: HelloReader,
     /// Whether the server has sent `ChangeCipherSpec`: its records are encrypted from then on.
@@ -72,9 +72,9 @@ impl FaultyTransport {
         }
     }
 
-    /// Connects to a server with this fault, which it makes only if the client offers a session.
+    /// Connects to a server with this fault, injected only if the client offers a session.
     ///
-    /// If a client of both versions offers a TLS 1.2 session by its id, no fault is made.
+    /// If a client of both versions offers a TLS 1.2 session by its id, none is injected.
     pub fn on_resumption(server: &Server, fault: Fault) -> Self {
         Self {
             only_resumption: true,
@@ -87,7 +87,7 @@ impl FaultyTransport {
         &self.server
     }
 
-    fn is_made(&self) -> bool {
+    fn is_injected(&self) -> bool {
         self.progress != Progress::Pending
     }
 
@@ -95,7 +95,7 @@ impl FaultyTransport {
         self.progress == Progress::Ended
     }
 
-    /// The `ClientHello`, if the fault is to be made for it.
+    /// The `ClientHello`, if the fault is to be injected for it.
     fn affected_hello(&self) -> Option<&ClientHello> {
         let hello = self.hello.hello()?;
         (!self.only_resumption || hello.offered().is_some()).then_some(hello)
@@ -106,7 +106,7 @@ impl FaultyTransport {
         self.read = 0;
         let mut sent = Vec::new();
         self.server.send(&mut sent);
-        if self.is_made() || self.affected_hello().is_none() {
+        if self.is_injected() || self.affected_hello().is_none() {
             self.inbound = sent;
             return;
         }
@@ -136,11 +136,11 @@ impl FaultyTransport {
         let encrypted = self.encrypting || records::is_application_data(&record);
         if records::is_change_cipher_spec(&record) {
             self.encrypting = true;
-        } else if encrypted && self.fault == Fault::Corrupt && !self.is_made() {
+        } else if encrypted && self.fault == Fault::Corrupt && !self.is_injected() {
             if let Some(last) = record.last_mut() {
                 *last ^= 1;
             }
-            self.progress = Progress::Made;
+            self.progress = Progress::Injected;
         }
         if self.encrypting || !records::is_server_hello(&record) {
             return record;
@@ -149,14 +149,14 @@ impl FaultyTransport {
             Fault::CloseAfterServerHello => self.progress = Progress::Ended,
             Fault::OtherCipher(cipher) => {
                 records::set_cipher(&mut record, cipher);
-                self.progress = Progress::Made;
+                self.progress = Progress::Injected;
             }
             Fault::EchoedId => {
                 if let Some(hello) = self.affected_hello() {
                     let ticket_id = hello.psk_identities.first().map(|ticket| sha256(ticket));
                     let id = ticket_id.map_or_else(|| hello.session_id.clone(), Vec::from);
                     records::set_session_id(&mut record, &id);
-                    self.progress = Progress::Made;
+                    self.progress = Progress::Injected;
                 }
             }
             _ => {}
@@ -173,8 +173,8 @@ impl FaultyTransport {
 }
 
 impl Read for FaultyTransport {
-    /// Reads what the server has sent: [`ErrorKind::WouldBlock`] while that is nothing, `Ok(0)` at the
-    /// end of the connection.
+    /// Reads what the server has sent: [`ErrorKind::WouldBlock`] while that is nothing, `Ok(0)` at
+    /// the end of the connection.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read == self.inbound.len() && !self.has_ended() {
             self.fetch();
@@ -190,8 +190,8 @@ impl Read for FaultyTransport {
 }
 
 impl Write for FaultyTransport {
-    /// Passes the bytes to the server, which processes them at once. After the end of the connection
-    /// they are lost, as in a socket whose other end has just been closed.
+    /// Passes the bytes to the server, which processes them at once. After the end of the
+    /// connection they are lost, as in a socket whose other end has just been closed.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.hello.receive(buffer);
         if !self.has_ended() {

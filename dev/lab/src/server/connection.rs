@@ -26,8 +26,8 @@ pub struct Handshake {
     pub client_certificate: bool,
     /// Whether the server accepted early data and received some.
     pub early_data: bool,
-    /// The identifier of the session that the client offered: a ticket or a session id. Equal values
-    /// in two handshakes mean that a client used one session twice.
+    /// The identifier of the session that the client offered: a ticket or a session id. Equal
+    /// values in two handshakes mean that a client used one session twice.
     pub ticket: Option<Vec<u8>>,
 }
 

@@ -1,5 +1,5 @@
-//! Functions of OpenSSL that the `openssl` crate does not have: the lifetime of sessions, ticket keys,
-//! and the ticket callbacks.
+//! Functions of OpenSSL that the `openssl` crate does not have: the lifetime of sessions, ticket
+//! keys, and the ticket callbacks.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_long, c_uchar, c_ulong, c_void};
@@ -133,7 +133,8 @@ extern "C" fn decrypt_ticket(
     status: c_int,
     _: *mut c_void,
 ) -> c_int {
-    // What OpenSSL does without a callback: it renews a ticket that is empty or cannot be decrypted.
+    // What OpenSSL does without a callback: it renews a ticket that is empty or cannot be
+    // decrypted.
     let (default, decrypted) = match status {
         STATUS_EMPTY => return IGNORE_RENEW,
         STATUS_NO_DECRYPT => (IGNORE_RENEW, false),

@@ -73,8 +73,8 @@ pub enum ServerResumption {
     ///
     /// A ticket can be used any number of times: neither library records the use of one.
     Tickets,
-    /// A session cache in the server: session ids in TLS 1.2, and in TLS 1.3 tickets that are the id
-    /// of a cached session.
+    /// A session cache in the server: session ids in TLS 1.2, and in TLS 1.3 tickets that are the
+    /// id of a cached session.
     ///
     /// rustls removes a session of TLS 1.3 from the cache when it is used; OpenSSL keeps it.
     SessionIds,
@@ -107,31 +107,31 @@ pub struct ServerSettings {
     ///
     /// After a resumed handshake rustls sends as many again, and OpenSSL sends one.
     pub tickets: usize,
-    /// The lifetime of sessions, in whole seconds. `None` is the library's default (rustls 12 hours,
-    /// OpenSSL 2 hours); TLS 1.3 allows seven days at most.
+    /// The lifetime of sessions, in whole seconds. `None` is the library's default (rustls 12
+    /// hours, OpenSSL 2 hours); TLS 1.3 allows seven days at most.
     ///
     /// The server announces the lifetime and declines older sessions. A rustls server does so for
     /// [`ServerResumption::Tickets`] only, and announces 24 hours for the tickets of its cache.
     pub lifetime: Option<Duration>,
     /// How clients may resume sessions.
     pub resumption: ServerResumption,
-    /// The keys that encrypt the tickets of [`ServerResumption::Tickets`]. Servers with the same keys
-    /// accept each other's tickets. `None` generates keys for this server.
+    /// The keys that encrypt the tickets of [`ServerResumption::Tickets`]. Servers with the same
+    /// keys accept each other's tickets. `None` generates keys for this server.
     pub ticket_keys: Option<TicketKeys>,
     /// The supported application protocols, preferred first. If empty, the server ignores the
     /// client's; otherwise the handshake fails if the client offers others only.
     pub alpn: Vec<Vec<u8>>,
     /// If set, clients have to present a certificate that chains to this root.
     ///
-    /// In TLS 1.2, OpenSSL accepts an ECDSA certificate only if its curve is among the groups, so an
-    /// OpenSSL server then appends P-256 to its groups.
+    /// In TLS 1.2, OpenSSL accepts an ECDSA certificate only if its curve is among the groups, so
+    /// an OpenSSL server then appends P-256 to its groups.
     pub client_root: Option<CertificateDer<'static>>,
     /// How many bytes of early data a ticket of TLS 1.3 allows; 0 disables early data.
     ///
-    /// With early data both libraries keep sessions in a cache, so that each ticket is accepted once:
-    /// [`ServerResumption::Tickets`] then acts as [`ServerResumption::SessionIds`] for TLS 1.3 (on
-    /// rustls for TLS 1.2, too), unless [`OpenSslOnly::accepts_replays`] is set. OpenSSL reads 16 KiB
-    /// at most, whatever it announces.
+    /// With early data both libraries keep sessions in a cache, so that each ticket is accepted
+    /// once: TLS 1.3 (on rustls TLS 1.2, too) then uses [`ServerResumption::SessionIds`] instead of
+    /// [`ServerResumption::Tickets`], unless [`OpenSslOnly::accepts_replays`] is set. OpenSSL reads
+    /// 16 KiB at most, whatever it announces.
     pub max_early_data: u32,
     /// Settings of a rustls server only.
     pub rustls: RustlsOnly,
@@ -143,8 +143,8 @@ pub struct ServerSettings {
 #[derive(Clone, Debug, Default)]
 pub struct RustlsOnly {
     /// Makes the tickets of [`ServerResumption::Tickets`] instead of rustls's own ticketer, without
-    /// regard to [`ServerSettings::lifetime`] and [`ServerSettings::ticket_keys`]. Servers that share
-    /// it accept each other's tickets.
+    /// regard to [`ServerSettings::lifetime`] and [`ServerSettings::ticket_keys`]. Servers that
+    /// share it accept each other's tickets.
     pub ticketer: Option<Arc<dyn ProducesTickets>>,
     /// The supported cipher suites; `None` is all of the library's.
     pub ciphers: Option<Vec<CipherSuite>>,

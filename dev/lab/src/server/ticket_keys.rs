@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 /// The length of OpenSSL's ticket keys: a name of 16 bytes, an HMAC key and an AES key of 32 each.
 pub(super) const OPENSSL_BYTES: usize = 80;
 
-/// Keys that encrypt tickets, for [`ServerSettings::ticket_keys`](super::ServerSettings::ticket_keys).
+/// Keys that encrypt tickets, for
+/// [`ServerSettings::ticket_keys`](super::ServerSettings::ticket_keys).
 ///
-/// Servers on the same library accept each other's tickets if they have clones of one value. Without,
-/// they are like machines behind one name that do not share their keys.
+/// Servers on the same library accept each other's tickets if they have clones of one value.
+/// Without, they are like machines behind one name that do not share their keys.
 ///
 /// ```
 /// use lab::certificate::{Authority, KeyKind};

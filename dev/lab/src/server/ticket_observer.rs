@@ -8,14 +8,15 @@ pub enum DeclineReason {
     /// The connection was made to decline: see
     /// [`Server::observed_connection`](super::Server::observed_connection).
     Requested,
-    /// No key of the server decrypts the ticket: it is another server's, from before a key rotation,
-    /// or not a ticket.
+    /// No key of the server decrypts the ticket: it is another server's, from before a key
+    /// rotation, or not a ticket.
     UnknownKey,
     /// The ticket is older than the lifetime of sessions.
     Expired,
 }
 
-/// Called by the library, on the connection's own thread, for each ticket that it makes or decrypts.
+/// Called by the library, on the connection's own thread, for each ticket that it makes or
+/// decrypts.
 #[derive(Debug)]
 pub(super) struct TicketObserver {
     /// Whether the server has to decline every ticket.

@@ -7,8 +7,8 @@ use rustls::server::ProducesTickets;
 
 use super::ticket_observer::{DeclineReason, TicketObserver};
 
-/// Adds a lifetime to the tickets of another ticketer: a ticket begins with the time of its creation,
-/// and is declined once its lifetime is over.
+/// Adds a lifetime to the tickets of another ticketer: a ticket begins with the time of its
+/// creation, and is declined once its lifetime is over.
 ///
 /// rustls's own ticketer announces 12 hours and checks the age of its keys only, not of tickets.
 #[derive(Debug)]

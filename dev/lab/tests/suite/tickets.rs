@@ -34,8 +34,8 @@ fn connect(client: &dyn Client, server: &Server) -> Handshake {
     transport.server().facts().expect("a handshake")
 }
 
-/// Makes an observed connection: whether it was resumed, how many tickets the server made, and why it
-/// declined.
+/// Makes an observed connection: whether it was resumed, how many tickets the server made, and why
+/// it declined.
 fn observe(
     client: &dyn Client,
     server: &Server,

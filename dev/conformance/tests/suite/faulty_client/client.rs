@@ -1,7 +1,8 @@
 //! A client over OpenSSL that has one fault, or none.
 //!
 //! Without a fault it follows every rule, in the simplest way: it encodes each session when it is
-//! received, and decodes it for each connection. So the rules need nothing that only the backends have.
+//! received, and decodes it for each connection. So the rules need nothing that only the backends
+//! have.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -227,8 +228,8 @@ impl FaultyClient {
         entry: Entry<StoredSession>,
     ) -> Option<Offered> {
         let session = entry.session.session()?;
-        // SAFETY: the session is in no context's cache, since caches are off; a fault shares its object
-        // only between connections of one context on one thread.
+        // SAFETY: the session is in no context's cache, since caches are off; a fault shares its
+        // object only between connections of one context on one thread.
         unsafe { ssl.set_session(&session) }.ok()?;
         let der = session.to_der().unwrap_or_default();
         let usage = entry.usage;

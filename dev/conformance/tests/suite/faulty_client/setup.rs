@@ -50,7 +50,7 @@ pub(crate) fn builder(setup: &Setup, fault: Fault) -> Result<SslConnectorBuilder
     }
     let version = |protocol: &Protocol| match protocol {
         Protocol::Tls12 => SslVersion::TLS1_2,
-        _ => SslVersion::TLS1_3,
+        Protocol::Tls13 => SslVersion::TLS1_3,
     };
     builder.set_min_proto_version(setup.protocols.first().map(version))?;
     builder.set_max_proto_version(setup.protocols.last().map(version))?;

@@ -1,4 +1,5 @@
-//! The client's shared store, and the faults of its tier and keys, in a wrapper around a correct tier.
+//! The client's shared store, and the faults of its tier and keys, in a wrapper around a correct
+//! tier.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

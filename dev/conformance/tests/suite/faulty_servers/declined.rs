@@ -125,8 +125,8 @@ fn assert_resumes_eventually<B: Backend>(fixture: &Fixture<B>, server: &Server) 
     assert!((0..=64).any(resumes), "resumed eventually");
 }
 
-/// AES-128 and AES-256 by turns, with the same ticket keys: the server declines sessions of the other
-/// cipher.
+/// AES-128 and AES-256 by turns, with the same ticket keys: the server declines sessions of the
+/// other cipher.
 fn another_cipher_each_time_harms_nothing<B: Backend>() {
     for protocol in Protocol::ALL {
         let keys = Arc::new(FaultyTicketer::new());

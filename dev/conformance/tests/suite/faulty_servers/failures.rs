@@ -1,4 +1,5 @@
-//! Servers that make handshakes fail, with an offered session or always: the next connection succeeds.
+//! Servers that make handshakes fail, with an offered session or always: the next connection
+//! succeeds.
 
 use std::io::Read;
 
@@ -30,8 +31,8 @@ fn one_ticket(library: Library, protocol: Protocol) -> Server {
     server(library, protocol, |settings| settings.tickets = 1)
 }
 
-/// Resumes with a correct server. Then one handshake with the fault fails, and the next one, with the
-/// same fault, succeeds.
+/// Resumes with a correct server. Then one handshake with the fault fails, and the next one, with
+/// the same fault, succeeds.
 fn fails_once<B: Backend>(correct: &Server, faulty: &Server, fault: Fault) {
     let what = format!("{fault:?} by {faulty:?}");
     let fixture = Fixture::<B>::new();
@@ -100,8 +101,8 @@ fn an_acceptance_in_an_older_version_fails_once<B: Backend>() {
     }
 }
 
-/// All tickets are the same, and stand for a session with another secret: no two handshakes in a row
-/// fail.
+/// All tickets are the same, and stand for a session with another secret: no two handshakes in a
+/// row fail.
 fn a_ticket_for_another_secret_fails_once<B: Backend>() {
     let tickets = FaultyTicketer::new().same_ticket_for_first();
     let same = server_with(Protocol::Tls13, tickets);
@@ -119,8 +120,8 @@ fn a_ticket_for_another_secret_fails_once<B: Backend>() {
     fixture.assert_unharmed();
 }
 
-/// An overloaded server closes each connection after the `ClientHello`. Afterwards, handshakes succeed
-/// and resume.
+/// An overloaded server closes each connection after the `ClientHello`. Afterwards, handshakes
+/// succeed and resume.
 fn closing_after_the_hello_harms_nothing<B: Backend>() {
     for library in Library::ALL {
         for protocol in Protocol::ALL {
@@ -143,8 +144,8 @@ fn closing_after_the_hello_harms_nothing<B: Backend>() {
     }
 }
 
-/// A record that cannot be decrypted arrives among the tickets: the connection fails, and the sessions
-/// stored before are resumed.
+/// A record that cannot be decrypted arrives among the tickets: the connection fails, and the
+/// sessions stored before are resumed.
 fn garbage_after_the_handshake_harms_nothing<B: Backend>() {
     for protocol in Protocol::ALL {
         // OpenSSL sends each ticket in a record of its own.

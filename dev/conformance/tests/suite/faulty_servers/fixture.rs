@@ -112,7 +112,8 @@ impl<B: Backend> Fixture<B> {
         Connection(stream.expect("the other server is correct")).visit()
     }
 
-    /// Asserts that the store is within its limits, and that the other server's sessions are resumed.
+    /// Asserts that the store is within its limits, and that the other server's sessions are
+    /// resumed.
     pub(crate) fn assert_unharmed(&self) {
         self.assert_within_limits();
         let again = self.visit_other();

@@ -114,8 +114,8 @@ fn a_lifetime_of_a_second_expires_after_it<B: Backend>() {
     }
 }
 
-/// rustls 0.23 does not report the lifetime and checks it by the system clock: the store returns the
-/// session, and rustls resumes it or, after a second, makes a full handshake.
+/// rustls 0.23 does not report the lifetime and checks it by the system clock: the store returns
+/// the session, and rustls resumes it or, after a second, makes a full handshake.
 #[test]
 fn rustls_itself_checks_a_lifetime_of_a_second() {
     for protocol in Protocol::ALL {

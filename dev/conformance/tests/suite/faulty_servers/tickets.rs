@@ -29,8 +29,8 @@ on_each_backend!(
     allowed_large_tickets_count_with_their_size,
 );
 
-/// 3,200 tickets, on as few connections as the library accepts: the newest 64 are stored, the others
-/// are counted as evicted.
+/// 3,200 tickets, on as few connections as the library accepts: the newest 64 are stored, the
+/// others are counted as evicted.
 fn a_flood_is_bounded<B: Client>() {
     let per_connection = FLOOD.min(B::MAX_TICKETS_IN_A_ROW);
     let flood = server(Library::OpenSsl, Protocol::Tls13, |settings| {
@@ -170,8 +170,8 @@ fn large_tickets_are_refused<B: Backend>() {
     }
 }
 
-/// Large tickets within the limits count with their size: they evict older ones of their own server,
-/// and no others.
+/// Large tickets within the limits count with their size: they evict older ones of their own
+/// server, and no others.
 fn allowed_large_tickets_count_with_their_size<B: Backend>() {
     const SESSION: usize = 96 * 1024;
     let limits = Limits::default().with_bytes(SESSION, 4 * SESSION, 1024 * 1024);
