@@ -7,7 +7,7 @@ use tls_resume::Resumption;
 
 use crate::check::{CheckResult, equal, holds};
 use crate::claim::Claim;
-use crate::client::Client;
+use crate::client::{Client, Setup};
 use crate::fixture::{Fixture, HOST, OTHER_HOST, PORT};
 
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
@@ -47,9 +47,8 @@ fn with_early_data<C: Client>(tickets: usize) -> Result<Fixture<C>, String> {
         server.tickets = tickets;
         server.openssl.accepts_replays = true;
     };
-    Fixture::with(Protocol::Tls13, change_server, |setup| {
-        setup.early_data = true
-    })
+    let change_client = |setup: &mut Setup| setup.early_data = true;
+    Fixture::with(Protocol::Tls13, change_server, change_client)
 }
 
 fn none_by_default<C: Client>() -> CheckResult {

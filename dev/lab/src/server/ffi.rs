@@ -44,7 +44,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// The ex_data index of an observed connection's [`TicketObserver`].
+/// The `ex_data` index of an observed connection's [`TicketObserver`].
 static OBSERVER: LazyLock<Index<Ssl, Arc<TicketObserver>>> =
     LazyLock::new(|| Ssl::new_ex_index().expect("memory for an index"));
 

@@ -55,7 +55,7 @@ pub(crate) struct ClientState {
     pub(crate) latest_session: Mutex<Vec<u8>>,
 }
 
-/// The state of a connection, in its ex_data.
+/// The state of a connection, in its `ex_data`.
 pub(crate) struct ConnectionState {
     pub(crate) key: SessionKey,
     pub(crate) begun: Generation,
@@ -79,7 +79,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The ex_data index of a [`ConnectionState`].
+/// The `ex_data` index of a [`ConnectionState`].
 pub(crate) fn index() -> Index<Ssl, Mutex<ConnectionState>> {
     static INDEX: OnceLock<Index<Ssl, Mutex<ConnectionState>>> = OnceLock::new();
     *INDEX.get_or_init(|| Ssl::new_ex_index().expect("memory for an index"))
