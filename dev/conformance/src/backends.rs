@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use lab::certificate::Identity;
-use tls_resume::generic::{Connector, ConnectorBuilder, Stream};
+use tls_resume::generic::{ConnectionInfo, Connector, ConnectorBuilder, Stream};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
@@ -166,7 +166,7 @@ impl<B: TestedBackend> Client for Connector<B> {
 
 impl<B: Backend> Connection for Stream<B, Wire> {
     fn resumption(&self) -> Resumption {
-        Self::resumption(self)
+        ConnectionInfo::resumption(self)
     }
 
     fn read_tickets(&mut self) -> Result<usize, String> {
@@ -180,7 +180,7 @@ impl<B: Backend> Connection for Stream<B, Wire> {
     }
 
     fn forget(&self) {
-        Self::forget(self);
+        ConnectionInfo::forget(self);
     }
 
     fn close(mut self) -> Result<(), String> {
