@@ -6,7 +6,7 @@ mod style;
 pub use self::environment::text as environment;
 pub use self::style::Style;
 pub use crate::tables::failures;
-use crate::{Report, Section, caveats, tables};
+use crate::{Report, Section, caveats, summary, tables};
 
 /// The whole report.
 pub fn all(report: &Report, style: Style) -> String {
@@ -34,4 +34,11 @@ pub fn section(section: Section, report: &Report, style: Style) -> String {
 /// The table of goals; `None` if the report has no numbers for any.
 pub fn goals(report: &Report, style: Style) -> Option<String> {
     tables::goals(report).map(|table| style.show(&table))
+}
+
+/// The findings in at most three sentences, each on lines of its own.
+pub fn findings(report: &Report, style: Style) -> String {
+    let sentences = summary::sentences(report);
+    let shown: Vec<_> = sentences.iter().map(|text| style.line(text)).collect();
+    shown.join("\n")
 }
