@@ -1,9 +1,9 @@
-//! The store's operations for `scripts/bench-instructions`, which counts their instructions under
+//! Runs one store operation for `scripts/bench-instructions`, which counts its instructions with
 //! callgrind: `instructions OPERATION SERVERS`.
 //!
-//! Only what happens in [`measured`] is counted. Keys and time are always the same. The store draws
-//! its own seed for hashing; each operation is done for many servers, so that the seed makes a
-//! difference of well below one per cent.
+//! Only [`measured`] is counted. Keys and time are the same in each run. The store draws a random
+//! seed for hashing; each operation runs for many servers, so that the seed changes the count by well
+//! below one per cent.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use store_core::{
     Usage,
 };
 
-/// Operations that are counted in one run.
+/// Operations that one run counts.
 const TIMES: usize = 4_096;
 const NOW: Timestamp = Timestamp::EPOCH;
 const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -31,8 +31,7 @@ const NAMES: [&str; 9] = [
     "sweep",
 ];
 
-/// A session of the size of a small ticket, without a heap of its own, which would not be the
-/// store's to pay for.
+/// A session of the size of a small ticket. It has no heap allocation, which would be counted, too.
 #[derive(Clone)]
 struct Session([u64; 16]);
 
@@ -68,81 +67,84 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prepares, and does the operation [`TIMES`] times where it is counted.
+/// Prepares the store and runs the operation [`TIMES`] times inside [`measured`]. `None` if there is no
+/// such operation.
 fn run(operation: &str, servers: usize) -> Option<()> {
-    let mut field = Field::new(servers, operation == "put_at_capacity");
+    let mut fixture = Fixture::new(servers, operation == "put_at_capacity");
     match operation {
-        "put" => measured(&mut || field.each(|field, key| field.put(key, Usage::SingleUse))),
+        "put" => measured(&mut || fixture.each(|fixture, key| fixture.put(key, Usage::SingleUse))),
         "take" => {
-            field.each(|field, key| field.put(key, Usage::SingleUse));
-            measured(&mut || field.each(|field, key| assert!(field.take(key).is_some())));
+            fixture.each(|fixture, key| fixture.put(key, Usage::SingleUse));
+            measured(&mut || fixture.each(|fixture, key| assert!(fixture.take(key).is_some())));
         }
         "put+take" => measured(&mut || {
-            field.each(|field, key| {
-                let offer = field.take(key).expect("the only ticket");
-                field.put_entry(key, offer.entry);
+            fixture.each(|fixture, key| {
+                let offer = fixture.take(key).expect("the only ticket");
+                fixture.put_entry(key, offer.entry);
             });
         }),
         "miss" => {
-            let unknown = Field::keys(&field.domain, "unknown", servers);
-            field.keys = unknown;
-            measured(&mut || field.each(|field, key| assert!(field.take(key).is_none())));
+            let unknown = Fixture::keys(&fixture.domain, "unknown", servers);
+            fixture.keys = unknown;
+            measured(&mut || fixture.each(|fixture, key| assert!(fixture.take(key).is_none())));
         }
         "hint" => measured(&mut || {
-            field.each(|field, key| assert_eq!(field.store.hint(key), Some(GROUP)));
+            fixture.each(|fixture, key| assert_eq!(fixture.store.hint(key), Some(GROUP)));
         }),
-        "set_hint" => measured(&mut || field.each(|field, key| field.store.set_hint(key, GROUP))),
+        "set_hint" => {
+            measured(&mut || fixture.each(|fixture, key| fixture.store.set_hint(key, GROUP)));
+        }
         "offer_reusable" => {
-            field.each(|field, key| {
-                let _ = field.take(key);
-                field.put(key, Usage::Reusable);
+            fixture.each(|fixture, key| {
+                let _ = fixture.take(key);
+                fixture.put(key, Usage::Reusable);
             });
-            measured(&mut || field.each(|field, key| assert!(field.offer(key).is_some())));
+            measured(&mut || fixture.each(|fixture, key| assert!(fixture.offer(key).is_some())));
         }
         "put_at_capacity" => {
-            field.keys = Field::keys(&field.domain, "new", TIMES);
-            measured(&mut || field.each(|field, key| field.put(key, Usage::SingleUse)));
+            fixture.keys = Fixture::keys(&fixture.domain, "new", TIMES);
+            measured(&mut || fixture.each(|fixture, key| fixture.put(key, Usage::SingleUse)));
         }
-        // Most of them find nothing, as it is in life.
+        // Most sweeps find nothing, as in applications.
         "sweep" => {
             let later = NOW.after(LIFETIME * 2);
-            measured(&mut || (0..TIMES).for_each(|_| field.store.sweep(black_box(later))));
-            assert!(field.store.stats().expired > 0);
+            measured(&mut || (0..TIMES).for_each(|_| fixture.store.sweep(black_box(later))));
+            assert!(fixture.store.stats().expired > 0);
         }
         _ => return None,
     }
     Some(())
 }
 
-/// What callgrind is told to count.
+/// The function that callgrind counts.
 #[inline(never)]
 fn measured(work: &mut dyn FnMut()) {
     work();
 }
 
-/// A store whose servers have a ticket each.
-struct Field {
+/// A store with one ticket for each server.
+struct Fixture {
     store: SessionStore<Session>,
     domain: SecurityDomain,
     keys: Vec<SessionKey>,
 }
 
-impl Field {
+impl Fixture {
     fn new(servers: usize, full: bool) -> Self {
-        // Half of it is empty, or none.
-        let room = if full { servers } else { servers.max(512) * 2 };
-        let limits = Limits::default().with_servers(room);
+        // The store is full, or half empty.
+        let capacity = if full { servers } else { servers.max(512) * 2 };
+        let limits = Limits::default().with_servers(capacity);
         let domain = SecurityDomain::from([7; 32]);
-        let field = Self {
-            store: SessionStore::new(limits).expect("limits that agree with each other"),
+        let fixture = Self {
+            store: SessionStore::new(limits).expect("the limits are valid"),
             keys: Self::keys(&domain, "host", servers),
             domain,
         };
-        for key in &field.keys {
-            field.put(key, Usage::SingleUse);
-            field.store.set_hint(key, GROUP);
+        for key in &fixture.keys {
+            fixture.put(key, Usage::SingleUse);
+            fixture.store.set_hint(key, GROUP);
         }
-        field
+        fixture
     }
 
     fn keys(domain: &SecurityDomain, kind: &str, servers: usize) -> Vec<SessionKey> {
@@ -155,7 +157,7 @@ impl Field {
             .collect()
     }
 
-    /// Goes through the servers in turn until it was done [`TIMES`] times.
+    /// Calls `work` [`TIMES`] times, for one server after the other.
     fn each(&self, work: impl Fn(&Self, &SessionKey)) {
         for key in self.keys.iter().cycle().take(TIMES) {
             work(self, black_box(key));

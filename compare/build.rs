@@ -1,4 +1,4 @@
-//! Notes which compiler builds the program: a report without it could not be repeated.
+//! Passes the compiler's version and the profile to the program, for the report's environment.
 
 use std::env;
 use std::process::Command;

@@ -32,7 +32,7 @@ impl ClientSessionStore for MutexMap {
 }
 
 fn main() -> Result<(), compare::Error> {
-    let run = Run::quick().only([Section::Handshakes, Section::Store]);
+    let run = Run::short().only([Section::Handshakes, Section::Store]);
     let run = run.rustls_store("mutex-map", MutexMap::default);
     let report = run.save("target/own-store")?;
     println!("{}", text::all(&report, Style::Terminal));

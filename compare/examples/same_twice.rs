@@ -1,9 +1,9 @@
-//! Checks the measurement itself: two clients that do the same, measured as if they were different.
-//! Their difference should be zero, and its interval says what `store_ns` can tell apart.
+//! Checks the measurement: measures two identical clients as if they were different. Their difference
+//! should be zero, and its interval is the resolution of `store_ns`.
 //!
 //! `cargo run --release -p compare --example same_twice [ROUNDS]`
 
-use compare::harness::{Corner, Stack, Store};
+use compare::harness::{Scenario, Stack, Store};
 use compare::sections::handshakes::{Case, Plan, measure};
 use lab::server::Protocol;
 
@@ -12,12 +12,12 @@ fn main() {
         .nth(1)
         .and_then(|rounds| rounds.parse().ok())
         .unwrap_or(10_000);
-    let corners = Stack::MAIN
+    let scenarios = Stack::MAIN
         .into_iter()
-        .flat_map(|client| Protocol::ALL.map(|protocol| Corner::new(client, protocol)));
+        .flat_map(|client| Protocol::ALL.map(|protocol| Scenario::new(client, protocol)));
     for store in [Store::InHand, Store::TlsResume] {
-        let cases = corners.clone().map(|corner| Case {
-            corner,
+        let cases = scenarios.clone().map(|scenario| Case {
+            scenario,
             stores: vec![Store::InHand, store.clone(), store.clone()],
             rounds,
         });

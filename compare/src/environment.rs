@@ -1,4 +1,4 @@
-//! What was measured, where, and how: the part of a report that lets somebody repeat it.
+//! The environment of a run: what a reader needs to repeat it.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,10 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use openssl::asn1::Asn1Time;
 use report::Environment;
 
-/// The lock file that this program was built with.
+/// The lock file of this build.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
-/// Crates whose version changes what is measured.
+/// Crates whose version influences the results.
 const CRATES: [&str; 16] = [
     "rustls",
     "aws-lc-rs",
@@ -33,8 +33,8 @@ const CRATES: [&str; 16] = [
     "redis",
 ];
 
-/// Looks around.
-pub fn detect(seed: u64) -> Environment {
+/// Detects the environment. `full` and `seed` are the run's.
+pub fn detect(seed: u64, full: bool) -> Environment {
     let unix_time = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |age| age.as_secs());
@@ -47,7 +47,7 @@ pub fn detect(seed: u64) -> Environment {
         openssl: openssl::version::version().to_owned(),
         versions: versions(LOCK_FILE),
         allocator: "the system's malloc".to_owned(),
-        pinned: pinned(),
+        pinned: pinned(full),
         date: date(unix_time),
         unix_time,
         seed,
@@ -55,7 +55,7 @@ pub fn detect(seed: u64) -> Environment {
     }
 }
 
-/// The command line as text; a path in it need not be any.
+/// The command line as text; paths in it need not be valid UTF-8.
 fn command(args: impl Iterator<Item = OsString>) -> String {
     let words: Vec<_> = args
         .map(|word| word.to_string_lossy().into_owned())
@@ -63,32 +63,38 @@ fn command(args: impl Iterator<Item = OsString>) -> String {
     words.join(" ")
 }
 
-fn pinned() -> BTreeMap<String, String> {
+fn pinned(full: bool) -> BTreeMap<String, String> {
+    let run = if full {
+        "full"
+    } else {
+        "short, with few rounds; `compare run --full` has many"
+    };
     [
         (
             "group",
-            "named by both ends, and checked, but where a row says `default`",
+            "the only one of client and server, checked, unless a row says `default`",
         ),
         (
             "tickets",
-            "1 after each handshake, full or resumed; in a burst as its row says",
+            "1 after each handshake, full or resumed; in a burst as the row says",
         ),
         ("transport", "memory, one thread"),
         (
             "timer",
             "client: connection requested to tickets stored, without the server",
         ),
+        ("run", run),
     ]
-    .map(|(what, how)| (what.to_owned(), how.to_owned()))
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
 }
 
 fn machine() -> String {
-    let known = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+    let model = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     });
-    known.unwrap_or_else(|| env::consts::ARCH.to_owned())
+    model.unwrap_or_else(|| env::consts::ARCH.to_owned())
 }
 
 fn date(unix_time: u64) -> String {
@@ -98,7 +104,7 @@ fn date(unix_time: u64) -> String {
         .map_or_else(|| unix_time.to_string(), |time| time.to_string())
 }
 
-/// Finds the crates in a lock file; several versions of one are all named.
+/// The versions of the crates in a lock file; a crate may have several.
 fn versions(lock_file: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::<String, String>::new();
     let value = |line: &str, key: &str| {

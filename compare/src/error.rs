@@ -1,4 +1,4 @@
-//! What stops the program, and how it ends.
+//! Errors and exit codes of the program.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -6,35 +6,28 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Says on standard error what is wrong, in a line. Where nobody reads it, the exit code says enough.
-pub fn complain(what: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "compare: {what}");
+/// Prints a line to standard error, with the program's name. A failure to print is ignored: the exit
+/// code has the outcome, too.
+pub fn print_message(message: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "compare: {message}");
 }
 
-/// How the work went, once it could be done at all.
+/// The outcome of a command that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every handshake succeeded and did what it was meant to do; no rule failed.
-    AsClaimed,
-    /// At least one did not.
+    /// Every handshake succeeded and was of the kind that was wanted; no rule failed.
+    Passed,
+    /// A handshake or a rule failed.
     Failed,
-    /// It was asked to end before it did. What was finished is saved.
+    /// A signal interrupted the command. Finished sections are saved.
     Interrupted,
 }
 
-impl Outcome {
-    /// [`Failed`](Self::Failed) as soon as one part failed.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        if self == Self::AsClaimed { other } else { self }
-    }
-}
-
-/// Why the work could not be done. The message is one line and says what to do.
+/// A command that could not do its work. The message is one line and says what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something on the command line, or in a file that it names, cannot be used.
+    /// An argument, or a file that it names, cannot be used.
     #[error("{0}")]
     BadInput(String),
     /// The report could not be written or read back.
@@ -42,10 +35,10 @@ pub enum Error {
     Report {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The laboratory itself is broken: a client or server could not be set up.
+    /// A client, server or child process could not be set up.
     #[error("cannot set up the measurement: {0}")]
     Setup(String),
     /// The output could not be written.
@@ -54,7 +47,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of the program: 2 for what the caller can mend, else 1.
+    /// The exit code of the program: 2 if other arguments would help, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::BadInput(_) | Self::Report { .. } => 2,

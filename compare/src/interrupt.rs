@@ -1,8 +1,8 @@
-//! Ctrl-C: what is finished stays, and what is under way is given up.
+//! Ctrl-C: finished sections stay, and the current one is abandoned.
 //!
-//! The first SIGINT, SIGTERM or SIGHUP sets a flag. Whoever is at work looks at it a few times
-//! a second and unwinds, so that children end and directories for temporary files go; the second one
-//! ends the program at once.
+//! The first SIGINT, SIGTERM or SIGHUP sets a flag. Work in progress checks it several times a second
+//! and unwinds, so that child processes end and temporary directories are removed. The second signal
+//! kills the program at once.
 
 use std::any::Any;
 use std::fs;
@@ -15,25 +15,25 @@ use signal_hook::iterator::Signals;
 
 use crate::error::Error;
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// What unwinds the work.
+/// The panic payload that unwinds the work.
 struct Interrupted;
 
-/// From now on, the first signal that asks the program to end is not the end of it, but does what
-/// `first` says. Once in a program.
-pub(crate) fn listen(first: impl Fn() + Send + 'static) -> Result<(), Error> {
-    let cannot = |error| Error::Setup(format!("cannot listen to Ctrl-C: {error}"));
-    let wanted = [SIGINT, SIGTERM, SIGHUP]
+/// Handles the signals from now on: the first one sets the flag and calls `on_first`. To be called
+/// once in a program.
+pub(crate) fn install(on_first: impl Fn() + Send + 'static) -> Result<(), Error> {
+    let cannot = |error| Error::Setup(format!("cannot handle Ctrl-C: {error}"));
+    let handled = [SIGINT, SIGTERM, SIGHUP]
         .into_iter()
         .filter(|signal| !is_ignored(*signal));
-    let mut signals = Signals::new(wanted).map_err(cannot)?;
+    let mut signals = Signals::new(handled).map_err(cannot)?;
     let listener = move || {
         for _ in &mut signals {
-            if ASKED.swap(true, Ordering::Relaxed) {
-                end_at_once();
+            if REQUESTED.swap(true, Ordering::Relaxed) {
+                kill_self();
             }
-            first();
+            on_first();
         }
     };
     let thread = thread::Builder::new().name("signals".to_owned());
@@ -41,7 +41,7 @@ pub(crate) fn listen(first: impl Fn() + Send + 'static) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether whoever started the program wants it to go on despite this signal, as `nohup` does.
+/// Whether the program was started with this signal ignored, as `nohup` does with SIGHUP.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -49,37 +49,36 @@ fn is_ignored(signal: i32) -> bool {
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Without what a program does when it exits: other threads are at work in libraries that would be
-/// taken down under them.
-fn end_at_once() {
+/// Ends the program without exit handlers, which would tear down libraries that other threads use.
+fn kill_self() {
     #[cfg(unix)]
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     #[cfg(not(unix))]
     std::process::abort();
 }
 
-/// Whether the program was asked to end.
-pub(crate) fn is_asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+/// Whether a signal has requested the end of the program.
+pub(crate) fn is_requested() -> bool {
+    REQUESTED.load(Ordering::Relaxed)
 }
 
-/// Gives up what is under way if the program was asked to end; see [`unless_asked`].
+/// Unwinds if an interruption was requested; see [`catch`].
 pub(crate) fn check() {
-    if is_asked() {
-        resume_unwind(Box::new(Interrupted)); // without a message: it is no bug
+    if is_requested() {
+        resume_unwind(Box::new(Interrupted)); // prints no message, unlike panic!
     }
 }
 
-/// Does the work; nothing if the program was asked to end meanwhile. Children got the same Ctrl-C,
-/// so that what comes of their end is not to be believed.
-pub(crate) fn unless_asked<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// Does the work. Returns `None` if an interruption was requested meanwhile, even if the work came to
+/// its end: child processes get the same Ctrl-C, so their results are not valid.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => (!is_asked()).then_some(done),
-        Err(panic) if is_asked() || is_ours(&*panic) => None,
+        Ok(done) => (!is_requested()).then_some(done),
+        Err(panic) if is_requested() || is_interruption(&*panic) => None,
         Err(panic) => resume_unwind(panic),
     }
 }
 
-fn is_ours(panic: &(dyn Any + Send)) -> bool {
+fn is_interruption(panic: &(dyn Any + Send)) -> bool {
     panic.is::<Interrupted>()
 }

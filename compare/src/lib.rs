@@ -1,49 +1,47 @@
-//! rustls and OpenSSL side by side: what resumption saves, what the store costs, and whether both
+//! rustls and OpenSSL side by side: what resumption saves, what a store costs, and whether both
 //! backends follow the same rules.
 //!
-//! - [`Run`] measures and checks, section by section, and writes `report.json`; also a store that is
-//!   not of this project.
-//! - [`show`] prints a saved report again: the package `report` has its contents and shows them.
-//! - [`probe`] connects to a server, several times, and says whether it lets clients resume: a package
-//!   of its own.
-//! - [`serve`] is a server to test any client against.
-//! - [`harness`] are the clients that are measured; the benchmarks of the package `benches` use
-//!   them, too.
+//! - [`Run`] runs the sections and writes `report.json`; it can measure a store of yours.
+//! - [`run_command`], [`report_command`] and [`serve`] are the commands `compare run`,
+//!   `compare report` and `compare serve`; `compare probe` is the package `probe`. [`cli`] parses the
+//!   command line.
+//! - [`harness`] has the clients that are measured; the package `benches` uses them, too.
 //!
-//! The program is a thin layer over this library: [`cli`] reads the command line. Another program can
-//! use it to measure a store of its own; `examples/own_store.rs` does so in 40 lines. What one
-//! handshake costs is for [`harness`] to say:
+//! `examples/own_store.rs` measures another store in 40 lines. The cost of one handshake:
 //!
 //! ```
-//! use compare::harness::{Corner, Own, Stack, Stage, Store};
+//! use compare::harness::{CustomStore, Fixture, Scenario, Stack, Store};
 //! use lab::certificate::{Authority, KeyKind};
 //! use lab::server::Protocol;
 //! use rustls::client::ClientSessionMemoryCache;
 //!
-//! let corner = Corner::new(Stack::AwsLcRs, Protocol::Tls13);
-//! let stage = Stage::new(corner, &Authority::new(KeyKind::EcdsaP256));
-//! let own = Own::rustls("my-store", || ClientSessionMemoryCache::new(256));
-//! let lane = stage.lane(Store::Own(own))?; // after its first handshake, a full one
-//! let take = lane.measure()?; // fails if it is not resumed on both ends
-//! println!("{:?} of client time, {} bytes received", take.client, take.bytes_in);
+//! let scenario = Scenario::new(Stack::AwsLcRs, Protocol::Tls13);
+//! let fixture = Fixture::new(scenario, &Authority::new(KeyKind::EcdsaP256));
+//! let store = CustomStore::rustls("my-store", || ClientSessionMemoryCache::new(256));
+//! let client = fixture.client(Store::Custom(store))?; // after a full handshake
+//! let sample = client.handshake()?; // fails unless both ends resumed
+//! println!("{:?} of client time, {} bytes received", sample.client, sample.bytes_in);
 //! # Ok::<(), compare::harness::HandshakeError>(())
 //! ```
 
-#![deny(unsafe_code)] // one call has no safe wrapper: `harness/openssl/offer.rs`
+#![deny(unsafe_code)] // allowed in `harness/openssl/offer.rs`, `counting.rs`, `sections/memory/heap.rs`
 #![warn(missing_docs)]
 
+pub mod args;
 pub mod cli;
 pub mod counting;
+pub mod durations;
 pub mod environment;
 pub mod error;
 pub mod harness;
 mod interrupt;
 mod progress;
+pub mod report_command;
 pub mod run;
-pub mod sample;
+pub mod run_command;
+mod section_names;
 pub mod sections;
 pub mod serve;
-pub mod show;
 
 pub use counting::Counting;
 pub use error::Error;

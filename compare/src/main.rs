@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use compare::cli::{self, Command};
 use compare::counting::Counting;
-use compare::error::{Outcome, complain};
+use compare::error::{Outcome, print_message};
 use compare::sections::{memory, tiers};
-use compare::{run, serve, show};
+use compare::{report_command, run_command, serve};
 use conformance::child;
 
 #[global_allocator]
@@ -21,16 +21,16 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(stop) => return stop.print(),
     };
-    // What is coloured is so on a terminal only, and not where NO_COLOR is set.
-    let mut out = ToTheEnd(anstream::AutoStream::auto(io::stdout().lock()));
+    // Removes colours unless standard output is a terminal and NO_COLOR is not set.
+    let mut out = IgnoreBrokenPipe(anstream::AutoStream::auto(io::stdout().lock()));
     let result = match &command {
-        Command::Run(options) => run::run(options, &mut out),
-        Command::Report(options) => show::run(options, &mut out),
+        Command::Run(options) => run_command::run(options, &mut out),
+        Command::Report(options) => report_command::run(options, &mut out),
         Command::Probe(options) => {
             match probe::run(options, probe::is_coloured(), &mut out, &|why| {
-                complain(why);
+                print_message(why);
             }) {
-                Ok(true) => Ok(Outcome::AsClaimed),
+                Ok(true) => Ok(Outcome::Passed),
                 Ok(false) => Ok(Outcome::Failed),
                 Err(error) => Err(error.into()),
             }
@@ -43,32 +43,32 @@ fn main() -> ExitCode {
         out.flush()?;
         Ok(outcome)
     }) {
-        Ok(Outcome::AsClaimed) => ExitCode::SUCCESS,
+        Ok(Outcome::Passed) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
-        Ok(Outcome::Interrupted) => ExitCode::from(130), // 128 and the number of SIGINT
+        Ok(Outcome::Interrupted) => ExitCode::from(130), // 128 + SIGINT
         Err(error) => {
-            complain(&error);
+            print_message(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// An output whose reader may leave before the end: the work goes on, and the exit code is its own.
-struct ToTheEnd<W>(W);
+/// Standard output; a broken pipe is not an error.
+struct IgnoreBrokenPipe<W>(W);
 
-impl<W: Write> Write for ToTheEnd<W> {
+impl<W: Write> Write for IgnoreBrokenPipe<W> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        unless_left(self.0.write(buffer), buffer.len())
+        ignore_broken_pipe(self.0.write(buffer), buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        unless_left(self.0.flush(), ())
+        ignore_broken_pipe(self.0.flush(), ())
     }
 }
 
-fn unless_left<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
-    match done {
+fn ignore_broken_pipe<T>(result: io::Result<T>, instead: T) -> io::Result<T> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(instead),
-        done => done,
+        result => result,
     }
 }

@@ -1,175 +1,72 @@
-//! How far a run is, and about how long it still takes: on standard error. A terminal has a bar for
-//! the whole run; elsewhere each section begins with a line.
+//! The progress of a run, on standard error: on a terminal a bar for each section, elsewhere a line
+//! when a section begins.
 
-mod estimate;
-
+use std::fmt;
 use std::io::{self, IsTerminal};
-use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
-use report::Section;
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
-use self::estimate::Estimate;
-use crate::error::complain;
+use crate::error::print_message;
 use crate::interrupt;
-use crate::sections::name;
 
-/// A line is never longer, whatever the terminal has.
-const WIDTH: usize = 100;
-const TEMPLATE: &str = "{prefix:17} {bar:14} {msg}";
-/// Columns of the prefix and the bar, and of the blanks after each.
-const BEFORE_MESSAGE: usize = 17 + 1 + 14 + 1;
-/// Thousandths of the run make up the bar.
-const WHOLE: f64 = 1_000.0;
+const TEMPLATE: &str = "{prefix:17} {bar:14} {percent:>3}% {left:17} {wide_msg}";
+/// Columns of the template before the message.
+const BEFORE_MESSAGE: usize = 17 + 1 + 14 + 1 + 4 + 1 + 17 + 1;
+/// The longest message, for lines of 100 columns. indicatif shortens it on a narrower terminal.
+const MAX_MESSAGE: usize = 100 - BEFORE_MESSAGE;
 
 /// The progress of a run.
+#[derive(Default)]
 pub(crate) struct Progress {
-    sections: Vec<Section>,
-    estimate: Estimate,
-    begun: Instant,
-    current: usize,
-    /// Steps of the current section, and how many have begun.
-    steps: usize,
-    step: usize,
+    /// Steps of the current section that have begun.
+    step: u64,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Of a run of these sections, in this order.
-    pub(crate) fn new(sections: &[Section], quick: bool) -> Self {
-        Self {
-            sections: sections.to_vec(),
-            estimate: Estimate::new(sections, quick),
-            begun: Instant::now(),
-            current: 0,
-            steps: 1,
-            step: 0,
-            bar: None,
-        }
-    }
-
-    /// The section of this index begins.
-    pub(crate) fn begin(&mut self, index: usize) {
-        (self.current, self.steps, self.step) = (index, 1, 0);
-        let section = self.sections[index];
-        let (number, of) = (index + 1, self.sections.len());
-        let prefix = format!("[{number}/{of}] {}", name(section));
+    /// Begins a section, for example `[2/9] store`.
+    pub(crate) fn begin(&mut self, title: &str, description: &str) {
+        self.step = 0;
         if io::stderr().is_terminal() {
-            let bar = ProgressBar::new(1_000);
+            let bar = ProgressBar::new(1);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-                bar.set_style(style);
+                bar.set_style(style.with_key("left", time_left));
             }
-            bar.set_prefix(prefix);
+            bar.set_prefix(title.to_owned());
             self.bar = Some(bar);
-            self.show("");
         } else {
-            let (this, all) = (self.estimate.of(index, self.elapsed()), self.left());
-            let this = estimate::text(this);
-            let all = if number < of {
-                format!(" of the {} left", estimate::text(all))
-            } else {
-                String::new()
-            };
-            let does = help(section);
-            complain(format_args!("{prefix}, about {this}{all}: {does}"));
+            print_message(format_args!("{title}: {description}"));
         }
     }
 
-    /// The current section will have so many steps.
+    /// Sets the number of steps of the current section.
     pub(crate) fn expect(&mut self, steps: usize) {
-        self.steps = steps.max(1);
+        if let Some(bar) = &self.bar {
+            bar.set_length(steps.max(1) as u64);
+        }
     }
 
-    /// The next step begins. Unwinds if the program was asked to end.
+    /// Begins a step. Unwinds if an interruption was requested.
     pub(crate) fn step(&mut self, what: &str) {
         interrupt::check();
         self.step += 1;
-        self.show(what);
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.chars().take(MAX_MESSAGE).collect::<String>());
+            bar.set_position(self.step - 1);
+        }
     }
 
-    /// The current section has ended, or was given up: its bar makes room.
+    /// Removes the bar of the current section.
     pub(crate) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
-
-    fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
-    }
-
-    /// How much of the current section is done.
-    #[expect(clippy::cast_precision_loss, reason = "some thousand steps")]
-    fn fraction(&self) -> f64 {
-        // The step that has begun has yet to be made.
-        (self.step.saturating_sub(1) as f64 / self.steps as f64).min(1.0)
-    }
-
-    fn left(&self) -> Duration {
-        let done = (self.current, self.fraction());
-        self.estimate.left(done, self.elapsed())
-    }
-
-    fn show(&self, what: &str) {
-        let Some(bar) = &self.bar else { return };
-        let done = self.estimate.done((self.current, self.fraction()));
-        let percent = (done * 100.0).floor();
-        let left = format!("about {} left", estimate::text(self.left()));
-        let message = format!("{percent:>3}%  {left:18}  {what}");
-        let room = columns().min(WIDTH).saturating_sub(BEFORE_MESSAGE);
-        bar.set_message(message.chars().take(room).collect::<String>());
-        bar.set_position(thousandths(done));
-    }
 }
 
-/// What a section is about, as `--help` says it, within a sentence.
-fn help(section: Section) -> String {
-    let value = section.to_possible_value();
-    let text = value.and_then(|value| Some(value.get_help()?.to_string()));
-    let text = text.unwrap_or_default();
-    let mut rest = text.chars();
-    let first = rest.next().map(|first| first.to_ascii_lowercase());
-    first.into_iter().chain(rest).collect()
-}
-
-/// Columns of the terminal.
-fn columns() -> usize {
-    let size = terminal_size::terminal_size_of(io::stderr());
-    size.map_or(WIDTH, |(width, _)| usize::from(width.0))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "from 0 to 1,000"
-)]
-fn thousandths(done: f64) -> u64 {
-    (done * WHOLE) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_section_says_what_it_is_about() {
-        for section in Section::ALL {
-            let text = help(section);
-            assert!(text.starts_with(|first: char| first.is_ascii_lowercase()));
-            assert!(text.len() < 80, "{text}");
-        }
-    }
-
-    #[test]
-    fn steps_fill_a_section_and_no_more() {
-        let mut progress = Progress::new(&[Section::Burst, Section::Store], true);
-        progress.expect(4);
-        let mut at = Vec::new();
-        for _ in 0..6 {
-            progress.step("");
-            at.push(progress.fraction());
-        }
-        assert_eq!(at, [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]);
+/// The time left in the section. indicatif's estimate is 0 before the first step is done.
+fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        let _ = write!(out, "{} left", HumanDuration(state.eta()));
     }
 }

@@ -1,6 +1,4 @@
-//! A run: sections in order, and the report after each of them.
-
-mod program;
+//! A run: sections in order, with the report saved after each.
 
 use std::fs;
 use std::io;
@@ -9,26 +7,26 @@ use std::path::{Path, PathBuf};
 use report::{Report, Section};
 use rustls::client::ClientSessionStore;
 
-pub use self::program::run;
 use crate::environment;
-use crate::error::{Error, complain};
-use crate::harness::{OpenSslStore, Own, Store};
+use crate::error::{Error, print_message};
+use crate::harness::{CustomStore, OpenSslStore, Store};
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::section_names::{description, name};
 use crate::sections;
 
-/// What is to be measured.
+/// The sections to run, and how.
 ///
-/// A program can bring stores of its own ([`rustls_store`](Self::rustls_store),
-/// [`openssl_store`](Self::openssl_store)). They stand next to the others in handshakes, in bursts, in
-/// handshakes by several threads, and one for rustls also where there are operations alone:
+/// A program can add its own stores ([`rustls_store`](Self::rustls_store),
+/// [`openssl_store`](Self::openssl_store)). They are measured in handshakes, bursts and handshakes on
+/// several threads, and a store for rustls also in single operations:
 ///
 /// ```no_run
 /// use compare::{Run, Section};
 /// use rustls::client::ClientSessionMemoryCache;
 ///
 /// let sections = [Section::Handshakes, Section::Store];
-/// let report = Run::quick()
+/// let report = Run::short()
 ///     .only(sections)
 ///     .rustls_store("my-store", || ClientSessionMemoryCache::new(256))
 ///     .save("target/my-store")?;
@@ -42,63 +40,62 @@ use crate::sections;
 /// [`Counting`](crate::counting::Counting).
 #[derive(Clone, Debug)]
 pub struct Run {
-    pub(crate) quick: bool,
+    pub(crate) full: bool,
     pub(crate) only: Vec<Section>,
     pub(crate) seed: u64,
-    pub(crate) own: Vec<Own>,
-    /// Rounds of each case of handshakes and of each operation on a store, if not those of the plans.
+    pub(crate) custom_stores: Vec<CustomStore>,
     pub(crate) rounds: Option<usize>,
-    /// Whether this is the program `compare`, which knows what to do when it is started again as one
-    /// of several processes.
+    /// Whether this is the program `compare`, which can start itself again as a child process.
     pub(crate) is_compare: bool,
 }
 
 impl Run {
-    /// Few rounds: ends within a minute.
-    pub fn quick() -> Self {
-        Self::new(true)
-    }
-
-    /// As many rounds as differences of a few nanoseconds take: ends within some ten minutes.
-    pub fn full() -> Self {
+    /// Few rounds. All sections take about a minute.
+    pub fn short() -> Self {
         Self::new(false)
     }
 
-    fn new(quick: bool) -> Self {
+    /// Many rounds, so that differences of a few nanoseconds show. All sections take about a quarter
+    /// of an hour.
+    pub fn full() -> Self {
+        Self::new(true)
+    }
+
+    fn new(full: bool) -> Self {
         Self {
-            quick,
+            full,
             only: Vec::new(),
             seed: 0,
-            own: Vec::new(),
+            custom_stores: Vec::new(),
             rounds: None,
             is_compare: false,
         }
     }
 
-    /// Only these sections, in the order of [`Section::ALL`].
+    /// Runs only these sections, in the order of [`Section::ALL`].
     #[must_use]
     pub fn only(mut self, sections: impl IntoIterator<Item = Section>) -> Self {
         self.only.extend(sections);
         self
     }
 
-    /// With this seed for all that is drawn: the order in which stores are measured, which servers
-    /// they are asked for, the traces. It is 0 unless set.
+    /// Sets the seed of all random choices: the order in which stores are measured, the servers of
+    /// each operation, the traces. The default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// With so many rounds of each case of handshakes, and of each operation on a store.
+    /// Sets the rounds of each handshake case and of each store operation.
     #[must_use]
     pub fn rounds(mut self, rounds: usize) -> Self {
         self.rounds = Some(rounds);
         self
     }
 
-    /// With one more store for rustls, by the name that it will have in the report. `make` makes an
-    /// empty one; it is called for each client anew.
+    /// Adds a store for rustls under this name. `make` makes an empty one and is called for each
+    /// client.
     #[must_use]
     pub fn rustls_store<S>(
         mut self,
@@ -108,12 +105,12 @@ impl Run {
     where
         S: ClientSessionStore + 'static,
     {
-        self.own.push(Own::rustls(name, make));
+        self.custom_stores.push(CustomStore::rustls(name, make));
         self
     }
 
-    /// With one more store for OpenSSL, by the name that it will have in the report. `make` makes an
-    /// empty one; it is called for each client anew.
+    /// Adds a store for OpenSSL under this name. `make` makes an empty one and is called for each
+    /// client.
     #[must_use]
     pub fn openssl_store<S>(
         mut self,
@@ -123,139 +120,154 @@ impl Run {
     where
         S: OpenSslStore + 'static,
     {
-        self.own.push(Own::openssl(name, make));
+        self.custom_stores.push(CustomStore::openssl(name, make));
         self
     }
 
-    /// Measures, and writes `report.json` and `report.html` into the directory, anew after each
-    /// section. Tells how far it is on standard error, and what went wrong, a line each; a row that is
-    /// not what it claims to be has an `error`.
+    /// Runs the sections. Writes `report.json` and `report.html` into the directory after each of
+    /// them. Prints progress to standard error, and at the end a line for each failure; a row that
+    /// failed has an `error`.
     ///
     /// # Errors
     ///
-    /// The directory cannot be written; a store has a name that is taken, empty, or not one line.
+    /// The directory cannot be written; a custom store's name is taken, empty, or not one line.
     pub fn save(&self, directory: impl AsRef<Path>) -> Result<Report, Error> {
-        let measured = self.measure(directory.as_ref(), &mut |_| Ok(()))?;
-        measured.mistakes.iter().for_each(complain);
-        Ok(measured.report)
+        let finished = self.measure(directory.as_ref(), &mut |_| Ok(()))?;
+        finished.failures.iter().for_each(print_message);
+        Ok(finished.report)
     }
 
-    /// Measures section by section, saves the report after each, and then calls `next`.
-    fn measure(
+    /// Runs the sections, saves the report after each, and calls `on_event`.
+    pub(crate) fn measure(
         &self,
         directory: &Path,
-        next: &mut dyn FnMut(Moment<'_>) -> Result<(), Error>,
-    ) -> Result<Measured, Error> {
+        on_event: &mut dyn FnMut(Event<'_>) -> Result<(), Error>,
+    ) -> Result<Finished, Error> {
         self.check_names()?;
         let sections = self.sections();
-        let mut measured = Measured {
+        let options = self.options();
+        let mut finished = Finished {
             report: self.empty_report(&sections),
             file: directory.join("report.json"),
             saved: Vec::new(),
             interrupted: None,
-            mistakes: Vec::new(),
+            failures: Vec::new(),
         };
-        measured.try_out(directory)?;
-        next(Moment::Begin(&measured.report))?;
-        let mut progress = Progress::new(&sections, self.quick);
+        finished.check_writable(directory)?;
+        on_event(Event::Started(&finished.report))?;
+        let mut progress = Progress::default();
         for (index, &section) in sections.iter().enumerate() {
-            progress.begin(index);
-            // What is given up in the middle leaves nothing.
-            let mut report = measured.report.clone();
+            let (number, count) = (index + 1, sections.len());
+            let title = format!("[{number}/{count}] {}", name(section));
+            progress.begin(&title, &description(section));
+            // A section that is interrupted leaves no rows.
+            let mut report = finished.report.clone();
             report.skipped.remove(section.as_str());
-            let work = || sections::run(section, self, &mut report, &mut progress);
-            let mistakes = interrupt::unless_asked(work);
+            let work = || sections::run(section, &options, &mut report, &mut progress);
+            let failures = interrupt::catch(work);
             progress.end();
-            let Some(mistakes) = mistakes else {
-                measured.give_up(&sections[index..]);
+            let Some(failures) = failures else {
+                finished.interrupt(&sections[index..]);
                 break;
             };
-            measured.report = report;
-            measured.saved.push(section);
-            measured.save()?;
-            next(Moment::Ended {
+            finished.report = report;
+            finished.saved.push(section);
+            finished.save()?;
+            on_event(Event::SectionDone {
                 section,
-                report: &measured.report,
-                mistakes: &mistakes,
+                report: &finished.report,
+                failures: &failures,
             })?;
-            measured.mistakes.extend(mistakes);
+            finished.failures.extend(failures);
         }
-        // What was there before is worth more than a report of nothing.
-        if !measured.saved.is_empty() {
-            measured.save()?;
+        // An empty report does not replace the one of an earlier run.
+        if !finished.saved.is_empty() {
+            finished.save()?;
         }
-        Ok(measured)
+        Ok(finished)
     }
 
-    /// What runs.
+    fn options(&self) -> sections::Options {
+        sections::Options {
+            full: self.full,
+            seed: self.seed,
+            rounds: self.rounds,
+            custom_stores: self.custom_stores.clone(),
+            large_memory: self.only == [Section::Memory],
+        }
+    }
+
+    /// The sections that run.
     fn sections(&self) -> Vec<Section> {
-        let asked = |section: &Section| self.only.is_empty() || self.only.contains(section);
+        let wanted = |section: &Section| self.only.is_empty() || self.only.contains(section);
         let possible = |section: &Section| self.is_compare || !starts_compare(*section);
         let all = Section::ALL.into_iter();
-        all.filter(asked).filter(possible).collect()
+        all.filter(wanted).filter(possible).collect()
     }
 
-    /// A report in which every section says why it is missing.
+    /// A report in which every section is skipped, each with the reason.
     fn empty_report(&self, sections: &[Section]) -> Report {
-        let mut report = Report::new(environment::detect(self.seed));
+        let mut report = Report::new(environment::detect(self.seed, self.full));
         for section in Section::ALL {
-            let why = if sections.contains(&section) {
+            let reason = if sections.contains(&section) {
                 "interrupted before it ended"
             } else if !self.is_compare && starts_compare(section) {
-                "takes several processes of the program `compare`"
+                "needs several processes of the program `compare`"
             } else {
-                "not asked for: --only names others"
+                "not in --only"
             };
-            skip(&mut report, section, why);
+            skip(&mut report, section, reason);
         }
         report
     }
 
     fn check_names(&self) -> Result<(), Error> {
-        for (index, own) in self.own.iter().enumerate() {
-            let name = own.name();
+        for (index, store) in self.custom_stores.iter().enumerate() {
+            let name = store.name();
             let known = Store::KNOWN.iter().any(|store| store.as_str() == name)
-                || peers::StoreKind::ALL.iter().any(|known| known.as_str() == name);
-            let why = if name.trim().is_empty() || name.chars().any(char::is_control) {
-                "has to be one line with something in it"
-            } else if known || self.own[..index].contains(own) {
+                || peers::StoreKind::ALL
+                    .iter()
+                    .any(|known| known.as_str() == name);
+            let problem = if name.trim().is_empty() || name.chars().any(char::is_control) {
+                "must be one line that is not blank"
+            } else if known || self.custom_stores[..index].contains(store) {
                 "is taken"
             } else {
                 continue;
             };
             let shown = name.escape_debug();
             return Err(Error::BadInput(format!(
-                "the name of a store {why}: \"{shown}\""
+                "the name of a store {problem}: \"{shown}\""
             )));
         }
         Ok(())
     }
 }
 
-/// What a run tells while it goes on.
-enum Moment<'a> {
-    Begin(&'a Report),
-    Ended {
+/// What happens during a run.
+pub(crate) enum Event<'a> {
+    Started(&'a Report),
+    SectionDone {
         section: Section,
         report: &'a Report,
-        mistakes: &'a [String],
+        failures: &'a [String],
     },
 }
 
-/// What came of a run.
-struct Measured {
-    report: Report,
-    file: PathBuf,
-    saved: Vec<Section>,
-    /// The section that was under way when the program was asked to end.
-    interrupted: Option<Section>,
-    mistakes: Vec<String>,
+/// A run that has ended or was interrupted.
+pub(crate) struct Finished {
+    pub(crate) report: Report,
+    pub(crate) file: PathBuf,
+    pub(crate) saved: Vec<Section>,
+    /// The section that was running when a signal came.
+    pub(crate) interrupted: Option<Section>,
+    pub(crate) failures: Vec<String>,
 }
 
-impl Measured {
-    /// If nothing can be written, that should not come out after all the work. What an earlier run
-    /// has left stays until there is something to put in its place.
-    fn try_out(&self, directory: &Path) -> Result<(), Error> {
+impl Finished {
+    /// Fails before the work if the report could not be saved after it. Leaves an earlier report in
+    /// place.
+    fn check_writable(&self, directory: &Path) -> Result<(), Error> {
         fs::create_dir_all(directory)
             .and_then(|()| tempfile::tempfile_in(directory))
             .map_err(|source| Error::Report {
@@ -271,7 +283,7 @@ impl Measured {
         Ok(())
     }
 
-    /// Writes the report, and the page that shows it next to it.
+    /// Writes the report, and the HTML page next to it.
     fn save(&self) -> Result<(), Error> {
         let cannot = |path: PathBuf| move |source| Error::Report { path, source };
         let (file, page) = (&self.file, self.page());
@@ -279,31 +291,32 @@ impl Measured {
         report::html::save(&self.report, &page).map_err(cannot(page))
     }
 
-    fn page(&self) -> PathBuf {
+    /// The HTML page.
+    pub(crate) fn page(&self) -> PathBuf {
         self.file.with_extension("html")
     }
 
-    /// The first of these was interrupted, and the others have not begun.
-    fn give_up(&mut self, sections: &[Section]) {
+    /// Marks the first of these sections as interrupted, and the others as not begun.
+    fn interrupt(&mut self, sections: &[Section]) {
         self.interrupted = sections.first().copied();
         for (index, &section) in sections.iter().enumerate() {
-            let why = match index {
+            let reason = match index {
                 0 => "interrupted before it ended",
                 _ => "interrupted before it began",
             };
-            skip(&mut self.report, section, why);
+            skip(&mut self.report, section, reason);
         }
     }
 }
 
-fn skip(report: &mut Report, section: Section, why: &str) {
+fn skip(report: &mut Report, section: Section, reason: &str) {
     report
         .skipped
-        .insert(section.as_str().to_owned(), why.to_owned());
+        .insert(section.as_str().to_owned(), reason.to_owned());
 }
 
-/// Whether the section starts the program `compare` again. Another program that were started in its
-/// place would begin a run of its own.
+/// Whether the section starts the program `compare` as a child process. Another program, started in
+/// its place, would begin a run of its own.
 fn starts_compare(section: Section) -> bool {
     matches!(
         section,

@@ -1,15 +1,17 @@
 //! `compare serve`: a server to test any client against.
 //!
-//! A server of the lab on a port, set by flags. It says in a line for each connection whether the
-//! client offered a session and whether that was resumed, and tells the client the same in its
-//! answer to `GET`, so that curl and browsers show it.
+//! A server of the lab on a port, set up by flags. For each connection it prints whether the client
+//! offered a session and whether it was resumed. The answer to `GET` says the same, so that curl and
+//! browsers show it.
 
 mod connection;
 mod http;
 mod listener;
 mod options;
 mod print;
+mod row;
 mod schedule;
+mod state;
 
 use std::fs;
 use std::io::Write;
@@ -23,69 +25,60 @@ use lab::server::{Group, Library, Server, ServerResumption, ServerSettings};
 
 use crate::error::{Error, Outcome};
 use crate::interrupt;
-use listener::Listener;
 use print::{Listening, Printer};
 use schedule::Schedule;
+use state::{Event, State};
 
 pub use options::{Key, Library as LibraryChoice, Options, Versions};
-pub use print::{Declined, Row};
+pub use row::{Declined, Row};
 
-/// How many events may wait for the printer. Connections wait when there are more.
-const WAITING: usize = 1024;
+/// Events that wait for the printer at most. If there are more, connections wait.
+const MAX_EVENTS: usize = 1024;
 
-/// What the printer is told.
-enum Event {
-    /// A handshake is done, or has failed.
-    Handshake(Box<Row>),
-    /// A connection has ended.
-    Ended,
-    /// Something else is to be looked at: whether to stop.
-    Wake,
-}
-
-/// Serves until so many connections have ended as were asked for, or until Ctrl-C.
-///
-/// Handshakes that fail are the clients' affair and no error.
+/// Serves until `--connections` have ended, or until Ctrl-C. A failed handshake is not an error.
 pub fn run(options: &Options, out: &mut impl Write) -> Result<Outcome, Error> {
     let authority = Authority::new(options.key.into());
     let server = server(options, &authority);
     let socket = TcpListener::bind(options.listen).map_err(|error| {
         let listen = options.listen;
         Error::BadInput(format!(
-            "cannot listen on {listen}: {error}; --listen names another address, port 0 a free port"
+            "cannot listen on {listen}: {error}; name another address with --listen, port 0 is a \
+             free port"
         ))
     })?;
-    let address = socket.local_addr().map_err(cannot)?;
+    let address = socket.local_addr().map_err(setup)?;
     if let Some(file) = &options.cert_out {
         write_root(file, &authority)?;
     }
 
-    let (events, arriving) = sync_channel(WAITING);
+    let (events, receiver) = sync_channel(MAX_EVENTS);
     let wake = events.clone();
-    interrupt::listen(move || {
-        // Where the queue is full, the printer has something to wake up for.
+    interrupt::install(move || {
+        // If the queue is full, the printer is awake.
         let _ = wake.try_send(Event::Wake);
     })?;
-    let schedule = Schedule::new(options.decline_every, options.rotate_keys);
     let mut printer = Printer::new(out, options.json);
     printer.listening(&Listening::new(address, options))?;
-    Listener::new(server, schedule, events)
-        .start(socket, options.connections)
-        .map_err(cannot)?;
+    let state = State {
+        server,
+        schedule: Schedule::new(options.decline_every, options.rotate_keys),
+        events,
+    };
+    listener::start(state, socket, options.connections).map_err(setup)?;
     let mut ended = 0_u64;
     while options.connections.is_none_or(|limit| ended < limit) {
-        let Ok(event) = arriving.recv() else { break };
-        if interrupt::is_asked() {
+        let Ok(event) = receiver.recv() else { break };
+        if interrupt::is_requested() {
             break;
         }
         match event {
             Event::Handshake(row) => printer.connection(&row)?,
-            Event::Ended => ended += 1,
+            Event::ConnectionEnded => ended += 1,
             Event::Wake => {}
         }
     }
     printer.summary()?;
-    Ok(Outcome::AsClaimed)
+    Ok(Outcome::Passed)
 }
 
 fn server(options: &Options, authority: &Authority) -> Server {
@@ -117,11 +110,11 @@ fn write_root(file: &Path, authority: &Authority) -> Result<(), Error> {
     fs::write(file, authority.root_pem()).map_err(|error| {
         let file = file.display();
         Error::BadInput(format!(
-            "cannot write {file}: {error}; --cert-out names another file"
+            "cannot write {file}: {error}; name another file with --cert-out"
         ))
     })
 }
 
-fn cannot(error: impl std::error::Error) -> Error {
+fn setup(error: impl std::error::Error) -> Error {
     Error::Setup(error.to_string())
 }

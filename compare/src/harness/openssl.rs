@@ -1,133 +1,107 @@
 //! The client on OpenSSL.
 
+mod context;
+mod custom;
 mod der;
 mod hyper_openssl;
 mod in_hand;
 mod offer;
-mod ours;
-mod own;
+mod session_source;
+mod tls_resume;
 
 use std::error::Error;
 
 use backend_openssl::{PeerCertificate, negotiated_group};
-use lab::server::{Group, Protocol};
 use lab::transport::InMemory;
-use openssl::error::ErrorStack;
-use openssl::ssl::{
-    self, ErrorCode, Ssl, SslCipherRef, SslConnector, SslConnectorBuilder, SslMethod, SslRef,
-    SslSessionCacheMode, SslStream, SslVersion,
-};
-use openssl::x509::X509;
-use openssl::x509::store::X509StoreBuilder;
+use openssl::ssl::{self, ErrorCode, SslCipherRef, SslStream};
 use pki_types::CertificateDer;
 
+use self::custom::Custom;
 use self::der::Der;
 use self::hyper_openssl::HyperOpenssl;
 use self::in_hand::InHand;
-use self::ours::{Hinted, Ours};
-use self::own::Brought;
-use super::clock::Clock;
-use super::{Begun, Client, Corner, Groups, HandshakeError, NAME, PORT, Seen, Store};
+use self::session_source::{NoSessions, SessionSource};
+use self::tls_resume::{TlsResume, TlsResumeHint};
+use super::scenario::Scenario;
+use super::store::Store;
+use super::timer::Timer;
+use super::tls_client::{Completed, HandshakeError, PendingHandshake, TlsClient};
 
-/// A client with its context, built once.
-pub(super) struct OpenSslClient(Box<dyn Keeper>);
-
-/// What a client does about sessions.
-trait Keeper: Send + Sync {
-    /// A connection to [`NAME`], with a session offered if there is one.
-    fn connection(&self) -> Result<Ssl, ErrorStack>;
-
-    /// Looks at a connection that has read what follows its handshake.
-    fn settled(&self, _: &SslRef) -> Result<(), ErrorStack> {
-        Ok(())
-    }
-}
+/// A client; its context is built once.
+pub(super) struct OpenSslClient(Box<dyn SessionSource>);
 
 impl OpenSslClient {
     pub(super) fn new(
-        corner: Corner,
+        scenario: Scenario,
         root: &CertificateDer<'static>,
         store: &Store,
     ) -> Result<Self, HandshakeError> {
-        Self::build(corner, root, store).map_err(HandshakeError::client)
+        Self::build(scenario, root, store).map_err(HandshakeError::client)
     }
 
     fn build(
-        corner: Corner,
+        scenario: Scenario,
         root: &CertificateDer<'static>,
         store: &Store,
     ) -> Result<Self, Box<dyn Error>> {
-        let builder = || builder(corner, root);
+        let builder = || context::builder(scenario, root);
         Ok(Self(match store {
-            Store::None => {
-                let mut builder = builder()?;
-                builder.set_session_cache_mode(SslSessionCacheMode::OFF);
-                Box::new(Sessionless(builder.build()))
-            }
-            Store::InHand => Box::new(InHand::attach(builder()?)),
-            Store::Der => Box::new(Der::attach(builder()?)),
-            Store::HyperOpenssl => Box::new(HyperOpenssl::attach(builder()?)?),
-            Store::TlsResume => Box::new(Ours::attach(builder()?, PeerCertificate::Keep)?),
-            Store::TlsResumeStrip => Box::new(Ours::attach(builder()?, PeerCertificate::Strip)?),
-            Store::TlsResumeHint => Box::new(Hinted::attach(&builder)?),
-            Store::Own(own) => {
-                let store = own.make_openssl();
-                let store = store.ok_or("it is no store for OpenSSL")?;
-                Box::new(Brought::attach(builder()?, store))
+            Store::None => Box::new(NoSessions::new(builder()?)),
+            Store::InHand => Box::new(InHand::new(builder()?)),
+            Store::Der => Box::new(Der::new(builder()?)),
+            Store::HyperOpenssl => Box::new(HyperOpenssl::new(builder()?)?),
+            Store::TlsResume => Box::new(TlsResume::new(builder()?, PeerCertificate::Keep)?),
+            Store::TlsResumeStrip => Box::new(TlsResume::new(builder()?, PeerCertificate::Strip)?),
+            Store::TlsResumeHint => Box::new(TlsResumeHint::new(&builder)?),
+            Store::Custom(custom) => {
+                let store = custom.make_openssl();
+                let store = store.ok_or("the store is not for OpenSSL")?;
+                Box::new(Custom::new(builder()?, store))
             }
             Store::RustlsMemory => return Err(format!("OpenSSL has no store {store}").into()),
         }))
     }
 }
 
-/// A client without sessions.
-struct Sessionless(SslConnector);
-
-impl Keeper for Sessionless {
-    fn connection(&self) -> Result<Ssl, ErrorStack> {
-        self.0.configure()?.into_ssl(NAME)
-    }
-}
-
-impl Client for OpenSslClient {
-    fn begin(&self, transport: InMemory) -> Result<Box<dyn Begun + '_>, HandshakeError> {
-        let begun = Handshake::start(&*self.0, transport).map_err(HandshakeError::client)?;
-        Ok(Box::new(begun))
+impl TlsClient for OpenSslClient {
+    fn start(&self, transport: InMemory) -> Result<Box<dyn PendingHandshake + '_>, HandshakeError> {
+        let handshake = Handshake::start(&*self.0, transport).map_err(HandshakeError::client)?;
+        Ok(Box::new(handshake))
     }
 }
 
 struct Handshake<'a> {
-    clock: Clock,
-    keeper: &'a dyn Keeper,
+    timer: Timer,
+    sessions: &'a dyn SessionSource,
     stream: SslStream<InMemory>,
 }
 
 impl<'a> Handshake<'a> {
-    fn start(keeper: &'a dyn Keeper, transport: InMemory) -> Result<Self, Box<dyn Error>> {
-        let clock = Clock::start(&transport);
-        let ssl = keeper.connection()?;
+    fn start(sessions: &'a dyn SessionSource, transport: InMemory) -> Result<Self, Box<dyn Error>> {
+        let timer = Timer::start(&transport);
+        let ssl = sessions.connection()?;
         let mut stream = SslStream::new(ssl, transport)?;
         match stream.connect() {
-            Err(error) if !is_empty_read(&error) => return Err(error.into()),
+            Err(error) if !is_want_read(&error) => return Err(error.into()),
             _ => {}
         }
         Ok(Self {
-            clock,
-            keeper,
+            timer,
+            sessions,
             stream,
         })
     }
 
-    fn run(mut self) -> Result<Seen, Box<dyn Error>> {
-        self.stream.connect()?; // at once, if it was not held up
-        // Takes in what follows the handshake, the tickets; there is no data.
+    fn run(mut self) -> Result<Completed, Box<dyn Error>> {
+        self.stream.connect()?; // returns at once unless the transport was held
+        // Reads the tickets that follow the handshake; there is no data.
         match self.stream.ssl_read(&mut [0]) {
-            Err(error) if is_empty_read(&error) => {}
+            Err(error) if is_want_read(&error) => {}
             Err(error) => return Err(error.into()),
-            Ok(_) => return Err("the server sent data that nobody asked for".into()),
+            Ok(_) => return Err("the server sent unexpected data".into()),
         }
-        self.keeper.settled(self.stream.ssl())?;
-        let reading = self.clock.stop(self.stream.get_ref());
+        self.sessions.handshake_done(self.stream.ssl())?;
+        let reading = self.timer.stop(self.stream.get_ref());
 
         let ssl = self.stream.ssl();
         let resumed = ssl.session_reused();
@@ -137,65 +111,28 @@ impl<'a> Handshake<'a> {
             .and_then(SslCipherRef::standard_name)
             .unwrap_or_default()
             .to_owned();
-        // A connection that is dropped without it spoils its session.
+        // Dropping a connection without close_notify marks its session as not resumable.
         self.stream.shutdown()?;
-        Ok(Seen {
+        Ok(Completed {
             reading,
             resumed,
             cipher,
             group,
-            by_server: self.stream.get_mut().server().facts(),
+            server: self.stream.get_mut().server().facts(),
         })
     }
 }
 
-impl Begun for Handshake<'_> {
+impl PendingHandshake for Handshake<'_> {
     fn transport(&mut self) -> &mut InMemory {
         self.stream.get_mut()
     }
 
-    fn finish(self: Box<Self>) -> Result<Seen, HandshakeError> {
+    fn finish(self: Box<Self>) -> Result<Completed, HandshakeError> {
         self.run().map_err(HandshakeError::client)
     }
 }
 
-fn is_empty_read(error: &ssl::Error) -> bool {
+fn is_want_read(error: &ssl::Error) -> bool {
     error.code() == ErrorCode::WANT_READ
-}
-
-fn builder(
-    corner: Corner,
-    root: &CertificateDer<'static>,
-) -> Result<SslConnectorBuilder, ErrorStack> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    let mut roots = X509StoreBuilder::new()?;
-    roots.add_cert(X509::from_der(root)?)?;
-    builder.set_cert_store(roots.build());
-    let version = match corner.protocol {
-        Protocol::Tls12 => SslVersion::TLS1_2,
-        Protocol::Tls13 => SslVersion::TLS1_3,
-    };
-    builder.set_min_proto_version(Some(version))?;
-    builder.set_max_proto_version(Some(version))?;
-    match corner.groups {
-        Groups::First(group) => offer_first(&mut builder, group, &[Group::P256])?,
-        Groups::Default | Groups::DefaultTo(_) => {}
-    }
-    Ok(builder)
-}
-
-/// Offers one group with a key share, and names others.
-fn offer_first(
-    builder: &mut SslConnectorBuilder,
-    first: Group,
-    others: &[Group],
-) -> Result<(), ErrorStack> {
-    let others = others.iter().filter(|other| **other != first);
-    let names: Vec<_> = [&first]
-        .into_iter()
-        .chain(others)
-        .copied()
-        .map(Group::as_str)
-        .collect();
-    builder.set_groups_list(&names.join(":"))
 }

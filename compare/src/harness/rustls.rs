@@ -16,23 +16,25 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, versi
 use store_core::{KeyRef, Limits, SecurityDomain};
 
 use self::in_hand::InHand;
-use super::clock::Clock;
-use super::{
-    Begun, Client, Corner, Groups, HandshakeError, NAME, PORT, Seen, Stack, Store, number,
+use super::scenario::{Groups, Scenario, Stack};
+use super::store::Store;
+use super::timer::Timer;
+use super::tls_client::{
+    Completed, HandshakeError, PORT, PendingHandshake, SERVER_NAME, TlsClient, group_id,
 };
 
-/// Sessions that rustls's own cache may hold: as many servers as ours, with its 8 sessions each.
-const SESSIONS_OF_RUSTLS: usize = 4_096 * 8;
+/// Capacity of rustls's own cache: as many servers as our store, with its 8 sessions each.
+const RUSTLS_CACHE_SESSIONS: usize = 4_096 * 8;
 
-/// A client with its configuration, built once.
+/// A client; its configuration is built once.
 pub(super) struct RustlsClient {
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
-    ours: Option<Ours>,
+    tls_resume: Option<TlsResume>,
 }
 
-/// The store of tls-resume, whose handle is another one for each connection.
-struct Ours {
+/// The store of tls-resume. Each connection gets a handle of its own.
+struct TlsResume {
     sessions: Sessions,
     domain: SecurityDomain,
     configs: ConfigPool,
@@ -40,37 +42,37 @@ struct Ours {
 
 impl RustlsClient {
     pub(super) fn new(
-        corner: Corner,
+        scenario: Scenario,
         root: &CertificateDer<'static>,
         store: &Store,
     ) -> Result<Self, HandshakeError> {
-        Self::build(corner, root, store).map_err(HandshakeError::client)
+        Self::build(scenario, root, store).map_err(HandshakeError::client)
     }
 
     fn build(
-        corner: Corner,
+        scenario: Scenario,
         root: &CertificateDer<'static>,
         store: &Store,
     ) -> Result<Self, Box<dyn Error>> {
-        let mut ours = None;
-        let mut config = config(corner, root)?;
+        let mut tls_resume = None;
+        let mut config = config(scenario, root)?;
         config.resumption = Resumption::disabled();
         match store {
             Store::None => {}
             Store::InHand => config.resumption = Resumption::store(Arc::new(InHand::default())),
             Store::RustlsMemory => {
-                config.resumption = Resumption::in_memory_sessions(SESSIONS_OF_RUSTLS);
+                config.resumption = Resumption::in_memory_sessions(RUSTLS_CACHE_SESSIONS);
             }
             Store::TlsResume => {
-                ours = Some(Ours {
+                tls_resume = Some(TlsResume {
                     sessions: Sessions::new(Limits::default())?,
                     domain: SecurityDomain::builder("compare harness, rustls").finish(),
                     configs: ConfigPool::new(config.clone()),
                 });
             }
-            Store::Own(own) => {
-                let store = own.make_rustls();
-                let store = store.ok_or("it is no store for rustls")?;
+            Store::Custom(custom) => {
+                let store = custom.make_rustls();
+                let store = store.ok_or("the store is not for rustls")?;
                 config.resumption = Resumption::store(store);
             }
             Store::TlsResumeStrip | Store::TlsResumeHint | Store::HyperOpenssl | Store::Der => {
@@ -78,66 +80,68 @@ impl RustlsClient {
             }
         }
         Ok(Self {
-            name: ServerName::try_from(NAME)?,
+            name: ServerName::try_from(SERVER_NAME)?,
             config: Arc::new(config),
-            ours,
+            tls_resume,
         })
     }
 
-    fn start(&self, transport: InMemory) -> Result<Handshake, rustls::Error> {
+    fn new_connection(&self, transport: InMemory) -> Result<Handshake, rustls::Error> {
         let name = self.name.clone();
-        let clock = Clock::start(&transport);
-        let (tls, resuming) = match &self.ours {
+        let timer = Timer::start(&transport);
+        let (tls, resumption) = match &self.tls_resume {
             None => (ClientConnection::new(self.config.clone(), name)?, None),
             Some(ours) => {
-                let key = KeyRef::new(&ours.domain, NAME).with_port(PORT).to_key();
+                let key = KeyRef::new(&ours.domain, SERVER_NAME)
+                    .with_port(PORT)
+                    .to_key();
                 let handle = ours.sessions.connection(key);
-                let lent = ours.configs.get(Some(&handle));
-                let tls = ClientConnection::new(lent.config(), name)?;
-                (tls, Some((handle, lent)))
+                let pooled = ours.configs.get(Some(&handle));
+                let tls = ClientConnection::new(pooled.config(), name)?;
+                (tls, Some((handle, pooled)))
             }
         };
         Ok(Handshake {
-            clock,
+            timer,
             tls,
-            resuming,
+            resumption,
             transport,
         })
     }
 }
 
-impl Client for RustlsClient {
-    fn begin(&self, transport: InMemory) -> Result<Box<dyn Begun + '_>, HandshakeError> {
-        // The hello is made: it waits in the connection.
-        let begun = self.start(transport).map_err(HandshakeError::client)?;
-        Ok(Box::new(begun))
+impl TlsClient for RustlsClient {
+    fn start(&self, transport: InMemory) -> Result<Box<dyn PendingHandshake + '_>, HandshakeError> {
+        // The `ClientHello` is made and waits in the connection.
+        let handshake = self.new_connection(transport);
+        Ok(Box::new(handshake.map_err(HandshakeError::client)?))
     }
 }
 
 struct Handshake {
-    clock: Clock,
-    // Before the configuration: it is lent again if the connection no longer has it.
+    timer: Timer,
+    // Dropped before the configuration, which is reused only if no connection holds it.
     tls: ClientConnection,
-    resuming: Option<(Arc<Connection>, PooledConfig)>,
+    resumption: Option<(Arc<Connection>, PooledConfig)>,
     transport: InMemory,
 }
 
 impl Handshake {
-    fn run(mut self) -> Result<Seen, Box<dyn Error>> {
+    fn run(mut self) -> Result<Completed, Box<dyn Error>> {
         self.drive()?;
         let kind = self
             .tls
             .handshake_kind()
             .filter(|_| !self.tls.is_handshaking())
-            .ok_or("the handshake did not come to its end")?;
-        if let Some((handle, _)) = &self.resuming {
+            .ok_or("the handshake did not finish")?;
+        if let Some((handle, _)) = &self.resumption {
             handle.settle(kind);
         }
-        let reading = self.clock.stop(&self.transport);
+        let reading = self.timer.stop(&self.transport);
 
         let Self {
-            // Dropped in the opposite order.
-            resuming: _resuming,
+            // Bindings are dropped in reverse order: the configuration last.
+            resumption: _resumption,
             mut tls,
             mut transport,
             ..
@@ -152,16 +156,16 @@ impl Handshake {
             .map(|group| group.name().into());
         tls.send_close_notify();
         tls.write_tls(&mut transport)?;
-        Ok(Seen {
+        Ok(Completed {
             reading,
             resumed: kind == HandshakeKind::Resumed,
             cipher,
             group,
-            by_server: transport.server().facts(),
+            server: transport.server().facts(),
         })
     }
 
-    /// Lets the connection read and write until the server has nothing more to say.
+    /// Reads and writes until the server has sent everything.
     fn drive(&mut self) -> Result<(), Box<dyn Error>> {
         loop {
             while self.tls.wants_write() {
@@ -179,23 +183,26 @@ impl Handshake {
     }
 }
 
-impl Begun for Handshake {
+impl PendingHandshake for Handshake {
     fn transport(&mut self) -> &mut InMemory {
         &mut self.transport
     }
 
-    fn finish(self: Box<Self>) -> Result<Seen, HandshakeError> {
+    fn finish(self: Box<Self>) -> Result<Completed, HandshakeError> {
         self.run().map_err(HandshakeError::client)
     }
 }
 
-fn config(corner: Corner, root: &CertificateDer<'static>) -> Result<ClientConfig, Box<dyn Error>> {
-    let provider = Arc::new(provider(corner)?);
+fn config(
+    scenario: Scenario,
+    root: &CertificateDer<'static>,
+) -> Result<ClientConfig, Box<dyn Error>> {
+    let provider = Arc::new(provider(scenario)?);
     let mut roots = RootCertStore::empty();
     roots.add(root.clone())?;
     let verifier =
         WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build()?;
-    let version = match corner.protocol {
+    let version = match scenario.protocol {
         Protocol::Tls12 => &version::TLS12,
         Protocol::Tls13 => &version::TLS13,
     };
@@ -205,18 +212,18 @@ fn config(corner: Corner, root: &CertificateDer<'static>) -> Result<ClientConfig
         .with_no_client_auth())
 }
 
-fn provider(corner: Corner) -> Result<CryptoProvider, String> {
-    let mut provider = match corner.client {
+fn provider(scenario: Scenario) -> Result<CryptoProvider, String> {
+    let mut provider = match scenario.client {
         Stack::AwsLcRs => aws_lc_rs::default_provider(),
         Stack::Ring => ring::default_provider(),
         Stack::Graviola => rustls_graviola::default_provider(),
-        Stack::OpenSsl => return Err("OpenSSL is no provider of rustls".to_owned()),
+        Stack::OpenSsl => return Err("OpenSSL is not a provider of rustls".to_owned()),
     };
-    if let Groups::First(group) = corner.groups {
-        let wanted = [group, Group::P256].map(number);
+    if let Groups::First(group) = scenario.groups {
+        let wanted = [group, Group::P256].map(group_id);
         let all = std::mem::take(&mut provider.kx_groups);
-        let of_number = |number| all.iter().find(|group| u16::from(group.name()) == number);
-        provider.kx_groups = wanted.into_iter().filter_map(of_number).copied().collect();
+        let with_id = |id| all.iter().find(|group| u16::from(group.name()) == id);
+        provider.kx_groups = wanted.into_iter().filter_map(with_id).copied().collect();
     }
     Ok(provider)
 }

@@ -1,18 +1,18 @@
-//! Connections to one server that begin at the same time: how many of them are resumed, once the
-//! store has seen some such bursts.
+//! How many of several connections that begin together are resumed.
 //!
-//! Each connection of a burst has taken its session, and said hello, before the server answers the
-//! first of them. It all happens on one thread, in the same way each time.
+//! Each connection of a burst has looked up its session and sent its `ClientHello` before the server
+//! answers the first. All of it runs on one thread, in the same order each time. Only the later
+//! bursts count, when the store has filled.
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
-
-use crate::harness::{Corner, HandshakeError, Own, Stack, Stage, Store};
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{BurstRow, Report};
 
-/// Tickets after a full handshake of TLS 1.3: what both libraries' servers send by default.
+use super::options::Options;
+use crate::harness::{CustomStore, Fixture, HandshakeError, Scenario, Stack, Store};
+use crate::progress::Progress;
+
+/// Tickets after a full TLS 1.3 handshake: the default of both libraries' servers.
 const TICKETS: usize = 2;
 
 /// How much is measured.
@@ -20,76 +20,80 @@ const TICKETS: usize = 2;
 pub struct Plan {
     /// Connections that begin together.
     pub concurrency: Vec<usize>,
-    /// Bursts, of which the later half counts.
+    /// Bursts; the later half counts.
     pub rounds: usize,
     /// Stores beside those of the harness.
-    pub own: Vec<Own>,
+    pub custom_stores: Vec<CustomStore>,
 }
 
 impl Plan {
-    /// Ends within seconds.
-    pub fn quick() -> Self {
+    /// Takes a few seconds.
+    pub fn short() -> Self {
         Self {
             concurrency: vec![1, 8, 64],
-            rounds: 6,
-            own: Vec::new(),
+            rounds: 4,
+            custom_stores: Vec::new(),
         }
     }
 
-    /// Ends within half a minute.
+    /// Takes half a minute.
     pub fn full() -> Self {
         Self {
             concurrency: vec![1, 2, 4, 8, 16, 32, 64],
             rounds: 12,
-            own: Vec::new(),
+            custom_stores: Vec::new(),
         }
     }
 
     /// How often [`measure`] reports progress.
     pub fn steps(&self) -> usize {
-        let stores = corners().map(|corner| self.stores(corner).count());
+        let stores = scenarios().map(|scenario| self.stores(scenario).count());
         stores.sum::<usize>() * self.concurrency.len()
     }
 
-    fn stores(&self, corner: Corner) -> impl Iterator<Item = Store> {
-        let library = corner.client.library();
-        let own = self.own.iter().filter(move |own| own.library() == library);
-        let all = Store::of(library).iter().filter(|store| store.resumes());
-        all.cloned().chain(own.cloned().map(Store::Own))
+    fn stores(&self, scenario: Scenario) -> impl Iterator<Item = Store> {
+        let library = scenario.client.library();
+        let custom = self.custom_stores.iter();
+        let custom = custom.filter(move |store| store.library() == library);
+        let known = Store::all_for(library).iter();
+        let known = known.filter(|store| store.resumes());
+        known.cloned().chain(custom.cloned().map(Store::Custom))
     }
 }
 
-/// Measures all that was asked for, and puts it into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
-    let size = if run.quick {
-        Plan::quick()
-    } else {
+/// Measures all stores and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let plan = if options.full {
         Plan::full()
+    } else {
+        Plan::short()
     };
     let plan = Plan {
-        own: run.own.clone(),
-        ..size
+        custom_stores: options.custom_stores.clone(),
+        ..plan
     };
     progress.expect(plan.steps());
     report.burst = measure(&plan, &mut |what| progress.step(what));
     errors(&report.burst).collect()
 }
 
-/// Each client to servers of both libraries, which differ in what follows a resumed handshake.
-fn corners() -> impl Iterator<Item = Corner> {
+/// Each client with servers of both libraries, which send different numbers of tickets after a
+/// resumed handshake.
+fn scenarios() -> impl Iterator<Item = Scenario> {
     Stack::MAIN.into_iter().flat_map(|client| {
         Protocol::ALL.into_iter().flat_map(move |protocol| {
-            Library::ALL.map(|server| Corner {
+            Library::ALL.map(|server| Scenario {
                 server,
-                ..Corner::new(client, protocol)
+                ..Scenario::new(client, protocol)
             })
         })
     })
 }
 
-/// What the servers send: a TLS 1.2 server on OpenSSL has no reason to renew a ticket.
-fn tickets(corner: Corner) -> (usize, usize) {
-    match (corner.protocol, corner.server) {
+/// Tickets after a full and after a resumed handshake. OpenSSL's server does not renew a TLS 1.2
+/// ticket.
+fn tickets(scenario: Scenario) -> (usize, usize) {
+    match (scenario.protocol, scenario.server) {
         (Protocol::Tls13, Library::Rustls) => (TICKETS, TICKETS),
         (Protocol::Tls13, Library::OpenSsl) => (TICKETS, 1),
         (Protocol::Tls12, Library::Rustls) => (1, 1),
@@ -97,21 +101,21 @@ fn tickets(corner: Corner) -> (usize, usize) {
     }
 }
 
-/// Measures all. `progress` is called [`Plan::steps`] times, with what is being measured.
+/// Measures all stores. `progress` is called [`Plan::steps`] times, with what is being measured.
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<BurstRow> {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut rows = Vec::new();
-    for corner in corners() {
-        let stage = Stage::with_tickets(corner, &authority, TICKETS);
-        for store in plan.stores(corner) {
+    for scenario in scenarios() {
+        let fixture = Fixture::with_tickets(scenario, &authority, TICKETS);
+        for store in plan.stores(scenario) {
             for &concurrency in &plan.concurrency {
-                progress(&format!("{corner}, {store}, {concurrency}"));
-                let resumed = bursts(&stage, &store, concurrency, plan.rounds);
+                progress(&format!("{scenario}, {store}, {concurrency}"));
+                let resumed = resumed_rate(&fixture, &store, concurrency, plan.rounds);
                 rows.push(BurstRow {
-                    backend: corner.client.library().to_string(),
+                    backend: scenario.client.library().to_string(),
                     store: store.to_string(),
-                    protocol: corner.protocol.to_string(),
-                    tickets: tickets(corner),
+                    protocol: scenario.protocol.to_string(),
+                    tickets: tickets(scenario),
                     concurrency,
                     rounds: plan.rounds,
                     resumed_rate: *resumed.as_ref().unwrap_or(&0.0),
@@ -123,27 +127,27 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<BurstRow> {
     rows
 }
 
-/// The part that is resumed of the later half of `rounds` bursts.
+/// The fraction of connections that is resumed in the later half of `rounds` bursts.
 #[allow(clippy::cast_precision_loss)] // some thousands
-fn bursts(
-    stage: &Stage,
+fn resumed_rate(
+    fixture: &Fixture,
     store: &Store,
     concurrency: usize,
     rounds: usize,
 ) -> Result<f64, HandshakeError> {
-    let lane = stage.fresh_lane(store.clone())?;
+    let client = fixture.new_client(store.clone())?;
     let first_half = rounds / 2;
     for _ in 0..first_half {
-        lane.burst(concurrency)?;
+        client.burst(concurrency)?;
     }
     let mut resumed = 0;
     for _ in first_half..rounds {
-        resumed += lane.burst(concurrency)?;
+        resumed += client.burst(concurrency)?;
     }
     Ok(resumed as f64 / (concurrency * (rounds - first_half)) as f64)
 }
 
-/// What went wrong, a line for each row without a result.
+/// A line for each row that has an error instead of a result.
 pub fn errors(rows: &[BurstRow]) -> impl Iterator<Item = String> {
     rows.iter().filter_map(|row| {
         let BurstRow {

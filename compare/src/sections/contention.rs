@@ -1,33 +1,33 @@
-//! What threads get done that share a store: operations alone ([`peers::contention`]), and whole
-//! handshakes ([`handshake_threads`]).
+//! Threads that share one store: operations alone ([`peers::contention`]) and whole handshakes
+//! ([`handshake_threads`]).
 
 use peers::contention::{self, Plan};
-
-use super::handshake_threads;
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{ContentionRow, Report};
 
-/// Measures all that was asked for, and puts it into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
-    let (plan, size) = if run.quick {
-        (Plan::quick(run.seed), handshake_threads::Plan::quick())
+use super::handshake_threads;
+use super::options::Options;
+use crate::progress::Progress;
+
+/// Measures both and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let (plan, handshakes) = if options.full {
+        (Plan::full(options.seed), handshake_threads::Plan::full())
     } else {
-        (Plan::full(run.seed), handshake_threads::Plan::full())
+        (Plan::quick(options.seed), handshake_threads::Plan::short())
     };
     let handshakes = handshake_threads::Plan {
-        own: run.own.clone(),
-        ..size
+        custom_stores: options.custom_stores.clone(),
+        ..handshakes
     };
     progress.expect(plan.steps() + handshakes.steps());
     let rows = contention::measure(&plan, &mut |what| progress.step(what));
     report.contention = rows.iter().map(row).collect();
-    let mut mistakes = Vec::new();
+    let mut failures = Vec::new();
     match handshake_threads::measure(&handshakes, &mut |what| progress.step(what)) {
         Ok(rows) => report.contention.extend(rows),
-        Err((corner, error)) => mistakes.push(format!("contention, {corner}: {error}")),
+        Err((scenario, error)) => failures.push(format!("contention, {scenario}: {error}")),
     }
-    mistakes
+    failures
 }
 
 fn row(row: &contention::Row) -> ContentionRow {

@@ -1,15 +1,14 @@
-//! Whether every backend follows the rules of a correct store, as the package `conformance` has
-//! them.
+//! Whether every backend follows the rules of a correct store; the rules are those of the package
+//! `conformance`.
 
 use conformance::Launcher;
 
-use report::{EquivalenceRow, RuleOutcome, Report, Verdict, text};
+use report::{EquivalenceRow, Report, RuleOutcome, Verdict, text};
 
 use crate::progress::Progress;
-use crate::run::Run;
 
-/// Checks every rule, and puts the verdicts into the report.
-pub(crate) fn run(_: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+/// Checks every rule and adds the verdicts to the report.
+pub(crate) fn run(report: &mut Report, progress: &mut Progress) -> Vec<String> {
     progress.expect(steps());
     report.equivalence = check(&mut |what| progress.step(what));
     text::failures(&report.equivalence).collect()
@@ -20,8 +19,8 @@ pub fn steps() -> usize {
     conformance::count()
 }
 
-/// Runs every rule against every backend; where it takes several processes, they are this program.
-/// `progress` is told which one begins.
+/// Checks every rule on every backend. Rules about several processes start this program again.
+/// `progress` is called before each rule.
 pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
     conformance::rows(&Launcher::this_program(), progress)
         .into_iter()
@@ -35,8 +34,8 @@ pub fn check(progress: &mut dyn FnMut(&str)) -> Vec<EquivalenceRow> {
         .collect()
 }
 
-fn verdict(of: conformance::Verdict) -> Verdict {
-    let (outcome, reason) = match of {
+fn verdict(verdict: conformance::Verdict) -> Verdict {
+    let (outcome, reason) = match verdict {
         conformance::Verdict::Pass => (RuleOutcome::Pass, None),
         conformance::Verdict::Fail(seen) => (RuleOutcome::Fail, Some(seen)),
         conformance::Verdict::NotApplicable(why) => (RuleOutcome::NotApplicable, Some(why)),

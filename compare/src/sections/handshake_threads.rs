@@ -1,8 +1,8 @@
 //! Resumed handshakes on several threads that share one client and its store.
 //!
-//! Client and server of a handshake run on the same thread, and the threads share the server, too.
-//! What a thread gets done is given twice: handshakes a second as they are, and handshakes in a
-//! second of the client's own time. In the first, the server's own locks count as well.
+//! Client and server of a handshake run on the same thread, and the threads share the server. Each
+//! thread's rate is given twice: handshakes per second of wall time, which includes the server's own
+//! locks, and handshakes per second of the client's time.
 
 use std::panic::resume_unwind;
 use std::sync::Barrier;
@@ -11,42 +11,42 @@ use std::time::{Duration, Instant};
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
-
-use crate::harness::{Corner, HandshakeError, Lane, Own, Stack, Stage, Store};
-use crate::interrupt;
 use report::ContentionRow;
+
+use crate::harness::{Client, CustomStore, Fixture, HandshakeError, Scenario, Stack, Store};
+use crate::interrupt;
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Numbers of threads.
     pub threads: Vec<usize>,
-    /// How long they work each time.
+    /// How long the threads work in one round.
     pub slice: Duration,
-    /// How often; of what came out, the median counts.
+    /// Rounds; the median counts.
     pub rounds: usize,
     /// Stores beside those of the harness.
-    pub own: Vec<Own>,
+    pub custom_stores: Vec<CustomStore>,
 }
 
 impl Plan {
-    /// Ends within seconds.
-    pub fn quick() -> Self {
+    /// Takes a few seconds.
+    pub fn short() -> Self {
         Self {
             threads: vec![1, 2, 4, 8],
             slice: Duration::from_millis(20),
             rounds: 1,
-            own: Vec::new(),
+            custom_stores: Vec::new(),
         }
     }
 
-    /// Ends within half a minute.
+    /// Takes half a minute.
     pub fn full() -> Self {
         Self {
             threads: vec![1, 2, 4, 8],
             slice: Duration::from_millis(100),
             rounds: 5,
-            own: Vec::new(),
+            custom_stores: Vec::new(),
         }
     }
 
@@ -56,149 +56,155 @@ impl Plan {
     }
 }
 
-/// Measures all. `progress` is called [`Plan::steps`] times, with what is being measured. The error
-/// is that of a handshake which was not resumed, and of what it was part of.
+/// Measures all stores. `progress` is called [`Plan::steps`] times, with what is being measured.
+///
+/// # Errors
+///
+/// A handshake was not resumed; with the scenario that it was part of.
 pub fn measure(
     plan: &Plan,
     progress: &mut dyn FnMut(&str),
-) -> Result<Vec<ContentionRow>, (Corner, HandshakeError)> {
+) -> Result<Vec<ContentionRow>, (Scenario, HandshakeError)> {
     let authority = Authority::new(KeyKind::EcdsaP256);
     let mut rows = Vec::new();
     for client in Stack::MAIN {
         for protocol in Protocol::ALL {
-            let corner = Corner::new(client, protocol);
-            let stage = Stage::new(corner, &authority);
-            let measured = measure_corner(plan, &stage, &mut || progress(&corner.to_string()));
-            rows.extend(measured.map_err(|error| (corner, error))?);
+            let scenario = Scenario::new(client, protocol);
+            let fixture = Fixture::new(scenario, &authority);
+            let measured =
+                measure_scenario(plan, &fixture, &mut || progress(&scenario.to_string()));
+            rows.extend(measured.map_err(|error| (scenario, error))?);
         }
     }
     Ok(rows)
 }
 
 /// The stores that threads share. A session in hand cannot be shared: each thread has its own.
-fn stores(library: Library, own: &[Own]) -> impl Iterator<Item = Store> {
+fn stores(library: Library, custom: &[CustomStore]) -> impl Iterator<Item = Store> {
     let peer = match library {
         Library::Rustls => Store::RustlsMemory,
         Library::OpenSsl => Store::HyperOpenssl,
     };
-    let own = own.iter().filter(move |own| own.library() == library);
+    let custom = custom.iter();
+    let custom = custom.filter(move |store| store.library() == library);
     [Store::InHand, Store::TlsResume, peer]
         .into_iter()
-        .chain(own.cloned().map(Store::Own))
+        .chain(custom.cloned().map(Store::Custom))
 }
 
-fn measure_corner(
+fn measure_scenario(
     plan: &Plan,
-    stage: &Stage,
+    fixture: &Fixture,
     progress: &mut dyn FnMut(),
 ) -> Result<Vec<ContentionRow>, HandshakeError> {
-    let library = stage.corner().client.library();
-    let mut crews = Vec::new();
-    for store in stores(library, &plan.own) {
+    let library = fixture.scenario().client.library();
+    let mut groups = Vec::new();
+    for store in stores(library, &plan.custom_stores) {
         for &threads in &plan.threads {
-            crews.push(Crew::new(stage, &store, threads)?);
+            groups.push(ThreadGroup::new(fixture, &store, threads)?);
         }
     }
     for _ in 0..plan.rounds {
-        for crew in &mut crews {
+        for group in &mut groups {
             interrupt::check();
-            crew.work(plan.slice)?;
+            group.run(plan.slice)?;
         }
         progress();
     }
-    let protocol = stage.corner().protocol;
-    let rows = crews.into_iter().flat_map(|crew| {
+    let protocol = fixture.scenario().protocol;
+    let rows = groups.into_iter().flat_map(|group| {
         let row = |mix: &str, rates: Vec<f64>| ContentionRow {
-            store: format!("{}, {library}", crew.store),
+            store: format!("{}, {library}", group.store),
             mix: format!("resumed handshakes, {protocol}{mix}"),
-            threads: crew.threads,
+            threads: group.threads,
             n: Some(rates.len() as u64),
             ops_per_s_per_thread: median(rates),
         };
         [
-            row("", crew.by_wall),
-            row(", client's time", crew.by_client),
+            row("", group.wall_rates),
+            row(", client's time", group.client_rates),
         ]
     });
     Ok(rows.collect())
 }
 
-/// Threads that connect with one store, and what each of them got done.
-struct Crew {
+/// Threads that connect with one store, and their mean rate in each round.
+struct ThreadGroup {
     store: Store,
     threads: usize,
-    lanes: Vec<Lane>,
-    by_wall: Vec<f64>,
-    by_client: Vec<f64>,
+    clients: Vec<Client>,
+    wall_rates: Vec<f64>,
+    client_rates: Vec<f64>,
 }
 
-impl Crew {
-    fn new(stage: &Stage, store: &Store, threads: usize) -> Result<Self, HandshakeError> {
-        let lanes = if *store == Store::InHand {
-            let own = (0..threads).map(|_| stage.lane(store.clone()));
-            own.collect::<Result<_, _>>()?
+impl ThreadGroup {
+    fn new(fixture: &Fixture, store: &Store, threads: usize) -> Result<Self, HandshakeError> {
+        let clients = if *store == Store::InHand {
+            let clients = (0..threads).map(|_| fixture.client(store.clone()));
+            clients.collect::<Result<_, _>>()?
         } else {
-            let shared = stage.fresh_lane(store.clone())?;
-            // A ticket for each thread; from then on, each puts one for each that it takes.
+            let shared = fixture.new_client(store.clone())?;
+            // Stores a ticket for each thread; later, each handshake puts one for the one it takes.
             shared.burst(threads)?;
             vec![shared]
         };
         Ok(Self {
             store: store.clone(),
             threads,
-            lanes,
-            by_wall: Vec::new(),
-            by_client: Vec::new(),
+            clients,
+            wall_rates: Vec::new(),
+            client_rates: Vec::new(),
         })
     }
 
-    fn work(&mut self, slice: Duration) -> Result<(), HandshakeError> {
+    fn run(&mut self, slice: Duration) -> Result<(), HandshakeError> {
         let start = Barrier::new(self.threads);
         let start = &start;
-        let lanes = &self.lanes;
-        let done: Vec<_> = thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.threads)
+        let clients = &self.clients;
+        let results: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.threads)
                 .map(|thread| {
-                    let lane = &lanes[thread % lanes.len()];
+                    let client = &clients[thread % clients.len()];
                     scope.spawn(move || {
                         start.wait();
-                        Done::by(lane, slice)
+                        ThreadResult::measure(client, slice)
                     })
                 })
                 .collect();
-            let done = workers.into_iter().map(ScopedJoinHandle::join);
-            // A panic of a thread is one of this program.
-            done.map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
+            let results = threads.into_iter().map(ScopedJoinHandle::join);
+            results
+                .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect::<Result<_, _>>()
         })?;
-        self.by_wall
-            .push(mean(done.iter().map(|done| done.rate(done.wall))));
-        self.by_client
-            .push(mean(done.iter().map(|done| done.rate(done.client))));
+        let mean_rate = |time: fn(&ThreadResult) -> Duration| {
+            mean(results.iter().map(|result| result.rate(time(result))))
+        };
+        self.wall_rates.push(mean_rate(|result| result.wall));
+        self.client_rates.push(mean_rate(|result| result.client));
         Ok(())
     }
 }
 
-/// What one thread got done.
-struct Done {
+/// The work of one thread in one round.
+struct ThreadResult {
     handshakes: u32,
     wall: Duration,
     client: Duration,
 }
 
-impl Done {
-    fn by(lane: &Lane, slice: Duration) -> Result<Self, HandshakeError> {
-        let (mut handshakes, mut client) = (0, Duration::ZERO);
+impl ThreadResult {
+    fn measure(client: &Client, slice: Duration) -> Result<Self, HandshakeError> {
+        let (mut handshakes, mut client_time) = (0, Duration::ZERO);
         let start = Instant::now();
         loop {
-            client += lane.measure()?.client;
+            client_time += client.handshake()?.client;
             handshakes += 1;
             let wall = start.elapsed();
             if wall >= slice {
                 return Ok(Self {
                     handshakes,
                     wall,
-                    client,
+                    client: client_time,
                 });
             }
         }
@@ -209,13 +215,13 @@ impl Done {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // a handful
+#[allow(clippy::cast_precision_loss)] // a few threads
 fn mean(rates: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = rates.len() as f64;
     rates.sum::<f64>() / count
 }
 
-/// To the whole handshake: more digits would be noise.
+/// Rounded to whole handshakes: more digits would be noise.
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_unstable_by(f64::total_cmp);
     rates

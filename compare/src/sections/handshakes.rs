@@ -1,40 +1,39 @@
-//! What a handshake costs the client: full, resumed with the session in hand, resumed from our
-//! store, and from others.
+//! The cost of a handshake to the client: full, resumed with the session in hand, resumed from our
+//! store and from others.
 
 mod paired;
 mod plan;
-mod track;
+mod series;
 
 use lab::certificate::{Authority, KeyKind};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-
-pub use self::paired::{Paired, paired};
-pub use self::plan::{Case, Plan};
-use self::track::Track;
-use crate::harness::{Stage, Store};
-use crate::interrupt;
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{HandshakeRow, Report};
 
-/// Times at which a case begins anew, with new clients: where their memory lies is chance, too.
-const BLOCKS: usize = 10;
-/// Rounds of a block that are not counted.
+pub use self::paired::{Paired, paired};
+use self::plan::BLOCKS;
+pub use self::plan::{Case, Plan};
+use self::series::Series;
+use super::options::Options;
+use crate::harness::{Fixture, Store};
+use crate::interrupt;
+use crate::progress::Progress;
+
+/// Rounds at the start of a block that do not count.
 const WARM_UP: usize = 2;
-/// One round of so many has full handshakes in it: they take long, and little rests on them.
+/// Full handshakes are measured in one of this many rounds: they take long, and few suffice.
 const FULL_EVERY: usize = 8;
 
-/// Measures all that was asked for, and puts it into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
-    let plan = if run.quick {
-        Plan::quick(run.seed)
+/// Measures all cases and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let plan = if options.full {
+        Plan::full(options.seed)
     } else {
-        Plan::full(run.seed)
+        Plan::short(options.seed)
     };
-    let mut plan = plan.with_own(&run.own);
-    if let Some(rounds) = run.rounds {
+    let mut plan = plan.with_custom_stores(&options.custom_stores);
+    if let Some(rounds) = options.rounds {
         plan = plan.with_rounds(rounds);
     }
     progress.expect(plan.steps());
@@ -48,17 +47,17 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Vec<HandshakeRow>
     let mut authorities: Vec<Authority> = Vec::new();
     let mut rows = Vec::new();
     for case in &plan.cases {
-        let authority = authority(&mut authorities, case.corner.key);
-        let stage = Stage::new(case.corner, authority);
-        let what = case.corner.to_string();
-        rows.extend(measure_case(case, &stage, &mut order, &mut || {
+        let authority = authority(&mut authorities, case.scenario.key);
+        let fixture = Fixture::new(case.scenario, authority);
+        let what = case.scenario.to_string();
+        rows.extend(measure_case(case, &fixture, &mut order, &mut || {
             progress(&what);
         }));
     }
     rows
 }
 
-/// One for each kind of key: making RSA keys takes a while.
+/// The authority with keys of this kind. Each is made once, since RSA keys take long to make.
 fn authority(made: &mut Vec<Authority>, key: KeyKind) -> &Authority {
     let known = made.iter().position(|authority| authority.kind() == key);
     let index = known.unwrap_or_else(|| {
@@ -70,55 +69,55 @@ fn authority(made: &mut Vec<Authority>, key: KeyKind) -> &Authority {
 
 fn measure_case(
     case: &Case,
-    stage: &Stage,
+    fixture: &Fixture,
     order: &mut StdRng,
     progress: &mut dyn FnMut(),
 ) -> Vec<HandshakeRow> {
-    let mut tracks: Vec<_> = case.stores.iter().cloned().map(Track::new).collect();
-    let mut turns: Vec<_> = (0..tracks.len()).collect();
+    let mut all_series: Vec<_> = case.stores.iter().cloned().map(Series::new).collect();
+    let mut turns: Vec<_> = (0..all_series.len()).collect();
     let mut done = 0;
     for block in 1..=BLOCKS {
         let rounds = case.rounds * block / BLOCKS - done;
         done += rounds;
         if rounds > 0 {
-            for track in &mut tracks {
-                track.start_anew(stage);
+            for series in &mut all_series {
+                series.replace_client(fixture);
             }
         }
         let warm_up = WARM_UP.min(rounds);
         for round in 0..warm_up + rounds {
             let counted = round.checked_sub(warm_up);
-            // A few handshakes of each, in an order of its own: what disturbs the machine disturbs
-            // all alike, and each comes after each other as often.
+            // A few handshakes of each store, in a new order each round: disturbances of the machine
+            // hit all alike, and each store follows each other store equally often.
             turns.shuffle(order);
             interrupt::check();
             for turn in &turns {
-                let track = &mut tracks[*turn];
+                let series = &mut all_series[*turn];
                 let is_due =
-                    *track.store() != Store::None || counted.unwrap_or(1) % FULL_EVERY == 0;
+                    *series.store() != Store::None || counted.unwrap_or(1) % FULL_EVERY == 0;
                 if is_due {
-                    track.measure(counted.is_some());
+                    series.measure(counted.is_some());
                 }
             }
         }
         progress();
     }
 
-    let floor = tracks
+    let floor = all_series
         .iter()
-        .position(|track| *track.store() == Store::InHand);
-    let in_hand = floor.map(|floor| tracks[floor].rounds().to_vec());
-    tracks
+        .position(|series| *series.store() == Store::InHand);
+    let in_hand = floor.map(|floor| all_series[floor].rounds().to_vec());
+    all_series
         .into_iter()
         .enumerate()
-        .map(|(index, track)| {
+        .map(|(index, series)| {
             let in_hand = in_hand.as_deref().filter(|_| floor != Some(index));
-            track.into_row(case.corner, in_hand)
+            series.into_row(case.scenario, in_hand)
         })
         .collect()
 }
 
-/// What went wrong, a line for each row that is not what it claims to be.
+/// A line for each row that has an error.
 pub fn errors(rows: &[HandshakeRow]) -> impl Iterator<Item = String> {
     rows.iter().filter_map(|row| {
         let error = row.error.as_ref()?;

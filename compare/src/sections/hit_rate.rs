@@ -1,28 +1,28 @@
-//! How often a session is there when it is needed, at equal bytes.
+//! How often a store has a session when it is needed, at equal bytes.
 //!
-//! Traces of connections in simulated time, the same for every store; simulated servers with real
-//! lifetimes, who take nothing twice, count what was resumed. See [`peers::traces`].
+//! Every store replays the same traces of connections in simulated time. Simulated servers with real
+//! ticket lifetimes accept each ticket once and count what was resumed. See [`peers::traces`].
 
 use peers::traces::{self, Plan, Rate, Store};
-
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{HitRateRow, Report};
 
-/// Replays all that was asked for, and puts it into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
-    let plan = if run.quick {
-        Plan::quick(run.seed)
+use super::options::Options;
+use crate::progress::Progress;
+
+/// Replays all traces and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+    let plan = if options.full {
+        Plan::full(options.seed)
     } else {
-        Plan::full(run.seed)
+        Plan::quick(options.seed)
     };
     progress.expect(plan.steps());
     let rates = traces::measure(&plan, &mut |what| progress.step(what));
     report.hit_rate = rates.iter().map(row).collect();
-    rates.iter().filter_map(mistake).collect()
+    rates.iter().filter_map(violation).collect()
 }
 
-/// What the report says of a rate.
+/// The report's row for a rate.
 pub fn row(rate: &Rate) -> HitRateRow {
     HitRateRow {
         trace: rate.trace.clone(),
@@ -33,17 +33,18 @@ pub fn row(rate: &Rate) -> HitRateRow {
     }
 }
 
-/// What a store did that no client may do.
-pub fn mistake(rate: &Rate) -> Option<String> {
+/// What a store did that no client may do: a ticket offered twice, to another server, or (our store)
+/// after it expired.
+pub fn violation(rate: &Rate) -> Option<String> {
     let Rate { trace, store, .. } = rate;
     let (twice, elsewhere) = (rate.tally.used_twice, rate.tally.foreign);
     if twice > 0 || elsewhere > 0 {
         return Some(format!(
             "hit rate, {trace}, {store}: {twice} tickets offered twice, {elsewhere} to servers \
-             that did not give them"
+             that did not issue them"
         ));
     }
     let late = rate.tally.expired;
     (*store == Store::TlsResume && late > 0)
-        .then(|| format!("hit rate, {trace}, {store}: {late} tickets offered that had expired"))
+        .then(|| format!("hit rate, {trace}, {store}: {late} expired tickets offered"))
 }

@@ -1,22 +1,27 @@
-//! What a session takes in memory, with the chain that came with it.
+//! The memory that a session takes, with the certificate chain that came with it.
 //!
-//! Each row is a process of its own, this program again ([`worker`]). It makes full handshakes with
-//! many servers over memory, each server with a certificate of its own and three certificates to
-//! send, as large as those of public authorities, and weighs what is in use afterwards: of the whole
-//! process, by the C library, which all of rustls, aws-lc, OpenSSL and the store allocate from. Then
-//! it uses every session in a resumed handshake, which gives another in its place, and weighs again.
-//! Client and server both have to say that each handshake was full, or resumed; and when the store is
-//! dropped, as much has to be free as before.
+//! Each row is measured by a child process, this program again ([`worker`]). It makes full
+//! handshakes over memory with many servers. Each server has a certificate of its own and sends
+//! three certificates as large as those of public authorities. The bytes in use are those of the
+//! whole process, as the C library counts them: rustls, aws-lc, OpenSSL and the store all allocate
+//! from it. Then every session is used in a resumed handshake, which stores another in its place,
+//! and the bytes are counted again. Client and server must agree that each handshake was full, or
+//! resumed. When the store is dropped, as much must be free as before.
 //!
-//! Every store has limits that hold all of it, and what an empty store of that size takes counts. Two
-//! kinds of population: few servers with four sessions each, each from a full handshake of its own,
-//! so that the chain arrives four times; and many servers with two sessions each from one handshake.
-//! A run of this section alone has 100,000 of them, one of all sections fewer, for the time it takes.
+//! Every store has limits that hold all sessions, and the bytes of an empty store of that size are
+//! included. There are two kinds of population: few servers with four sessions each, each from a
+//! full handshake of its own, so that the chain arrives four times; and many servers with two
+//! sessions each from one handshake. A full run of this section alone has 100,000 of the latter,
+//! other runs have fewer, to take less time.
 
 mod client;
-mod crowd;
 mod heap;
 mod openssl;
+mod population;
+mod rustls;
+mod servers;
+mod subject;
+mod transport;
 pub mod worker;
 
 use std::collections::VecDeque;
@@ -29,88 +34,57 @@ use std::thread;
 use std::time::Duration;
 
 use lab::server::Protocol;
+use report::{MemoryRow, Report, Section};
 
-pub use self::client::Holder;
-use super::Section;
+pub use self::population::Population;
+pub use self::subject::Subject;
+use super::options::Options;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::run::Run;
-use report::{MemoryRow, Report};
 
-/// Processes at a time: nothing here is timed.
-const AT_A_TIME: usize = 2;
-/// How long it may take until a process that has ended, or Ctrl-C, is noticed.
-const LOOK_UP: Duration = Duration::from_millis(20);
-
-/// Servers and what they give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Population {
-    /// The version of TLS.
-    pub protocol: Protocol,
-    /// How many servers.
-    pub servers: usize,
-    /// Full handshakes with each.
-    pub handshakes: usize,
-    /// Tickets from each of them.
-    pub tickets: usize,
-}
-
-impl Population {
-    fn of(self, servers: usize) -> Self {
-        Self { servers, ..self }
-    }
-
-    /// Sessions of one server. Of TLS 1.2 there is one, whatever it gives.
-    pub fn sessions_per_server(&self) -> usize {
-        match self.protocol {
-            Protocol::Tls12 => 1,
-            Protocol::Tls13 => self.handshakes * self.tickets,
-        }
-    }
-
-    /// Sessions of all.
-    pub fn sessions(&self) -> usize {
-        self.servers * self.sessions_per_server()
-    }
-}
+/// Child processes at a time: nothing here is timed.
+const MAX_PROCESSES: usize = 2;
+/// The longest delay until the end of a child, or Ctrl-C, is noticed.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Populations, each for every store.
+    /// Populations; every store is filled from each.
     pub populations: Vec<Population>,
     /// The program `compare`.
     pub program: PathBuf,
 }
 
 impl Plan {
-    /// Ends within seconds.
-    pub fn quick(program: PathBuf) -> Self {
+    /// Takes a few seconds.
+    pub fn short(program: PathBuf) -> Self {
         Self::new([250, 80, 80], program)
     }
 
-    /// Ends within some minutes.
+    /// Takes two minutes.
     pub fn full(program: PathBuf) -> Self {
         Self::new([20_000, 1_000, 1_000], program)
     }
 
-    /// The same with a large population, which takes a quarter of an hour.
+    /// [`full`](Self::full) with a population of 100,000 servers. Takes a quarter of an hour.
     pub fn large(program: PathBuf) -> Self {
         Self::new([100_000, 1_000, 1_000], program)
     }
 
-    /// Numbers of servers with two sessions of one handshake, with four of four, with one of TLS 1.2.
+    /// Takes the numbers of servers with two tickets from one handshake, with one ticket from each of
+    /// four handshakes, and with one TLS 1.2 session.
     fn new([two, four, one]: [usize; 3], program: PathBuf) -> Self {
-        let of = |protocol, servers, handshakes, tickets| Population {
+        let population = |protocol, servers, handshakes, tickets| Population {
             protocol,
             servers,
             handshakes,
             tickets,
         };
         let populations = vec![
-            of(Protocol::Tls13, two, 1, 2),
-            of(Protocol::Tls13, four, 4, 1),
-            of(Protocol::Tls12, one, 1, 1),
+            population(Protocol::Tls13, two, 1, 2),
+            population(Protocol::Tls13, four, 4, 1),
+            population(Protocol::Tls12, one, 1, 1),
         ];
         Self {
             populations,
@@ -120,18 +94,18 @@ impl Plan {
 
     /// How often [`measure`] reports progress.
     pub fn steps(&self) -> usize {
-        self.populations.len() * Holder::ALL.len()
+        self.populations.len() * Subject::ALL.len()
     }
 }
 
-/// Measures all stores, and puts the rows into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+/// Measures all stores and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
     let measured = match env::current_exe() {
         Ok(program) => {
-            let plan = match (run.quick, run.only.as_slice()) {
-                (true, _) => Plan::quick(program),
-                (false, [Section::Memory]) => Plan::large(program),
-                (false, _) => Plan::full(program),
+            let plan = match (options.full, options.large_memory) {
+                (false, _) => Plan::short(program),
+                (true, false) => Plan::full(program),
+                (true, true) => Plan::large(program),
             };
             progress.expect(plan.steps());
             measure(&plan, &mut |what| progress.step(what))
@@ -153,12 +127,12 @@ pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Ve
     measured.failed
 }
 
-/// What was measured, and what was not.
+/// Rows and failures.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
     /// A row for each population and store.
     pub rows: Vec<MemoryRow>,
-    /// What went wrong, a line each.
+    /// What failed, a line each.
     pub failed: Vec<String>,
 }
 
@@ -167,13 +141,13 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
     let work = plan
         .populations
         .iter()
-        .flat_map(|population| Holder::ALL.map(|holder| (holder, *population)));
+        .flat_map(|population| Subject::ALL.map(|subject| (subject, *population)));
     let work: VecDeque<_> = work.enumerate().collect();
     let work = Mutex::new(work);
     let (send, receive) = mpsc::channel();
     let mut done = Vec::new();
     thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..MAX_PROCESSES {
             let (send, work) = (send.clone(), &work);
             scope.spawn(move || {
                 let next = || {
@@ -181,11 +155,11 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
                         .unwrap_or_else(PoisonError::into_inner)
                         .pop_front()
                 };
-                while !interrupt::is_asked()
-                    && let Some((number, (holder, population))) = next()
+                while !interrupt::is_requested()
+                    && let Some((number, (subject, population))) = next()
                 {
-                    let row = row(&plan.program, holder, population);
-                    if send.send((number, holder, row)).is_err() {
+                    let row = run_child(&plan.program, subject, population);
+                    if send.send((number, subject, row)).is_err() {
                         return;
                     }
                 }
@@ -194,10 +168,10 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
         drop(send);
         loop {
             interrupt::check();
-            match receive.recv_timeout(LOOK_UP) {
-                Ok((number, holder, row)) => {
-                    progress(holder.as_str());
-                    done.push((number, holder, row));
+            match receive.recv_timeout(POLL_INTERVAL) {
+                Ok((number, subject, row)) => {
+                    progress(subject.as_str());
+                    done.push((number, subject, row));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -206,20 +180,24 @@ pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
     });
     done.sort_by_key(|(number, ..)| *number);
     let mut measured = Measured::default();
-    for (_, holder, row) in done {
+    for (_, subject, row) in done {
         match row {
             Ok(row) => measured.rows.push(row),
             Err(why) => measured
                 .failed
-                .push(format!("memory: {}: {why}", holder.as_str())),
+                .push(format!("memory: {}: {why}", subject.as_str())),
         }
     }
-    compare_with_reference(&mut measured.rows);
+    add_ratios(&mut measured.rows);
     measured
 }
 
-/// Has a process of its own fill a store and weigh it.
-fn row(program: &Path, holder: Holder, population: Population) -> Result<MemoryRow, String> {
+/// Starts a child process that fills a store and weighs it. Returns its row.
+fn run_child(
+    program: &Path,
+    subject: Subject,
+    population: Population,
+) -> Result<MemoryRow, String> {
     let Population {
         protocol,
         servers,
@@ -228,44 +206,44 @@ fn row(program: &Path, holder: Holder, population: Population) -> Result<MemoryR
     } = population;
     let numbers = [servers, handshakes, tickets].map(|number| number.to_string());
     let mut process = Command::new(program)
-        .args([worker::NAME, holder.as_str(), protocol.as_str()])
+        .args([worker::NAME, subject.as_str(), protocol.as_str()])
         .args(numbers)
-        .env(heap::EXACT.0, heap::EXACT.1)
+        .env(heap::EXACT_COUNT.0, heap::EXACT_COUNT.1)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("a process does not start: {error}"))?;
-    // What it says is a line, which waits in the pipe.
+        .map_err(|error| format!("cannot start a child process: {error}"))?;
+    // Its output is one line, which fits the pipe.
     while let Ok(None) = process.try_wait() {
-        if interrupt::is_asked() {
+        if interrupt::is_requested() {
             let _ = process.kill(); // it may have ended meanwhile
         }
-        thread::sleep(LOOK_UP);
+        thread::sleep(POLL_INTERVAL);
     }
     let output = process
         .wait_with_output()
-        .map_err(|error| format!("a process is lost: {error}"))?;
+        .map_err(|error| format!("cannot wait for a child process: {error}"))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().last().unwrap_or("a process failed");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().last().unwrap_or("a child process failed");
         return Err(last.trim_start_matches("compare: ").to_owned());
     }
     serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("a process answers what cannot be read: {error}"))
+        .map_err(|error| format!("cannot read a child process's output: {error}"))
 }
 
-/// Fills the column that puts a row next to rustls's own cache with the same sessions.
-fn compare_with_reference(rows: &mut [MemoryRow]) {
-    let of = |row: &MemoryRow| (row.protocol.clone(), row.servers, row.sessions);
+/// Fills in each row's ratio to rustls's own cache with the same population.
+fn add_ratios(rows: &mut [MemoryRow]) {
+    let population = |row: &MemoryRow| (row.protocol.clone(), row.servers, row.sessions);
     let references: Vec<_> = rows
         .iter()
-        .filter(|row| row.store == Holder::RustlsMemory.store())
-        .map(|row| (of(row), row.bytes_per_session))
+        .filter(|row| row.store == Subject::RustlsMemory.store())
+        .map(|row| (population(row), row.bytes_per_session))
         .collect();
     for row in rows {
-        let same = references.iter().find(|(which, _)| *which == of(row));
+        let reference = references.iter().find(|(of, _)| *of == population(row));
         row.ratio_to_rustls_memory =
-            same.map(|(_, bytes)| (row.bytes_per_session / bytes * 1_000.0).round() / 1_000.0);
+            reference.map(|(_, bytes)| (row.bytes_per_session / bytes * 1_000.0).round() / 1_000.0);
     }
 }

@@ -1,4 +1,4 @@
-//! The parts of a run: each measures or checks one thing and gives rows for the report.
+//! The sections of a run. Each measures or checks one thing and adds rows to the report.
 
 pub mod burst;
 pub mod contention;
@@ -7,42 +7,32 @@ pub mod handshake_threads;
 pub mod handshakes;
 pub mod hit_rate;
 pub mod memory;
+mod options;
 pub mod scale;
 pub mod store_ops;
 pub mod tiers;
 
-use clap::ValueEnum;
 use report::{Report, Section};
 
+pub(crate) use self::options::Options;
 use crate::progress::Progress;
-use crate::run::Run;
 
-/// Measures or checks, and puts the rows into the report. Says what is not as it should be, a
-/// line each.
+/// Runs a section and adds its rows to the report. Returns what failed, a line each.
 pub(crate) fn run(
     section: Section,
-    run: &Run,
+    options: &Options,
     report: &mut Report,
     progress: &mut Progress,
 ) -> Vec<String> {
     match section {
-        Section::Handshakes => handshakes::run(run, report, progress),
-        Section::Store => store_ops::run(run, report, progress),
-        Section::Contention => contention::run(run, report, progress),
-        Section::HitRate => hit_rate::run(run, report, progress),
-        Section::Burst => burst::run(run, report, progress),
-        Section::Memory => memory::run(run, report, progress),
-        Section::Scale => scale::run(run, report, progress),
-        Section::Tiers => tiers::run(run, report, progress),
-        Section::Equivalence => equivalence::run(run, report, progress),
+        Section::Handshakes => handshakes::run(options, report, progress),
+        Section::Store => store_ops::run(options, report, progress),
+        Section::Contention => contention::run(options, report, progress),
+        Section::HitRate => hit_rate::run(options, report, progress),
+        Section::Burst => burst::run(options, report, progress),
+        Section::Memory => memory::run(options, report, progress),
+        Section::Scale => scale::run(options, report, progress),
+        Section::Tiers => tiers::run(options, report, progress),
+        Section::Equivalence => equivalence::run(report, progress),
     }
-}
-
-/// The name by which `--only` knows it.
-pub(crate) fn name(section: Section) -> String {
-    let value = section.to_possible_value();
-    value.map_or_else(
-        || section.as_str().to_owned(),
-        |value| value.get_name().to_owned(),
-    )
 }

@@ -1,24 +1,24 @@
-//! Our store with a million servers: see [`peers::scale`].
+//! Our store with a million servers; see [`peers::scale`].
 
 use peers::scale::{self, Latency, Plan, Scale};
-
-use crate::counting;
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{Report, ScaleRow, Section};
 
-/// Measures all that was asked for, and puts it into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+use super::options::Options;
+use crate::counting;
+use crate::progress::Progress;
+
+/// Measures the store and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
     let Some(meter) = counting::meter() else {
-        let why = "the program's allocator is not one that counts";
+        let why = "the program's allocator does not count";
         let section = Section::Scale.as_str();
         report.skipped.insert(section.to_owned(), why.to_owned());
         return Vec::new();
     };
-    let plan = if run.quick {
-        Plan::quick(run.seed, meter)
+    let plan = if options.full {
+        Plan::full(options.seed, meter)
     } else {
-        Plan::full(run.seed, meter)
+        Plan::quick(options.seed, meter)
     };
     progress.expect(plan.steps());
     let scale = scale::measure(&plan, &mut |what| progress.step(what));

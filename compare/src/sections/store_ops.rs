@@ -1,24 +1,25 @@
-//! What one operation on a store costs, with real tickets of rustls; see [`peers::ops`].
+//! The cost of one store operation, with real rustls tickets; see [`peers::ops`].
 
 use peers::ops::{self, Plan};
-
-use crate::counting;
-use crate::harness::Own;
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{Report, StoreOpRow};
 
-/// Measures all that was asked for, and puts it into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+use super::options::Options;
+use crate::counting;
+use crate::harness::CustomStore;
+use crate::progress::Progress;
+
+/// Measures all operations and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
     let meter = counting::meter();
-    let mut plan = if run.quick {
-        Plan::quick(run.seed, meter)
+    let mut plan = if options.full {
+        Plan::full(options.seed, meter)
     } else {
-        Plan::full(run.seed, meter)
+        Plan::quick(options.seed, meter)
     };
-    let own = run.own.iter().filter_map(Own::candidate);
-    plan.stores.extend(own.cloned());
-    if let Some(rounds) = run.rounds {
+    let custom = options.custom_stores.iter();
+    plan.stores
+        .extend(custom.filter_map(CustomStore::store_factory).cloned());
+    if let Some(rounds) = options.rounds {
         plan.rounds = rounds;
     }
     progress.expect(plan.steps());
@@ -26,8 +27,8 @@ pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Ve
     report.store_ops = measured.rows.iter().map(row).collect();
     let faulty = measured.faulty.iter().map(|(store, servers)| {
         format!(
-            "store_ops: {store} has no rows for {servers} servers: it did not give every ticket that \
-             was put, or gave one that was not"
+            "store_ops: {store} has no rows for {servers} servers: it did not return every ticket \
+             that was put, or returned one that was not"
         )
     });
     faulty.collect()

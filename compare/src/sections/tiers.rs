@@ -1,58 +1,56 @@
-//! What a tier takes to put a session, to take one, and to have one fetched ahead, with 1, 2 and 4
-//! processes at work at the same time.
+//! The time of a tier's operations, with 1, 2 and 4 processes at work at the same time.
 //!
-//! - `put` and `take` are single calls of the tier, with a sealed record of 1.2 kB each: what the
-//!   worker of a shared store waits for, never a connection.
-//! - `prefetch` is what a connection would wait for: from asking a shared store with a cold memory
-//!   until the session is there, opened and decoded. The session is a kilobyte without meaning, so
-//!   that it is the tier that is measured and no TLS library.
+//! - `put` and `take` are single calls of the tier with a sealed record of 1.2 kB: what the worker
+//!   thread of a shared store waits for, never a connection.
+//! - `prefetch` is what a connection would wait for: from asking a shared store with an empty memory
+//!   until the session is fetched, opened and decoded. The session is 1 kB of padding, so that no TLS
+//!   library is measured.
 //!
-//! Each server has one session, and no two calls are for the same one. The processes are real ones,
-//! this program again ([`worker`]); they begin each kind of call together, and the numbers are over
-//! the calls of all of them. They do nothing else meanwhile: with more of them than processors, the
-//! slowest hundredth is what the scheduler makes of it.
+//! Each server has one session, and no two calls are for the same server. The processes are children,
+//! this program again ([`worker`]). They begin each operation together, and the numbers are over the
+//! calls of all of them. With more processes than processors, the slowest hundredth shows the
+//! scheduler's delays.
 //!
-//! LMDB is in a directory for temporary files; Redis is one that is started for it, on a port of this
-//! machine.
+//! LMDB is in a temporary directory. Redis is started for the measurement, on a local port.
 
-mod crew;
 mod session;
 pub mod worker;
+mod workers;
 
 use std::env;
 use std::path::PathBuf;
 
 use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
-
-use self::crew::Crew;
-use crate::progress::Progress;
-use crate::run::Run;
 use report::{Report, TierRow};
 
-/// How many processes work at the same time.
+use self::workers::Workers;
+use super::options::Options;
+use crate::progress::Progress;
+
+/// Numbers of processes that work at the same time.
 pub const PROCESSES: [usize; 3] = [1, 2, 4];
 
-/// What is measured, in this order: what was put is there to be taken.
+/// The operations, in this order: `take` removes what `put` stored.
 pub const OPS: [&str; 3] = ["put", "take", "prefetch"];
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Calls of each kind that each process makes.
+    /// Calls of each operation by each process.
     pub rounds: usize,
     /// The program `compare`.
     pub program: PathBuf,
-    /// The program that is started as Redis.
+    /// The program `redis-server`.
     pub redis_server: String,
 }
 
 impl Plan {
-    /// Ends within seconds.
-    pub fn quick(program: PathBuf) -> Self {
+    /// Takes a few seconds.
+    pub fn short(program: PathBuf) -> Self {
         Self::new(2_000, program)
     }
 
-    /// Ends within a minute.
+    /// Takes a quarter of a minute.
     pub fn full(program: PathBuf) -> Self {
         Self::new(8_000, program)
     }
@@ -66,14 +64,14 @@ impl Plan {
     }
 }
 
-/// Measures both tiers, and puts the rows into the report.
-pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Vec<String> {
+/// Measures both tiers and adds the rows to the report.
+pub(crate) fn run(options: &Options, report: &mut Report, progress: &mut Progress) -> Vec<String> {
     let measured = match env::current_exe() {
         Ok(program) => {
-            let plan = if run.quick {
-                Plan::quick(program)
-            } else {
+            let plan = if options.full {
                 Plan::full(program)
+            } else {
+                Plan::short(program)
             };
             progress.expect(steps());
             measure(&plan, &mut |what| progress.step(what))
@@ -91,49 +89,29 @@ pub(crate) fn run(run: &Run, report: &mut Report, progress: &mut Progress) -> Ve
     errors(&measured).collect()
 }
 
-/// How often [`measure`] reports progress, if no tier is missing.
+/// How often [`measure`] reports progress if both tiers are available.
 pub fn steps() -> usize {
     2 * PROCESSES.len() * OPS.len()
 }
 
-/// What was measured, and what was not.
+/// Rows, and the tiers that have none.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
-    /// A row for each tier, kind of call and number of processes.
+    /// A row for each tier, operation and number of processes.
     pub rows: Vec<TierRow>,
-    /// A tier that is not installed here, with the reason.
+    /// Tiers that are not installed, each with the reason.
     pub missing: Vec<(&'static str, String)>,
-    /// A tier that failed, with the reason.
+    /// Tiers that failed, each with the reason.
     pub failed: Vec<(&'static str, String)>,
 }
 
 impl Measured {
-    /// The tiers that have no rows, as the report names them, with the reason.
+    /// The tiers without rows, as the report names them, each with the reason.
     pub fn skipped(&self) -> impl Iterator<Item = (String, String)> {
-        let without = self.missing.iter().chain(&self.failed);
-        without.map(|(tier, reason)| (format!("tiers ({tier})"), reason.clone()))
+        let skipped = self.missing.iter().chain(&self.failed);
+        skipped.map(|(tier, reason)| (format!("tiers ({tier})"), reason.clone()))
     }
-}
 
-/// Measures both tiers. `progress` is told what is being measured.
-pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
-    let mut measured = Measured::default();
-    measured.add("lmdb", lmdb(plan, progress));
-    let settings = RedisSettings {
-        program: plan.redis_server.clone(),
-        ..RedisSettings::default()
-    };
-    match RedisServer::start_with(settings) {
-        Ok(server) => measured.add("redis", redis(&server, plan, progress)),
-        Err(missing @ RedisServerError::Missing(_)) => {
-            measured.missing.push(("redis", missing.to_string()));
-        }
-        Err(error) => measured.failed.push(("redis", error.to_string())),
-    }
-    measured
-}
-
-impl Measured {
     fn add(&mut self, tier: &'static str, rows: Result<Vec<TierRow>, String>) {
         match rows {
             Ok(rows) => self.rows.extend(rows),
@@ -142,36 +120,51 @@ impl Measured {
     }
 }
 
-fn lmdb(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Result<Vec<TierRow>, String> {
-    let dir = tempfile::tempdir().map_err(|error| format!("no directory for it: {error}"))?;
-    tier("lmdb", plan, progress, |processes| {
-        let place = dir.path().join(processes.to_string());
-        format!("lmdb:{}", place.display())
+/// Measures both tiers. `progress` is called with what is being measured.
+pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
+    let mut measured = Measured::default();
+    measured.add("lmdb", measure_lmdb(plan, progress));
+    let settings = RedisSettings {
+        program: plan.redis_server.clone(),
+        ..RedisSettings::default()
+    };
+    match RedisServer::start_with(settings) {
+        Ok(server) => {
+            let rows = measure_tier("redis", plan, progress, |_| server.url());
+            measured.add("redis", rows);
+        }
+        Err(missing @ RedisServerError::Missing(_)) => {
+            measured.missing.push(("redis", missing.to_string()));
+        }
+        Err(error) => measured.failed.push(("redis", error.to_string())),
+    }
+    measured
+}
+
+fn measure_lmdb(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Result<Vec<TierRow>, String> {
+    let dir = tempfile::tempdir()
+        .map_err(|error| format!("cannot create a temporary directory: {error}"))?;
+    measure_tier("lmdb", plan, progress, |processes| {
+        let sessions = dir.path().join(processes.to_string());
+        format!("lmdb:{}", sessions.display())
     })
 }
 
-fn redis(
-    server: &RedisServer,
-    plan: &Plan,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Vec<TierRow>, String> {
-    tier("redis", plan, progress, |_| server.url())
-}
-
-fn tier(
+/// Measures one tier; `url` is called with each number of processes.
+fn measure_tier(
     tier: &str,
     plan: &Plan,
     progress: &mut dyn FnMut(&str),
-    place: impl Fn(usize) -> String,
+    url: impl Fn(usize) -> String,
 ) -> Result<Vec<TierRow>, String> {
     let mut rows = Vec::new();
     for processes in PROCESSES {
-        let mut crew = Crew::start(&plan.program, processes, &place(processes), plan.rounds)?;
+        let mut workers = Workers::start(&plan.program, processes, &url(processes), plan.rounds)?;
         for op in OPS {
             progress(&format!("{tier}, {processes} processes, {op}"));
-            let sample = crew.work()?;
-            let n = sample.len();
-            let (median_us, p99_us) = sample.median_and_p99().ok_or("nothing was measured")?;
+            let times = workers.run_next()?;
+            let n = times.len();
+            let (median_us, p99_us) = times.median_and_p99().ok_or("nothing was measured")?;
             rows.push(TierRow {
                 tier: tier.to_owned(),
                 op: op.to_owned(),
@@ -181,12 +174,12 @@ fn tier(
                 p99_us,
             });
         }
-        crew.end()?;
+        workers.finish()?;
     }
     Ok(rows)
 }
 
-/// What went wrong, a line for each tier that failed.
+/// A line for each tier that failed.
 pub fn errors(measured: &Measured) -> impl Iterator<Item = String> {
     let failed = measured.failed.iter();
     failed.map(|(tier, reason)| format!("tiers: {tier}: {reason}"))

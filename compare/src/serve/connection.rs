@@ -7,77 +7,76 @@ use std::time::{Duration, Instant};
 use lab::client_hello::{ClientHello, Unreadable};
 use lab::server::ServerConnection;
 
-use super::http::{self, Asked};
-use super::listener::Listener;
-use super::print::Row;
+use super::http::{self, Reply};
+use super::row::{self, Row};
 use super::schedule::Step;
-use super::{Event, print};
+use super::state::{Event, State};
 
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long to wait for a whole request.
-const REQUEST: Duration = Duration::from_secs(30);
-/// How long a connection may last.
-const CONNECTION: Duration = Duration::from_secs(300);
-/// How long to wait for a client that does not read.
-const WRITE: Duration = Duration::from_secs(5);
+/// Timeout of a handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that a connection may last.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+/// Timeout of a write to a client that does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for a client to close its end.
 const LINGER: Duration = Duration::from_secs(1);
-/// How many bytes of one connection are read.
-const LONGEST: usize = 1024 * 1024;
-/// How long a `ClientHello` may be, in the records that it comes in.
-const LONGEST_HELLO: usize = 32 * 1024;
+/// Bytes that are read from one connection at most.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Bytes of a `ClientHello` at most, with its record headers.
+const MAX_CLIENT_HELLO: usize = 32 * 1024;
 
 /// Serves a client until either end closes.
-pub(super) fn serve(stream: TcpStream, peer: SocketAddr, listener: &Listener) {
-    let Ok(mut wire) = Wire::new(stream) else {
-        return listener.tell(Event::Handshake(Box::new(Row::failed(
+pub(super) fn serve(stream: TcpStream, peer: SocketAddr, state: &State) {
+    let Ok(mut socket) = Socket::new(stream) else {
+        return state.send(Event::Handshake(Box::new(Row::failed(
             peer,
-            "it was gone at once",
+            "the client closed at once",
         ))));
     };
     let mut row = Row::new(peer);
-    match shake_hands(&mut wire, listener, &mut row) {
+    match handshake(&mut socket, state, &mut row) {
         Ok((connection, step)) => {
-            let text = row.page(step.number, listener.server.library());
-            listener.tell(Event::Handshake(Box::new(row)));
-            answer(&mut wire, connection, &text);
+            let text = row.page(step.number, state.server.library());
+            state.send(Event::Handshake(Box::new(row)));
+            answer_requests(&mut socket, connection, &text);
         }
         Err(why) => {
             row.fail(&why);
-            listener.tell(Event::Handshake(Box::new(row)));
+            state.send(Event::Handshake(Box::new(row)));
         }
     }
-    wire.close();
+    socket.close();
 }
 
-/// Does the handshake, and fills in what is known of it, also when it fails.
-fn shake_hands(
-    wire: &mut Wire,
-    listener: &Listener,
+/// Does the handshake and fills in the row, as far as possible if it fails.
+fn handshake(
+    socket: &mut Socket,
+    state: &State,
     row: &mut Row,
 ) -> Result<(ServerConnection, Step), String> {
-    let until = Instant::now() + HANDSHAKE;
-    let mut bytes = wire.read(until, "before it sent anything")?;
+    let until = Instant::now() + HANDSHAKE_TIMEOUT;
+    let mut bytes = socket.read(until, "before it sent anything")?;
     let begun = Instant::now();
-    let hello = read_hello(wire, &mut bytes, until)?;
+    let hello = read_hello(socket, &mut bytes, until)?;
     let Some(hello) = hello else {
-        // The library knows what to say to it, and a word for it.
-        let mut connection = listener.server.connection();
+        // The library answers with an alert and names the error.
+        let mut connection = state.server.connection();
         connection.receive(&bytes);
-        wire.send(&mut connection)?;
-        let why = connection.failed().unwrap_or("more was to come");
-        return Err(format!("this is no ClientHello: {why}"));
+        socket.send(&mut connection)?;
+        let why = connection.failed().unwrap_or("it is incomplete");
+        return Err(format!("not a ClientHello: {why}"));
     };
 
     row.offered = hello.offered().is_some();
-    row.server_name = hello.server_name.as_deref().map(print::one_word);
-    let server = &listener.server;
-    let step = listener.schedule.next(row.offered, || server.rotate_keys());
+    row.server_name = hello.server_name.as_deref().map(row::one_word);
+    let server = &state.server;
+    let step = state.schedule.next(row.offered, || server.rotate_keys());
     let mut connection = server.observed_connection(step.declines).without_echo();
     loop {
         connection.receive(&bytes);
-        wire.send(&mut connection)?;
+        socket.send(&mut connection)?;
         if let Some(why) = connection.failed() {
             return Err(why.to_owned());
         }
@@ -85,90 +84,96 @@ fn shake_hands(
             row.finish(&facts, &connection, server.settings(), begun.elapsed());
             return Ok((connection, step));
         }
-        bytes = wire.read(until, "in the middle of the handshake")?;
+        bytes = socket.read(until, "in the middle of the handshake")?;
     }
 }
 
-/// Reads until there is a whole `ClientHello`; `None` where the bytes are none.
+/// Reads a whole `ClientHello`; `None` if the bytes are something else.
 fn read_hello(
-    wire: &mut Wire,
+    socket: &mut Socket,
     bytes: &mut Vec<u8>,
     until: Instant,
 ) -> Result<Option<ClientHello>, String> {
     loop {
         match ClientHello::parse(bytes) {
             Ok(hello) => return Ok(Some(hello)),
-            Err(Unreadable::Incomplete) if bytes.len() < LONGEST_HELLO => {}
+            Err(Unreadable::Incomplete) if bytes.len() < MAX_CLIENT_HELLO => {}
             Err(_) => return Ok(None),
         }
-        bytes.extend(wire.read(until, "in the middle of the ClientHello")?);
+        bytes.extend(socket.read(until, "in the middle of the ClientHello")?);
     }
 }
 
-/// Answers requests until one of them, or an end, is the last.
-fn answer(wire: &mut Wire, mut connection: ServerConnection, text: &str) {
-    let last = Instant::now() + CONNECTION;
-    let mut asked = connection.received();
+/// Answers requests until the client closes or asks to close, or the time is up.
+fn answer_requests(socket: &mut Socket, mut connection: ServerConnection, text: &str) {
+    let end = Instant::now() + CONNECTION_TIMEOUT;
+    let mut request = connection.received();
     loop {
-        let until = last.min(Instant::now() + REQUEST);
+        let until = end.min(Instant::now() + REQUEST_TIMEOUT);
         let (taken, response, closes) = loop {
-            match http::ask(&asked, text) {
-                Asked::Answer {
+            match http::reply(&request, text) {
+                Reply::Response {
                     taken,
                     response,
                     closes,
                 } => break (taken, response, closes),
-                Asked::Incomplete if connection.client_closed() => return close(wire, connection),
-                Asked::Incomplete => {}
+                Reply::Incomplete if connection.client_closed() => {
+                    return close(socket, connection);
+                }
+                Reply::Incomplete => {}
             }
-            let Ok(bytes) = wire.read(until, "") else {
-                return close(wire, connection);
+            let Ok(bytes) = socket.read(until, "") else {
+                return close(socket, connection);
             };
             connection.receive(&bytes);
-            asked.extend(connection.received());
-            if wire.send(&mut connection).is_err() || connection.is_closed() {
+            request.extend(connection.received());
+            if socket.send(&mut connection).is_err() || connection.is_closed() {
                 return;
             }
         };
-        asked.drain(..taken);
+        request.drain(..taken);
         connection.write(&response);
         if closes {
-            return close(wire, connection);
+            return close(socket, connection);
         }
-        if wire.send(&mut connection).is_err() {
+        if socket.send(&mut connection).is_err() {
             return;
         }
     }
 }
 
-fn close(wire: &mut Wire, mut connection: ServerConnection) {
+fn close(socket: &mut Socket, mut connection: ServerConnection) {
     connection.close();
-    // A client that is gone misses nothing.
-    let _ = wire.send(&mut connection);
+    // Fails if the client has gone.
+    let _ = socket.send(&mut connection);
 }
 
-/// The socket, with an end to all waiting.
-struct Wire {
+/// A socket with timeouts and a limit of bytes.
+struct Socket {
     stream: TcpStream,
-    read: usize,
+    bytes_read: usize,
 }
 
-impl Wire {
+impl Socket {
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(WRITE))?;
-        Ok(Self { stream, read: 0 })
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        Ok(Self {
+            stream,
+            bytes_read: 0,
+        })
     }
 
-    /// The next bytes, or why there are none. `when` is said of a client that leaves.
+    /// The next bytes, or the reason why there are none. `when` says in that reason at which point the
+    /// client went away.
     fn read(&mut self, until: Instant, when: &str) -> Result<Vec<u8>, String> {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(format!("the client fell silent {when}"));
+                return Err(format!("the client sent nothing more {when}"));
             }
-            if self.read >= LONGEST {
+            if self.bytes_read >= MAX_BYTES {
                 return Err("the client sent too much".to_owned());
             }
             let read = self
@@ -178,13 +183,13 @@ impl Wire {
             match read {
                 Ok(0) => return Err(format!("the client closed {when}")),
                 Ok(length) => {
-                    self.read += length;
+                    self.bytes_read += length;
                     buffer.truncate(length);
                     return Ok(buffer);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                    _ => return Err(format!("the client left {when}: {error}")),
+                    _ => return Err(format!("the client disconnected {when}: {error}")),
                 },
             }
         }
@@ -197,7 +202,7 @@ impl Wire {
         sent.map_err(|error| format!("the client does not read: {error}"))
     }
 
-    /// Closes so that what was sent arrives: a socket that is closed with bytes unread resets.
+    /// Closes so that the bytes sent arrive: closing a socket with unread bytes resets the connection.
     fn close(mut self) {
         let until = Instant::now() + LINGER;
         if self.stream.shutdown(Shutdown::Write).is_ok() {

@@ -1,61 +1,61 @@
-//! Just enough of HTTP/1.1 to tell a client how its connection went.
+//! Enough of HTTP/1.1 to answer a client with the outcome of its handshake.
 
 use std::fmt::Write as _;
 
 use httparse::{EMPTY_HEADER, Request, Status};
 
-/// The longest head of a request.
-pub(super) const LONGEST_HEAD: usize = 8 * 1024;
-/// More lines than any client sends.
-const HEADERS: usize = 100;
+/// Bytes of a request's head at most.
+pub(super) const MAX_HEAD: usize = 8 * 1024;
+/// Header lines at most, more than any client sends.
+const MAX_HEADERS: usize = 100;
 
-/// What to do with the bytes that have come so far.
+/// The reply to the bytes received so far.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// Wait: the head is not complete.
+pub(super) enum Reply {
+    /// None yet: the head is incomplete.
     Incomplete,
-    /// Send this, take so many bytes away, and close or not.
-    Answer {
+    /// Send `response`, remove `taken` bytes of the request, and close the connection if `closes`.
+    Response {
         taken: usize,
         response: Vec<u8>,
         closes: bool,
     },
 }
 
-/// Reads one request off the beginning of `bytes`. `text` is what is told.
-pub(super) fn ask(bytes: &[u8], text: &str) -> Asked {
-    let mut headers = [EMPTY_HEADER; HEADERS];
+/// Parses one request at the beginning of `bytes` and replies with `text`.
+pub(super) fn reply(bytes: &[u8], text: &str) -> Reply {
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
     match request.parse(bytes) {
-        Ok(Status::Complete(taken)) if taken <= LONGEST_HEAD => answer(&request, taken, text),
-        Ok(Status::Partial) if bytes.len() < LONGEST_HEAD => Asked::Incomplete,
+        Ok(Status::Complete(taken)) if taken <= MAX_HEAD => respond(&request, taken, text),
+        Ok(Status::Partial) if bytes.len() < MAX_HEAD => Reply::Incomplete,
         Ok(_) | Err(httparse::Error::TooManyHeaders) => {
-            refuse("431 Request Header Fields Too Large", bytes.len())
+            reject("431 Request Header Fields Too Large", bytes.len())
         }
-        Err(_) => refuse("400 Bad Request", bytes.len()),
+        Err(_) => reject("400 Bad Request", bytes.len()),
     }
 }
 
-fn answer(request: &Request<'_, '_>, taken: usize, text: &str) -> Asked {
-    let newer = request.version == Some(1);
+fn respond(request: &Request<'_, '_>, taken: usize, text: &str) -> Reply {
+    let is_1_1 = request.version == Some(1);
     let count = |name: &str| {
         let named = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
         request.headers.iter().filter(named).count()
     };
-    if newer && count("host") != 1 {
-        return refuse("400 Bad Request", taken);
+    if is_1_1 && count("host") != 1 {
+        return reject("400 Bad Request", taken);
     }
     let head_only = match request.method {
         Some("GET") => false,
         Some("HEAD") => true,
-        _ => return refuse("405 Method Not Allowed", taken),
+        _ => return reject("405 Method Not Allowed", taken),
     };
-    // A body has no meaning here and is not read: what follows it could not be told from it.
+    // A body is not read, so the next request could not be found after it.
     let has_body = request.headers.iter().any(|header| {
         let length = header.name.eq_ignore_ascii_case("content-length") && header.value != b"0";
         length || header.name.eq_ignore_ascii_case("transfer-encoding")
     });
-    let asks = |wish: &str| {
+    let connection_has = |option: &str| {
         let lists = request
             .headers
             .iter()
@@ -63,18 +63,18 @@ fn answer(request: &Request<'_, '_>, taken: usize, text: &str) -> Asked {
         lists
             .filter_map(|header| std::str::from_utf8(header.value).ok())
             .flat_map(|list| list.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(wish))
+            .any(|item| item.trim().eq_ignore_ascii_case(option))
     };
-    let closes = has_body || asks("close") || !(newer || asks("keep-alive"));
-    Asked::Answer {
+    let closes = has_body || connection_has("close") || !(is_1_1 || connection_has("keep-alive"));
+    Reply::Response {
         taken,
         response: response("200 OK", text, head_only, closes),
         closes,
     }
 }
 
-fn refuse(status: &str, taken: usize) -> Asked {
-    Asked::Answer {
+fn reject(status: &str, taken: usize) -> Reply {
+    Reply::Response {
         taken,
         response: response(status, &format!("{status}\n"), false, true),
         closes: true,
@@ -92,7 +92,8 @@ fn response(status: &str, text: &str, head_only: bool, closes: bool) -> Vec<u8> 
     }
     let connection = if closes { "close" } else { "keep-alive" };
     let body = if head_only { "" } else { text };
-    write!(response, "Connection: {connection}\r\n\r\n{body}").expect("a string takes everything");
+    write!(response, "Connection: {connection}\r\n\r\n{body}")
+        .expect("writing to a string succeeds");
     response.into_bytes()
 }
 
@@ -100,13 +101,13 @@ fn response(status: &str, text: &str, head_only: bool, closes: bool) -> Vec<u8> 
 mod tests {
     use super::*;
 
-    /// The status, what follows the head, and whether it closes.
-    fn told(bytes: &[u8]) -> (String, String, bool) {
-        let Asked::Answer {
+    /// The status, the body, and whether the connection closes.
+    fn reply_to(bytes: &[u8]) -> (String, String, bool) {
+        let Reply::Response {
             response, closes, ..
-        } = ask(bytes, "told\n")
+        } = reply(bytes, "text\n")
         else {
-            panic!("more is awaited than {bytes:?}");
+            panic!("incomplete: {bytes:?}");
         };
         let response = String::from_utf8(response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
@@ -120,27 +121,27 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_answered_as_the_protocol_wants_it() {
+    fn requests_are_answered_as_http_requires() {
         for (request, status, body, closes) in [
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "200", "told\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "200", "text\n", false),
             (
                 "GET /x?y HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n",
                 "200",
-                "told\n",
+                "text\n",
                 true,
             ),
             ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "200", "", false),
-            ("GET / HTTP/1.0\r\n\r\n", "200", "told\n", true),
+            ("GET / HTTP/1.0\r\n\r\n", "200", "text\n", true),
             (
                 "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
                 "200",
-                "told\n",
+                "text\n",
                 false,
             ),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
                 "200",
-                "told\n",
+                "text\n",
                 true,
             ),
             (
@@ -161,35 +162,35 @@ mod tests {
         ] {
             if status.is_empty() {
                 assert_eq!(
-                    ask(request.as_bytes(), ""),
-                    Asked::Incomplete,
+                    reply(request.as_bytes(), ""),
+                    Reply::Incomplete,
                     "{request:?}"
                 );
             } else {
                 let expected = (status.to_owned(), body.to_owned(), closes);
-                assert_eq!(told(request.as_bytes()), expected, "{request:?}");
+                assert_eq!(reply_to(request.as_bytes()), expected, "{request:?}");
             }
         }
     }
 
     #[test]
-    fn a_head_has_an_end() {
-        let long = format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(LONGEST_HEAD));
-        assert_eq!(told(long.as_bytes()).0, "431");
+    fn long_heads_are_rejected() {
+        let long = format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(MAX_HEAD));
+        assert_eq!(reply_to(long.as_bytes()).0, "431");
         let ended = format!("{long}\r\n\r\n");
-        assert_eq!(told(ended.as_bytes()).0, "431");
-        let many = "a: b\r\n".repeat(HEADERS + 1);
+        assert_eq!(reply_to(ended.as_bytes()).0, "431");
+        let many = "a: b\r\n".repeat(MAX_HEADERS + 1);
         assert_eq!(
-            told(format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes()).0,
+            reply_to(format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes()).0,
             "431"
         );
     }
 
     #[test]
-    fn requests_may_come_together() {
+    fn requests_can_be_pipelined() {
         let one = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        let Asked::Answer { taken, .. } = ask(&one.repeat(2), "") else {
-            panic!("no answer");
+        let Reply::Response { taken, .. } = reply(&one.repeat(2), "") else {
+            panic!("no response");
         };
         assert_eq!(taken, one.len());
     }

@@ -8,58 +8,56 @@ use lab::certificate::KeyKind;
 use lab::server::Protocol;
 use pki_types::ServerName;
 
-use crate::cli::number;
+use crate::args::number;
 
-/// The longest lifetime that TLS 1.3 allows, in seconds: seven days.
-const LONGEST: u64 = 604_800;
+/// The longest ticket lifetime in TLS 1.3, in seconds: seven days (RFC 8446, section 4.6.1).
+const MAX_LIFETIME: u64 = 604_800;
 
 /// Arguments of `compare serve`.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// Where to listen; port 0 is a free port
+    /// Address and port to listen on; port 0 is a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4433")]
     #[arg(value_parser = socket_address)]
     pub listen: SocketAddr,
-    /// The versions it speaks
+    /// TLS versions that the server speaks
     #[arg(long, value_name = "VERSION", value_enum, default_value_t = Versions::Both)]
     pub tls: Versions,
-    /// The library it runs on
+    /// TLS library of the server
     #[arg(long, value_name = "NAME", value_enum, default_value_t = Library::Rustls)]
     pub backend: Library,
-    /// Tickets after a full handshake of TLS 1.3; TLS 1.2 sends one; 0: no resumption at all
+    /// Tickets after a full TLS 1.3 handshake (TLS 1.2 sends one); 0 turns resumption off
     #[arg(long, value_name = "N", default_value_t = 2)]
     #[arg(value_parser = number(0..=100_usize), allow_negative_numbers = true)]
     pub tickets: usize,
-    /// How long tickets live, in seconds [default: the library's: rustls 12 hours, openssl 2 hours]
+    /// Lifetime of tickets in seconds [default: rustls 12 hours, openssl 2 hours]
     #[arg(long, value_name = "SECONDS")]
-    #[arg(value_parser = number(1..=LONGEST), allow_negative_numbers = true)]
+    #[arg(value_parser = number(1..=MAX_LIFETIME), allow_negative_numbers = true)]
     pub lifetime: Option<u64>,
-    /// Decline every Nth session that is offered; 1: all of them
+    /// Decline every Nth session that is offered; 1 declines all
     #[arg(long, value_name = "N")]
     #[arg(value_parser = number(1..=u64::MAX), allow_negative_numbers = true)]
     pub decline_every: Option<u64>,
-    /// New ticket keys after every N connections: older tickets are refused
+    /// Change the ticket keys after every N connections; older tickets are declined
     #[arg(long, value_name = "N")]
     #[arg(value_parser = number(1..=u64::MAX), allow_negative_numbers = true)]
     pub rotate_keys: Option<u64>,
-    /// The kind of key of its certificate
+    /// Key of the server's certificate
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Key::EcdsaP256)]
     pub key: Key,
-    /// The names in its certificate; none are those of this machine
+    /// Names in the certificate
     #[arg(long, value_name = "NAME", value_parser = certificate_name)]
-    #[arg(
-        help = "A DNS name or an IP address for its certificate; repeat it for more \
-                [default: localhost, 127.0.0.1, ::1]"
-    )]
+    #[arg(help = "DNS name or IP address in the certificate; can be repeated \
+                [default: localhost, 127.0.0.1, ::1]")]
     pub name: Vec<String>,
-    /// Write the root of its certificate there, as PEM, for clients to trust
+    /// Write the root certificate to this file, as PEM, for clients to trust
     #[arg(long, value_name = "FILE")]
     pub cert_out: Option<PathBuf>,
-    /// Stop after so many connections
+    /// Stop after N connections
     #[arg(long, value_name = "N")]
     #[arg(value_parser = number(1..=u64::MAX), allow_negative_numbers = true)]
     pub connections: Option<u64>,
-    /// One JSON object a line instead of text
+    /// Print one JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -78,7 +76,7 @@ pub enum Versions {
 }
 
 impl Versions {
-    /// The versions that this stands for.
+    /// The versions.
     pub fn protocols(self) -> &'static [Protocol] {
         match self {
             Self::Tls12 => &[Protocol::Tls12],

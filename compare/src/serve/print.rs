@@ -1,29 +1,24 @@
-//! What is said: how to use the server, a line for each connection, a summary.
+//! The output: how to connect to the server, a line for each connection, a summary.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
-use lab::server::{
-    DeclineReason, Handshake, Library, ServerConnection, ServerResumption, ServerSettings,
-};
+use lab::server::Library;
 use serde::Serialize;
 
-use super::Options;
+use super::options::Options;
+use super::row::Row;
 use crate::error::Error;
 
-/// How much is shown of what a client says.
-const SHOWN: usize = 100;
-
-/// Writes text or JSON, a line at a time.
+/// Prints lines of text or JSON.
 pub(super) struct Printer<W> {
     out: W,
     json: bool,
     summary: Summary,
 }
 
-/// Where the server listens and how it is used.
+/// Where the server listens, and commands that connect to it.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "listening")]
 pub(super) struct Listening {
@@ -32,58 +27,6 @@ pub(super) struct Listening {
     tls: Vec<&'static str>,
     curl: String,
     s_client: String,
-}
-
-/// One connection.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename = "connection")]
-pub struct Row {
-    /// Where the client is.
-    pub peer: SocketAddr,
-    /// The version, once the handshake is done.
-    pub protocol: Option<&'static str>,
-    /// Whether the client offered a session.
-    pub offered: bool,
-    /// Whether it was resumed.
-    pub resumed: bool,
-    /// Why it was not.
-    pub declined: Option<Declined>,
-    /// From the first byte of the client to the end of the handshake, as the server sees it.
-    pub handshake_us: Option<u64>,
-    /// How many tickets were sent.
-    pub tickets: Option<usize>,
-    /// The name that the client asked for; what cannot be printed stands as `?`.
-    pub server_name: Option<String>,
-    /// Why the handshake failed.
-    pub error: Option<String>,
-}
-
-/// Why a session that was offered was not resumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Declined {
-    /// It was its turn: `--decline-every`.
-    Told,
-    /// It was sealed with keys that this server does not have, or not any more.
-    OtherKeys,
-    /// It is older than `--lifetime`.
-    TooOld,
-    /// Nothing is resumed: `--tickets 0`.
-    Off,
-    /// The library does not say.
-    Unknown,
-}
-
-impl Declined {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Told => "told to",
-            Self::OtherKeys => "sealed with other keys",
-            Self::TooOld => "too old",
-            Self::Off => "resumption is off",
-            Self::Unknown => "the library does not say why",
-        }
-    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -126,7 +69,7 @@ impl<W: Write> Printer<W> {
         } else {
             writeln!(self.out, "{text}")?;
         }
-        self.out.flush()?; // whoever looks on is in no hurry to see more lines come
+        self.out.flush()?; // a pipe's reader sees each line at once
         Ok(())
     }
 }
@@ -139,7 +82,7 @@ impl Listening {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
-        // Without names the certificate is for this machine only.
+        // The default names are those of the local machine.
         let named = options
             .name
             .first()
@@ -170,7 +113,7 @@ impl Listening {
                 .iter()
                 .map(|protocol| protocol.as_str())
                 .collect(),
-            // Twice, on a connection each: the second one can resume.
+            // Two requests on two connections: the second one can resume.
             curl: format!("curl {cacert} -H 'Connection: close' {resolve}{url} {url}"),
             s_client: format!(
                 "openssl s_client -connect {connect}{}{}",
@@ -182,102 +125,12 @@ impl Listening {
 
     fn text(&self) -> String {
         format!(
-            "TLS {} with {} at {}; try `{}` or `{}`; Ctrl-C ends it",
+            "TLS {} with {} at {}; try `{}` or `{}`; Ctrl-C stops it",
             self.tls.join(" and "),
             self.backend,
             self.address,
             self.curl,
             self.s_client,
-        )
-    }
-}
-
-impl Row {
-    pub(super) fn new(peer: SocketAddr) -> Self {
-        Self {
-            peer,
-            protocol: None,
-            offered: false,
-            resumed: false,
-            declined: None,
-            handshake_us: None,
-            tickets: None,
-            server_name: None,
-            error: None,
-        }
-    }
-
-    pub(super) fn failed(peer: SocketAddr, why: &str) -> Self {
-        let mut row = Self::new(peer);
-        row.fail(why);
-        row
-    }
-
-    pub(super) fn fail(&mut self, why: &str) {
-        self.error = Some(one_line(why));
-    }
-
-    /// Fills in what the server knows when the handshake is done.
-    pub(super) fn finish(
-        &mut self,
-        facts: &Handshake,
-        connection: &ServerConnection,
-        settings: &ServerSettings,
-        took: Duration,
-    ) {
-        self.protocol = Some(facts.protocol.as_str());
-        self.offered = facts.offered;
-        self.resumed = facts.resumed;
-        self.handshake_us = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        self.tickets = connection.tickets_made();
-        if facts.offered && !facts.resumed {
-            self.declined = Some(match connection.decline_reason() {
-                _ if settings.resumption == ServerResumption::Off => Declined::Off,
-                Some(DeclineReason::Requested) => Declined::Told,
-                Some(DeclineReason::UnknownKey) => Declined::OtherKeys,
-                Some(DeclineReason::Expired) => Declined::TooOld,
-                None => Declined::Unknown,
-            });
-        }
-    }
-
-    /// What the client is told.
-    pub(super) fn page(&self, number: u64, library: Library) -> String {
-        let yes = |is: bool| if is { "yes" } else { "no" };
-        let declined = self
-            .declined
-            .map(|why| format!("declined: {}\n", why.as_str()));
-        format!(
-            "resumed: {}\noffered: {}\n{}protocol: TLS {}\ntickets sent: {}\nconnection: {number}\n\
-             server: {library}\n",
-            yes(self.resumed),
-            yes(self.offered),
-            declined.unwrap_or_default(),
-            self.protocol.unwrap_or_default(),
-            self.tickets.unwrap_or_default(),
-        )
-    }
-
-    fn text(&self) -> String {
-        let peer = self.peer;
-        if let Some(why) = &self.error {
-            return format!("{peer}  failed: {why}");
-        }
-        let outcome = match (self.offered, self.declined) {
-            (false, _) => "nothing offered".to_owned(),
-            (true, None) => "offered, resumed".to_owned(),
-            (true, Some(why)) => format!("offered, declined: {}", why.as_str()),
-        };
-        let tickets = match self.tickets.unwrap_or_default() {
-            1 => "1 ticket".to_owned(),
-            count => format!("{count} tickets"),
-        };
-        let micros = self.handshake_us.unwrap_or_default();
-        let millis = Duration::from_micros(micros).as_secs_f64() * 1e3;
-        format!(
-            "{peer}  TLS {}  {outcome:16}  {millis:.1} ms  {tickets}  {}",
-            self.protocol.unwrap_or_default(),
-            self.server_name.as_deref().unwrap_or("no name"),
         )
     }
 }
@@ -300,7 +153,7 @@ impl Summary {
     }
 }
 
-/// A path as a shell reads it.
+/// A path, quoted for a shell if necessary.
 fn quoted(file: &Path) -> String {
     let file = file.display().to_string();
     if file
@@ -311,32 +164,4 @@ fn quoted(file: &Path) -> String {
     } else {
         format!("'{}'", file.replace('\'', r"'\''"))
     }
-}
-
-/// Text of a client or a library: short, printable, without spaces.
-pub(super) fn one_word(text: &str) -> String {
-    shown(
-        text.chars()
-            .map(|c| if c.is_ascii_graphic() { c } else { '?' }),
-    )
-}
-
-fn one_line(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    shown(line.chars().map(|c| {
-        if c == ' ' || c.is_ascii_graphic() {
-            c
-        } else {
-            '?'
-        }
-    }))
-}
-
-fn shown(mut chars: impl Iterator<Item = char>) -> String {
-    let mut text: String = chars.by_ref().take(SHOWN).collect();
-    if chars.next().is_some() {
-        text.push_str("...");
-    }
-    text
 }

@@ -1,27 +1,27 @@
-//! Which offers are declined, and when the keys are new.
+//! Which offers are declined, and when the ticket keys change.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Counts connections and offers, and says what is to be done with the next one.
+/// Counts connections and offers and decides about the next one.
 #[derive(Debug)]
 pub(super) struct Schedule {
     decline_every: Option<u64>,
     rotate_every: Option<u64>,
-    counted: Mutex<Counted>,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
-struct Counted {
+struct Counts {
     connections: u64,
     offers: u64,
 }
 
-/// What is to be done with a connection.
+/// The decision about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// Its number among those that have sent a `ClientHello`, from 1.
+    /// Its number among the connections that have sent a `ClientHello`, from 1.
     pub(super) number: u64,
-    /// Whether what it offers is declined.
+    /// Whether its offer is declined.
     pub(super) declines: bool,
 }
 
@@ -30,24 +30,24 @@ impl Schedule {
         Self {
             decline_every,
             rotate_every,
-            counted: Mutex::default(),
+            counts: Mutex::default(),
         }
     }
 
-    /// The step of a connection whose `ClientHello` has come. `rotate` is called before it, and
-    /// before anybody else's next step, when the keys have to be new by now.
+    /// The step of a connection whose `ClientHello` has been received. Calls `rotate` first if the keys
+    /// have to change before this connection; no other connection gets a step meanwhile.
     pub(super) fn next(&self, offers: bool, rotate: impl FnOnce()) -> Step {
         let is_due =
             |every: Option<u64>, count: u64| every.is_some_and(|n| count.is_multiple_of(n));
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.connections > 0 && is_due(self.rotate_every, counted.connections) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.connections > 0 && is_due(self.rotate_every, counts.connections) {
             rotate();
         }
-        counted.connections += 1;
-        counted.offers += u64::from(offers);
+        counts.connections += 1;
+        counts.offers += u64::from(offers);
         Step {
-            number: counted.connections,
-            declines: offers && is_due(self.decline_every, counted.offers),
+            number: counts.connections,
+            declines: offers && is_due(self.decline_every, counts.offers),
         }
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offers_are_counted_and_nothing_else() {
+    fn only_offers_count_for_declining() {
         let schedule = Schedule::new(Some(2), None);
         let offers = [false, true, true, false, true, true];
         let declined =
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_new_after_every_so_many_connections() {
+    fn keys_rotate_after_every_third_connection() {
         let schedule = Schedule::new(None, Some(3));
         let rotated = [(); 7].map(|()| {
             let mut rotated = false;

@@ -1,14 +1,15 @@
-//! A session that lies ready in a variable as bytes: the least that a store of bytes can be.
+//! A session as bytes in a variable: the lower bound for any store of bytes.
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession, SslSessionRef};
 
-use super::in_hand::{NO_INTERNAL, Slot, reused_tls12};
+use super::in_hand::Slot;
 use super::offer::offer;
-use super::{Keeper, NAME};
-use crate::harness::is_single_use;
+use super::session_source::{NO_INTERNAL, SessionSource, reused_tls12};
+use crate::harness::custom::is_single_use;
+use crate::harness::tls_client::SERVER_NAME;
 
-/// A context with one place for an encoded session.
+/// A context with one encoded session.
 pub(super) struct Der {
     connector: SslConnector,
     slot: Slot<Encoded>,
@@ -17,7 +18,7 @@ pub(super) struct Der {
 #[derive(Clone)]
 struct Encoded {
     single_use: bool,
-    /// Tells whether the server has renewed it.
+    /// Differs once the server has renewed the session.
     id: Vec<u8>,
     bytes: Vec<u8>,
 }
@@ -33,7 +34,7 @@ impl Encoded {
 }
 
 impl Der {
-    pub(super) fn attach(mut builder: SslConnectorBuilder) -> Self {
+    pub(super) fn new(mut builder: SslConnectorBuilder) -> Self {
         let slot = Slot::default();
         let received = slot.clone();
         builder.set_session_cache_mode(NO_INTERNAL);
@@ -47,9 +48,9 @@ impl Der {
     }
 }
 
-impl Keeper for Der {
+impl SessionSource for Der {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
-        let mut ssl = self.connector.configure()?.into_ssl(NAME)?;
+        let mut ssl = self.connector.configure()?.into_ssl(SERVER_NAME)?;
         let encoded = {
             let mut slot = self.slot.lock();
             match &*slot {
@@ -63,7 +64,7 @@ impl Keeper for Der {
         Ok(ssl)
     }
 
-    fn settled(&self, ssl: &SslRef) -> Result<(), ErrorStack> {
+    fn handshake_done(&self, ssl: &SslRef) -> Result<(), ErrorStack> {
         if let Some(session) = reused_tls12(ssl) {
             let mut slot = self.slot.lock();
             if slot.as_ref().is_none_or(|kept| kept.id != session.id()) {

@@ -1,9 +1,9 @@
 //! A cache that does what the one inside hyper-openssl 0.10 does.
 //!
-//! That one is private to its crate, so this is another with the same behaviour: OpenSSL's own cache
-//! stays on and tells what it drops; sessions of a server in the order of their arrival, the oldest
-//! is offered; TLS 1.3 sessions leave when they are offered, others stay; neither servers nor
-//! sessions have a bound but that of OpenSSL's cache; one lock.
+//! The original is private to its crate; this one behaves the same. OpenSSL's own cache stays on and
+//! reports what it drops. The sessions of a server are in order of arrival, and the oldest is
+//! offered. TLS 1.3 sessions are removed when they are offered, others stay. Only OpenSSL's cache
+//! limits the number of servers and sessions. There is one lock.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -17,8 +17,9 @@ use openssl::ssl::{
 };
 
 use super::offer::offer;
-use super::{Keeper, NAME, PORT};
-use crate::harness::is_single_use;
+use super::session_source::SessionSource;
+use crate::harness::custom::is_single_use;
+use crate::harness::tls_client::{PORT, SERVER_NAME};
 
 /// Host and port.
 type Key = (String, u16);
@@ -33,7 +34,7 @@ pub(super) struct HyperOpenssl {
 #[derive(Default)]
 struct Cache {
     servers: HashMap<Key, VecDeque<SslSession>>,
-    /// Whose session it is, by its id.
+    /// The server of each session, by session id.
     owners: HashMap<Vec<u8>, Key>,
 }
 
@@ -65,18 +66,18 @@ impl Cache {
 }
 
 impl HyperOpenssl {
-    pub(super) fn attach(mut builder: SslConnectorBuilder) -> Result<Self, ErrorStack> {
+    pub(super) fn new(mut builder: SslConnectorBuilder) -> Result<Self, ErrorStack> {
         let key = Ssl::new_ex_index::<Key>()?;
         let cache = Arc::new(Mutex::new(Cache::default()));
         builder.set_session_cache_mode(SslSessionCacheMode::CLIENT);
-        let receives = Arc::clone(&cache);
+        let received = Arc::clone(&cache);
         builder.set_new_session_callback(move |ssl, session| {
             if let Some(key) = ssl.ex_data(key) {
-                lock(&receives).insert(key.clone(), session);
+                lock(&received).insert(key.clone(), session);
             }
         });
-        let drops = Arc::clone(&cache);
-        builder.set_remove_session_callback(move |_, session| lock(&drops).remove(session));
+        let dropped = Arc::clone(&cache);
+        builder.set_remove_session_callback(move |_, session| lock(&dropped).remove(session));
         Ok(Self {
             connector: builder.build(),
             cache,
@@ -85,10 +86,10 @@ impl HyperOpenssl {
     }
 }
 
-impl Keeper for HyperOpenssl {
+impl SessionSource for HyperOpenssl {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
-        let mut ssl = self.connector.configure()?.into_ssl(NAME)?;
-        let key = (NAME.to_owned(), PORT);
+        let mut ssl = self.connector.configure()?.into_ssl(SERVER_NAME)?;
+        let key = (SERVER_NAME.to_owned(), PORT);
         let session = lock(&self.cache).get(&key);
         if let Some(session) = session {
             offer(&mut ssl, &session)?;

@@ -1,24 +1,23 @@
-//! A session that lies ready in a variable: the least that a store can be.
+//! A session in a variable: the lower bound for any store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{
-    Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession, SslSessionCacheMode, SslSessionRef,
-};
+use openssl::ssl::{Ssl, SslConnector, SslConnectorBuilder, SslRef, SslSession};
 
 use super::offer::offer;
-use super::{Keeper, NAME};
-use crate::harness::is_single_use;
+use super::session_source::{NO_INTERNAL, SessionSource, reused_tls12};
+use crate::harness::custom::is_single_use;
+use crate::harness::tls_client::SERVER_NAME;
 
-/// A context with one place for a session. A newer one replaces the one that is there.
+/// A context with one session. A newer session replaces the older one.
 pub(super) struct InHand {
     connector: SslConnector,
     slot: Slot<SslSession>,
 }
 
 impl InHand {
-    pub(super) fn attach(mut builder: SslConnectorBuilder) -> Self {
+    pub(super) fn new(mut builder: SslConnectorBuilder) -> Self {
         let slot = Slot::default();
         let received = slot.clone();
         builder.set_session_cache_mode(NO_INTERNAL);
@@ -32,9 +31,9 @@ impl InHand {
     }
 }
 
-impl Keeper for InHand {
+impl SessionSource for InHand {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
-        let mut ssl = self.connector.configure()?.into_ssl(NAME)?;
+        let mut ssl = self.connector.configure()?.into_ssl(SERVER_NAME)?;
         let session = {
             let mut slot = self.slot.lock();
             if slot.as_deref().is_some_and(is_single_use) {
@@ -49,8 +48,7 @@ impl Keeper for InHand {
         Ok(ssl)
     }
 
-    /// Keeps what a resumed TLS 1.2 handshake has renewed, for which there is no callback.
-    fn settled(&self, ssl: &SslRef) -> Result<(), ErrorStack> {
+    fn handshake_done(&self, ssl: &SslRef) -> Result<(), ErrorStack> {
         if let Some(session) = reused_tls12(ssl) {
             self.slot.lock().replace(session.to_owned());
         }
@@ -58,12 +56,7 @@ impl Keeper for InHand {
     }
 }
 
-/// Sessions go to the callback and nowhere else.
-pub(super) const NO_INTERNAL: SslSessionCacheMode = SslSessionCacheMode::CLIENT
-    .union(SslSessionCacheMode::NO_INTERNAL)
-    .union(SslSessionCacheMode::NO_AUTO_CLEAR);
-
-/// A place that the callback of a context shares with the context's owner.
+/// A variable that a context's callback shares with the context's owner.
 pub(super) struct Slot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Slot<T> {
@@ -82,10 +75,4 @@ impl<T> Clone for Slot<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
-}
-
-/// The session of a resumed TLS 1.2 connection: the one that was offered, or the server's newer one.
-pub(super) fn reused_tls12(ssl: &SslRef) -> Option<&SslSessionRef> {
-    let session = ssl.session()?;
-    (ssl.session_reused() && !is_single_use(session)).then_some(session)
 }

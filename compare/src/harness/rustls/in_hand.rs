@@ -1,4 +1,4 @@
-//! A session that lies ready in a variable: the least that a store can be.
+//! A session in a variable: the lower bound for any store.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-/// One place for a session of each version. A newer session replaces the one that is there.
+/// One session of each version. A newer session replaces the older one.
 #[derive(Debug, Default)]
 pub(super) struct InHand(Mutex<Slots>);
 

@@ -1,48 +1,50 @@
-//! Which handshakes are measured, and how often.
+//! The handshakes to measure, and how many rounds of each.
 
 use lab::certificate::KeyKind;
 use lab::server::{Group, Library, Protocol};
 
-use super::BLOCKS;
-use crate::harness::{Corner, Groups, Own, Stack, Store};
+use crate::harness::{CustomStore, Groups, Scenario, Stack, Store};
+
+/// Blocks of a case. Each block has new clients, so that where their memory lies averages out.
+pub(super) const BLOCKS: usize = 10;
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is measured.
+    /// The cases, in order.
     pub cases: Vec<Case>,
-    /// Decides the order of the handshakes in each round.
+    /// Seed of the order of the stores in each round.
     pub seed: u64,
 }
 
-/// A corner and the stores that are compared in it.
+/// A scenario and the stores that are compared in it.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Who connects to whom.
-    pub corner: Corner,
-    /// The stores. With [`Store::InHand`] among them, the others are compared with it.
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The stores. If [`Store::InHand`] is among them, the others are compared with it.
     pub stores: Vec<Store>,
-    /// Rounds that are measured, with some handshakes in a row from each store in each.
+    /// Rounds that count. Each round has a few handshakes of each store.
     pub rounds: usize,
 }
 
-/// How many rounds the cases have.
+/// Rounds of each kind of case.
 struct Rounds {
-    /// A server of the client's own library, an ECDSA key, X25519: where stores are compared.
+    /// The client's own library as server, an ECDSA key, X25519: where stores are compared.
     main: usize,
-    /// A server of the other library.
+    /// The other library as server.
     other_server: usize,
     /// Another key or another group.
     other_crypto: usize,
-    /// Another cryptography below rustls.
+    /// rustls on another provider.
     other_provider: usize,
-    /// A server's group known against not known.
+    /// The server's group known and unknown.
     hint: usize,
 }
 
 impl Plan {
-    /// Ends within 15 seconds. The keys are ECDSA, as in most of the web.
-    pub fn quick(seed: u64) -> Self {
+    /// Takes 15 seconds. All keys are ECDSA, as in most of the web.
+    pub fn short(seed: u64) -> Self {
         let rounds = Rounds {
             main: 100,
             other_server: 20,
@@ -53,7 +55,7 @@ impl Plan {
         Self::new(&rounds, &[KeyKind::EcdsaP256], seed)
     }
 
-    /// Ends within six minutes.
+    /// Takes six minutes.
     pub fn full(seed: u64) -> Self {
         let rounds = Rounds {
             main: 3_600,
@@ -67,38 +69,38 @@ impl Plan {
 
     fn new(rounds: &Rounds, keys: &[KeyKind], seed: u64) -> Self {
         let mut cases = Vec::new();
-        let mut add = |corner: Corner, stores: &[Store], rounds| {
-            // OpenSSL's own cache, on which this one rests, drops a TLS 1.2 session that is renewed
-            // and does not tell of the new one: every other handshake is a full one.
-            let renews = corner.protocol == Protocol::Tls12 && corner.server == Library::Rustls;
-            let keeps = |store: &&Store| !(renews && **store == Store::HyperOpenssl);
+        let mut add = |scenario: Scenario, stores: &[Store], rounds| {
+            // OpenSSL's own cache, which hyper-openssl relies on, drops a TLS 1.2 session when it is
+            // renewed and does not report the new one: every other handshake would be full.
+            let renews = scenario.protocol == Protocol::Tls12 && scenario.server == Library::Rustls;
+            let works = |store: &&Store| !(renews && **store == Store::HyperOpenssl);
             cases.push(Case {
-                corner,
-                stores: stores.iter().filter(keeps).cloned().collect(),
+                scenario,
+                stores: stores.iter().filter(works).cloned().collect(),
                 rounds,
             });
         };
         let hybrid = Groups::First(Group::X25519MlKem768);
         for client in Stack::MAIN {
-            let stores = Store::of(client.library());
+            let stores = Store::all_for(client.library());
             for protocol in Protocol::ALL {
-                let main = Corner::new(client, protocol);
+                let main = Scenario::new(client, protocol);
                 add(main, stores, rounds.main);
                 let other = Library::ALL
                     .into_iter()
                     .find(|library| *library != main.server);
                 if let Some(server) = other {
-                    add(Corner { server, ..main }, stores, rounds.other_server);
+                    add(Scenario { server, ..main }, stores, rounds.other_server);
                 }
                 for &key in keys {
                     for groups in [main.groups, hybrid] {
                         if (key, groups) != (main.key, main.groups) {
-                            let corner = Corner {
+                            let scenario = Scenario {
                                 key,
                                 groups,
                                 ..main
                             };
-                            add(corner, stores, rounds.other_crypto);
+                            add(scenario, stores, rounds.other_crypto);
                         }
                     }
                 }
@@ -108,13 +110,17 @@ impl Plan {
             for protocol in Protocol::ALL {
                 for &key in keys {
                     for groups in [Groups::First(Group::X25519), hybrid] {
-                        let main = Corner::new(client, protocol);
-                        let corner = Corner {
+                        let main = Scenario::new(client, protocol);
+                        let scenario = Scenario {
                             key,
                             groups,
                             ..main
                         };
-                        add(corner, Store::of(Library::Rustls), rounds.other_provider);
+                        add(
+                            scenario,
+                            Store::all_for(Library::Rustls),
+                            rounds.other_provider,
+                        );
                     }
                 }
             }
@@ -125,28 +131,28 @@ impl Plan {
             Groups::DefaultTo(Group::X25519),
             Groups::DefaultTo(Group::P256),
         ] {
-            let main = Corner::new(Stack::OpenSsl, Protocol::Tls13);
-            add(Corner { groups, ..main }, &hints, rounds.hint);
+            let main = Scenario::new(Stack::OpenSsl, Protocol::Tls13);
+            add(Scenario { groups, ..main }, &hints, rounds.hint);
         }
-        cases.retain(|case| case.corner.is_possible());
+        cases.retain(|case| case.scenario.is_possible());
         Self { cases, seed }
     }
 
-    /// The same with these stores too, wherever stores of their library are compared.
+    /// Adds these stores to every case that compares stores of their library.
     #[must_use]
-    pub fn with_own(mut self, own: &[Own]) -> Self {
+    pub fn with_custom_stores(mut self, custom: &[CustomStore]) -> Self {
         for case in &mut self.cases {
-            // Hints are about something else.
+            // Cases with hints compare something else.
             if !case.stores.contains(&Store::TlsResumeHint) {
-                let library = case.corner.client.library();
-                let fits = own.iter().filter(|own| own.library() == library);
-                case.stores.extend(fits.cloned().map(Store::Own));
+                let library = case.scenario.client.library();
+                let custom = custom.iter().filter(|store| store.library() == library);
+                case.stores.extend(custom.cloned().map(Store::Custom));
             }
         }
         self
     }
 
-    /// The same with so many rounds of each case.
+    /// Sets the rounds of each case.
     #[must_use]
     pub fn with_rounds(mut self, rounds: usize) -> Self {
         for case in &mut self.cases {

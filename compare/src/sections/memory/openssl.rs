@@ -1,4 +1,4 @@
-//! The client on OpenSSL, over a store whose sessions take the form that is measured.
+//! The client on OpenSSL.
 
 use std::error::Error;
 
@@ -11,9 +11,9 @@ use pki_types::CertificateDer;
 use store_core::{SecurityDomain, Stats};
 
 use super::client::{Client, PORT};
-use super::crowd::Waiting;
+use super::transport::Transport;
 
-/// A context over a store.
+/// A context with our store.
 pub(super) struct OpenSslClient(Connector);
 
 impl OpenSslClient {
@@ -32,8 +32,7 @@ impl OpenSslClient {
         };
         builder.set_min_proto_version(Some(version))?;
         builder.set_max_proto_version(Some(version))?;
-        // A group that the server does not take would cost time only. P-256 is for the curve of
-        // the certificate.
+        // More groups would cost time only. P-256 is the curve of the certificate.
         builder.set_groups_list("X25519:P-256")?;
         let domain = SecurityDomain::builder("compare memory, openssl").finish();
         Ok(Self(sessions.attach(builder, domain)?))
@@ -41,19 +40,19 @@ impl OpenSslClient {
 }
 
 impl Client for OpenSslClient {
-    fn connect(&self, host: &str, io: &mut Waiting<'_>) -> Result<bool, Box<dyn Error>> {
+    fn connect(&self, host: &str, io: &mut Transport<'_>) -> Result<bool, Box<dyn Error>> {
         let mut ssl = self.0.configure()?.into_ssl(host)?;
         self.0.prepare(&mut ssl, self.0.key(host, PORT));
         let mut stream = SslStream::new(ssl, io)?;
         stream.connect()?;
-        // Takes in what follows the handshake, the tickets; there is no data.
+        // Reads the tickets that follow the handshake; there is no data.
         match stream.ssl_read(&mut [0]) {
             Err(error) if error.code() == ErrorCode::WANT_READ => {}
             Err(error) => return Err(error.into()),
-            Ok(_) => return Err("the server sent data that nobody asked for".into()),
+            Ok(_) => return Err("the server sent unexpected data".into()),
         }
         let resumed = stream.ssl().session_reused();
-        // A connection that is dropped without it spoils its session.
+        // Dropping a connection without close_notify marks its session as not resumable.
         stream.shutdown()?;
         Ok(resumed)
     }

@@ -1,39 +1,42 @@
-//! The process in which one store is filled and weighed, with nothing else at work.
+//! The child process in which one store is filled and weighed.
 
+use std::error::Error as StdError;
 use std::io::{self, Write};
 
 use clap::Args;
-
-use super::client::{Client, Holder, Size};
-use super::crowd::Crowd;
-use super::{Population, heap};
 use lab::server::Protocol;
-
-use crate::cli::number;
-use crate::error::{Error, Outcome};
 use report::MemoryRow;
+
+use super::client::Client;
+use super::heap;
+use super::population::Population;
+use super::servers::Servers;
+use super::subject::{Capacity, Subject};
+use crate::args::number;
+use crate::error::{Error, Outcome};
 
 /// The name of the hidden command.
 pub const NAME: &str = "memory-worker";
 
-/// Servers that are met before anything is weighed: what the libraries allocate once, they have.
+/// Servers that are connected to before anything is weighed, so that the libraries make their
+/// one-time allocations.
 const WARM_UP: usize = 16;
-/// What may be left when a store is dropped: this, and a part of what it took. More is not the
-/// store's, and the row would be wrong.
-const LEFT: usize = 64 * 1024;
-const LEFT_PART: usize = 50;
+/// Bytes that may remain when a store is dropped: this many, and one [`REMAINDER_PART`]th of what it
+/// took. If more remain, something else allocated and the row would be wrong.
+const REMAINDER: usize = 64 * 1024;
+const REMAINDER_PART: usize = 50;
 
 /// Arguments of the hidden command.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct WorkerOptions {
-    /// What is weighed
-    pub holder: Holder,
+    /// The store
+    pub subject: Subject,
     /// The version of TLS
     pub tls: Protocol,
     /// Servers
     #[arg(value_parser = number(1..=1_000_000_usize))]
     pub servers: usize,
-    /// Full handshakes with each
+    /// Full handshakes with each server
     #[arg(value_parser = number(1..=64_usize))]
     pub handshakes: usize,
     /// Tickets from each handshake
@@ -46,59 +49,59 @@ pub fn run(options: &WorkerOptions, out: &mut impl Write) -> Result<Outcome, Err
     let row = weigh(options).map_err(|error| Error::Setup(error.to_string()))?;
     serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;
     writeln!(out)?;
-    Ok(Outcome::AsClaimed)
+    Ok(Outcome::Passed)
 }
 
-fn weigh(options: &WorkerOptions) -> Result<MemoryRow, Box<dyn std::error::Error>> {
-    let &WorkerOptions { holder, tls, .. } = options;
+fn weigh(options: &WorkerOptions) -> Result<MemoryRow, Box<dyn StdError>> {
+    let subject = options.subject;
     let population = Population {
-        protocol: tls,
+        protocol: options.tls,
         servers: options.servers,
         handshakes: options.handshakes,
         tickets: options.tickets,
     };
-    let crowd = Crowd::new(population.protocol)?;
-    let root = crowd.root();
-    let size = Size {
+    let servers = Servers::new(population.protocol)?;
+    let root = servers.root();
+    let capacity = Capacity {
         servers: population.servers,
         sessions_per_server: population.sessions_per_server(),
     };
-    let client = |size| holder.client(size, population.protocol, &root);
-    // Twice: the first time allocates what is allocated once.
+    let client = |capacity| subject.client(capacity, population.protocol, &root);
+    // Twice: the second time shows whether the first made all one-time allocations.
     for _ in 0..2 {
-        let client = client(Size {
+        let client = client(Capacity {
             servers: WARM_UP,
-            ..size
+            ..capacity
         })?;
-        fill(&crowd, client.as_ref(), population.of(WARM_UP))?;
-        use_all(&crowd, client.as_ref(), population.of(WARM_UP))?;
+        fill(&servers, client.as_ref(), population.with_servers(WARM_UP))?;
+        use_all(&servers, client.as_ref(), population.with_servers(WARM_UP))?;
     }
-    let bytes_empty = empty(holder, None)?;
-    let bytes_empty_sized = empty(holder, Some(size))?;
+    let bytes_empty = bytes_of_empty_store(subject, None)?;
+    let bytes_empty_sized = bytes_of_empty_store(subject, Some(capacity))?;
 
     let before = heap::in_use()?;
-    let client = client(size)?;
-    // The client's configuration is not the store's.
-    let begun = heap::in_use()?.saturating_sub(bytes_empty_sized);
-    let resident = heap::resident()?.saturating_sub(bytes_empty_sized);
-    let chain_bytes = fill(&crowd, client.as_ref(), population)?;
+    let client = client(capacity)?;
+    // The client's configuration is not part of the store.
+    let in_use_before = heap::in_use()?.saturating_sub(bytes_empty_sized);
+    let resident_before = heap::resident()?.saturating_sub(bytes_empty_sized);
+    let chain_bytes = fill(&servers, client.as_ref(), population)?;
     let sessions = population.sessions();
-    let counted = held(client.as_ref(), sessions)?;
-    let filled = heap::in_use()?.saturating_sub(begun);
-    let resident = heap::resident()?.saturating_sub(resident);
+    let counted = counted_bytes(client.as_ref(), sessions)?;
+    let filled = heap::in_use()?.saturating_sub(in_use_before);
+    let resident = heap::resident()?.saturating_sub(resident_before);
 
-    use_all(&crowd, client.as_ref(), population)?;
-    held(client.as_ref(), sessions)?;
-    let churned = heap::in_use()?.saturating_sub(begun);
+    use_all(&servers, client.as_ref(), population)?;
+    counted_bytes(client.as_ref(), sessions)?;
+    let churned = heap::in_use()?.saturating_sub(in_use_before);
 
     drop(client);
     let left = heap::in_use()?.saturating_sub(before);
-    if left > LEFT + filled / LEFT_PART {
+    if left > REMAINDER + filled / REMAINDER_PART {
         return Err(format!("{left} bytes are in use after the store is dropped").into());
     }
     Ok(MemoryRow {
-        store: holder.store().to_owned(),
-        session: holder.session().to_owned(),
+        store: subject.store().to_owned(),
+        session: subject.session().to_owned(),
         protocol: population.protocol.to_string(),
         bytes_empty,
         bytes_empty_sized,
@@ -106,48 +109,54 @@ fn weigh(options: &WorkerOptions) -> Result<MemoryRow, Box<dyn std::error::Error
         chain_bytes,
         handshakes_per_server: population.handshakes,
         sessions,
-        bytes_per_session: over(filled, sessions),
-        resident_per_session: over(resident, sessions),
-        counted_per_session: counted.map(|bytes| over(bytes, sessions)),
-        bytes_per_session_after_churn: Some(over(churned, sessions)),
+        bytes_per_session: per_session(filled, sessions),
+        resident_per_session: per_session(resident, sessions),
+        counted_per_session: counted.map(|bytes| per_session(bytes, sessions)),
+        bytes_per_session_after_churn: Some(per_session(churned, sessions)),
         ratio_to_rustls_memory: None,
     })
 }
 
-/// Bytes of the store alone.
-fn empty(holder: Holder, size: Option<Size>) -> Result<usize, Box<dyn std::error::Error>> {
-    drop(holder.empty(size)?);
+fn bytes_of_empty_store(
+    subject: Subject,
+    capacity: Option<Capacity>,
+) -> Result<usize, Box<dyn StdError>> {
+    drop(subject.empty_store(capacity)?); // makes the one-time allocations
     let before = heap::in_use()?;
-    let store = holder.empty(size)?;
+    let store = subject.empty_store(capacity)?;
     let after = heap::in_use()?;
     drop(store);
     Ok(after.saturating_sub(before))
 }
 
-/// Bytes of a chain: the last server's, which differs from others by a byte or two.
+/// Fills the store by full handshakes. Returns the bytes of the last server's chain, which differs
+/// from others by a byte or two.
 fn fill(
-    crowd: &Crowd,
+    servers: &Servers,
     client: &dyn Client,
     population: Population,
-) -> Result<usize, Box<dyn std::error::Error>> {
-    let mut chain = 0;
+) -> Result<usize, Box<dyn StdError>> {
+    let mut chain_bytes = 0;
     for number in 0..population.servers {
-        chain = crowd.meet(number, client, population.handshakes, population.tickets)?;
+        chain_bytes =
+            servers.full_handshakes(number, client, population.handshakes, population.tickets)?;
     }
-    Ok(chain)
+    Ok(chain_bytes)
 }
 
+/// Uses every session in a resumed handshake, which stores another in its place.
 fn use_all(
-    crowd: &Crowd,
+    servers: &Servers,
     client: &dyn Client,
     population: Population,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), Box<dyn StdError>> {
+    let connections = population.sessions_per_server();
     (0..population.servers)
-        .try_for_each(|number| crowd.meet_again(number, client, population.sessions_per_server()))
+        .try_for_each(|number| servers.resumed_handshakes(number, client, connections))
 }
 
-/// What the store counts as its bytes, if it counts; it has to hold all sessions.
-fn held(client: &dyn Client, sessions: usize) -> Result<Option<usize>, String> {
+/// The store's own count of its bytes, if it counts. Fails unless the store holds all sessions.
+fn counted_bytes(client: &dyn Client, sessions: usize) -> Result<Option<usize>, String> {
     let Some(stats) = client.stats() else {
         return Ok(None);
     };
@@ -158,6 +167,6 @@ fn held(client: &dyn Client, sessions: usize) -> Result<Option<usize>, String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn over(bytes: usize, sessions: usize) -> f64 {
+fn per_session(bytes: usize, sessions: usize) -> f64 {
     (bytes as f64 / sessions as f64 * 10.0).round() / 10.0
 }

@@ -1,4 +1,4 @@
-//! Sessions that are no library's, and servers that nobody runs.
+//! Sessions without a TLS library, and servers that exist as keys only.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use store_core::{
 use store_tiers::{KeyError, KeyRing, Record, SealError, Sealed};
 use thiserror::Error;
 
-/// Bytes of a session: about as many as OpenSSL and rustls write of one of TLS 1.3. With what is
-/// around it, a record has 1.2 kB.
+/// Bytes of a session: about the size of an encoded TLS 1.3 session of OpenSSL and rustls. Its record
+/// has 1.2 kB.
 const BYTES: usize = 1_024;
-/// No record expires while it is measured.
+/// Longer than any measurement: no record expires.
 const LIFETIME: Duration = Duration::from_secs(3_600);
 
-/// A kilobyte without meaning, to be used once. It costs nothing to encode and decode.
+/// A single-use session of 1 kB padding. Encoding and decoding cost nothing.
 pub(super) struct Session(Vec<u8>);
 
 impl Storable for Session {
     fn duplicate(&self) -> Option<Self> {
-        None // only a reusable one needs it
+        None // only reusable sessions are duplicated
     }
 }
 
@@ -38,17 +38,17 @@ impl Portable for Session {
     }
 }
 
-/// Servers of one process, each with one session, sealed.
+/// The servers of one process, each with one sealed session.
 pub(super) struct Servers {
     pub(super) keys: Vec<SessionKey>,
     pub(super) records: Vec<Sealed>,
-    /// What the records are sealed with.
+    /// The keys that the records are sealed with.
     pub(super) ring: KeyRing,
 }
 
-/// No records: the system gives no random numbers.
+/// Records could not be made: the system provides no random numbers.
 #[derive(Debug, Error)]
-pub(super) enum NoRecords {
+pub(super) enum RecordError {
     #[error(transparent)]
     Keys(#[from] KeyError),
     #[error(transparent)]
@@ -56,8 +56,8 @@ pub(super) enum NoRecords {
 }
 
 impl Servers {
-    /// So many, which no other process has: the keys are drawn anew.
-    pub(super) fn new(count: usize) -> Result<Self, NoRecords> {
+    /// Makes `count` servers. A new key ring makes them distinct from those of other processes.
+    pub(super) fn new(count: usize) -> Result<Self, RecordError> {
         let ring = KeyRing::generate()?;
         let domain = SecurityDomain::builder("compare tiers").finish();
         let keys: Vec<_> = (0..count)

@@ -1,7 +1,7 @@
-//! One of the processes that work on a tier at the same time.
+//! The worker process, one of those that use a tier at the same time.
 //!
-//! For each kind of call it prints `ready`, waits for a line, makes its calls, and prints what each
-//! of them took, in nanoseconds, as one line of JSON.
+//! For each operation it prints `ready`, waits for a line, makes its calls, and prints the time of
+//! each in nanoseconds, as one line of JSON.
 
 use std::fmt::Display;
 use std::io::{self, BufRead, Write};
@@ -16,40 +16,40 @@ use store_tiers::redis::{RedisSettings, RedisTier};
 use store_tiers::{Sealed, SharedSettings, SharedStore, Tier};
 
 use super::session::{Servers, Session};
-use crate::cli::number;
+use crate::args::number;
 use crate::error::{Error, Outcome};
 
 /// The name of the hidden command.
 pub const NAME: &str = "tiers-worker";
-/// What it says when it is ready for the next kind of call.
+/// The line that it prints when it is ready for the next operation.
 pub(super) const READY: &str = "ready";
 
-/// Room for the records of all processes.
+/// Holds the records of all processes.
 const LMDB_BYTES: usize = 256 << 20;
-/// Records that are put in one go where that is not measured.
+/// Records in one `put` where `put` is not measured.
 const BATCH: usize = 64;
-/// Longer than any call takes: what is late is measured, too.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than any call takes, so that late sessions are measured, too.
+const PREFETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Arguments of the hidden command.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerOptions {
     /// `lmdb:DIR` or `redis://HOST:PORT`
-    pub place: String,
-    /// Calls of each kind
+    pub url: String,
+    /// Calls of each operation
     #[arg(value_parser = number(1..=1_000_000_usize))]
     pub rounds: usize,
 }
 
-/// Does its part of the work, as often as it is told to on standard input.
+/// Runs each operation when the parent process says so on standard input.
 pub fn run(options: &WorkerOptions, out: &mut impl Write) -> Result<Outcome, Error> {
-    let mut tier = open(&options.place)?;
+    let mut tier = open(&options.url)?;
     let Servers {
         keys,
         records,
         ring,
     } = Servers::new(options.rounds).map_err(setup)?;
-    take(tier.as_mut(), &records[0])?; // connects, and finds nothing
+    take(tier.as_mut(), &records[0])?; // connects and finds nothing
 
     measure(out, &records, |record| {
         let (one, now) = (std::slice::from_ref(record), SystemClock.now());
@@ -57,7 +57,7 @@ pub fn run(options: &WorkerOptions, out: &mut impl Write) -> Result<Outcome, Err
     })?;
     measure(out, &records, |record| match take(tier.as_mut(), record)? {
         1 => Ok(()),
-        _ => Err(setup("a record that was put is not there")),
+        _ => Err(setup("a record that was put is missing")),
     })?;
     for batch in records.chunks(BATCH) {
         tier.put(batch, SystemClock.now()).map_err(setup)?;
@@ -67,16 +67,16 @@ pub fn run(options: &WorkerOptions, out: &mut impl Write) -> Result<Outcome, Err
     let store = SharedStore::<Session>::new(limits, tier, ring, settings(), clock);
     let store = store.map_err(setup)?;
     measure(out, &keys, |key| {
-        let there = store.prefetch(key, PATIENCE);
-        there.then_some(()).ok_or_else(|| {
+        let fetched = store.prefetch(key, PREFETCH_TIMEOUT);
+        fetched.then_some(()).ok_or_else(|| {
             let stats = store.tier_stats();
             setup(format_args!("a session was not fetched: {stats:?}"))
         })
     })?;
-    Ok(Outcome::AsClaimed)
+    Ok(Outcome::Passed)
 }
 
-/// Begins when it is told to, and prints what each call took.
+/// Waits for the parent process, makes the calls, and prints the time of each.
 fn measure<T>(
     out: &mut impl Write,
     items: &[T],
@@ -85,7 +85,7 @@ fn measure<T>(
     writeln!(out, "{READY}")?;
     out.flush()?;
     if io::stdin().lock().read_line(&mut String::new())? == 0 {
-        return Err(setup("nobody waits for what comes of it"));
+        return Err(setup("standard input was closed"));
     }
     let mut nanos = Vec::with_capacity(items.len());
     for item in items {
@@ -98,9 +98,9 @@ fn measure<T>(
     Ok(out.flush()?)
 }
 
-fn open(place: &str) -> Result<Box<dyn Tier>, Error> {
-    let Some(dir) = place.strip_prefix("lmdb:") else {
-        let tier = RedisTier::new(place, &RedisSettings::default()).map_err(setup)?;
+fn open(url: &str) -> Result<Box<dyn Tier>, Error> {
+    let Some(dir) = url.strip_prefix("lmdb:") else {
+        let tier = RedisTier::new(url, &RedisSettings::default()).map_err(setup)?;
         return Ok(Box::new(tier));
     };
     let bounds = LmdbSettings::default().with_bytes(LMDB_BYTES);
@@ -108,18 +108,18 @@ fn open(place: &str) -> Result<Box<dyn Tier>, Error> {
     Ok(Box::new(tier))
 }
 
-/// How many records of this one's server there were.
+/// Takes a session of the record's server. Returns how many there were, 0 or 1.
 fn take(tier: &mut dyn Tier, record: &Sealed) -> Result<usize, Error> {
     let taken = tier.take(&record.server, 1, SystemClock.now());
     Ok(taken.map_err(setup)?.single_use.len())
 }
 
-/// For a worker that does nothing but what is measured: what lies idle is not shared, and nothing is
-/// written at the end.
+/// Settings without work in the background: idle sessions are not shared, and nothing is written at
+/// the end.
 fn settings() -> SharedSettings {
     let mut settings = SharedSettings::default();
     settings.idle_timeout = Duration::from_secs(3_600);
-    settings.stall_timeout = PATIENCE;
+    settings.stall_timeout = PREFETCH_TIMEOUT;
     settings.shutdown_timeout = Duration::ZERO;
     settings
 }
