@@ -10,19 +10,19 @@ pub(crate) const POINTS: [&str; 6] = [
      counts outcomes, keeps an exact LRU order, and holds a handshake's sessions back until the \
      handshake has succeeded. The time for that is included.",
     "`rustls-memory` keeps 8 tickets per server and evicts servers in insertion order; it was not \
-     made for bursts or scans. Each put takes an owned name; cloning it is included, as any caller \
-     has to.",
+     made for bursts or scans. Each put takes an owned name; the time includes cloning the name, \
+     since any caller has to clone it.",
     "`quick_cache` and `moka` are general caches. They do not expire by simulated time, and the \
-     limit of tickets per server is ours: both 2 and 64 are shown, since each loses somewhere. A \
-     limit of 1 would beat 2 on a pure Zipf trace, and fails whenever two connections begin at the \
-     same time.",
+     limit of tickets per server is our choice: both 2 and 64 are shown, since each is worse on some \
+     trace. A limit of 1 would beat 2 on a pure Zipf trace, but fails when two connections begin \
+     at the same time.",
     "In the traces all servers use TLS 1.3, whose tickets are single-use. With reusable sessions \
      only the frequency of use would matter, and the differences would be smaller.",
     "The simulated tickets have the size of rustls's for every store: what ours saves by \
      separating certificates from sessions is in the table of memory, not in that of hit rates. \
-     There, sessions of the next rustls (the preview) take about a quarter of the bytes in \
-     rustls's own cache; those of the released rustls, which are opaque, take nearly as many as \
-     there.",
+     In that table, a session of the next rustls (the preview) takes about a quarter of the bytes \
+     of a session in rustls's own cache; one of the released rustls, which is opaque, takes nearly \
+     as many.",
     "OpenSSL is measured through the `openssl` crate, whose own cost is included.",
 ];
 

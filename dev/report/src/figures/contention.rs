@@ -20,9 +20,9 @@ pub(super) fn figures(rows: &[ContentionRow], cores: usize) -> Figures {
     Figures {
         lead: format!(
             "Throughput of each thread when several share one store, on {cores} processors. \
-             Ideally it is constant up to that many threads, and falls in proportion beyond: the \
-             dashed line shows that for the store that it names, from its throughput with one \
-             thread. in-hand: each thread has its own sessions, so nothing is shared."
+             The dashed line is the ideal for the store that it names: the throughput of one \
+             thread, constant up to {cores} threads, and in proportion less with more. in-hand: \
+             each thread has its own sessions, so nothing is shared."
         ),
         charts: charts.collect(),
         notes: if rows.len() > shown().count() {
@@ -108,7 +108,7 @@ fn panel(mix: &str, backend: Option<&str>, rows: &[&ContentionRow], cores: usize
         title: format!("{mix}{}", of.unwrap_or_default()),
         note: format!(
             "{unit} {what} a second and thread{}",
-            counted(rows.iter().filter_map(|row| row.n), "slices of time: ")
+            counted(rows.iter().filter_map(|row| row.n), "time slices: ")
         ),
         body: Body::Lines(Lines {
             steps: threads.iter().map(ToString::to_string).collect(),
