@@ -192,7 +192,7 @@ impl ConnectionError {
 
     fn closed(server: &str, cleartext: &Cleartext) -> Self {
         let progress = if cleartext.certificate_request {
-            "after it had requested a client certificate, which this probe has not: that may be \
+            "after it had requested a client certificate, and this probe has none: that may be \
              the reason"
         } else if cleartext.is_tls {
             "during the TLS handshake"
