@@ -34,7 +34,7 @@ pub struct Options {
     /// Concurrent processes
     #[arg(long, default_value = "4")]
     pub processes: NonZeroUsize,
-    /// Mail servers, which are used in turn
+    /// Mail servers, used in turn
     #[arg(long, default_value = "3")]
     pub servers: NonZeroUsize,
     /// Deliveries per process, each over a new connection
@@ -57,7 +57,7 @@ pub struct Options {
 /// The job of a worker process.
 #[derive(Args, Clone, Debug)]
 pub struct Job {
-    /// Servers, which are used in turn
+    /// Servers, used in turn
     #[arg(long, required = true, value_name = "HOST@ADDRESS:PORT")]
     pub to: Vec<Destination>,
     /// Root certificates, as PEM
@@ -78,7 +78,7 @@ pub struct Job {
     /// Mails to deliver, each over a new connection
     #[arg(long, default_value_t = 1)]
     pub messages: usize,
-    /// Index of the first server
+    /// Index of the server of the first mail
     #[arg(long, default_value_t = 0)]
     pub first: usize,
 }
@@ -146,7 +146,7 @@ impl fmt::Display for Destination {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     Openssl,
-    /// The first handshake of a process takes 50 ms or more: aws-lc gathers entropy
+    /// The first handshake of a process takes 50 ms or more, while aws-lc gathers entropy
     RustlsPreview,
 }
 
