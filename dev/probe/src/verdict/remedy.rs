@@ -10,8 +10,8 @@ pub(super) const NO_SESSIONS_TLS12: &str = "switch tickets on (nginx ssl_session
     Apache SSLSessionTickets on), or a session cache (nginx ssl_session_cache shared:..., Apache \
     SSLSessionCache)";
 
-pub(super) const POSTGRES: &str = "no setting of the server helps: PostgreSQL switches tickets off. \
-    Keep connections open, with a pool such as PgBouncer";
+pub(super) const POSTGRES: &str = "no setting of the server helps: PostgreSQL switches tickets \
+    off. Keep connections open, with a pool such as PgBouncer";
 
 pub(super) const NOT_CACHED: &str = "either the server assigns session ids without storing the \
     sessions (nginx ssl_session_cache shared:SSL:10m, whose default stores none; Apache \
@@ -73,8 +73,8 @@ pub(super) const TICKETS_ON_RESUMPTION: &str = "have the server issue tickets af
     handshakes too, or more after a full one (OpenSSL's num_tickets, rustls's send_tls13_tickets; \
     not every server has a setting for it)";
 
-pub(super) const SESSION_IDS: &str = "nothing for one server that is seldom restarted; with several \
-    machines, switch tickets on with the same keys on all (nginx ssl_session_tickets on, \
+pub(super) const SESSION_IDS: &str = "nothing for one server that is seldom restarted; with \
+    several machines, switch tickets on with the same keys on all (nginx ssl_session_tickets on, \
     ssl_session_ticket_key), or allow TLS 1.3";
 
 pub(super) const LONGER_LIFETIME: &str = "clients that return later make full handshakes: raise \
