@@ -14,8 +14,8 @@ pub(crate) const POINTS: [&str; 6] = [
      since any caller has to clone it.",
     "`quick_cache` and `moka` are general caches. They do not expire by simulated time, and the \
      limit of tickets per server is our choice: both 2 and 64 are shown, since each is worse on \
-     some trace. A limit of 1 would beat 2 on a pure Zipf trace, but fails when two connections begin \
-     at the same time.",
+     some trace. A limit of 1 would beat 2 on a pure Zipf trace, but fails when two connections \
+     begin at the same time.",
     "In the traces all servers use TLS 1.3, whose tickets are single-use. With reusable sessions \
      only the frequency of use would matter, and the differences would be smaller.",
     "The simulated tickets have the size of rustls's for every store: what ours saves by \

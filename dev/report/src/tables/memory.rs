@@ -10,7 +10,8 @@ pub(super) fn table(rows: &[MemoryRow]) -> Table {
     let title = "Memory of a session with three certificates: in rustls's own cache, and in the \
                  store of tls-resume with each kind of session. Empty: the store with its default \
                  limits. Each: bytes per session. Counted: the same by the store's own count. \
-                 After churn: after each session was used and replaced. Ratio: each / rustls-memory.";
+                 After churn: after each session was used and replaced. Ratio: each / \
+                 rustls-memory.";
     let header = [
         "TLS",
         "servers",
