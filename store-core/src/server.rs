@@ -17,14 +17,14 @@ pub(crate) use self::packing::Packable;
 /// A state machine: the time is an argument, and removed sessions go to the caller, which drops them
 /// outside the lock.
 pub(crate) struct Server<S> {
-    // invariant: ids ascend from front to back. `None` is the place of a session that is being
+    // invariant: ids ascend from front to back. `None` is the slot of a session that is being
     // packed: it counts, and no look-up finds it.
     single_use: VecDeque<Held<Option<S>>>,
     reusable: Option<Arc<Held<S>>>,
     // invariant: the sum of the weights, and of the parts that sessions share, each once
     bytes: usize,
     pub(crate) hint: Option<u16>,
-    /// Whether a look-up came since this server entered its segment of the LRU.
+    /// Whether the server was looked up since it entered its segment of the LRU.
     pub(crate) visited: bool,
     pub(crate) need: Need,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Bounds {
     pub(crate) sessions: usize,
     /// Bytes of its sessions.
     pub(crate) bytes: usize,
-    /// Bytes of its sessions and of their places.
+    /// Bytes of its sessions and of their slots.
     pub(crate) footprint: usize,
 }
 
@@ -70,14 +70,14 @@ impl<S: Storable> Server<S> {
         self.len() == 0
     }
 
-    /// Bytes of the sessions and of their places.
+    /// Bytes of the sessions and of their slots.
     #[inline]
     pub(crate) fn footprint(&self) -> usize {
         let reusable = self
             .reusable
             .as_ref()
-            .map_or(0, |_| place_bytes::<S>(Usage::Reusable));
-        self.bytes + self.single_use.capacity() * place_bytes::<S>(Usage::SingleUse) + reusable
+            .map_or(0, |_| slot_bytes::<S>(Usage::Reusable));
+        self.bytes + self.single_use.capacity() * slot_bytes::<S>(Usage::SingleUse) + reusable
     }
 
     /// When the last session expires.
@@ -163,18 +163,17 @@ impl<S: Storable> Server<S> {
         }
     }
 
-    /// Makes a place for one more single-use session: one at first, then as many as there are, up to
-    /// `most`.
+    /// Reserves a slot for one more single-use session: doubles the number of slots, up to `most`.
     #[inline]
     fn grow(&mut self, most: usize) {
-        let (len, places) = (self.single_use.len(), self.single_use.capacity());
-        if len == places {
-            let wanted = places.saturating_mul(2).min(most).max(len + 1);
+        let (len, slots) = (self.single_use.len(), self.single_use.capacity());
+        if len == slots {
+            let wanted = slots.saturating_mul(2).min(most).max(len + 1);
             self.single_use.reserve_exact(wanted - len);
         }
     }
 
-    /// Frees unused places after a burst.
+    /// Frees unused slots after a burst.
     pub(crate) fn shrink(&mut self) {
         if self.single_use.capacity() / 4 > self.single_use.len() {
             self.single_use.shrink_to(self.single_use.len() * 2);
@@ -362,7 +361,7 @@ impl<S: Storable> Server<S> {
             .saturating_sub(weight.saturating_add(self.uncounted_share(session)));
     }
 
-    /// Bytes of the part that `session` shares, unless a stored session shares it too.
+    /// Bytes of the shared part of `session`; 0 if a stored session has the same part.
     #[inline]
     fn uncounted_share(&self, session: &S) -> usize {
         let Some(shared) = session.shared_part() else {
@@ -379,8 +378,8 @@ impl<S: Storable> Server<S> {
     }
 }
 
-/// Bytes of the place of a session, which contains the session's value.
-pub(crate) const fn place_bytes<S>(usage: Usage) -> usize {
+/// Bytes of a session's slot, which contains the session's value.
+pub(crate) const fn slot_bytes<S>(usage: Usage) -> usize {
     /// The two reference counts of an `Arc`.
     const COUNTERS: usize = 2 * size_of::<usize>();
     match usage {

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use self::order::{Order, Segment, fixed_bytes};
 use crate::ghosts::{Ghost, Ghosts};
 use crate::held::{Found, Held, Losses};
-use crate::server::{Bounds, Dropped, Need, Server, place_bytes};
+use crate::server::{Bounds, Dropped, Need, Server, slot_bytes};
 use crate::{
     Entry, EntryId, Generation, Limits, Refused, SessionKey, Stats, Storable, Timestamp, Usage,
 };
@@ -178,9 +178,9 @@ impl<S: Storable> Shard<S> {
         Ok(id)
     }
 
-    /// The most bytes of one session; `None` if not even its place fits.
+    /// The most bytes of one session; `None` if not even its slot fits.
     fn max_session_bytes(&self, fixed: usize, usage: Usage) -> Option<usize> {
-        let taken = fixed + place_bytes::<S>(usage);
+        let taken = fixed + slot_bytes::<S>(usage);
         let room = self.limits.total_bytes.checked_sub(taken)?;
         let most = self.limits.session_bytes.min(self.limits.server_bytes);
         Some(most.min(room))

@@ -8,9 +8,9 @@ use crate::{EntryId, Storable, Timestamp};
 
 /// A session to be packed outside the lock.
 pub(crate) enum Packable<S> {
-    /// Taken out; its place stays, and no look-up finds it meanwhile.
+    /// Taken out of its slot, which stays; no look-up finds it meanwhile.
     SingleUse(Held<S>),
-    /// Still in its place, and offered as it is meanwhile.
+    /// Still stored, and offered in its old form meanwhile.
     Reusable(Arc<Held<S>>),
 }
 
@@ -24,17 +24,17 @@ impl<S: Storable> Server<S> {
         let held = &mut self.single_use[index];
         let session = held.session.take()?;
         let taken = held.with_session(session);
-        // The place keeps counting what only this session shares, so that the bytes do not change.
+        // The slot still counts a part that only this session has, so that the bytes do not change.
         let shared = self.uncounted_share(&taken.session);
         self.single_use[index].weight += shared;
         Some(Packable::SingleUse(taken))
     }
 
-    /// Returns a single-use session to its place, or drops it if that is gone.
+    /// Returns a single-use session to its slot; drops it and returns `false` if the slot is gone.
     pub(crate) fn return_packed(&mut self, held: Held<S>, dropped: &mut Vec<Dropped<S>>) -> bool {
-        let place = self.find(held.id);
-        let place = place.filter(|index| self.single_use[*index].session.is_none());
-        let Some(index) = place else {
+        let slot = self.find(held.id);
+        let slot = slot.filter(|index| self.single_use[*index].session.is_none());
+        let Some(index) = slot else {
             dropped.push(Dropped::Session(held.session));
             return false;
         };
@@ -45,17 +45,18 @@ impl<S: Storable> Server<S> {
         true
     }
 
-    /// Replaces the reusable session `old` by another form, or drops that if `old` is gone.
+    /// Replaces the reusable session `old` by its form `new`; drops `new` and returns `false` if
+    /// `old` is gone.
     pub(crate) fn replace_form(
         &mut self,
         old: Arc<Held<S>>,
         new: Held<S>,
         dropped: &mut Vec<Dropped<S>>,
     ) -> bool {
-        let still_there = |held: &Arc<Held<S>>| Arc::ptr_eq(held, &old);
-        let is_there = self.reusable.as_ref().is_some_and(still_there);
+        let is_old = |held: &Arc<Held<S>>| Arc::ptr_eq(held, &old);
+        let is_stored = self.reusable.as_ref().is_some_and(is_old);
         dropped.push(Dropped::Shared(old));
-        if !is_there {
+        if !is_stored {
             dropped.push(Dropped::Session(new.session));
             return false;
         }

@@ -10,7 +10,7 @@ use super::model::Model;
 use super::tracked::{Sizes, Tracked};
 use super::{Form, HashedKey, Shard, ToPack, Want, fixed_bytes};
 use crate::held::{Found, Held};
-use crate::server::{Packable, place_bytes};
+use crate::server::{Packable, slot_bytes};
 use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage};
 
 /// The number of servers in the operations.
@@ -96,8 +96,8 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
     let mut shard = Shard::<Tracked>::new(limits, true);
     let sizes = Sizes {
         fixed: fixed_bytes::<Tracked>(key(0).key),
-        single_use: place_bytes::<Tracked>(Usage::SingleUse),
-        reusable: place_bytes::<Tracked>(Usage::Reusable),
+        single_use: slot_bytes::<Tracked>(Usage::SingleUse),
+        reusable: slot_bytes::<Tracked>(Usage::Reusable),
     };
     let mut model = Model::new(limits, sizes);
     let mut packing: VecDeque<ToPack<Tracked>> = VecDeque::new();
@@ -266,7 +266,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
         }
         assert!(stats.servers <= limits.servers as u64);
         assert!(stats.bytes <= limits.total_bytes as u64);
-        // A session that is being packed exists even if its place is gone.
+        // A session that is being packed exists even if its slot is gone.
         let mut all: HashSet<u64> = model.sessions().map(|session| session.number).collect();
         all.extend(packing.iter().map(number_of));
         assert_eq!(

@@ -70,7 +70,7 @@ impl Model {
         returns: bool,
     ) -> bool {
         let mut limits = self.limits.clone();
-        let taken = self.sizes.fixed + self.sizes.place(entry.usage);
+        let taken = self.sizes.fixed + self.sizes.slot(entry.usage);
         let room = limits.total_bytes.checked_sub(taken);
         let most = limits.session_bytes.min(limits.server_bytes);
         let most = room.map(|room| room.min(most));
@@ -414,8 +414,8 @@ impl Model {
                 if server.first_expiry <= now {
                     self.stats.expired += server.prune(now);
                     let sessions = server.single_use();
-                    if server.places / 4 > sessions {
-                        server.places = sessions * 2;
+                    if server.slots / 4 > sessions {
+                        server.slots = sessions * 2;
                     }
                     let expiries = server.sessions.iter().map(|session| session.expires);
                     server.first_expiry = expiries.min().unwrap_or(Timestamp::NEVER);

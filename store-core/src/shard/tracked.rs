@@ -42,7 +42,7 @@ impl Drop for Tracked {
     }
 }
 
-/// Bytes of a server without sessions, and of the places of sessions.
+/// Bytes of a server without sessions, and of the slots of sessions.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) fixed: usize,
@@ -51,7 +51,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    pub(super) fn place(&self, usage: Usage) -> usize {
+    pub(super) fn slot(&self, usage: Usage) -> usize {
         match usage {
             Usage::SingleUse => self.single_use,
             Usage::Reusable => self.reusable,

@@ -183,7 +183,7 @@ fn accept_sees_valid_sessions_only() {
     assert_eq!(store.stats().expired, 2);
 }
 
-/// R16, R9: all but the place of a ticket, which is kept for the next one.
+/// R16, R9: all but the slot of a ticket, which is kept for the next one.
 #[test]
 fn every_removal_frees_the_bytes_of_its_session() {
     let store = small(4);

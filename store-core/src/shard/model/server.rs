@@ -16,7 +16,7 @@ pub(in crate::shard) struct Session {
     pub(super) expires: Timestamp,
     pub(super) weight: usize,
     pub(super) shared: Option<SharedPart>,
-    /// Being packed: the bytes that its place counts for its shared part.
+    /// Being packed: the bytes that its slot counts for its shared part.
     pub(super) packing: Option<usize>,
 }
 
@@ -31,8 +31,8 @@ impl Session {
 pub(in crate::shard) struct Server {
     pub(super) name: u8,
     pub(in crate::shard) sessions: Vec<Session>,
-    /// The allocated places for single-use sessions.
-    pub(super) places: usize,
+    /// The allocated slots for single-use sessions.
+    pub(super) slots: usize,
     pub(super) hint: Option<u16>,
     pub(super) visited: bool,
     pub(super) need: Need,
@@ -44,7 +44,7 @@ impl Server {
         Self {
             name,
             sessions: Vec::new(),
-            places: 0,
+            slots: 0,
             hint,
             visited: false,
             need: Need::default(),
@@ -89,9 +89,9 @@ impl Server {
         own.sum::<usize>() + shared.iter().map(|(_, bytes)| bytes).sum::<usize>()
     }
 
-    /// Bytes of the sessions and of their places.
+    /// Bytes of the sessions and of their slots.
     pub(super) fn footprint(&self, sizes: &Sizes) -> usize {
-        self.weight() + self.places * sizes.single_use + self.reusable() * sizes.reusable
+        self.weight() + self.slots * sizes.single_use + self.reusable() * sizes.reusable
     }
 
     /// Drops sessions that are not valid, and returns their number.
@@ -135,8 +135,8 @@ impl Server {
                 self.drop_oldest();
                 stats.evicted += 1;
             }
-            if self.single_use() == self.places {
-                self.places = (self.places * 2).min(most).max(self.places + 1);
+            if self.single_use() == self.slots {
+                self.slots = (self.slots * 2).min(most).max(self.slots + 1);
             }
         }
         self.sessions.push(session);
@@ -155,7 +155,7 @@ impl Server {
         let room = limits.total_bytes - sizes.fixed;
         let fits = |server: &mut Self| {
             if server.footprint(sizes) > room {
-                server.places = server.single_use();
+                server.slots = server.single_use();
             }
             server.weight() <= limits.server_bytes && server.footprint(sizes) <= room
         };
