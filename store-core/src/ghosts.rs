@@ -2,10 +2,10 @@
 
 use crate::server::RememberedNeed;
 
-/// A direct-mapped table of [`Ghost`]s, which forgets by being overwritten.
+/// A direct-mapped table of [`Ghost`]s: an insert overwrites the ghost that is in its slot.
 ///
-/// It has a fixed size and is allocated once; a ghost is no server in the limits of a store. A lost
-/// or wrong ghost costs a round trip or a better place in the LRU, never correctness.
+/// It has a fixed size and is allocated once; ghosts do not count as servers in a store's limits. A
+/// lost or wrong ghost costs a round trip or an eviction, never correctness.
 #[derive(Debug, Default)]
 pub(crate) struct Ghosts {
     // invariant: empty, or its length is a power of two
@@ -17,7 +17,7 @@ pub(crate) struct Ghosts {
 pub(crate) struct Ghost {
     /// The key-exchange group that the server chose last.
     pub(crate) hint: Option<u16>,
-    /// Whether a session of the server was offered since it entered the LRU.
+    /// Whether the server enters the protected segment when its next session is stored.
     pub(crate) seen_again: bool,
     /// How many single-use sessions its connections use up.
     pub(crate) need: RememberedNeed,
@@ -25,8 +25,8 @@ pub(crate) struct Ghost {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    // The upper half of the key's hash; its lower bits are the slot's index. Servers that agree in
-    // both count as one.
+    // The upper half of the key's hash; its lower bits are the slot's index. Servers with equal tags
+    // and indices share a ghost.
     tag: u32,
     ghost: Packed,
 }
@@ -92,7 +92,8 @@ impl Packed {
 }
 
 impl Ghosts {
-    /// The size of the table of a shard with these limits: at most 1/64 of `bytes`, or 16 slots.
+    /// The size of the table of a shard with these limits: below 1/32 of `bytes`, but at least 16
+    /// slots; 0 for a shard below `LEAST_BYTES`.
     pub(crate) fn bytes_for(servers: usize, bytes: usize) -> usize {
         Self::len_for(servers, bytes) * size_of::<Slot>()
     }

@@ -84,7 +84,7 @@ impl SessionKey {
             port,
             endpoint: endpoint.map(Into::into),
         };
-        // Each key has one encoding: a name in upper case, or bytes in an absent field, are not it.
+        // Each key has one encoding. Others are rejected: a name in upper case, bytes in an absent field.
         (key.as_key().encode() == encoded).then_some(key)
     }
 }
@@ -125,7 +125,7 @@ impl<'a> KeyRef<'a> {
         Self::from_host(domain, HostRef::parse(host))
     }
 
-    /// The same for a parsed host.
+    /// [`new`](Self::new) for a parsed host.
     pub fn from_host(domain: &'a SecurityDomain, host: HostRef<'a>) -> Self {
         Self {
             domain,
@@ -135,7 +135,7 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    /// Adds the port: another port is then another server.
+    /// Adds the port: each port is then a server of its own.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl<'a> KeyRef<'a> {
         self.domain
     }
 
-    /// The host as given: a name may contain upper-case letters.
+    /// The host without a trailing dot; a name may contain upper-case letters.
     pub fn host(&self) -> HostRef<'a> {
         self.host
     }
@@ -275,8 +275,8 @@ impl Hash for KeyRef<'_> {
 /// Hashes a name without regard to case, sixteen bytes at a time.
 #[inline]
 fn hash_name<H: Hasher>(name: &[u8], state: &mut H) {
-    /// Turns upper-case letters into lower-case ones. Some other characters collide, which equality
-    /// tells apart.
+    /// Turns upper-case letters into lower-case ones. Some other characters collide: equality
+    /// distinguishes them.
     const FOLD: u128 = u128::from_ne_bytes([0x20; 16]);
     let (chunks, rest) = name.as_chunks();
     for chunk in chunks {

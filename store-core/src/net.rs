@@ -1,5 +1,5 @@
-//! Deadlines for TCP connections: one for all reads and writes of a handshake or a request, and the
-//! part of it that each address of a host gets.
+//! Deadlines for TCP connections: one deadline for all reads and writes of a handshake or a request,
+//! and timeouts that share it among the addresses of a host.
 //!
 //! The connectors and the Redis tier build on it. The store itself does no I/O.
 
@@ -7,17 +7,18 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// The timeout that stands for one which the clock cannot add: 100 years.
+/// The timeout that replaces one which overflows the clock: 100 years.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The time by which several operations on a socket must be done together.
+/// The time by which a series of socket operations must finish.
 ///
-/// A timeout on the socket bounds one read: a peer that sends a byte now and then outlasts it.
+/// A socket's own timeout bounds each read alone: a peer that sends one byte at a time is never
+/// timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The deadline `timeout` from now, [`LONGEST_TIMEOUT`] at most.
+    /// The deadline `timeout` from now; [`LONGEST_TIMEOUT`] from now if the clock would overflow.
     pub fn after(timeout: Duration) -> Self {
         let now = Instant::now();
         Self(
@@ -31,7 +32,7 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// The deadline, `duration` later.
+    /// The deadline `duration` later than this one.
     #[must_use]
     pub fn postponed(self, duration: Duration) -> Self {
         Self(
@@ -41,9 +42,9 @@ impl Deadline {
         )
     }
 
-    /// The addresses with the timeout for a connection to each, computed when it is asked for: equal
-    /// parts of the time that is left, so that an address which does not answer leaves time to those
-    /// after it.
+    /// Pairs each address with the timeout for connecting to it: the time left, divided by the number
+    /// of addresses left, so that an address that does not answer leaves time for the next ones. A
+    /// timeout is computed when the iterator returns its address.
     pub fn share<A>(
         self,
         addresses: impl IntoIterator<Item = A, IntoIter: ExactSizeIterator>,
@@ -101,7 +102,7 @@ impl Deadline {
     }
 }
 
-/// [`Deadline::share`] by the clock of `remaining`, for callers with a clock of their own.
+/// [`Deadline::share`] for callers with a clock of their own: `remaining` returns the time left.
 pub fn share<A>(
     addresses: impl IntoIterator<Item = A, IntoIter: ExactSizeIterator>,
     remaining: impl Fn() -> Duration,
@@ -145,7 +146,7 @@ impl DeadlineStream {
         &self.tcp
     }
 
-    /// The deadline for what is read and written from now on.
+    /// The deadline of reads and writes; `None` if they have none.
     pub fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
@@ -193,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// As with a host whose IPv6 address leads nowhere.
+    /// As a host with an unreachable IPv6 address.
     #[test]
     fn an_address_that_does_not_answer_leaves_time_to_the_next() {
         let (silent, other) = (listen(), listen());

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A version of TLS. As text and with serde it is its number, `1.2` or `1.3`.
+/// A version of TLS. `FromStr` and serde use its number, `1.2` or `1.3`; `Display` shows `TLS 1.2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Protocol {
@@ -36,7 +36,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// A text that is no version of TLS which this project has sessions for.
+/// A text is neither `1.2` nor `1.3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("give 1.2 or 1.3")]
 pub struct UnknownProtocol;

@@ -3,7 +3,8 @@
 use crate::sync::{AtomicU64, Mutex, Ordering, PoisonError};
 use crate::{KeyRef, Outcome, SessionKey};
 
-/// Counters of one server since it was first watched, and its sessions stored now.
+/// Counters of one server since [`SessionStore::watch`](crate::SessionStore::watch) was last called
+/// for it, and its sessions stored now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -22,13 +23,13 @@ pub struct ServerStats {
     pub taken: u64,
     /// Lookups that found no session.
     pub missed: u64,
-    /// Outcomes that the backend reported: [`Outcome::Resumed`].
+    /// Handshakes reported as [`Outcome::Resumed`].
     pub resumed: u64,
-    /// The same: [`Outcome::Declined`].
+    /// Handshakes reported as [`Outcome::Declined`].
     pub declined: u64,
-    /// The same: [`Outcome::Failed`].
+    /// Handshakes reported as [`Outcome::Failed`].
     pub failed: u64,
-    /// The same: [`Outcome::Cancelled`].
+    /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
     /// Sessions stored now. The others that were stored and not taken have expired, or were evicted,
     /// replaced or removed.
@@ -87,7 +88,7 @@ impl Watched {
         }
     }
 
-    /// Starts to count, from zero.
+    /// Starts counting, from zero.
     pub(crate) fn add(&self, key: KeyRef<'_>) {
         self.update(|servers| {
             servers.retain(|(watched, _)| watched.as_key() != key);
@@ -95,7 +96,7 @@ impl Watched {
         });
     }
 
-    /// Stops to count.
+    /// Stops counting.
     pub(crate) fn remove(&self, key: KeyRef<'_>) {
         self.update(|servers| servers.retain(|(watched, _)| watched.as_key() != key));
     }

@@ -32,13 +32,13 @@ pub struct Stats {
     pub copied: u64,
     /// Lookups that found no session.
     pub missed: u64,
-    /// Outcomes that the backend reported: [`Outcome::Resumed`].
+    /// Handshakes reported as [`Outcome::Resumed`].
     pub resumed: u64,
-    /// The same: [`Outcome::Declined`].
+    /// Handshakes reported as [`Outcome::Declined`].
     pub declined: u64,
-    /// The same: [`Outcome::Failed`].
+    /// Handshakes reported as [`Outcome::Failed`].
     pub failed: u64,
-    /// The same: [`Outcome::Cancelled`].
+    /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
     /// Sessions dropped because they had expired, or were stored at a time that is now the future.
     pub expired: u64,
