@@ -9,7 +9,7 @@ use foldhash::quality::RandomState;
 
 use crate::SharedPart;
 
-/// Parts of a table, each with a lock of its own.
+/// The number of parts of a table, each behind a lock of its own.
 const PARTS: usize = 16;
 /// Bytes that a certificate costs in addition to its own: its link, its entry in the table (50, as
 /// trees are half full at worst), and what the allocator rounds up twice.
@@ -26,8 +26,8 @@ pub struct Chains(Arc<Table>);
 #[derive(Clone)]
 pub struct Chain(Option<Arc<Link>>);
 
-/// One certificate, and the chain of its issuer. A chain is its first link: chains of one issuer
-/// share all links but the first.
+/// One certificate, and the chain of its issuer. A chain is its first link: the chains of two
+/// certificates of one issuer share all links but the first.
 struct Link {
     certificate: Box<[u8]>,
     issuer: Option<Arc<Self>>,
@@ -52,7 +52,7 @@ type Part = Mutex<BTreeMap<u64, Weak<Link>>>;
 impl Chains {
     /// The chain of these certificates, the leaf first.
     ///
-    /// One look-up for each: bound their number where the peer chooses it.
+    /// Costs a look-up for each certificate: limit their number if the peer chooses it.
     pub fn intern<'a>(&self, certificates: impl IntoIterator<Item = &'a [u8]>) -> Chain {
         let certificates: Vec<_> = certificates.into_iter().collect();
         let chain = certificates.into_iter().rev();
@@ -72,8 +72,8 @@ impl Chain {
     /// The memory of this chain, for [`Storable::shared_part`](crate::Storable::shared_part);
     /// `None` if it is empty.
     ///
-    /// All certificates count in full, also those that other servers' chains share, so that no bound
-    /// can be exceeded, whatever servers send.
+    /// All certificates count in full, also those that other servers' chains share, so that no
+    /// bound can be exceeded, whatever servers send.
     pub fn shared_part(&self) -> Option<SharedPart> {
         self.0.as_ref().map(|link| SharedPart {
             id: Arc::as_ptr(link).addr(),
@@ -149,8 +149,8 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         let mut part = self.table.part(self.hash);
-        // One that is alive is another link with the same hash. Removing a dead one is harmless,
-        // whichever it is.
+        // A live entry is another link with the same hash. A dead entry can be removed, whichever
+        // link it was.
         if part
             .get(&self.hash)
             .is_some_and(|link| link.strong_count() == 0)
@@ -304,7 +304,8 @@ mod tests {
     }
 
     proptest! {
-        /// Equal chains are one, and the table has one link for each different tail of a live chain.
+        /// Equal chains are one, and the table has one link for each different tail of a live
+        /// chain.
         #[test]
         fn a_table_is_the_set_of_tails_of_live_chains(
             steps in prop::collection::vec(

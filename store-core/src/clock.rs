@@ -39,9 +39,9 @@ impl Timestamp {
 
 /// The source of the time that a backend passes to the store.
 ///
-/// It should be wall-clock time, because sessions expire while a machine sleeps and, in a shared
-/// tier, on several machines. It may go backwards: the store then treats sessions that were stored
-/// later than the current time as expired.
+/// It should be wall-clock time: sessions expire also while a machine sleeps, and the machines that
+/// share a tier must agree on the time. It may go backwards: the store then treats sessions that
+/// were stored later than the current time as expired.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;

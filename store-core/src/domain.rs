@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 /// A resumed handshake verifies no certificate: it inherits the result of the full handshake that
 /// created the session. So a session may be used only where that result would have been the same:
 /// same backend, roots, verifier policy, client credential, protocol versions, cipher suites,
-/// groups, ALPN, transport and role. All of these are fields of the domain, and the domain is part of
-/// every [`SessionKey`](crate::SessionKey). A changed configuration has a new domain, and no longer
-/// finds the old sessions.
+/// groups, ALPN, transport and role. All of these are fields of the domain, and the domain is part
+/// of every [`SessionKey`](crate::SessionKey). A changed configuration has a new domain, and no
+/// longer finds the old sessions.
 ///
 /// The same fields give the same digest in every process, in every build and on every machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

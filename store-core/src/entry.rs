@@ -13,7 +13,7 @@ use crate::Timestamp;
 /// holds no lock, so `Drop` may call into a TLS library.
 pub trait Storable: Sized {
     /// Whether sessions of this type have a packed form. By default they have none: the store does
-    /// no bookkeeping for it, and calls neither [`packed`](Self::packed) nor
+    /// not track which are newest, and calls neither [`packed`](Self::packed) nor
     /// [`unpacked`](Self::unpacked).
     const PACKS: bool = false;
 
@@ -33,8 +33,8 @@ pub trait Storable: Sized {
 
     /// The session in a form that takes less memory, with the weight of that form; `None` if there
     /// is no smaller form. The store calls this when the session is no longer among the
-    /// [newest](crate::Limits::unpacked_sessions). It does not offer a single-use session during the
-    /// call.
+    /// [newest](crate::Limits::unpacked_sessions). It does not offer a single-use session during
+    /// the call.
     ///
     /// Called with no lock held.
     fn packed(&self) -> Option<(Self, usize)> {
@@ -91,7 +91,7 @@ pub struct Entry<S> {
     pub established: Timestamp,
     /// The time from which on it is no longer offered.
     pub expires: Timestamp,
-    /// Bytes of memory that it owns on the heap, as exactly as its backend can tell. The store adds
+    /// Bytes of memory that it owns on the heap, as exactly as its backend knows. The store adds
     /// the size of the value itself.
     pub weight: usize,
 }
@@ -99,10 +99,10 @@ pub struct Entry<S> {
 impl<S> Entry<S> {
     /// An entry for a session that a full handshake at `now` created.
     ///
-    /// `lifetime` is what the server sent, [`Usage::longest_lifetime`] at most; `None`, where the
-    /// backend cannot see it, counts as that. A lifetime of zero means "do not store" for a TLS 1.3
-    /// ticket (RFC 8446, section 4.6.1) and "unspecified" for a TLS 1.2 session (RFC 5077,
-    /// section 3.3).
+    /// `lifetime` is what the server sent; a longer one counts as [`Usage::longest_lifetime`], and
+    /// so does `None`, for a backend that cannot see it. A lifetime of zero means "do not store"
+    /// for a TLS 1.3 ticket (RFC 8446, section 4.6.1) and "unspecified" for a TLS 1.2 session (RFC
+    /// 5077, section 3.3).
     pub fn new(
         session: S,
         usage: Usage,
@@ -153,8 +153,8 @@ pub struct EntryId(pub(crate) u64);
 
 /// A number that increases with each `clear` and `clear_server` of a store.
 ///
-/// A connection reads it when it begins. The sessions that it stores later are refused if its server
-/// was cleared in between.
+/// A connection reads it when it begins. The sessions that it stores later are refused if its
+/// server was cleared in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(pub(crate) u64);
 

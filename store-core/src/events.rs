@@ -113,7 +113,7 @@ mod enabled {
                 return server;
             }
             match key.host() {
-                // Escaped and in lower case: a caller may take any text for a name.
+                // Escaped and in lower case: a caller may pass any text as a name.
                 HostRef::Name(name) => {
                     let lower = name.chars().map(|char| char.to_ascii_lowercase());
                     server.extend(lower.take(LONGEST_NAME).flat_map(char::escape_debug));

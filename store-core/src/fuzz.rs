@@ -13,8 +13,8 @@ const MAX_OPERATIONS: usize = 1_000;
 
 /// Runs the operations in `data` on a shard and on its model.
 ///
-/// The first bytes are the limits; operations of one to seven bytes follow. An incomplete one at the
-/// end is ignored.
+/// The first bytes are the limits; operations of one to seven bytes follow. An incomplete one at
+/// the end is ignored.
 ///
 /// # Panics
 /// If the shard and the model differ.

@@ -25,8 +25,8 @@ pub(crate) struct Ghost {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    // The upper half of the key's hash; its lower bits are the slot's index. Servers with equal tags
-    // and indices share a ghost.
+    // The upper half of the key's hash; its lower bits are the slot's index. Servers with equal
+    // tags and indices share a ghost.
     tag: u32,
     ghost: Packed,
 }

@@ -10,10 +10,9 @@ use crate::KeyRef;
 
 /// The hash function of one store: quick, not cryptographic.
 ///
-/// Its seeds are random as those of `std`'s maps, so that an attacker who does not see the order of
-/// stored servers cannot choose names that collide. Names that collide all the same (it does not
-/// distinguish some characters that no host name has) cost a search in one shard, whose size is
-/// bounded.
+/// Its seeds are random, as those of `std`'s maps, so that an attacker cannot choose names that
+/// collide. Some names collide under every seed: it does not distinguish some characters that no
+/// host name has. They cost a search in one shard, whose size is bounded.
 pub(crate) struct KeyHasher(SeedableRandomState);
 
 impl KeyHasher {

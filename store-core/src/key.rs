@@ -84,7 +84,8 @@ impl SessionKey {
             port,
             endpoint: endpoint.map(Into::into),
         };
-        // Each key has one encoding. Others are rejected: a name in upper case, bytes in an absent field.
+        // Each key has one encoding. Others are rejected: a name in upper case, bytes in an absent
+        // field.
         (key.as_key().encode() == encoded).then_some(key)
     }
 }
@@ -119,8 +120,8 @@ pub struct KeyRef<'a> {
 }
 
 impl<'a> KeyRef<'a> {
-    /// The server `host` in `domain`. `host` is the name as sent in SNI, or the text of an IP address
-    /// (an IPv6 address also in brackets). Case and a trailing dot make no difference.
+    /// The server `host` in `domain`. `host` is the name as sent in SNI, or the text of an IP
+    /// address (an IPv6 address also in brackets). Case and a trailing dot make no difference.
     pub fn new(domain: &'a SecurityDomain, host: &'a str) -> Self {
         Self::from_host(domain, HostRef::parse(host))
     }
@@ -144,8 +145,8 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    /// Adds an endpoint, which separates machines with one name that do not share ticket keys: usually
-    /// the address of the connection, but any bytes will do.
+    /// Adds an endpoint, which separates machines with one name that do not share ticket keys:
+    /// usually the address of the connection, but any bytes will do.
     #[must_use]
     pub fn with_endpoint(self, endpoint: &'a [u8]) -> Self {
         Self {

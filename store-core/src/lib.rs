@@ -1,8 +1,8 @@
-//! A bounded, expiring store of TLS client sessions that knows no TLS library.
+//! A bounded, expiring store of TLS client sessions, independent of any TLS library.
 //!
 //! A client that reconnects saves most of a TLS handshake if it resumes an earlier session.
-//! [`SessionStore`] keeps those sessions: under a key that says which connections may use them, for
-//! as long as they are valid, within bounds that no server can exceed. A backend stores its own
+//! [`SessionStore`] keeps those sessions: under a key that decides which connections may use them,
+//! for as long as they are valid, within bounds that no server can exceed. A backend stores its own
 //! session type, which implements [`Storable`]: reusable sessions can be copied, and older ones may
 //! have a packed form that takes less memory.
 //!
@@ -35,11 +35,11 @@
 //! ```
 //!
 //! # Structure
-//! [`SessionStore`] divides servers by the hash of their key into shards, each behind a lock. A shard
-//! is a state machine that takes the time as an argument: a segmented LRU of servers (probation:
-//! seen once; protected: seen again), and a small table of facts about servers that hold no
-//! session (`ghosts`). A server has a stack of single-use sessions, at most one reusable session,
-//! and the key-exchange group that it chose last.
+//! [`SessionStore`] divides servers by the hash of their key into shards, each behind a lock. A
+//! shard is a state machine that takes the time as an argument: a segmented LRU of servers
+//! (probation: no session looked up yet; protected: looked up and stored again), and a small table
+//! of facts about servers without a session (`ghosts`). A server has a stack of single-use
+//! sessions, at most one reusable session, and the key-exchange group that it chose last.
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]

@@ -15,8 +15,8 @@ const MIB: usize = 1024 * KIB;
 ///
 /// With the feature `serde` they can be read from a configuration file: durations are whole seconds
 /// or a text such as `"24h"`, sizes are bytes or a text such as `"16MiB"`. A missing field has its
-/// default, an unknown one is an error. Reading does not check the fields against each other; a store
-/// does when it is built ([`validate`](Self::validate)).
+/// default, an unknown one is an error. Reading does not check the fields against each other; a
+/// store does when it is built ([`validate`](Self::validate)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -38,10 +38,10 @@ pub struct Limits {
     /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
     #[cfg_attr(feature = "serde", serde(with = "crate::settings::bytes"))]
     pub total_bytes: usize,
-    /// The newest sessions of the whole store, which are kept unpacked; older ones are packed if
-    /// their type [has a packed form](crate::Storable::PACKS). Default 128. A store for more than a
-    /// few hundred servers has several shards, each with its share, at least 4. Zero packs every
-    /// session when it is stored.
+    /// How many of the newest sessions of the whole store are kept unpacked; older ones are packed
+    /// if their type [has a packed form](crate::Storable::PACKS). Default 128. A store for more
+    /// than a few hundred servers has several shards, each with its share, at least 4. Zero packs
+    /// every session when it is stored.
     pub unpacked_sessions: usize,
     /// Longest lifetime of a single-use session. Default and maximum: 7 days.
     #[cfg_attr(feature = "serde", serde(with = "crate::settings::whole_seconds"))]

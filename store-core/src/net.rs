@@ -1,5 +1,5 @@
-//! Deadlines for TCP connections: one deadline for all reads and writes of a handshake or a request,
-//! and timeouts that share it among the addresses of a host.
+//! Deadlines for TCP connections: one deadline for all reads and writes of a handshake or a
+//! request, and timeouts that share it among the addresses of a host.
 //!
 //! The connectors and the Redis tier build on it. The store itself does no I/O.
 
@@ -42,9 +42,9 @@ impl Deadline {
         )
     }
 
-    /// Pairs each address with the timeout for connecting to it: the time left, divided by the number
-    /// of addresses left, so that an address that does not answer leaves time for the next ones. A
-    /// timeout is computed when the iterator returns its address.
+    /// Pairs each address with the timeout for connecting to it: the time left, divided by the
+    /// number of addresses left, so that an address that does not answer leaves time for the next
+    /// ones. A timeout is computed when the iterator returns its address.
     pub fn share<A>(
         self,
         addresses: impl IntoIterator<Item = A, IntoIter: ExactSizeIterator>,

@@ -12,8 +12,8 @@ use crate::{Storable, Usage};
     note = "sessions of rustls 0.23 are opaque: use the OpenSSL backend, or the preview of the next rustls (feature `rustls-preview`)"
 )]
 pub trait Portable: Storable + Send + Sync + Sized + 'static {
-    /// The number of the backend and of its encoding. Records with another number are not decoded:
-    /// change it when old records must not be decoded any more.
+    /// Identifies the backend and the version of its encoding. Records with another number are not
+    /// decoded: change it when old records must not be decoded any more.
     const FORMAT: u32;
 
     /// Encodes the session. `None`, which is always allowed, keeps the session in memory.

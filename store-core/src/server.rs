@@ -14,8 +14,8 @@ pub(crate) use self::packing::Packable;
 
 /// The sessions of one server, its hint and its need.
 ///
-/// A state machine: the time is an argument, and removed sessions go to the caller, which drops them
-/// outside the lock.
+/// A state machine: the time is an argument, and removed sessions go to the caller, which drops
+/// them outside the lock.
 pub(crate) struct Server<S> {
     // invariant: ids ascend from front to back. `None` is the slot of a session that is being
     // packed: it counts, and no look-up finds it.

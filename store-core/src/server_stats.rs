@@ -31,8 +31,8 @@ pub struct ServerStats {
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
-    /// Sessions stored now. The others that were stored and not taken have expired, or were evicted,
-    /// replaced or removed.
+    /// Sessions stored now. The others that were stored and not taken have expired, or were
+    /// evicted, replaced or removed.
     pub held: u64,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A duration is a text that [humantime](https://docs.rs/humantime) reads, such as `"24h"`, or a
 //! number of seconds. A size is a text that [bytesize](https://docs.rs/bytesize) reads, such as
-//! `"16MiB"`, or a number of bytes. A value that was written reads back as the same value.
+//! `"16MiB"`, or a number of bytes. A serialized value deserializes to the same value.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The longest duration of a setting, about a billion years. A longer one is written as this.
+/// The longest duration of a setting, about a billion years. A longer one is serialized as this.
 // 999,999,999 of humantime's years: `parse` takes at most nine digits.
 const LONGEST: Duration = Duration::from_secs(999_999_999 * 31_557_600);
 
@@ -20,7 +20,7 @@ pub mod whole_seconds {
 
     const NANOS: u32 = 1_000_000_000;
 
-    /// Writes a text such as `"7days"`. Rounds up, since zero may be refused or mean "off".
+    /// Writes a text such as `"7days"`. Rounds up, since zero may be invalid or mean "off".
     pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
         write_duration(*duration, NANOS, to)
     }
@@ -37,7 +37,7 @@ pub mod whole_milliseconds {
 
     const NANOS: u32 = 1_000_000;
 
-    /// Writes a text such as `"250ms"`. Rounds up, since zero may be refused or mean "off".
+    /// Writes a text such as `"250ms"`. Rounds up, since zero may be invalid or mean "off".
     pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
         write_duration(*duration, NANOS, to)
     }
@@ -91,14 +91,14 @@ fn read_duration<'de, D: Deserializer<'de>>(
         untagged,
         expecting = "expected a duration such as \"24h\" or \"90s\", or a number of seconds"
     )]
-    enum Written {
+    enum SecondsOrText {
         Seconds(u64),
         Text(String),
     }
 
-    let duration = match Written::deserialize(from)? {
-        Written::Seconds(seconds) => Duration::from_secs(seconds),
-        Written::Text(text) => parse(&text).map_err(D::Error::custom)?,
+    let duration = match SecondsOrText::deserialize(from)? {
+        SecondsOrText::Seconds(seconds) => Duration::from_secs(seconds),
+        SecondsOrText::Text(text) => parse(&text).map_err(D::Error::custom)?,
     };
     if !duration.subsec_nanos().is_multiple_of(unit) {
         return Err(D::Error::custom(format_args!("expected {expected}")));
@@ -113,8 +113,8 @@ fn parse(text: &str) -> Result<Duration, String> {
     if text.contains('M') {
         return Err("M is a month: write m for minutes, or months".into());
     }
-    // humantime 2.4 panics where the seconds of all parts are u64::MAX and their fractions make
-    // one more. So few digits do not add up to that.
+    // humantime 2.4 panics if the seconds of all parts sum to u64::MAX and their fractions carry
+    // one more. Parts of at most 9 digits do not reach that sum.
     let digits = |part: &str| part.chars().filter(char::is_ascii_digit).count();
     if text.len() > 64 || text.split(char::is_alphabetic).any(|part| digits(part) > 9) {
         return Err("a duration has at most 9 digits a unit: use a larger unit".into());
@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    /// Zero may be refused or mean "off".
+    /// Zero may be invalid or mean "off".
     #[test]
     fn a_fraction_is_rounded_up_and_an_endless_duration_cut() {
         let longest = "999999999years";

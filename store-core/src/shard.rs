@@ -30,21 +30,21 @@ pub(crate) use self::packing::{Form, ToPack};
 pub(crate) use self::sweep::CONNECTIONS_A_SWEEP;
 
 /// How many servers without a session keep their allocation for the next session. A server that
-/// sends one ticket per connection has none most of the time.
+/// sends one ticket per connection has no session while a connection uses its last one.
 const MAX_EMPTIED: usize = 8;
 
 /// Some of a store's servers, without lock or clock.
 ///
-/// A segmented LRU: a server enters [`Segment::Probation`], and moves to [`Segment::Protected`] when
-/// a session is stored for it after one was looked up. A scan of servers that are connected to once
-/// passes through probation and does not touch the protected servers. [`Segment::Emptied`] has the
-/// few servers whose last session was taken just now: they do not count as servers, and are evicted
-/// first.
+/// A segmented LRU: a server enters [`Segment::Probation`], and moves to [`Segment::Protected`]
+/// when a session is stored for it after one was looked up. A scan of servers that are connected to
+/// once passes through probation and does not touch the protected servers. [`Segment::Emptied`] has
+/// the few servers whose last session was taken just now: they do not count as servers, and are
+/// evicted first.
 pub(crate) struct Shard<S> {
     // The limits of this shard; `total_bytes` is without the ghosts.
     limits: Limits,
-    // Whether servers keep only the sessions that they need when bytes are short. Off with a tier: the
-    // tier takes the surplus, and restores sessions one after the other.
+    // Whether servers keep only the sessions that they need when bytes are short. Off with a tier:
+    // the tier takes the surplus, and restores sessions one after the other.
     trims: bool,
     order: Order<S>,
     ghosts: Ghosts,
@@ -69,7 +69,8 @@ pub(crate) struct Shard<S> {
 pub(crate) enum Want {
     Any,
     SingleUse,
-    /// The same, by a caller that looks up a reusable one next: finding none is not yet a miss.
+    /// A single-use one, for a caller that looks up a reusable one next: finding none is not yet a
+    /// miss.
     SingleUseFirst,
     Reusable,
 }
@@ -324,8 +325,8 @@ impl<S: Storable> Shard<S> {
         self.order.all().map(|node| node.server.len()).sum()
     }
 
-    /// Makes the server of a put the most recently used of its segment. Creates it from its ghost if it
-    /// is not there.
+    /// Makes the server of a put the most recently used of its segment. Creates it from its ghost
+    /// if it is not there.
     fn find_or_insert(&mut self, hashed: HashedKey<'_>) -> (Index, Segment) {
         let found = self.order.find(hashed);
         if let Some((index, node)) =
@@ -347,8 +348,8 @@ impl<S: Storable> Shard<S> {
         (index, segment)
     }
 
-    /// Calls `visit` with a server that has a session, and makes it the most recently used. `when_empty`
-    /// applies if `visit` leaves it without a session.
+    /// Calls `visit` with a server that has a session, and makes it the most recently used.
+    /// `when_empty` applies if `visit` leaves it without a session.
     fn visit<T>(
         &mut self,
         hashed: HashedKey<'_>,
@@ -406,7 +407,7 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Removes the emptied server that has waited longest; `false` if there is none.
+    /// Removes the server that has been in [`Segment::Emptied`] longest; `false` if there is none.
     fn remove_oldest_emptied(&mut self) -> bool {
         let Some(index) = self.order.oldest(Segment::Emptied) else {
             return false;

@@ -24,12 +24,12 @@ use crate::{
 };
 use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
 
-/// A sweep, a growing map and a search take a whole shard, so shards are small. Many shards also mean
-/// that two threads seldom contend for one.
+/// A sweep, a growing map and a search can visit a whole shard, so shards are small. With many
+/// shards, two threads seldom contend for one.
 const SERVERS_A_SHARD: usize = 128;
 /// Bounds the size of an empty store.
 const MAX_SHARDS: usize = 4_096;
-/// A server may fill a quarter of its shard at most: so many times `server_bytes` fit into one.
+/// `server_bytes` fit into a shard at least this often, so a server fills a quarter of it at most.
 const FULL_SERVERS_A_SHARD: usize = 4;
 
 /// A bounded, expiring store of client sessions, for use by many connections at once.
@@ -42,12 +42,12 @@ const FULL_SERVERS_A_SHARD: usize = 4;
 ///   the outcome of the handshake. After a fork, the child's store is empty: sessions stay in the
 ///   process that stored them.
 /// - **Private.** A connection owns the session it is offered; a reusable session is copied for it.
-/// - **Valid.** An offered session has not expired by the server's lifetime, the protocol's bounds and
-///   the [`Limits`], and was not stored at a time that is now the future.
-/// - **Bounded.** Servers, sessions per server, and bytes stay within the [`Limits`] whatever a server
-///   sends; one server cannot evict the sessions of all others.
-/// - **Secret.** Sessions are dropped, and wiped by their own `Drop`, while no lock is held, and never
-///   shown.
+/// - **Valid.** An offered session has not expired by the server's lifetime, the protocol's bounds
+///   and the [`Limits`], and was not stored at a time that is now the future.
+/// - **Bounded.** Servers, sessions per server, and bytes stay within the [`Limits`] whatever a
+///   server sends; one server cannot evict the sessions of all others.
+/// - **Secret.** Sessions are dropped, and wiped by their own `Drop`, while no lock is held. No
+///   `Debug` or event shows one.
 ///
 /// Operations that depend on the time take it as an argument; see [`Clock`](crate::Clock).
 pub struct SessionStore<S> {
@@ -122,8 +122,8 @@ impl<S: Storable> SessionStore<S> {
     }
 
     /// Begins a connection to `key`: returns the generation for its later [`put`](Self::put), and a
-    /// session to offer, as [`offer_where`](Self::offer_where) does. Also frees some expired sessions,
-    /// so that [`sweep`](Self::sweep) need not be called.
+    /// session to offer, as [`offer_where`](Self::offer_where) does. Also frees some expired
+    /// sessions, so that [`sweep`](Self::sweep) need not be called.
     pub fn begin<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -138,8 +138,8 @@ impl<S: Storable> SessionStore<S> {
     /// Stores a session that a connection to `key` received. `begun` is the generation in which the
     /// connection began.
     ///
-    /// The limits bound the entry's expiry. A reusable session replaces the previous one; a single-use
-    /// session is added, and the oldest ones are dropped when there are too many.
+    /// The limits bound the entry's expiry. A reusable session replaces the previous one; a
+    /// single-use session is added, and the oldest ones are dropped when there are too many.
     pub fn put<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -169,13 +169,13 @@ impl<S: Storable> SessionStore<S> {
         put
     }
 
-    /// Returns the session that a connection to `key` should offer: the newest valid single-use one,
-    /// which is removed, else a copy of the valid reusable one, else `None`.
+    /// Returns the session that a connection to `key` should offer: the newest valid single-use
+    /// one, which is removed, else a copy of the valid reusable one, else `None`.
     pub fn offer<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         self.offer_where(key, now, |_| true)
     }
 
-    /// The same among the sessions that `accept` accepts. The others stay.
+    /// [`offer`](Self::offer) among the sessions that `accept` accepts. The others stay.
     ///
     /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
     /// or this store.
@@ -188,15 +188,15 @@ impl<S: Storable> SessionStore<S> {
         self.find_session(key.into(), Want::Any, now, Sweep::No, accept)
     }
 
-    /// Removes and returns the newest valid single-use session of `key`. Frees some expired sessions,
-    /// as [`begin`](Self::begin) does.
+    /// Removes and returns the newest valid single-use session of `key`. Frees some expired
+    /// sessions, as [`begin`](Self::begin) does.
     pub fn take<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         self.find_session(key.into(), Want::SingleUse, now, Sweep::Yes, |_| true)
     }
 
-    /// The same for a client that looks up the two kinds one after the other, as rustls does: a
-    /// single-use session first, and then [`copy`](Self::copy). A connection that finds neither is one
-    /// miss, which `copy` counts.
+    /// [`take`](Self::take) for a client that looks up the two kinds one after the other, as rustls
+    /// does: a single-use session first, and then a reusable one with [`copy`](Self::copy). A
+    /// connection that finds neither is one miss, which `copy` counts.
     pub fn take_first<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
         let want = Want::SingleUseFirst;
         self.find_session(key.into(), want, now, Sweep::Yes, |_| true)
@@ -213,8 +213,8 @@ impl<S: Storable> SessionStore<S> {
         self.shards.get(hashed.hash)?.lock().hint(hashed)
     }
 
-    /// Stores the group that the server chose. Hints take no room from sessions: the hints of servers
-    /// without a session are in a small table, which overwrites older ones.
+    /// Stores the group that the server chose. Hints take no room from sessions: the hints of
+    /// servers without a session are in a small table, which overwrites older ones.
     pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
@@ -238,9 +238,9 @@ impl<S: Storable> SessionStore<S> {
     }
 
     /// Removes the session `id` of `key` and all older ones, after a handshake with it failed: the
-    /// older ones may fail for the same reason, and a client must not fail again and again. Newer ones
-    /// stay. With an observer, all sessions of the server are removed, since a session that a tier
-    /// restores is older than its id.
+    /// older ones may fail for the same reason, and a client must not fail again and again. Newer
+    /// ones stay. With an observer, all sessions of the server are removed, since a session that a
+    /// tier restores is older than its id.
     pub fn remove_up_to<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
         let key = key.into();
         if self.observer.is_some() {
@@ -253,8 +253,9 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Removes the reusable session of `key`, for a backend that does not know the id of the session
-    /// that failed; `false` if there is none. With an observer, all sessions of the server are removed.
+    /// Removes the reusable session of `key`, for a backend that does not know the id of the
+    /// session that failed; `false` if there is none. With an observer, all sessions of the server
+    /// are removed.
     pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
         let hashed = self.hashed(key);
         let mut dropped = Vec::new();
@@ -285,7 +286,8 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Removes all sessions and hints. Later puts of connections that have already begun are refused.
+    /// Removes all sessions and hints. Later puts of connections that have already begun are
+    /// refused.
     pub fn clear(&self) {
         let notifying = self.lock_notifying();
         self.clear_memory();
@@ -325,8 +327,9 @@ impl<S: Storable> SessionStore<S> {
         self.events.ended(hashed.key, outcome);
     }
 
-    /// Starts counters of one server, for [`server_stats`](Self::server_stats): to find out why it does
-    /// not resume. Every operation searches the watched servers, so watch only a few.
+    /// Starts counters of one server from zero, for [`server_stats`](Self::server_stats): to find
+    /// out why it does not resume. Every operation searches the watched servers, so watch only a
+    /// few.
     pub fn watch<'k>(&self, key: impl Into<KeyRef<'k>>) {
         self.watched.add(key.into());
     }
@@ -352,8 +355,9 @@ impl<S: Storable> SessionStore<S> {
     /// Selects whether servers appear with name and port in the events of this store for `tracing`.
     ///
     /// By default, a server appears as 16 hexadecimal digits of a SHA-256 over its key and a random
-    /// secret of the store. They are the same for as long as the store exists, and cannot be compared
-    /// with a list of names. A name is escaped to one printable line, and cut after 253 characters.
+    /// secret of the store. They are the same for as long as the store exists, and cannot be
+    /// computed from a list of names. A name is escaped to one printable line, and cut after 253
+    /// characters.
     #[cfg(feature = "tracing")]
     pub fn log_server_names(&self, named: bool) {
         self.events.log_server_names(named);
@@ -378,8 +382,8 @@ impl<S: Storable> SessionStore<S> {
         HashedKey { hash, key }
     }
 
-    /// Empties the store in a process that was forked since the store was last used: the sessions are
-    /// the parent's.
+    /// Empties the store in a process that was forked since the store was last used: the sessions
+    /// are the parent's.
     fn clear_after_fork(&self) {
         if !self.fork_guard.is_owner() {
             // Before the process becomes the owner, so that a thread in between clears it too. The
@@ -403,8 +407,8 @@ impl<S> fmt::Debug for SessionStore<S> {
     }
 }
 
-/// The number of shards for `limits`: so many that a shard is swept in one short step, so few that a
-/// full server leaves most of its shard to others.
+/// The number of shards for `limits`: so many that a shard is swept in one short step, so few that
+/// a full server leaves most of its shard to others.
 fn shards_for(limits: &Limits) -> usize {
     if limits.servers == 0 {
         return 0;

@@ -30,8 +30,8 @@ unsafe impl GlobalAlloc for Inspecting {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is valid until it is passed to the system, and `alloc` initialized all of
-        // it (the default `realloc` calls `alloc`).
+        // SAFETY: the block is valid until it is passed to the system, and `alloc` initialized all
+        // of it (the default `realloc` calls `alloc`).
         let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
         if bytes.windows(SECRET.len()).any(|window| window == SECRET) {
             UNWIPED.fetch_add(1, Ordering::SeqCst);
@@ -77,7 +77,8 @@ fn freed_memory_contains_no_secret() {
         .with_sessions_per_server(3);
     let store = SessionStore::new(limits).expect("valid limits");
     let domain = SecurityDomain::builder("wiped").finish();
-    // More servers and sessions than fit: taken, copied, cleared, expired, and some left at the end.
+    // More servers and sessions than fit: taken, copied, cleared, expired, and some left at the
+    // end.
     for round in 0..50_u16 {
         for port in 0..20 {
             let key = KeyRef::new(&domain, "host").with_port(port);

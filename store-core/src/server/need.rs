@@ -1,13 +1,14 @@
 //! How many single-use sessions the connections to a server use up.
 
-/// The longest row of look-ups for a server without a put in between, decaying over later rows.
+/// The longest run of look-ups of a server without a put in between; it decays while later runs are
+/// shorter.
 ///
 /// Connections one after the other need one session, since each stores the next; connections that
 /// begin together need one each. More sessions than that are replaced before they are offered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Need {
     // Look-ups since the last put.
-    row: u8,
+    run: u8,
     // In sixteenths of a session.
     longest: u16,
 }
@@ -28,7 +29,7 @@ impl RememberedNeed {
     }
 }
 
-/// After a shorter row, the longest one decays by this part of the difference.
+/// After a shorter run, the longest one decays by this part of the difference.
 const DECAY: u16 = 16;
 /// One session.
 const UNIT: u16 = 16;
@@ -36,33 +37,33 @@ const UNIT: u16 = 16;
 impl Need {
     pub(crate) fn from_remembered(remembered: RememberedNeed) -> Self {
         Self {
-            row: 0,
+            run: 0,
             longest: u16::from(remembered.sessions()) * UNIT,
         }
     }
 
-    /// The need to remember, which includes the current row.
+    /// The need to remember, which includes the current run.
     pub(crate) fn remembered(self) -> RememberedNeed {
-        let sessions = self.longest.div_ceil(UNIT).max(self.row.into());
+        let sessions = self.longest.div_ceil(UNIT).max(self.run.into());
         RememberedNeed::new(sessions.into())
     }
 
     /// A connection looks up a session.
     pub(crate) fn count_lookup(&mut self) {
-        self.row = self.row.saturating_add(1);
+        self.run = self.run.saturating_add(1);
     }
 
-    /// A session is stored: the row of look-ups ends.
+    /// A session is stored: the run of look-ups ends.
     pub(crate) fn count_put(&mut self) {
-        let row = u16::from(std::mem::take(&mut self.row)) * UNIT;
-        if row >= self.longest {
-            self.longest = row;
-        } else if row > 0 {
-            self.longest -= (self.longest - row).div_ceil(DECAY);
+        let run = u16::from(std::mem::take(&mut self.run)) * UNIT;
+        if run >= self.longest {
+            self.longest = run;
+        } else if run > 0 {
+            self.longest -= (self.longest - run).div_ceil(DECAY);
         }
     }
 
-    /// The sessions to keep when the shard is short of bytes; at least one.
+    /// How many sessions to keep when the shard is short of bytes; at least one.
     pub(crate) fn sessions(self) -> usize {
         usize::from(self.longest.div_ceil(UNIT)).max(1)
     }

@@ -29,7 +29,8 @@ impl<S: Storable> Shard<S> {
         self.cleared_servers
             .retain(|(hash, _)| *hash != hashed.hash);
         if self.cleared_servers.len() >= MAX_CLEARED_SERVERS {
-            // Forget the oldest, and refuse late puts to all servers instead: more than needed.
+            // Forget the oldest, and refuse late puts to all servers instead: this refuses more
+            // puts than needed, never fewer.
             let (_, oldest) = self.cleared_servers.remove(0);
             self.cleared = self.cleared.max(oldest);
         }
@@ -49,7 +50,8 @@ impl<S: Storable> Shard<S> {
         self.cleared_servers.clear();
     }
 
-    /// Empties the shard after a panic in the middle of a change. Keeps the counters and the refusals.
+    /// Empties the shard after a panic in the middle of a change. Keeps the counters and the
+    /// refusals.
     pub(crate) fn reset(&mut self, dropped: &mut Vec<Dropped<S>>) {
         let by_server = self.cleared_servers.iter().map(|(_, cleared)| *cleared);
         let cleared = by_server.fold(self.cleared, Generation::max);

@@ -99,8 +99,8 @@ impl<S: Storable> Shard<S> {
             })
     }
 
-    /// The least recently used server on probation, else the least recently used protected one. Moves
-    /// servers on probation that had a look-up to the protected ones instead.
+    /// The least recently used server on probation, else the least recently used protected one.
+    /// Moves servers on probation that had a look-up to the protected ones instead.
     fn least_recent(&mut self) -> Option<Index> {
         while let Some(index) = self.order.oldest(Segment::Probation) {
             if !self.move_to(index, Segment::Protected) {
@@ -127,8 +127,8 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Moves a server to the front of `segment` and resets `visited`. It becomes protected only if it
-    /// was visited; returns whether it moved.
+    /// Moves a server to the front of `segment` and resets `visited`. It becomes protected only if
+    /// it was visited; returns whether it moved.
     fn move_to(&mut self, index: Index, segment: Segment) -> bool {
         let Some(node) = self.order.get_mut(index) else {
             return false;

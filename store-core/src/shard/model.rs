@@ -26,7 +26,8 @@ pub(super) struct Model {
     unpacked: VecDeque<u64>,
     pub(super) last_id: u64,
     pub(super) stats: Stats,
-    // A lower bound of all expiries, as in the shard: it searches for expired servers only after it.
+    // A lower bound of all expiries, as in the shard: it searches for expired servers only after
+    // it.
     next_expiry: Timestamp,
 }
 

@@ -8,9 +8,9 @@ use crate::{KeyRef, SessionKey, Storable, Timestamp};
 /// The lists: the two segments of a segmented LRU, and the servers without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// Servers seen once.
+    /// New servers, and servers that moved here because the protected ones filled their share.
     Probation,
-    /// Servers seen again.
+    /// Servers that were looked up.
     Protected,
     /// Servers whose last session was taken just now.
     Emptied,
@@ -26,7 +26,7 @@ impl Index {
 
     #[inline]
     fn as_usize(self) -> usize {
-        // No platform with std's threads has smaller addresses.
+        // Lossless: on every platform with std's threads, a `usize` has 32 bits or more.
         self.0 as usize
     }
 
@@ -37,8 +37,9 @@ impl Index {
 
 /// The servers of a shard in the order of their use, and the bytes they cost.
 ///
-/// A slot has what is needed to find a server, to move it in its list and to see that none of its
-/// sessions has expired. The server has an allocation of its own, and never moves.
+/// A slot has the fields that are needed to find a server, to move it in its list and to check that
+/// none of its sessions has expired. The server itself is in an allocation of its own, and never
+/// moves in memory.
 pub(super) struct Order<S> {
     table: HashTable<Index>,
     slots: Vec<Slot<S>>,
@@ -165,7 +166,7 @@ impl<S: Storable> Order<S> {
             index
         } else {
             if self.slots.len() == self.slots.capacity() {
-                // By a quarter, since most of the time a shard is full.
+                // By a quarter, not to twice the size: a full shard never uses the rest.
                 self.slots.reserve_exact(4.max(self.slots.len() / 4));
             }
             self.slots.push(slot);
@@ -247,7 +248,7 @@ impl<S: Storable> Order<S> {
         Some(result)
     }
 
-    /// Removes a server from its list, and returns which.
+    /// Removes a server from its list, and returns that list's segment.
     #[inline]
     pub(super) fn unlink(&mut self, index: Index) -> Option<Segment> {
         let node = self.get(index)?;

@@ -1,5 +1,5 @@
-//! Packing: the newest sessions stay unpacked; older ones are handed to the caller, which packs them
-//! outside the lock.
+//! Packing: the newest sessions stay unpacked; older ones are handed to the caller, which packs
+//! them outside the lock.
 
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ impl<S: Storable> Shard<S> {
         None
     }
 
-    /// Replaces a packed reusable session by its unpacked form, which counts as new. Returns the session
-    /// to pack instead.
+    /// Replaces a packed reusable session by its unpacked form, which counts as new. Returns the
+    /// session to pack instead.
     pub(crate) fn unpack(
         &mut self,
         index: Index,
@@ -67,8 +67,8 @@ impl<S: Storable> Shard<S> {
         self.order.find(hashed)
     }
 
-    /// Replaces a stored session by another form, or drops that and returns `false` if the session is
-    /// gone. Evicts what a larger form leaves no room for.
+    /// Replaces a stored session by another form, or drops that and returns `false` if the session
+    /// is gone. Evicts what a larger form leaves no room for.
     pub(crate) fn replace_form(
         &mut self,
         index: Index,

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) const CONNECTIONS_A_SWEEP: u32 = 16;
 
 impl<S: Storable> Shard<S> {
-    /// Drops the sessions that are not valid at `now`, of the servers of which one has expired.
+    /// Drops the sessions that are not valid at `now`, of each server with an expired session.
     pub(crate) fn sweep(&mut self, now: Timestamp, dropped: &mut Vec<Dropped<S>>) {
         for index in self.order.expiring(now) {
             let swept = self.order.change(index, |server| {
@@ -48,7 +48,8 @@ impl<S: Storable> Shard<S> {
         self.needs_sweep(now) && !just_swept
     }
 
-    /// Counts a connection. Returns the distance to another shard if the connection should sweep that.
+    /// Counts a connection. Returns the distance to another shard if the connection should sweep
+    /// that.
     pub(crate) fn count_connection(&mut self) -> Option<usize> {
         self.connections = self.connections.wrapping_add(1);
         let distance = self.connections / CONNECTIONS_A_SWEEP;

@@ -51,7 +51,8 @@ impl<S: Storable> Shard<S> {
         self.peek(hashed)?.peek_reusable(now)
     }
 
-    /// The number of valid single-use sessions of a server, and whether it has a valid reusable one.
+    /// The number of valid single-use sessions of a server, and whether it has a valid reusable
+    /// one.
     pub(crate) fn available(&self, hashed: HashedKey<'_>, now: Timestamp) -> (usize, bool) {
         self.peek(hashed).map_or((0, false), |server| {
             (server.available(now), server.peek_reusable(now).is_some())

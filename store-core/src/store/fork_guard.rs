@@ -6,12 +6,13 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// The process that owns the sessions of a store.
 ///
-/// A system call for the process id costs more than everything else a connection asks of the store,
+/// A system call for the process id costs more than all other work of the store for a connection,
 /// so the id is read only after a count of forks has changed.
 pub(super) struct ForkGuard {
     owner: AtomicU64,
+    // The count when the guard was created.
     created: Forks,
-    // Since a forked process took the store over.
+    // The count when a forked child became the owner.
     taken_over: OnceLock<Forks>,
 }
 

@@ -1,5 +1,6 @@
 //! The store under a model checker: at every lock and atomic, `shuttle` chooses the thread that
-//! continues. It runs each scenario a thousand times, at random and by PCT (which finds rare orders).
+//! continues. It runs each scenario a thousand times, at random and by PCT (which finds rare
+//! orders).
 //!
 //! A failure prints its schedule, and its seed if it was chosen at random. To repeat it:
 //!
@@ -396,8 +397,8 @@ impl Storable for Packs {
     }
 }
 
-/// R7, R22: a session that is being packed is offered once, does not return after a clear, and is not
-/// lost.
+/// R7, R22: a session that is being packed is offered once, does not return after a clear, and is
+/// not lost.
 #[test]
 fn packing_neither_doubles_nor_revives_nor_loses_a_session() {
     explore(|| {

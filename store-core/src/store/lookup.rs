@@ -82,9 +82,9 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Frees the expired sessions of one shard per call, which has some 100 to 250 servers (more only
-    /// where `server_bytes` is a large part of `total_bytes`). Returns at once if none can have expired.
-    /// Call it now and then where no connection calls [`begin`](Self::begin).
+    /// Frees the expired sessions of one shard per call, which has some 100 to 250 servers (more
+    /// only where `server_bytes` is a large part of `total_bytes`). Returns at once if none can
+    /// have expired. Call it now and then where no connection calls [`begin`](Self::begin).
     pub fn sweep(&self, now: Timestamp) {
         let next = self.counters.next_swept.fetch_add(1, Ordering::Relaxed);
         self.sweep_shard(next, now);

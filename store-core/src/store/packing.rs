@@ -37,8 +37,8 @@ impl<S: Storable> SessionStore<S> {
         drop(locked);
     }
 
-    /// A copy of a reusable session for a connection. A packed session is stored unpacked from then on,
-    /// since it will be looked up again.
+    /// A copy of a reusable session for a connection. A packed session is stored unpacked from then
+    /// on, since it will be looked up again.
     pub(super) fn copy_for_offer(
         &self,
         shard: &LockedShard<S>,

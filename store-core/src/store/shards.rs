@@ -12,8 +12,8 @@ pub(super) struct Shards<S> {
     slots: Box<[OnceLock<Box<LockedShard<S>>>]>,
     // `Shard::new`'s argument.
     trims: bool,
-    // The generation of the last `clear`, for shards that are created later. Locked while a shard is
-    // created and while all are cleared, so that no new shard misses a clear.
+    // The generation of the last `clear`, for shards that are created later. Locked while a shard
+    // is created and while all are cleared, so that no new shard misses a clear.
     cleared: Mutex<Generation>,
 }
 
@@ -30,8 +30,8 @@ pub(super) struct LockedShard<S> {
 }
 
 impl<S: Storable> Shards<S> {
-    /// Creates `shards` empty slots; with `trims`, servers keep only the sessions that they need when
-    /// bytes are short.
+    /// Creates `shards` empty slots; with `trims`, servers keep only the sessions that they need
+    /// when bytes are short.
     pub(super) fn new(shards: usize, trims: bool) -> Self {
         Self {
             slots: (0..shards).map(|_| OnceLock::new()).collect(),

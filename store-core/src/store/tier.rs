@@ -15,8 +15,8 @@ pub struct Available {
     pub reusable: bool,
 }
 
-/// For a tier, which implements [`StoreObserver`](crate::StoreObserver). None of these operations counts
-/// as an offer or a miss.
+/// Operations for a tier, which implements [`StoreObserver`](crate::StoreObserver). None of them
+/// counts as an offer or a miss.
 impl<S: Storable> SessionStore<S> {
     /// The sessions of `key` that a connection could be offered.
     pub fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available {
@@ -31,7 +31,7 @@ impl<S: Storable> SessionStore<S> {
     }
 
     /// Removes and returns the single-use sessions of `key`, the oldest first, all but the newest
-    /// `keep`. The caller then has the only ones: it keeps them, restores them or drops them.
+    /// `keep`. The store keeps no copy of them.
     pub fn surplus<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -64,8 +64,8 @@ impl<S: Storable> SessionStore<S> {
         Some(held.with_session(copy).into_offer(Usage::Reusable).entry)
     }
 
-    /// Stores a session from a tier, where this or another process put it. Refuses it if the store or
-    /// its server was cleared after the generation `as_of`. Does not notify the observer.
+    /// Stores a session from a tier, where this or another process put it. Refuses it if the store
+    /// or its server was cleared after the generation `as_of`. Does not notify the observer.
     pub fn restore<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,

@@ -58,7 +58,8 @@ fn a_server_is_bounded_in_bytes() {
     assert_eq!(drain(&store, &key, start()), [11, 10, 9]);
 }
 
-/// R16: the reusable session counts too. It is dropped only if the new session does not fit with it.
+/// R16: the reusable session counts too. It is dropped only if the new session does not fit with
+/// it.
 #[test]
 fn the_reusable_session_is_dropped_last() {
     let store = store(Limits::default().with_bytes(1_000, 1_000, 100_000));

@@ -73,8 +73,8 @@ fn a_clear_refuses_only_connections_that_began_before_it() {
     assert_eq!(store.stats().sessions, 0);
 }
 
-/// R22: also with far more cleared servers than are remembered one by one. Later connections may put
-/// to all of them.
+/// R22: also with far more cleared servers than are remembered one by one. Later connections may
+/// put to all of them.
 #[test]
 fn late_puts_to_many_cleared_servers_are_refused() {
     let store = small(1_000);

@@ -231,8 +231,8 @@ fn without_an_observer_a_session_is_removed_alone() {
     assert_eq!(store.stats().sessions, 1);
 }
 
-/// A tier restores sessions one after the other: in a full store, that evicts other servers, not the
-/// sessions restored before.
+/// A tier restores sessions one after the other: in a full store, that evicts other servers, not
+/// the sessions restored before.
 #[test]
 fn restored_sessions_stay_in_a_full_store() {
     let limits = Limits::default()

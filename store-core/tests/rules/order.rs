@@ -203,8 +203,8 @@ fn a_sweep_drops_single_sessions() {
     assert_eq!(drain(&store, &key, at(20)), [3, 1]);
 }
 
-/// R17: bursts of connections find as many sessions as they use up, also where other servers fill the
-/// store and store sessions in between.
+/// R17: bursts of connections find as many sessions as they use up, also where other servers fill
+/// the store and store sessions in between.
 #[test]
 fn a_full_store_keeps_the_sessions_that_bursts_use_up() {
     const BURST: usize = 10;

@@ -1,5 +1,5 @@
-//! R20, R21, R24: sessions are not shown, they are dropped with no lock held, and a panic does not break
-//! the store.
+//! R20, R21, R24: sessions are not shown, they are dropped with no lock held, and a panic does not
+//! break the store.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
