@@ -34,7 +34,7 @@ pub use self::stats::TierStats;
 ///
 /// # Contract
 /// - **Handshakes read memory only.** A connection waits for the tier only if it calls
-///   [`fetch`](Self::fetch), and no longer than the deadline that it gives.
+///   [`fetch`](Self::fetch), and no longer than the timeout that it gives.
 /// - **Never duplicated.** A single-use session is in the memory of one process, or in the tier. If
 ///   it is unknown whether the tier stored a session, the session is dropped.
 /// - **Failures are misses.** A tier that is slow, hung, down, full or corrupt costs full
@@ -143,17 +143,17 @@ impl<S: Portable> SharedStore<S> {
     }
 
     /// Fetches a session of `key` for a connection that is made next, and waits for it for at most
-    /// `deadline`. Returns whether memory has a session afterwards.
-    pub fn prefetch<'k>(&self, key: impl Into<KeyRef<'k>>, deadline: Duration) -> bool {
+    /// `timeout`. Returns whether memory has a session afterwards.
+    pub fn prefetch<'k>(&self, key: impl Into<KeyRef<'k>>, timeout: Duration) -> bool {
         let key = key.into();
-        self.fetch(key).wait(deadline);
+        self.fetch(key).wait(timeout);
         self.has_session(key)
     }
 
     /// [`prefetch`](Self::prefetch) without blocking the thread; needs a tokio runtime with timers.
     #[cfg(feature = "tokio")]
-    pub async fn prefetch_async(&self, key: &SessionKey, deadline: Duration) -> bool {
-        self.fetch(key).wait_async(deadline).await;
+    pub async fn prefetch_async(&self, key: &SessionKey, timeout: Duration) -> bool {
+        self.fetch(key).wait_async(timeout).await;
         self.has_session(key.as_key())
     }
 
@@ -163,17 +163,17 @@ impl<S: Portable> SharedStore<S> {
     }
 
     /// Loads up to `most` records of `domain` into memory, the latest expiry first, and waits for
-    /// at most `deadline`: for a process that starts and does not share the tier with a running
+    /// at most `timeout`: for a process that starts and does not share the tier with a running
     /// one. Returns whether loading finished. A tier that many machines share loads none.
-    pub fn load(&self, domain: &SecurityDomain, most: usize, deadline: Duration) -> bool {
-        self.queue.has_worker() && self.queue.load(*domain, most).wait(deadline) == Some(true)
+    pub fn load(&self, domain: &SecurityDomain, most: usize, timeout: Duration) -> bool {
+        self.queue.has_worker() && self.queue.load(*domain, most).wait(timeout) == Some(true)
     }
 
-    /// Writes the sessions in memory to the tier, and waits for at most `deadline`. Returns whether
+    /// Writes the sessions in memory to the tier, and waits for at most `timeout`. Returns whether
     /// all were written; if not, the others are still in memory, or were dropped because it is
     /// unknown whether the tier has them.
-    pub fn flush(&self, deadline: Duration) -> bool {
-        self.queue.has_worker() && self.queue.flush(false).wait(deadline) == Some(true)
+    pub fn flush(&self, timeout: Duration) -> bool {
+        self.queue.has_worker() && self.queue.flush(false).wait(timeout) == Some(true)
     }
 }
 
@@ -209,21 +209,21 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    /// Waits for the session for at most `deadline`. Returns at once if memory has a session, if
+    /// Waits for the session for at most `timeout`. Returns at once if memory has a session, if
     /// the tier is not called because it failed, or if the tier is stalled.
-    pub fn wait(self, deadline: Duration) {
+    pub fn wait(self, timeout: Duration) {
         if let Some(completion) = self.worth_waiting_for() {
-            completion.wait(deadline);
+            completion.wait(timeout);
         }
     }
 
     /// [`wait`](Self::wait) without blocking the thread; needs a tokio runtime with timers.
     #[cfg(feature = "tokio")]
-    pub async fn wait_async(self, deadline: Duration) {
+    pub async fn wait_async(self, timeout: Duration) {
         if let Some(completion) = self.worth_waiting_for() {
             let completion = CompletionFuture(Arc::clone(completion));
             // A timeout is a miss.
-            let _ = tokio::time::timeout(deadline, completion).await;
+            let _ = tokio::time::timeout(timeout, completion).await;
         }
     }
 

@@ -35,9 +35,9 @@ impl Completion {
     }
 
     /// Blocks this thread until the job is completed and returns whether it succeeded; `None` after
-    /// `deadline`.
-    pub(super) fn wait(&self, deadline: Duration) -> Option<bool> {
-        let end = Instant::now().checked_add(deadline);
+    /// `timeout`.
+    pub(super) fn wait(&self, timeout: Duration) -> Option<bool> {
+        let end = Instant::now().checked_add(timeout);
         let mut state = self.state();
         loop {
             if state.succeeded.is_some() {
@@ -45,7 +45,7 @@ impl Completion {
             }
             let left = match end {
                 Some(end) => end.saturating_duration_since(Instant::now()),
-                None => deadline,
+                None => timeout,
             };
             if left.is_zero() {
                 return None;
