@@ -2,7 +2,7 @@
 //!
 //! # Keys
 //! The single-use records of a TLS server are one sorted set: the member is the sealed record, the
-//! score its expiry. A record is taken by `ZPOPMAX`, which is atomic: one of all clients gets it.
+//! score its expiry. A record is taken by `ZPOPMAX`, which is atomic: exactly one client gets it.
 //! The reusable record is a plain key. Every key expires with its last record. All keys of a TLS
 //! server have one hash tag, so that a cluster stores them on one node.
 //!
@@ -10,8 +10,8 @@
 //! A Redis that restarts from a snapshot has records again that were taken or revoked since the
 //! snapshot; so has a replica that is promoted before these changes reached it. So every key
 //! contains a *run id*: a digest of Redis's `run_id`, new at each start, and `master_replid`, new
-//! at each promotion. Records of an earlier run are under keys that nobody reads, and expire: a
-//! restart of Redis costs full handshakes.
+//! at each promotion. No client reads the keys of an earlier run, and they expire: a restart of
+//! Redis costs full handshakes.
 //!
 //! The run id is read when a connection is made, and again in the round trip of any call more than
 //! a second later; what a call took from another run is discarded. Two cases are not detected: a
@@ -20,8 +20,8 @@
 //!
 //! # Limits
 //! One node, with or without replicas: a Redis Cluster refuses a transaction over several servers'
-//! records. Redis limits its own memory (`maxmemory`): the policy `volatile-ttl` evicts what
-//! expires first, other policies what is used least, and with `noeviction` puts fail with
+//! records. Redis limits its own memory (`maxmemory`): the policy `volatile-ttl` evicts the
+//! keys that expire first, other policies other keys, and with `noeviction` puts fail with
 //! [`TierError::NotApplied`]. The clocks of the clients and of Redis should agree: a key expires by
 //! the clock of Redis, a record by that of the client that takes it.
 //!
@@ -61,7 +61,7 @@ const SHORT_REPLY_BYTES: usize = 1024;
 /// A [`Tier`] in Redis or Valkey that machines share; see [the module](self).
 ///
 /// It connects in its first call, and again after a connection broke: if Redis is down, calls fail,
-/// and [`new`](Self::new) does not. A call takes at most the two timeouts of its
+/// and [`new`](Self::new) does not. A call other than `clear` takes at most the two timeouts of its
 /// [settings](RedisSettings) and the system's time to resolve the host's name; `answer_timeout`
 /// counts twice if another application's values under our keys have to be deleted.
 ///
@@ -112,7 +112,7 @@ impl Tier for RedisTier {
         }
         let (connection, keys) = self.connection()?;
         let wrong_type = batch.put(connection, keys, max_records)?;
-        // Another application's value lies under a key of ours: delete it and retry.
+        // Another application has values under our keys: delete them and retry.
         batch.retain(&wrong_type);
         if batch.is_empty() {
             return Ok(());
@@ -156,7 +156,7 @@ impl Tier for RedisTier {
         decode_taken(single_use, reusable, most, now)
     }
 
-    /// Removes the keys of this server and Redis's current run; nobody reads those of earlier runs.
+    /// Removes the server's keys of Redis's current run; no client reads those of earlier runs.
     fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
         let (connection, keys) = self.connection()?;
         let mut commands = pipe();

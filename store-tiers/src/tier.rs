@@ -49,7 +49,7 @@ pub trait Tier: Send + 'static {
     }
 }
 
-/// A sealed record with its metadata in the clear.
+/// A sealed record, and the metadata that a tier reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// The server that the session is for.
@@ -78,8 +78,8 @@ pub enum TierError {
     /// Nothing was changed: records of a failed put can be put again.
     #[error("{0}")]
     NotApplied(String),
-    /// Some or all of the change may have been made: the tier may hold the single-use records of a
-    /// failed put, so nobody else may use them.
+    /// Some or all of the change may have been made. After a failed put, the caller must drop the
+    /// single-use sessions: the tier may hold their records.
     #[error("{0}")]
     MaybeApplied(String),
 }

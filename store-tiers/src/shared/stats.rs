@@ -20,10 +20,10 @@ pub struct TierStats {
     /// Writes and fetches not queued because the backlog was full. Sessions that were to be written
     /// stay in memory.
     pub dropped: u64,
-    /// Sessions dropped because it is unknown whether the tier has them, or because memory did not
-    /// store them after a fetch.
+    /// Sessions dropped: it is unknown whether the tier has them, memory refused them after a
+    /// fetch, or the tier failed to store records again that were read but are for other processes.
     pub lost: u64,
-    /// Records rejected: of another version or format.
+    /// Records rejected: of another version, format or server, or not decodable.
     pub rejected_foreign: u64,
     /// Records rejected: sealed with a key that is not in the ring.
     pub rejected_unknown_key: u64,
