@@ -1,5 +1,5 @@
-//! Latency of the LMDB tier in microseconds, with 1, 2 and 4 processes, which are this program
-//! again:
+//! Latency of the LMDB tier in microseconds, with 1, 2 and 4 child processes, which run this
+//! program, too:
 //!
 //! ```text
 //! cargo run --release -p store-tiers --features lmdb --example lmdb_times -- [DIRECTORY]
@@ -20,7 +20,7 @@ use store_tiers::{KeyRing, Sealed, ServerId, Tier};
 const CHILD: &str = "LMDB_TIMES_CHILD";
 const SERVERS: usize = 500;
 const ROUNDS: usize = 20_000;
-/// A TLS 1.3 session, sealed.
+/// Bytes of a sealed TLS 1.3 session.
 const BYTES: usize = 1200;
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,4 +1,4 @@
-//! Latency of the Redis tier, with 1, 2 and 4 processes, which are this program again:
+//! Latency of the Redis tier, with 1, 2 and 4 child processes, which run this program, too:
 //!
 //! ```text
 //! cargo run --release -p store-tiers --features redis --example redis_times -- redis://127.0.0.1

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! tls-resume keys 1
-//! names 64 hexadecimal digits
-//! key 2 64 hexadecimal digits
-//! key 1 64 hexadecimal digits
+//! names <64 hexadecimal digits>
+//! key 2 <64 hexadecimal digits>
+//! key 1 <64 hexadecimal digits>
 //! ```
-//! The first key seals, and all keys open. Machines that share a tier have the same file. To rotate
-//! keys without loss, append a line with a new key on every machine, then move that line up to be
-//! the first key on every machine, and remove the old key when its last record has expired, at most
-//! 7 days later. A program reads the file when it starts.
+//! A key line has the key's id and the key. The first key seals, and all keys open. All machines
+//! that share a tier need the same file. To rotate keys without loss, append a line with a new key
+//! on every machine, then move that line up to be the first key on every machine, and remove the
+//! old key when its last record has expired, at most 7 days later. A program reads the file when it
+//! starts.
 
 use std::fmt::Write as _;
 use std::fs::{OpenOptions, Permissions};
@@ -94,7 +95,7 @@ pub fn read(path: &Path) -> Result<KeyRing, KeyFileError> {
     if !metadata.is_file() {
         return Err(KeyFileError::NotAFile { path: path.into() });
     }
-    // Files of root are trusted, too.
+    // A file that root owns is trusted, too.
     if ![rustix::process::geteuid().as_raw(), 0].contains(&metadata.uid()) {
         return Err(KeyFileError::NotOwned { path: path.into() });
     }

@@ -19,7 +19,7 @@ pub struct Record {
     pub format: u32,
     /// Whether the session is single-use or reusable.
     pub usage: Usage,
-    /// When the full handshake took place from which the session derives.
+    /// The time of the full handshake that the session descends from.
     pub established: Timestamp,
     /// When the session expires.
     pub expires: Timestamp,

@@ -148,6 +148,7 @@ impl KeyRing {
     /// A tag of 16 hexadecimal digits, to separate the records of different rings in a shared
     /// Redis. It stays the same when sealing keys rotate.
     pub fn tag(&self) -> String {
+        // Any other constant would be another tag: clients would no longer share their sessions.
         let digest = self.hash(b"the place itself");
         let digits = digest[..8].iter().map(|byte| format!("{byte:02x}"));
         digits.collect()

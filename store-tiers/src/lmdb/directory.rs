@@ -33,7 +33,7 @@ const DURABLE: &str = "lasting";
 const DAMAGED: &str = "damaged-";
 /// Prefix of directories that are being created.
 const NEW: &str = "new-";
-/// After this time, the process that was creating one has ended.
+/// A directory that is still being created after this time was left by an ended process.
 const ABANDONED: Duration = Duration::from_secs(60);
 /// Hexadecimal digits of a boot id's digest.
 const DIGITS: usize = 16;
@@ -91,7 +91,7 @@ impl EnvDir {
     }
 
     /// Creates the directory with the files that `fill` writes, unless another process is faster.
-    /// It is renamed into place, so that it is complete when it becomes visible, and no process
+    /// It is renamed to its path when it is complete, so that no process opens an incomplete one or
     /// waits for another to create it.
     pub(super) fn create(
         &self,
@@ -132,7 +132,8 @@ impl EnvDir {
     /// another process has replaced it. Processes that have the file open keep using it.
     pub(super) fn remove(&self, damaged: Option<FileId>) -> Result<(), LmdbError> {
         let _lock = self.lock();
-        // The directory first: one that another process renames here meanwhile has a file.
+        // `exists` first: the other order would remove a directory that another process renames to
+        // this path between the two checks.
         if !self.path.exists() || self.file() != damaged {
             return Ok(());
         }
@@ -142,8 +143,9 @@ impl EnvDir {
         Ok(())
     }
 
-    /// Locks the caller's directory, so that of several processes that saw the damaged file none
-    /// removes the new one. Waits at most a second, for the holder may be stopped.
+    /// Locks the caller's directory, so that a process that saw the damaged file does not remove
+    /// the new one, which another process has created. Waits at most a second, for the holder may
+    /// be stopped.
     fn lock(&self) -> Option<File> {
         let dir = File::open(self.path.parent()?).ok()?;
         for _ in 0..100 {

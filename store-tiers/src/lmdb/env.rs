@@ -21,7 +21,7 @@ pub(super) struct Environment(Env);
 
 impl Environment {
     /// Creates a file of `bytes`, a multiple of the page size, in a directory that no other process
-    /// uses yet. A `durable` one is on the disk when it is closed.
+    /// uses yet. A `durable` file has reached the disk when it is closed.
     pub(super) fn create(dir: &Path, bytes: usize, durable: bool) -> heed::Result<Self> {
         let flags = if durable {
             EnvFlags::empty()
@@ -70,7 +70,7 @@ impl Environment {
         // stops, after which it is not opened again.
         unsafe { options.flags(flags) };
         // SAFETY: the file lies in a directory that only this user can reach, and only LMDB
-        // writes to it there; heed sees to it that a process does not map it twice.
+        // writes to it there; heed refuses to map it twice in one process.
         unsafe { options.open(dir) }.map(Self)
     }
 

@@ -1,4 +1,4 @@
-//! Encoding of the tables' keys and values. A key of any other length is garbage.
+//! Encoding of the tables' keys and values. A key whose length is not one of these is garbage.
 
 use store_core::Timestamp;
 
@@ -80,7 +80,7 @@ impl IndexKey {
         }
     }
 
-    /// Encodes the key. Its length tells the two kinds apart.
+    /// Encodes the key. The two kinds have different lengths.
     pub(super) fn encode(&self) -> IndexBytes {
         let (server, expires) = match self {
             Self::Single(key) => (&key.server, key.expires),

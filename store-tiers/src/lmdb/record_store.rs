@@ -26,7 +26,7 @@ const SWEEP_TIME: Duration = Duration::from_micros(500);
 /// Most attempts to put a record into a full file, each after more evictions.
 const PUT_TRIES: usize = 8;
 /// Most transactions that evict after a put, [`REMOVE_RECORDS`] records each: more than enough,
-/// unless another process puts as much meanwhile, which then evicts itself.
+/// unless another process puts as much meanwhile: that process then evicts, too.
 const EVICTIONS: usize = 64;
 
 /// An environment with its tables.
@@ -212,7 +212,7 @@ impl RecordStore {
                 None => break,
             }
         }
-        // Removed for all processes before it is handed out.
+        // The removal is committed, for all processes, before the records are returned.
         commit(txn)?;
         Ok(records)
     }

@@ -107,7 +107,7 @@ impl Drop for EnvHandle {
         };
         *tiers -= 1;
         if *tiers == 0 {
-            // Closed under the registry's lock, so that no other thread opens the file before.
+            // Closed under the registry's lock, so that no other thread opens the file before that.
             *lock(&env.store) = None;
             registry.remove(&self.0.dir.path);
         }
@@ -129,7 +129,8 @@ fn open_or_create(dir: &EnvDir, bytes: usize) -> Result<RecordStore, LmdbError> 
         }
         let directory = dir.directory();
         match open(dir) {
-            // Otherwise data and lock file may be of different directories.
+            // If another process replaced the directory meanwhile, data file and lock file may be
+            // of different directories.
             Ok(store) if dir.directory() == directory => {
                 dir.check()?;
                 return Ok(store);

@@ -182,7 +182,7 @@ impl Tables {
             }
             IndexKey::Reusable { server, expires } => {
                 let value = self.reusable.get(txn, server)?.and_then(decode_reusable);
-                let record = value.filter(|(written, _)| written == expires);
+                let record = value.filter(|(stored, _)| stored == expires);
                 (*server, Usage::Reusable, record.map(|(_, record)| record))
             }
         };
@@ -205,7 +205,7 @@ impl Tables {
                 // A record with another expiry has an index key of its own.
                 let is_newer = value
                     .and_then(decode_reusable)
-                    .is_some_and(|(written, _)| written != expires);
+                    .is_some_and(|(stored, _)| stored != expires);
                 if !is_newer {
                     self.reusable.delete(txn, &server)?;
                 }

@@ -14,7 +14,7 @@ use super::settings::Target;
 use super::socket::Socket;
 use crate::TierError;
 
-/// How long a connection's run id is valid without asking again.
+/// How long a connection's run id is valid before it is read again.
 const RUN_ID_VALID: Duration = Duration::from_secs(1);
 /// Codes of error replies after which the connection stays usable.
 const HARMLESS: [&str; 3] = ["OOM", "WRONGTYPE", "EXECABORT"];
@@ -27,8 +27,8 @@ pub(super) struct Connection {
     name: String,
     timeout: Duration,
     run_id: RunId,
-    /// When the run id was last asked for.
-    run_id_asked: Instant,
+    /// When the last request for the run id was sent.
+    run_id_read_at: Instant,
     // invariant: true between exchanges only if every reply was read
     usable: bool,
 }
@@ -44,7 +44,7 @@ impl Connection {
         let request = Zeroizing::new(first_request(target));
         stream.get_mut().write_all(&request).map_err(broken)?;
         stream.get_mut().flush().map_err(broken)?;
-        let run_id_asked = Instant::now();
+        let run_id_read_at = Instant::now();
         let mut budget = MAX_RECORD_BYTES;
         if target.password.is_some() {
             let reply = read(&mut stream, &mut budget).map_err(broken)?;
@@ -65,7 +65,7 @@ impl Connection {
             name: target.to_string(),
             timeout: target.answer_timeout,
             run_id: run_id_of(reply).map_err(failed)?,
-            run_id_asked,
+            run_id_read_at,
             usable: true,
         })
     }
@@ -88,10 +88,10 @@ impl Connection {
         commands: &Pipeline,
         reply_bytes: usize,
     ) -> Result<Vec<Reply>, TierError> {
-        // Last in the request: the run that answers it has executed the commands before it.
-        let ask_run_id = self.run_id_asked.elapsed() >= RUN_ID_VALID;
+        // `INFO` is last: the run that answers it has executed the commands before it.
+        let read_run_id = self.run_id_read_at.elapsed() >= RUN_ID_VALID;
         let mut request = commands.get_packed_pipeline();
-        if ask_run_id {
+        if read_run_id {
             request.extend(info_command());
         }
         let multi_exec = if commands.is_transaction() { 2 } else { 0 };
@@ -104,13 +104,13 @@ impl Connection {
             .send_and_read(
                 &request,
                 commands.len() + multi_exec,
-                ask_run_id,
+                read_run_id,
                 reply_bytes,
             )
             .map_err(|error| self.maybe_applied(&error))?;
         if let Some(info) = info {
             match run_id_of(info) {
-                Ok(run_id) if run_id == self.run_id => self.run_id_asked = started,
+                Ok(run_id) if run_id == self.run_id => self.run_id_read_at = started,
                 // The replies are discarded: records in them may have been taken before.
                 Ok(_) => return Err(self.maybe_applied("it restarted or failed over")),
                 Err(text) => return Err(self.maybe_applied(&text)),
@@ -124,7 +124,7 @@ impl Connection {
         &mut self,
         request: &[u8],
         count: usize,
-        ask_run_id: bool,
+        read_run_id: bool,
         mut reply_bytes: usize,
     ) -> io::Result<(Vec<Reply>, Option<Reply>)> {
         self.stream.get_mut().write_all(request)?;
@@ -134,7 +134,7 @@ impl Connection {
             replies.push(read(&mut self.stream, &mut reply_bytes)?);
         }
         let mut info_bytes = MAX_RECORD_BYTES;
-        let info = ask_run_id.then(|| read(&mut self.stream, &mut info_bytes));
+        let info = read_run_id.then(|| read(&mut self.stream, &mut info_bytes));
         Ok((replies, info.transpose()?))
     }
 

@@ -10,10 +10,10 @@ use store_core::{Generation, SecurityDomain, SessionKey, Usage};
 
 use super::completion::Completion;
 
-/// After a fetch that found nothing, a miss does not cause another fetch of that server for this
-/// time...
+/// For this time after a fetch that found nothing, a miss does not queue another fetch of that
+/// server.
 const MISS_RETRY: Duration = Duration::from_secs(1);
-/// ... and a connection that would wait does not either, for this time.
+/// For this time after a fetch that found nothing, a connection does not queue another one either.
 const CONNECTION_RETRY: Duration = Duration::from_millis(50);
 /// Servers for which the time of a fetch that found nothing is kept.
 const EMPTY_SERVERS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
@@ -30,7 +30,7 @@ pub(super) struct Backlog {
     generation: Option<Generation>,
     revocations: PendingRevocations,
     fetches: VecDeque<SessionKey>,
-    /// How many sessions of each server in `fetches` are wanted, and what connections wait for.
+    /// How many sessions of each server in `fetches` to fetch, and the completion for its waiters.
     to_fetch: HashMap<SessionKey, (usize, Arc<Completion>)>,
     /// The fetch that the worker is doing.
     in_flight: Option<FetchJob>,
@@ -86,7 +86,7 @@ pub(super) enum Request {
 /// Which sessions of a server to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WriteScope {
-    /// The single-use sessions, except for this many that stay in memory; `None`: none of them.
+    /// All single-use sessions but this many, which stay in memory; `None`: write none.
     pub(super) single_use_except: Option<usize>,
     /// The reusable session.
     pub(super) reusable: bool,
@@ -160,7 +160,7 @@ impl Backlog {
         Ok(())
     }
 
-    /// Schedules a write of the sessions of a server that memory still holds at `due`.
+    /// Schedules a write of a server's sessions at `due`, if memory still holds them then.
     pub(super) fn write_idle_at(&mut self, due: Instant, key: SessionKey) {
         if self.idle.len() < self.capacity && self.idle_servers.insert(key.clone()) {
             self.idle.push_back((due, key));
@@ -193,7 +193,7 @@ impl Backlog {
         *connections
     }
 
-    /// Counts one connection less: it has looked for its session, or was given up.
+    /// Counts one connection less: it has looked for its session, or was cancelled.
     pub(super) fn remove_connection(&mut self, key: &SessionKey) {
         if let Some(connections) = self.connections.get_mut(key) {
             *connections -= 1;
@@ -203,7 +203,7 @@ impl Backlog {
         }
     }
 
-    /// Queues a fetch of one session after a miss, unless the tier had none a moment ago.
+    /// Queues a fetch of one session after a miss, unless a fetch found none within [`MISS_RETRY`].
     pub(super) fn missed(&mut self, key: &SessionKey, now: Instant) -> Result<(), Full> {
         let recent = |since: &Instant| now.saturating_duration_since(*since) < MISS_RETRY;
         let is_empty = self.empty_since.get(key).is_some_and(recent);
@@ -213,8 +213,8 @@ impl Backlog {
         self.fetch(key, 1).map(drop)
     }
 
-    /// Whether the tier had nothing of `key` a moment ago, so that a connection that has just
-    /// waited for that does not wait again.
+    /// Whether a fetch of `key` found nothing within [`CONNECTION_RETRY`]. A connection then does
+    /// not wait again.
     pub(super) fn was_just_empty(&self, key: &SessionKey, now: Instant) -> bool {
         let since = self.empty_since.peek(key);
         since.is_some_and(|since| now.saturating_duration_since(*since) < CONNECTION_RETRY)
@@ -297,7 +297,8 @@ impl Backlog {
         }
         while let Some(key) = self.fetches.pop_front() {
             if let Some((key, (wanted, completion))) = self.to_fetch.remove_entry(&key) {
-                // Connections may have been given up since; a miss wants one session.
+                // Connections may have been cancelled since. Without any, a miss queued the fetch:
+                // it wants one session.
                 let wanted = wanted.min(self.connections_to(&key).max(1));
                 self.fetches_in_a_row += 1;
                 let job = FetchJob {
@@ -369,7 +370,7 @@ impl Backlog {
 }
 
 impl Drop for Request {
-    /// A request that is dropped undone has failed.
+    /// Completes the request as failed, unless the worker has completed it.
     fn drop(&mut self) {
         let (Self::Flush(completion) | Self::Load(_, _, completion)) = self;
         completion.complete(false);

@@ -45,7 +45,7 @@ impl Queue {
         }
     }
 
-    /// Sets the generation of the new store, before which the worker does nothing.
+    /// Sets the generation of the new store. The worker takes no job before that.
     pub(super) fn set_generation(&self, generation: Generation) {
         self.lock().set_generation(generation);
     }

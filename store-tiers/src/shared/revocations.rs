@@ -40,7 +40,7 @@ impl Revocations {
         }
     }
 
-    /// Whether a session of this server is revoked, whose full handshake was at `established`.
+    /// Whether a session of this server, from a full handshake at `established`, is revoked.
     pub(super) fn covers(&self, server: &ServerId, established: Timestamp) -> bool {
         let last = self.servers.peek(server).copied().max(self.all);
         last.is_some_and(|revoked| established <= revoked)

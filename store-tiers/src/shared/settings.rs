@@ -1,4 +1,4 @@
-//! Settings of a shared store, and why it cannot be created.
+//! Settings of a shared store, and the errors of its creation.
 
 use std::io;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedSettings {
-    /// Single-use sessions of a server that stay in memory while it is in use. Default 1.
+    /// Single-use sessions of a server that stay in memory while connections use it. Default 1.
     pub sessions_in_memory: usize,
-    /// How long those may lie unused before they are written to the tier, too. Default 1 s.
+    /// How long these may stay unused before they are written to the tier, too. Default 1 s.
     pub idle_timeout: Duration,
-    /// Servers in the backlog of writes, and in that of fetches. Default 4,096.
+    /// Most servers with a queued write, and most with a queued fetch. Default 4,096.
     pub queue_capacity: usize,
     /// A call to the tier that takes longer counts as stalled, and no connection waits for it.
     /// Default 5 ms.

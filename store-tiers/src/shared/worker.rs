@@ -143,8 +143,8 @@ impl<S: Portable> Worker<S> {
         result
     }
 
-    /// Removes the records of a server, or of all (`None`). After a failure it is queued again, and
-    /// comes before any fetch.
+    /// Removes the records of a server, or of all (`None`). After a failure, the revocation is
+    /// queued again, before any fetch.
     fn revoke(&mut self, key: Option<SessionKey>, as_of: Generation) -> Result<(), Failed> {
         let id = key.as_ref().map(|key| self.ring.server_id(key.as_key()));
         self.revocations.insert(id, self.clock.now());
@@ -161,7 +161,7 @@ impl<S: Portable> Worker<S> {
         })
     }
 
-    /// Returns single-use records to the tier that were taken and that other processes can use.
+    /// Puts single-use records back that were taken but only other processes can use.
     fn put_back(&mut self, records: &[Sealed]) -> Result<(), Failed> {
         if records.is_empty() {
             return Ok(());

@@ -154,7 +154,7 @@ fn a_full_tier_is_still_read() {
     assert_eq!(offered(&store, "a"), Some(1));
 }
 
-/// Nobody waits for it, and the statistics show it.
+/// No connection waits for it, and the statistics show it.
 #[test]
 fn a_panic_in_the_tier_stops_the_worker() {
     struct Panics;

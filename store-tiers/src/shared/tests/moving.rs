@@ -104,7 +104,7 @@ fn load_restores_its_own_domain_only() {
     assert_eq!((store.memory().stats().sessions, tier.single_use()), (3, 1));
 }
 
-/// Neither as idle sessions nor as surplus.
+/// Neither after the idle timeout nor as surplus.
 #[test]
 fn sessions_for_pending_connections_are_not_written() {
     let tier = FakeTier::default();

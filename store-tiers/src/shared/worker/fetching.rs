@@ -12,9 +12,9 @@ use crate::shared::backlog::FetchJob;
 use crate::shared::stats::count;
 use crate::{Record, Rejected, Sealed, ServerId, Taken};
 
-/// Most takes per fetch, when the records that come are rejected.
+/// Most takes per fetch. Another take follows if records were rejected.
 const TRIES: usize = 8;
-/// Most difference between the clocks of machines that share sessions.
+/// The largest accepted difference between the clocks of machines that share sessions.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The result of restoring one record.
@@ -25,7 +25,7 @@ enum Restored {
     Refused,
     /// The record was rejected.
     Rejected,
-    /// The record is sealed with a key that other processes have.
+    /// The record is sealed with a key that is not in the ring; other processes may have it.
     UnknownKey { expires: Timestamp },
 }
 
@@ -74,7 +74,7 @@ impl<S: Portable> Worker<S> {
         if stored == 0 && result.is_ok() {
             count(&self.queue.counters.missed, 1);
         } else {
-            // The connections may not come: then other processes can use the sessions.
+            // If no connection uses the sessions, they are written back for other processes.
             self.write_when_idle(key);
         }
         // Also after a failed take: records of other processes must not be lost.

@@ -202,7 +202,7 @@ fn a_call_is_one_round_trip() {
     tier.put(&records(1), now()).unwrap(); // connects
 
     let mut reads = |call: &mut dyn FnMut()| {
-        // After a second, a call asks for the run id, in the same round trip.
+        // After a second, a call reads the run id, in the same round trip.
         ask::<()>(&mut monitor, "CONFIG RESETSTAT");
         call();
         let counted = info(&mut monitor, "stats", "total_reads_processed");

@@ -141,7 +141,7 @@ fn a_failover_and_back_restores_no_taken_record() {
         "redis has it"
     );
 
-    // Longer than a connection keeps its run id without asking.
+    // Longer than a connection keeps its run id before it reads it again.
     thread::sleep(std::time::Duration::from_millis(1_100));
     assert!(
         take(&mut tier, "a", 1).is_err(),
