@@ -143,7 +143,8 @@ impl Style {
     }
 }
 
-/// Widths of the columns. A column is at least as wide as its longest word. Spare width goes first
+/// Widths of the columns. A column is at least as wide as its longest word, unless the table would be
+/// too wide: then the widest columns are narrowed, and words in them broken. Spare width goes first
 /// to columns with wrapped cells, then to those with wrapped headers; the least need is met first.
 fn widths(head: &[String], rows: &[Vec<String>]) -> Vec<u16> {
     let length = |text: &str| u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
@@ -160,8 +161,13 @@ fn widths(head: &[String], rows: &[Vec<String>]) -> Vec<u16> {
             words.max().unwrap_or(0).clamp(1, LONGEST_WORD)
         })
         .collect();
-    let used: u16 = widths.iter().map(|width| width + PADDING + 1).sum();
-    let mut spare = WIDTH.saturating_sub(used + 1);
+    let used = |widths: &[u16]| 1 + widths.iter().map(|width| width + PADDING + 1).sum::<u16>();
+    while used(&widths) > WIDTH
+        && let Some(widest) = widths.iter_mut().max().filter(|width| **width > 1)
+    {
+        *widest -= 1;
+    }
+    let mut spare = WIDTH.saturating_sub(used(&widths));
     for wanted in [
         longest_cells,
         head.iter().map(|name| length(name)).collect(),
@@ -216,6 +222,25 @@ mod tests {
             "{text}"
         );
         assert!(text.starts_with("a table\n") && text.ends_with("\na note"));
+    }
+
+    #[test]
+    fn a_table_of_long_words_fits_into_a_hundred_columns() {
+        let word = "x".repeat(40);
+        let table = Table {
+            title: "a table".to_owned(),
+            head: ["name", "one", "two", "three"].map(str::to_owned).into(),
+            words: 1,
+            rows: vec![[cell("name"), cell(&word), cell(&word), cell(&word)].into()],
+            legend: None,
+            notes: Vec::new(),
+        };
+        let text = Style::Terminal.show(&table);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 100),
+            "{text}"
+        );
+        assert_eq!(text.matches('x').count(), 120, "{text}");
     }
 
     #[test]
