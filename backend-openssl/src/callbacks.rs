@@ -31,7 +31,7 @@ impl HandshakeObserver for ConnectionObserver {
     }
 
     fn done(ssl: &SslRef) {
-        // OpenSSL sends the same event when the first flight before early data is written.
+        // The same event is sent before early data, when only the first flight is written.
         if ssl.is_init_finished()
             && let Some(connection) = connection(ssl)
         {

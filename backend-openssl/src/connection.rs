@@ -1,7 +1,7 @@
 //! One connection: its key, the session that it offered and the sessions that it stored.
 //!
 //! A handshake runs through these steps, which the callbacks of the context pass on:
-//! 1. [`Connection::prepare`] looks a session up and offers it. A connection that is dropped now
+//! 1. [`Connection::prepare`] looks a session up and offers it. A connection dropped before step 2
 //!    reports nothing.
 //! 2. `SSL_CB_HANDSHAKE_START`: [`handshake_started`](Connection::handshake_started).
 //! 3. The `new_session` callback: [`session_received`](Connection::session_received) stores. OpenSSL
@@ -31,20 +31,22 @@ use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::verification::{RequiredAddress, Requirements, Verification};
 
-/// A connection of an `SSL` object, from before its handshake until the object is freed.
+/// The store's handle of one `SSL` object, from before its handshake until the object is freed.
+/// [`connection()`](crate::connection()) returns it.
 pub struct Connection {
     sessions: Sessions,
     key: SessionKey,
     /// The store's generation at the look-up.
     generation: Generation,
-    /// What was required of the peer at the look-up. `None`: the same as for the offered session.
+    /// What was required of the peer at the look-up. `None`: exactly the verification of the offered
+    /// session.
     required: Option<Verification>,
     offered: Option<OfferedSession>,
     state: Mutex<State>,
 }
 
-/// The part that changes. It is locked while the store is called, so that `forget` knows every
-/// session that was stored.
+/// The mutable part. The lock is held while a session is stored, so that `forget` knows every session
+/// that was stored.
 #[derive(Default)]
 struct State {
     phase: Phase,
@@ -52,9 +54,9 @@ struct State {
     revoked: bool,
     /// The session stored last: the only reusable one that can still be in the store.
     newest: Option<EntryId>,
-    /// The sessions stored before it, as many as the store keeps of a server.
+    /// The sessions stored before it, oldest first: at most as many as the store keeps of a server.
     older: VecDeque<EntryId>,
-    /// The peer of the full handshake, once a session was received: later sessions share it.
+    /// The peer of the full handshake, set by the first session received; later ones share it.
     peer: Option<Arc<PeerInfo>>,
     received: usize,
     lifetime: Option<Duration>,
@@ -91,7 +93,7 @@ impl Connection {
         if !offer.as_ref().is_some_and(same) {
             required = Some(requirements.into_verification());
         }
-        // Set by an earlier `prepare`, perhaps for another key, or by the application.
+        // A session set by an earlier `prepare`, perhaps for another key, or by the application.
         ffi::clear_session(ssl);
         let offered = offer.and_then(|offer| OfferedSession::offer(ssl, offer));
         if offered.is_none() && required.is_none() {
@@ -117,34 +119,39 @@ impl Connection {
         self.offered.is_some()
     }
 
-    /// Bytes of early data that the offered session allows.
+    /// Bytes of early data that the offered session allows; 0 without one.
     ///
-    /// `SSL_write_early_data` fails if it allows none. A session in the last seconds of its lifetime
-    /// allows none.
+    /// At 0, `SSL_write_early_data` fails. A session in the last 10 seconds of its lifetime allows
+    /// none.
     pub fn early_data_allowed(&self) -> u32 {
         let offered = self.offered.as_ref();
         offered.map_or(0, |offered| offered.max_early_data)
     }
 
-    /// The server's certificates, its own first, as of the full handshake that the offered session
-    /// descends from. If the connection was resumed, they are also those of this connection.
+    /// The server's certificates in DER, its own first, from the full handshake of the offered session.
+    /// If the connection was resumed, they are those of its server. `None` if no session was offered.
     ///
     /// A session that comes from a tier has the server's own certificate only.
     pub fn offered_chain(&self) -> Option<&Chain> {
         self.offered.as_ref().map(|offered| &offered.peer.chain)
     }
 
-    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake.
+    /// Sessions received so far, stored or not: TLS 1.3 tickets, or the session of a TLS 1.2
+    /// handshake. A resumed TLS 1.2 handshake counts a session only if the server renewed its ticket.
     pub fn tickets(&self) -> usize {
         self.state().received
     }
 
-    /// The lifetime that the server gave the session received last; zero if it gave none.
+    /// The lifetime that the server gave the session received last; zero if it gave none. `None`
+    /// before the first.
     pub fn lifetime(&self) -> Option<Duration> {
         self.state().lifetime
     }
 
-    /// Bytes of early data that the session received last allows.
+    /// Bytes of early data that the session received last allows; zero if it allows none. `None` before
+    /// the first.
+    ///
+    /// Corresponds to `SSL_SESSION_get_max_early_data`.
     pub fn max_early_data(&self) -> Option<u32> {
         self.state().max_early_data
     }
@@ -172,8 +179,9 @@ impl Connection {
     /// Reports that the application abandons the handshake, for instance because it waits no longer
     /// or has another connection. Call it before the `Ssl` is dropped.
     ///
-    /// This says nothing about the server, so the server's sessions stay in the store. A ticket that
-    /// was offered is used up all the same. After the handshake, and on later calls, it does nothing.
+    /// An abandoned handshake is no sign of a bad session, so the server's sessions stay in the store.
+    /// A ticket that was offered is used up all the same. After the handshake, and on later calls, it
+    /// does nothing.
     pub fn cancel(&self) {
         if self.end_handshake(Phase::Cancelled) && self.offered() {
             self.sessions.store().report(&self.key, Outcome::Cancelled);
@@ -232,13 +240,13 @@ impl Connection {
     fn verified_peer(&self, ssl: &SslRef) -> Option<PeerInfo> {
         let verification = Verification::after_handshake(ssl)?;
         let of_offered = || self.offered.as_ref().map(|it| &it.peer.verification);
-        // If the requirements have changed since `prepare`, what was checked is not known.
+        // If the requirements have changed since `prepare`, it is unknown which ones were checked.
         let unchanged = Some(&verification) == self.required.as_ref().or_else(of_offered);
         unchanged.then(|| PeerInfo::new(ssl, verification, self.sessions.peer_certificate()))
     }
 
-    /// The peer of a resumed handshake, under the policy of this connection: the offered session may
-    /// come from a tier or from a connection with the other policy.
+    /// The peer of the offered session, which a resumed handshake inherits, with this connection's
+    /// policy: the offered session may have another, from a tier or from another connection.
     fn inherited_peer(&self, offered: &OfferedSession) -> Arc<PeerInfo> {
         let policy = self.sessions.peer_certificate();
         if offered.peer.policy == policy {
@@ -293,7 +301,7 @@ impl Connection {
         }
     }
 
-    /// Ends a handshake that is under way in `phase`. `false` if none is.
+    /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
     fn end_handshake(&self, phase: Phase) -> bool {
         let mut state = self.state();
         let under_way = state.phase == Phase::UnderWay;
@@ -309,8 +317,8 @@ impl Connection {
 }
 
 impl Drop for Connection {
-    /// OpenSSL runs this when it frees the `SSL`. A panic must not reach it, not even one of a
-    /// subscriber to the store's events.
+    /// OpenSSL runs this when it frees the `SSL`. A panic, for instance in a `tracing` subscriber, must
+    /// not reach C.
     fn drop(&mut self) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.handshake_failed()));
     }

@@ -17,7 +17,8 @@ use crate::verification::RequiredAddress;
 use crate::{callbacks, ex_data, ffi};
 
 impl Sessions {
-    /// Builds a context whose connections keep their sessions in this store.
+    /// Builds a context whose connections keep their sessions in this store. An error if the builder
+    /// already has a `new_session` or info callback.
     ///
     /// Sets the session cache mode, the `new_session` callback and the info callback. Callbacks can
     /// be set on a builder only, so this takes the finished builder and returns the connector.
@@ -89,7 +90,7 @@ impl Connector {
     /// An `Ssl` for a handshake with `host`, a name or an IP address, which is sent as SNI and
     /// verified, [prepared](Self::prepare) with `key`.
     ///
-    /// Faster than calling `prepare`, which has to ask OpenSSL what the `Ssl` requires.
+    /// Faster than `prepare`, which has to query OpenSSL for an IP address that the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
         // `into_ssl` requires an address if `host` parses as one; `HostRef` knows at least those.
@@ -101,7 +102,8 @@ impl Connector {
         Ok(ssl)
     }
 
-    /// The settings of one connection, for callers that make their own `Ssl`.
+    /// The settings of one connection, for callers that make their own `Ssl` and
+    /// [prepare](Self::prepare) it. Corresponds to `SslConnector::configure`.
     pub fn configure(&self) -> Result<ConnectConfiguration, ErrorStack> {
         self.inner.configure()
     }
@@ -115,13 +117,14 @@ impl Connector {
     /// Prepares an `Ssl` of this connector for its handshake: offers a session of `key` if there is
     /// one, instead of any session set before, and stores received sessions under `key`.
     ///
-    /// Call it last, and change nothing on `ssl` afterwards: verify mode, required names and a client
-    /// certificate of the `Ssl` are read now. A session whose own verification was less strict, or
-    /// that was made with another client certificate, is not offered. Other settings of this `Ssl`
-    /// alone (certificate store, verify callback, verification flags, ALPN) are not read: use a key
-    /// of another domain for them.
+    /// Call it last, and change nothing on `ssl` afterwards: it reads the verify mode, the required
+    /// names and the client certificate of the `Ssl`. A session whose own verification was less
+    /// strict, or that was made with another client certificate, is not offered. Other settings made
+    /// on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are not
+    /// read: if there are any, use a key of another domain.
     ///
-    /// After the handshake, [`connection()`](crate::connection()) has its result.
+    /// [`connection()`](crate::connection()) returns the [`Connection`](crate::Connection) attached
+    /// here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
         self.attach_connection(ssl, key, RequiredAddress::Query);
     }
@@ -134,12 +137,12 @@ impl Connector {
         ssl.set_ex_data(index, connection);
     }
 
-    /// The store of this connector.
+    /// The store.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// The security domain of its sessions.
+    /// The security domain of the connector's sessions.
     pub fn domain(&self) -> &SecurityDomain {
         &self.domain
     }

@@ -4,7 +4,7 @@
 //! order; the peer's certificate is field 3. It is most of the bytes, and the same in all sessions of
 //! a server.
 //!
-//! Read by hand, because the bytes are cut in place: a DER crate would decode, and copy, the secrets.
+//! Parsed by hand to cut the bytes without decoding them: a DER crate would copy the secrets.
 
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ impl<'a> Fields<'a> {
         }
         let mut last = None;
         let mut certificate = None;
-        // The range of the certificate's field, empty where it would be.
+        // The range of the certificate's field; without one, the empty range at its position.
         let (mut start, mut end) = (fields.len(), fields.len());
         let mut rest = fields;
         while !rest.is_empty() {
@@ -71,7 +71,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn write(&self, certificate: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
         let field = certificate.map_or(0, |der| header_len(der.len()) + der.len());
         let fields = self.before.len() + field + self.after.len();
-        // A vector that grew would leave a copy of the secrets behind.
+        // A vector that grows leaves a copy of the secrets in freed memory.
         let mut out = Zeroizing::new(Vec::with_capacity(header_len(fields) + fields));
         write_header(&mut out, SEQUENCE, fields);
         out.extend_from_slice(self.before);

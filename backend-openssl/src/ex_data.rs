@@ -7,7 +7,10 @@ use openssl::ssl::{Ssl, SslRef};
 
 use crate::connection::Connection;
 
-/// The connection that [`Connector::prepare`](crate::Connector::prepare) attached to `ssl`.
+/// The connection that a [`Connector`](crate::Connector) attached to `ssl`. `None` for any other
+/// `SSL` object.
+///
+/// Corresponds to `SSL_get_ex_data`.
 pub fn connection(ssl: &SslRef) -> Option<&Connection> {
     ssl.ex_data(index()?)
 }

@@ -59,8 +59,8 @@ fn restoring_errors<T>(call: impl FnOnce() -> T) -> T {
 
 /// Empties the error queue if a call did not succeed, and returns whether it did.
 ///
-/// For calls that fail only when memory is out: [`restoring_errors`] costs as much as duplicating a
-/// session.
+/// For calls that fail only for lack of memory: [`restoring_errors`] would cost as much as duplicating
+/// a session.
 fn checked(succeeded: bool) -> bool {
     if !succeeded {
         drop(ErrorStack::get());
@@ -95,7 +95,7 @@ pub(crate) fn ticket_lifetime(session: &SslSessionRef) -> u64 {
     unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into()
 }
 
-/// Makes a private copy of a session allow no early data.
+/// Sets the early data that a session allows to none. For private copies only.
 ///
 /// Corresponds to `SSL_SESSION_set_max_early_data`.
 pub(crate) fn forbid_early_data(session: &mut SslSession) {
@@ -184,7 +184,7 @@ pub(crate) fn required_address(ssl: &SslRef) -> Option<String> {
     unsafe { address_in(SSL_get0_param(ssl.as_ptr())) }
 }
 
-/// Whether the context requires an IP address of every peer, unless its `SSL` objects change that.
+/// Whether the context requires an IP address of its peers. An `SSL` object can override it.
 ///
 /// Corresponds to `X509_VERIFY_PARAM_get1_ip_asc`.
 pub(crate) fn context_requires_address(builder: &SslContextBuilder) -> bool {
@@ -228,11 +228,11 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
     let group = unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), get, 0, ptr::null_mut()) };
     // OpenSSL returns its NID of a group if it has one, else the number with a flag.
     match group {
-        415 => Some(23),
-        715 => Some(24),
-        716 => Some(25),
-        1034 => Some(29),
-        1035 => Some(30),
+        415 => Some(23),  // secp256r1
+        715 => Some(24),  // secp384r1
+        716 => Some(25),  // secp521r1
+        1034 => Some(29), // x25519
+        1035 => Some(30), // x448
         unknown if unknown & TLSEXT_NID_UNKNOWN != 0 => {
             u16::try_from(unknown & !TLSEXT_NID_UNKNOWN).ok()
         }
@@ -303,7 +303,7 @@ unsafe extern "C" fn info_callback<O: HandshakeObserver>(
         },
         _ => return,
     };
-    // A panic must not reach C. What it would have stored or counted is lost, which is a miss.
+    // A panic must not reach C. The session or count of this event is lost, which costs a miss.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: OpenSSL passes the live object whose handshake it is, on the thread that drives
         // it. The reference does not outlive the call and is only read through.

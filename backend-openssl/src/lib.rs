@@ -1,9 +1,10 @@
-//! tls-resume's session store for OpenSSL clients, by OpenSSL's session callbacks.
+//! tls-resume's session store for OpenSSL clients, through OpenSSL's session callbacks.
 //!
 //! OpenSSL's own client cache cannot look a session up by server. This crate turns it off and keeps
 //! sessions in a [`store_core::SessionStore`], with the same calls as Postfix: the cache mode is
-//! `SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR`, the
-//! `new_session` callback stores, and each `SSL` carries its key in `ex_data`.
+//! `SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR`
+//! (`SSL_CTX_set_session_cache_mode`), the `new_session` callback (`SSL_CTX_sess_set_new_cb`) stores,
+//! and each `SSL` carries its key in `ex_data`.
 //!
 //! ```no_run
 //! use backend_openssl::Sessions;
@@ -12,7 +13,7 @@
 //! use std::net::TcpStream;
 //!
 //! let sessions = Sessions::new(Limits::default())?;
-//! // The domain names every setting that decides over trust: a builder has no getters for them.
+//! // List every setting that decides over trust: a builder has no getters for them.
 //! let domain = SecurityDomain::builder("my client, openssl").field("roots", b"system").finish();
 //! let connector = sessions.attach(SslConnector::builder(SslMethod::tls_client())?, domain)?;
 //!
@@ -26,14 +27,15 @@
 //! ```
 //!
 //! # Guarantees
-//! - Stored sessions are private to the store: each is duplicated inside the callback, before
-//!   anything can mark OpenSSL's own object as not resumable (dropping a connection without
-//!   `close_notify` does). An offered session is private to its connection.
+//! - The store owns copies of sessions, made inside the callback. OpenSSL marks its own object as not
+//!   resumable when a connection is dropped without `close_notify`; the copies stay valid. An offered
+//!   session belongs to one connection.
 //! - A session records how the peer was verified, and for which name. It is offered only to a
-//!   connection that requires no more ([`Connector::prepare`]).
+//!   connection that requires no stricter verification ([`Connector::prepare`]).
 //! - A ticket renewed in a resumed TLS 1.2 handshake is stored when the handshake is done. OpenSSL
 //!   calls no `new_session` callback for it.
-//! - A reusable session whose handshake failed is removed, unless a newer one has replaced it.
+//! - After a failed handshake, the session that it offered and all older ones of the server are
+//!   removed. Newer ones stay.
 //!
 //! Needs OpenSSL 3.0 or newer; the feature `vendored` builds one.
 

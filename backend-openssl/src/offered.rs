@@ -10,14 +10,13 @@ use crate::ffi;
 use crate::peer::PeerInfo;
 use crate::session::Session;
 
-/// What a connection remembers of the session that it offered. The session itself now belongs to
-/// OpenSSL.
+/// Properties of the session that a connection offered. The session itself now belongs to OpenSSL.
 pub(crate) struct OfferedSession {
     pub(crate) id: EntryId,
     pub(crate) usage: Usage,
     pub(crate) established: Timestamp,
     pub(crate) peer: Arc<PeerInfo>,
-    /// Differs from the id of a renewed session.
+    /// OpenSSL's session id. A renewed session has another.
     pub(crate) ssl_id: SslId,
     /// Bytes of early data that the session allows.
     pub(crate) max_early_data: u32,
@@ -43,12 +42,12 @@ impl OfferedSession {
     }
 }
 
-/// Whether OpenSSL will send the session's ticket in its first message. It decides by the system's
-/// clock, not by the store's.
+/// Whether OpenSSL will send the session's ticket in its first message. OpenSSL decides by the
+/// system's clock, not by the store's.
 ///
-/// OpenSSL withholds the ticket of a session that lies in the future or is past the lifetime that
-/// the server gave. It does not withhold the early data, which then goes out under a key that
-/// anybody can compute (openssl/openssl#13395). The margin is for a connection that begins now.
+/// OpenSSL sends no ticket for a session whose creation time is in the future, or that is past the
+/// lifetime that the server gave. It sends the early data all the same, under a key that anybody can
+/// compute (openssl/openssl#13395). The margin covers the time until the first message is sent.
 fn sends_ticket(session: &SslSessionRef) -> bool {
     const MARGIN_SECONDS: u64 = 10;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

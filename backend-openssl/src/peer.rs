@@ -11,16 +11,19 @@ use crate::verification::Verification;
 ///
 /// It changes neither what is verified nor what
 /// [`Connection::offered_chain`](crate::Connection::offered_chain) returns.
+///
+/// The store keeps its newest sessions as `SSL_SESSION` objects and packs older ones to DER
+/// ([`Limits::unpacked_sessions`](store_core::Limits::unpacked_sessions)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PeerCertificate {
     /// Sessions keep the certificate. An unpacked session keeps the parsed certificates alive: 7
     /// to 15 kB with a chain of two. Unpacking a session takes as long as a resumed TLS 1.2
-    /// handshake. On a resumed connection `SSL_get_peer_cert_chain` has the whole chain if the
-    /// session was unpacked, and none otherwise.
+    /// handshake. On a resumed connection `SSL_get_peer_cert_chain` returns the whole chain if the
+    /// session was never packed, and nothing otherwise.
     #[default]
     Keep,
-    /// Sessions drop the certificate: `SSL_get0_peer_certificate` is empty on resumed connections.
-    /// An unpacked session takes about 1.2 kB, and unpacking takes a tenth of the time.
+    /// Sessions drop the certificate: `SSL_get0_peer_certificate` returns null on resumed
+    /// connections. An unpacked session takes about 1.2 kB, and unpacking takes a tenth of the time.
     Strip,
 }
 
@@ -50,7 +53,7 @@ impl PeerInfo {
         }
     }
 
-    /// The peer of a decoded session, whose encoding has the peer's own certificate only.
+    /// The peer of a decoded session. An encoding contains the peer's own certificate only.
     pub(crate) fn decoded(verification: Verification, certificate: Option<&[u8]>) -> Self {
         Self {
             verification,
@@ -64,7 +67,7 @@ impl PeerInfo {
         self.chain.iter().next()
     }
 
-    /// Bytes of memory without the certificates, with the two counters of an `Arc`.
+    /// Bytes of memory without the certificates, including the two counters of an `Arc`.
     pub(crate) fn bytes(&self) -> usize {
         let Verification {
             names,

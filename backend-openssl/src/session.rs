@@ -24,8 +24,8 @@ const PARSED_FACTOR: usize = 5;
 /// Allocator overhead of a packed session.
 const ALLOCATION_BYTES: usize = 16;
 
-/// An OpenSSL session as the store keeps it, with the peer of the full handshake that it descends
-/// from. Its secrets are wiped on drop.
+/// An OpenSSL session as the store keeps it, with the peer of its full handshake. Its secrets are
+/// wiped on drop.
 pub struct Session {
     form: Form,
     peer: Arc<PeerInfo>,
@@ -35,7 +35,7 @@ enum Form {
     /// An `SSL_SESSION` of the store's own, never modified. OpenSSL wipes it with the last
     /// reference.
     Live(SslSession),
-    /// OpenSSL's DER. The peer's certificate is cut out if it is the first of the known chain.
+    /// OpenSSL's DER, without the peer's certificate if that is the first of `PeerInfo::chain`.
     Packed(Zeroizing<Box<[u8]>>),
 }
 
@@ -48,7 +48,8 @@ impl Session {
         }
     }
 
-    /// An entry with a private copy of a session of a full handshake, received at `now`.
+    /// An entry with a private copy of a session, established and received at `now`. `None` if it
+    /// cannot be copied.
     ///
     /// A copy made inside the `new_session` callback stays valid whatever happens to the connection.
     pub(crate) fn received(
@@ -82,7 +83,7 @@ impl Session {
         &self.peer.verification
     }
 
-    /// OpenSSL's DER, with the peer's certificate if it is known.
+    /// OpenSSL's DER, with the peer's certificate if the session or its peer has it.
     pub(crate) fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
         match &self.form {
             Form::Packed(der) => with_certificate(der, &self.peer),
@@ -90,7 +91,8 @@ impl Session {
         }
     }
 
-    /// Bytes of memory, with parsed certificates, without the [shared part](Storable::shared_part).
+    /// Bytes of memory, including parsed certificates, without the
+    /// [shared part](Storable::shared_part).
     pub(crate) fn weight(&self) -> usize {
         let form = match &self.form {
             Form::Packed(der) => ALLOCATION_BYTES + der.len(),
@@ -162,11 +164,11 @@ impl Form {
     fn pack(session: &SslSessionRef, peer: &PeerInfo) -> Option<Self> {
         let mut der = live_der(session)?;
         let fields = Fields::read(&der)?;
-        // A certificate that the chain does not have stays in.
+        // A certificate that is not in the chain stays in the DER.
         if fields.certificate.is_some() && fields.certificate == peer.certificate() {
             der = fields.write(None);
         }
-        // Capacity equals length, so the bytes move without a copy that would not be wiped.
+        // Capacity equals length, so no bytes are copied: a copy would not be wiped.
         Some(Self::Packed(Zeroizing::new(
             mem::take(&mut *der).into_boxed_slice(),
         )))

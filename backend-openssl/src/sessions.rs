@@ -28,8 +28,8 @@ impl Sessions {
         Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
     }
 
-    /// Uses an existing store, such as the memory of a store with a tier, on the clock of that
-    /// store.
+    /// Uses an existing store, such as the memory of a store with a tier. `clock` must be the one
+    /// that all users of this store share.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
@@ -38,8 +38,8 @@ impl Sessions {
         }
     }
 
-    /// Sets whether the sessions of new connections keep their peer's certificate. The store stays
-    /// the same, and its sessions remain usable as they are.
+    /// Sets whether the sessions of new connections keep their peer's certificate. The store is not
+    /// changed; sessions stored before remain usable.
     #[must_use]
     pub fn with_peer_certificate(self, peer_certificate: PeerCertificate) -> Self {
         Self {

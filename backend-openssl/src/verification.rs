@@ -23,8 +23,8 @@ pub(crate) struct Verification {
 
 impl Verification {
     /// The verification made by the full handshake on `ssl`. `None` if verification was required
-    /// and did not succeed: a verify callback may have accepted the peer, but that verdict cannot
-    /// be repeated on resumption, so such a session is not stored.
+    /// and did not succeed: a verify callback may have accepted the peer, but it does not run on
+    /// resumption, so such a session is not stored.
     pub(crate) fn after_handshake(ssl: &SslRef) -> Option<Self> {
         let required = Requirements::read(ssl, RequiredAddress::Query);
         // The result is also OK without a certificate, as with a pre-shared key.
@@ -48,13 +48,13 @@ impl Verification {
 /// Whether a connection requires an IP address of its peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RequiredAddress {
-    /// Unknown: OpenSSL is asked, which is slow if there is none, since OpenSSL raises an error.
+    /// Unknown: query OpenSSL. Slow if there is none, since OpenSSL then raises an error.
     Query,
     /// Known to be none.
     None,
 }
 
-/// What a connection requires of its peer, as it is configured now.
+/// What a connection requires of its peer, as its `SSL` object is configured at the time of reading.
 pub(crate) struct Requirements<'a> {
     verify_peer: bool,
     names: Names<'a>,
@@ -166,7 +166,7 @@ fn client_certificate(ssl: &SslRef) -> Option<Box<[u8]>> {
     if of_context.is_some_and(|shared| shared.as_ptr() == own.as_ptr()) {
         return None;
     }
-    // If hashing fails, the empty digest: it matches no certificate's.
+    // An empty digest if hashing fails: it equals the digest of no certificate.
     let digest = own.digest(MessageDigest::sha256());
     Some(digest.map_or_else(|_| Box::default(), |digest| Box::from(&*digest)))
 }
