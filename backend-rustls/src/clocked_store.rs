@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use store_core::{Clock, SessionStore, Storable, Timestamp};
 
-/// A store and its clock, shared by all handles of one `Sessions`.
+/// A store and its clock. All handles of one `Sessions` share them.
 pub(crate) struct ClockedStore<S> {
     store: Arc<SessionStore<S>>,
     clock: Arc<dyn Clock>,

@@ -15,8 +15,8 @@ const MOST_IDLE: usize = 16;
 /// ([`Connection`]).
 ///
 /// A `ClientConfig` holds the handle, so every connection needs a configuration of its own. Cloning
-/// one takes longer than the store does. The pool keeps up to 16 idle clones and puts the next
-/// connection's handle into one of them. Clones of the pool share its configurations.
+/// one takes longer than the store's work for a connection. The pool keeps up to 16 idle clones and
+/// sets the next connection's handle in one of them. Clones of the pool share its configurations.
 #[derive(Clone)]
 pub struct ConfigPool(Arc<Pool>);
 
@@ -27,7 +27,7 @@ struct Pool {
 }
 
 impl ConfigPool {
-    /// Creates a pool of clones of `config`. Its `resumption` and `enable_early_data` are replaced.
+    /// Creates a pool of clones of `config`, whose `resumption` and `enable_early_data` are overwritten.
     pub fn new(mut config: ClientConfig) -> Self {
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
@@ -48,8 +48,8 @@ impl ConfigPool {
         self.get_with(handle, false)
     }
 
-    /// A configuration for a connection with this handle that may send early data, if the offered
-    /// session allows some: write it before the handshake
+    /// A configuration for a connection with this handle that may send early data if the offered
+    /// session allows it. Write the data before the handshake
     /// ([`early_data`](rustls::client::ClientConnection::early_data)).
     pub fn get_for_early_data(&self, handle: &Arc<Connection>) -> PooledConfig {
         self.get_with(Some(handle), true)
@@ -59,7 +59,8 @@ impl ConfigPool {
         let idle = self.0.idle().pop();
         let mut config = idle.unwrap_or_else(|| Arc::new(self.0.config.clone()));
         if let Some(handle) = handle {
-            // Clones it in the rare case that its last `PooledConfig` is still being dropped.
+            // Clones the configuration if another `PooledConfig` of it is still being dropped, which is
+            // rare.
             let config = Arc::make_mut(&mut config);
             config.resumption = handle.resumption();
             config.enable_early_data = early_data;
@@ -71,7 +72,8 @@ impl ConfigPool {
     }
 }
 
-/// A configuration of one connection. Drop it after the connection, or the pool cannot reuse it.
+/// A configuration of one connection. Drop it after the connection: otherwise the pool does not reuse
+/// it.
 pub struct PooledConfig {
     config: Arc<ClientConfig>,
     pool: Arc<Pool>,
@@ -86,11 +88,11 @@ impl PooledConfig {
 
 impl Drop for PooledConfig {
     fn drop(&mut self) {
-        // Another reference may still connect with it, and its handle is for one connection.
+        // In use by a connection, so its handle must stay: not reused.
         let Some(config) = Arc::get_mut(&mut self.config) else {
             return;
         };
-        // Dropped without the lock: the handle may report to the store.
+        // Replaces the handle before the lock is taken: dropping it may report to the store.
         config.resumption = self.pool.config.resumption.clone();
         config.enable_early_data = false;
         let mut idle = self.pool.idle();

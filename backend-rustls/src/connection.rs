@@ -24,8 +24,8 @@ use crate::session::Session;
 ///   offers nothing and stores nothing.
 /// - Sessions received after the store or the server was cleared are refused, also on a connection
 ///   that was open before.
-/// - A handle dropped without `settle` or [`cancel`](Self::cancel) has failed: the session that it
-///   offered and all older ones of its server are removed. Newer ones stay.
+/// - Dropping a handle without `settle` or [`cancel`](Self::cancel) means that the handshake failed:
+///   the session that it offered and all older ones of its server are removed. Newer ones stay.
 ///
 /// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
 /// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
@@ -61,21 +61,22 @@ impl Connection {
         self.handle.tickets()
     }
 
-    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far; zero if they allow
-    /// no early data. `None` before the first.
+    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, in bytes (RFC 8446,
+    /// section 4.2.10); zero if they allow no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
     }
 
-    /// Tells how many bytes the transport has just given to rustls. They bound the weight of the next
-    /// session received, which came in them.
+    /// Reports how many bytes the transport has just passed to rustls. The next session received
+    /// arrived in the bytes reported since the last session or [data](Self::received_data), so its
+    /// weight is their number, or [`SESSION_WEIGHT`](crate::SESSION_WEIGHT) if that is larger.
     ///
-    /// Optional: otherwise every session weighs [`SESSION_WEIGHT`](crate::SESSION_WEIGHT).
+    /// Optional: without it, every session weighs `SESSION_WEIGHT`.
     pub fn received(&self, bytes: usize) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Tells that all bytes received so far were application data, without a session.
+    /// Reports that all bytes received so far were application data, without a session.
     pub fn received_data(&self) {
         self.received.store(0, Ordering::Relaxed);
     }
@@ -84,8 +85,8 @@ impl Connection {
     /// [`handshake_kind`](rustls::CommonState::handshake_kind), after all checks of the peer.
     ///
     /// Reports the outcome to the store and stores the sessions received; later ones are stored as
-    /// they arrive. After a resumed handshake they keep the age of the resumed session. Later calls
-    /// do nothing.
+    /// they arrive. Sessions received in or after a resumed handshake keep the age of the resumed
+    /// session. Later calls do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
         self.handle.settle(kind == HandshakeKind::Resumed);
     }
@@ -93,13 +94,14 @@ impl Connection {
     /// Ends a handshake that the application abandons, for instance because it waits no longer or has
     /// another connection.
     ///
-    /// This says nothing about the server, so the server's sessions stay in the store. A ticket that
-    /// was offered is used up all the same. After `settle`, and on later calls, it does nothing.
+    /// An abandoned handshake is no sign of a bad session, so the server's sessions stay in the store.
+    /// A ticket that was offered is used up all the same. After `settle`, and on later calls, it does
+    /// nothing.
     pub fn cancel(&self) {
         self.handle.cancel();
     }
 
-    /// Tells that the server has sent a fatal alert
+    /// Reports that the server has sent a fatal alert
     /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)).
     ///
     /// Revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the

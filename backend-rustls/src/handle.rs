@@ -17,8 +17,8 @@ use crate::host::host_ref;
 /// No key-exchange group: larger than any `u16`.
 const NO_GROUP: u32 = u32::MAX;
 
-/// A connection's access to the store. The `Connection` of each version of rustls wraps one: it
-/// translates the types of that version, and documents what it guarantees.
+/// A connection's access to the store. The `Connection` of each version of rustls wraps one and
+/// converts the types of that version; its documentation lists the guarantees.
 pub(crate) struct Handle<S: Storable> {
     store: ClockedStore<S>,
     key: SessionKey,
@@ -151,7 +151,7 @@ impl<S: Storable> Handle<S> {
     /// A single-use session to offer.
     ///
     /// Looks up a session of either kind, so that a connection counts as one offer or one miss:
-    /// rustls asks for a TLS 1.3 ticket first, and then for a TLS 1.2 session.
+    /// rustls calls for a TLS 1.3 ticket first, and then for a TLS 1.2 session.
     pub(crate) fn take(&self, name: &ServerName<'_>) -> Option<S> {
         if !self.is_for(name) || !self.progress().may_offer() {
             return None;
@@ -186,8 +186,8 @@ impl<S: Storable> Handle<S> {
     }
 
     /// Removes the reusable session that this connection offered, if it is still in the store. A
-    /// newer one stays. rustls calls it after that session led to a failed handshake, or to one of
-    /// TLS 1.3.
+    /// newer one stays. rustls calls this when the handshake that offered the session failed, or
+    /// negotiated TLS 1.3.
     pub(crate) fn remove_offered(&self, name: &ServerName<'_>) {
         if !self.is_for(name) {
             return;
@@ -228,8 +228,8 @@ impl<S: Storable> Handle<S> {
         let Ok(id) = self.store().put(&self.key, entry, self.generation, now) else {
             return;
         };
-        // One more than the store holds: the oldest is then certainly gone from memory, and removing
-        // it tells the store to revoke what a tier may still have.
+        // One id more than the store can hold: the oldest is then certainly not in memory, and
+        // removing it makes the store revoke the server's sessions in the tier.
         let keep = self
             .progress()
             .remember(id, self.capacity().saturating_add(1));

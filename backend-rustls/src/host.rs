@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rustls::pki_types::ServerName;
 use store_core::HostRef;
 
-/// The host of a server name. Allocates and parses nothing. `None` for kinds of names that rustls may
+/// The host of a server name. Does not allocate or parse. `None` for kinds of names that rustls may
 /// add (`ServerName` is non-exhaustive): no session is stored or found for them.
 pub(crate) fn host_ref<'n>(name: &'n ServerName<'_>) -> Option<HostRef<'n>> {
     match name {

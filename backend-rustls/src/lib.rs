@@ -1,13 +1,13 @@
 //! The [`store_core`] session store as rustls's [`ClientSessionStore`].
 //!
 //! By default rustls keeps the sessions of a client in memory for 32 servers (256 sessions, 8 for
-//! each), first in, first out, without expiry. This crate replaces that with a bounded, expiring,
-//! observable store.
+//! each), first in, first out, without expiry. This crate replaces that with a bounded, expiring
+//! store that counts what happens.
 //!
 //! # Two handles
 //! [`Sessions`] is the store. It creates the handles that rustls calls:
 //! - [`SharedHandle`] is for existing clients: set it as `resumption` of a `ClientConfig` once, and
-//!   hyper, reqwest, tokio-rustls or any other user of that configuration resumes through the store.
+//!   hyper, reqwest, tokio-rustls or any other user of that configuration resumes from the store.
 //! - [`Connection`] is for one connection, for code that makes its connections itself. It knows its
 //!   key and the sessions that it offered and received. So it can do what a shared handle cannot:
 //!   store nothing before the handshake is settled, revoke, and keep a session's age across renewals.
@@ -38,23 +38,25 @@
 //!
 //! # Limits of rustls 0.23
 //! A session of rustls 0.23 is opaque:
-//! - Its lifetime is not exposed. Sessions expire by the time since they were received
+//! - Its lifetime is not exposed. The store expires it by its age since it was received
 //!   ([`store_core::Usage::longest_lifetime`] and the [`Limits`](store_core::Limits)), and rustls
 //!   itself rejects a session past the server's lifetime.
-//! - Its size is not exposed. It weighs [`SESSION_WEIGHT`], or as many bytes as it was received in,
-//!   if the handle is told ([`Connection::received`]).
+//! - Its size is not exposed. Its weight is [`SESSION_WEIGHT`], or the number of bytes that it was
+//!   received in, if that is larger and reported ([`Connection::received`]).
 //! - It cannot be encoded, so it stays in this process.
 //!
 //! A session resumes only under the same verifier and client-certificate resolver, compared by the
-//! identity of their `Arc`s. rustls rejects any other after it has taken it from the store. Clones of
-//! one `ClientConfig` share both; two configurations built separately share neither.
+//! identity of their `Arc`s. Under others, rustls takes the session from the store and then rejects
+//! it. Clones of one `ClientConfig` share both; two configurations built separately share neither.
 //!
 //! # Features
 //! `aws-lc-rs` (default), `ring` and `graviola` each add a cryptography provider and the function
 //! `provider`. The store itself needs none of them.
 //!
-//! `preview` adds the module `preview`: the same for rustls 0.24.0-dev.1, whose sessions can be
-//! encoded and leave their process. It may change in any release.
+//! `preview` adds the module `preview`: a store for rustls 0.24.0-dev.1, whose sessions can be encoded
+//! and leave their process. It may change in any release.
+//!
+//! `tokio` exports the matching tokio-rustls as `tokio_rustls`.
 //!
 //! [`ClientSessionStore`]: rustls::client::ClientSessionStore
 

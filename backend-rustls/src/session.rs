@@ -3,11 +3,11 @@
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
 use store_core::{Entry, Storable, Timestamp, Usage};
 
-/// The least weight of a session in the store's byte limits: 4 KiB.
+/// The smallest weight of a session in the store's byte limits: 4 KiB.
 ///
 /// rustls 0.23 does not expose a session's size. A ticket with a chain of three certificates takes
-/// about 2.8 kB; the rest is headroom. A session received in more bytes weighs as many, if the
-/// [`Connection`](crate::Connection) is told ([`received`](crate::Connection::received)). A limit
+/// about 2.8 kB; the rest is headroom. A session received in more bytes has their number as its
+/// weight, if it is reported ([`Connection::received`](crate::Connection::received)). A limit
 /// `session_bytes` below 4 KiB turns resumption off.
 pub const SESSION_WEIGHT: usize = 4 * 1024;
 
@@ -34,8 +34,8 @@ impl Session {
         }
     }
 
-    /// An entry for a session of a full handshake, received at `now` in at most `bytes`; 0 if that is
-    /// not known.
+    /// An entry for a session of a full handshake, received at `now` in at most `bytes` bytes; 0 if
+    /// their number is not known.
     pub(crate) fn into_entry(self, bytes: usize, now: Timestamp) -> Entry<Self> {
         let usage = self.usage();
         // rustls does not expose the lifetime, and checks it itself when it is given the session.

@@ -16,14 +16,16 @@ use crate::session::Session;
 
 /// A handle for a whole `ClientConfig`, for clients that take one and connect themselves.
 ///
-/// Clones share their sessions. rustls tells the handle server names and sessions, but not which
+/// Clones share their sessions. rustls passes server names and sessions to the handle, but not which
 /// connection they belong to. Therefore:
-/// - A session counts as established when it is received. Renewals extend its total age, and a
-///   TLS 1.2 session, which rustls stores again after each resumption, starts a new lifetime.
+/// - A session counts as established when it is received. So a renewed session escapes the limit
+///   [`total_age`](store_core::Limits::total_age), and a TLS 1.2 session, which rustls stores again
+///   after each resumption, starts a new lifetime.
 /// - The store's counters `resumed`, `declined` and `failed` stay at zero: the outcome is not known.
 /// - `clear` removes stored sessions, but a ticket received afterwards on an older connection is
 ///   stored.
-/// - When rustls removes a TLS 1.2 session, the current one is removed, even if it is newer.
+/// - When rustls removes a TLS 1.2 session, because its handshake failed or negotiated TLS 1.3, the
+///   store removes the server's current one, even if it is newer.
 /// - The sessions of one connection cannot be revoked. rustls stores only after its own verification
 ///   has succeeded; a later check of the application comes too late.
 ///
@@ -47,8 +49,8 @@ impl SharedHandle {
         }
     }
 
-    /// Sets the port of all connections of the configuration. rustls tells only the host: without
-    /// this, all ports of a host share sessions.
+    /// Sets the port of all connections of the configuration. rustls passes only the host: without a
+    /// port, all ports of a host share sessions.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self {
@@ -57,7 +59,7 @@ impl SharedHandle {
         }
     }
 
-    /// Adds hosts, by name or address, whose sessions are neither stored nor offered.
+    /// Adds hosts, DNS names or IP addresses, whose sessions are neither stored nor offered.
     #[must_use]
     pub fn with_never_resume<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
         let key = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
@@ -132,7 +134,7 @@ impl ClientSessionStore for SharedHandle {
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let now = self.store.now();
-        // If there is none, rustls asks for a TLS 1.2 session next.
+        // If there is none, rustls calls `tls12_session` next.
         let offer = self.store.store().take_first(self.key(name)?, now)?;
         offer.entry.session.into_tls13()
     }

@@ -11,9 +11,9 @@ pub(super) struct Progress<S> {
     phase: Phase<S>,
     look_up: LookUp<S>,
     offered: Option<Offered>,
-    /// Whether the outcome of the offer was reported.
+    /// Whether the outcome of the offered session was reported.
     reported: bool,
-    /// Oldest first; as many as the store can still hold.
+    /// The ids of stored sessions, oldest first: at most one more than the store can hold.
     stored: SmallVec<[EntryId; 4]>,
     tickets: usize,
     max_early_data: Option<u32>,
@@ -38,12 +38,12 @@ enum Phase<S> {
     Handshake(VecDeque<Entry<S>>),
     /// The handshake succeeded.
     Settled(Inherited),
-    /// Forgotten or cancelled: nothing more is stored.
+    /// Revoked by `forget` or cancelled: nothing more is stored.
     Forgotten,
 }
 
-/// The look-up made when rustls asked for a TLS 1.3 ticket, kept for its question for a TLS 1.2
-/// session.
+/// The result of the look-up that rustls's call for a TLS 1.3 ticket made, kept for its later call for
+/// a TLS 1.2 session.
 pub(super) enum LookUp<S> {
     NotMade,
     Nothing,
@@ -56,7 +56,7 @@ impl<S> From<Option<Offer<S>>> for LookUp<S> {
     }
 }
 
-/// The reusable session of the earlier look-up.
+/// The reusable session of the kept look-up.
 pub(super) enum ReusableLookup<S> {
     /// A session, now recorded as offered.
     Found(S),
@@ -124,7 +124,7 @@ pub(super) struct Settled<S> {
     pub(super) received: VecDeque<Entry<S>>,
 }
 
-/// What to remove from the store, and the sessions held that are to be dropped.
+/// What to remove from the store, and the held sessions, to drop after the lock is released.
 pub(super) struct Forgotten<S> {
     pub(super) stored: SmallVec<[EntryId; 4]>,
     _held: Phase<S>,

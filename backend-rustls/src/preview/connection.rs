@@ -17,7 +17,7 @@ use super::session::Session;
 use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
 
-/// The lifetime before the first session.
+/// The value of `Connection::lifetime` before the first session.
 const NO_SESSION: u64 = u64::MAX;
 
 /// The handle of one connection. Give it to rustls in a clone of the `ClientConfig`
@@ -29,8 +29,8 @@ const NO_SESSION: u64 = u64::MAX;
 ///   offers nothing and stores nothing. The `config_hash` is ignored ([`preview`](super)).
 /// - Sessions received after the store or the server was cleared are refused, also on a connection
 ///   that was open before.
-/// - A handle dropped without `settle` has failed: the session that it offered and all older ones of
-///   its server are removed. Newer ones stay.
+/// - Dropping a handle without `settle` means that the handshake failed: the session that it offered
+///   and all older ones of its server are removed. Newer ones stay.
 ///
 /// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
 /// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
@@ -74,8 +74,8 @@ impl Connection {
         }
     }
 
-    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far; zero if they allow
-    /// no early data. `None` before the first.
+    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, in bytes (RFC 8446,
+    /// section 4.2.10); zero if they allow no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
     }
@@ -84,8 +84,8 @@ impl Connection {
     /// all checks of the peer.
     ///
     /// Reports the outcome to the store and stores the sessions received; later ones are stored as
-    /// they arrive. After a resumed handshake they keep the age of the resumed session. Later calls
-    /// do nothing.
+    /// they arrive. Sessions received in or after a resumed handshake keep the age of the resumed
+    /// session. Later calls do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
         self.handle.settle(matches!(
             kind,
@@ -93,7 +93,7 @@ impl Connection {
         ));
     }
 
-    /// Tells that the server has sent a fatal alert
+    /// Reports that the server has sent a fatal alert
     /// ([`Error::AlertReceived`](rustls_next::Error::AlertReceived)).
     ///
     /// Revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the

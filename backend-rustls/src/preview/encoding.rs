@@ -8,7 +8,7 @@ use std::time::Duration;
 use store_core::{Chain, Usage};
 use zeroize::Zeroizing;
 
-/// The largest chain to accept: the peer chooses the number, and each certificate costs a look-up.
+/// The longest chain to accept: the peer chooses its length, and each certificate costs a look-up.
 const MAX_CERTIFICATES: usize = 64;
 /// The kinds of a peer's identity: certificates, or a raw public key.
 const CERTIFICATES: u64 = 0;
@@ -67,7 +67,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Splits a session for TCP. `None` for anything that [`join`] would not encode the same.
+    /// Splits a session for TCP. `None` for any other encoding: [`join`] of the parts would differ.
     pub(super) fn split(encoded: &'a [u8], usage: Usage) -> Option<Self> {
         let mut rest = encoded;
         Metadata::read_from(&mut rest, usage)?;
@@ -100,7 +100,7 @@ impl<'a> Parts<'a> {
 pub(super) fn join(body: &[u8], chain: &Chain, usage: Usage) -> Zeroizing<Vec<u8>> {
     let others: usize = chain.iter().skip(1).map(|it| 3 + it.len()).sum();
     let first = chain.iter().next().map_or(0, |it| 3 + it.len() + 3);
-    // A vector that grew would leave a copy of the secrets behind.
+    // A vector that grows leaves a copy of the secrets in freed memory.
     let length = body.len() + first + others + end(usage).len();
     let mut encoded = Zeroizing::new(Vec::with_capacity(length));
     encoded.extend_from_slice(body);
@@ -123,7 +123,7 @@ fn end(usage: Usage) -> &'static [u8] {
     }
 }
 
-/// A length in three bytes. It was decoded from three bytes, so it fits.
+/// A length in three bytes, which suffice: each length was decoded from three bytes.
 fn encode_length(length: usize) -> impl IntoIterator<Item = u8> {
     length
         .to_be_bytes()
@@ -131,7 +131,7 @@ fn encode_length(length: usize) -> impl IntoIterator<Item = u8> {
         .skip(size_of::<usize>() - 3)
 }
 
-/// Reads a field with its length before it, in `width` bytes.
+/// Reads a field that begins with its length, a number of `width` bytes.
 fn read_field<'a>(rest: &mut &'a [u8], width: usize) -> Option<&'a [u8]> {
     let length = usize::try_from(read_number(rest, width)?).ok()?;
     rest.split_off(..length)

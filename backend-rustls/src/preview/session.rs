@@ -12,20 +12,20 @@ use zeroize::{Zeroize, Zeroizing};
 use super::encoding::{Metadata, Parts, join};
 use super::provider::PROVIDER;
 
-/// Upper bound of an encoding: a ticket and QUIC parameters have 16-bit lengths, and rustls accepts
-/// 64 KiB of certificates.
+/// Upper bound of an encoding in bytes: a ticket and QUIC parameters have 16-bit lengths, and rustls
+/// accepts 64 KiB of certificates.
 const MAX_ENCODED: usize = 3 * 65_536 + 4_096;
 /// The longest lifetime that rustls encodes.
 const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The certificates of all sessions of this process. One table, because a session decoded for a tier
-/// belongs to no store yet, and shares the certificates of the sessions in memory.
+/// The certificates of all sessions of this process. One table for all stores, because a session
+/// decoded from a tier belongs to no store yet, and shares certificates with those in memory.
 static CHAINS: LazyLock<Chains> = LazyLock::new(Chains::default);
 
 /// A TLS 1.2 session, or a TLS 1.3 ticket with its secret.
 ///
-/// It is kept encoded, without the peer's certificates, which sessions share. The decoded form takes
-/// several times the memory.
+/// It is kept encoded, apart from the peer's certificates, which sessions share. The decoded form
+/// takes several times the memory.
 ///
 /// Without `Debug`: it holds key material, which is wiped on drop.
 #[expect(
@@ -41,9 +41,9 @@ pub struct Session {
 }
 
 thread_local! {
-    /// The buffer in which sessions are encoded, wiped after each. Its capacity is
-    /// [`MAX_ENCODED`], because a buffer that grew would leave secrets behind, and the size is not
-    /// known before. Memory that is never written is not committed.
+    /// The buffer in which sessions are encoded, wiped after each. Its capacity is [`MAX_ENCODED`]:
+    /// the size is not known before, and a buffer that grows leaves secrets in freed memory. The
+    /// system commits no memory for the part that is never written.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -69,7 +69,7 @@ impl Session {
         with_encoded(|buffer| session.encode(buffer), read)?
     }
 
-    /// `None` also for a ticket of QUIC.
+    /// As [`from_tls12`](Self::from_tls12); `None` also for a ticket of QUIC.
     pub(super) fn from_tls13(session: &Tls13Session) -> Option<Self> {
         let read = |encoded: &[u8]| Self::from_encoded(encoded, Usage::SingleUse);
         with_encoded(|buffer| session.encode(buffer), read)?
@@ -111,9 +111,10 @@ impl Session {
         self.metadata()?.max_early_data
     }
 
-    /// Bytes of memory, without the shared certificates.
+    /// The session's weight in the store's byte limits: bytes of memory without the shared
+    /// certificates.
     pub fn weight(&self) -> usize {
-        // With the allocator's rounding and header.
+        // Including the allocator's rounding and header.
         (self.body.len() + size_of::<usize>()).next_multiple_of(16) + size_of::<Self>()
     }
 
@@ -192,13 +193,13 @@ impl Portable for Session {
         }
         let bytes = &encoded.session;
         let metadata = Metadata::read(bytes, usage)?;
-        // rustls never encodes a longer lifetime, and its arithmetic overflows on the age that one
-        // allows. A TLS 1.3 ticket with a lifetime of zero is never stored.
+        // rustls never encodes a longer lifetime. With one, a session could reach an age at which
+        // rustls's arithmetic overflows. A TLS 1.3 ticket with a lifetime of zero is never stored.
         let unlimited = usage == Usage::SingleUse && metadata.lifetime.is_zero();
         if metadata.lifetime > MAX_LIFETIME || unlimited {
             return None;
         }
-        // rustls decodes several encodings of one session: any byte but 1 reads as "no".
+        // rustls decodes several encodings to one session: as a flag, any byte but 1 means "no".
         let same = |again: &[u8]| again == bytes.as_slice();
         let exact = match usage {
             Usage::Reusable => {
