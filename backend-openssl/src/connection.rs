@@ -38,15 +38,15 @@ pub struct Connection {
     key: SessionKey,
     /// The store's generation at the look-up.
     generation: Generation,
-    /// What was required of the peer at the look-up. `None`: exactly the verification of the offered
-    /// session.
+    /// What was required of the peer at the look-up. `None`: exactly the verification of the
+    /// offered session.
     required: Option<Verification>,
     offered: Option<OfferedSession>,
     state: Mutex<State>,
 }
 
-/// The mutable part. The lock is held while a session is stored, so that `forget` knows every session
-/// that was stored.
+/// The mutable part. The lock is held while a session is stored, so that `forget` knows every
+/// session that was stored.
 #[derive(Default)]
 struct State {
     phase: Phase,
@@ -128,8 +128,9 @@ impl Connection {
         offered.map_or(0, |offered| offered.max_early_data)
     }
 
-    /// The server's certificates in DER, its own first, from the full handshake of the offered session.
-    /// If the connection was resumed, they are those of its server. `None` if no session was offered.
+    /// The server's certificates in DER, its own first, from the full handshake of the offered
+    /// session. If the connection was resumed, they are those of its server. `None` if no session
+    /// was offered.
     ///
     /// A session that comes from a tier has the server's own certificate only.
     pub fn offered_chain(&self) -> Option<&Chain> {
@@ -137,7 +138,8 @@ impl Connection {
     }
 
     /// Sessions received so far, stored or not: TLS 1.3 tickets, or the session of a TLS 1.2
-    /// handshake. A resumed TLS 1.2 handshake counts a session only if the server renewed its ticket.
+    /// handshake. A resumed TLS 1.2 handshake counts a session only if the server renewed its
+    /// ticket.
     pub fn tickets(&self) -> usize {
         self.state().received
     }
@@ -148,8 +150,8 @@ impl Connection {
         self.state().lifetime
     }
 
-    /// Bytes of early data that the session received last allows; zero if it allows none. `None` before
-    /// the first.
+    /// Bytes of early data that the session received last allows; zero if it allows none. `None`
+    /// before the first.
     ///
     /// Corresponds to `SSL_SESSION_get_max_early_data`.
     pub fn max_early_data(&self) -> Option<u32> {
@@ -179,9 +181,9 @@ impl Connection {
     /// Reports that the application abandons the handshake, for instance because it waits no longer
     /// or has another connection. Call it before the `Ssl` is dropped.
     ///
-    /// An abandoned handshake is no sign of a bad session, so the server's sessions stay in the store.
-    /// A ticket that was offered is used up all the same. After the handshake, and on later calls, it
-    /// does nothing.
+    /// An abandoned handshake is no sign of a bad session, so the server's sessions stay in the
+    /// store. A ticket that was offered is used up all the same. After the handshake, and on later
+    /// calls, it does nothing.
     pub fn cancel(&self) {
         if self.end_handshake(Phase::Cancelled) && self.offered() {
             self.sessions.store().report(&self.key, Outcome::Cancelled);
@@ -317,8 +319,8 @@ impl Connection {
 }
 
 impl Drop for Connection {
-    /// OpenSSL runs this when it frees the `SSL`. A panic, for instance in a `tracing` subscriber, must
-    /// not reach C.
+    /// OpenSSL runs this when it frees the `SSL`. A panic, for instance in a `tracing` subscriber,
+    /// must not reach C.
     fn drop(&mut self) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.handshake_failed()));
     }

@@ -17,8 +17,8 @@ use crate::verification::RequiredAddress;
 use crate::{callbacks, ex_data, ffi};
 
 impl Sessions {
-    /// Builds a context whose connections keep their sessions in this store. An error if the builder
-    /// already has a `new_session` or info callback.
+    /// Builds a context whose connections keep their sessions in this store. An error if the
+    /// builder already has a `new_session` or info callback.
     ///
     /// Sets the session cache mode, the `new_session` callback and the info callback. Callbacks can
     /// be set on a builder only, so this takes the finished builder and returns the connector.
@@ -119,9 +119,9 @@ impl Connector {
     ///
     /// Call it last, and change nothing on `ssl` afterwards: it reads the verify mode, the required
     /// names and the client certificate of the `Ssl`. A session whose own verification was less
-    /// strict, or that was made with another client certificate, is not offered. Other settings made
-    /// on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are not
-    /// read: if there are any, use a key of another domain.
+    /// strict, or that was made with another client certificate, is not offered. Other settings
+    /// made on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are
+    /// not read: if there are any, use a key of another domain.
     ///
     /// [`connection()`](crate::connection()) returns the [`Connection`](crate::Connection) attached
     /// here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.

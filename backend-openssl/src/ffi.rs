@@ -59,8 +59,8 @@ fn restoring_errors<T>(call: impl FnOnce() -> T) -> T {
 
 /// Empties the error queue if a call did not succeed, and returns whether it did.
 ///
-/// For calls that fail only for lack of memory: [`restoring_errors`] would cost as much as duplicating
-/// a session.
+/// For calls that fail only for lack of memory: [`restoring_errors`] would cost as much as
+/// duplicating a session.
 fn checked(succeeded: bool) -> bool {
     if !succeeded {
         drop(ErrorStack::get());

@@ -3,8 +3,8 @@
 //! OpenSSL's own client cache cannot look a session up by server. This crate turns it off and keeps
 //! sessions in a [`store_core::SessionStore`], with the same calls as Postfix: the cache mode is
 //! `SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR`
-//! (`SSL_CTX_set_session_cache_mode`), the `new_session` callback (`SSL_CTX_sess_set_new_cb`) stores,
-//! and each `SSL` carries its key in `ex_data`.
+//! (`SSL_CTX_set_session_cache_mode`), the `new_session` callback (`SSL_CTX_sess_set_new_cb`)
+//! stores, and each `SSL` carries its key in `ex_data`.
 //!
 //! ```no_run
 //! use backend_openssl::Sessions;
@@ -27,9 +27,9 @@
 //! ```
 //!
 //! # Guarantees
-//! - The store owns copies of sessions, made inside the callback. OpenSSL marks its own object as not
-//!   resumable when a connection is dropped without `close_notify`; the copies stay valid. An offered
-//!   session belongs to one connection.
+//! - The store owns copies of sessions, made inside the callback. OpenSSL marks its own object as
+//!   not resumable when a connection is dropped without `close_notify`; the copies stay valid. An
+//!   offered session belongs to one connection.
 //! - A session records how the peer was verified, and for which name. It is offered only to a
 //!   connection that requires no stricter verification ([`Connector::prepare`]).
 //! - A ticket renewed in a resumed TLS 1.2 handshake is stored when the handshake is done. OpenSSL

@@ -46,8 +46,8 @@ impl OfferedSession {
 /// system's clock, not by the store's.
 ///
 /// OpenSSL sends no ticket for a session whose creation time is in the future, or that is past the
-/// lifetime that the server gave. It sends the early data all the same, under a key that anybody can
-/// compute (openssl/openssl#13395). The margin covers the time until the first message is sent.
+/// lifetime that the server gave. It sends the early data all the same, under a key that anybody
+/// can compute (openssl/openssl#13395). The margin covers the time until the first message is sent.
 fn sends_ticket(session: &SslSessionRef) -> bool {
     const MARGIN_SECONDS: u64 = 10;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

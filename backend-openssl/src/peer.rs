@@ -23,7 +23,8 @@ pub enum PeerCertificate {
     #[default]
     Keep,
     /// Sessions drop the certificate: `SSL_get0_peer_certificate` returns null on resumed
-    /// connections. An unpacked session takes about 1.2 kB, and unpacking takes a tenth of the time.
+    /// connections. An unpacked session takes about 1.2 kB, and unpacking takes a tenth of the
+    /// time.
     Strip,
 }
 

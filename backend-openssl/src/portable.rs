@@ -10,9 +10,10 @@ use crate::session::{Session, usage};
 use crate::verification::Verification;
 
 /// OpenSSL's DER (`i2d_SSL_SESSION`) contains the peer's own certificate, with either
-/// [`PeerCertificate`](crate::PeerCertificate), and no others. It is not authenticated: most changed
-/// bytes decode to another session, and a session whose verify result is missing decodes as verified.
-/// So the verification is encoded separately, and both are sealed before they reach the tier.
+/// [`PeerCertificate`](crate::PeerCertificate), and no others. It is not authenticated: most
+/// changed bytes decode to another session, and a session whose verify result is missing decodes as
+/// verified. So the verification is encoded separately, and both are sealed before they reach the
+/// tier.
 impl Portable for Session {
     const FORMAT: u32 = 0x0001_0001;
 
@@ -38,8 +39,8 @@ impl Portable for Session {
     }
 }
 
-/// Encodes a flag for `verified`, then the names and the client certificate: for each a flag and, if
-/// it is set, a 64-bit big-endian length and the bytes.
+/// Encodes a flag for `verified`, then the names and the client certificate: for each a flag and,
+/// if it is set, a 64-bit big-endian length and the bytes.
 fn encode_verification(verification: &Verification) -> Vec<u8> {
     let mut out = vec![u8::from(verification.verified)];
     let names = verification.names.as_deref().map(str::as_bytes);

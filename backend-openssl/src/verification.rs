@@ -54,7 +54,8 @@ pub(crate) enum RequiredAddress {
     None,
 }
 
-/// What a connection requires of its peer, as its `SSL` object is configured at the time of reading.
+/// What a connection requires of its peer, as its `SSL` object is configured at the time of
+/// reading.
 pub(crate) struct Requirements<'a> {
     verify_peer: bool,
     names: Names<'a>,
