@@ -27,7 +27,8 @@ struct Pool {
 }
 
 impl ConfigPool {
-    /// Creates a pool of clones of `config`, whose `resumption` and `enable_early_data` are overwritten.
+    /// Creates a pool of clones of `config`, whose `resumption` and `enable_early_data` are
+    /// overwritten.
     pub fn new(mut config: ClientConfig) -> Self {
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
@@ -59,8 +60,8 @@ impl ConfigPool {
         let idle = self.0.idle().pop();
         let mut config = idle.unwrap_or_else(|| Arc::new(self.0.config.clone()));
         if let Some(handle) = handle {
-            // Clones the configuration if another `PooledConfig` of it is still being dropped, which is
-            // rare.
+            // Clones the configuration if another `PooledConfig` of it is still being dropped,
+            // which is rare.
             let config = Arc::make_mut(&mut config);
             config.resumption = handle.resumption();
             config.enable_early_data = early_data;
@@ -72,8 +73,8 @@ impl ConfigPool {
     }
 }
 
-/// A configuration of one connection. Drop it after the connection: otherwise the pool does not reuse
-/// it.
+/// A configuration of one connection. Drop it after the connection: otherwise the pool does not
+/// reuse it.
 pub struct PooledConfig {
     config: Arc<ClientConfig>,
     pool: Arc<Pool>,

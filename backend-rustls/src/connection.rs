@@ -24,8 +24,9 @@ use crate::session::Session;
 ///   offers nothing and stores nothing.
 /// - Sessions received after the store or the server was cleared are refused, also on a connection
 ///   that was open before.
-/// - Dropping a handle without `settle` or [`cancel`](Self::cancel) means that the handshake failed:
-///   the session that it offered and all older ones of its server are removed. Newer ones stay.
+/// - Dropping a handle without `settle` or [`cancel`](Self::cancel) means that the handshake
+///   failed: the session that it offered and all older ones of its server are removed. Newer ones
+///   stay.
 ///
 /// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
 /// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
@@ -61,8 +62,8 @@ impl Connection {
         self.handle.tickets()
     }
 
-    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, in bytes (RFC 8446,
-    /// section 4.2.10); zero if they allow no early data. `None` before the first.
+    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, in bytes (RFC
+    /// 8446, section 4.2.10); zero if they allow no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
     }
@@ -94,9 +95,9 @@ impl Connection {
     /// Ends a handshake that the application abandons, for instance because it waits no longer or has
     /// another connection.
     ///
-    /// An abandoned handshake is no sign of a bad session, so the server's sessions stay in the store.
-    /// A ticket that was offered is used up all the same. After `settle`, and on later calls, it does
-    /// nothing.
+    /// An abandoned handshake is no sign of a bad session, so the server's sessions stay in the
+    /// store. A ticket that was offered is used up all the same. After `settle`, and on later
+    /// calls, it does nothing.
     pub fn cancel(&self) {
         self.handle.cancel();
     }

@@ -53,8 +53,8 @@
 //! `aws-lc-rs` (default), `ring` and `graviola` each add a cryptography provider and the function
 //! `provider`. The store itself needs none of them.
 //!
-//! `preview` adds the module `preview`: a store for rustls 0.24.0-dev.1, whose sessions can be encoded
-//! and leave their process. It may change in any release.
+//! `preview` adds the module `preview`: a store for rustls 0.24.0-dev.1, whose sessions can be
+//! encoded and leave their process. It may change in any release.
 //!
 //! `tokio` exports the matching tokio-rustls as `tokio_rustls`.
 //!

@@ -6,10 +6,10 @@
 //! # Stability
 //! This is rustls 0.24.0-dev.1 ([`RUSTLS_VERSION`]), a developer release, pinned together with its
 //! provider. The next one, 0.24.0-dev.2, removed the decoding of TLS 1.3 tickets
-//! (`Tls13Session::from_slice`), because their bytes do not say whether they are for TCP or for QUIC.
-//! It builds with neither this provider nor this code, and 0.24 itself is not released. So everything
-//! in this module may change or disappear in any release of this crate. If one release cannot decode a
-//! session of another, that session is a miss.
+//! (`Tls13Session::from_slice`), because their bytes do not say whether they are for TCP or for
+//! QUIC. It builds with neither this provider nor this code, and 0.24 itself is not released. So
+//! everything in this module may change or disappear in any release of this crate. If one release
+//! cannot decode a session of another, that session is a miss.
 //!
 //! When 0.24 is released and decodes tickets again: replace `rustls-next` and `rustls-next-aws-lc-rs`
 //! in the workspace's `Cargo.toml` by the released versions, correct [`RUSTLS_VERSION`], choose a new
@@ -18,12 +18,12 @@
 //!
 //! # Use
 //! [`Connection`] is the handle of one connection, as for rustls 0.23. There is no shared handle.
-//! rustls 0.23 itself rejects a session of another verifier. This version has a `config_hash` in its
-//! session keys (`ClientSessionKey`) instead, which does not suffice: it hashes the type of the
+//! rustls 0.23 itself rejects a session of another verifier. This version has a `config_hash` in
+//! its session keys (`ClientSessionKey`) instead, which does not suffice: it hashes the type of the
 //! verifier's `Arc`, not of the verifier, so all verifiers without settings have the same hash. It
-//! also changes with the compiler, so processes cannot share it. This module ignores it: the key of a
-//! connection has a [`SecurityDomain`](store_core::SecurityDomain), which must cover every setting
-//! that decides over trust.
+//! also changes with the compiler, so processes cannot share it. This module ignores it: the key of
+//! a connection has a [`SecurityDomain`](store_core::SecurityDomain), which must cover every
+//! setting that decides over trust.
 //!
 //! Only TLS over TCP is supported: a ticket for QUIC is not stored.
 //!

@@ -49,8 +49,8 @@ impl Sessions {
     /// Creates a handle for one `ClientConfig` and its clones, in a security domain of its own.
     ///
     /// The domain is a digest of `name` and of a number that is unique in this process: rustls 0.23
-    /// resumes only under the same verifier and client-certificate resolver `Arc`s, and a ticket that
-    /// it rejects for that reason is lost.
+    /// resumes only under the same verifier and client-certificate resolver `Arc`s, and a ticket
+    /// that it rejects for that reason is lost.
     pub fn shared_handle(&self, name: &str) -> SharedHandle {
         static HANDLES: AtomicU64 = AtomicU64::new(0);
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
@@ -70,9 +70,9 @@ impl Sessions {
     /// Creates the handle of one connection to the server `key`. Create it when the connection begins:
     /// sessions received after a later `clear` are not stored.
     ///
-    /// Configurations with different verifier or resolver `Arc`s need keys of different domains, for
-    /// the reason given at [`shared_handle`](Self::shared_handle). The connection's look-up also
-    /// frees some expired sessions, in one bounded step.
+    /// Configurations with different verifier or resolver `Arc`s need keys of different domains,
+    /// for the reason given at [`shared_handle`](Self::shared_handle). The connection's look-up
+    /// also frees some expired sessions, in one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
         Arc::new(Connection::new(self.store.clone(), key))
     }

@@ -16,8 +16,8 @@ use crate::session::Session;
 
 /// A handle for a whole `ClientConfig`, for clients that take one and connect themselves.
 ///
-/// Clones share their sessions. rustls passes server names and sessions to the handle, but not which
-/// connection they belong to. Therefore:
+/// Clones share their sessions. rustls passes server names and sessions to the handle, but not
+/// which connection they belong to. Therefore:
 /// - A session counts as established when it is received. So a renewed session escapes the limit
 ///   [`total_age`](store_core::Limits::total_age), and a TLS 1.2 session, which rustls stores again
 ///   after each resumption, starts a new lifetime.
@@ -49,8 +49,8 @@ impl SharedHandle {
         }
     }
 
-    /// Sets the port of all connections of the configuration. rustls passes only the host: without a
-    /// port, all ports of a host share sessions.
+    /// Sets the port of all connections of the configuration. rustls passes only the host: without
+    /// a port, all ports of a host share sessions.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self {

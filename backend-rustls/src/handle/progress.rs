@@ -42,8 +42,8 @@ enum Phase<S> {
     Forgotten,
 }
 
-/// The result of the look-up that rustls's call for a TLS 1.3 ticket made, kept for its later call for
-/// a TLS 1.2 session.
+/// The result of the look-up that rustls's call for a TLS 1.3 ticket made, kept for its later call
+/// for a TLS 1.2 session.
 pub(super) enum LookUp<S> {
     NotMade,
     Nothing,

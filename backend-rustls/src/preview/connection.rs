@@ -29,8 +29,8 @@ const NO_SESSION: u64 = u64::MAX;
 ///   offers nothing and stores nothing. The `config_hash` is ignored ([`preview`](super)).
 /// - Sessions received after the store or the server was cleared are refused, also on a connection
 ///   that was open before.
-/// - Dropping a handle without `settle` means that the handshake failed: the session that it offered
-///   and all older ones of its server are removed. Newer ones stay.
+/// - Dropping a handle without `settle` means that the handshake failed: the session that it
+///   offered and all older ones of its server are removed. Newer ones stay.
 ///
 /// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
 /// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
@@ -74,8 +74,8 @@ impl Connection {
         }
     }
 
-    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, in bytes (RFC 8446,
-    /// section 4.2.10); zero if they allow no early data. `None` before the first.
+    /// The largest `max_early_data_size` of the TLS 1.3 tickets received so far, in bytes (RFC
+    /// 8446, section 4.2.10); zero if they allow no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
     }

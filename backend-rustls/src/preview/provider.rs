@@ -9,8 +9,8 @@ pub(super) static PROVIDER: CryptoProvider = rustls_next_aws_lc_rs::DEFAULT_PROV
 
 /// The cryptography provider of aws-lc-rs, for `ClientConfig::builder`.
 ///
-/// Decoded sessions refer to the cipher suites of this provider, so a configuration must use it, or a
-/// copy with some suites and groups removed. A session with another cipher suite is not stored.
+/// Decoded sessions refer to the cipher suites of this provider, so a configuration must use it, or
+/// a copy with some suites and groups removed. A session with another cipher suite is not stored.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(PROVIDER.clone())
 }

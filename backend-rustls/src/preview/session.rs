@@ -12,8 +12,8 @@ use zeroize::{Zeroize, Zeroizing};
 use super::encoding::{Metadata, Parts, join};
 use super::provider::PROVIDER;
 
-/// Upper bound of an encoding in bytes: a ticket and QUIC parameters have 16-bit lengths, and rustls
-/// accepts 64 KiB of certificates.
+/// Upper bound of an encoding in bytes: a ticket and QUIC parameters have 16-bit lengths, and
+/// rustls accepts 64 KiB of certificates.
 const MAX_ENCODED: usize = 3 * 65_536 + 4_096;
 /// The longest lifetime that rustls encodes.
 const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -26,8 +26,8 @@ impl Sessions {
         Ok(Self::over(Arc::new(SessionStore::new(limits)?), clock))
     }
 
-    /// Uses an existing store, such as the memory of a store with a tier. `clock` must be the one that
-    /// all users of this store share.
+    /// Uses an existing store, such as the memory of a store with a tier. `clock` must be the one
+    /// that all users of this store share.
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store: ClockedStore::new(store, clock),
@@ -48,8 +48,8 @@ impl Sessions {
     /// sessions received after a later `clear` are not stored.
     ///
     /// Configurations that differ in what they trust need keys of different domains: nothing else
-    /// separates them ([`preview`](super)). The connection's look-up also frees some expired sessions,
-    /// in one bounded step.
+    /// separates them ([`preview`](super)). The connection's look-up also frees some expired
+    /// sessions, in one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
         Arc::new(Connection::new(self.store.clone(), key))
     }
