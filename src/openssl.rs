@@ -40,7 +40,7 @@ pub type Stream<IO> = crate::stream::Stream<OpenSsl, IO>;
 
 pub use backend_openssl::PeerCertificate;
 
-/// The backend of OpenSSL.
+/// The OpenSSL backend of a connector.
 #[derive(Debug)]
 pub struct OpenSsl {
     connector: backend_openssl::Connector,
@@ -57,11 +57,12 @@ pub struct Options {
 }
 
 impl ConnectorBuilder {
-    /// Whether `SSL_get_peer_certificate` has the server's certificate on resumed connections, too.
-    /// Default [`PeerCertificate::Keep`]. Without it, sessions take less memory.
+    /// Sets whether `SSL_get0_peer_certificate` returns the server's certificate on resumed
+    /// connections. Default [`PeerCertificate::Keep`]. With [`PeerCertificate::Strip`], sessions
+    /// take less memory.
     ///
-    /// [`peer_certificates`](crate::generic::ConnectionInfo::peer_certificates) returns the whole
-    /// chain either way, and the same is verified.
+    /// It changes neither what is verified nor what
+    /// [`peer_certificates`](crate::generic::ConnectionInfo::peer_certificates) returns.
     pub fn peer_certificate(mut self, peer_certificate: PeerCertificate) -> Self {
         self.options.peer_certificate = peer_certificate;
         self
@@ -149,13 +150,13 @@ impl OpenSsl {
                 .and_then(|configuration| configuration.into_ssl(name)),
         };
         let mut ssl = ssl.map_err(|error| setup_error(name, error))?;
-        // `SSL_write_early_data` comes before `SSL_connect`, which would set it.
+        // `SSL_connect` would set it, but `SSL_write_early_data` is called before that.
         ssl.set_connect_state();
         Ok(ssl)
     }
 }
 
-/// Whether `ssl` offers, or offered, a session of the store.
+/// Whether a session of the store was offered on `ssl`.
 fn offered(ssl: &SslRef) -> bool {
     backend_openssl::connection(ssl).is_some_and(Connection::offered)
 }
@@ -247,8 +248,8 @@ fn configure_offers(
     builder.set_max_proto_version(settings.protocols.last().map(|newest| version(*newest)))
 }
 
-/// The names with their lengths before them (RFC 7301, section 3.1), of at most 255 bytes in loaded
-/// settings.
+/// Encodes the names, each with its length before it (RFC 7301, section 3.1). In loaded settings a
+/// name has at most 255 bytes.
 fn alpn_wire(protocols: &[Vec<u8>]) -> Vec<u8> {
     let with_length = |name: &Vec<u8>| {
         let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
@@ -285,10 +286,10 @@ impl<IO> connection_info::Connection for Tls<IO> {
 
 impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     fn read_ahead(&mut self) -> io::Result<bool> {
-        // Without turns, OpenSSL would read until there is application data.
-        self.stream.get_mut().begin_turn();
+        // Without the limit, OpenSSL would read until there is application data.
+        self.stream.get_mut().limit_to_one_read();
         let peeked = self.stream.ssl_peek(&mut [0]);
-        let progressed = self.stream.get_mut().end_turn();
+        let progressed = self.stream.get_mut().lift_read_limit();
         match peeked {
             // Application data has arrived, and so have the tickets sent before it.
             Ok(_) => Ok(false),

@@ -11,8 +11,8 @@ use crate::error::TlsEvidence;
 use crate::first_bytes::FirstBytes;
 use crate::{Error, ErrorKind};
 
-/// A transport for tokio's tasks: anything that can be read from, written to and sent to another
-/// thread.
+/// A transport for tokio's tasks: anything that implements `AsyncRead`, `AsyncWrite`, `Send` and
+/// `Unpin`.
 #[cfg(feature = "tokio")]
 pub trait AsyncIo: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 
@@ -22,13 +22,13 @@ impl<IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> AsyncIo fo
 /// A transport with a read timeout, which
 /// [`Stream::wait_for_tickets`](crate::generic::Stream::wait_for_tickets) sets.
 ///
-/// For a transport that never blocks, `set_read_timeout` can do nothing.
+/// A transport whose reads never block may implement `set_read_timeout` as `Ok(())`.
 pub trait ReadTimeout {
-    /// From now on, a read that has to wait longer fails with [`io::ErrorKind::WouldBlock`] or
-    /// [`io::ErrorKind::TimedOut`]; with `None` a read waits without limit.
+    /// Sets how long a read may wait: after that it fails with [`io::ErrorKind::WouldBlock`] or
+    /// [`io::ErrorKind::TimedOut`]. With `None` it waits without limit.
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The timeout set last, which is restored after a wait.
+    /// The timeout set last. `wait_for_tickets` restores it. Default: `None`.
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         Ok(None)
     }
@@ -75,14 +75,14 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
     }
 }
 
-/// The transport below a blocking TLS connection, with a deadline for all reads and writes together.
+/// The transport of a blocking TLS connection, with a deadline for all reads and writes together.
 ///
-/// A TLS library reads until it has what it needs: a server that sends a byte now and then would
-/// outlast a timeout of the socket.
+/// A timeout of the socket bounds each read alone, and a TLS library reads until its message is
+/// complete: a server that sends single bytes slowly would never exceed it.
 pub struct Transport<IO> {
     io: IO,
     deadline: Option<(Deadline, SetTimeouts<IO>)>,
-    turn: Turn,
+    read_limit: ReadLimit,
     // The error of the last write, which not every version of OpenSSL passes on.
     write_error: Option<io::ErrorKind>,
     received: FirstBytes,
@@ -91,13 +91,14 @@ pub struct Transport<IO> {
 /// Limits each read and each write of a transport.
 type SetTimeouts<IO> = fn(&IO, Duration) -> io::Result<()>;
 
-/// Whether the TLS library may read.
+/// How often the TLS library may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Free,
+enum ReadLimit {
+    Unlimited,
     /// Until one read has succeeded.
-    One,
-    Over,
+    Once,
+    /// That read has succeeded: more reads would block.
+    Reached,
 }
 
 impl<IO> fmt::Debug for Transport<IO> {
@@ -112,7 +113,7 @@ impl<IO> Transport<IO> {
         Self {
             io,
             deadline: None,
-            turn: Turn::Free,
+            read_limit: ReadLimit::Unlimited,
             write_error: None,
             received: FirstBytes::default(),
         }
@@ -131,16 +132,16 @@ impl<IO> Transport<IO> {
         &mut self.io
     }
 
-    /// From now on one read succeeds, and reads after it would block.
+    /// Allows one successful read: reads after it fail with [`io::ErrorKind::WouldBlock`].
     #[cfg(feature = "openssl")]
-    pub(crate) fn begin_turn(&mut self) {
-        self.turn = Turn::One;
+    pub(crate) fn limit_to_one_read(&mut self) {
+        self.read_limit = ReadLimit::Once;
     }
 
-    /// Allows reads again. Returns whether the read of this turn succeeded.
+    /// Allows all reads again. Returns whether the one read succeeded.
     #[cfg(feature = "openssl")]
-    pub(crate) fn end_turn(&mut self) -> bool {
-        std::mem::replace(&mut self.turn, Turn::Free) == Turn::Over
+    pub(crate) fn lift_read_limit(&mut self) -> bool {
+        std::mem::replace(&mut self.read_limit, ReadLimit::Unlimited) == ReadLimit::Reached
     }
 
     /// The error of the last write.
@@ -187,16 +188,16 @@ impl Transport<TcpStream> {
 
 impl<IO: Read> Read for Transport<IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.turn == Turn::Over {
+        if self.read_limit == ReadLimit::Reached {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let read = self.run(|io| io.read(buf));
         if let Ok(len) = read {
             self.received.add(&buf[..len]);
         }
-        if self.turn == Turn::One {
+        if self.read_limit == ReadLimit::Once {
             match &read {
-                Ok(1..) => self.turn = Turn::Over,
+                Ok(1..) => self.read_limit = ReadLimit::Reached,
                 // OpenSSL takes any other error for the end of the connection.
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     return Err(io::ErrorKind::WouldBlock.into());
