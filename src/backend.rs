@@ -1,10 +1,10 @@
-//! What a connector needs of a TLS library.
+//! The traits by which a connector uses a TLS library.
 
 #[cfg(feature = "shared")]
 use store_core::Portable;
 
-/// A TLS library behind a connector: `tls_resume::rustls::Rustls` or
-/// `tls_resume::openssl::OpenSsl`. Sealed: other crates cannot implement it.
+/// The TLS library of a connector: `tls_resume::rustls::Rustls`, `tls_resume::openssl::OpenSsl` or
+/// `tls_resume::rustls_preview::RustlsPreview`. Sealed: other crates cannot implement it.
 pub trait Backend: sealed::Backend {}
 
 /// A backend that drives connections from tokio's tasks: rustls 0.23 and OpenSSL.
@@ -47,7 +47,7 @@ pub(crate) mod sealed {
     use crate::transport::AsyncIo;
     use crate::transport::Transport;
 
-    /// A TLS library with its configuration, over a store.
+    /// A TLS library with its configuration and a session store.
     pub trait Backend: Sized + Send + Sync + 'static {
         /// Settings of this backend alone.
         type Options: Default + Send;
@@ -56,12 +56,13 @@ pub(crate) mod sealed {
         /// A connection whose handshake is done.
         type Tls<IO: Read + Write>: Tls<IO>;
 
-        /// The domains of sessions of other crates' clients, whose keys have no port.
+        /// The domains of sessions that other crates' clients store, under keys without a port.
         fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
             Vec::new()
         }
 
-        /// Opens shared stores; `None` if sessions cannot leave their process.
+        /// The function that opens a store with a tier; `None` if sessions cannot leave their
+        /// process.
         #[cfg(feature = "shared")]
         fn open_shared() -> Option<crate::store::Open<Self::Session>> {
             None
@@ -97,8 +98,7 @@ pub(crate) mod sealed {
         type AsyncTls<IO: AsyncIo>: AsyncTls<IO>;
 
         /// Makes the handshake with `host`, as [`Backend::handshake`] does; it fails at `deadline`.
-        /// The session is looked up in the first poll, and sent in that poll unless the transport is
-        /// not ready.
+        /// The first poll looks the session up, and sends it unless the transport is not ready.
         fn handshake_async<IO: AsyncIo>(
             &self,
             host: &Host,
@@ -112,7 +112,8 @@ pub(crate) mod sealed {
     /// A connection that tasks drive.
     #[cfg(feature = "tokio")]
     pub trait AsyncTls<IO>: Connection + AsyncRead + AsyncWrite + Send + Unpin {
-        /// Ready when application data has arrived, which is kept for later, or at the end.
+        /// Ready when application data has arrived, which is kept for later reads, or when the
+        /// connection has ended.
         fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
         fn io(&self) -> &IO;
         fn io_mut(&mut self) -> &mut IO;
@@ -120,8 +121,9 @@ pub(crate) mod sealed {
 
     /// A blocking connection.
     pub trait Tls<IO>: Connection + Read + Write {
-        /// Reads once and keeps application data for later; false if reading on makes no sense,
-        /// because application data or the end has arrived.
+        /// Reads from the transport once, and keeps application data for later reads. False if
+        /// application data has arrived or the connection has ended: there is no use in reading
+        /// again.
         fn read_ahead(&mut self) -> io::Result<bool>;
         fn close(&mut self) -> io::Result<()>;
         fn io(&self) -> &Transport<IO>;

@@ -40,24 +40,25 @@ impl<B: Backend> Connector<B> {
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
-    /// Trusts these root certificates. Mozilla's are trusted only if this and
-    /// [`roots_pem_file`](Self::roots_pem_file) are never called; an empty list is an error of
-    /// `build`.
+    /// Trusts these root certificates, in addition to those of earlier calls. Mozilla's are trusted
+    /// only if neither this nor [`roots_pem_file`](Self::roots_pem_file) is called; `build` fails
+    /// if all lists are empty.
     pub fn roots(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.settings.own_roots = true;
         self.settings.roots.extend(roots);
         self
     }
 
-    /// Trusts the root certificates of a PEM file, which `build` reads.
+    /// Trusts the root certificates of a PEM file, in addition to those of earlier calls. `build`
+    /// reads the file, 16 MiB of it at most.
     pub fn roots_pem_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.own_roots = true;
         self.settings.root_files.push(path.into());
         self
     }
 
-    /// Authenticates the client to servers that ask: its certificate, then intermediates, and the
-    /// certificate's key.
+    /// Authenticates the client to servers that request it. `chain` is its certificate, then
+    /// intermediates; `key` is the certificate's private key.
     pub fn client_certificate(
         mut self,
         chain: Vec<CertificateDer<'static>>,
@@ -68,39 +69,42 @@ impl<B: Backend> ConnectorBuilder<B> {
     }
 
     /// Offers these application protocols (ALPN), the preferred one first: `["h2", "http/1.1"]`.
+    /// Each name has 1 to 255 bytes. Default: none.
     pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.settings.alpn = protocols.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Allows these versions of TLS only.
+    /// Allows only these versions of TLS. Default: 1.2 and 1.3. `build` fails without any.
     pub fn protocols(mut self, protocols: impl IntoIterator<Item = Protocol>) -> Self {
         self.settings.protocols = protocols.into_iter().collect();
         self
     }
 
-    /// Bounds the store. [`Limits::off`] turns resumption off.
+    /// Sets the limits of the store. [`Limits::off`] turns resumption off.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
     }
 
     /// Names the security domain: connectors with different names do not use each other's sessions,
-    /// though their settings are the same.
+    /// even if all other settings are the same. Default: the empty name.
     pub fn domain(mut self, name: impl Into<String>) -> Self {
         self.settings.domain = name.into();
         self
     }
 
-    /// Neither stores nor offers sessions of these hosts: for pinned servers whose certificate must
-    /// be seen in every handshake, and for application protocols that do not allow resumption.
+    /// Neither stores nor offers sessions of these hosts, DNS names or IP addresses without a port:
+    /// for servers whose certificate must be verified in every handshake, such as pinned ones, and
+    /// for application protocols that do not allow resumption.
     pub fn never_resume<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         let hosts = hosts.into_iter().map(|host| host.as_ref().to_owned());
         self.settings.never_resume.extend(hosts);
         self
     }
 
-    /// Bounds [`Connector::connect`]. Default 30 s.
+    /// Bounds [`Connector::connect`], handshake included. Default 30 s. A transport of the caller's
+    /// ([`Connector::connect_stream`]) has its own timeouts.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
@@ -109,26 +113,27 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// Allows [`Connector::connect_early`] to send data with the first message of a resumed
     /// handshake (0-RTT). Default off: then no connection announces or sends early data.
     ///
-    /// Read first [when it is safe](Connector::connect_early). With it, at most one
-    /// protocol can be offered by [`alpn`](Self::alpn): early data is in the protocol that the
-    /// session was made with, which the caller does not know beforehand. A server that chose none,
-    /// for example because it does not know ALPN, takes early data for the protocol that it speaks
-    /// without ALPN.
+    /// Read first [when it is safe](Connector::connect_early). If early data is allowed,
+    /// [`alpn`](Self::alpn) can offer one protocol at most: the server reads early data in the
+    /// protocol of the connection that the session comes from, which the caller does not know. If
+    /// that connection negotiated none, for example because the server does not support ALPN, the
+    /// server reads early data in the protocol that it speaks without ALPN.
     pub fn early_data(mut self, allowed: bool) -> Self {
         self.settings.early_data = allowed;
         self
     }
 
-    /// Names servers, by host and port, in the events for `tracing`, which otherwise have a digest of
-    /// the name.
+    /// Shows servers by host and port in the events for `tracing`. Default off: the events show a
+    /// digest of the name.
     #[cfg(feature = "tracing")]
     pub fn log_server_names(mut self, named: bool) -> Self {
         self.settings.log_server_names = named;
         self
     }
 
-    /// Labels of the connector's metrics, in place of `domain`: for domains that are many, or whose
-    /// names are personal. Connectors with the same labels add up.
+    /// Sets the labels of the connector's metrics, replacing the label `domain`: for applications
+    /// with many domains, or whose domain names are personal data. Connectors with the same labels
+    /// add up.
     #[cfg(feature = "metrics")]
     pub fn metric_labels<N, V>(mut self, labels: impl IntoIterator<Item = (N, V)>) -> Self
     where
@@ -146,7 +151,8 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Reads the files, opens the store and builds the connector.
+    /// Reads the files, opens the store and builds the connector. Fails with
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config).
     pub fn build(self) -> Result<Connector<B>, Error> {
         let settings = self.settings.load()?;
         let store = (self.open)(&settings)?;
@@ -170,10 +176,10 @@ impl<B: Backend> ConnectorBuilder<B> {
     }
 }
 
-// `where` on each method: so the compiler shows the message of `Shareable`.
+// `where` on each method, so that the compiler shows the message of `Shareable`.
 #[cfg(feature = "shared")]
 impl<B: Backend> ConnectorBuilder<B> {
-    /// Stores sessions in a tier, too, where other processes and machines find them:
+    /// Stores sessions in memory and in a tier, which other processes and machines can share:
     ///
     /// - `lmdb:DIR`: in a file, for the processes of this machine (feature `lmdb`). Creates the
     ///   directory, which only its owner may read.
@@ -182,14 +188,16 @@ impl<B: Backend> ConnectorBuilder<B> {
     ///   again. `rediss://` is the same over TLS (feature `redis-tls`).
     /// - `memory:`: in memory alone, which is the default.
     ///
-    /// Connectors share sessions if they have the same backend, the same settings as far as they
-    /// decide over trust, the same [`domain`](Self::domain), and the same [keys](Self::store_keys).
-    /// Sessions are sealed before they leave the process, and servers are known by a keyed hash.
+    /// Connectors share sessions if they have the same backend, the same [`domain`](Self::domain),
+    /// the same [keys](Self::store_keys), and the same settings that decide over trust or over what
+    /// is offered (roots, client certificate, versions, ALPN). Sessions are sealed before they
+    /// leave the process, and a server is identified in the tier by a keyed hash.
     ///
-    /// [`Connector::connect`] has a session fetched while it connects, and dropping the last clone of
-    /// the connector writes the sessions that are still in memory, which takes up to a second. A
-    /// handshake never waits for the tier: one that is down, hangs or is damaged costs full
-    /// handshakes. A process that forks builds its connectors after the fork.
+    /// [`Connector::connect`] fetches a session while TCP connects, and then waits for it for
+    /// [`store_timeout`](Self::store_timeout) at most. A tier that is down, hangs or is damaged
+    /// costs full handshakes, never an error of a connection. Dropping the last clone of the
+    /// connector writes the sessions that are only in memory, for up to a second. A process that
+    /// forks must build its connectors after the fork.
     ///
     /// ```no_run
     /// # #[cfg(all(feature = "openssl", feature = "lmdb"))]
@@ -214,11 +222,12 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Seals sessions under the keys of this file; creates it if there is none.
+    /// Seals sessions in the tier under the keys of this file, which `build` creates if it does not
+    /// exist.
     ///
     /// Default: `keys` in the directory of an `lmdb:` store, else `tls-resume/keys` in the user's
     /// state directory (`$XDG_STATE_HOME`, or `~/.local/state`). Machines that share sessions need
-    /// the same file. Nobody but its owner may read it.
+    /// the same file. It must be readable by its owner only.
     pub fn store_keys(mut self, path: impl Into<PathBuf>) -> Self
     where
         B: Shareable,
@@ -227,7 +236,7 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Trusts these root certificates where the store is reached over TLS, instead of Mozilla's. They
+    /// Trusts these root certificates for the TLS connection to Redis, instead of Mozilla's. They
     /// are not trusted for the servers that the connector connects to.
     #[cfg(feature = "redis-tls")]
     pub fn store_roots(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self
@@ -238,8 +247,9 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// How long a connection waits at most, once TCP is connected, for a session that is being
-    /// fetched from the tier. Default 5 ms.
+    /// Bounds how long a connection waits, once TCP is connected, for a session that is being
+    /// fetched from the tier. Default 5 ms; more than half of [`timeout`](Self::timeout) counts as
+    /// half.
     pub fn store_timeout(mut self, timeout: Duration) -> Self
     where
         B: Shareable,

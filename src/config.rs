@@ -1,4 +1,4 @@
-//! The configuration of a connector, as a file has it.
+//! The configuration of a connector, for a file.
 
 use std::fmt;
 use std::fs::File;
@@ -19,16 +19,16 @@ use crate::{Backend, Error, Protocol};
 #[cfg(feature = "shared")]
 use crate::{settings::StoreSettings, store};
 
-/// The settings of a connector in TOML, JSON or any other format of serde: those that an operator
-/// decides. Those that code decides, such as [`clock`](ConnectorBuilder::clock), are set on the
-/// builder.
+/// The settings of a connector that an operator chooses, in TOML, JSON or any other format of
+/// serde. Settings that belong to the program, such as [`clock`](ConnectorBuilder::clock), are on
+/// the builder only.
 ///
 /// A missing key has its default, and an unknown one is an error, here and in `limits`. Durations are
 /// texts such as `"30s"` or `"24h"`, or numbers of seconds; sizes are texts such as `"16MiB"`, or
 /// numbers of bytes. Paths are relative to the process's current directory, not to the file that
 /// names them.
 ///
-/// An error of a format need not name the key; [`serde_path_to_error`] does:
+/// A format's error may not name the key; [`serde_path_to_error`] adds it:
 ///
 /// ```
 /// # #[cfg(feature = "rustls")]
@@ -71,16 +71,16 @@ use crate::{settings::StoreSettings, store};
 ///
 /// # Secrets
 /// The address of a `store` can contain a password. It is wiped when dropped and left out of
-/// `Debug`, but serde writes it: look after a serialized configuration. An error of the crate `toml`
-/// contains the text that was read: `Display` shows the invalid line, `Debug` all of it. Its
-/// `message()` and the errors of `serde_json` are one line without that text.
+/// `Debug`, but serde writes it: keep a serialized configuration secret. An error of the crate
+/// `toml` contains the text that was read: its `Display` shows the invalid line, its `Debug` the
+/// whole text. Its `message()`, and the errors of `serde_json`, do not show the text.
 ///
 /// [`serde_path_to_error`]: https://docs.rs/serde_path_to_error
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// PEM files of root certificates to trust. None: Mozilla's roots.
+    /// PEM files of root certificates to trust. Empty: Mozilla's roots.
     pub roots: Vec<PathBuf>,
     /// A PEM file with the client's certificate, then intermediates; needs
     /// [`client_key`](Self::client_key).
@@ -95,7 +95,7 @@ pub struct Config {
     pub protocols: Vec<Protocol>,
     /// The limits of the store.
     pub limits: Limits,
-    /// The name of the security domain.
+    /// The name of the security domain ([`ConnectorBuilder::domain`]). Default: empty.
     pub domain: String,
     /// Hosts whose sessions are neither stored nor offered.
     pub never_resume: Vec<String>,
@@ -107,13 +107,13 @@ pub struct Config {
     /// The address of a tier to store sessions in, as in `ConnectorBuilder::store`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreUrl>,
-    /// The file with the keys that sessions are sealed under in the tier.
+    /// The file with the keys that seal sessions in the tier, as in `ConnectorBuilder::store_keys`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_keys: Option<PathBuf>,
-    /// PEM files of root certificates to trust where the store is reached over TLS. None: Mozilla's.
+    /// PEM files of root certificates to trust for the TLS connection to Redis. Empty: Mozilla's.
     pub store_roots: Vec<PathBuf>,
-    /// How long a connection waits for a session that is being fetched from the tier. Default 5 ms;
-    /// at most `timeout`.
+    /// How long a connection waits at most for a session that is being fetched from the tier.
+    /// Default 5 ms. A value above `timeout` is an error; above half of it, half of it applies.
     #[serde(with = "store_core::settings::whole_milliseconds")]
     pub store_timeout: Duration,
 }
@@ -182,12 +182,13 @@ impl<B: Backend> Connector<B> {
 }
 
 impl<B: Backend> ConnectorBuilder<B> {
-    /// Sets everything that a configuration has, in place of what was set before; later calls of the
-    /// builder change it again. Reads the client's certificate and key; `build` reads the roots and
-    /// checks the rest.
+    /// Sets all settings of a configuration, replacing earlier ones; later calls of the builder
+    /// replace them again. Reads the client's certificate and key and the roots of the store;
+    /// `build` reads the other roots and checks the rest.
     ///
-    /// A `store` that this backend cannot have, or that is not compiled in, is an error, and so are
-    /// the other settings of a store without `store`; `"memory:"` is a store for every backend.
+    /// It is an error if `store` names a tier but the backend's sessions cannot be shared or no
+    /// tier is compiled in, or if `store_keys`, `store_roots` or `store_timeout` is set without
+    /// `store`. Every backend accepts the store `"memory:"`.
     pub fn config(mut self, config: &Config) -> Result<Self, Error> {
         let Config {
             roots,

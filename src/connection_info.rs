@@ -1,4 +1,4 @@
-//! What is known of a connection whose handshake is done, on every backend and every kind of stream.
+//! Properties of a connection after its handshake, for every backend and every kind of stream.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,10 +18,10 @@ pub enum Resumption {
     Declined,
 }
 
-/// What is known of a TLS connection: the methods that the blocking
-/// [`Stream`](crate::generic::Stream) and that of `tokio` have in common.
+/// The properties of a TLS connection: methods of both the blocking
+/// [`Stream`](crate::generic::Stream) and the stream for tokio.
 ///
-/// Streams dereference to it, so that `stream.protocol()` needs no import.
+/// Streams dereference to it: call `stream.protocol()`.
 pub struct ConnectionInfo<T> {
     pub(crate) tls: T,
 }
@@ -51,49 +51,53 @@ impl<T: Connection> ConnectionInfo<T> {
         self.tls.details().offered()
     }
 
-    /// Sessions received so far: TLS 1.3 tickets, or the session of a TLS 1.2 handshake. After a
-    /// resumed TLS 1.2 handshake OpenSSL counts a renewed session only; rustls stores the session
-    /// again in any case and does not report it.
+    /// Sessions received so far, stored or not: TLS 1.3 tickets, or the session of a TLS 1.2
+    /// handshake. After a resumed TLS 1.2 handshake, OpenSSL counts a session only if the server
+    /// renewed it; rustls stores the session again and counts it in any case. Zero for a host in
+    /// [`never_resume`](crate::generic::ConnectorBuilder::never_resume).
     pub fn tickets(&self) -> usize {
         self.tls.details().tickets()
     }
 
-    /// The lifetime that the server gave the session received last; zero if it gave none. Always
-    /// `None` with rustls 0.23, which does not show it.
+    /// The lifetime that the server gave the session received last; zero if it gave none. `None`
+    /// before the first, and always with rustls 0.23, which does not expose it.
     pub fn lifetime(&self) -> Option<Duration> {
         self.tls.details().lifetime()
     }
 
-    /// Bytes of early data that a session received allows.
+    /// Bytes of early data that the sessions received allow (RFC 8446, section 4.2.10): with rustls
+    /// the largest number, with OpenSSL that of the last session. Zero if they allow none; `None`
+    /// before the first, and with rustls also after a TLS 1.2 session.
     pub fn max_early_data(&self) -> Option<u32> {
         self.tls.details().max_early_data()
     }
 
-    /// The server's certificates, its own first; on a resumed connection those of the full handshake
-    /// that the session comes from. With a session from a tier, OpenSSL has the server's own
-    /// certificate only.
+    /// The server's certificates, its own first; on a resumed connection those of the full
+    /// handshake that the session comes from. If that session came from a tier, OpenSSL has the
+    /// server's own certificate only.
     pub fn peer_certificates(&self) -> Vec<CertificateDer<'static>> {
         self.tls.details().peer_certificates()
     }
 
-    /// The application protocol that the server chose (ALPN).
+    /// The application protocol that the server chose by ALPN (RFC 7301); `None` if it chose none.
     pub fn alpn(&self) -> Option<Vec<u8>> {
         self.tls.details().alpn()
     }
 
-    /// The cipher suite by its name in the TLS registry.
+    /// The cipher suite by its name in IANA's registry, such as `TLS_AES_128_GCM_SHA256`.
     pub fn cipher(&self) -> Option<String> {
         self.tls.details().cipher()
     }
 
-    /// The key-exchange group by its number in the TLS registry; `None` if there was no key exchange.
+    /// The key-exchange group by its number in IANA's "TLS Supported Groups" registry; `None` if
+    /// there was no key exchange.
     pub fn group(&self) -> Option<u16> {
         self.tls.details().group()
     }
 
-    /// Revokes the sessions that this connection stored, and the reusable session that it resumed:
-    /// for an application whose own check of the server fails after the handshake. Sessions that the
-    /// server still sends on this connection are not stored.
+    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered:
+    /// for an application whose own check of the server fails after the handshake. Sessions
+    /// received on this connection later are not stored.
     pub fn forget(&self) {
         self.tls.details().forget();
     }
@@ -116,7 +120,7 @@ pub trait Connection {
 /// A TLS library's answers to the methods of [`ConnectionInfo`].
 pub trait Details {
     fn protocol(&self) -> Protocol;
-    /// Whether the connection has a handle in the store, and so counts its sessions.
+    /// Whether the connection has a handle, which stores its sessions and counts them.
     fn keeps_sessions(&self) -> bool;
     fn offered(&self) -> bool;
     fn resumed(&self) -> bool;

@@ -61,7 +61,8 @@ impl<B: Backend> Connector<B> {
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
     ///
     /// Tries the host's addresses in turn, each for its share of the time that is left. The
-    /// connector's timeout bounds all of it but the resolution of the name, which the system bounds.
+    /// connector's [timeout](crate::generic::ConnectorBuilder::timeout) bounds everything except
+    /// the resolution of the name, which has the system's timeout.
     pub fn connect(&self, host: &str, port: u16) -> Result<Stream<B, TcpStream>, Error> {
         self.over_tcp(host, port, &[]).map(|(stream, _)| stream)
     }
@@ -71,11 +72,11 @@ impl<B: Backend> Connector<B> {
     /// [built for it](crate::generic::ConnectorBuilder::early_data) and has a session that allows it.
     ///
     /// Returns with the stream how many leading bytes of `data` the server accepted. The rest is
-    /// still to be written, and that may be all of it: there was no session, or none that allows
-    /// early data, or the server rejected it, as it may at any time. At most half of what the session
-    /// allows is sent, since servers that reject early data count it in different ways, and never
-    /// more than 16 KiB. What a later session allows is known when it arrives
-    /// ([`max_early_data`](crate::generic::ConnectionInfo::max_early_data)).
+    /// still to be written. That is all of `data` if there was no session that allows early data,
+    /// or if the server rejected it, as it may at any time. At most half of what the session allows
+    /// is sent, since servers that reject early data count it in different ways, and never more
+    /// than 16 KiB. [`max_early_data`](crate::generic::ConnectionInfo::max_early_data) is what the
+    /// sessions received on a connection allow.
     ///
     /// ```no_run
     /// # #[cfg(feature = "rustls")]
@@ -90,23 +91,23 @@ impl<B: Backend> Connector<B> {
     /// let (mut stream, accepted) = connector.connect_early("example.com", 443, request)?;
     /// stream.write_all(&request[accepted..])?;
     /// let mut answer = Vec::new();
-    /// stream.read_to_end(&mut answer)?; // "425 Too Early": ask again, by `connect`
+    /// stream.read_to_end(&mut answer)?; // "425 Too Early": repeat by `connect`
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # When this is safe
-    /// An attacker on the network can send early data to the server again, and to another machine of
-    /// the same name. It is encrypted, and the server knows that this client wrote it, but not that
-    /// it comes for the first time; and it is secret only as long as the server's ticket keys are. So
-    /// send only what the server may act upon more than once: a request that reads and changes
-    /// nothing, and that is safe for the application protocol too (RFC 8446, section 8 and appendix
-    /// E.5; for HTTP, RFC 8470 with its status 425). This library sends a ticket once, and early data
-    /// with it once; whether the server rejects a replay is the server's affair.
+    /// An attacker on the network can replay early data, to the same server or to another machine
+    /// of the same name. Early data is encrypted, and the server can verify that this client wrote
+    /// it, but not that it is no replay. It has no forward secrecy: it is secret only as long as
+    /// the server's ticket keys are. So send only a request that the server may process more than
+    /// once: one that changes nothing, and that the application protocol allows as early data (RFC
+    /// 8446, section 8 and appendix E.5; for HTTP, RFC 8470 with its status 425). This library
+    /// sends a ticket once, and early data with it once; only the server can reject a replay.
     ///
-    /// After an error, the server may have acted on `data` all the same. The session is used up then,
-    /// as after any handshake that failed, and the older ones of its server are removed, but another
-    /// connection may have stored a newer one: to be sure that nothing is sent early again, use
+    /// After an error, the server may have processed `data` all the same. As after any failed
+    /// handshake, the session is used up and the older ones of its server are removed, but another
+    /// connection may have stored a newer one: to be sure that no early data is sent, use
     /// [`connect`](Self::connect).
     pub fn connect_early(
         &self,
@@ -140,9 +141,9 @@ impl<B: Backend> Connector<B> {
         }
     }
 
-    /// Makes the handshake with `host` over a transport that is connected already, whose timeouts
-    /// apply. `host` is sent in SNI, and the certificate must be for it; with `port` it is the key of
-    /// the sessions.
+    /// Makes the handshake with `host` over a transport that is already connected. The transport's
+    /// own timeouts apply, not the connector's. `host` is sent in SNI unless it is an IP address,
+    /// and the certificate must be for it; sessions are stored under `host` and `port`.
     pub fn connect_stream<IO: Read + Write>(
         &self,
         host: &str,
@@ -219,32 +220,35 @@ impl<B: Backend> Connector<B> {
         self.inner.store.memory.stats()
     }
 
-    /// Removes all sessions. Sessions that open connections still receive are not stored. In a shared
-    /// store, removes those of all connectors that share it: everything sealed under the same keys.
+    /// Removes all sessions. Sessions that open connections receive later are not stored. With a
+    /// tier, removes the sessions of all connectors that share it: everything sealed under the same
+    /// keys.
     pub fn clear(&self) {
         self.inner.store.memory.clear();
     }
 
-    /// Removes the sessions of one server as [`clear`](Self::clear) does. Of clients with a
-    /// `client_config`, and of quinn, removes those of the host, whose ports they do not tell apart.
+    /// Removes the sessions of one server as [`clear`](Self::clear) does. For clients with a
+    /// `client_config` and for quinn, which store sessions without a port, removes those of the
+    /// host.
     pub fn clear_server(&self, host: &str, port: u16) {
         self.for_each_key(host, port, |key| self.inner.store.memory.clear_server(key));
     }
 
-    /// Counts what happens with one server from now on, for [`server_stats`](Self::server_stats): for
-    /// a handful of servers, to find out why one does not resume. Of clients with a `client_config`,
-    /// and of quinn, counts the host, whose ports they do not tell apart.
+    /// Starts counters of one server, for [`server_stats`](Self::server_stats): to find out why it
+    /// does not resume. Every operation of the store searches the watched servers, so watch only a
+    /// few. For clients with a `client_config` and for quinn, the counters are those of all ports
+    /// of the host.
     pub fn watch(&self, host: &str, port: u16) {
         self.for_each_key(host, port, |key| self.inner.store.memory.watch(key));
     }
 
-    /// Stops counting, and drops the server's counters.
+    /// Stops and drops the counters of one server.
     pub fn unwatch(&self, host: &str, port: u16) {
         self.for_each_key(host, port, |key| self.inner.store.memory.unwatch(key));
     }
 
-    /// The counters of one server, if it is watched: the sum of this connector's own connections and
-    /// of clients with its `client_config`.
+    /// The counters of one server, `None` if it is not [watched](Self::watch): the sum over this
+    /// connector's own connections and the clients with its `client_config`.
     pub fn server_stats(&self, host: &str, port: u16) -> Option<ServerStats> {
         let mut sum: Option<ServerStats> = None;
         self.for_each_key(host, port, |key| {
@@ -260,7 +264,7 @@ impl<B: Backend> Connector<B> {
         self.inner.backend.domain()
     }
 
-    /// Calls `each` with every key of the server's sessions; with none if `host` is no host.
+    /// Calls `each` with every key of the server's sessions; not at all if `host` is not valid.
     fn for_each_key(&self, host: &str, port: u16, mut each: impl FnMut(KeyRef<'_>)) {
         let Ok(host) = Host::parse(host) else {
             return;
@@ -272,15 +276,15 @@ impl<B: Backend> Connector<B> {
     }
 
     /// Reports to the application's metrics recorder what this connector's store and its tier have
-    /// counted since the last call, and what they hold now. Install the recorder first: what is
-    /// reported before that is lost.
+    /// counted since the last call, and what they hold now. Install the recorder first: reports
+    /// made before are lost.
     ///
     /// The label `domain` is the name of the connector's
     /// [domain](crate::generic::ConnectorBuilder::domain), unless it has
-    /// [labels](crate::generic::ConnectorBuilder::metric_labels) of its own. Connectors with the same
-    /// labels add up: a connector that replaces another continues its series, and dropping the last
-    /// clone of a connector takes its sessions off the gauges. Visits every shard of the store: call
-    /// it once a second at most.
+    /// [labels](crate::generic::ConnectorBuilder::metric_labels) of its own. Connectors with the
+    /// same labels add up: a connector that replaces another continues its counters, and dropping
+    /// the last clone of a connector subtracts its sessions from the gauges. Visits every shard of
+    /// the store: call it once a second at most.
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
         let meter = self.inner.meter.lock();
@@ -310,26 +314,30 @@ impl<B: Backend> Connector<B> {
 
 #[cfg(feature = "shared")]
 impl<B: Shareable> Connector<B> {
-    /// Fetches a session of this server from the tier, if memory has none, and waits for it as long
-    /// as a connection would. Call it before the transport of
-    /// [`connect_stream`](Self::connect_stream) is connected; otherwise that waits itself.
+    /// Fetches a session of this server from the tier if memory has none, and waits for it, for the
+    /// [store timeout](crate::generic::ConnectorBuilder::store_timeout) at most. Without a tier it
+    /// does nothing.
+    ///
+    /// Call it before the transport of [`connect_stream`](Self::connect_stream) is connected.
+    /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
     pub fn prefetch(&self, host: &str, port: u16) {
         if let Ok(host) = Host::parse(host) {
             self.wait_for(self.fetch(self.session_key(&host, port).as_ref()));
         }
     }
 
-    /// Loads up to `max` sessions from an `lmdb:` store, those that live longest, and waits for them
-    /// for `timeout` at most: for a process that starts and is the only one. Returns whether they
-    /// were loaded.
+    /// Loads up to `max` sessions from an `lmdb:` store into memory, those that expire last first,
+    /// and waits for at most `timeout`: for a process that starts and is the only user of the
+    /// store. Returns whether loading finished. From Redis, it loads none.
     pub fn load(&self, max: usize, timeout: Duration) -> bool {
         let domain = self.security_domain();
         let shared = self.inner.store.shared.as_ref();
         shared.is_some_and(|shared| shared.store.load(domain, max, timeout))
     }
 
-    /// Writes the sessions in memory to the tier, and waits for that for `timeout` at most: for a
-    /// process that ends without dropping its connector. Returns whether they were written.
+    /// Writes the sessions in memory to the tier, and waits for at most `timeout`: for a process
+    /// that ends without dropping its connector. Returns whether all were written; false without a
+    /// tier.
     pub fn flush(&self, timeout: Duration) -> bool {
         let shared = self.inner.store.shared.as_ref();
         shared.is_some_and(|shared| shared.store.flush(timeout))

@@ -1,4 +1,4 @@
-//! Deadlines by tokio's clock.
+//! Deadlines on tokio's clock.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(crate) fn after(timeout: Duration) -> Instant {
         .unwrap_or_else(|| now + LONGEST_TIMEOUT)
 }
 
-/// Awaits `work` until `deadline`, if there is one: then [`io::ErrorKind::TimedOut`].
+/// Awaits `work`. Fails with [`io::ErrorKind::TimedOut`] at `deadline`, if there is one.
 pub(crate) async fn in_time<T>(
     deadline: Option<Instant>,
     work: impl Future<Output = T>,

@@ -4,7 +4,7 @@ use store_core::{DomainBuilder, SecurityDomain};
 
 use crate::settings::Settings;
 
-/// Changes when sessions of earlier releases must not be used any more.
+/// To be changed in a release that must not use the sessions of earlier ones.
 const FORMAT: &[u8] = b"1";
 
 /// Starts the domain of a connector with the settings that decide over trust, or over what is offered
@@ -37,7 +37,8 @@ pub(crate) fn builder(settings: &Settings, backend: &str) -> DomainBuilder {
         .list("alpn", &settings.alpn)
 }
 
-/// The domain of a connector's QUIC sessions, which are not used over TCP, nor those over QUIC.
+/// The domain of a connector's QUIC sessions: sessions made over TCP are not used over QUIC, and
+/// the other way round.
 #[cfg(feature = "quinn")]
 pub(crate) fn of_quic(connector: &SecurityDomain) -> SecurityDomain {
     SecurityDomain::builder("tls-resume quinn")

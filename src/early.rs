@@ -1,16 +1,16 @@
 //! Early data: how much of it is sent with the first message.
 
-/// Bytes sent at most, with their record around them: about what a network takes before the first
-/// answer, and one record.
+/// The most bytes sent, record overhead included: about TCP's initial congestion window of 10
+/// segments (RFC 6928), and one record.
 const MAX_SENT: usize = 16 * 1024;
 /// Bytes that a record adds to its content: header, content type, authentication tag.
 const RECORD_OVERHEAD: usize = 5 + 1 + 16;
 
 /// The prefix of `data` to send with a session that allows `max_early_data` bytes.
 ///
-/// With its record, no more than half of them: a server that rejects early data has to skip what it
-/// cannot decrypt, and ends the connection when that is more than it allows. It may count bytes on
-/// the wire, and rustls 0.23.46 counts a record twice.
+/// With record overhead, at most half of them. A server that rejects early data skips records that
+/// it cannot decrypt, and ends the connection if they exceed its limit (RFC 8446, section 4.2.10).
+/// Some servers count bytes on the wire, and rustls 0.23.46 counts each record twice.
 pub(crate) fn sendable(data: &[u8], max_early_data: usize) -> &[u8] {
     let on_the_wire = (max_early_data / 2).min(MAX_SENT);
     let content = on_the_wire.saturating_sub(RECORD_OVERHEAD);

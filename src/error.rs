@@ -1,9 +1,12 @@
-//! Errors of configurations and connections. The store has none: its failures cost full handshakes.
+//! Errors of configurations and connections. The store has none: a failure of it costs a full
+//! handshake.
 
 use std::fmt;
 use std::io;
 
-/// Why a connector could not be built, or a connection not be made. Displays as one line.
+/// Why a connector could not be built or a connection could not be made. `Display` writes one line;
+/// [`source`](std::error::Error::source) is the error of the TLS library or of I/O, if there was
+/// one.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -16,8 +19,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The connector's settings: an unreadable file, bad limits, no protocol version. Also a URI that
-    /// an HTTP connector cannot connect to.
+    /// The connector's settings are not valid: an unreadable file, bad limits, no protocol version.
+    /// Also a URI that an HTTP connector cannot connect to.
     Config,
     /// The host is neither a DNS name nor an IP address.
     Name,
@@ -31,7 +34,7 @@ pub enum ErrorKind {
     Handshake,
     /// The server closed the connection during the handshake.
     Closed,
-    /// The server took longer than the timeout.
+    /// The server did not answer in time, during TCP's connect or the handshake.
     Timeout,
     /// Reading or writing failed during the handshake.
     Io,
@@ -51,18 +54,19 @@ pub enum CertificateError {
     Expired,
     /// A certificate of the chain is not valid yet.
     NotValidYet,
-    /// Another reason, which the message has.
+    /// Another reason, which the message states.
     Other,
 }
 
-/// What shows that the server speaks TLS, when a connection ends during the handshake.
+/// Evidence that the server speaks TLS, for the error of a connection that ends during the
+/// handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlsEvidence {
     /// Nothing does.
     None,
     /// It sent TLS records in this handshake.
     Records,
-    /// It gave this client the session that this handshake offered.
+    /// It gave the client the session that this handshake offered.
     Session,
 }
 
@@ -80,7 +84,7 @@ impl TlsEvidence {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
-        // One line, whatever a library's text has in it.
+        // A library's text may have several lines.
         let message = message.to_string().replace(['\r', '\n'], " ");
         Self {
             kind,
@@ -114,7 +118,7 @@ impl Error {
         }
     }
 
-    /// A server certificate that the TLS library rejected for the reason `why`.
+    /// The error when the TLS library rejected the server's certificate for the reason `why`.
     pub(crate) fn of_certificate(
         host: &str,
         certificate_error: CertificateError,
@@ -137,7 +141,7 @@ impl Error {
         }
     }
 
-    /// A failure of the transport during the handshake with `host`.
+    /// The error when the transport failed during the handshake with `host`.
     pub(crate) fn of_transport(host: &str, evidence: TlsEvidence, error: io::Error) -> Self {
         let (kind, what) = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => (
@@ -170,8 +174,8 @@ impl Error {
         Self::new(kind, format_args!("{host}: {what}")).caused_by(error)
     }
 
-    /// An answer of `host` that the TLS library cannot read as TLS: a wrong port, unless TLS records
-    /// came before it.
+    /// The error when `host` sent bytes that the TLS library cannot read as TLS. Suggests a wrong
+    /// port, unless TLS records arrived before them.
     pub(crate) fn of_unreadable_answer(
         host: &str,
         evidence: TlsEvidence,

@@ -1,4 +1,4 @@
-//! Whether a server has answered in TLS, as far as its first bytes show.
+//! Detection of a TLS answer by the first bytes that a server sends.
 
 /// The first bytes that a server sent.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,4 +1,4 @@
-//! A host as callers name it: parsed once, in every method that takes one.
+//! The host argument of the connectors' methods, parsed once in each.
 
 use pki_types::ServerName;
 use store_core::{HostRef, KeyRef, SecurityDomain};
@@ -35,12 +35,13 @@ impl Host {
         Some(Self { text, name })
     }
 
-    /// What is resolved, and shown in errors.
+    /// The text that is resolved and shown in errors.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What is sent in SNI, if it is a name, and what the certificate must be for.
+    /// The name that is sent in SNI, unless it is an IP address, and that the certificate must
+    /// match.
     pub(crate) fn server_name(&self) -> &ServerName<'static> {
         &self.name
     }

@@ -15,28 +15,29 @@
 //! ```
 //!
 //! # HTTP/2
-//! The connector's ALPN decides, and it is part of the security domain. With `h2` first and `http/1.1`
-//! after it the server chooses; without ALPN, or with `http/1.1` alone, the client speaks HTTP/1.1.
-//! With a server that chooses `h2` the client speaks HTTP/2, whatever its own settings say.
+//! The connector's ALPN decides; it is part of the security domain. With `h2` and then `http/1.1`
+//! the server chooses; without ALPN, or with `http/1.1` alone, the client speaks HTTP/1.1. If the
+//! server chooses `h2`, the client speaks HTTP/2, whatever the settings of hyper's client are.
 //!
-//! # What is known of a connection
-//! Each answer has in its [extensions](https://docs.rs/http/1/http/struct.Extensions.html) the
-//! [`Resumption`](crate::Resumption) and [`Protocol`](crate::Protocol) of its connection, and
-//! hyper-util's [`HttpInfo`](hyper_util::client::legacy::connect::HttpInfo). Clients keep connections
-//! and use them again, so many answers can have the same handshake.
+//! # Whether a connection was resumed
+//! The [extensions](https://docs.rs/http/1/http/struct.Extensions.html) of each response contain
+//! the [`Resumption`](crate::Resumption) and [`Protocol`](crate::Protocol) of its connection, and
+//! hyper-util's [`HttpInfo`](hyper_util::client::legacy::connect::HttpInfo). Clients reuse idle
+//! connections, so many responses can come from one handshake.
 //!
 //! # Limits
-//! Other transports than TCP, such as a proxy's tunnel, need a connector of your own around
-//! [`connect_stream`](crate::tokio::Connector::connect_stream): hyper's client takes its stream in a
-//! [`TokioIo`] if it takes the transport without TLS. No early data is sent.
+//! Transports other than TCP, such as a proxy's tunnel, need a connector of your own that calls
+//! [`connect_stream`](crate::tokio::Connector::connect_stream) and returns the stream in a
+//! [`TokioIo`]. The transport must implement hyper-util's
+//! [`Connection`](hyper_util::client::legacy::connect::Connection). No early data is sent.
 //!
 //! # gRPC
 //! tonic takes an [`HttpsConnector`] in `Endpoint::connect_with_connector`. Offer `h2` and nothing
 //! else: gRPC needs HTTP/2, and some servers reject clients that do not offer it.
 //!
-//! If any crate switches on one of tonic's own `tls-` features, tonic 0.14 rejects `https://` with any
-//! connector but its own ("Connecting to HTTPS without TLS enabled"). Then give the endpoint
-//! `http://`, and the connector the `https://` URI:
+//! If any crate enables one of tonic's own `tls-` features, tonic 0.14 rejects `https://` with any
+//! connector but its own ("Connecting to HTTPS without TLS enabled"). Then set an `http://` URI on
+//! the endpoint, and call the connector with the `https://` URI:
 //!
 //! ```ignore
 //! let uri: Uri = "https://example.com".parse()?;
@@ -65,9 +66,10 @@ use crate::host::Host;
 use crate::tokio::Backend;
 use crate::{Error, generic};
 
-/// A client for `https://` that keeps idle connections for 90 seconds, and resumes sessions on new ones.
+/// Builds a client for `https://` that keeps idle connections for 90 seconds, and resumes sessions
+/// on new ones.
 ///
-/// For other settings, give an [`HttpsConnector`] to hyper-util's own [`Client::builder`].
+/// For other settings, pass an [`HttpsConnector`] to hyper-util's own [`Client::builder`].
 pub fn client<B, T>(connector: &generic::Connector<B>) -> Client<HttpsConnector<B>, T>
 where
     B: Backend,
@@ -82,7 +84,7 @@ where
 
 /// Makes the connections of hyper's client, and resumes sessions where it can.
 ///
-/// A [`Service`] that takes a URI of scheme, host and port (443 by default) and connects within the
+/// A [`Service`] that connects to the scheme, host and port (default 443) of a URI, within the
 /// connector's timeout. It fails with [`Error`], which is among the sources of the client's error.
 /// Cheap to clone; all clones share one store.
 pub struct HttpsConnector<B: Backend> {
@@ -109,7 +111,7 @@ impl<B: Backend> HttpsConnector<B> {
         }
     }
 
-    /// The connector below, with the statistics and the other methods.
+    /// The blocking connector, with the statistics and the other methods.
     pub fn connector(&self) -> &generic::Connector<B> {
         self.tls.blocking()
     }

@@ -22,8 +22,7 @@
 //! For TLS from the first byte (port 465), connect with [`generic::Connector::tokio`] and convert the
 //! stream: `SmtpStream::from(connector.tokio().connect(host, 465).await?)`.
 //!
-//! lettre's own transports, with their pools, make their connections themselves, and have no hook for
-//! a session store.
+//! lettre's own transports and pools make their connections themselves and accept no session store.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -42,16 +41,17 @@ use crate::starttls::{Smtp, SmtpError, Step};
 use crate::tokio::{AsyncIo, Backend, Stream};
 use crate::{Error, ErrorKind, generic, transport};
 
-/// The greeting that lettre reads from a new connection. The server's own came before TLS, where an
-/// attacker could have changed it.
+/// The greeting that lettre expects on a new connection. The server's own greeting is not passed
+/// on: it came before TLS, where an attacker could have changed it.
 const GREETING: &[u8] = b"220 ready\r\n";
 
-/// Sends EHLO and STARTTLS to a mail server, and makes the handshake. `io` is a new connection to it,
-/// from which nothing was read; `hello` is the client's name for EHLO.
+/// Sends EHLO and STARTTLS to a mail server (RFC 3207), and makes the handshake. `io` is a new
+/// connection to it, from which nothing was read; `hello` is the client's name for EHLO.
 ///
-/// An error if the server does not offer STARTTLS, or sends anything before the handshake that was not
-/// asked for. Nothing else is sent without TLS. `host` is sent in SNI, and the certificate must be
-/// for it; with `port` it is the key of the sessions. The connector's timeout bounds all of it.
+/// An error if the server does not offer STARTTLS, or sends more than the replies before the
+/// handshake. Nothing else is sent without TLS. `host` is sent in SNI unless it is an IP address,
+/// and the certificate must be for it; sessions are stored under `host` and `port`. The connector's
+/// timeout bounds all of it.
 pub async fn starttls<B, IO>(
     connector: &generic::Connector<B>,
     host: &str,
@@ -65,7 +65,7 @@ where
 {
     let (tls, timeout) = (connector.tokio(), connector.settings().timeout);
     let deadline = tls.deadline();
-    let asking = async {
+    let starting = async {
         let mut plain = Plain {
             host,
             io: BufReader::new(io),
@@ -82,8 +82,8 @@ where
         plain.expect_nothing_buffered()?;
         Ok(plain.io.into_inner())
     };
-    let asked = in_time(Some(deadline), asking).await;
-    let io = asked.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
+    let started = in_time(Some(deadline), starting).await;
+    let io = started.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
     let tls = tls.connect_stream_until(host, port, io, deadline).await?;
     let greeting = GREETING;
     Ok(SmtpStream { greeting, tls })
@@ -122,8 +122,8 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
         Err(Error::of_transport(self.host, TlsEvidence::None, closed))
     }
 
-    /// An error if the server sent more than it was asked for: it could pass for the reply to the next
-    /// command, or for data received over TLS.
+    /// An error if the server sent more than the reply: the rest could be taken for the reply to
+    /// the next command, or for data received over TLS.
     fn expect_nothing_buffered(&self) -> Result<(), Error> {
         if self.io.buffer().is_empty() {
             return Ok(());
@@ -143,7 +143,7 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
 /// [`AsyncSmtpConnection::connect_with_transport`]:
 /// ::lettre::transport::smtp::client::AsyncSmtpConnection::connect_with_transport
 pub struct SmtpStream<B: Backend, IO: AsyncIo> {
-    /// What is read before the bytes received over TLS.
+    /// Bytes to read before those received over TLS.
     greeting: &'static [u8],
     tls: Stream<B, IO>,
 }

@@ -1,4 +1,5 @@
-// The first definition of a link counts: README's own is a relative path, which docs.rs does not have.
+// The first definition of a link is used. README defines a relative path, which docs.rs does not
+// have.
 #![doc = "[chart]: https://raw.githubusercontent.com/tls-resume/tls-resume/main/docs/handshake.svg\n"]
 #![cfg_attr(feature = "rustls", doc = include_str!("../README.md"))]
 #![cfg_attr(
@@ -77,7 +78,7 @@ pub use store_core::{
 pub use store_tiers::TierStats;
 pub use transport::ReadTimeout;
 
-// Short names for the only backend. Not with two of them: a dependency that switched on another one
+// Short names, only with exactly one backend: otherwise a dependency that enables another backend
 // would change their meaning.
 #[cfg(all(
     feature = "openssl",

@@ -1,7 +1,8 @@
 //! Counters and gauges for the crate `metrics`, which exports to Prometheus and other systems.
 //!
-//! The store always counts. [`Connector::record_metrics`](crate::generic::Connector::record_metrics)
-//! reports to the application's recorder what was counted since the last call: before each scrape, or
+//! The store always counts.
+//! [`Connector::record_metrics`](crate::generic::Connector::record_metrics) reports to the
+//! application's recorder what was counted since the last call: call it before each scrape, or
 //! every few seconds. All names begin with `tls_resume_`; docs/observability.md lists them.
 //!
 //! ```no_run
@@ -28,10 +29,10 @@ use store_core::Stats;
 #[cfg(feature = "shared")]
 use store_tiers::TierStats;
 
-/// The metrics of one store: remembers what was recorded last, and records the difference.
+/// The metrics of one store: remembers the values recorded last, and records the differences.
 ///
-/// Each connector has one; make your own for a store without a connector. Meters with the same labels
-/// add up. Dropping a meter takes what its store held off the gauges.
+/// Each connector has one; make your own for a store without a connector. Meters with the same
+/// labels add up. Dropping a meter subtracts its store's last values from the gauges.
 pub struct Meter {
     labels: Vec<Label>,
     stats: Stats,
@@ -135,7 +136,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "Offered sessions whose handshake was cancelled by its caller",
     ),
     ("expired", "Sessions dropped because they had expired"),
-    ("evicted", "Sessions dropped to make room"),
+    ("evicted", "Sessions dropped to keep to the limits"),
     ("replaced", "TLS 1.2 sessions replaced by a newer one"),
     (
         "removed",

@@ -16,13 +16,13 @@
 //! # }
 //! ```
 //!
-//! `postgres::Client::connect(server, MakeTlsConnector::new(&connector))` is the same without tasks.
+//! For blocking code: `postgres::Client::connect(server, MakeTlsConnector::new(&connector))`.
 //!
 //! # What can be resumed
-//! PostgreSQL itself never lets a client resume: it switches its session cache and tickets off.
-//! (Before 12.20, 13.16, 14.13, 15.8 and 16.4 it sends TLS 1.3 tickets nonetheless, and declines
-//! them, which costs only their bytes.) Proxies in front of it that terminate TLS often resume, such
-//! as `PgBouncer` and stunnel, and so do other servers that speak its protocol.
+//! PostgreSQL itself never lets a client resume: it disables its session cache and tickets. (Before
+//! 12.20, 13.16, 14.13, 15.8 and 16.4 it sends TLS 1.3 tickets all the same, and declines them,
+//! which costs only their bytes.) Proxies in front of it that terminate TLS, such as `PgBouncer`
+//! and stunnel, often resume, and so do other servers that speak its protocol.
 //!
 //! # TLS from the first byte
 //! With `sslnegotiation=direct` (PostgreSQL 17 and newer) the protocol is negotiated by ALPN: build the
@@ -30,10 +30,10 @@
 //! [`alpn([b"postgresql".to_vec()])`](generic::ConnectorBuilder::alpn).
 //!
 //! # Channel binding
-//! SCRAM-SHA-256-PLUS binds the authentication to the server's certificate (`tls-server-end-point`, RFC
-//! 5929), on resumed connections to that of the full handshake. Certificates whose signature algorithm
-//! has no hash function, such as Ed25519, have no channel binding; then `channel_binding=require`
-//! fails.
+//! SCRAM-SHA-256-PLUS binds the authentication to the server's certificate (`tls-server-end-point`,
+//! RFC 5929, section 4); on resumed connections, to the certificate of the full handshake. There is
+//! no channel binding for a certificate whose signature algorithm has no hash function, such as
+//! Ed25519: then `channel_binding=require` fails.
 
 mod end_point;
 
@@ -53,9 +53,9 @@ const PORT: u16 = 5432;
 /// Makes the TLS connections of `tokio_postgres::Config::connect` and `postgres::Config::connect`, and
 /// resumes sessions where it can. Cheap to clone; all clones share one store.
 ///
-/// Sessions are keyed by the `host` of the configuration and the [port](Self::port). The connector's
-/// timeout bounds the handshake, and `connect_timeout` what comes before it. An error of the
-/// handshake is an [`Error`] among the sources of tokio-postgres's error.
+/// Sessions are keyed by the `host` of the configuration and the [port](Self::port). The
+/// connector's timeout bounds the handshake, and `connect_timeout` what comes before it. If the
+/// handshake fails, its [`Error`] is among the sources of tokio-postgres's error.
 pub struct MakeTlsConnector<B: Backend> {
     tls: crate::tokio::Connector<B>,
     port: u16,
@@ -70,18 +70,18 @@ impl<B: Backend> MakeTlsConnector<B> {
         }
     }
 
-    /// The same for servers on another port.
+    /// Sets the port of the servers.
     ///
-    /// tokio-postgres passes on the host that it connects to, but not the port, and sessions are keyed
-    /// by both. Give the port that is connected to: else servers on several ports of one host are
-    /// offered each other's sessions, which they decline, and
-    /// [`clear_server`](generic::Connector::clear_server) does not find them.
+    /// tokio-postgres passes the host that it connects to, but not the port, and sessions are keyed
+    /// by both. Set the actual port: otherwise servers on several ports of one host are offered
+    /// each other's sessions, which they decline, and
+    /// [`clear_server`](generic::Connector::clear_server) with the actual port does not find them.
     #[must_use]
     pub fn port(self, port: u16) -> Self {
         Self { port, ..self }
     }
 
-    /// The connector below, with the statistics and the other methods.
+    /// The blocking connector, with the statistics and the other methods.
     pub fn connector(&self) -> &generic::Connector<B> {
         self.tls.blocking()
     }
@@ -92,8 +92,8 @@ impl<B: Backend, IO: AsyncIo + 'static> MakeTlsConnect<IO> for MakeTlsConnector<
     type TlsConnect = TlsConnector<B>;
     type Error = Infallible;
 
-    /// Does not fail if `host` is not a host, since it may be the path of a Unix socket, over which no
-    /// TLS is spoken; `TlsConnector::connect` fails then.
+    /// Does not fail if `host` is not valid, since it may be the path of a Unix socket, which is
+    /// used without TLS. `TlsConnector::connect` would fail.
     fn make_tls_connect(&mut self, host: &str) -> Result<TlsConnector<B>, Infallible> {
         Ok(TlsConnector {
             maker: self.clone(),

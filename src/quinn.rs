@@ -1,4 +1,4 @@
-//! An adapter for quinn: its sessions, early data and address tokens in a bounded, expiring store.
+//! An adapter for quinn: sessions and address tokens in a bounded, expiring store, and early data.
 //!
 //! ```no_run
 //! # async fn visit() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,12 +14,12 @@
 //! ```
 //!
 //! With [`early_data`](crate::rustls::ConnectorBuilder::early_data) allowed, quinn's
-//! `Connecting::into_0rtt` returns a connection at once if there is a session that allows it. Read
-//! first [when it is safe](crate::rustls::Connector::connect_early): an attacker can
-//! replay it. Each session is used once. If the server rejects early data, the streams opened before
-//! are lost with the data sent on them (`ZeroRttRejected`). The future that `into_0rtt` returns with
-//! the connection yields whether the server accepted; if not, open the streams again on the same
-//! connection.
+//! `Connecting::into_0rtt` returns a connection at once if there is a session that allows early
+//! data. Read first [when it is safe](crate::rustls::Connector::connect_early): an attacker can
+//! replay early data. Each session is used once. If the server rejects early data, the streams
+//! opened before are lost with the data sent on them (`ZeroRttRejected`). The future that
+//! `into_0rtt` returns with the connection yields whether the server accepted; if not, open the
+//! streams again on the same connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,15 +34,16 @@ use store_core::{
 use crate::rustls::Connector;
 use crate::{Error, Protocol, domain};
 
-/// A configuration for quinn's client that trusts and offers what this connector does. It stores
-/// sessions in the connector's store, where TCP connections do not use them, and address tokens in a
-/// store of their own with the same limits ([`Tokens`]).
+/// Builds a configuration for quinn's client that trusts and offers what this connector does. It
+/// stores sessions in the connector's store, in a domain that TCP connections do not use, and
+/// address tokens in a store of their own with the same limits ([`Tokens`]).
 ///
 /// Make it once and clone it, so that its connections share tokens. The connector's `clear` removes
 /// sessions but no tokens: to remove those, set [`Tokens`] of your own by quinn's
 /// `ClientConfig::token_store`.
 ///
-/// The connector must allow TLS 1.3 and offer a protocol by ALPN (RFC 9001, section 8.1).
+/// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) unless the connector allows TLS 1.3
+/// and offers a protocol by ALPN (RFC 9001, sections 4.2 and 8.1).
 pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Error> {
     let settings = connector.settings();
     if !settings.protocols.contains(&Protocol::Tls13) {
@@ -65,15 +66,16 @@ pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Err
     Ok(config)
 }
 
-/// A store of address validation tokens, by which a server need not validate the client's address on
-/// later connections (RFC 9000, section 8.1.3). Each is used once, the newest first, within limits.
+/// A store of address validation tokens, which let a server skip the validation of the client's
+/// address on later connections (RFC 9000, section 8.1.3). Each is used once, the newest first,
+/// within limits.
 ///
-/// Servers do not tell a token's lifetime. Here it expires after
+/// A token does not state its lifetime. Here it expires after
 /// [`single_use_lifetime`](Limits::single_use_lifetime), at most 7 days; a token that the server no
 /// longer accepts costs a round trip. All ports of a host are one server, as for sessions.
 /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) does not apply to tokens, which
-/// prove an address and nothing else. But a server can link a client's connections by them: to change
-/// identity, close the connections, over which more may arrive, and then [`clear`](Self::clear).
+/// prove only an address. But a server can link a client's connections by them: to avoid that,
+/// close the connections, on which more tokens may arrive, and then call [`clear`](Self::clear).
 pub struct Tokens {
     store: SessionStore<Token>,
     clock: Arc<dyn Clock>,
@@ -90,7 +92,7 @@ impl Tokens {
         })
     }
 
-    /// What the store has counted, and what it holds. Where it says sessions, read tokens.
+    /// What the store has counted, and what it holds. Its sessions are tokens.
     pub fn stats(&self) -> Stats {
         self.store.stats()
     }
@@ -108,10 +110,10 @@ impl Tokens {
 impl TokenStore for Tokens {
     fn insert(&self, server_name: &str, token: Bytes) {
         let (weight, now) = (token.len(), self.clock.now());
-        // quinn's token is a slice of its datagram, and would keep all of that alive.
+        // A copy: quinn's token is a slice of its datagram, and would keep all of that in memory.
         let token = Token(Bytes::copy_from_slice(&token));
         let entry = Entry::new(token, Usage::SingleUse, None, weight, now);
-        // The store counts what it refuses, which costs a round trip.
+        // The store counts refusals; the next connection then takes a round trip more.
         let generation = self.store.generation();
         let _ = self
             .store

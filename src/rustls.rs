@@ -1,8 +1,8 @@
 //! The rustls backend: [`Connector`] over rustls 0.23.
 //!
-//! Sessions of rustls 0.23 are opaque. They cannot leave the memory of their process; their lifetime
-//! and size are not visible, so their age is counted from when they arrived and their size by the
-//! bytes that arrived with them; and only the connector that made them can resume them.
+//! Sessions of rustls 0.23 are opaque. They cannot leave the memory of their process. They do not
+//! show their lifetime or size, so the store counts their age from their arrival and their size by
+//! the bytes that they arrived in. Only the connector that received them can resume them.
 
 mod client_config;
 mod details;
@@ -37,7 +37,7 @@ pub type ConnectorBuilder = crate::builder::ConnectorBuilder<Rustls>;
 /// A TLS connection of rustls.
 pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 
-/// The backend of rustls 0.23.
+/// The rustls 0.23 backend of a connector.
 #[derive(Debug)]
 pub struct Rustls {
     configs: ConfigPool,
@@ -119,7 +119,7 @@ impl sealed::Backend for Rustls {
             connection.map_err(|error| rustls_error(host.as_str(), TlsEvidence::None, error))?;
         let sent = send_early(&mut connection, early);
         while connection.is_handshaking() {
-            // Reads and writes once. Before it fails, it sends rustls's alert.
+            // Reads and writes once. If rustls fails, it sends rustls's alert first.
             let done = connection.complete_io(&mut Counting(&mut io, handle.as_deref()));
             if done.map_err(|error| failed(&io, error))? == (0, 0) {
                 // A transport that accepts no bytes would make this loop endless.
@@ -169,12 +169,13 @@ fn accepted(connection: &ClientConnection, sent: usize) -> usize {
     }
 }
 
-/// The domain of a connector: its settings, its crypto provider, and an instance number, since rustls
-/// 0.23 does not resume a session that another verifier object has verified, and uses it up.
+/// The domain of a connector: its settings, its crypto provider, and an instance number. rustls
+/// 0.23 rejects a session that another verifier object has verified, and the session is lost.
 fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
     static INSTANCES: AtomicU64 = AtomicU64::new(0);
     let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-    // The compiled-in roots are the same in the whole process, and need no field.
+    // No field for the compiled-in roots: these sessions stay in the process, where they are the
+    // same.
     offers(domain::builder(settings, "rustls 0.23"), provider)
         .field("instance", &instance.to_be_bytes())
         .finish()
@@ -245,7 +246,7 @@ pub struct Tls<IO> {
     handle: Option<Arc<Connection>>,
 }
 
-/// Tells the handle if `result` is a fatal alert of the server's.
+/// Reports to the handle if `result` is a fatal alert from the server.
 fn report_alert<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T> {
     result.inspect_err(|error| {
         let error = error.get_ref().and_then(|inner| inner.downcast_ref());
@@ -338,7 +339,7 @@ impl<IO: Read + Write> Write for Tls<IO> {
     }
 }
 
-/// A transport that tells the handle how many bytes arrive, which is the size of a session.
+/// A transport that reports to the handle how many bytes arrive: a session has no more bytes.
 struct Counting<'a, IO>(&'a mut Transport<IO>, Option<&'a Connection>);
 
 impl<IO: Read> Read for Counting<'_, IO> {

@@ -1,12 +1,13 @@
 //! A preview: [`Connector`] over the next rustls, whose sessions can leave their process.
 //!
-//! It uses rustls 0.24.0-dev.1 with aws-lc-rs, both pinned: a development release whose sessions can
-//! be encoded and decoded. The release after it cannot decode them, and 0.24 is not out. So this
-//! module may change or disappear in any release of this crate, and sessions may not survive an
-//! update. [`backend_rustls::preview`] says what to change when 0.24 is out.
+//! It uses rustls 0.24.0-dev.1 with aws-lc-rs, both pinned: a development release whose sessions
+//! can be encoded and decoded. The development release after it cannot decode them, and 0.24 is not
+//! released. So this module may change or disappear in any release of this crate, and sessions in a
+//! tier may be lost in an update. [`backend_rustls::preview`] says what to change when 0.24 is
+//! released.
 //!
-//! Unlike those of rustls 0.23, these sessions show their lifetime and size, and the security domain
-//! is the same in every process and build with the same configuration.
+//! Unlike those of rustls 0.23, these sessions show their lifetime and size, and every process and
+//! build with the same configuration has the same security domain.
 
 mod config;
 mod details;
@@ -38,7 +39,7 @@ pub type ConnectorBuilder = crate::builder::ConnectorBuilder<RustlsPreview>;
 /// A TLS connection of the next rustls.
 pub type Stream<IO> = crate::stream::Stream<RustlsPreview, IO>;
 
-/// The backend of rustls 0.24.0-dev.1.
+/// The rustls 0.24.0-dev.1 backend of a connector.
 #[derive(Debug)]
 pub struct RustlsPreview {
     config: ClientConfig,
@@ -59,7 +60,8 @@ impl<IO: Read + Write> Stream<IO> {
 }
 
 impl sealed::Backend for RustlsPreview {
-    /// None: decoded sessions have the cipher suites of aws-lc-rs, so the provider cannot be chosen.
+    /// No options: decoded sessions refer to the cipher suites of aws-lc-rs, so the provider is
+    /// fixed.
     type Options = ();
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;

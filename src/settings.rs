@@ -19,13 +19,13 @@ use crate::{Error, Protocol};
 
 /// The default timeout of a connection, handshake included.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a connection waits by default for a session from the store's tier.
+/// The default of how long a connection waits for a session from the tier.
 pub(crate) const STORE_TIMEOUT: Duration = Duration::from_millis(5);
-/// Bytes read of a PEM file: fifty times what all public roots take.
+/// The most bytes read of a PEM file: fifty times the size of all public roots.
 pub(crate) const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What a builder has been told. A field that decides over trust, or over what is offered to a
-/// server, belongs into [`crate::domain`].
+/// The settings of a builder. A field that decides over trust, or over what is offered to a server,
+/// must be in [`crate::domain`], too.
 pub struct Settings {
     pub(crate) root_files: Vec<PathBuf>,
     /// Empty: Mozilla's roots. Not empty after `load` if `own_roots` is set.
@@ -39,7 +39,7 @@ pub struct Settings {
     pub(crate) domain: String,
     /// As the caller gave them.
     pub(crate) never_resume: Vec<String>,
-    /// The same, made by `load`.
+    /// `never_resume` as parsed by `load`.
     never_resume_names: HashSet<ServerName<'static>>,
     pub(crate) timeout: Duration,
     pub(crate) early_data: bool,
@@ -63,11 +63,11 @@ pub(crate) struct ClientCredential {
 /// Where sessions are stored.
 #[cfg(feature = "shared")]
 pub(crate) struct StoreSettings {
-    /// It may have a password in it.
+    /// May contain a password.
     pub(crate) url: Zeroizing<String>,
     /// The key file. None: a default that depends on the tier.
     pub(crate) keys: Option<PathBuf>,
-    /// Roots to trust where the tier is reached over TLS. Empty: Mozilla's.
+    /// Roots to trust for the TLS connection to the tier. Empty: Mozilla's.
     #[cfg(feature = "redis-tls")]
     pub(crate) roots: Vec<CertificateDer<'static>>,
     /// How long a connection waits for a session from the tier.
@@ -114,7 +114,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the files, checks everything, and sorts what has no order.
+    /// Reads the files of roots, checks all settings, and sorts and deduplicates roots and
+    /// versions.
     pub(crate) fn load(mut self) -> Result<Self, Error> {
         for path in std::mem::take(&mut self.root_files) {
             self.roots.append(&mut read_certificates(&path)?);

@@ -1,4 +1,5 @@
-//! STARTTLS for SMTP (RFC 3207), without I/O: what to do after each line that the server sends.
+//! STARTTLS for SMTP (RFC 3207) without I/O: a state machine that takes the server's lines and
+//! returns the next step.
 //!
 //! For a client that makes its own connections to a mail server and then calls
 //! [`connect_stream`](crate::generic::Connector::connect_stream).
@@ -7,7 +8,7 @@
 //! use std::io::{self, BufRead, BufReader, Read, Write};
 //! use tls_resume::starttls::{Smtp, Step};
 //!
-//! /// Asks the server for TLS; the handshake comes next.
+//! /// Requests TLS from the server; the handshake comes next.
 //! fn start_tls<IO: Read + Write>(io: &mut BufReader<IO>) -> io::Result<()> {
 //!     let mut smtp = Smtp::new("client.example.com");
 //!     loop {
@@ -71,14 +72,16 @@ pub enum SmtpCommand {
 pub enum Step {
     /// Read another line.
     Read,
-    /// Send this, then read a line. Nothing else may have been received before it is sent.
+    /// Send this, then read a line. First check that nothing was received after the last line: if
+    /// something was, close the connection.
     Send {
         /// The command.
         command: SmtpCommand,
         /// The command's line, with its end.
         text: String,
     },
-    /// Begin the handshake. Nothing else may have been received.
+    /// Begin the handshake. First check that nothing was received after the last line: if something
+    /// was, close the connection.
     StartTls,
 }
 
@@ -89,15 +92,16 @@ pub enum SmtpError {
     /// The server's reply to `EHLO` does not name STARTTLS.
     #[error("does not offer STARTTLS")]
     NotOffered,
-    /// The server replied with another code than the one that allows to go on.
+    /// The reply's code is not the expected one: 220 for the greeting and `STARTTLS`, 250 for
+    /// `EHLO`.
     #[error("says {} to {}", code.escape_ascii(), command.as_str())]
     Rejected {
-        /// What the server replied to.
+        /// The command that the server replied to.
         command: SmtpCommand,
         /// The reply's code, three digits.
         code: [u8; 3],
     },
-    /// The line is not one of SMTP.
+    /// The line is not valid SMTP.
     #[error("does not speak SMTP")]
     NotSmtp,
     /// The server sent more lines than [`Smtp::MAX_LINES`], or a longer one than
@@ -116,7 +120,7 @@ impl SmtpCommand {
         }
     }
 
-    /// The code that allows to go on.
+    /// The code of a positive reply.
     const fn expected(self) -> [u8; 3] {
         match self {
             Self::Greeting | Self::StartTls => *b"220",
@@ -129,7 +133,7 @@ impl Smtp {
     /// The most bytes in a line, without its end. RFC 5321 (section 4.5.3.1.5) allows 512 for a
     /// reply.
     pub const MAX_LINE: usize = 2_048;
-    /// The most lines up to TLS. A server with many extensions sends about 30.
+    /// The most lines before TLS. A server with many extensions sends about 30.
     pub const MAX_LINES: usize = 128;
 
     /// A client that introduces itself as `hello`: its domain name, or an address in brackets. It
@@ -147,7 +151,7 @@ impl Smtp {
     /// The step after a line from the server, given with or without its end.
     ///
     /// # Errors
-    /// The server does not begin TLS: the connection is of no more use.
+    /// The server does not begin TLS. Close the connection.
     pub fn receive(&mut self, line: &[u8]) -> Result<Step, SmtpError> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -1,4 +1,4 @@
-//! Opening the store that the settings name: memory alone, or memory with a tier.
+//! Opens the store that the settings name: memory alone, or memory with a tier.
 
 #[cfg(feature = "shared")]
 mod tiers;

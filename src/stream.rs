@@ -12,12 +12,12 @@ use crate::connection_info::{Connection, ConnectionInfo, Details};
 use crate::transport::Transport;
 use crate::{Backend, Protocol, ReadTimeout};
 
-/// Servers send their tickets together: how long to wait for another one after the first.
+/// How long to wait for another ticket after the first: servers send their tickets together.
 pub(crate) const MORE_TICKETS: Duration = Duration::from_millis(2);
 
 /// A TLS connection over `IO`, to read from and write to. Dereferences to [`ConnectionInfo`].
 ///
-/// Sessions that the server sends are stored without further calls. TLS 1.3 servers send them after
+/// Sessions that the server sends are stored automatically. TLS 1.3 servers send them after
 /// the handshake, and they arrive while the application reads: a connection that never reads stores
 /// none, unless it [waits for them](Self::wait_for_tickets).
 pub struct Stream<B: Backend, IO: Read + Write> {
@@ -41,8 +41,9 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
     /// this connection has received so far. Application data that arrives meanwhile is kept for
     /// reading.
     ///
-    /// For clients that close a connection without reading. Returns at once if there is nothing to
-    /// wait for: a TLS 1.2 session comes with the handshake, and a host in
+    /// For clients that close a connection without reading. Servers may send none, which is no
+    /// error. After the first session it waits 2 ms for more. Returns at once if there is nothing
+    /// to wait for: a TLS 1.2 session comes with the handshake, and a host in
     /// [`never_resume`](crate::generic::ConnectorBuilder::never_resume) has no sessions.
     pub fn wait_for_tickets(&mut self, timeout: Duration) -> io::Result<usize>
     where
@@ -81,7 +82,8 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         }
     }
 
-    /// Sends `close_notify`: the client will send nothing more, and writing fails from now on. Later
+    /// Sends `close_notify` (RFC 8446, section 6.1): the client will send nothing more, and writing
+    /// fails from now on. Data from the server can still be read. Later
     /// calls do nothing.
     pub fn close(&mut self) -> io::Result<()> {
         self.closed = true;

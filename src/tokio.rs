@@ -18,15 +18,16 @@
 //!
 //! # Cancelling
 //! Dropping the future of a `connect` uses up the ticket that it offered, if any: the TLS library
-//! sends it at once unless the transport is not ready. It says nothing about the server, so all other
-//! sessions stay in the store, a TLS 1.2 session among them. The connection stores nothing, and is
-//! counted as [`cancelled`](crate::Stats::cancelled). While the name is resolved and TCP connects, no
-//! session has been taken.
+//! sends it at once unless the transport is not ready. A cancelled handshake is no sign of a bad
+//! session, so all others stay in the store, a TLS 1.2 session among them. The connection stores
+//! nothing. If it offered a session, it is counted as [`cancelled`](crate::Stats::cancelled). No
+//! session is taken before the name is resolved and TCP is connected.
 //!
-//! A handshake that runs into the connector's own timeout has failed, as with the blocking connector:
-//! the server's older sessions are removed, so that a session which makes it hang is not offered
-//! again. A timeout of the caller's around [`Connector::connect_stream`] drops the future, and the
-//! sessions stay: where it should count against the server, use [`Connector::connect_stream_until`].
+//! A handshake that exceeds the connector's own timeout has failed, as with the blocking connector:
+//! the session that it offered and the server's older ones are removed, so that a session which
+//! makes the server hang is not offered again. A timeout that the caller sets around
+//! [`Connector::connect_stream`] drops the future and so cancels: for a timeout that counts as a
+//! failed handshake, use [`Connector::connect_stream_until`].
 //!
 //! # Blocking calls
 //! With a tier, dropping the last connector writes the sessions that are still in memory, for up to a
@@ -53,16 +54,17 @@ use crate::host::Host;
 pub use crate::transport::AsyncIo;
 use crate::{Error, generic, transport};
 
-/// Makes TLS connections from tasks that resume earlier sessions.
+/// Makes TLS connections for tasks of tokio that resume earlier sessions with the same server where
+/// they can.
 ///
-/// Made by [`generic::Connector::tokio`], with which it shares the configuration and the store.
-/// Cheap to clone.
+/// Made by [`generic::Connector::tokio`], and shares the configuration and the store of that
+/// connector. Cheap to clone.
 pub struct Connector<B: Backend> {
     blocking: generic::Connector<B>,
 }
 
 impl<B: Backend> generic::Connector<B> {
-    /// This connector for tasks of tokio.
+    /// The same connector for tasks of tokio, with the same store.
     pub fn tokio(&self) -> Connector<B> {
         Connector {
             blocking: self.clone(),
@@ -85,9 +87,9 @@ impl<B: Backend> Connector<B> {
     /// message of the handshake, as early data (0-RTT). Returns with the stream how many leading
     /// bytes of it the server accepted; the rest is still to be written.
     ///
-    /// Read first [when it is safe](generic::Connector::connect_early), of the
-    /// blocking connector's method of this name. If the future is dropped, the server may have acted
-    /// on `data` all the same.
+    /// Read first [when it is safe](generic::Connector::connect_early), at the blocking connector's
+    /// method of this name. If the future is dropped, the server
+    /// may have processed `data` all the same.
     pub async fn connect_early(
         &self,
         host: &str,
@@ -113,15 +115,15 @@ impl<B: Backend> Connector<B> {
         #[cfg(feature = "shared")]
         self.wait_for(fetch).await;
         if Instant::now() >= deadline {
-            // The thread was perhaps busy with other tasks: no reason to take a session and fail it.
+            // Other tasks may have kept the thread busy. A handshake would only use up a session.
             return Err(transport::no_answer(host.as_str(), port, self.timeout()));
         }
         self.handshake(&host, key, early, tcp, Some(deadline)).await
     }
 
-    /// Makes the handshake with `host` over a transport that is connected already, without a timeout.
-    /// `host` is sent in SNI, and the certificate must be for it; with `port` it is the key of the
-    /// sessions.
+    /// Makes the handshake with `host` over a transport that is already connected, without a
+    /// timeout. `host` is sent in SNI unless it is an IP address, and the certificate must be for
+    /// it; sessions are stored under `host` and `port`.
     pub async fn connect_stream<IO: AsyncIo>(
         &self,
         host: &str,

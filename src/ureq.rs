@@ -87,7 +87,8 @@ pub struct TlsConnector<B: Backend> {
 }
 
 impl<B: Backend> TlsConnector<B> {
-    /// A link that makes its connections by `connector`. ureq's timeouts apply, not the connector's.
+    /// A link that makes its connections with `connector`. ureq's timeouts apply, not the
+    /// connector's.
     pub fn new(connector: &generic::Connector<B>) -> Self {
         Self {
             connector: connector.clone(),
@@ -152,7 +153,7 @@ fn time_left(details: &ConnectionDetails<'_>) -> NextTimeout {
     left
 }
 
-/// The timeout of ureq's that the transport failed with, if it was one.
+/// The ureq timeout that the transport failed with; `None` if it failed for another reason.
 fn ureq_timeout(error: &crate::Error) -> Option<Timeout> {
     let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
     match io.get_ref()?.downcast_ref() {

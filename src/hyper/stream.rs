@@ -19,8 +19,9 @@ pub enum MaybeHttpsStream<B: Backend> {
     Plain(TcpStream),
 }
 
-/// Tells hyper-util's client whether the server chose HTTP/2, and gives each answer the handshake's
-/// [`Protocol`](crate::Protocol) and [`Resumption`](crate::Resumption).
+/// Reports to hyper-util's client whether the server chose HTTP/2, and adds the handshake's
+/// [`Protocol`](crate::Protocol) and [`Resumption`](crate::Resumption) to the extensions of each
+/// response.
 impl<B: Backend, IO: AsyncIo + Connection> Connection for Stream<B, IO> {
     fn connected(&self) -> Connected {
         let connected = self

@@ -1,4 +1,4 @@
-//! What OpenSSL and the handle in the store know of a connection.
+//! The properties of a connection, from OpenSSL and from its handle in the store.
 
 use std::time::Duration;
 

@@ -10,11 +10,11 @@ use crate::error::TlsEvidence;
 use crate::first_bytes::FirstBytes;
 use crate::transport::AsyncIo;
 
-/// Bytes in the buffer above which OpenSSL's writes are pending: a few records. Only a server that
-/// sends many key updates (TLS 1.3) while the client reads makes the buffer grow to it.
+/// Bytes in the buffer above which OpenSSL's writes are pending: a few records. The buffer grows to
+/// it only if a server sends many key updates (TLS 1.3) while the client reads.
 const MAX_BUFFERED: usize = 64 * 1024;
 
-/// A transport that accepts at once what OpenSSL writes, and sends it when the transport below is
+/// A transport that buffers what OpenSSL writes, and sends it when the underlying transport is
 /// ready.
 ///
 /// OpenSSL must not see *pending* writes or flushes: after a write that would block it expects the
@@ -61,7 +61,7 @@ impl<IO> Outbox<IO> {
 }
 
 impl<IO: AsyncIo> Outbox<IO> {
-    /// Sends the buffer, and flushes if OpenSSL has asked for it.
+    /// Sends the buffer, and flushes if OpenSSL has requested a flush.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.buffered.len() {
             let written = Pin::new(&mut self.io).poll_write(cx, &self.buffered[self.sent..]);
@@ -79,7 +79,7 @@ impl<IO: AsyncIo> Outbox<IO> {
         Poll::Ready(Ok(()))
     }
 
-    /// The same, as far as the transport is ready.
+    /// As [`poll_send`](Self::poll_send), but not an error if the transport is not ready.
     fn try_send(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.poll_send(cx) {
             Poll::Ready(sent) => sent,

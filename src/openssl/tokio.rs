@@ -24,8 +24,8 @@ use crate::host::Host;
 use crate::tokio::Stream;
 use crate::transport::AsyncIo;
 
-/// Bytes of a record's content. A longer write makes several records, and the buffer may have no room
-/// for those after the first.
+/// The most bytes of a record's content (RFC 8446, section 5.1). A longer write makes several
+/// records, and the buffer might be full after the first.
 const RECORD: usize = 16 * 1024;
 
 impl AsyncBackend for OpenSsl {}
@@ -154,11 +154,13 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let room = buf.remaining() > 0;
+        let has_space = buf.remaining() > 0;
         let read = ready!(self.stream().poll_read(cx, buf));
         Poll::Ready(match read {
             // tokio-openssl reports a truncated connection as the end.
-            Ok(()) if room && buf.filled().len() == before && !self.received_close_notify(cx) => {
+            Ok(())
+                if has_space && buf.filled().len() == before && !self.received_close_notify(cx) =>
+            {
                 Err(io::ErrorKind::UnexpectedEof.into())
             }
             Err(error) if is_truncated(&error) => {

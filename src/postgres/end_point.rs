@@ -6,8 +6,8 @@ use spki::der::asn1::{AnyRef, ContextSpecific};
 use spki::der::{Decode, Reader, Result, SliceReader, TagNumber};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 
-/// The hash of a certificate by the hash function of its signature algorithm; SHA-256 instead of MD5
-/// and SHA-1. `None` if the algorithm has no hash function.
+/// The hash of a certificate with the hash function of its signature algorithm, SHA-256 instead of
+/// MD5 and SHA-1 (RFC 5929, section 4.1). `None` if the algorithm has no hash function.
 pub(super) fn hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let algorithm = signature_algorithm(certificate).ok()?;
     let function = if algorithm.oid == RSASSA_PSS {
@@ -21,7 +21,7 @@ pub(super) fn hash(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     Some(hash(certificate))
 }
 
-/// The second of a certificate's three fields (RFC 5280, section 4.1).
+/// The signature algorithm: the second of a certificate's three fields (RFC 5280, section 4.1).
 fn signature_algorithm<'c>(
     certificate: &'c CertificateDer<'_>,
 ) -> Result<AlgorithmIdentifierRef<'c>> {
@@ -33,7 +33,7 @@ fn signature_algorithm<'c>(
     })
 }
 
-/// The hash function in the parameters of PSS (RFC 8017, appendix A.2.3).
+/// The hash function in the parameters of PSS, by default SHA-1 (RFC 8017, appendix A.2.3).
 fn pss_hash_function(parameters: AnyRef<'_>) -> Result<ObjectIdentifier> {
     parameters.sequence(|reader| {
         let hash = ContextSpecific::decode_explicit(reader, TagNumber(0))?;
@@ -56,7 +56,8 @@ const SHA_1: ObjectIdentifier = oid("1.3.14.3.2.26");
 
 type Hash = fn(&[u8]) -> Vec<u8>;
 
-/// Each hash function with its identifiers: of RSA with it, ECDSA with it, and its own, which PSS has.
+/// Each hash function with its object identifiers: RSA with it, ECDSA with it, and its own, which
+/// the parameters of PSS contain.
 const FUNCTIONS: [(&[ObjectIdentifier], Hash); 4] = [
     (
         &[

@@ -7,23 +7,23 @@ use super::Connector;
 
 impl Connector {
     /// A configuration for a client that makes its connections itself: reqwest, hyper-rustls,
-    /// tokio-rustls, async-nats and others that are built on rustls 0.23. It trusts what this
-    /// connector trusts and offers what it offers, and its connections store their sessions in this
-    /// connector's store.
+    /// tokio-rustls, async-nats and others that are built on rustls 0.23. It trusts and offers what
+    /// this connector does, and its connections store their sessions in this connector's store.
     ///
     /// All configurations of one connector resume each other's sessions, but not those of the
-    /// connector's own connections. A client that takes a configuration from a new connector for each
-    /// connection resumes nothing.
+    /// connector's own connections. So build one connector for all connections: configurations of
+    /// different connectors share no sessions.
     ///
     /// It does not announce early data, even if the
     /// [connector allows it](crate::rustls::ConnectorBuilder::early_data): for a client that sends
     /// some, set `enable_early_data` on it.
     ///
-    /// rustls tells the store of such a client little ([`backend_rustls::SharedHandle`]): all ports of
-    /// a host share sessions; [`Stats::taken`](crate::Stats::taken) and
-    /// [`copied`](crate::Stats::copied) count what was offered, and whether it was resumed is not
-    /// known. Limits, lifetimes and
-    /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as always.
+    /// rustls gives the store of such a client less information ([`backend_rustls::SharedHandle`]):
+    /// all ports of a host share sessions; [`Stats::taken`](crate::Stats::taken) and
+    /// [`copied`](crate::Stats::copied) count the sessions offered, but not whether they were
+    /// resumed. Limits, lifetimes and
+    /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as for the connector's
+    /// own connections.
     ///
     /// ```
     /// # fn main() -> Result<(), tls_resume::Error> {
@@ -40,7 +40,7 @@ impl Connector {
         self.client_config_in(*self.security_domain())
     }
 
-    /// The same with its sessions in another domain.
+    /// As [`client_config`](Self::client_config), with its sessions in the given domain.
     pub(crate) fn client_config_in(&self, domain: SecurityDomain) -> ClientConfig {
         let rustls = self.backend();
         let mut config = rustls.configs.config().clone();

@@ -129,7 +129,7 @@ impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let filled = Pin::new(&mut self.stream).poll_fill_buf(cx);
         match report_alert(ready!(filled).map(|_| ()), self.handle.as_deref()) {
-            // The end. The next read fails, since there was no close_notify.
+            // The connection has ended. The next read fails, since there was no close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
             filled => Poll::Ready(filled),
         }
@@ -145,8 +145,8 @@ impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
 }
 
 impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
-    /// Returns data after one read of the transport, so that the handle can tell the bytes of data
-    /// from those of sessions.
+    /// Returns data after one read of the transport, so that the handle can distinguish the bytes
+    /// of data from those of sessions.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -183,7 +183,7 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
     }
 }
 
-/// A transport that tells the handle how many bytes arrive, which is the size of a session.
+/// A transport that reports to the handle how many bytes arrive: a session has no more bytes.
 struct Counting<IO> {
     io: IO,
     received: FirstBytes,

@@ -13,8 +13,8 @@ use store_core::SecurityDomain;
 use crate::settings::Settings;
 use crate::{Error, Protocol, domain};
 
-/// The provider without the cipher suites of other versions: the next rustls speaks the versions that
-/// it has cipher suites for.
+/// Removes the cipher suites of versions that are not in `protocols` from the provider: this rustls
+/// speaks each version that it has a cipher suite for.
 pub(super) fn with_protocols(
     protocols: &[Protocol],
     mut provider: Arc<CryptoProvider>,

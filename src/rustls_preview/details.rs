@@ -1,4 +1,4 @@
-//! What rustls and the handle in the store know of a connection.
+//! The properties of a connection, from rustls and from its handle in the store.
 
 use std::time::Duration;
 

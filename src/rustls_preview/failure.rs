@@ -1,4 +1,4 @@
-//! Handshake errors of the next rustls, with advice: `rustls/failure.rs` for its types.
+//! Handshake errors of the next rustls, with advice. Corresponds to `rustls/failure.rs`.
 
 use std::io;
 

@@ -1,6 +1,6 @@
 //! A connection of the next rustls with its transport.
 //!
-//! That rustls does no I/O: this module reads from the transport and passes the bytes to it.
+//! The next rustls does not read from transports: this module does, and passes the bytes to it.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -104,7 +104,8 @@ impl<IO: Read + Write> Tls<IO> {
         Ok(read)
     }
 
-    /// Wraps an error of rustls in an I/O error. Tells the handle if it is an alert of the server's.
+    /// Wraps an error of rustls in an I/O error. Reports to the handle if it is an alert from the
+    /// server.
     fn io_error(&self, error: rustls_next::Error) -> io::Error {
         if let (rustls_next::Error::AlertReceived(_), Some(handle)) = (&error, &self.handle) {
             handle.alert_received();

@@ -1,4 +1,4 @@
-//! The tiers that are compiled in, and the key file of the user.
+//! Opens the compiled-in tiers, and finds the default key file of the user.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -57,7 +57,7 @@ pub(super) fn redis(_: &str, _: &KeyRing, _: &Settings) -> Result<Box<dyn Tier>,
     ))
 }
 
-/// TLS to Redis: by rustls 0.23, whichever backend the sessions are of.
+/// The TLS configuration for Redis, of rustls 0.23, whichever backend the connector has.
 #[cfg(feature = "redis-tls")]
 fn tls(
     own: &[pki_types::CertificateDer<'static>],

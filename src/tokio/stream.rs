@@ -21,7 +21,7 @@ use crate::transport::AsyncIo;
 
 /// A TLS connection over `IO`, to read from and write to. Dereferences to [`ConnectionInfo`].
 ///
-/// Sessions that the server sends are stored without further calls. TLS 1.3 servers send them after
+/// Sessions that the server sends are stored automatically. TLS 1.3 servers send them after
 /// the handshake, and they arrive while the application reads: a connection that never reads stores
 /// none, unless it [waits for them](Self::wait_for_tickets).
 ///
@@ -44,8 +44,9 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
     /// this connection has received so far. Application data that arrives meanwhile is kept for
     /// reading. Dropping the future loses nothing.
     ///
-    /// For clients that close a connection without reading. Returns at once if there is nothing to
-    /// wait for: a TLS 1.2 session comes with the handshake, and a host in
+    /// For clients that close a connection without reading. Servers may send none, which is no
+    /// error. After the first session it waits 2 ms for more. Returns at once if there is nothing
+    /// to wait for: a TLS 1.2 session comes with the handshake, and a host in
     /// [`never_resume`](crate::generic::ConnectorBuilder::never_resume) has no sessions.
     pub async fn wait_for_tickets(&mut self, timeout: Duration) -> io::Result<usize> {
         if self.protocol() == Protocol::Tls12 || !self.info.tls.details().keeps_sessions() {
