@@ -26,7 +26,9 @@ impl Server {
     /// Starts a server on a free port. `test` is used by one test only.
     pub(crate) fn start(test: &str, args: &[&str]) -> Self {
         let root = file(&format!("serve-{test}.pem"), "");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_compare"))
+        // A shell starts background jobs with SIGINT ignored.
+        let mut child = Command::new("env")
+            .args(["--default-signal=INT", env!("CARGO_BIN_EXE_compare")])
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--cert-out"])
             .arg(&root)
             .args(args)
