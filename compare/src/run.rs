@@ -50,7 +50,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Few rounds. All sections take about a minute.
+    /// Few rounds, in an unoptimized build a single one. All sections take about a minute.
     pub fn short() -> Self {
         Self::new(false)
     }
@@ -62,12 +62,14 @@ impl Run {
     }
 
     fn new(full: bool) -> Self {
+        // Times of an unoptimized build mean nothing: one round shows that a run works.
+        let rounds = (!full && cfg!(debug_assertions)).then_some(1);
         Self {
             full,
             only: Vec::new(),
             seed: 0,
             custom_stores: Vec::new(),
-            rounds: None,
+            rounds,
             is_compare: false,
         }
     }
