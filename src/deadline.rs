@@ -6,7 +6,7 @@ use std::time::Duration;
 use store_core::net::LONGEST_TIMEOUT;
 use tokio::time::{Instant, timeout_at};
 
-/// The deadline `timeout` from now, [`LONGEST_TIMEOUT`] at most.
+/// The deadline `timeout` from now; [`LONGEST_TIMEOUT`] from now if the clock overflows.
 pub(crate) fn after(timeout: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(timeout)

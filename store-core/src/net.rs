@@ -146,11 +146,6 @@ impl DeadlineStream {
         &self.tcp
     }
 
-    /// The deadline of reads and writes; `None` if they have none.
-    pub fn deadline(&self) -> Option<Deadline> {
-        self.deadline
-    }
-
     /// Changes the deadline. With `None`, the socket's timeouts apply as they were set last.
     pub fn set_deadline(&mut self, deadline: Option<Deadline>) {
         self.deadline = deadline;
