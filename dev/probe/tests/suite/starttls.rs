@@ -46,10 +46,10 @@ fn bytes_before_tls_are_not_counted() {
     for (behind, direct) in reports.iter().zip(&direct) {
         let (behind, direct) = (&behind.connections[1], &direct.connections[1]);
         assert!(behind.resumed && direct.resumed);
-        assert_eq!(
-            (behind.bytes_in, behind.bytes_out),
-            (direct.bytes_in, direct.bytes_out)
-        );
+        assert_eq!(behind.bytes_out, direct.bytes_out);
+        // A ticket has one cipher block of 16 bytes more or less, by the numbers in it. What the
+        // server says before TLS has 80.
+        assert!(behind.bytes_in.abs_diff(direct.bytes_in) <= 2 * 16);
     }
 }
 
