@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use store_core::{
     Entry, KeyRef, Limits, Offer, SecurityDomain, SessionKey, SessionStore, Storable, Timestamp,
-    Usage,
+    Usage, Want,
 };
 
 /// Operations that one run counts.
@@ -177,11 +177,11 @@ impl Fixture {
     }
 
     fn take(&self, key: &SessionKey) -> Option<Offer<Session>> {
-        self.store.take(key, NOW)
+        self.store.offer(key, Want::SingleUse, NOW, |_| true)
     }
 
     fn offer(&self, key: &SessionKey) -> Option<u64> {
-        let offer = self.store.offer(key, NOW)?;
+        let offer = self.store.offer(key, Want::Any, NOW, |_| true)?;
         Some(offer.entry.session.0[0])
     }
 }

@@ -28,7 +28,8 @@ use ::quinn::TokenStore;
 use ::quinn::crypto::rustls::QuicClientConfig;
 use bytes::Bytes;
 use store_core::{
-    Clock, Entry, KeyRef, Limits, LimitsError, SecurityDomain, SessionStore, Stats, Storable, Usage,
+    Clock, Entry, KeyRef, Limits, LimitsError, SecurityDomain, SessionStore, Stats, Storable,
+    Usage, Want,
 };
 
 use crate::rustls::Connector;
@@ -121,7 +122,12 @@ impl TokenStore for Tokens {
     }
 
     fn take(&self, server_name: &str) -> Option<Bytes> {
-        let offer = self.store.take(self.key(server_name), self.clock.now())?;
+        let offer = self.store.offer(
+            self.key(server_name),
+            Want::SingleUse,
+            self.clock.now(),
+            |_| true,
+        )?;
         Some(offer.entry.session.0)
     }
 }

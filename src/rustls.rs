@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use backend_rustls::{ConfigPool, Connection, PooledConfig, Session, Sessions};
+use backend_rustls::{ConfigPool, Connection, PooledConnection, Session, Sessions};
 use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
 
 use self::details::RustlsDetails;
@@ -41,7 +41,6 @@ pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 #[derive(Debug)]
 pub struct Rustls {
     configs: ConfigPool,
-    sessions: Sessions,
     domain: SecurityDomain,
 }
 
@@ -88,13 +87,9 @@ impl sealed::Backend for Rustls {
     ) -> Result<Self, Error> {
         let provider = options.provider.unwrap_or_else(backend_rustls::provider);
         let domain = domain_of(settings, &provider);
-        let configs = ConfigPool::new(config(settings, provider)?);
         let sessions = Sessions::over(store, Arc::clone(&settings.clock));
-        Ok(Self {
-            configs,
-            sessions,
-            domain,
-        })
+        let configs = ConfigPool::new(config(settings, provider)?, sessions);
+        Ok(Self { configs, domain })
     }
 
     fn domain(&self) -> &SecurityDomain {
@@ -108,9 +103,9 @@ impl sealed::Backend for Rustls {
         early: &[u8],
         mut io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let handle = key.map(|key| self.sessions.connection(key));
-        let config = self.config(handle.as_ref(), early);
-        let connection = ClientConnection::new(config.config(), host.server_name().clone());
+        let handle = key.map(|key| self.begin(&key, early));
+        let config = self.config(handle.as_ref());
+        let connection = ClientConnection::new(config, host.server_name().clone());
         let failed = |io: &Transport<IO>, error: io::Error| {
             let offered = handle.as_ref().is_some_and(|handle| handle.offered());
             handshake_error(host.as_str(), io.evidence(offered), error)
@@ -132,7 +127,6 @@ impl sealed::Backend for Rustls {
         let accepted = accepted(&connection, sent);
         let tls = Tls {
             connection,
-            _config: config,
             io,
             handle,
         };
@@ -141,12 +135,21 @@ impl sealed::Backend for Rustls {
 }
 
 impl Rustls {
-    /// A configuration for one connection with this handle, which sends `early`.
-    fn config(&self, handle: Option<&Arc<Connection>>, early: &[u8]) -> PooledConfig {
-        match handle {
-            Some(handle) if !early.is_empty() => self.configs.get_for_early_data(handle),
-            handle => self.configs.get(handle),
+    /// The handle of a connection that sends `early`.
+    fn begin(&self, key: &SessionKey, early: &[u8]) -> PooledConnection {
+        if early.is_empty() {
+            self.configs.connection(key)
+        } else {
+            self.configs.connection_for_early_data(key)
         }
+    }
+
+    /// The configuration of a connection with this handle; one without resumption for `None`.
+    fn config(&self, handle: Option<&PooledConnection>) -> Arc<ClientConfig> {
+        handle.map_or_else(
+            || Arc::clone(self.configs.config()),
+            PooledConnection::config,
+        )
     }
 }
 
@@ -240,10 +243,9 @@ fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
 /// A connection of rustls whose handshake is done, with its transport.
 pub struct Tls<IO> {
     connection: ClientConnection,
-    // Dropped after the connection that uses it.
-    _config: PooledConfig,
     io: Transport<IO>,
-    handle: Option<Arc<Connection>>,
+    // Dropped after the connection that uses it.
+    handle: Option<PooledConnection>,
 }
 
 /// Reports to the handle if `result` is a fatal alert from the server.

@@ -132,7 +132,7 @@ mod tests {
     use lab::certificate::{Authority, KeyKind};
     use lab::server::{Server, ServerSettings};
     use lab::transport::InMemory;
-    use store_core::{Clock, Entry, KeyRef, Limits, Portable, SystemClock};
+    use store_core::{Clock, Entry, KeyRef, Limits, Portable, SystemClock, Want};
 
     const HOST: &str = "server.lab.example";
 
@@ -182,7 +182,10 @@ mod tests {
             assert!(!visit(&first, &server));
 
             let now = SystemClock.now();
-            let entry = here.offer(&key(&first), now).expect("a session").entry;
+            let entry = here
+                .offer(&key(&first), Want::Any, now, |_| true)
+                .expect("a session")
+                .entry;
             let encoded = entry.session.encode().expect("bytes");
             let (session, weight) = Session::decode(&encoded, entry.usage).expect("a session");
             let second = build(settings(), &there);

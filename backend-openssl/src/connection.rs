@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use openssl::ssl::{SslRef, SslSessionRef, SslVersion};
-use store_core::{Chain, EntryId, Generation, Offer, Outcome, SessionKey, Usage};
+use store_core::{Begun, Chain, EntryId, Offer, Outcome, SessionKey, Start, Usage, Want};
 
 use crate::ffi;
 use crate::offered::{OfferedSession, SslId};
@@ -36,8 +36,7 @@ use crate::verification::{RequiredAddress, Requirements, Verification};
 pub struct Connection {
     sessions: Sessions,
     key: SessionKey,
-    /// The store's generation at the look-up.
-    generation: Generation,
+    begun: Begun,
     /// What was required of the peer at the look-up. `None`: exactly the verification of the
     /// offered session.
     required: Option<Verification>,
@@ -85,9 +84,8 @@ impl Connection {
     ) -> Self {
         let now = sessions.clock().now();
         let requirements = Requirements::read(ssl, address);
-        let (generation, offer) = sessions.store().begin(&key, now, |session| {
-            session.verification().satisfies(&requirements)
-        });
+        let accept = |session: &Session| session.verification().satisfies(&requirements);
+        let Start { begun, offer, .. } = sessions.store().begin(&key, Want::Any, now, accept);
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
         let mut required = None;
         if !offer.as_ref().is_some_and(same) {
@@ -102,7 +100,7 @@ impl Connection {
         Self {
             sessions,
             key,
-            generation,
+            begun,
             required,
             offered,
             state: Mutex::default(),
@@ -227,7 +225,7 @@ impl Connection {
         };
         let entry = entry.established_at(established.unwrap_or(now));
         let store = self.sessions.store();
-        let Ok(id) = store.put(&self.key, entry, self.generation, now) else {
+        let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
             return;
         };
         if let Some(older) = state.newest.replace(id) {

@@ -12,7 +12,7 @@ use crate::verification::Verification;
 /// It changes neither what is verified nor what
 /// [`Connection::offered_chain`](crate::Connection::offered_chain) returns.
 ///
-/// The store keeps its newest sessions as `SSL_SESSION` objects and packs older ones to DER
+/// The store keeps sessions in use as `SSL_SESSION` objects and packs others to DER
 /// ([`Limits::unpacked_sessions`](store_core::Limits::unpacked_sessions)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PeerCertificate {

@@ -33,8 +33,8 @@ pub struct Session {
 
 enum Form {
     /// An `SSL_SESSION` of the store's own, never modified. OpenSSL wipes it with the last
-    /// reference.
-    Live(SslSession),
+    /// reference. A look-up, which must not call OpenSSL, counts a reference to it.
+    Live(Arc<SslSession>),
     /// OpenSSL's DER, without the peer's certificate if that is the first of `PeerInfo::chain`.
     Packed(Zeroizing<Box<[u8]>>),
 }
@@ -43,7 +43,7 @@ impl Session {
     /// A live session that nothing else refers to.
     pub(crate) fn new(live: SslSession, peer: PeerInfo) -> Self {
         Self {
-            form: Form::Live(live),
+            form: Form::Live(Arc::new(live)),
             peer: Arc::new(peer),
         }
     }
@@ -61,7 +61,7 @@ impl Session {
         let form = if strip {
             Form::pack(session, &peer)?
         } else {
-            Form::Live(ffi::duplicate(session)?)
+            Form::Live(Arc::new(ffi::duplicate(session)?))
         };
         let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
         let copy = Self { form, peer };
@@ -73,7 +73,10 @@ impl Session {
     /// The object to offer. `None`, a miss, if it cannot be decoded.
     pub(crate) fn into_live(self) -> Option<(SslSession, Arc<PeerInfo>)> {
         let live = match self.form {
-            Form::Live(live) => live,
+            // A single-use one has no other reference. A reusable one is copied.
+            Form::Live(live) => Arc::try_unwrap(live)
+                .or_else(|live| ffi::duplicate(&live).ok_or(()))
+                .ok()?,
             Form::Packed(der) => unpack(&der, &self.peer)?,
         };
         Some((live, self.peer))
@@ -126,7 +129,7 @@ impl Storable for Session {
 
     fn duplicate(&self) -> Option<Self> {
         let form = match &self.form {
-            Form::Live(live) => Form::Live(ffi::duplicate(live)?),
+            Form::Live(live) => Form::Live(Arc::clone(live)),
             Form::Packed(der) => Form::Packed(der.clone()),
         };
         Some(self.with_form(form).0)
@@ -146,7 +149,9 @@ impl Storable for Session {
     fn unpacked(&self) -> Option<(Self, usize)> {
         match &self.form {
             Form::Live(_) => None,
-            Form::Packed(der) => Some(self.with_form(Form::Live(unpack(der, &self.peer)?))),
+            Form::Packed(der) => {
+                Some(self.with_form(Form::Live(Arc::new(unpack(der, &self.peer)?))))
+            }
         }
     }
 }

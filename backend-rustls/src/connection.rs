@@ -9,7 +9,7 @@ use rustls::client::{
 };
 use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
-use store_core::SessionKey;
+use store_core::{KeyRef, SessionKey};
 
 use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
@@ -121,14 +121,22 @@ impl Connection {
         self.handle.forget();
     }
 
+    /// Ends this connection and begins another one, to `key`.
+    pub(crate) fn begin_again(&self, key: KeyRef<'_>) {
+        self.received_data();
+        self.handle.begin_again(key);
+    }
+
+    /// Ends this connection.
+    pub(crate) fn end(&self) {
+        self.handle.end();
+    }
+
     fn receive(&self, name: &ServerName<'_>, session: Session, early_data: Option<u32>) {
-        if !self.handle.is_for(name) {
-            return;
-        }
-        let bytes = self.received.swap(0, Ordering::Relaxed);
-        let now = self.handle.receive_time();
-        let entry = session.into_entry(bytes, now);
-        self.handle.receive(entry, early_data, now);
+        self.handle.receive(name, early_data, |now| {
+            let bytes = self.received.swap(0, Ordering::Relaxed);
+            session.into_entry(bytes, now)
+        });
     }
 }
 

@@ -11,7 +11,7 @@
 //! - [`Connection`] is for one connection, for code that makes its connections itself. It knows its
 //!   key and the sessions that it offered and received. So it can do what a shared handle cannot:
 //!   store nothing before the handshake is settled, revoke, and keep a session's age across renewals.
-//!   [`ConfigPool`] supplies a `ClientConfig` for each such connection.
+//!   [`ConfigPool`] supplies such handles, each in a `ClientConfig`.
 //!
 //! ```
 //! # #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
@@ -77,7 +77,7 @@ mod session;
 mod sessions;
 mod shared_handle;
 
-pub use config_pool::{ConfigPool, PooledConfig};
+pub use config_pool::{ConfigPool, PooledConnection};
 pub use connection::Connection;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 pub use provider::provider;

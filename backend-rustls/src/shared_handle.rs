@@ -8,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, SecurityDomain, SessionKey};
+use store_core::{KeyRef, SecurityDomain, SessionKey, Want};
 
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
@@ -118,7 +118,10 @@ impl ClientSessionStore for SharedHandle {
 
     fn tls12_session(&self, name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
         let now = self.store.now();
-        let offer = self.store.store().copy(self.key(name)?, now)?;
+        let offer = self
+            .store
+            .store()
+            .offer(self.key(name)?, Want::Reusable, now, |_| true)?;
         offer.entry.session.into_tls12()
     }
 
@@ -135,7 +138,10 @@ impl ClientSessionStore for SharedHandle {
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let now = self.store.now();
         // If there is none, rustls calls `tls12_session` next.
-        let offer = self.store.store().take_first(self.key(name)?, now)?;
+        let offer = self
+            .store
+            .store()
+            .offer(self.key(name)?, Want::SingleUseFirst, now, |_| true)?;
         offer.entry.session.into_tls13()
     }
 }

@@ -18,7 +18,7 @@ use client::Session;
 use fixture::Fixture;
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol};
-use store_core::{Entry, Limits, Portable, Storable};
+use store_core::{Entry, Limits, Portable, Storable, Want};
 
 /// Part of the secret of a session of each version, once known.
 static SECRETS: [OnceLock<[u8; 16]>; 2] = [OnceLock::new(), OnceLock::new()];
@@ -76,7 +76,10 @@ fn secrets_are_wiped() {
         let fixture = Fixture::new(Library::Rustls, protocol);
         fixture.visit();
         let (store, key, now) = (fixture.sessions.store(), fixture.key(), fixture.now());
-        let entry = store.offer(&key, now).expect("a session").entry;
+        let entry = store
+            .offer(&key, Want::Any, now, |_| true)
+            .expect("a session")
+            .entry;
         let encoded = entry.session.encode().expect("bytes");
         // The cipher suite; in TLS 1.2 the session id with its length; in TLS 1.3 the length of the
         // secret; then the secret.
@@ -94,7 +97,10 @@ fn secrets_are_wiped() {
                 .put(&key, entry, store.generation(), now)
                 .expect("the store accepts it");
         }
-        let offered = store.offer(&key, now).expect("a session").entry;
+        let offered = store
+            .offer(&key, Want::Any, now, |_| true)
+            .expect("a session")
+            .entry;
         drop(offered.session.encode());
         drop(offered);
         store.clear();
@@ -119,10 +125,11 @@ fn weights_are_exact() {
                 chain.resize(chain.len() + more, stranger.chain[0].clone());
             });
             fixture.visit();
-            let offer = fixture
-                .sessions
-                .store()
-                .offer(&fixture.key(), fixture.now());
+            let offer =
+                fixture
+                    .sessions
+                    .store()
+                    .offer(&fixture.key(), Want::Any, fixture.now(), |_| true);
             let entry = offer.expect("a session").entry;
             let encoded = entry.session.encode().expect("bytes");
 

@@ -43,8 +43,8 @@ impl Connector {
     /// As [`client_config`](Self::client_config), with its sessions in the given domain.
     pub(crate) fn client_config_in(&self, domain: SecurityDomain) -> ClientConfig {
         let rustls = self.backend();
-        let mut config = rustls.configs.config().clone();
-        let sessions = rustls.sessions.shared_handle_in(domain);
+        let mut config = ClientConfig::clone(rustls.configs.config());
+        let sessions = rustls.configs.sessions().shared_handle_in(domain);
         let sessions = sessions.with_never_resume(&self.settings().never_resume);
         config.resumption = sessions.resumption();
         config

@@ -11,7 +11,7 @@ use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::Instant;
 use backend_rustls::tokio_rustls::TlsConnector;
 use backend_rustls::tokio_rustls::client::TlsStream;
-use backend_rustls::{Connection, PooledConfig};
+use backend_rustls::{Connection, PooledConnection};
 use store_core::SessionKey;
 
 use super::details::RustlsDetails;
@@ -47,18 +47,19 @@ impl sealed::AsyncBackend for Rustls {
         io: IO,
         deadline: Option<Instant>,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
-        let handle = key.map(|key| self.sessions.connection(key));
-        let config = self.config(handle.as_ref(), early);
-        let cancel = CancelOnDrop(handle.clone());
+        let handle = key.map(|key| self.begin(&key, early));
+        let config = self.config(handle.as_ref());
+        let shared = handle.as_ref().map(PooledConnection::handle);
+        let cancel = CancelOnDrop(shared.cloned());
         let io = Counting {
             io,
             received: FirstBytes::default(),
-            handle: handle.clone(),
+            handle: shared.cloned(),
         };
         let mut sent = 0;
         let begin = |connection: &mut ClientConnection| sent = send_early(connection, early);
         let name = host.server_name().clone();
-        let connecting = TlsConnector::from(config.config()).connect_with(name, io, begin);
+        let connecting = TlsConnector::from(config).connect_with(name, io, begin);
         let connected = in_time(deadline, connecting.into_fallible()).await;
         cancel.disarm();
         let failed = |error, received: FirstBytes| {
@@ -75,11 +76,7 @@ impl sealed::AsyncBackend for Rustls {
             handle.settle(kind);
         }
         let accepted = accepted(stream.get_ref().1, sent);
-        let tls = AsyncTls {
-            stream,
-            _config: config,
-            handle,
-        };
+        let tls = AsyncTls { stream, handle };
         Ok((tls, accepted))
     }
 }
@@ -106,8 +103,7 @@ impl Drop for CancelOnDrop {
 pub struct AsyncTls<IO> {
     stream: TlsStream<Counting<IO>>,
     // Dropped after the connection that uses it.
-    _config: PooledConfig,
-    handle: Option<Arc<Connection>>,
+    handle: Option<PooledConnection>,
 }
 
 impl<IO> fmt::Debug for AsyncTls<IO> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::Timestamp;
+use crate::shard::Index;
 
 /// A session type that a store can keep.
 ///
@@ -17,10 +18,11 @@ pub trait Storable: Sized {
     /// [`unpacked`](Self::unpacked).
     const PACKS: bool = false;
 
-    /// A copy of a reusable session for one connection, which may change it without changing the
-    /// store's. `None` if the session cannot be copied; it is then not offered.
+    /// A reusable session for one connection: what the connection does to it reaches no other.
+    /// `None` if the session cannot be copied; it is then not offered.
     ///
-    /// Called with no lock held.
+    /// Called under a lock: it should only count a reference or copy bytes, and must not call into a
+    /// TLS library.
     fn duplicate(&self) -> Option<Self>;
 
     /// Memory that this session shares with others of its server, such as the server's
@@ -32,9 +34,9 @@ pub trait Storable: Sized {
     }
 
     /// The session in a form that takes less memory, with the weight of that form; `None` if there
-    /// is no smaller form. The store calls this when the session is no longer among the
-    /// [newest](crate::Limits::unpacked_sessions). It does not offer a single-use session during
-    /// the call.
+    /// is no smaller form. The store calls this for a server that is not in use, when it has
+    /// [many sessions](crate::Limits::unpacked_sessions). It does not offer the session during the
+    /// call.
     ///
     /// Called with no lock held.
     fn packed(&self) -> Option<(Self, usize)> {
@@ -78,6 +80,20 @@ impl Usage {
             Self::Reusable => Duration::from_secs(DAY),
         }
     }
+}
+
+/// The sessions that a look-up may return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// The newest single-use one, else a copy of the reusable one.
+    Any,
+    /// The newest single-use one.
+    SingleUse,
+    /// The newest single-use one, for a client that looks up the reusable one next, as rustls does:
+    /// finding none is not yet a miss.
+    SingleUseFirst,
+    /// A copy of the reusable one.
+    Reusable,
 }
 
 /// A session with the facts that the store needs.
@@ -157,6 +173,59 @@ pub struct EntryId(pub(crate) u64);
 /// server was cleared in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(pub(crate) u64);
+
+/// The begin of a connection, which its end and the puts of its sessions refer to.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    pub(crate) generation: Generation,
+    // The hash of the key, and where its server is, unless it has moved. `None` if the key was not
+    // looked up.
+    pub(crate) server: Option<(u64, Index)>,
+}
+
+impl Begun {
+    /// The generation of the store in which the connection began.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The same for a connection that began before its look-up, in `generation`.
+    #[must_use]
+    pub fn since(self, generation: Generation) -> Self {
+        let generation = self.generation.min(generation);
+        Self { generation, ..self }
+    }
+}
+
+impl From<Generation> for Begun {
+    fn from(generation: Generation) -> Self {
+        Self {
+            generation,
+            server: None,
+        }
+    }
+}
+
+/// What a connection needs to begin.
+pub struct Start<S> {
+    /// Refers to this begin, at the end of the connection.
+    pub begun: Begun,
+    /// The key-exchange group that the server chose last (a TLS `NamedGroup`).
+    pub hint: Option<u16>,
+    /// The session to offer.
+    pub offer: Option<Offer<S>>,
+}
+
+impl<S> fmt::Debug for Start<S> {
+    /// Leaves the session out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start")
+            .field("begun", &self.begun)
+            .field("hint", &self.hint)
+            .field("offer", &self.offer)
+            .finish()
+    }
+}
 
 /// A session for one connection, which owns it.
 pub struct Offer<S> {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::{Buf, TryGetError};
 
-use crate::shard::Want;
 use crate::shard::comparison::{Op, SERVERS, compare};
-use crate::{Limits, Usage};
+use crate::{Limits, Usage, Want};
 
 /// Longer inputs find nothing more.
 const MAX_OPERATIONS: usize = 1_000;
@@ -99,11 +98,15 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             server: data.try_get_u8()? % SERVERS,
             group: data.try_get_u8()?.into(),
         },
-        5 => Op::ReplaceForm {
+        5 if flags & 2 == 0 => Op::Pack {
             which: flags >> 2,
             weight: data.try_get_u8()?.into(),
             shares: data.try_get_u8()? % 4,
-            renewed: flags & 2 != 0,
+        },
+        5 => Op::Unpack {
+            server: data.try_get_u8()? % SERVERS,
+            weight: data.try_get_u8()?.into(),
+            shares: data.try_get_u8()? % 4,
         },
         6 => match flags & 7 {
             0 => Op::Clear,

@@ -21,7 +21,7 @@ pub struct SessionKey {
 #[derive(Clone)]
 enum Host {
     // invariant: lower case, and without the trailing dot of an absolute name
-    Name(Box<str>),
+    Name(String),
     Address(IpAddr),
 }
 
@@ -37,6 +37,26 @@ impl SessionKey {
             host,
             port: self.port,
             endpoint: self.endpoint.as_deref(),
+        }
+    }
+
+    /// Sets the key, and reuses the memory of the name.
+    pub fn set(&mut self, key: KeyRef<'_>) {
+        if self.matches(key) {
+            return;
+        }
+        match (&mut self.host, key.host) {
+            (Host::Name(name), HostRef::Name(new)) => {
+                name.clear();
+                name.push_str(new);
+                name.make_ascii_lowercase();
+            }
+            (host, _) => *host = key.to_key().host,
+        }
+        self.domain = *key.domain;
+        self.port = key.port;
+        if self.endpoint.as_deref() != key.endpoint {
+            self.endpoint = key.endpoint.map(Into::into);
         }
     }
 
@@ -208,7 +228,7 @@ impl<'a> KeyRef<'a> {
     /// An owned copy.
     pub fn to_key(self) -> SessionKey {
         let host = match self.host {
-            HostRef::Name(name) => Host::Name(name.to_ascii_lowercase().into()),
+            HostRef::Name(name) => Host::Name(name.to_ascii_lowercase()),
             HostRef::Address(address) => Host::Address(address),
         };
         SessionKey {

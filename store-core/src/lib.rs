@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use store_core::{Clock, Storable, Entry, KeyRef, Limits, SecurityDomain, SessionStore};
-//! use store_core::{SystemClock, Usage};
+//! use store_core::{Outcome, SystemClock, Usage, Want};
 //! use std::time::Duration;
 //!
 //! struct Ticket(Vec<u8>);
@@ -22,24 +22,31 @@
 //! let domain = SecurityDomain::builder("example").field("roots", b"...").finish();
 //! let key = KeyRef::new(&domain, "www.Example.com.").with_port(443);
 //!
-//! // A connection reads the generation when it begins, and stores the sessions it receives.
-//! let (begun, now) = (store.generation(), SystemClock.now());
+//! // A connection begins with a look-up, which finds nothing yet.
+//! let now = SystemClock.now();
+//! let start = store.begin(key, Want::Any, now, |_| true);
+//! assert!(start.offer.is_none());
+//!
+//! // It stores the sessions that it receives.
 //! let ticket = Ticket(b"opaque".to_vec());
 //! let lifetime = Some(Duration::from_secs(7200));
-//! store.put(key, Entry::new(ticket, Usage::SingleUse, lifetime, 6, now), begun, now)?;
+//! let ticket = Entry::new(ticket, Usage::SingleUse, lifetime, 6, now);
+//! store.put(key, ticket, start.begun, now)?;
 //!
 //! // The next connection takes the ticket: a single-use session is offered once.
-//! assert!(store.offer(key, now).is_some());
-//! assert!(store.offer(key, now).is_none());
+//! let next = store.begin(key, Want::Any, now, |_| true);
+//! assert!(next.offer.is_some());
+//! store.report(key, Outcome::Resumed);
+//! assert!(store.offer(key, Want::Any, now, |_| true).is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Structure
 //! [`SessionStore`] divides servers by the hash of their key into shards, each behind a lock. A
-//! shard is a state machine that takes the time as an argument: a segmented LRU of servers
-//! (probation: no session looked up yet; protected: looked up and stored again), and a small table
-//! of facts about servers without a session (`ghosts`). A server has a stack of single-use
-//! sessions, at most one reusable session, and the key-exchange group that it chose last.
+//! shard is a state machine that takes the time as an argument: a slab of servers in two rings, by
+//! which they are evicted (probation: not looked up between two passes of the hand; protected). A
+//! server has single-use sessions, at most one reusable session, the key-exchange group that it
+//! chose last, and its need: how many sessions its connections use up at once.
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]
@@ -50,7 +57,6 @@ mod clock;
 mod domain;
 mod entry;
 mod events;
-mod ghosts;
 mod hashing;
 mod held;
 mod key;
@@ -68,6 +74,7 @@ mod shard;
 mod stats;
 mod store;
 mod sync;
+pub mod tier;
 
 /// PRIVATE: bodies of fuzz targets that need private items. Not part of the API.
 #[cfg(feature = "__fuzzing")]
@@ -77,7 +84,8 @@ pub mod fuzz;
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
-pub use entry::{Entry, EntryId, Generation, Offer, Refused, SharedPart, Storable, Usage};
+pub use entry::{Begun, Entry, EntryId, Generation, Offer, Refused, SharedPart, Start};
+pub use entry::{Storable, Usage, Want};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use observer::StoreObserver;
@@ -85,4 +93,4 @@ pub use portable::{Encoded, Portable};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use server_stats::ServerStats;
 pub use stats::{Outcome, Stats};
-pub use store::{Available, SessionStore};
+pub use store::SessionStore;

@@ -38,10 +38,10 @@ pub struct Limits {
     /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
     #[cfg_attr(feature = "serde", serde(with = "crate::settings::bytes"))]
     pub total_bytes: usize,
-    /// How many of the newest sessions of the whole store are kept unpacked; older ones are packed
-    /// if their type [has a packed form](crate::Storable::PACKS). Default 128. A store for more
-    /// than a few hundred servers has several shards, each with its share, at least 4. Zero packs
-    /// every session when it is stored.
+    /// With more sessions than this in the whole store, those of servers that are not in use are
+    /// packed, if their type [has a packed form](crate::Storable::PACKS). Default 128. A store for
+    /// more than a few hundred servers has several shards, each with its share, at least 4. Zero
+    /// packs every session when it is stored.
     pub unpacked_sessions: usize,
     /// Longest lifetime of a single-use session. Default and maximum: 7 days.
     #[cfg_attr(feature = "serde", serde(with = "crate::settings::whole_seconds"))]

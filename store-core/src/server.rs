@@ -1,40 +1,30 @@
 //! The sessions of one server.
 
 mod need;
-mod packing;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use smallvec::SmallVec;
 
-use crate::held::{Held, Losses};
-use crate::{EntryId, Storable, Timestamp, Usage};
+use crate::held::Held;
+use crate::{EntryId, Offer, Stats, Storable, Timestamp, Usage, Want};
 
-pub(crate) use self::need::{Need, RememberedNeed};
-pub(crate) use self::packing::Packable;
+pub(crate) use self::need::Need;
 
-/// The sessions of one server, its hint and its need.
+/// Sessions to drop, and thereby to wipe, when no lock is held.
+pub(crate) type Dropped<S> = SmallVec<[S; 1]>;
+
+/// The sessions of one server.
 ///
 /// A state machine: the time is an argument, and removed sessions go to the caller, which drops
 /// them outside the lock.
 pub(crate) struct Server<S> {
-    // invariant: ids ascend from front to back. `None` is the slot of a session that is being
-    // packed: it counts, and no look-up finds it.
-    single_use: VecDeque<Held<Option<S>>>,
-    reusable: Option<Arc<Held<S>>>,
+    // invariant: `None` only if there is no session
+    newest: Option<Held<S>>,
+    // invariant: ids ascend, up to that of the newest
+    older: Vec<Held<S>>,
+    // invariant: whether one of them is reusable; there is at most one
+    has_reusable: bool,
     // invariant: the sum of the weights, and of the parts that sessions share, each once
     bytes: usize,
-    pub(crate) hint: Option<u16>,
-    /// Whether the server was looked up since it entered its segment of the LRU.
-    pub(crate) visited: bool,
-    pub(crate) need: Need,
-}
-
-/// Values to drop, and thereby to wipe, when no lock is held.
-#[allow(dead_code, reason = "the values are here to be dropped")]
-pub(crate) enum Dropped<S> {
-    Session(S),
-    Shared(Arc<Held<S>>),
-    Server(Server<S>),
 }
 
 /// The bounds of one server.
@@ -44,58 +34,63 @@ pub(crate) struct Bounds {
     pub(crate) sessions: usize,
     /// Bytes of its sessions.
     pub(crate) bytes: usize,
-    /// Bytes of its sessions and of their slots.
+    /// Bytes of its sessions and of the slots of older ones.
     pub(crate) footprint: usize,
 }
 
 impl<S: Storable> Server<S> {
-    pub(crate) fn new(hint: Option<u16>, need: Need) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            single_use: VecDeque::new(),
-            reusable: None,
+            newest: None,
+            older: Vec::new(),
+            has_reusable: false,
             bytes: 0,
-            hint,
-            visited: false,
-            need,
         }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.single_use.len() + usize::from(self.reusable.is_some())
+        self.older.len() + usize::from(self.newest.is_some())
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.newest.is_none()
     }
 
-    /// Bytes of the sessions and of their slots.
+    /// Bytes of the sessions, and of the slots of all but the newest.
     #[inline]
     pub(crate) fn footprint(&self) -> usize {
-        let reusable = self
-            .reusable
-            .as_ref()
-            .map_or(0, |_| slot_bytes::<S>(Usage::Reusable));
-        self.bytes + self.single_use.capacity() * slot_bytes::<S>(Usage::SingleUse) + reusable
+        self.bytes + self.older.capacity() * size_of::<Held<S>>()
     }
 
-    /// When the last session expires.
-    pub(crate) fn last_expiry(&self) -> Timestamp {
-        self.expiries().max().unwrap_or(Timestamp::EPOCH)
+    /// Whether no session is valid at `now` or later.
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        self.iter().all(|held| held.expires <= now)
     }
 
-    /// When the first session expires.
-    pub(crate) fn first_expiry(&self) -> Timestamp {
-        self.expiries().min().unwrap_or(Timestamp::NEVER)
+    /// Whether a session has expired at `now`, or is from the future.
+    #[inline]
+    pub(crate) fn has_invalid(&self, now: Timestamp) -> bool {
+        self.iter().any(|held| !held.is_valid(now))
     }
 
-    fn expiries(&self) -> impl Iterator<Item = Timestamp> {
-        let reusable = self.reusable.as_ref().map(|held| held.expires);
-        self.single_use
-            .iter()
-            .map(|held| held.expires)
-            .chain(reusable)
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Held<S>> {
+        self.older.iter().chain(&self.newest)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, index: usize) -> Option<&mut Held<S>> {
+        if index == self.older.len() {
+            self.newest.as_mut()
+        } else {
+            self.older.get_mut(index)
+        }
+    }
+
+    #[inline]
+    fn position(&self, matches: impl FnMut(&Held<S>) -> bool) -> Option<usize> {
+        self.iter().position(matches)
     }
 
     /// Adds a session, and drops the one it replaces and those that exceed `bounds`: expired ones
@@ -103,122 +98,142 @@ impl<S: Storable> Server<S> {
     #[inline]
     pub(crate) fn put(
         &mut self,
-        session: S,
-        facts: &Held<()>,
-        usage: Usage,
+        held: Held<S>,
         bounds: Bounds,
         now: Timestamp,
-        dropped: &mut Vec<Dropped<S>>,
-    ) -> Losses {
-        let mut losses = Losses::default();
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
+    ) {
+        let usage = held.usage;
         match usage {
-            Usage::SingleUse => {
-                if self.single_use.len() >= bounds.sessions {
-                    losses.expired += self.prune(now, dropped);
-                }
-                while self.single_use.len() >= bounds.sessions {
-                    losses.evicted += u64::from(self.drop_oldest(dropped));
-                }
-                self.grow(bounds.sessions);
-                self.add_bytes(&session, facts.weight);
-                self.single_use.push_back(facts.with_session(Some(session)));
+            Usage::SingleUse if self.single_use() >= bounds.sessions => {
+                self.drop_single_use(bounds.sessions - 1, now, stats, dropped);
             }
+            Usage::SingleUse => {}
             Usage::Reusable => {
-                losses.replaced += u64::from(self.drop_reusable(dropped));
-                self.add_bytes(&session, facts.weight);
-                self.reusable = Some(Arc::new(facts.with_session(session)));
+                stats.replaced += u64::from(self.drop_reusable(dropped));
+                self.has_reusable = true;
             }
+        }
+        self.add_bytes(&held);
+        if let Some(older) = self.newest.replace(held) {
+            self.push_older(older, bounds.sessions);
         }
         if self.bytes > bounds.bytes || self.footprint() > bounds.footprint {
-            self.drop_excess(bounds, Some(usage), now, dropped, &mut losses);
+            self.drop_excess(bounds, Some(usage), now, stats, dropped);
         }
-        losses
+    }
+
+    #[inline]
+    fn single_use(&self) -> usize {
+        self.len() - usize::from(self.has_reusable)
+    }
+
+    /// Doubles the number of slots when they are full, up to `most` (a reusable session may need
+    /// one more).
+    #[inline]
+    fn push_older(&mut self, held: Held<S>, most: usize) {
+        let (len, slots) = (self.older.len(), self.older.capacity());
+        if len == slots {
+            let wanted = slots.saturating_mul(2).min(most).max(len + 1);
+            self.older.reserve_exact(wanted - len);
+        }
+        self.older.push(held);
+    }
+
+    /// Drops expired sessions, and then the oldest single-use ones until `most` are left.
+    #[cold]
+    fn drop_single_use(
+        &mut self,
+        most: usize,
+        now: Timestamp,
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
+    ) {
+        self.prune(now, stats, dropped);
+        while self.single_use() > most && self.drop_oldest_single_use(dropped) {
+            stats.evicted += 1;
+        }
     }
 
     /// Drops sessions that exceed `bounds`, except the newest one of the usage `spared`.
-    fn drop_excess(
+    #[cold]
+    pub(crate) fn drop_excess(
         &mut self,
         bounds: Bounds,
         spared: Option<Usage>,
         now: Timestamp,
-        dropped: &mut Vec<Dropped<S>>,
-        losses: &mut Losses,
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
     ) {
         let fits = |server: &mut Self| {
             if server.footprint() > bounds.footprint {
-                server.single_use.shrink_to_fit();
+                server.older.shrink_to_fit();
             }
             server.bytes <= bounds.bytes && server.footprint() <= bounds.footprint
         };
         if fits(self) {
             return;
         }
-        losses.expired += self.prune(now, dropped);
+        self.prune(now, stats, dropped);
         let keep = usize::from(spared == Some(Usage::SingleUse));
-        while !fits(self) && self.single_use.len() > keep {
-            losses.evicted += u64::from(self.drop_oldest(dropped));
+        while !fits(self) && self.single_use() > keep && self.drop_oldest_single_use(dropped) {
+            stats.evicted += 1;
         }
         if !fits(self) && spared != Some(Usage::Reusable) {
-            losses.evicted += u64::from(self.drop_reusable(dropped));
+            stats.evicted += u64::from(self.drop_reusable(dropped));
         }
     }
 
-    /// Reserves a slot for one more single-use session: doubles the number of slots, up to `most`.
+    /// Returns the newest valid single-use session that `accept` accepts, which is removed, else a
+    /// copy of the reusable one, if it is valid and accepted: as far as `want` allows each. Drops
+    /// expired sessions that it finds on the way.
     #[inline]
-    fn grow(&mut self, most: usize) {
-        let (len, slots) = (self.single_use.len(), self.single_use.capacity());
-        if len == slots {
-            let wanted = slots.saturating_mul(2).min(most).max(len + 1);
-            self.single_use.reserve_exact(wanted - len);
-        }
-    }
-
-    /// Frees unused slots after a burst.
-    pub(crate) fn shrink(&mut self) {
-        if self.single_use.capacity() / 4 > self.single_use.len() {
-            self.single_use.shrink_to(self.single_use.len() * 2);
-        }
-    }
-
-    /// Removes and returns the newest valid single-use session that `accept` accepts. Drops expired
-    /// sessions that it finds on the way.
-    #[inline]
-    pub(crate) fn take(
+    pub(crate) fn offer(
         &mut self,
+        want: Want,
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
-        dropped: &mut Vec<Dropped<S>>,
-        losses: &mut Losses,
-    ) -> Option<Held<S>> {
-        for index in (0..self.single_use.len()).rev() {
-            let held = &self.single_use[index];
-            if held.is_valid(now) && !held.session.as_ref().is_some_and(&mut *accept) {
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
+    ) -> Option<Offer<S>> {
+        let mut reusable = None;
+        for index in (0..self.len()).rev() {
+            let held = self.get_mut(index)?;
+            let wanted = match held.usage {
+                Usage::SingleUse => want != Want::Reusable,
+                Usage::Reusable => matches!(want, Want::Any | Want::Reusable),
+            };
+            if !wanted {
                 continue;
             }
-            let held = self.remove_at(index)?;
-            if held.is_valid(now) {
-                return held.into_present();
+            if !held.is_valid(now) {
+                stats.expired += 1;
+                self.drop_at(index, dropped);
+                // The reusable session moves down with what was above it.
+                reusable = reusable.map(|found: usize| found - 1);
+            } else if held.session.as_ref().is_some_and(&mut *accept) {
+                if held.usage == Usage::SingleUse {
+                    let mut held = self.remove_at(index)?;
+                    stats.taken += 1;
+                    let session = held.session.take()?;
+                    return Some(held.offer(session));
+                }
+                reusable = Some(index);
             }
-            dropped.extend(held.session.map(Dropped::Session));
-            losses.expired += 1;
         }
-        None
+        let held = self.get_mut(reusable?)?;
+        let copy = held.session.as_ref()?.duplicate()?;
+        stats.copied += 1;
+        Some(held.offer(copy))
     }
 
-    /// The reusable session, if it is valid and `accept` accepts it.
-    pub(crate) fn share(
-        &mut self,
-        now: Timestamp,
-        accept: &mut dyn FnMut(&S) -> bool,
-        dropped: &mut Vec<Dropped<S>>,
-        losses: &mut Losses,
-    ) -> Option<Arc<Held<S>>> {
-        let held = self.reusable.as_ref()?;
-        if !held.is_valid(now) {
-            losses.expired += u64::from(self.drop_reusable(dropped));
-            return None;
-        }
-        accept(&held.session).then(|| Arc::clone(held))
+    /// A copy of the reusable session, if it is valid.
+    pub(crate) fn reusable_copy(&mut self, now: Timestamp) -> Option<Offer<S>> {
+        let index = self.position(|held| held.usage == Usage::Reusable)?;
+        let held = self.get_mut(index).filter(|held| held.is_valid(now))?;
+        let copy = held.session.as_ref()?.duplicate()?;
+        Some(held.offer(copy))
     }
 
     /// Removes and returns the oldest valid single-use sessions, all but the newest `keep`. Drops
@@ -227,138 +242,183 @@ impl<S: Storable> Server<S> {
         &mut self,
         keep: usize,
         now: Timestamp,
-        dropped: &mut Vec<Dropped<S>>,
-        losses: &mut Losses,
-    ) -> Vec<Held<S>> {
-        let mut surplus = Vec::new();
-        let mut index = 0;
-        for _ in keep..self.single_use.len() {
-            if self.single_use[index].session.is_none() {
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
+    ) -> Vec<Offer<S>> {
+        let (mut surplus, mut index) = (Vec::new(), 0);
+        let mut excess = self.single_use().saturating_sub(keep);
+        while excess > 0 {
+            let Some(held) = self.get_mut(index) else {
+                break;
+            };
+            excess -= usize::from(held.usage == Usage::SingleUse);
+            if held.usage == Usage::Reusable || held.session.is_none() {
                 index += 1;
                 continue;
             }
-            let Some(held) = self.remove_at(index).and_then(Held::into_present) else {
+            let Some(mut held) = self.remove_at(index) else {
                 break;
             };
-            if held.is_valid(now) {
-                surplus.push(held);
-            } else {
-                dropped.push(Dropped::Session(held.session));
-                losses.expired += 1;
+            if !held.is_valid(now) {
+                stats.expired += 1;
+                dropped.extend(held.session);
+            } else if let Some(session) = held.session.take() {
+                surplus.push(held.offer(session));
             }
         }
         surplus
     }
 
-    /// The reusable session, if it is valid.
-    pub(crate) fn peek_reusable(&self, now: Timestamp) -> Option<Arc<Held<S>>> {
-        self.reusable
-            .as_ref()
-            .filter(|held| held.is_valid(now))
-            .cloned()
-    }
-
-    /// The number of valid single-use sessions, without those being packed.
-    pub(crate) fn available(&self, now: Timestamp) -> usize {
-        let ready = |held: &&Held<Option<S>>| held.is_valid(now) && held.session.is_some();
-        self.single_use.iter().filter(ready).count()
+    /// The number of valid single-use sessions, and whether there is a valid reusable one; without
+    /// those being packed.
+    pub(crate) fn available(&self, now: Timestamp) -> (usize, bool) {
+        let ready = self
+            .iter()
+            .filter(|held| held.is_valid(now) && held.session.is_some());
+        ready.fold((0, false), |(single_use, reusable), held| {
+            match held.usage {
+                Usage::SingleUse => (single_use + 1, reusable),
+                Usage::Reusable => (single_use, true),
+            }
+        })
     }
 
     /// Removes the session `id` and returns its usage.
-    pub(crate) fn remove(&mut self, id: EntryId, dropped: &mut Vec<Dropped<S>>) -> Option<Usage> {
-        if self.reusable.as_ref().is_some_and(|held| held.id == id) {
-            self.drop_reusable(dropped);
-            return Some(Usage::Reusable);
-        }
-        let held = self.remove_at(self.find(id)?)?;
-        dropped.extend(held.session.map(Dropped::Session));
-        Some(Usage::SingleUse)
+    pub(crate) fn remove(&mut self, id: EntryId, dropped: &mut Dropped<S>) -> Option<Usage> {
+        let held = self.remove_at(self.position(|held| held.id == id)?)?;
+        dropped.extend(held.session);
+        Some(held.usage)
     }
 
     /// Removes the session `id` and all older ones, and returns their number.
-    pub(crate) fn remove_up_to(&mut self, id: EntryId, dropped: &mut Vec<Dropped<S>>) -> u64 {
-        let before = self.len();
-        while self.single_use.front().is_some_and(|held| held.id <= id) {
-            self.drop_oldest(dropped);
-        }
-        if self.reusable.as_ref().is_some_and(|held| held.id <= id) {
-            self.drop_reusable(dropped);
-        }
-        (before - self.len()) as u64
+    pub(crate) fn remove_up_to(&mut self, id: EntryId, dropped: &mut Dropped<S>) -> u64 {
+        self.drop_where(|held| held.id <= id, dropped)
     }
 
     /// Removes the reusable session; `false` if there is none.
-    pub(crate) fn drop_reusable(&mut self, dropped: &mut Vec<Dropped<S>>) -> bool {
-        let Some(held) = self.reusable.take() else {
+    #[inline]
+    pub(crate) fn drop_reusable(&mut self, dropped: &mut Dropped<S>) -> bool {
+        if !self.has_reusable {
+            return false;
+        }
+        let index = self.position(|held| held.usage == Usage::Reusable);
+        index.is_some_and(|index| self.drop_at(index, dropped))
+    }
+
+    /// Drops all sessions that are not valid at `now`.
+    pub(crate) fn prune(&mut self, now: Timestamp, stats: &mut Stats, dropped: &mut Dropped<S>) {
+        stats.expired += self.drop_where(|held| !held.is_valid(now), dropped);
+    }
+
+    /// Frees unused slots after a burst.
+    pub(crate) fn shrink(&mut self) {
+        if self.older.capacity() / 4 > self.older.len() {
+            self.older.shrink_to(self.older.len() * 2);
+        }
+    }
+
+    /// Drops all sessions, and returns their number.
+    pub(crate) fn clear(&mut self, dropped: &mut Dropped<S>) -> u64 {
+        let removed = self.len() as u64;
+        let all = self.older.drain(..).chain(self.newest.take());
+        dropped.extend(all.filter_map(|held| held.session));
+        *self = Self::new();
+        removed
+    }
+
+    /// Takes the oldest unpacked session out of its slot, which stays. Returns it with its id and
+    /// its weight.
+    pub(crate) fn take_for_packing(&mut self) -> Option<(EntryId, S, usize)> {
+        let index = self.position(|held| !held.packed && held.session.is_some())?;
+        let held = self.get_mut(index)?;
+        let (id, session, weight) = (held.id, held.session.take()?, held.weight);
+        // The slot still counts a part that only this session has, so that the bytes do not change.
+        let shared = self.uncounted_share(&session);
+        self.get_mut(index)?.weight += shared;
+        Some((id, session, weight))
+    }
+
+    /// Sets another form of the session `id`: the packed one, in the slot that
+    /// [`take_for_packing`](Self::take_for_packing) left, or the unpacked one, in place of the
+    /// packed one. Drops it and returns `false` if the session is gone.
+    pub(crate) fn set_form(
+        &mut self,
+        id: EntryId,
+        (session, weight): (S, usize),
+        packed: bool,
+        dropped: &mut Dropped<S>,
+    ) -> bool {
+        let expected = |held: &Held<S>| held.id == id && held.session.is_none() == packed;
+        let index = self.position(expected);
+        let Some(held) = index.and_then(|index| self.get_mut(index)) else {
+            dropped.push(session);
             return false;
         };
-        self.subtract_bytes(&held.session, held.weight);
-        dropped.push(Dropped::Shared(held));
+        let (before, before_weight) = (held.session.take(), held.weight);
+        (held.weight, held.packed) = (weight, packed);
+        let counted = before_weight
+            + before
+                .as_ref()
+                .map_or(0, |before| self.uncounted_share(before));
+        let counts = weight.saturating_add(self.uncounted_share(&session));
+        self.bytes = self.bytes.saturating_sub(counted).saturating_add(counts);
+        if let Some(held) = index.and_then(|index| self.get_mut(index)) {
+            held.session = Some(session);
+        }
+        dropped.extend(before);
         true
     }
 
-    /// Drops all sessions that are not valid at `now`, and returns their number.
-    pub(crate) fn prune(&mut self, now: Timestamp, dropped: &mut Vec<Dropped<S>>) -> u64 {
-        let before = self.len();
-        for index in (0..self.single_use.len()).rev() {
-            if !self.single_use[index].is_valid(now) {
-                let session = self.remove_at(index).and_then(|held| held.session);
-                dropped.extend(session.map(Dropped::Session));
-            }
-        }
-        if self
-            .reusable
-            .as_ref()
-            .is_some_and(|held| !held.is_valid(now))
-        {
-            self.drop_reusable(dropped);
-        }
-        (before - self.len()) as u64
+    fn drop_oldest_single_use(&mut self, dropped: &mut Dropped<S>) -> bool {
+        let index = self.position(|held| held.usage == Usage::SingleUse);
+        index.is_some_and(|index| self.drop_at(index, dropped))
     }
 
-    fn drop_oldest(&mut self, dropped: &mut Vec<Dropped<S>>) -> bool {
-        let Some(held) = self.remove_at(0) else {
-            return false;
-        };
-        dropped.extend(held.session.map(Dropped::Session));
-        true
-    }
-
-    fn find(&self, id: EntryId) -> Option<usize> {
-        self.single_use
-            .binary_search_by_key(&id, |held| held.id)
-            .ok()
+    fn drop_where(&mut self, drop: impl Fn(&Held<S>) -> bool, dropped: &mut Dropped<S>) -> u64 {
+        let mut removed = 0;
+        while let Some(index) = self.position(&drop) {
+            removed += u64::from(self.drop_at(index, dropped));
+        }
+        removed
     }
 
     #[inline]
-    fn remove_at(&mut self, index: usize) -> Option<Held<Option<S>>> {
-        // The newest, which connections take, is at the back: nothing has to move.
-        let held = if index + 1 == self.single_use.len() {
-            self.single_use.pop_back()?
-        } else {
-            self.single_use.remove(index)?
+    fn drop_at(&mut self, index: usize, dropped: &mut Dropped<S>) -> bool {
+        let Some(held) = self.remove_at(index) else {
+            return false;
         };
-        match &held.session {
-            Some(session) => self.subtract_bytes(session, held.weight),
-            None => self.bytes -= held.weight,
-        }
+        dropped.extend(held.session);
+        true
+    }
+
+    #[inline]
+    fn remove_at(&mut self, index: usize) -> Option<Held<S>> {
+        let held = if index == self.older.len() {
+            std::mem::replace(&mut self.newest, self.older.pop())?
+        } else {
+            self.older.remove(index)
+        };
+        self.has_reusable &= held.usage != Usage::Reusable;
+        let shared = held
+            .session
+            .as_ref()
+            .map_or(0, |session| self.uncounted_share(session));
+        self.bytes = self
+            .bytes
+            .saturating_sub(held.weight.saturating_add(shared));
         Some(held)
     }
 
     /// Adds the bytes of a session that is about to be stored.
     #[inline]
-    fn add_bytes(&mut self, session: &S, weight: usize) {
+    fn add_bytes(&mut self, held: &Held<S>) {
+        let shared = held
+            .session
+            .as_ref()
+            .map_or(0, |session| self.uncounted_share(session));
         self.bytes = self
             .bytes
-            .saturating_add(weight.saturating_add(self.uncounted_share(session)));
-    }
-
-    /// Subtracts the bytes of a session that has been removed.
-    #[inline]
-    fn subtract_bytes(&mut self, session: &S, weight: usize) {
-        self.bytes = self
-            .bytes
-            .saturating_sub(weight.saturating_add(self.uncounted_share(session)));
+            .saturating_add(held.weight.saturating_add(shared));
     }
 
     /// Bytes of the shared part of `session`; 0 if a stored session has the same part.
@@ -367,23 +427,9 @@ impl<S: Storable> Server<S> {
         let Some(shared) = session.shared_part() else {
             return 0;
         };
-        let single_use = self
-            .single_use
-            .iter()
-            .filter_map(|held| held.session.as_ref());
-        let reusable = self.reusable.iter().map(|held| &held.session);
-        let mut others = single_use.chain(reusable).filter_map(S::shared_part);
+        let stored = self.iter().filter_map(|held| held.session.as_ref());
+        let mut others = stored.filter_map(S::shared_part);
         let counted = others.any(|other| other.id == shared.id);
         if counted { 0 } else { shared.bytes }
-    }
-}
-
-/// Bytes of a session's slot, which contains the session's value.
-pub(crate) const fn slot_bytes<S>(usage: Usage) -> usize {
-    /// The two reference counts of an `Arc`.
-    const COUNTERS: usize = 2 * size_of::<usize>();
-    match usage {
-        Usage::SingleUse => size_of::<Held<Option<S>>>(),
-        Usage::Reusable => size_of::<Held<S>>() + COUNTERS,
     }
 }

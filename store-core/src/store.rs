@@ -1,28 +1,24 @@
 //! The store: shards behind locks, for many connections at once.
 
+mod connection;
 mod fork_guard;
-mod lookup;
 mod packing;
 mod shards;
 mod tier;
-
-pub use self::tier::Available;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::fork_guard::ForkGuard;
-use self::lookup::Sweep;
-use self::shards::{LockedShard, Shards};
+use self::shards::Shards;
 use crate::events::Events;
 use crate::hashing::KeyHasher;
+use crate::server::Dropped;
 use crate::server_stats::Watched;
-use crate::shard::{HashedKey, Want};
+use crate::shard::HashedKey;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::{
-    Entry, EntryId, Generation, KeyRef, Limits, LimitsError, Offer, Storable, StoreObserver,
-};
-use crate::{Outcome, Refused, ServerStats, Stats, Timestamp, Usage};
+use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, ServerStats, Stats, Storable};
+use crate::{StoreObserver, Timestamp, Usage};
 
 /// A sweep, a growing map and a search can visit a whole shard, so shards are small. With many
 /// shards, two threads seldom contend for one.
@@ -121,113 +117,12 @@ impl<S: Storable> SessionStore<S> {
         Generation(self.generation.load(Ordering::Acquire))
     }
 
-    /// Begins a connection to `key`: returns the generation for its later [`put`](Self::put), and a
-    /// session to offer, as [`offer_where`](Self::offer_where) does. Also frees some expired
-    /// sessions, so that [`sweep`](Self::sweep) need not be called.
-    pub fn begin<'k>(
-        &self,
-        key: impl Into<KeyRef<'k>>,
-        now: Timestamp,
-        accept: impl FnMut(&S) -> bool,
-    ) -> (Generation, Option<Offer<S>>) {
-        let (begun, key) = (self.generation(), key.into());
-        let offer = self.find_session(key, Want::Any, now, Sweep::Yes, accept);
-        (begun, offer)
-    }
-
-    /// Stores a session that a connection to `key` received. `begun` is the generation in which the
-    /// connection began.
-    ///
-    /// The limits bound the entry's expiry. A reusable session replaces the previous one; a
-    /// single-use session is added, and the oldest ones are dropped when there are too many.
-    pub fn put<'k>(
-        &self,
-        key: impl Into<KeyRef<'k>>,
-        entry: Entry<S>,
-        begun: Generation,
-        now: Timestamp,
-    ) -> Result<EntryId, Refused> {
-        let hashed = self.hashed(key);
-        let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
-            return Err(Refused::Off);
-        };
-        let (mut dropped, usage) = (Vec::new(), entry.usage);
-        let mut locked = shard.lock();
-        let put = locked.put(hashed, entry, begun, now, &mut dropped);
-        let to_pack = locked.next_to_pack();
-        drop(locked);
-        if let Some(to_pack) = to_pack {
-            self.pack(shard, to_pack, now);
-        }
-        self.watched.count(hashed.key, |stats| match put {
-            Ok(_) => stats.stored += 1,
-            Err(_) => stats.refused += 1,
-        });
-        if let (Ok(_), Some(observer)) = (put, &self.observer) {
-            observer.stored(hashed.key, usage);
-        }
-        put
-    }
-
-    /// Returns the session that a connection to `key` should offer: the newest valid single-use
-    /// one, which is removed, else a copy of the valid reusable one, else `None`.
-    pub fn offer<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.offer_where(key, now, |_| true)
-    }
-
-    /// [`offer`](Self::offer) among the sessions that `accept` accepts. The others stay.
-    ///
-    /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
-    /// or this store.
-    pub fn offer_where<'k>(
-        &self,
-        key: impl Into<KeyRef<'k>>,
-        now: Timestamp,
-        accept: impl FnMut(&S) -> bool,
-    ) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::Any, now, Sweep::No, accept)
-    }
-
-    /// Removes and returns the newest valid single-use session of `key`. Frees some expired
-    /// sessions, as [`begin`](Self::begin) does.
-    pub fn take<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::SingleUse, now, Sweep::Yes, |_| true)
-    }
-
-    /// [`take`](Self::take) for a client that looks up the two kinds one after the other, as rustls
-    /// does: a single-use session first, and then a reusable one with [`copy`](Self::copy). A
-    /// connection that finds neither is one miss, which `copy` counts.
-    pub fn take_first<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        let want = Want::SingleUseFirst;
-        self.find_session(key.into(), want, now, Sweep::Yes, |_| true)
-    }
-
-    /// Returns a copy of the valid reusable session of `key`.
-    pub fn copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Offer<S>> {
-        self.find_session(key.into(), Want::Reusable, now, Sweep::No, |_| true)
-    }
-
-    /// The key-exchange group that the server chose last (a TLS `NamedGroup`).
-    pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
-        let hashed = self.hashed(key);
-        self.shards.get(hashed.hash)?.lock().hint(hashed)
-    }
-
-    /// Stores the group that the server chose. Hints take no room from sessions: the hints of
-    /// servers without a session are in a small table, which overwrites older ones.
-    pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
-        let hashed = self.hashed(key);
-        if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
-            shard.lock().set_hint(hashed, group);
-        }
-    }
-
     /// Removes the session `id` of `key`; `false` if it is not there. A newer one that was stored
     /// meanwhile stays. If the session or a copy of it may be in a tier, all sessions of the server
     /// are removed.
     pub fn remove<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) -> bool {
         let hashed = self.hashed(key);
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::new();
         let shard = self.shards.get(hashed.hash);
         let removed = shard.and_then(|shard| shard.lock().remove(hashed, id, &mut dropped));
         let was_there = removed.is_some();
@@ -248,7 +143,7 @@ impl<S: Storable> SessionStore<S> {
         }
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get(hashed.hash) {
-            let mut dropped = Vec::new();
+            let mut dropped = Dropped::new();
             shard.lock().remove_up_to(hashed, id, &mut dropped);
         }
     }
@@ -258,7 +153,7 @@ impl<S: Storable> SessionStore<S> {
     /// are removed.
     pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
         let hashed = self.hashed(key);
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::new();
         let shard = self.shards.get(hashed.hash);
         let removed = shard.is_some_and(|shard| shard.lock().remove_reusable(hashed, &mut dropped));
         if self.observer.is_some() {
@@ -272,7 +167,7 @@ impl<S: Storable> SessionStore<S> {
     pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
-            let mut dropped = Vec::new();
+            let mut dropped = Dropped::new();
             let notifying = self.lock_notifying();
             let mut locked = shard.lock();
             // Drawn under the shard's lock, so that generations arrive there in ascending order.
@@ -298,7 +193,7 @@ impl<S: Storable> SessionStore<S> {
     }
 
     fn clear_memory(&self) {
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::new();
         let mut cleared = self.shards.lock_cleared();
         *cleared = self.next_generation();
         for shard in self.shards.iter() {
@@ -316,15 +211,15 @@ impl<S: Storable> SessionStore<S> {
         self.observer.is_some().then(lock)
     }
 
-    /// Counts the outcome of a handshake with `key` in which a session was offered.
-    pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
-        let hashed = self.hashed(key);
-        let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
-            return;
-        };
-        self.watched.count(hashed.key, |stats| stats.count(outcome));
-        shard.count(outcome);
-        self.events.ended(hashed.key, outcome);
+    /// Frees the expired sessions of one shard per call, which has some 100 to 250 servers (more
+    /// only where `server_bytes` is a large part of `total_bytes`). Call it now and then where no
+    /// connection stores a session.
+    pub fn sweep(&self, now: Timestamp) {
+        let next = self.counters.next_swept.fetch_add(1, Ordering::Relaxed);
+        if let Some(shard) = self.shards.by_number(next) {
+            let mut dropped = Dropped::new();
+            shard.lock().sweep(now, &mut dropped);
+        }
     }
 
     /// Starts counters of one server from zero, for [`server_stats`](Self::server_stats): to find
@@ -370,7 +265,7 @@ impl<S: Storable> SessionStore<S> {
             ..Stats::default()
         };
         for shard in self.shards.iter() {
-            sum.add(&shard.stats());
+            sum.add(&shard.lock().stats());
         }
         sum
     }

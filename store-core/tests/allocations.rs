@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use allocation_counter::measure;
-use store_core::{Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable, Timestamp, Usage};
+use store_core::{
+    Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable, Timestamp, Usage, Want,
+};
 
 const NOW: Timestamp = Timestamp::EPOCH;
 
@@ -50,19 +52,28 @@ fn operations_of_a_connection_allocate_nothing() {
     store.set_hint(session, 29);
     let counted = measure(|| {
         for _ in 0..100 {
-            let (begun, offer) = store.begin(tickets, NOW, |session| session.0[0] == 7);
-            let entry = offer.expect("put before").entry;
-            store.put(tickets, entry, begun, NOW).expect("stored");
-            assert!(store.offer(session, NOW).is_some());
-            assert!(store.offer_where(session, NOW, |_| false).is_none());
-            assert!(store.offer(unknown, NOW).is_none());
+            let start = store.begin(tickets, Want::Any, NOW, |session| session.0[0] == 7);
+            let entry = start.offer.expect("put before").entry;
+            store.put(tickets, entry, start.begun, NOW).expect("stored");
+            assert!(store.offer(session, Want::Any, NOW, |_| true).is_some());
+            assert!(store.offer(session, Want::Any, NOW, |_| false).is_none());
+            assert!(store.offer(unknown, Want::Any, NOW, |_| true).is_none());
             assert_eq!(store.hint(session), Some(29));
             store.sweep(NOW);
         }
         // All sessions are taken and stored again.
         for _ in 0..100 {
-            let entries = [(); 2].map(|()| store.take(tickets, NOW).expect("put before").entry);
-            assert!(store.take(tickets, NOW).is_none());
+            let entries = [(); 2].map(|()| {
+                store
+                    .offer(tickets, Want::SingleUse, NOW, |_| true)
+                    .expect("put before")
+                    .entry
+            });
+            assert!(
+                store
+                    .offer(tickets, Want::SingleUse, NOW, |_| true)
+                    .is_none()
+            );
             for entry in entries {
                 let put = store.put(tickets, entry, store.generation(), NOW);
                 put.expect("stored");

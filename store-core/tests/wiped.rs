@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use store_core::{
     Clock, Entry, KeyRef, Limits, ManualClock, SecurityDomain, SessionStore, Storable, Timestamp,
-    Usage,
+    Usage, Want,
 };
 use zeroize::Zeroizing;
 
@@ -92,7 +92,7 @@ fn freed_memory_contains_no_secret() {
             let entry = Entry::new(Session::new(), usage, lifetime, 100, now);
             let _ = store.put(key, entry, store.generation(), now);
             if (port ^ round) % 3 == 0 {
-                drop(store.offer(key, now));
+                drop(store.offer(key, Want::Any, now, |_| true));
             }
             if (port * round) % 17 == 5 {
                 store.clear_server(key);

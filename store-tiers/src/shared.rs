@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use store_core::tier::TierAccess;
 use store_core::{Clock, KeyRef, Limits, Portable, SecurityDomain, SessionKey, SessionStore};
 
 use self::breaker::Breaker;

@@ -4,7 +4,8 @@ use backend_openssl::{PeerCertificate, Session};
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use openssl::ssl::{SslRef, SslVerifyMode};
-use store_core::{Entry, Limits, Portable, Storable};
+use store_core::tier::TierAccess;
+use store_core::{Entry, Limits, Portable, Storable, Want};
 
 use crate::client::{
     Client, HOST, builder_trusting, close, connection_of, echo, for_each_server, server, settings,
@@ -191,7 +192,11 @@ fn clients_of_both_policies_share_a_store() {
             );
             close(&mut stream);
             let now = client.sessions.clock().now();
-            let offer = client.sessions.store().offer(&client.key(), now).unwrap();
+            let offer = client
+                .sessions
+                .store()
+                .offer(&client.key(), Want::Any, now, |_| true)
+                .unwrap();
             weights.push(offer.entry.weight);
             let generation = client.sessions.store().generation();
             let store = client.sessions.store();
@@ -234,7 +239,9 @@ fn sessions_resumed_from_a_stripped_one_stay_unpacked() {
             assert_eq!(client.visit(&server), resumed);
             let store = client.sessions.store();
             let now = client.sessions.clock().now();
-            let offer = store.offer(&client.key(), now).unwrap();
+            let offer = store
+                .offer(&client.key(), Want::Any, now, |_| true)
+                .unwrap();
             let Entry { session, .. } = &offer.entry;
             // Offering a reusable session unpacks it.
             let unpacked = unpacked || protocol == Protocol::Tls12;

@@ -3,6 +3,7 @@
 use backend_openssl::Session;
 use lab::transport::InMemory;
 use openssl::ssl::SslVerifyMode;
+use store_core::tier::TierAccess;
 use store_core::{Encoded, Entry, Portable, Usage};
 
 use crate::client::{Client, HOST, PORT, close, echo, for_each_server, server};

@@ -11,7 +11,7 @@ use lab::server::{Group, Library, Protocol, Server, ServerResumption, ServerSett
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use openssl::ssl::{SslConnector, SslMethod, SslSession, SslSessionCacheMode, SslStream};
-use store_core::{Limits, SecurityDomain};
+use store_core::{Limits, SecurityDomain, Want};
 
 use crate::client::{
     Client, HOST, OTHER, PORT, Silent, builder, close, connection_of, domain, echo,
@@ -130,7 +130,12 @@ fn a_late_ticket_is_stored_under_the_key_of_its_connection() {
         client
             .sessions
             .store()
-            .take(&client.key(), client.sessions.clock().now())
+            .offer(
+                &client.key(),
+                Want::SingleUse,
+                client.sessions.clock().now(),
+                |_| true
+            )
             .is_none()
     );
     echo(&mut early);
@@ -139,7 +144,14 @@ fn a_late_ticket_is_stored_under_the_key_of_its_connection() {
     for host in [HOST, OTHER] {
         for _ in 0..2 {
             let key = client.connector.key(host, PORT);
-            assert!(client.sessions.store().take(&key, now).is_some(), "{host}");
+            assert!(
+                client
+                    .sessions
+                    .store()
+                    .offer(&key, Want::SingleUse, now, |_| true)
+                    .is_some(),
+                "{host}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use lab::server::{Library, Protocol};
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
 use openssl::ssl::HandshakeError;
-use store_core::{Limits, Usage};
+use store_core::{Limits, Usage, Want};
 
 use crate::client::{
     Client, HOST, PORT, Silent, builder, close, connection_of, domain, echo, for_each_server,
@@ -180,7 +180,11 @@ fn renewals_do_not_extend_the_total_age() {
             client.advance(600);
             assert!(client.visit(&server));
             let now = client.sessions.clock().now();
-            let offer = client.sessions.store().offer(&client.key(), now).unwrap();
+            let offer = client
+                .sessions
+                .store()
+                .offer(&client.key(), Want::Any, now, |_| true)
+                .unwrap();
             assert_eq!(offer.entry.established, established, "{library} {protocol}");
             client.advance(600);
             assert_eq!(client.visit(&server), resumes, "{library} {protocol}");
@@ -220,7 +224,11 @@ fn a_tls12_session_is_reusable() {
     client.visit(&server);
     let now = client.sessions.clock().now();
     for _ in 0..2 {
-        let offer = client.sessions.store().offer(&client.key(), now).unwrap();
+        let offer = client
+            .sessions
+            .store()
+            .offer(&client.key(), Want::Any, now, |_| true)
+            .unwrap();
         assert_eq!(offer.entry.usage, Usage::Reusable);
     }
 }

@@ -11,7 +11,7 @@ use backend_openssl::Sessions;
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use lab::transport::InMemory;
-use store_core::{Clock, Limits, Timestamp};
+use store_core::{Clock, Limits, Timestamp, Want};
 
 use crate::client::{
     Client, HOST, OTHER, PORT, builder, close, connection_of, domain, echo, for_each_server,
@@ -194,7 +194,11 @@ fn debug_output_shows_no_secret() {
         assert!(length >= 32, "the connection has a secret");
         let id = stream.ssl().session().unwrap().id().to_vec();
         let now = client.sessions.clock().now();
-        let offer = client.sessions.store().offer(&client.key(), now).unwrap();
+        let offer = client
+            .sessions
+            .store()
+            .offer(&client.key(), Want::Any, now, |_| true)
+            .unwrap();
         let mut shown = format!("{offer:?} {offer:#?} {:?}", offer.entry.session);
         write!(
             shown,

@@ -113,14 +113,12 @@ impl Connection {
     }
 
     fn receive(&self, name: &ServerName<'_>, session: Session) {
-        if !self.handle.is_for(name) {
-            return;
-        }
-        let (lifetime, early_data) = (session.lifetime(), session.max_early_data());
-        self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
-        let now = self.handle.receive_time();
-        self.handle
-            .receive(session.into_entry(now), early_data, now);
+        let early_data = session.max_early_data();
+        self.handle.receive(name, early_data, |now| {
+            let lifetime = session.lifetime();
+            self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
+            session.into_entry(now)
+        });
     }
 }
 

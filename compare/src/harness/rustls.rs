@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-use backend_rustls::{ConfigPool, Connection, PooledConfig, Sessions};
+use backend_rustls::{ConfigPool, PooledConnection, Sessions};
 use lab::server::{Group, Protocol};
 use lab::transport::InMemory;
 use pki_types::{CertificateDer, ServerName};
@@ -35,7 +35,6 @@ pub(super) struct RustlsClient {
 
 /// The store of tls-resume. Each connection gets a handle of its own.
 struct TlsResume {
-    sessions: Sessions,
     domain: SecurityDomain,
     configs: ConfigPool,
 }
@@ -65,9 +64,8 @@ impl RustlsClient {
             }
             Store::TlsResume => {
                 tls_resume = Some(TlsResume {
-                    sessions: Sessions::new(Limits::default())?,
                     domain: SecurityDomain::builder("compare harness, rustls").finish(),
-                    configs: ConfigPool::new(config.clone()),
+                    configs: ConfigPool::new(config.clone(), Sessions::new(Limits::default())?),
                 });
             }
             Store::Custom(custom) => {
@@ -92,13 +90,10 @@ impl RustlsClient {
         let (tls, resumption) = match &self.tls_resume {
             None => (ClientConnection::new(self.config.clone(), name)?, None),
             Some(ours) => {
-                let key = KeyRef::new(&ours.domain, SERVER_NAME)
-                    .with_port(PORT)
-                    .to_key();
-                let handle = ours.sessions.connection(key);
-                let pooled = ours.configs.get(Some(&handle));
-                let tls = ClientConnection::new(pooled.config(), name)?;
-                (tls, Some((handle, pooled)))
+                let key = KeyRef::new(&ours.domain, SERVER_NAME).with_port(PORT);
+                let handle = ours.configs.connection(key);
+                let tls = ClientConnection::new(handle.config(), name)?;
+                (tls, Some(handle))
             }
         };
         Ok(Handshake {
@@ -120,9 +115,9 @@ impl TlsClient for RustlsClient {
 
 struct Handshake {
     timer: Timer,
-    // Dropped before the configuration, which is reused only if no connection holds it.
+    // Dropped before the handle, which is reused only if no connection holds it.
     tls: ClientConnection,
-    resumption: Option<(Arc<Connection>, PooledConfig)>,
+    resumption: Option<PooledConnection>,
     transport: InMemory,
 }
 
@@ -134,7 +129,7 @@ impl Handshake {
             .handshake_kind()
             .filter(|_| !self.tls.is_handshaking())
             .ok_or("the handshake did not finish")?;
-        if let Some((handle, _)) = &self.resumption {
+        if let Some(handle) = &self.resumption {
             handle.settle(kind);
         }
         let reading = self.timer.stop(&self.transport);

@@ -7,7 +7,7 @@ use s2n_tls::config::{self, Config};
 use s2n_tls::connection::{Builder, Connection};
 use s2n_tls::enums::Mode;
 use s2n_tls_tokio::TlsConnector;
-use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey, SessionStore, Usage};
+use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey, SessionStore, Usage, Want};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::clock::WallClockCallback;
@@ -137,7 +137,8 @@ impl Connector {
         };
         let steady_now = self.sessions.steady_now();
         let usable = |session: &Session| session.is_received_by(steady_now);
-        let (mut generation, mut next) = store.begin(&key, now, usable);
+        let start = store.begin(&key, Want::Any, now, usable);
+        let (mut generation, mut next) = (start.begun.generation(), start.offer);
         let mut offered = None;
         while let Some(offer) = next.take() {
             let entry = offer.entry;
@@ -157,7 +158,7 @@ impl Connector {
                 // In a store with a tier, `remove` cleared the server.
                 generation = store.generation();
             }
-            next = store.offer_where(&key, now, usable);
+            next = store.offer(&key, Want::Any, now, usable);
         }
         let handle = Handle::new(self.sessions.clone(), key, generation, offered);
         Ok((connection, handle))

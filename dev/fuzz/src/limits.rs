@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store_core::{Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable};
+use store_core::{Entry, KeyRef, Limits, SecurityDomain, SessionStore, Storable, Want};
 use store_core::{Timestamp, Usage};
 
 /// A session of size zero.
@@ -62,7 +62,7 @@ fn use_store(store: &SessionStore<Session>) {
                 let _ = store.put(key, entry, store.generation(), now);
             }
         }
-        let offer = store.offer(key, now);
+        let offer = store.offer(key, Want::Any, now, |_| true);
         if let Some(offer) = offer {
             assert!(now < offer.entry.expires);
             assert!(

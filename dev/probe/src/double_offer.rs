@@ -8,7 +8,7 @@
 mod openssl;
 mod preview;
 
-use store_core::{Clock, Portable, SessionKey, SessionStore, Storable, SystemClock};
+use store_core::{Clock, Portable, SessionKey, SessionStore, Storable, SystemClock, Want};
 
 use crate::connection_error::ConnectionError;
 use crate::dialer::Dialer;
@@ -67,7 +67,7 @@ fn client(backend: Backend, options: &Options) -> Option<Box<dyn DoubleOffer>> {
 /// Replaces the sessions of `key` by two copies of one.
 fn duplicate<S: Storable + Portable>(store: &SessionStore<S>, key: &SessionKey) -> bool {
     let now = SystemClock.now();
-    let Some(offer) = store.take(key, now) else {
+    let Some(offer) = store.offer(key, Want::SingleUse, now, |_| true) else {
         return false;
     };
     let entry = offer.entry;

@@ -13,41 +13,12 @@ pub(crate) struct Need {
     longest: u16,
 }
 
-/// The need of a server that holds no session: at most 127 sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RememberedNeed(u8);
-
-impl RememberedNeed {
-    /// `sessions`, 127 at most.
-    pub(crate) fn new(sessions: usize) -> Self {
-        const MOST: u8 = 127;
-        Self(u8::try_from(sessions).unwrap_or(MOST).min(MOST))
-    }
-
-    pub(crate) fn sessions(self) -> u8 {
-        self.0
-    }
-}
-
 /// After a shorter run, the longest one decays by this part of the difference.
 const DECAY: u16 = 16;
 /// One session.
 const UNIT: u16 = 16;
 
 impl Need {
-    pub(crate) fn from_remembered(remembered: RememberedNeed) -> Self {
-        Self {
-            run: 0,
-            longest: u16::from(remembered.sessions()) * UNIT,
-        }
-    }
-
-    /// The need to remember, which includes the current run.
-    pub(crate) fn remembered(self) -> RememberedNeed {
-        let sessions = self.longest.div_ceil(UNIT).max(self.run.into());
-        RememberedNeed::new(sessions.into())
-    }
-
     /// A connection looks up a session.
     pub(crate) fn count_lookup(&mut self) {
         self.run = self.run.saturating_add(1);
@@ -106,18 +77,6 @@ mod tests {
             connect_at_once(&mut need, 1);
         }
         assert_eq!(need.sessions(), 1);
-    }
-
-    #[test]
-    fn the_remembered_need_includes_the_current_row() {
-        let mut need = Need::default();
-        assert_eq!(need.remembered(), RememberedNeed::new(0));
-        for _ in 0..10 {
-            need.count_lookup();
-        }
-        assert_eq!(Need::from_remembered(need.remembered()).sessions(), 10);
-        connect_at_once(&mut need, 1_000);
-        assert_eq!(Need::from_remembered(need.remembered()).sessions(), 127);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::model::Model;
 use super::tracked::{Sizes, Tracked};
-use super::{Form, HashedKey, Shard, ToPack, Want, fixed_bytes};
-use crate::held::{Found, Held};
-use crate::server::{Packable, slot_bytes};
-use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage};
+use super::{HashedKey, Index, Shard, ToPack, fixed_bytes};
+use crate::held::Held;
+use crate::server::Dropped;
+use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage, Want};
 
 /// The number of servers in the operations.
 pub(crate) const SERVERS: u8 = 12;
@@ -59,13 +59,17 @@ pub(crate) enum Op {
     },
     Clear,
     Sweep,
-    /// A session that is being packed is replaced by another form.
-    ReplaceForm {
+    /// A session that is being packed returns.
+    Pack {
         which: u8,
         weight: usize,
         shares: u8,
-        /// A reusable session counts as unpacked, and so as new.
-        renewed: bool,
+    },
+    /// The reusable session of a server gets another form.
+    Unpack {
+        server: u8,
+        weight: usize,
+        shares: u8,
     },
     Later {
         millis: u64,
@@ -73,13 +77,6 @@ pub(crate) enum Op {
     Earlier {
         millis: u64,
     },
-}
-
-fn number_of(to_pack: &ToPack<Tracked>) -> u64 {
-    match &to_pack.session {
-        Packable::SingleUse(held) => held.session.number,
-        Packable::Reusable(held) => held.session.number,
-    }
 }
 
 /// Runs `ops` on a shard and on its model. Panics if they differ, if a bound is exceeded or if a
@@ -96,8 +93,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
     let mut shard = Shard::<Tracked>::new(limits, true);
     let sizes = Sizes {
         fixed: fixed_bytes::<Tracked>(key(0).key),
-        single_use: slot_bytes::<Tracked>(Usage::SingleUse),
-        reusable: slot_bytes::<Tracked>(Usage::Reusable),
+        slot: size_of::<Held<Tracked>>(),
     };
     let mut model = Model::new(limits, sizes);
     let mut packing: VecDeque<ToPack<Tracked>> = VecDeque::new();
@@ -107,7 +103,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
     let mut number = 0;
 
     for op in ops {
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::new();
         match *op {
             Op::Put {
                 server,
@@ -135,62 +131,53 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 } else {
                     model.put(server, &entry, now, returns)
                 };
-                let put = if returns {
-                    shard.restore(key(server), entry, begun, now, &mut dropped)
-                } else {
-                    shard.put(key(server), entry, begun, now, &mut dropped)
-                };
+                let mut index = Index::NONE;
+                let put = shard.put(key(server), &mut index, entry, begun, now, &mut dropped);
+                if returns && put.is_ok() {
+                    shard.count_as_returned();
+                }
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
-                let to_pack = shard.next_to_pack();
-                assert_eq!(to_pack.as_ref().map(number_of), model.next_to_pack());
+                let to_pack = shard.pass_hand(index, now, &mut dropped);
+                let taken = to_pack.as_ref().map(|it| (it.id.0, it.session.number));
+                let put = put.is_ok().then_some(server);
+                assert_eq!(taken, model.pass_hand(put, now), "{op:?}");
                 packing.extend(to_pack);
             }
-            Op::ReplaceForm {
+            Op::Pack {
                 which,
                 weight,
                 shares,
-                renewed,
             } => {
                 let which = usize::from(which) % packing.len().max(1);
-                let Some(ToPack { index, session }) = packing.remove(which) else {
+                let Some(to_pack) = packing.remove(which) else {
                     continue;
                 };
                 number += 1;
                 let form = Tracked::new(number, shares, &alive);
-                let with = |held: &Held<Tracked>, session| Held {
-                    weight,
-                    ..held.with_session(session)
+                let (id, stored) = (to_pack.id.0, model.name_of(to_pack.id.0));
+                let set = |name| model.set_form(name, id, (&form, weight), true, now);
+                let expected = stored.is_some_and(set);
+                let form = (form, weight);
+                let replaced =
+                    shard.set_form(to_pack.index, to_pack.id, form, true, now, &mut dropped);
+                assert_eq!(replaced, expected, "{op:?}");
+            }
+            Op::Unpack {
+                server,
+                weight,
+                shares,
+            } => {
+                let Some(id) = model.reusable(server) else {
+                    continue;
                 };
-                match session {
-                    Packable::SingleUse(held) => {
-                        let expected = model.replace_form(held.session.number, &form, weight, now);
-                        let form = Form::SingleUse(with(&held, form));
-                        let replaced = shard.replace_form(index, form, now, &mut dropped);
-                        assert_eq!(replaced, expected, "{op:?}");
-                    }
-                    Packable::Reusable(old) if renewed && limits.unpacked_sessions > 0 => {
-                        let replaced = model.replace_form(old.session.number, &form, weight, now);
-                        if replaced {
-                            model.renew(old.id.0);
-                        }
-                        let new = with(&old, form);
-                        let to_pack = shard.unpack(index, old, new, now, &mut dropped);
-                        assert_eq!(
-                            to_pack.as_ref().map(number_of),
-                            model.next_to_pack(),
-                            "{op:?}"
-                        );
-                        packing.extend(to_pack);
-                    }
-                    Packable::Reusable(old) => {
-                        let expected = model.replace_form(old.session.number, &form, weight, now);
-                        let new = with(&old, form);
-                        let form = Form::Reusable { old, new };
-                        let replaced = shard.replace_form(index, form, now, &mut dropped);
-                        assert_eq!(replaced, expected, "{op:?}");
-                    }
+                number += 1;
+                let form = Tracked::new(number, shares, &alive);
+                if limits.unpacked_sessions > 0 {
+                    model.set_form(server, id, (&form, weight), false, now);
                 }
+                let form = (form, weight);
+                shard.unpack(key(server), EntryId(id), form, now, &mut dropped);
             }
             Op::Offer {
                 server,
@@ -198,17 +185,16 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 only_even,
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
-                let found = shard.offer(key(server), want, now, &mut accept, &mut dropped);
-                let found = found.map(|found| match found {
-                    Found::SingleUse(held) => (held.id.0, held.session.number),
-                    Found::Reusable(held) => (held.id.0, held.session.number),
-                });
+                let (_, hint, found) =
+                    shard.begin(key(server), want, now, &mut accept, &mut dropped);
+                let found = found.map(|it| (it.id.0, it.entry.session.number));
                 assert_eq!(found, model.offer(server, want, only_even, now), "{op:?}");
+                assert_eq!(hint, model.hint(server), "{op:?}");
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);
                 let surplus = shard.surplus(key(server), keep, now, &mut dropped);
-                let numbers = surplus.iter().map(|held| held.session.number);
+                let numbers = surplus.iter().map(|it| it.entry.session.number);
                 assert_eq!(numbers.collect::<Vec<_>>(), expected, "{op:?}");
             }
             Op::Remove { server, id } => {
@@ -227,7 +213,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 assert_eq!(removed, expected > 0);
             }
             Op::SetHint { server, group } => {
-                shard.set_hint(key(server), group);
+                shard.set_hint(key(server), &mut { Index::NONE }, group);
                 model.set_hint(server, group);
             }
             Op::ClearServer { server } => {
@@ -268,7 +254,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
         assert!(stats.bytes <= limits.total_bytes as u64);
         // A session that is being packed exists even if its slot is gone.
         let mut all: HashSet<u64> = model.sessions().map(|session| session.number).collect();
-        all.extend(packing.iter().map(number_of));
+        all.extend(packing.iter().map(|it| it.session.number));
         assert_eq!(
             alive.load(Ordering::SeqCst),
             all.len(),

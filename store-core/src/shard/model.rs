@@ -1,66 +1,75 @@
 //! A model of the shard: the same behaviour, written as simply as possible.
 
-mod packing;
 mod server;
 
-use std::collections::{HashMap, VecDeque};
-
 use self::server::{Server, Session};
-use super::evict::EXPIRED_SEARCH;
+use super::hand::MOST_PRUNED;
+use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
-use super::{MAX_EMPTIED, Want};
-use crate::ghosts::{Ghost, Ghosts};
-use crate::server::Need;
-use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage};
+use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage, Want};
 
-/// A shard with vectors of servers, the least recently used first.
+/// A shard with one vector of servers, in the order in which they entered their rings.
 pub(super) struct Model {
     limits: Limits,
     sizes: Sizes,
-    probation: Vec<Server>,
-    protected: Vec<Server>,
-    emptied: Vec<Server>,
-    ghosts: HashMap<u8, Ghost>,
-    ghost_bytes: usize,
-    has_ghosts: bool,
-    unpacked: VecDeque<u64>,
+    servers: Vec<Server>,
+    /// The slots of the slab, with the server in each, and those that are vacant, the next last.
+    slots: Vec<Option<u8>>,
+    vacant: Vec<usize>,
+    hand: usize,
     pub(super) last_id: u64,
     pub(super) stats: Stats,
-    // A lower bound of all expiries, as in the shard: it searches for expired servers only after
-    // it.
-    next_expiry: Timestamp,
 }
 
 impl Model {
     /// An empty shard.
     pub(super) fn new(limits: &Limits, sizes: Sizes) -> Self {
-        let ghost_bytes = Ghosts::bytes_for(limits.servers, limits.total_bytes);
         Self {
-            limits: Limits {
-                total_bytes: limits.total_bytes.saturating_sub(ghost_bytes),
-                ..limits.clone()
-            },
+            limits: limits.clone(),
             sizes,
-            probation: Vec::new(),
-            protected: Vec::new(),
-            emptied: Vec::new(),
-            ghosts: HashMap::new(),
-            ghost_bytes,
-            has_ghosts: false,
-            unpacked: VecDeque::new(),
+            servers: Vec::new(),
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            hand: 0,
             last_id: 0,
             stats: Stats::default(),
-            next_expiry: Timestamp::NEVER,
         }
     }
 
-    fn bytes(&self, servers: &[Server]) -> usize {
-        let costs = |server: &Server| self.sizes.fixed + server.footprint(&self.sizes);
-        servers.iter().map(costs).sum()
+    fn position(&self, name: u8) -> Option<usize> {
+        self.servers.iter().position(|server| server.name == name)
     }
 
-    fn all_bytes(&self) -> usize {
-        self.bytes(&self.probation) + self.bytes(&self.protected) + self.bytes(&self.emptied)
+    fn insert(&mut self, name: u8, ring: Ring) {
+        if let Some(slot) = self.vacant.pop() {
+            self.slots[slot] = Some(name);
+        } else {
+            self.slots.push(Some(name));
+        }
+        self.servers.push(Server::new(name, ring));
+    }
+
+    fn remove(&mut self, position: usize) -> Server {
+        let server = self.servers.remove(position);
+        let taken = |slot: &Option<u8>| *slot == Some(server.name);
+        let slot = self.slots.iter().position(taken).expect("each has a slot");
+        self.slots[slot] = None;
+        self.vacant.push(slot);
+        server
+    }
+
+    fn move_to(&mut self, position: usize, ring: Ring) {
+        let server = self.servers.remove(position);
+        self.servers.push(Server { ring, ..server });
+    }
+
+    fn bytes(&self) -> usize {
+        let costs = |server: &Server| self.sizes.fixed + server.footprint(self.sizes);
+        self.servers.iter().map(costs).sum()
+    }
+
+    fn fits(&self) -> bool {
+        self.servers.len() <= self.limits.servers && self.bytes() <= self.limits.total_bytes
     }
 
     pub(super) fn put(
@@ -71,8 +80,7 @@ impl Model {
         returns: bool,
     ) -> bool {
         let mut limits = self.limits.clone();
-        let taken = self.sizes.fixed + self.sizes.slot(entry.usage);
-        let room = limits.total_bytes.checked_sub(taken);
+        let room = limits.total_bytes.checked_sub(self.sizes.fixed);
         let most = limits.session_bytes.min(limits.server_bytes);
         let most = room.map(|room| room.min(most));
         let expires = entry
@@ -96,9 +104,20 @@ impl Model {
         } else {
             self.stats.stored += 1;
         }
-        self.next_expiry = self.next_expiry.min(expires);
-
-        let (mut server, seen_again) = self.take_or_create(name);
+        match self.position(name) {
+            None => self.insert(name, Ring::Probation),
+            Some(position) if self.servers[position].ring == Ring::Empty => {
+                self.move_to(position, Ring::Probation);
+            }
+            Some(_) => {}
+        }
+        let short = self.bytes() + entry.weight > limits.total_bytes;
+        let position = self.position(name).expect("inserted above");
+        let server = &mut self.servers[position];
+        server.need.count_put();
+        if short {
+            limits.sessions_per_server = limits.sessions_per_server.min(server.need.sessions());
+        }
         let session = Session {
             id: self.last_id,
             number: entry.session.number,
@@ -107,118 +126,136 @@ impl Model {
             expires,
             weight: entry.weight,
             shared,
+            packed: false,
             packing: None,
         };
-        server.need.count_put();
-        let costs = self.sizes.fixed + server.footprint(&self.sizes) + entry.weight;
-        if self.all_bytes() + costs > limits.total_bytes {
-            limits.sessions_per_server = limits.sessions_per_server.min(server.need.sessions());
-        }
-        server.put(session, &limits, &self.sizes, now, &mut self.stats);
-        let needed = self.sizes.fixed + server.footprint(&self.sizes);
-        self.make_room(1, needed, now);
-        let servers = if seen_again {
-            &mut self.protected
-        } else {
-            &mut self.probation
-        };
-        servers.push(server);
-        if seen_again {
-            self.bound_protected();
-        }
-        self.unpacked.push_back(self.last_id);
+        server.put(session, &limits, self.sizes, now, &mut self.stats);
+        self.make_room(Some(name), now);
         true
     }
 
-    fn take_or_create(&mut self, name: u8) -> (Server, bool) {
-        for (servers, protected) in [
-            (&mut self.protected, true),
-            (&mut self.probation, false),
-            (&mut self.emptied, false),
-        ] {
-            if let Some(index) = servers.iter().position(|server| server.name == name) {
-                let mut server = servers.remove(index);
-                let visited = std::mem::take(&mut server.visited);
-                return (server, protected || visited);
-            }
-        }
-        self.has_ghosts = true;
-        let ghost = self.ghosts.remove(&name).unwrap_or_default();
-        let mut server = Server::new(name, ghost.hint);
-        server.need = Need::from_remembered(ghost.need);
-        (server, ghost.seen_again)
+    fn oldest(&self, ring: Ring) -> Option<usize> {
+        self.servers.iter().position(|server| server.ring == ring)
     }
 
-    fn store_ghost(&mut self, server: &Server, seen_again: bool) {
-        let ghost = Ghost {
-            hint: server.hint,
-            seen_again,
-            need: server.need.remembered(),
-        };
-        if self.ghost_bytes > 0 {
-            self.ghosts.insert(server.name, ghost);
-        }
+    fn len(&self, ring: Ring) -> usize {
+        let servers = self.servers.iter();
+        servers.filter(|server| server.ring == ring).count()
     }
 
-    fn remove_oldest_emptied(&mut self) {
-        let server = self.emptied.remove(0);
-        self.store_ghost(&server, server.visited);
-    }
-
-    fn make_room(&mut self, servers: usize, needed: usize, now: Timestamp) {
-        loop {
-            let full = self.all_bytes() + needed > self.limits.total_bytes;
-            if !full && self.probation.len() + self.protected.len() + servers <= self.limits.servers
-            {
+    fn make_room(&mut self, spared: Option<u8>, now: Timestamp) {
+        while !self.fits() {
+            let Some(position) = self.victim(spared, now) else {
                 return;
-            }
-            if full && !self.emptied.is_empty() {
-                self.remove_oldest_emptied();
-                continue;
-            }
-            let server = self.evict(now);
-            let over = server.sessions.iter().all(|session| session.expires <= now);
-            let counter = if over {
+            };
+            let server = self.remove(position);
+            let counter = if server.is_expired(now) {
                 &mut self.stats.expired
             } else {
                 &mut self.stats.evicted
             };
             *counter += server.sessions.len() as u64;
-            self.store_ghost(&server, false);
         }
     }
 
-    fn evict(&mut self, now: Timestamp) -> Server {
-        if self.next_expiry <= now {
-            for servers in [&mut self.probation, &mut self.protected] {
-                let over =
-                    |server: &Server| server.sessions.iter().all(|session| session.expires <= now);
-                if let Some(index) = servers.iter().take(EXPIRED_SEARCH).position(over) {
-                    return servers.remove(index);
+    fn victim(&mut self, spared: Option<u8>, now: Timestamp) -> Option<usize> {
+        if let Some(position) = self.oldest(Ring::Empty) {
+            return Some(position);
+        }
+        for ring in [Ring::Probation, Ring::Protected] {
+            while let Some(position) = self.oldest(ring) {
+                if spared == Some(self.servers[position].name) {
+                    if self.len(ring) == 1 {
+                        break;
+                    }
+                    self.move_to(position, ring);
+                } else if self.keeps(position, now) {
+                    self.move_to(position, Ring::Protected);
+                    if ring == Ring::Probation {
+                        self.bound_protected(now);
+                    }
+                } else {
+                    return Some(position);
                 }
             }
         }
-        while !self.probation.is_empty() {
-            let mut server = self.probation.remove(0);
-            if !server.visited {
-                return server;
-            }
-            server.visited = false;
-            self.protected.push(server);
-            self.bound_protected();
-        }
-        self.protected.remove(0)
+        None
     }
 
-    fn bound_protected(&mut self) {
-        let limits = &self.limits;
-        while self.protected.len() > (limits.servers * 4 / 5).max(1)
-            || (self.bytes(&self.protected) > limits.total_bytes / 5 * 4
-                && self.protected.len() > 1)
+    fn keeps(&mut self, position: usize, now: Timestamp) -> bool {
+        let server = &mut self.servers[position];
+        std::mem::take(&mut server.visited) && !server.is_expired(now)
+    }
+
+    fn bound_protected(&mut self, now: Timestamp) {
+        let limits = self.limits.clone();
+        let bytes = |model: &Self| {
+            let protected = model.servers.iter().filter(|it| it.ring == Ring::Protected);
+            let costs = protected.map(|it| model.sizes.fixed + it.footprint(model.sizes));
+            costs.sum::<usize>()
+        };
+        while self.len(Ring::Protected) > (limits.servers * 4 / 5).max(1)
+            || (bytes(self) > limits.total_bytes / 5 * 4 && self.len(Ring::Protected) > 1)
         {
-            let mut server = self.protected.remove(0);
-            server.visited = false;
-            self.probation.push(server);
+            let oldest = self.oldest(Ring::Protected).expect("more than one");
+            let ring = if self.keeps(oldest, now) {
+                Ring::Protected
+            } else {
+                Ring::Probation
+            };
+            self.move_to(oldest, ring);
+        }
+    }
+
+    /// Passes the hand after a put to `put`; `None` if it was refused. Returns the id and the number
+    /// of a session to pack.
+    pub(super) fn pass_hand(&mut self, put: Option<u8>, now: Timestamp) -> Option<(u64, u64)> {
+        let mut passed = self.next_passed();
+        for _ in 0..MOST_PRUNED {
+            let server = passed.and_then(|name| Some(&self.servers[self.position(name)?]));
+            let has_invalid = |server: &&Server| server.sessions.iter().any(|it| !it.is_valid(now));
+            let Some(server) = server.filter(has_invalid) else {
+                break;
+            };
+            self.prune(server.name, now);
+            passed = self.next_passed();
+        }
+        let most = self.limits.unpacked_sessions;
+        if self.sessions().count() <= most {
+            return None;
+        }
+        let position = if most == 0 {
+            self.position(put?)?
+        } else {
+            let position = self.position(passed?)?;
+            if std::mem::take(&mut self.servers[position].used) {
+                return None;
+            }
+            position
+        };
+        self.servers[position].take_for_packing()
+    }
+
+    fn next_passed(&mut self) -> Option<u8> {
+        let passed = self.slots.get(self.hand).copied().flatten();
+        self.hand = if self.hand + 1 < self.slots.len() {
+            self.hand + 1
+        } else {
+            0
+        };
+        passed
+    }
+
+    /// Drops the sessions of a server that are not valid, and the server with its last one.
+    fn prune(&mut self, name: u8, now: Timestamp) {
+        let emptied = self.change(name, |server, stats| {
+            let held = !server.sessions.is_empty();
+            server.prune(now, stats);
+            server.shrink();
+            held && server.sessions.is_empty()
+        });
+        if emptied == Some(true) {
+            self.remove(self.position(name).expect("it is there"));
         }
     }
 
@@ -229,47 +266,16 @@ impl Model {
         even: bool,
         now: Timestamp,
     ) -> Option<(u64, u64)> {
-        let mut emptied = self.emptied.iter_mut();
-        if let Some(server) = emptied.find(|server| server.name == name) {
+        let mut found = None;
+        if let Some(position) = self.position(name) {
+            let server = &mut self.servers[position];
             server.need.count_lookup();
-        }
-        let found = self.visit(name, true, |server, stats| {
-            server.need.count_lookup();
-            server.visited = true;
-            let wanted: &[Usage] = match want {
-                Want::Any => &[Usage::SingleUse, Usage::Reusable],
-                Want::SingleUse | Want::SingleUseFirst => &[Usage::SingleUse],
-                Want::Reusable => &[Usage::Reusable],
-            };
-            for &usage in wanted {
-                let mut index = server.sessions.len();
-                while index > 0 {
-                    index -= 1;
-                    let session = &server.sessions[index];
-                    if session.usage != usage {
-                        continue;
-                    }
-                    if !session.valid(now) {
-                        server.sessions.remove(index);
-                        stats.expired += 1;
-                        continue;
-                    }
-                    if session.packing.is_some() || (even && !session.number.is_multiple_of(2)) {
-                        continue;
-                    }
-                    let answer = (session.id, session.number);
-                    if usage == Usage::SingleUse {
-                        server.sessions.remove(index);
-                        stats.taken += 1;
-                    } else {
-                        stats.copied += 1;
-                    }
-                    return Some(answer);
-                }
+            if !server.sessions.is_empty() {
+                (server.visited, server.used) = (true, true);
+                let accept = |number: u64| !even || number.is_multiple_of(2);
+                found = server.offer(want, accept, now, &mut self.stats);
             }
-            None
-        });
-        let found = found.flatten();
+        }
         self.stats.offered += u64::from(found.is_some());
         self.stats.missed += u64::from(found.is_none() && want != Want::SingleUseFirst);
         found
@@ -277,22 +283,14 @@ impl Model {
 
     /// Returns the numbers of the sessions that are taken out.
     pub(super) fn surplus(&mut self, name: u8, keep: usize, now: Timestamp) -> Vec<u64> {
-        let surplus = self.visit(name, false, |server, stats| {
-            let single_use = |session: &&Session| session.usage == Usage::SingleUse;
-            let many = server.sessions.iter().filter(single_use).count();
-            let count = many.saturating_sub(keep);
-            let removed: Vec<Session> = server
-                .sessions
-                .iter()
-                .filter(single_use)
-                .take(count)
-                .filter(|session| session.packing.is_none())
-                .cloned()
-                .collect();
-            server
-                .sessions
-                .retain(|session| removed.iter().all(|other| other.id != session.id));
-            let valid = removed.iter().filter(|session| session.valid(now));
+        let surplus = self.change(name, |server, stats| {
+            let excess = server.single_use().saturating_sub(keep);
+            let single_use = |it: &&Session| it.usage == Usage::SingleUse;
+            let oldest = server.sessions.iter().filter(single_use).take(excess);
+            let present = oldest.filter(|session| session.packing.is_none());
+            let removed: Vec<Session> = present.cloned().collect();
+            server.remove(|session| removed.iter().any(|other| other.id == session.id));
+            let valid = removed.iter().filter(|session| session.is_valid(now));
             let numbers: Vec<u64> = valid.map(|session| session.number).collect();
             stats.left += numbers.len() as u64;
             stats.expired += (removed.len() - numbers.len()) as u64;
@@ -302,150 +300,121 @@ impl Model {
     }
 
     pub(super) fn available(&self, name: u8, now: Timestamp) -> (usize, bool) {
-        let servers = self.protected.iter().chain(&self.probation);
-        let sessions = servers
-            .filter(|server| server.name == name)
-            .flat_map(|server| &server.sessions)
-            .filter(|session| session.valid(now) && session.packing.is_none());
+        let server = self.position(name).map(|position| &self.servers[position]);
+        let sessions = server.into_iter().flat_map(|server| &server.sessions);
+        let ready = sessions.filter(|it| it.is_valid(now) && it.packing.is_none());
         let (single_use, reusable): (Vec<_>, Vec<_>) =
-            sessions.partition(|session| session.usage == Usage::SingleUse);
+            ready.partition(|session| session.usage == Usage::SingleUse);
         (single_use.len(), !reusable.is_empty())
     }
 
-    /// Uses a server. One that this leaves without a session is kept for the next one, or removed.
-    pub(super) fn visit<T>(
+    /// Changes a server. One that loses its last session moves to the ring of empty ones.
+    fn change<T>(
         &mut self,
         name: u8,
-        keep_when_empty: bool,
-        visit: impl FnOnce(&mut Server, &mut Stats) -> T,
+        change: impl FnOnce(&mut Server, &mut Stats) -> T,
     ) -> Option<T> {
-        for protected in [true, false] {
-            let servers = if protected {
-                &mut self.protected
-            } else {
-                &mut self.probation
-            };
-            let Some(index) = servers.iter().position(|server| server.name == name) else {
-                continue;
-            };
-            let mut server = servers.remove(index);
-            let result = visit(&mut server, &mut self.stats);
-            if !server.sessions.is_empty() {
-                servers.push(server);
-                return Some(result);
-            }
-            server.visited |= protected;
-            if keep_when_empty {
-                server.first_expiry = Timestamp::NEVER;
-                self.emptied.push(server);
-                if self.emptied.len() > MAX_EMPTIED {
-                    self.remove_oldest_emptied();
-                }
-            } else {
-                self.store_ghost(&server, server.visited);
-            }
-            return Some(result);
+        let position = self.position(name)?;
+        let before = self.servers[position].sessions.len();
+        let result = change(&mut self.servers[position], &mut self.stats);
+        if before > 0 && self.servers[position].sessions.is_empty() {
+            self.move_to(position, Ring::Empty);
         }
-        None
+        Some(result)
     }
 
-    pub(super) fn remove_where(&mut self, name: u8, remove: impl Fn(&Session) -> bool) -> u64 {
-        let removed = self.visit(name, false, |server, _| {
-            let before = server.sessions.len();
-            server.sessions.retain(|session| !remove(session));
-            (before - server.sessions.len()) as u64
+    pub(super) fn remove_where(&mut self, name: u8, matches: impl Fn(&Session) -> bool) -> u64 {
+        let removed = self.change(name, |server, _| server.remove(matches));
+        self.stats.removed += removed.unwrap_or(0);
+        removed.unwrap_or(0)
+    }
+
+    /// Sets another form of the session `id`; `false` if it is not there, in its slot (`packed`: of
+    /// one that is being packed).
+    pub(super) fn set_form(
+        &mut self,
+        name: u8,
+        id: u64,
+        (form, weight): (&Tracked, usize),
+        packed: bool,
+        now: Timestamp,
+    ) -> bool {
+        let (limits, sizes) = (self.limits.clone(), self.sizes);
+        let replaced = self.change(name, |server, stats| {
+            let expected = |it: &&mut Session| it.id == id && it.packing.is_some() == packed;
+            let session = server.sessions.iter_mut().find(expected)?;
+            (session.packing, session.packed) = (None, packed);
+            (session.number, session.weight) = (form.number, weight);
+            session.shared = form.shared_part();
+            server.drop_excess(&limits, sizes, None, now, stats);
+            Some(())
         });
-        let removed = removed.unwrap_or(0);
-        self.stats.removed += removed;
-        removed
+        self.make_room(None, now);
+        replaced.flatten().is_some()
     }
 
-    fn servers(&mut self) -> impl Iterator<Item = &mut Server> {
-        let holding = self.protected.iter_mut().chain(&mut self.probation);
-        holding.chain(&mut self.emptied)
+    /// The server of the session `id`.
+    pub(super) fn name_of(&self, id: u64) -> Option<u8> {
+        let has = |server: &&Server| server.sessions.iter().any(|session| session.id == id);
+        self.servers.iter().find(has).map(|server| server.name)
+    }
+
+    /// The id of a server's reusable session, if it is not being packed.
+    pub(super) fn reusable(&self, name: u8) -> Option<u64> {
+        let mut sessions = self.servers[self.position(name)?].sessions.iter();
+        let reusable = |it: &&Session| it.usage == Usage::Reusable && it.packing.is_none();
+        sessions.find(reusable).map(|session| session.id)
     }
 
     pub(super) fn hint(&self, name: u8) -> Option<u16> {
-        let mut servers = self
-            .protected
-            .iter()
-            .chain(&self.probation)
-            .chain(&self.emptied);
-        let server = servers.find(|server| server.name == name);
-        server.map_or_else(|| self.ghosts.get(&name)?.hint, |server| server.hint)
+        self.servers[self.position(name)?].hint
     }
 
     pub(super) fn set_hint(&mut self, name: u8, group: u16) {
-        if let Some(server) = self.servers().find(|server| server.name == name) {
-            server.hint = Some(group);
-        } else if self.ghost_bytes > 0 {
-            self.has_ghosts = true;
-            self.ghosts.entry(name).or_default().hint = Some(group);
+        if self.position(name).is_none() {
+            while self.servers.len() >= self.limits.servers
+                || self.bytes() + self.sizes.fixed > self.limits.total_bytes
+            {
+                let Some(oldest) = self.oldest(Ring::Empty) else {
+                    return;
+                };
+                self.remove(oldest);
+            }
+            self.insert(name, Ring::Empty);
         }
+        let position = self.position(name).expect("inserted above");
+        self.servers[position].hint = Some(group);
     }
 
     pub(super) fn clear_server(&mut self, name: u8) {
-        self.ghosts.remove(&name);
-        for servers in [&mut self.protected, &mut self.probation, &mut self.emptied] {
-            if let Some(index) = servers.iter().position(|server| server.name == name) {
-                self.stats.removed += servers.remove(index).sessions.len() as u64;
-            }
+        if let Some(position) = self.position(name) {
+            self.stats.removed += self.remove(position).sessions.len() as u64;
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.stats.removed += self.sessions().count() as u64;
-        self.probation.clear();
-        self.protected.clear();
-        self.emptied.clear();
-        self.ghosts.clear();
-        self.has_ghosts = false;
-        self.unpacked.clear();
-        self.next_expiry = Timestamp::NEVER;
+        self.servers.clear();
+        self.slots.clear();
+        self.vacant.clear();
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        for protected in [false, true] {
-            let servers = if protected {
-                &mut self.protected
-            } else {
-                &mut self.probation
-            };
-            for mut server in std::mem::take(servers) {
-                if server.first_expiry <= now {
-                    self.stats.expired += server.prune(now);
-                    let sessions = server.single_use();
-                    if server.slots / 4 > sessions {
-                        server.slots = sessions * 2;
-                    }
-                    let expiries = server.sessions.iter().map(|session| session.expires);
-                    server.first_expiry = expiries.min().unwrap_or(Timestamp::NEVER);
-                }
-                if server.sessions.is_empty() {
-                    self.store_ghost(&server, protected || server.visited);
-                } else if protected {
-                    self.protected.push(server);
-                } else {
-                    self.probation.push(server);
-                }
-            }
+        for name in self.slots.clone().into_iter().flatten() {
+            self.prune(name, now);
         }
-        let servers = self.probation.iter().chain(&self.protected);
-        let next = servers.map(|server| server.first_expiry).min();
-        self.next_expiry = next.unwrap_or(Timestamp::NEVER);
     }
 
     pub(super) fn sessions(&self) -> impl Iterator<Item = &Session> {
-        let servers = self.probation.iter().chain(&self.protected);
-        servers.flat_map(|server| &server.sessions)
+        self.servers.iter().flat_map(|server| &server.sessions)
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let ghosts = if self.has_ghosts { self.ghost_bytes } else { 0 };
+        let holding = self.servers.iter().filter(|it| !it.sessions.is_empty());
         Stats {
-            servers: (self.probation.len() + self.protected.len()) as u64,
+            servers: holding.count() as u64,
             sessions: self.sessions().count() as u64,
-            bytes: (self.all_bytes() + ghosts) as u64,
+            bytes: self.bytes() as u64,
             ..self.stats
         }
     }

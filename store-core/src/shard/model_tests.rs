@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::Want;
 use super::comparison::{Op, SERVERS, compare};
-use crate::{Limits, Usage};
+use crate::{Limits, Usage, Want};
 
 const GROUPS: u16 = 3;
 
@@ -24,10 +23,10 @@ fn ops() -> impl Strategy<Value = Op> {
             .prop_map(|(server, usage, weight, lives, age, late, returns, shares)| {
                 Op::Put { server, usage, weight, lives, age, late, returns, shares }
             }),
-        4 => (0..4_u8, 0..200_usize, 0..4_u8, any::<bool>())
-            .prop_map(|(which, weight, shares, renewed)| {
-                Op::ReplaceForm { which, weight, shares, renewed }
-            }),
+        3 => (0..4_u8, 0..200_usize, 0..4_u8)
+            .prop_map(|(which, weight, shares)| Op::Pack { which, weight, shares }),
+        1 => (server.clone(), 0..200_usize, 0..4_u8)
+            .prop_map(|(server, weight, shares)| Op::Unpack { server, weight, shares }),
         2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
         8 => (server.clone(), want, prop::bool::weighted(0.2))
             .prop_map(|(server, want, only_even)| Op::Offer { server, want, only_even }),

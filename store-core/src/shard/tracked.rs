@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{SharedPart, Storable, Usage};
+use crate::{SharedPart, Storable};
 
 /// A numbered session that counts how many of its kind exist.
 pub(crate) struct Tracked {
@@ -28,7 +28,12 @@ impl Storable for Tracked {
     const PACKS: bool = true;
 
     fn duplicate(&self) -> Option<Self> {
-        None
+        self.alive.fetch_add(1, Ordering::SeqCst);
+        Some(Self {
+            number: self.number,
+            shared: self.shared,
+            alive: Arc::clone(&self.alive),
+        })
     }
 
     fn shared_part(&self) -> Option<SharedPart> {
@@ -42,19 +47,9 @@ impl Drop for Tracked {
     }
 }
 
-/// Bytes of a server without sessions, and of the slots of sessions.
+/// Bytes of a server without sessions, and of the slot of a session.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) fixed: usize,
-    pub(super) single_use: usize,
-    pub(super) reusable: usize,
-}
-
-impl Sizes {
-    pub(super) fn slot(&self, usage: Usage) -> usize {
-        match usage {
-            Usage::SingleUse => self.single_use,
-            Usage::Reusable => self.reusable,
-        }
-    }
+    pub(super) slot: usize,
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use shuttle::thread;
 
 use super::*;
-use crate::{SecurityDomain, SessionKey};
+use crate::{Entry, Outcome, Refused, SecurityDomain, SessionKey, Usage, Want};
 
 /// A session that is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ fn put(store: &Store, host: &str, usage: Usage, number: u64) -> Result<EntryId, 
 
 /// The numbers of the sessions that `lookups` look-ups find.
 fn offered(store: &Store, host: &str, lookups: usize) -> Vec<u64> {
-    let offer = |_| store.offer(&key(host), at(0));
+    let offer = |_| store.offer(&key(host), Want::Any, at(0), |_| true);
     let offers = (0..lookups).filter_map(offer);
     offers.map(|offer| offer.entry.session.0).collect()
 }
@@ -211,7 +211,7 @@ fn removing_by_id_spares_a_newer_session() {
         let old = put(&store, "a", Usage::Reusable, 1).expect("stored");
         let removers = [(), ()].map(|()| spawn(&store, move |store| store.remove(&key("a"), old)));
         let newer = spawn(&store, |store| put(store, "a", Usage::Reusable, 2));
-        let copy = store.copy(&key("a"), at(0));
+        let copy = store.offer(&key("a"), Want::Reusable, at(0), |_| true);
         let removed = removers.map(join);
         let newer = join(newer).expect("stored");
         if let Some(copy) = copy {
@@ -219,7 +219,9 @@ fn removing_by_id_spares_a_newer_session() {
             assert_eq!(copy.entry.session.0, number, "a session has its own id");
         }
         assert_ne!(removed, [true, true], "removed once at most");
-        let found = store.copy(&key("a"), at(0)).expect("the newer one");
+        let found = store
+            .offer(&key("a"), Want::Reusable, at(0), |_| true)
+            .expect("the newer one");
         assert_eq!((found.id, found.entry.session.0), (newer, 2));
         let stats = store.stats();
         assert_eq!(stats.replaced + stats.removed, 1, "{stats:?}");
@@ -253,7 +255,9 @@ fn sweeping_drops_what_expired_and_nothing_else() {
             let mut taken = Vec::new();
             for _ in 0..2 {
                 let now = now(&watched);
-                let offer = store.take(&key("a"), now).expect("1 and 4 are valid");
+                let offer = store
+                    .offer(&key("a"), Want::SingleUse, now, |_| true)
+                    .expect("1 and 4 are valid");
                 assert!(now < offer.entry.expires, "{offer:?}");
                 taken.push(offer.entry.session.0);
             }
@@ -262,7 +266,7 @@ fn sweeping_drops_what_expired_and_nothing_else() {
         join(sweeper);
         let mut taken = join(connection);
         store.sweep(now(&clock));
-        let left = store.take(&key("a"), now(&clock));
+        let left = store.offer(&key("a"), Want::SingleUse, now(&clock), |_| true);
         taken.extend(left.map(|offer| offer.entry.session.0));
         assert!(taken.contains(&1) || taken.len() == 2, "{taken:?}");
         assert_eq!(taken.iter().filter(|number| **number == 4).count(), 1);
@@ -284,7 +288,9 @@ fn a_panic_under_the_lock_is_only_a_miss() {
         let panics = spawn(&store, |store| {
             catch_unwind(AssertUnwindSafe(|| {
                 // Not `panic!`: that would report this schedule as the failing one.
-                store.offer_where(&key("a"), at(0), |_| resume_unwind(Box::new("accept")))
+                store.offer(&key("a"), Want::Any, at(0), |_| {
+                    resume_unwind(Box::new("accept"))
+                })
             }))
             .is_err()
         });
@@ -320,7 +326,9 @@ fn counters_add_up() {
             spawn(&store, move |store| {
                 for (number, host) in (0..).zip(["a", "b"]) {
                     put(store, host, Usage::SingleUse, number).expect("stored");
-                    store.offer(&key(host), at(0)).expect("one each");
+                    store
+                        .offer(&key(host), Want::Any, at(0), |_| true)
+                        .expect("one each");
                     store.report(&key(host), outcome);
                     store.report(&key(host), Outcome::Resumed);
                 }
@@ -414,7 +422,7 @@ fn packing_neither_doubles_nor_revives_nor_loses_a_session() {
             assert!(put.is_ok() || host == "cleared", "{put:?}");
         };
         let numbers = |store: &SessionStore<Packs>, host: &str| -> Vec<u64> {
-            let take = || store.take(&key(host), at(0));
+            let take = || store.offer(&key(host), Want::SingleUse, at(0), |_| true);
             let taken = std::iter::from_fn(take);
             taken.map(|offer| offer.entry.session.number).collect()
         };
@@ -435,7 +443,9 @@ fn packing_neither_doubles_nor_revives_nor_loses_a_session() {
         all.extend(numbers(&store, "kept"));
         all.sort_unstable();
         assert_eq!(all, [1, 2], "once each");
-        let copy = store.copy(&key("kept"), at(0)).expect("it stays");
+        let copy = store
+            .offer(&key("kept"), Want::Reusable, at(0), |_| true)
+            .expect("it stays");
         assert!(!copy.entry.session.packed, "offered unpacked");
         store.clear();
         assert_eq!(store.stats().bytes, 0);

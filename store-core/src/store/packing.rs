@@ -1,72 +1,55 @@
-//! Packing of older sessions, and unpacking of reusable ones that are looked up.
+//! Packing of sessions that are not in use, and unpacking of reusable ones that are looked up.
 
-use std::sync::Arc;
-
-use super::{LockedShard, SessionStore};
-use crate::held::Held;
-use crate::server::Packable;
-use crate::shard::{Form, HashedKey, ToPack};
+use super::SessionStore;
+use super::shards::LockedShard;
+use crate::server::Dropped;
+use crate::shard::{HashedKey, ToPack};
 use crate::{Offer, Storable, Timestamp, Usage};
 
 impl<S: Storable> SessionStore<S> {
     /// Packs a session and returns it to its shard.
+    #[cold]
     pub(super) fn pack(&self, shard: &LockedShard<S>, to_pack: ToPack<S>, now: Timestamp) {
-        let ToPack { index, session } = to_pack;
-        let form = match session {
-            Packable::SingleUse(held) => match self.within_limits(held.session.packed()) {
-                Some((session, weight)) => Form::SingleUse(Held {
-                    weight,
-                    ..held.with_session(session)
-                }),
-                None => Form::SingleUse(held),
-            },
-            Packable::Reusable(old) => {
-                let Some((session, weight)) = self.within_limits(old.session.packed()) else {
-                    return;
-                };
-                let new = Held {
-                    weight,
-                    ..old.with_session(session)
-                };
-                Form::Reusable { old, new }
+        let ToPack {
+            index,
+            id,
+            session,
+            weight,
+        } = to_pack;
+        let packed = self.within_limits(session.packed());
+        let mut dropped = Dropped::new();
+        let form = match packed {
+            Some(form) => {
+                dropped.push(session);
+                form
             }
+            None => (session, weight),
         };
-        let mut dropped = Vec::new();
         let mut locked = shard.lock();
-        locked.replace_form(index, form, now, &mut dropped);
+        locked.set_form(index, id, form, true, now, &mut dropped);
         drop(locked);
     }
 
-    /// A copy of a reusable session for a connection. A packed session is stored unpacked from then
-    /// on, since it will be looked up again.
-    pub(super) fn copy_for_offer(
+    /// The offer of a reusable session, unpacked. A packed session is stored unpacked from then on,
+    /// since it will be looked up again.
+    pub(super) fn unpack(
         &self,
         shard: &LockedShard<S>,
         hashed: HashedKey<'_>,
-        held: Arc<Held<S>>,
+        mut offer: Offer<S>,
         now: Timestamp,
     ) -> Option<Offer<S>> {
-        let unpacked = S::PACKS.then(|| held.session.unpacked()).flatten();
-        let Some((session, weight)) = self.within_limits(unpacked) else {
-            let copy = held.session.duplicate()?;
-            return Some(held.with_session(copy).into_offer(Usage::Reusable));
+        if !S::PACKS || offer.entry.usage == Usage::SingleUse {
+            return Some(offer);
+        }
+        let Some((session, weight)) = self.within_limits(offer.entry.session.unpacked()) else {
+            return Some(offer);
         };
-        let copy = session.duplicate()?;
-        let offer = held.with_session(copy).into_offer(Usage::Reusable);
-        let new = Held {
-            weight,
-            ..held.with_session(session)
-        };
-        let (mut dropped, mut to_pack) = (Vec::new(), None);
+        offer.entry.session = session.duplicate()?;
+        let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        if let Some(index) = locked.index_of(hashed) {
-            to_pack = locked.unpack(index, held, new, now, &mut dropped);
-        }
+        locked.unpack(hashed, offer.id, (session, weight), now, &mut dropped);
         drop(locked);
-        drop(dropped);
-        if let Some(to_pack) = to_pack {
-            self.pack(shard, to_pack, now);
-        }
         Some(offer)
     }
 

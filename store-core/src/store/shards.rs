@@ -2,9 +2,10 @@
 
 use std::sync::OnceLock;
 
+use crate::server::Dropped;
 use crate::shard::Shard;
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::{Generation, Limits, Outcome, Stats, Storable};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::{Generation, Limits, Storable};
 
 /// The shards of a store.
 pub(super) struct Shards<S> {
@@ -17,16 +18,12 @@ pub(super) struct Shards<S> {
     cleared: Mutex<Generation>,
 }
 
-/// A shard behind a lock, and the outcomes of its servers.
+/// A shard behind a lock.
 ///
 /// It has cache lines of its own, so that threads in different shards do not contend for one.
 #[repr(align(64))]
 pub(super) struct LockedShard<S> {
     shard: Mutex<Shard<S>>,
-    resumed: AtomicU64,
-    declined: AtomicU64,
-    failed: AtomicU64,
-    cancelled: AtomicU64,
 }
 
 impl<S: Storable> Shards<S> {
@@ -78,8 +75,10 @@ impl<S: Storable> Shards<S> {
         let cleared = self.lock_cleared();
         slot.get_or_init(|| {
             let mut shard = Shard::new(&limits.share(self.slots.len()), self.trims);
-            shard.clear(*cleared, &mut Vec::new());
-            Box::new(LockedShard::new(shard))
+            shard.clear(*cleared, &mut Dropped::new());
+            Box::new(LockedShard {
+                shard: Mutex::new(shard),
+            })
         })
     }
 
@@ -97,22 +96,12 @@ impl<S: Storable> Shards<S> {
     }
 }
 
-/// The number of a hash's slot, from bits that neither the map nor the ghosts of a shard use first.
+/// The number of a hash's slot, from bits that the map of a shard does not use first.
 pub(super) fn number_of(hash: u64) -> usize {
     usize::try_from(hash >> 40).unwrap_or_default()
 }
 
 impl<S: Storable> LockedShard<S> {
-    fn new(shard: Shard<S>) -> Self {
-        Self {
-            shard: Mutex::new(shard),
-            resumed: AtomicU64::new(0),
-            declined: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            cancelled: AtomicU64::new(0),
-        }
-    }
-
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard<S>> {
         loop {
@@ -126,30 +115,9 @@ impl<S: Storable> LockedShard<S> {
     /// Empties the shard after an `accept` or an allocation panicked in the middle of a change.
     #[cold]
     fn reset(&self, mut shard: MutexGuard<'_, Shard<S>>) {
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::new();
         shard.reset(&mut dropped);
         self.shard.clear_poison();
         drop(shard);
-    }
-
-    pub(super) fn count(&self, outcome: Outcome) {
-        let counter = match outcome {
-            Outcome::Resumed => &self.resumed,
-            Outcome::Declined => &self.declined,
-            Outcome::Failed => &self.failed,
-            Outcome::Cancelled => &self.cancelled,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        let stats = self.lock().stats();
-        Stats {
-            resumed: self.resumed.load(Ordering::Relaxed),
-            declined: self.declined.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            cancelled: self.cancelled.load(Ordering::Relaxed),
-            ..stats
-        }
     }
 }

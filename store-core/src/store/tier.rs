@@ -1,25 +1,14 @@
-//! Operations for a tier: sessions that move out of memory and back.
+//! The operations for a tier.
 
-use super::LockedShard;
-use crate::{
-    Entry, EntryId, Generation, KeyRef, Refused, SessionKey, SessionStore, Storable, Timestamp,
-    Usage,
-};
+use super::SessionStore;
+use super::shards::LockedShard;
+use crate::server::Dropped;
+use crate::shard::Index;
+use crate::tier::{Available, TierAccess};
+use crate::{Entry, EntryId, Generation, KeyRef, Refused, SessionKey, Storable, Timestamp};
 
-/// The sessions of one server that a look-up can find.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Available {
-    /// Valid single-use sessions.
-    pub single_use: usize,
-    /// Whether there is a valid reusable session.
-    pub reusable: bool,
-}
-
-/// Operations for a tier, which implements [`StoreObserver`](crate::StoreObserver). None of them
-/// counts as an offer or a miss.
-impl<S: Storable> SessionStore<S> {
-    /// The sessions of `key` that a connection could be offered.
-    pub fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available {
+impl<S: Storable> TierAccess<S> for SessionStore<S> {
+    fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available {
         let hashed = self.hashed(key);
         let shard = self.shards.get(hashed.hash);
         let available = shard.map(|shard| shard.lock().available(hashed, now));
@@ -30,43 +19,28 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Removes and returns the single-use sessions of `key`, the oldest first, all but the newest
-    /// `keep`. The store keeps no copy of them.
-    pub fn surplus<'k>(
+    fn surplus<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
         keep: usize,
         now: Timestamp,
     ) -> Vec<Entry<S>> {
         let hashed = self.hashed(key);
-        let mut dropped = Vec::new();
+        let mut dropped = Dropped::new();
         let shard = self.shards.get(hashed.hash);
         let surplus = shard.map(|shard| shard.lock().surplus(hashed, keep, now, &mut dropped));
-        let entries = surplus.into_iter().flatten();
-        entries
-            .map(|held| held.into_offer(Usage::SingleUse).entry)
-            .collect()
+        let offers = surplus.into_iter().flatten();
+        offers.map(|offer| offer.entry).collect()
     }
 
-    /// Returns a copy of the reusable session of `key`.
-    pub fn reusable_copy<'k>(
-        &self,
-        key: impl Into<KeyRef<'k>>,
-        now: Timestamp,
-    ) -> Option<Entry<S>> {
+    fn reusable_copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Entry<S>> {
         let hashed = self.hashed(key);
-        let held = self
-            .shards
-            .get(hashed.hash)?
-            .lock()
-            .peek_reusable(hashed, now)?;
-        let copy = held.session.duplicate()?;
-        Some(held.with_session(copy).into_offer(Usage::Reusable).entry)
+        let shard = self.shards.get(hashed.hash)?;
+        let copy = shard.lock().reusable_copy(hashed, now)?;
+        Some(copy.entry)
     }
 
-    /// Stores a session from a tier, where this or another process put it. Refuses it if the store
-    /// or its server was cleared after the generation `as_of`. Does not notify the observer.
-    pub fn restore<'k>(
+    fn restore<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
         entry: Entry<S>,
@@ -77,10 +51,13 @@ impl<S: Storable> SessionStore<S> {
         let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return Err(Refused::Off);
         };
-        let mut dropped = Vec::new();
+        let (mut dropped, mut index) = (Dropped::new(), Index::NONE);
         let mut locked = shard.lock();
-        let restored = locked.restore(hashed, entry, as_of, now, &mut dropped);
-        let to_pack = locked.next_to_pack();
+        let restored = locked.put(hashed, &mut index, entry, as_of, now, &mut dropped);
+        if restored.is_ok() {
+            locked.count_as_returned();
+        }
+        let to_pack = locked.pass_hand(index, now, &mut dropped);
         drop(locked);
         if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
@@ -88,8 +65,7 @@ impl<S: Storable> SessionStore<S> {
         restored
     }
 
-    /// The servers that have a session now, in any order. Locks one shard at a time.
-    pub fn servers(&self) -> impl Iterator<Item = SessionKey> + '_ {
+    fn servers(&self) -> impl Iterator<Item = SessionKey> {
         let servers = |shard: &LockedShard<S>| shard.lock().servers();
         self.shards.iter().flat_map(servers)
     }

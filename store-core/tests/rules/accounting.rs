@@ -46,7 +46,7 @@ fn run(
             }
             45..85 => {
                 let liked = random.below(10) > 0;
-                let offer = store.offer_where(key, now, |_| liked);
+                let offer = store.offer(key, Want::Any, now, |_| liked);
                 add(&calls.offers, true);
                 add(&calls.found, offer.is_some());
             }
@@ -99,7 +99,7 @@ fn stores() -> impl Iterator<Item = (Limits, Vec<SessionKey>)> {
                 .with_bytes(1_000, 2_500, 1 << 20),
             many.clone(),
         ),
-        (limits.with_servers(4_096), many),
+        (limits.with_servers(512), many),
     ]
     .into_iter()
 }
@@ -195,9 +195,17 @@ fn a_watched_server_is_counted_by_itself() {
         put(&store, &other, entry(SingleUse, number), start()).expect("stored");
     }
     assert!(put(&store, &watched, weighs(9, usize::MAX), start()).is_err());
-    assert!(store.offer(&watched, start()).is_some());
-    assert!(store.offer(&other, start()).is_some());
-    assert!(store.copy(&watched, start()).is_none());
+    assert!(
+        store
+            .offer(&watched, Want::Any, start(), |_| true)
+            .is_some()
+    );
+    assert!(store.offer(&other, Want::Any, start(), |_| true).is_some());
+    assert!(
+        store
+            .offer(&watched, Want::Reusable, start(), |_| true)
+            .is_none()
+    );
     for outcome in [Outcome::Resumed, Outcome::Declined, Outcome::Failed] {
         store.report(&watched, outcome);
         store.report(&other, outcome);

@@ -9,6 +9,7 @@ use store_core::{Entry, EntryId, KeyRef, Limits, Refused, SecurityDomain, Storab
 use store_core::{SessionKey, SessionStore, Timestamp, Usage};
 
 pub(crate) use store_core::Usage::{Reusable, SingleUse};
+pub(crate) use store_core::Want;
 
 pub(crate) const HOUR: u64 = 3_600;
 pub(crate) const DAY: u64 = 24 * HOUR;
@@ -116,12 +117,18 @@ pub(crate) fn offered(
     key: &SessionKey,
     now: Timestamp,
 ) -> Option<u64> {
-    store.offer(key, now).map(|offer| offer.entry.session.0)
+    store
+        .offer(key, Want::Any, now, |_| true)
+        .map(|offer| offer.entry.session.0)
 }
 
 /// Takes all single-use sessions of a server, in the order in which they are offered.
 pub(crate) fn drain(store: &SessionStore<Numbered>, key: &SessionKey, now: Timestamp) -> Vec<u64> {
-    let take = || store.take(key, now).map(|offer| offer.entry.session.0);
+    let take = || {
+        store
+            .offer(key, Want::SingleUse, now, |_| true)
+            .map(|offer| offer.entry.session.0)
+    };
     std::iter::from_fn(take).collect()
 }
 

@@ -61,7 +61,7 @@ fn spellings_of_one_server_share_sessions() {
     let address: IpAddr = "2001:db8::1".parse().expect("an address");
     let same = |one: KeyRef<'_>, other: KeyRef<'_>| {
         let store = store(Limits::default());
-        let found = |key| store.offer(key, start()).is_some();
+        let found = |key| store.offer(key, Want::Any, start(), |_| true).is_some();
         store
             .put(
                 one.with_port(1),
@@ -71,7 +71,11 @@ fn spellings_of_one_server_share_sessions() {
             )
             .expect("stored");
         assert!(found(other.with_port(1)), "{one:?} {other:?}");
-        assert!(store.offer(&other.with_port(1).to_key(), start()).is_some());
+        assert!(
+            store
+                .offer(&other.with_port(1).to_key(), Want::Any, start(), |_| true)
+                .is_some()
+        );
         assert!(!found(other.with_port(2)));
     };
     let key = |host| KeyRef::new(&domain, host);
@@ -134,6 +138,33 @@ fn every_field_of_a_domain_matters() {
     for (index, one) in domains.iter().enumerate() {
         for other in &domains[..index] {
             assert_ne!(one, other);
+        }
+    }
+}
+
+/// R1: a key that is set is the same as a new one, whatever it was before.
+#[test]
+fn a_key_that_is_set_is_like_a_new_one() {
+    let domains = [SecurityDomain::from([1; 32]), SecurityDomain::from([2; 32])];
+    let hosts = [
+        "a.example",
+        "A.example.",
+        "much-longer.example",
+        "192.0.2.1",
+        "::1",
+        "",
+    ];
+    let all: Vec<_> = domains
+        .iter()
+        .flat_map(|domain| hosts.map(|host| KeyRef::new(domain, host)))
+        .flat_map(|key| [key, key.with_port(1), key.with_endpoint(b"x")])
+        .collect();
+    for one in &all {
+        for other in &all {
+            let mut key = one.to_key();
+            key.set(*other);
+            assert_eq!(key, other.to_key());
+            assert_eq!(key.as_key().encode(), other.encode());
         }
     }
 }

@@ -97,7 +97,7 @@ fn use_without_limits(limits: Limits) {
             ] {
                 let _ = put(&store, key, weighs(number, weight), start());
             }
-            store.offer(key, start());
+            store.offer(key, Want::Any, start(), |_| true);
         }
     }
     let stats = store.stats();

@@ -8,6 +8,7 @@
 mod accounting;
 mod bounds;
 mod clearing;
+mod connection;
 mod helpers;
 mod keys;
 mod limits;

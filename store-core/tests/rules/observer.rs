@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use store_core::{
-    Available, EntryId, Generation, KeyRef, Limits, Refused, SessionKey, SessionStore,
-    StoreObserver, Usage,
+    EntryId, Generation, KeyRef, Limits, Refused, SessionKey, SessionStore, StoreObserver, Usage,
 };
+
+use store_core::tier::{Available, TierAccess};
 
 use crate::helpers::*;
 

@@ -16,8 +16,15 @@ fn a_single_use_session_is_offered_once() {
     for number in 1..=2 {
         put(&store, &key, entry(SingleUse, number), start()).expect("stored");
     }
-    assert!(store.copy(&key, start()).is_none(), "never copied");
-    let taken = store.take(&key, start()).expect("there");
+    assert!(
+        store
+            .offer(&key, Want::Reusable, start(), |_| true)
+            .is_none(),
+        "never copied"
+    );
+    let taken = store
+        .offer(&key, Want::SingleUse, start(), |_| true)
+        .expect("there");
     assert_eq!(taken.entry.session, Numbered(2));
     assert!(!store.remove(&key, taken.id), "no longer the store's");
     assert_eq!(offered(&store, &key, start()), Some(1));
@@ -104,7 +111,12 @@ fn a_reusable_session_is_replaced_by_a_newer_one() {
     for _ in 0..3 {
         assert_eq!(offered(&store, &key, start()), Some(3));
     }
-    assert!(store.take(&key, start()).is_none(), "not single-use");
+    assert!(
+        store
+            .offer(&key, Want::SingleUse, start(), |_| true)
+            .is_none(),
+        "not single-use"
+    );
     let stats = store.stats();
     assert_eq!((stats.replaced, stats.sessions, stats.copied), (2, 1, 3));
 }
@@ -115,7 +127,9 @@ fn removal_spares_a_newer_session() {
     let store = small(4);
     let (a, b) = (key("a"), key("b"));
     let id = put(&store, &a, entry(Reusable, 1), start()).expect("stored");
-    let offer = store.offer(&a, start()).expect("offered");
+    let offer = store
+        .offer(&a, Want::Any, start(), |_| true)
+        .expect("offered");
     assert_eq!(offer.id, id);
     let newer = put(&store, &a, entry(Reusable, 2), start()).expect("stored");
     assert!(!store.remove(&a, offer.id), "replaced already");
@@ -154,7 +168,7 @@ fn a_session_that_accept_rejects_stays() {
     }
     put(&store, &key, entry(Reusable, 100), start()).expect("stored");
     let only = |wanted: u64| {
-        let found = store.offer_where(&key, start(), |session| session.0 == wanted);
+        let found = store.offer(&key, Want::Any, start(), |session| session.0 == wanted);
         found.map(|offer| offer.entry.session.0)
     };
     assert_eq!(only(2), Some(2));
@@ -174,7 +188,7 @@ fn accept_sees_valid_sessions_only() {
     put(&store, &key, lives(SingleUse, 2, 10, start()), start()).expect("stored");
     put(&store, &key, lives(Reusable, 3, 10, start()), start()).expect("stored");
     let mut asked = Vec::new();
-    let found = store.offer_where(&key, at(10), |session| {
+    let found = store.offer(&key, Want::Any, at(10), |session| {
         asked.push(session.0);
         false
     });
@@ -201,12 +215,21 @@ fn every_removal_frees_the_bytes_of_its_session() {
     remove(second);
     assert_eq!(store.stats().bytes, before);
     let reusable = put(&store, &key, entry(Reusable, 2), start()).expect("stored");
-    assert!(store.stats().bytes > with_two, "its bookkeeping counts too");
+    assert_eq!(
+        store.stats().bytes,
+        with_two,
+        "any kind of session has the slot"
+    );
     remove(reusable);
     assert_eq!(store.stats().bytes, before);
     put(&store, &key, entry(SingleUse, 3), start()).expect("stored");
     assert_eq!(offered(&store, &key, start()), Some(3));
     put(&store, &key, lives(Reusable, 4, 10, start()), start()).expect("stored");
-    assert!(store.copy(&key, at(10)).is_none(), "expired");
+    assert!(
+        store
+            .offer(&key, Want::Reusable, at(10), |_| true)
+            .is_none(),
+        "expired"
+    );
     assert_eq!(store.stats().bytes, before);
 }

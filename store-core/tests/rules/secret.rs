@@ -49,7 +49,9 @@ fn a_secret_is_shown_nowhere() {
     for _ in 0..2 {
         shown.push(format!(
             "{:#?}",
-            store.offer(&key, start()).expect("offered")
+            store
+                .offer(&key, Want::Any, start(), |_| true)
+                .expect("offered")
         ));
     }
     let heavy = Entry {
@@ -63,7 +65,7 @@ fn a_secret_is_shown_nowhere() {
     }
 }
 
-/// A session whose drop and copy call operations of its store that take a lock.
+/// A session whose drop calls operations of its store that take a lock.
 struct Caller {
     store: Weak<SessionStore<Self>>,
     key: SessionKey,
@@ -72,8 +74,6 @@ struct Caller {
 
 impl Storable for Caller {
     fn duplicate(&self) -> Option<Self> {
-        let store = self.store.upgrade()?;
-        store.stats();
         Some(Self {
             store: Weak::clone(&self.store),
             key: self.key.clone(),
@@ -131,7 +131,7 @@ impl CallingStore {
 /// Makes a store with one session of `key("a")` drop that session or another one.
 type Way = fn(&CallingStore, Usage, store_core::EntryId);
 
-/// R24, R21: whatever the reason for the drop. They are copied without a lock too.
+/// R24, R21: whatever the reason for the drop.
 #[test]
 fn sessions_are_dropped_without_a_lock() {
     let ways: [(&str, Way); 11] = [
@@ -169,7 +169,11 @@ fn sessions_are_dropped_without_a_lock() {
             }
         }),
         ("expired", |it, _, _| {
-            assert!(it.store.offer(&key("a"), at(10)).is_none());
+            assert!(
+                it.store
+                    .offer(&key("a"), Want::Any, at(10), |_| true)
+                    .is_none()
+            );
         }),
         ("swept", |it, _, _| it.store.sweep(at(10))),
         ("removed", |it, _, id| {
@@ -177,7 +181,11 @@ fn sessions_are_dropped_without_a_lock() {
         }),
         ("cleared", |it, _, _| it.store.clear()),
         ("taken or copied", |it, _, _| {
-            assert!(it.store.offer(&key("a"), start()).is_some());
+            assert!(
+                it.store
+                    .offer(&key("a"), Want::Any, start(), |_| true)
+                    .is_some()
+            );
         }),
     ];
     without_deadlock(move || {
@@ -207,7 +215,7 @@ fn a_dropped_store_drops_its_sessions() {
 
 /// Makes an `accept` panic while the store works on `key`.
 fn accept_panics<S: Storable>(store: &SessionStore<S>, key: &SessionKey) {
-    let call = || store.offer_where(key, start(), |_| panic!("planned"));
+    let call = || store.offer(key, Want::Any, start(), |_| panic!("planned"));
     assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
 }
 

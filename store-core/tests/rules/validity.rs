@@ -11,7 +11,9 @@ fn effective_lifetime(limits: &Limits, usage: Usage, lifetime: Option<u64>) -> u
     let lives = {
         let store: SessionStore<Numbered> = store(limits.clone());
         put(&store, &key, entry.clone(), start()).expect("stored");
-        let offer = store.offer(&key, start()).expect("offered");
+        let offer = store
+            .offer(&key, Want::Any, start(), |_| true)
+            .expect("offered");
         offer.entry.expires.since(start()).expect("in the future")
     };
     let last = lives.saturating_sub(millis(1));
@@ -59,7 +61,9 @@ fn the_limits_bound_every_expiry() {
             ..entry(usage, 1)
         };
         put(&store, &key("a"), entry, start()).expect("stored");
-        let offer = store.offer(&key("a"), start()).expect("offered");
+        let offer = store
+            .offer(&key("a"), Want::Any, start(), |_| true)
+            .expect("offered");
         assert_eq!(offer.entry.expires, at(most));
     }
 }
@@ -97,8 +101,14 @@ fn take_and_copy_check_the_expiry() {
         .expect("stored");
     }
     put(&store, &key, lives(Reusable, 4, 10, start()), start()).expect("stored");
-    assert!(store.copy(&key, at(10)).is_none());
-    let taken = store.take(&key, at(10)).expect("the oldest is valid");
+    assert!(
+        store
+            .offer(&key, Want::Reusable, at(10), |_| true)
+            .is_none()
+    );
+    let taken = store
+        .offer(&key, Want::SingleUse, at(10), |_| true)
+        .expect("the oldest is valid");
     assert_eq!(taken.entry.session, Numbered(1));
     assert_eq!(store.stats().expired, 3);
     assert_eq!(store.stats().sessions, 0);
@@ -117,7 +127,9 @@ fn renewals_end_with_the_total_age() {
                 break refused;
             }
             renewals += 1;
-            let offer = store.offer(&key("a"), now).expect("offered");
+            let offer = store
+                .offer(&key("a"), Want::Any, now, |_| true)
+                .expect("offered");
             assert_eq!(
                 offer.entry.established,
                 start(),
@@ -188,7 +200,7 @@ fn extreme_times_work() {
                 let time_left = now < Timestamp::NEVER && expires > now;
                 assert_eq!(stored, time_left, "{now:?} {established:?} {expires:?}");
                 store.sweep(now);
-                store.offer(&key("a"), now);
+                store.offer(&key("a"), Want::Any, now, |_| true);
             }
         }
     }
@@ -200,7 +212,9 @@ fn a_full_handshake_in_the_future_does_not_extend_the_total_age() {
     let store = store(Limits::default().with_total_age(secs(HOUR)));
     let renewed = lives(SingleUse, 1, DAY, start()).established_at(at(365 * DAY));
     put(&store, &key("a"), renewed, start()).expect("stored");
-    let offer = store.offer(&key("a"), start()).expect("offered");
+    let offer = store
+        .offer(&key("a"), Want::Any, start(), |_| true)
+        .expect("offered");
     assert_eq!(offer.entry.expires, at(HOUR));
     assert_eq!(offer.entry.established, start());
 }

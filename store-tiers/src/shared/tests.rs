@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
-use store_core::{Encoded, Entry, EntryId, Storable, SystemClock, Timestamp, Usage};
+use store_core::{Encoded, Entry, EntryId, Storable, SystemClock, Timestamp, Usage, Want};
 
 use super::*;
 use crate::{Sealed, ServerId, Taken, TierError};
@@ -186,7 +186,9 @@ fn put(store: &SharedStore<Numbered>, host: &str, usage: Usage, number: u64) -> 
 }
 
 fn offered(store: &SharedStore<Numbered>, host: &str) -> Option<u64> {
-    let offer = store.memory().offer(&key(host), store.clock().now())?;
+    let offer = store
+        .memory()
+        .offer(&key(host), Want::Any, store.clock().now(), |_| true)?;
     Some(offer.entry.session.0)
 }
 

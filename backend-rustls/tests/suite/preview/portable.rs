@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, ServerResumption};
-use store_core::{Encoded, Entry, Limits, Portable, Storable, Usage};
+use store_core::{Encoded, Entry, Limits, Portable, Storable, Usage, Want};
 use zeroize::Zeroizing;
 
 use super::client::HandshakeKind::{Full, Resumed};
@@ -17,7 +17,7 @@ fn encoded_session(fixture: &Fixture) -> (Encoded, Usage) {
     let offer = fixture
         .sessions
         .store()
-        .offer(&fixture.key(), fixture.now());
+        .offer(&fixture.key(), Want::Any, fixture.now(), |_| true);
     let entry = offer.expect("a session").entry;
     (entry.session.encode().expect("bytes"), entry.usage)
 }

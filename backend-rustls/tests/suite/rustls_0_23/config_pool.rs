@@ -1,4 +1,4 @@
-//! The pool of client configurations.
+//! The pool of client configurations and handles.
 
 use std::sync::Arc;
 
@@ -7,41 +7,44 @@ use lab::server::{Library, Protocol};
 
 use super::fixture::Fixture;
 
+fn pool(fixture: &Fixture) -> ConfigPool {
+    ConfigPool::new(fixture.config.clone(), fixture.sessions.clone())
+}
+
 /// R2: a handle is for one connection only.
 #[test]
-fn a_configuration_still_in_use_is_not_reused() {
+fn a_configuration_or_handle_still_in_use_is_not_reused() {
     let fixture = Fixture::new(Library::Rustls, Protocol::Tls13);
-    let configs = ConfigPool::new(fixture.config.clone());
-    let (one, other) = (fixture.connection(), fixture.connection());
+    let configs = pool(&fixture);
 
-    let pooled = configs.get(Some(&one));
+    let pooled = configs.connection(&fixture.key());
     let kept = pooled.config();
     drop(pooled);
-    let pooled = configs.get(Some(&other));
+    let pooled = configs.connection(&fixture.key());
     assert!(!Arc::ptr_eq(&kept, &pooled.config()));
-    assert_eq!(Arc::strong_count(&one), 2);
+    let handle = Arc::clone(pooled.handle());
+    drop(pooled);
+    let pooled = configs.connection(&fixture.key());
+    assert!(!Arc::ptr_eq(&handle, pooled.handle()));
     drop(kept);
-    assert_eq!(Arc::strong_count(&one), 1);
+    assert_eq!(Arc::strong_count(&handle), 1);
 }
 
 #[test]
-fn a_configuration_is_reused_without_its_earlier_handle() {
+fn a_configuration_is_reused_for_any_key() {
     let fixture = Fixture::new(Library::Rustls, Protocol::Tls13);
-    let configs = ConfigPool::new(fixture.config.clone());
-    let (one, other) = (fixture.connection(), fixture.connection());
+    let configs = pool(&fixture);
 
-    let pooled = configs.get(Some(&one));
+    let pooled = configs.connection(&fixture.key());
     let address = Arc::as_ptr(&pooled.config());
     drop(pooled);
-    assert_eq!(Arc::strong_count(&one), 1);
-    // Also if the next connection has no handle.
-    let pooled = configs.get(None);
+    let pooled = configs.connection(fixture.key().as_key().with_port(1));
     assert_eq!(Arc::as_ptr(&pooled.config()), address);
     drop(pooled);
-    let pooled = configs.clone().get(Some(&other));
+    let pooled = configs.clone().connection(&fixture.key());
     assert_eq!(Arc::as_ptr(&pooled.config()), address);
-    assert_eq!(Arc::strong_count(&one), 1);
-    assert_eq!(Arc::strong_count(&other), 2);
+    assert!(!pooled.offered());
+    assert_eq!(pooled.tickets(), 0);
 }
 
 /// R26: neither the earlier use of a configuration nor the pool's own configuration turns early data
@@ -51,27 +54,26 @@ fn early_data_is_for_one_connection() {
     let fixture = Fixture::new(Library::Rustls, Protocol::Tls13);
     let mut config = fixture.config.clone();
     config.enable_early_data = true;
-    let configs = ConfigPool::new(config);
-    let connection = fixture.connection();
+    let configs = ConfigPool::new(config, fixture.sessions.clone());
+    assert!(!configs.config().enable_early_data);
 
     for _ in 0..2 {
-        let pooled = configs.get_for_early_data(&connection);
+        let pooled = configs.connection_for_early_data(&fixture.key());
         let address = Arc::as_ptr(&pooled.config());
         assert!(pooled.config().enable_early_data);
         drop(pooled);
-        for handle in [Some(&connection), None] {
-            let pooled = configs.get(handle);
-            assert_eq!(Arc::as_ptr(&pooled.config()), address);
-            assert!(!pooled.config().enable_early_data);
-        }
+        let pooled = configs.connection(&fixture.key());
+        assert_eq!(Arc::as_ptr(&pooled.config()), address);
+        assert!(!pooled.config().enable_early_data);
     }
 }
 
 #[test]
 fn the_pool_keeps_16_idle_configurations() {
     let fixture = Fixture::new(Library::Rustls, Protocol::Tls13);
-    let configs = ConfigPool::new(fixture.config.clone());
-    let pooled: Vec<_> = (0..64).map(|_| configs.get(None)).collect();
+    let configs = pool(&fixture);
+    let connect = |_| configs.connection(&fixture.key());
+    let pooled: Vec<_> = (0..64).map(connect).collect();
     let resolver = Arc::clone(&fixture.config.client_auth_cert_resolver);
     let before = Arc::strong_count(&resolver);
     drop(pooled);

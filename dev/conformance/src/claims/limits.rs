@@ -34,7 +34,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         ),
         Claim::new(
             "R17",
-            "the least recently used server is evicted first",
+            "the server that was not used again is evicted first",
             least_recent_is_evicted::<C>,
         ),
         Claim::new(
@@ -141,7 +141,7 @@ fn least_recent_is_evicted<C: Client>() -> CheckResult {
         observe(&mut connection)?.is(Resumption::Resumed, &format!("server {port}"))?;
     }
     let evicted = fixture.visit_at(HOST, 2)?;
-    evicted.is(Resumption::Full, "the least recently used server")
+    evicted.is(Resumption::Full, "the server that was not used again")
 }
 
 fn hot_server_survives<C: Client>() -> CheckResult {

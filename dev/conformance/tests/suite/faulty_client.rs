@@ -132,7 +132,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "a session lives no longer than the limits say",
             "a flood of tickets stays within its server's limits",
             "the number of servers is bounded",
-            "the least recently used server is evicted first",
+            "the server that was not used again is evicted first",
             "the number of bytes is bounded",
             "sessions that are too large are refused and counted",
         ],

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use pki_types::ServerName;
 use store_core::{
-    Entry, HostRef, KeyRef, Limits, SecurityDomain, SessionStore, Stats, Storable, Timestamp, Usage,
+    Entry, HostRef, KeyRef, Limits, SecurityDomain, SessionStore, Stats, Storable, Timestamp,
+    Usage, Want,
 };
 
 use crate::{Capacity, Peer};
@@ -98,7 +99,9 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
     }
 
     fn take(&self, server: &ServerName<'static>, now: Timestamp) -> Option<V> {
-        let offer = self.store.take(self.key(server), now)?;
+        let offer = self
+            .store
+            .offer(self.key(server), Want::SingleUse, now, |_| true)?;
         Some(offer.entry.session.0)
     }
 

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::server::Need;
+use crate::shard::slab::Ring;
 use crate::shard::tracked::Sizes;
-use crate::{Limits, SharedPart, Stats, Timestamp, Usage};
+use crate::{Limits, SharedPart, Stats, Timestamp, Usage, Want};
 
 #[derive(Clone, Debug)]
 pub(in crate::shard) struct Session {
@@ -16,12 +17,13 @@ pub(in crate::shard) struct Session {
     pub(super) expires: Timestamp,
     pub(super) weight: usize,
     pub(super) shared: Option<SharedPart>,
+    pub(super) packed: bool,
     /// Being packed: the bytes that its slot counts for its shared part.
     pub(super) packing: Option<usize>,
 }
 
 impl Session {
-    pub(super) fn valid(&self, now: Timestamp) -> bool {
+    pub(super) fn is_valid(&self, now: Timestamp) -> bool {
         now < self.expires && self.received <= now.after(Duration::from_secs(1))
     }
 }
@@ -30,25 +32,27 @@ impl Session {
 #[derive(Clone, Debug)]
 pub(in crate::shard) struct Server {
     pub(super) name: u8,
+    pub(super) ring: Ring,
     pub(in crate::shard) sessions: Vec<Session>,
-    /// The allocated slots for single-use sessions.
+    /// The allocated slots for all but the newest session.
     pub(super) slots: usize,
     pub(super) hint: Option<u16>,
     pub(super) visited: bool,
+    pub(super) used: bool,
     pub(super) need: Need,
-    pub(super) first_expiry: Timestamp,
 }
 
 impl Server {
-    pub(super) fn new(name: u8, hint: Option<u16>) -> Self {
+    pub(super) fn new(name: u8, ring: Ring) -> Self {
         Self {
             name,
+            ring,
             sessions: Vec::new(),
             slots: 0,
-            hint,
+            hint: None,
             visited: false,
+            used: false,
             need: Need::default(),
-            first_expiry: Timestamp::NEVER,
         }
     }
 
@@ -57,57 +61,55 @@ impl Server {
         self.sessions.iter().filter(single_use).count()
     }
 
-    fn reusable(&self) -> usize {
-        self.sessions.len() - self.single_use()
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
+        self.sessions.iter().all(|session| session.expires <= now)
     }
 
-    /// Whether a session that is not being packed shares `id`.
-    pub(super) fn shares(&self, id: usize) -> bool {
-        let present = self
-            .sessions
-            .iter()
-            .filter(|session| session.packing.is_none());
-        present
-            .filter_map(|session| session.shared)
-            .any(|shared| shared.id == id)
+    fn present(&self) -> impl Iterator<Item = &Session> {
+        let sessions = self.sessions.iter();
+        sessions.filter(|session| session.packing.is_none())
     }
 
     /// Bytes of the sessions.
     pub(super) fn weight(&self) -> usize {
-        let own = self
-            .sessions
-            .iter()
-            .map(|session| session.weight + session.packing.unwrap_or(0));
-        let present = self
-            .sessions
-            .iter()
-            .filter(|session| session.packing.is_none());
-        let shared: HashSet<(usize, usize)> = present
-            .filter_map(|session| session.shared)
-            .map(|shared| (shared.id, shared.bytes))
-            .collect();
-        own.sum::<usize>() + shared.iter().map(|(_, bytes)| bytes).sum::<usize>()
+        let own = |session: &Session| session.weight + session.packing.unwrap_or(0);
+        let own: usize = self.sessions.iter().map(own).sum();
+        let shared = self.present().filter_map(|session| session.shared);
+        let shared: HashSet<(usize, usize)> =
+            shared.map(|shared| (shared.id, shared.bytes)).collect();
+        own + shared.iter().map(|(_, bytes)| bytes).sum::<usize>()
     }
 
-    /// Bytes of the sessions and of their slots.
-    pub(super) fn footprint(&self, sizes: &Sizes) -> usize {
-        self.weight() + self.slots * sizes.single_use + self.reusable() * sizes.reusable
+    /// Bytes of the sessions, and of the slots of all but the newest.
+    pub(super) fn footprint(&self, sizes: Sizes) -> usize {
+        self.weight() + self.slots * sizes.slot
     }
 
-    /// Drops sessions that are not valid, and returns their number.
-    pub(super) fn prune(&mut self, now: Timestamp) -> u64 {
+    /// Removes the sessions that match, and returns their number.
+    pub(super) fn remove(&mut self, matches: impl Fn(&Session) -> bool) -> u64 {
         let before = self.sessions.len();
-        self.sessions.retain(|session| session.valid(now));
+        self.sessions.retain(|session| !matches(session));
         (before - self.sessions.len()) as u64
     }
 
+    pub(super) fn prune(&mut self, now: Timestamp, stats: &mut Stats) {
+        stats.expired += self.remove(|session| !session.is_valid(now));
+    }
+
+    /// Frees unused slots after a burst.
+    pub(super) fn shrink(&mut self) {
+        let older = self.sessions.len().saturating_sub(1);
+        if self.slots / 4 > older {
+            self.slots = older * 2;
+        }
+    }
+
     /// Drops the oldest single-use session.
-    fn drop_oldest(&mut self) {
-        let oldest = self
-            .sessions
-            .iter()
-            .position(|session| session.usage == Usage::SingleUse);
+    fn drop_oldest(&mut self, stats: &mut Stats) {
+        let single_use = |session: &Session| session.usage == Usage::SingleUse;
+        let oldest = self.sessions.iter().position(single_use);
         self.sessions.remove(oldest.expect("one more than kept"));
+        stats.evicted += 1;
     }
 
     /// Adds a session, which is known to fit alone.
@@ -115,29 +117,22 @@ impl Server {
         &mut self,
         session: Session,
         limits: &Limits,
-        sizes: &Sizes,
+        sizes: Sizes,
         now: Timestamp,
         stats: &mut Stats,
     ) {
-        let usage = session.usage;
-        self.first_expiry = self.first_expiry.min(session.expires);
+        let (usage, most) = (session.usage, limits.sessions_per_server);
         if usage == Usage::Reusable {
-            let before = self.sessions.len();
-            self.sessions
-                .retain(|session| session.usage != Usage::Reusable);
-            stats.replaced += (before - self.sessions.len()) as u64;
-        } else {
-            let most = limits.sessions_per_server;
-            if self.single_use() >= most {
-                stats.expired += self.prune(now);
-            }
+            stats.replaced += self.remove(|session| session.usage == Usage::Reusable);
+        } else if self.single_use() >= most {
+            self.prune(now, stats);
             while self.single_use() >= most {
-                self.drop_oldest();
-                stats.evicted += 1;
+                self.drop_oldest(stats);
             }
-            if self.single_use() == self.slots {
-                self.slots = (self.slots * 2).min(most).max(self.slots + 1);
-            }
+        }
+        let older = self.sessions.len();
+        if older > self.slots {
+            self.slots = (self.slots * 2).min(most).max(older);
         }
         self.sessions.push(session);
         self.drop_excess(limits, sizes, Some(usage), now, stats);
@@ -147,7 +142,7 @@ impl Server {
     pub(super) fn drop_excess(
         &mut self,
         limits: &Limits,
-        sizes: &Sizes,
+        sizes: Sizes,
         spared: Option<Usage>,
         now: Timestamp,
         stats: &mut Stats,
@@ -155,22 +150,63 @@ impl Server {
         let room = limits.total_bytes - sizes.fixed;
         let fits = |server: &mut Self| {
             if server.footprint(sizes) > room {
-                server.slots = server.single_use();
+                server.slots = server.sessions.len().saturating_sub(1);
             }
             server.weight() <= limits.server_bytes && server.footprint(sizes) <= room
         };
         if fits(self) {
             return;
         }
-        stats.expired += self.prune(now);
+        self.prune(now, stats);
         while !fits(self) && self.single_use() > usize::from(spared == Some(Usage::SingleUse)) {
-            self.drop_oldest();
-            stats.evicted += 1;
+            self.drop_oldest(stats);
         }
         if !fits(self) && spared != Some(Usage::Reusable) {
-            stats.evicted += self.reusable() as u64;
-            self.sessions
-                .retain(|session| session.usage == Usage::SingleUse);
+            stats.evicted += self.remove(|session| session.usage == Usage::Reusable);
         }
+    }
+
+    /// The id and the number of the session that a look-up returns.
+    pub(super) fn offer(
+        &mut self,
+        want: Want,
+        accept: impl Fn(u64) -> bool,
+        now: Timestamp,
+        stats: &mut Stats,
+    ) -> Option<(u64, u64)> {
+        let mut reusable = None;
+        for index in (0..self.sessions.len()).rev() {
+            let session = self.sessions[index].clone();
+            let wanted = match session.usage {
+                Usage::SingleUse => want != Want::Reusable,
+                Usage::Reusable => matches!(want, Want::Any | Want::Reusable),
+            };
+            if wanted && !session.is_valid(now) {
+                self.sessions.remove(index);
+                stats.expired += 1;
+            } else if wanted && session.packing.is_none() && accept(session.number) {
+                if session.usage == Usage::SingleUse {
+                    self.sessions.remove(index);
+                    stats.taken += 1;
+                    return Some((session.id, session.number));
+                }
+                reusable = Some((session.id, session.number));
+            }
+        }
+        stats.copied += u64::from(reusable.is_some());
+        reusable
+    }
+
+    /// Takes the oldest unpacked session out for packing, and returns its id and number.
+    pub(super) fn take_for_packing(&mut self) -> Option<(u64, u64)> {
+        let unpacked = |session: &Session| !session.packed && session.packing.is_none();
+        let index = self.sessions.iter().position(unpacked)?;
+        self.sessions[index].packing = Some(0);
+        if let Some(shared) = self.sessions[index].shared {
+            let shares = |session: &Session| session.shared.is_some_and(|it| it.id == shared.id);
+            let alone = !self.present().any(shares);
+            self.sessions[index].packing = Some(if alone { shared.bytes } else { 0 });
+        }
+        Some((self.sessions[index].id, self.sessions[index].number))
     }
 }

@@ -66,7 +66,10 @@ fn a_failed_handshake_revokes_fetched_sessions() {
             put(&store, "a", Usage::SingleUse, number);
         }
         eventually(|| tier.single_use() == 2);
-        let offer = store.memory().offer(&key("a"), SystemClock.now()).unwrap();
+        let offer = store
+            .memory()
+            .offer(&key("a"), Want::Any, SystemClock.now(), |_| true)
+            .unwrap();
         tier.set(|state| {
             state.calls = 0;
             state.hang = in_flight;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use store_core::tier::TierAccess;
 use store_core::{
     Encoded, Entry, Generation, Portable, SecurityDomain, SessionKey, Timestamp, Usage,
 };

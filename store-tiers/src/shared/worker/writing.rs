@@ -1,5 +1,6 @@
 //! Writing: from memory to the tier.
 
+use store_core::tier::TierAccess;
 use store_core::{Encoded, Entry, Generation, Portable, SessionKey, Timestamp, Usage};
 
 use super::{Failed, Worker};

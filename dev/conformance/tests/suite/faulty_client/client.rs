@@ -12,7 +12,7 @@ use openssl::ssl::{SslConnector, SslRef, SslStream};
 use openssl::x509::X509VerifyResult;
 use store_core::{
     Clock, Entry, EntryId, KeyRef, Limits, Offer, SessionKey, SessionStore, SystemClock, Timestamp,
-    Usage,
+    Usage, Want,
 };
 use store_tiers::SharedStore;
 use tls_resume::{Stats, TierStats};
@@ -147,7 +147,7 @@ impl Client for FaultyClient {
                 state.store.sweep(now);
             }
             let begun = state.store.generation();
-            if let Some(Offer { id, entry }) = state.store.offer(&key, now) {
+            if let Some(Offer { id, entry }) = state.store.offer(&key, Want::Any, now, |_| true) {
                 offered = self.offer(&mut ssl, &key, id, entry);
             }
             let state = ConnectionState {

@@ -169,7 +169,13 @@ impl ClientState {
             return;
         }
         *lock(&self.latest_session) = der;
-        if let Ok(id) = self.store.put(&key, entry, begun, now) {
+        // A put frees what has expired by its own time.
+        let put_time = if self.has(Fault::NeverSweeps) {
+            Timestamp::EPOCH
+        } else {
+            now
+        };
+        if let Ok(id) = self.store.put(&key, entry, begun, put_time) {
             state.stored.push(id);
         }
     }

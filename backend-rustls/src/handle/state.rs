@@ -1,0 +1,391 @@
+//! The state of one connection: the sessions that it offered, received and stored.
+
+use rustls::pki_types::ServerName;
+use smallvec::SmallVec;
+use store_core::{
+    Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, SessionKey, Start,
+    Storable, Timestamp, Usage, Want,
+};
+
+use crate::clocked_store::ClockedStore;
+use crate::host::host_ref;
+
+/// The state of one connection.
+pub(super) struct State<S> {
+    key: SessionKey,
+    /// When the connection began; with its look-up, as soon as that is made.
+    begun: Begun,
+    look_up: LookUp<S>,
+    offered: Option<Offered>,
+    phase: Phase<S>,
+    /// The group that the store returned, and the one that the server chose.
+    known_hint: Option<u16>,
+    chosen_hint: Option<u16>,
+    /// Whether the outcome of the offered session was reported.
+    reported: bool,
+    /// The ids of stored sessions, oldest first: at most one more than the store can hold.
+    stored: SmallVec<[EntryId; 4]>,
+    pub(super) tickets: usize,
+    pub(super) max_early_data: Option<u32>,
+}
+
+enum Phase<S> {
+    /// The handshake is not settled: holds the sessions received, oldest first.
+    Handshake(SmallVec<[Entry<S>; 1]>),
+    /// The handshake succeeded.
+    Settled(Inherited),
+    /// Revoked by `forget` or cancelled: nothing more is stored.
+    Forgotten,
+}
+
+/// The look-up of the connection, which the first callback makes.
+enum LookUp<S> {
+    NotMade,
+    /// It found a reusable session, which rustls has not called for yet.
+    Found(Timestamp, Offer<S>),
+    Made(Timestamp),
+}
+
+/// What the sessions of a settled handshake inherit.
+#[derive(Clone, Copy)]
+struct Inherited {
+    /// The session that was resumed, if any.
+    resumed: Option<EntryId>,
+    /// The time of the full handshake.
+    established: Timestamp,
+    /// The latest expiry of a TLS 1.2 session. After a resumed handshake rustls stores the same
+    /// session again, with a lifetime that may be 0, "unspecified" (rustls issue 657).
+    reusable_until: Timestamp,
+}
+
+impl Inherited {
+    fn apply<S>(self, mut entry: Entry<S>) -> Entry<S> {
+        if entry.usage == Usage::Reusable {
+            entry.expires = entry.expires.min(self.reusable_until);
+        }
+        entry.established = self.established;
+        entry
+    }
+}
+
+/// A session that was given to rustls.
+#[derive(Clone, Copy)]
+struct Offered {
+    id: EntryId,
+    usage: Usage,
+    established: Timestamp,
+    expires: Timestamp,
+}
+
+impl Offered {
+    /// The id of a reusable session, which can still be in the store.
+    fn reusable(self) -> Option<EntryId> {
+        (self.usage == Usage::Reusable).then_some(self.id)
+    }
+}
+
+impl<S: Storable> State<S> {
+    /// The state of a connection to `key` that begins in `generation`.
+    pub(super) fn new(key: SessionKey, generation: Generation) -> Self {
+        Self {
+            key,
+            begun: generation.into(),
+            look_up: LookUp::NotMade,
+            offered: None,
+            phase: Phase::Handshake(SmallVec::new()),
+            known_hint: None,
+            chosen_hint: None,
+            reported: false,
+            stored: SmallVec::new(),
+            tickets: 0,
+            max_early_data: None,
+        }
+    }
+
+    /// Ends the connection, and begins another one.
+    pub(super) fn begin_again(
+        &mut self,
+        store: &ClockedStore<S>,
+        key: KeyRef<'_>,
+        generation: Generation,
+    ) {
+        self.end(store);
+        self.key.set(key);
+        self.begun = generation.into();
+        self.look_up = LookUp::NotMade;
+        self.offered = None;
+        self.phase = Phase::Handshake(SmallVec::new());
+        (self.known_hint, self.chosen_hint) = (None, None);
+        self.reported = false;
+        self.stored.clear();
+        self.tickets = 0;
+        self.max_early_data = None;
+    }
+
+    pub(super) fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    pub(super) fn offered(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// Whether `name` is the host of the key.
+    #[inline]
+    pub(super) fn is_for(&self, name: &ServerName<'_>) -> bool {
+        let key = self.key.as_key();
+        match (host_ref(name), key.host()) {
+            // The usual case: rustls was given the name that the key was made of.
+            (Some(HostRef::Name(one)), HostRef::Name(other)) if one == other => true,
+            (Some(host), other) => KeyRef::from_host(key.domain(), host).host() == other,
+            (None, _) => false,
+        }
+    }
+
+    /// Makes the look-up, unless it was made or the connection may offer nothing. Returns a
+    /// single-use session.
+    #[inline]
+    fn look_up(&mut self, store: &ClockedStore<S>) -> Option<Offer<S>> {
+        if !matches!(self.look_up, LookUp::NotMade) || !self.may_offer() {
+            return None;
+        }
+        let now = store.now();
+        let Start { begun, hint, offer } = store.store().begin(&self.key, Want::Any, now, |_| true);
+        self.begun = begun.since(self.begun.generation());
+        self.known_hint = hint;
+        self.look_up = LookUp::Made(now);
+        match offer {
+            Some(offer) if offer.entry.usage == Usage::Reusable => {
+                self.look_up = LookUp::Found(now, offer);
+                None
+            }
+            offer => offer,
+        }
+    }
+
+    /// Whether a session may be offered: once, and before the handshake is settled.
+    fn may_offer(&self) -> bool {
+        self.offered.is_none() && matches!(self.phase, Phase::Handshake(_))
+    }
+
+    pub(super) fn take(&mut self, store: &ClockedStore<S>) -> Option<S> {
+        let offer = self.look_up(store)?;
+        Some(self.hand_out(offer))
+    }
+
+    pub(super) fn copy(&mut self, store: &ClockedStore<S>) -> Option<S> {
+        if let Some(single_use) = self.look_up(store) {
+            // rustls did not call for a ticket, so it could not use this one.
+            drop(single_use);
+        }
+        let LookUp::Found(now, _) = self.look_up else {
+            return None;
+        };
+        match std::mem::replace(&mut self.look_up, LookUp::Made(now)) {
+            LookUp::Found(_, offer) if self.may_offer() => Some(self.hand_out(offer)),
+            _ => None,
+        }
+    }
+
+    /// Records that `offer` goes to rustls.
+    fn hand_out(&mut self, offer: Offer<S>) -> S {
+        let Offer { id, entry } = offer;
+        self.offered = Some(Offered {
+            id,
+            usage: entry.usage,
+            established: entry.established,
+            expires: entry.expires,
+        });
+        entry.session
+    }
+
+    pub(super) fn hint(&mut self, store: &ClockedStore<S>) -> Option<u16> {
+        if let LookUp::NotMade = self.look_up {
+            // rustls calls for a session first, unless it offers none.
+            self.known_hint = store.store().hint(&self.key);
+        }
+        self.known_hint
+    }
+
+    pub(super) fn set_hint(&mut self, store: &ClockedStore<S>, group: u16) {
+        if self.known_hint == Some(group) {
+            return;
+        }
+        self.chosen_hint = Some(group);
+        if !matches!(self.phase, Phase::Handshake(_)) {
+            self.finish(store, None, None, Timestamp::EPOCH);
+        }
+    }
+
+    /// The timestamp for a session received now. Until the handshake is settled it is the time of
+    /// the look-up, which saves a call of the clock: the session then counts as older by the
+    /// duration of the handshake, and so expires earlier, never later.
+    fn receive_time(&self, store: &ClockedStore<S>) -> Timestamp {
+        match (&self.look_up, &self.phase) {
+            (LookUp::Made(now) | LookUp::Found(now, _), Phase::Handshake(_)) => *now,
+            _ => store.now(),
+        }
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        store: &ClockedStore<S>,
+        early_data: Option<u32>,
+        received: impl FnOnce(Timestamp) -> Entry<S>,
+    ) {
+        let now = self.receive_time(store);
+        let entry = received(now);
+        self.tickets = self.tickets.saturating_add(1);
+        self.max_early_data = self.max_early_data.max(early_data);
+        match &mut self.phase {
+            Phase::Handshake(held) => {
+                // The newest ones that the store can hold.
+                held.push(entry);
+                if held.len() > capacity(store) {
+                    held.remove(0);
+                }
+            }
+            Phase::Settled(inherited) => {
+                let entry = inherited.apply(entry);
+                self.finish(store, None, Some(entry), now);
+            }
+            Phase::Forgotten => {}
+        }
+    }
+
+    pub(super) fn settle(&mut self, store: &ClockedStore<S>, resumed: bool) {
+        let now = self.receive_time(store);
+        let resumed = self.offered.filter(|_| resumed);
+        let outcome = match resumed {
+            Some(_) => Outcome::Resumed,
+            None => Outcome::Declined,
+        };
+        let inherited = Inherited {
+            resumed: resumed.map(|offered| offered.id),
+            established: resumed.map_or(now, |offered| offered.established),
+            reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
+        };
+        if matches!(self.phase, Phase::Settled(_)) {
+            return;
+        }
+        let outcome = self.report(outcome);
+        let mut held = SmallVec::new();
+        if matches!(self.phase, Phase::Handshake(_))
+            && let Phase::Handshake(received) =
+                std::mem::replace(&mut self.phase, Phase::Settled(inherited))
+        {
+            held = received;
+        }
+        let mut held = held.into_iter();
+        let first = held.next().map(|entry| inherited.apply(entry));
+        self.finish(store, outcome, first, now);
+        for entry in held {
+            self.finish(store, None, Some(inherited.apply(entry)), now);
+        }
+    }
+
+    /// Reports an outcome, the chosen group if it is new, and a session, to the store in one step.
+    #[inline]
+    fn finish(
+        &mut self,
+        store: &ClockedStore<S>,
+        outcome: Option<Outcome>,
+        session: Option<Entry<S>>,
+        now: Timestamp,
+    ) {
+        let hint = self.chosen_hint.take();
+        if outcome.is_none() && hint.is_none() && session.is_none() {
+            return;
+        }
+        self.known_hint = hint.or(self.known_hint);
+        let store_core = store.store();
+        let put = store_core.finish(&self.key, self.begun, outcome, hint, session, now);
+        // The store counts refusals; the next handshake is then a full one.
+        if let Some(Ok(id)) = put {
+            self.stored.push(id);
+            // One id more than the store can hold: the oldest is then certainly not in memory, and
+            // removing it makes the store revoke the server's sessions in the tier.
+            if self.stored.len() > capacity(store).saturating_add(1) {
+                self.stored.remove(0);
+            }
+        }
+    }
+
+    pub(super) fn alert_received(&mut self, store: &ClockedStore<S>) {
+        let resumed = match &self.phase {
+            Phase::Settled(inherited) => inherited.resumed,
+            Phase::Handshake(_) | Phase::Forgotten => None,
+        };
+        self.forget(store);
+        if let Some(id) = resumed {
+            store.store().remove_up_to(&self.key, id);
+        }
+    }
+
+    pub(super) fn forget(&mut self, store: &ClockedStore<S>) {
+        self.hold_nothing();
+        let stored = std::mem::take(&mut self.stored);
+        for id in stored
+            .into_iter()
+            .chain(self.offered.and_then(Offered::reusable))
+        {
+            store.store().remove(&self.key, id);
+        }
+    }
+
+    /// Does nothing if the handshake is settled.
+    pub(super) fn cancel(&mut self, store: &ClockedStore<S>) {
+        if matches!(self.phase, Phase::Handshake(_)) {
+            // A reusable session that was offered stays in the store.
+            self.hold_nothing();
+            let outcome = self.report(Outcome::Cancelled);
+            self.finish(store, outcome, None, Timestamp::EPOCH);
+        }
+    }
+
+    fn hold_nothing(&mut self) {
+        self.phase = Phase::Forgotten;
+        if let LookUp::Found(now, _) = self.look_up {
+            self.look_up = LookUp::Made(now);
+        }
+    }
+
+    pub(super) fn remove_offered(&self, store: &ClockedStore<S>) {
+        if let Some(id) = self.offered.and_then(Offered::reusable) {
+            store.store().remove(&self.key, id);
+        }
+    }
+
+    /// Ends a connection that is dropped. A handshake that is not settled has failed: the session
+    /// that it offered and all older ones of its server are removed.
+    pub(super) fn end(&mut self, store: &ClockedStore<S>) {
+        if matches!(self.phase, Phase::Settled(_)) {
+            return;
+        }
+        let in_handshake = matches!(self.phase, Phase::Handshake(_));
+        let outcome = self.report(Outcome::Failed);
+        if let Some(offered) = self.offered
+            && in_handshake
+        {
+            store.store().remove_up_to(&self.key, offered.id);
+        }
+        self.finish(store, outcome, None, Timestamp::EPOCH);
+        self.hold_nothing();
+    }
+
+    /// The outcome to report: the first one, if a session was offered.
+    fn report(&mut self, outcome: Outcome) -> Option<Outcome> {
+        let reports = self.offered.is_some() && !self.reported;
+        self.reported |= reports;
+        reports.then_some(outcome)
+    }
+}
+
+/// How many sessions of one connection the store can hold.
+fn capacity<S: Storable>(store: &ClockedStore<S>) -> usize {
+    let limits = store.store().limits();
+    match limits.servers {
+        0 => 0,
+        _ => limits.sessions_per_server,
+    }
+}

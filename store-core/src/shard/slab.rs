@@ -1,0 +1,304 @@
+//! The servers of a shard: a slab, a map by key, and rings in the order of eviction.
+
+use hashbrown::HashTable;
+
+use crate::server::{Need, Server};
+use crate::{KeyRef, SessionKey, Storable};
+
+/// The rings. A server enters a ring at its newest end; the hand of eviction takes the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ring {
+    /// Servers without a session, which keep their hint and their need while there is room.
+    Empty,
+    /// New servers, and servers that moved here because the protected ones filled their share.
+    Probation,
+    /// Servers that were looked up between two passes of the hand.
+    Protected,
+}
+
+/// The index of a node, valid until that node is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Index(u32);
+
+impl Index {
+    /// No node.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    #[inline]
+    fn as_usize(self) -> usize {
+        // Lossless: on every platform with std's threads, a `usize` has 32 bits or more.
+        self.0 as usize
+    }
+
+    fn get(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+}
+
+/// The servers of a shard, and the bytes that they cost.
+pub(super) struct Slab<S> {
+    table: HashTable<Index>,
+    nodes: Vec<Option<Node<S>>>,
+    vacant: Vec<Index>,
+    rings: [Ends; 3],
+}
+
+/// A server with its key and what is remembered of it.
+pub(super) struct Node<S> {
+    hash: u64,
+    newer: Index,
+    older: Index,
+    ring: Ring,
+    /// Whether the server was looked up since the hand of eviction passed it.
+    pub(super) visited: bool,
+    /// The same for the hand that packs.
+    pub(super) used: bool,
+    pub(super) need: Need,
+    /// The key-exchange group that the server chose last.
+    pub(super) hint: Option<u16>,
+    key: SessionKey,
+    pub(super) server: Server<S>,
+}
+
+#[derive(Clone, Copy)]
+struct Ends {
+    newest: Index,
+    oldest: Index,
+    len: usize,
+    // invariant: the sum of the bytes that its servers cost
+    bytes: usize,
+}
+
+impl<S: Storable> Slab<S> {
+    /// Creates an empty slab, and allocates nothing.
+    pub(super) fn new() -> Self {
+        let empty = Ends {
+            newest: Index::NONE,
+            oldest: Index::NONE,
+            len: 0,
+            bytes: 0,
+        };
+        Self {
+            table: HashTable::new(),
+            nodes: Vec::new(),
+            vacant: Vec::new(),
+            rings: [empty; 3],
+        }
+    }
+
+    /// The number of servers in a ring.
+    #[inline]
+    pub(super) fn len(&self, ring: Ring) -> usize {
+        self.rings[ring as usize].len
+    }
+
+    /// The number of servers.
+    #[inline]
+    pub(super) fn servers(&self) -> usize {
+        self.rings.iter().map(|ring| ring.len).sum()
+    }
+
+    /// Bytes that all servers cost.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.rings.iter().map(|ring| ring.bytes).sum()
+    }
+
+    /// Bytes that the servers of a ring cost.
+    pub(super) fn bytes_of(&self, ring: Ring) -> usize {
+        self.rings[ring as usize].bytes
+    }
+
+    #[inline]
+    pub(super) fn find(&self, hashed: HashedKey<'_>) -> Option<Index> {
+        let matches = |index: &Index| {
+            self.get(*index)
+                .is_some_and(|node| node.hash == hashed.hash && node.key.matches(hashed.key))
+        };
+        self.table.find(hashed.hash, matches).copied()
+    }
+
+    /// The node of a server, which is probably still at `index`.
+    #[inline]
+    pub(super) fn find_at(&self, index: Index, hashed: HashedKey<'_>) -> Option<Index> {
+        match self.get(index) {
+            Some(node) if node.key.matches(hashed.key) => Some(index),
+            _ => self.find(hashed),
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, index: Index) -> Option<&Node<S>> {
+        self.nodes.get(index.as_usize())?.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: Index) -> Option<&mut Node<S>> {
+        self.nodes.get_mut(index.as_usize())?.as_mut()
+    }
+
+    /// Adds a server to the newest end of `ring`.
+    pub(super) fn insert(&mut self, hashed: HashedKey<'_>, ring: Ring) -> Index {
+        let node = Some(Node {
+            hash: hashed.hash,
+            newer: Index::NONE,
+            older: Index::NONE,
+            ring,
+            visited: false,
+            used: false,
+            need: Need::default(),
+            hint: None,
+            key: hashed.key.to_key(),
+            server: Server::new(),
+        });
+        let index = if let Some(index) = self.vacant.pop() {
+            self.nodes[index.as_usize()] = node;
+            index
+        } else {
+            if self.nodes.len() == self.nodes.capacity() {
+                // By an eighth, not to twice the size: a full shard never uses the rest.
+                self.nodes.reserve_exact(4.max(self.nodes.len() / 8));
+            }
+            self.nodes.push(node);
+            Index(u32::try_from(self.nodes.len() - 1).expect("no shard has as many servers"))
+        };
+        let nodes = &self.nodes;
+        let hash = |index: &Index| nodes[index.as_usize()].as_ref().map_or(0, |node| node.hash);
+        self.table.insert_unique(hashed.hash, index, hash);
+        self.link(index, ring);
+        index
+    }
+
+    /// Removes a server.
+    pub(super) fn remove(&mut self, index: Index) -> Option<Node<S>> {
+        self.unlink(index);
+        let node = self.nodes.get_mut(index.as_usize())?.take()?;
+        let found = self.table.find_entry(node.hash, |found| *found == index);
+        if let Ok(entry) = found {
+            entry.remove();
+        }
+        self.vacant.push(index);
+        Some(node)
+    }
+
+    /// Moves a server to the newest end of `ring`.
+    pub(super) fn move_to(&mut self, index: Index, ring: Ring) {
+        self.unlink(index);
+        self.link(index, ring);
+    }
+
+    fn link(&mut self, index: Index, ring: Ring) {
+        let ends = &mut self.rings[ring as usize];
+        let newest = std::mem::replace(&mut ends.newest, index);
+        if let Some(node) = self.nodes[index.as_usize()].as_mut() {
+            (node.ring, node.newer, node.older) = (ring, Index::NONE, newest);
+            ends.len += 1;
+            ends.bytes += node.bytes();
+        }
+        match newest.get() {
+            Some(newest) => self.set_newer(newest, index),
+            None => self.rings[ring as usize].oldest = index,
+        }
+    }
+
+    fn unlink(&mut self, index: Index) {
+        let Some(node) = self.get(index) else {
+            return;
+        };
+        let (ring, newer, older, bytes) = (node.ring, node.newer, node.older, node.bytes());
+        let ends = &mut self.rings[ring as usize];
+        ends.len -= 1;
+        ends.bytes -= bytes;
+        if newer == Index::NONE {
+            ends.newest = older;
+        }
+        if older == Index::NONE {
+            ends.oldest = newer;
+        }
+        self.set_newer(older, newer);
+        if let Some(node) = self.get_mut(newer) {
+            node.older = older;
+        }
+    }
+
+    fn set_newer(&mut self, index: Index, newer: Index) {
+        if let Some(node) = self.get_mut(index) {
+            node.newer = newer;
+        }
+    }
+
+    /// Changes a node, and updates the bytes of its ring.
+    #[inline]
+    pub(super) fn change<T>(
+        &mut self,
+        index: Index,
+        change: impl FnOnce(&mut Node<S>) -> T,
+    ) -> Option<T> {
+        let node = self.nodes.get_mut(index.as_usize())?.as_mut()?;
+        let before = node.server.footprint();
+        let result = change(node);
+        let bytes = &mut self.rings[node.ring as usize].bytes;
+        *bytes = *bytes - before + node.server.footprint();
+        Some(result)
+    }
+
+    /// The server that has been in a ring longest.
+    #[inline]
+    pub(super) fn oldest(&self, ring: Ring) -> Option<Index> {
+        self.rings[ring as usize].oldest.get()
+    }
+
+    /// The number of nodes, vacant ones included.
+    pub(super) fn slots(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The node in a slot, modulo their number.
+    #[inline]
+    pub(super) fn in_slot(&self, slot: usize) -> Option<Index> {
+        let index = Index(u32::try_from(slot).ok()?);
+        self.get(index).map(|_| index)
+    }
+
+    /// All servers, in any order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Node<S>> {
+        self.nodes.iter().flatten()
+    }
+
+    pub(super) fn into_servers(self) -> impl Iterator<Item = Server<S>> {
+        self.nodes.into_iter().flatten().map(|node| node.server)
+    }
+}
+
+impl<S: Storable> Node<S> {
+    pub(super) fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    pub(super) fn ring(&self) -> Ring {
+        self.ring
+    }
+
+    /// Bytes that the server costs, with its sessions, its node and its entry in the map.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        fixed_bytes::<S>(self.key.as_key()) + self.server.footprint()
+    }
+}
+
+/// Bytes that a server without sessions costs.
+#[inline]
+pub(super) fn fixed_bytes<S>(key: KeyRef<'_>) -> usize {
+    // An index and a byte of its hash, in a table that is between 7/16 and 7/8 full.
+    const TABLE: usize = 2 * (size_of::<Index>() + 1);
+    let node = size_of::<Option<Node<S>>>();
+    // The slab grows by an eighth, so a sixteenth is vacant.
+    node + node / 16 + TABLE + key.heap_bytes()
+}
+
+/// A key with its hash, so that a connection hashes it once.
+#[derive(Clone, Copy)]
+pub(crate) struct HashedKey<'a> {
+    pub(crate) hash: u64,
+    pub(crate) key: KeyRef<'a>,
+}

@@ -1,0 +1,187 @@
+//! A connection's look-up, and its end.
+
+use super::SessionStore;
+use crate::server::Dropped;
+use crate::shard::{HashedKey, Index};
+use crate::sync::Ordering;
+use crate::{
+    Begun, Entry, EntryId, KeyRef, Offer, Outcome, Refused, Start, Storable, Timestamp, Usage, Want,
+};
+
+impl<S: Storable> SessionStore<S> {
+    /// Begins a connection to `key`: looks up a session to offer among those that `accept` accepts,
+    /// the server's hint, and the generation. The others stay.
+    ///
+    /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
+    /// or this store.
+    pub fn begin<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        want: Want,
+        now: Timestamp,
+        mut accept: impl FnMut(&S) -> bool,
+    ) -> Start<S> {
+        let (generation, hashed) = (self.generation(), self.hashed(key));
+        let begun = |index| Begun {
+            generation,
+            server: Some((hashed.hash, index)),
+        };
+        let Some(shard) = self.shards.get(hashed.hash) else {
+            if self.shards.len() > 0 && want != Want::SingleUseFirst {
+                self.counters.missed.fetch_add(1, Ordering::Relaxed);
+                self.count_miss(hashed.key);
+            }
+            return Start {
+                begun: begun(Index::NONE),
+                hint: None,
+                offer: None,
+            };
+        };
+        let mut dropped = Dropped::new();
+        let mut locked = shard.lock();
+        let (index, hint, offer) = locked.begin(hashed, want, now, &mut accept, &mut dropped);
+        drop(locked);
+        let offer = offer.and_then(|offer| self.unpack(shard, hashed, offer, now));
+        match &offer {
+            Some(offer) => {
+                let usage = offer.entry.usage;
+                self.watched.count(hashed.key, |stats| {
+                    stats.offered += 1;
+                    stats.taken += u64::from(usage == Usage::SingleUse);
+                });
+                self.events.offered(hashed.key, usage);
+            }
+            None if want == Want::SingleUseFirst => {}
+            None => self.count_miss(hashed.key),
+        }
+        Start {
+            begun: begun(index),
+            hint,
+            offer,
+        }
+    }
+
+    /// Returns the session that a connection to `key` should offer, as [`begin`](Self::begin) does.
+    pub fn offer<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        want: Want,
+        now: Timestamp,
+        accept: impl FnMut(&S) -> bool,
+    ) -> Option<Offer<S>> {
+        self.begin(key, want, now, accept).offer
+    }
+
+    fn count_miss(&self, key: KeyRef<'_>) {
+        self.watched.count(key, |stats| stats.missed += 1);
+        self.events.missed(key);
+        if let Some(observer) = &self.observer {
+            observer.missed(key);
+        }
+    }
+
+    /// Ends a handshake with `key` that [`begin`](Self::begin) began, in one step: counts the
+    /// outcome, if a session was offered; stores the group that the server chose, if it is known;
+    /// and stores a session received, as [`put`](Self::put) does.
+    pub fn finish<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        begun: impl Into<Begun>,
+        outcome: Option<Outcome>,
+        hint: Option<u16>,
+        session: Option<Entry<S>>,
+        now: Timestamp,
+    ) -> Option<Result<EntryId, Refused>> {
+        let Begun { generation, server } = begun.into();
+        let (hashed, mut index) = self.locate(key.into(), server);
+        let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
+            return session.map(|_| Err(Refused::Off));
+        };
+        let mut dropped = Dropped::new();
+        let mut locked = shard.lock();
+        if let Some(outcome) = outcome {
+            locked.count(outcome);
+        }
+        if let Some(group) = hint {
+            locked.set_hint(hashed, &mut index, group);
+        }
+        let Some(entry) = session else {
+            drop(locked);
+            self.count_outcome(hashed.key, outcome);
+            return None;
+        };
+        let usage = entry.usage;
+        let put = locked.put(hashed, &mut index, entry, generation, now, &mut dropped);
+        let (to_pack, sweeps) = (locked.pass_hand(index, now, &mut dropped), locked.sweeps());
+        drop(locked);
+        drop(dropped);
+        self.count_outcome(hashed.key, outcome);
+        if let Some(to_pack) = to_pack {
+            self.pack(shard, to_pack, now);
+        }
+        if sweeps {
+            self.sweep(now);
+        }
+        self.watched.count(hashed.key, |stats| match put {
+            Ok(_) => stats.stored += 1,
+            Err(_) => stats.refused += 1,
+        });
+        if let (Ok(_), Some(observer)) = (put, &self.observer) {
+            observer.stored(hashed.key, usage);
+        }
+        Some(put)
+    }
+
+    /// The key with its hash, and where its server probably is.
+    #[inline]
+    fn locate<'k>(&self, key: KeyRef<'k>, server: Option<(u64, Index)>) -> (HashedKey<'k>, Index) {
+        match server {
+            Some((hash, index)) => (HashedKey { hash, key }, index),
+            None => (self.hashed(key), Index::NONE),
+        }
+    }
+
+    #[inline]
+    fn count_outcome(&self, key: KeyRef<'_>, outcome: Option<Outcome>) {
+        if let Some(outcome) = outcome {
+            self.watched.count(key, |stats| stats.count(outcome));
+            self.events.ended(key, outcome);
+        }
+    }
+
+    /// Stores a session that a connection to `key` received. `begun` is what [`begin`](Self::begin)
+    /// returned, or the generation in which the connection began.
+    ///
+    /// The limits bound the entry's expiry. A reusable session replaces the previous one; a
+    /// single-use session is added, and the oldest ones are dropped when there are too many. Each
+    /// put also frees some expired sessions, so that [`sweep`](Self::sweep) need not be called.
+    pub fn put<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        entry: Entry<S>,
+        begun: impl Into<Begun>,
+        now: Timestamp,
+    ) -> Result<EntryId, Refused> {
+        let put = self.finish(key, begun, None, None, Some(entry), now);
+        put.unwrap_or(Err(Refused::Off))
+    }
+
+    /// Counts the outcome of a handshake with `key` in which a session was offered.
+    pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
+        let now = Timestamp::EPOCH; // nothing is stored
+        self.finish(key, self.generation(), Some(outcome), None, None, now);
+    }
+
+    /// Stores the group that the server chose (a TLS `NamedGroup`). Hints take no room from
+    /// sessions: that of a server without a session is forgotten first.
+    pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
+        let now = Timestamp::EPOCH; // nothing is stored
+        self.finish(key, self.generation(), None, Some(group), None, now);
+    }
+
+    /// The key-exchange group that the server chose last.
+    pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
+        let hashed = self.hashed(key);
+        self.shards.get(hashed.hash)?.lock().hint(hashed)
+    }
+}

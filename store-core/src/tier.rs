@@ -1,0 +1,40 @@
+//! Operations for a tier: sessions that move out of memory and back.
+
+use crate::{Entry, EntryId, Generation, KeyRef, Refused, SessionKey, Timestamp};
+
+/// The sessions of one server that a look-up can find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Available {
+    /// Valid single-use sessions.
+    pub single_use: usize,
+    /// Whether there is a valid reusable session.
+    pub reusable: bool,
+}
+
+/// The operations of a [`SessionStore`](crate::SessionStore) for a tier, which implements
+/// [`StoreObserver`](crate::StoreObserver). None of them counts as an offer or a miss.
+pub trait TierAccess<S> {
+    /// The sessions of `key` that a connection could be offered.
+    fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available;
+
+    /// Removes and returns the single-use sessions of `key`, the oldest first, all but the newest
+    /// `keep`. The store keeps no copy of them.
+    fn surplus<'k>(&self, key: impl Into<KeyRef<'k>>, keep: usize, now: Timestamp)
+    -> Vec<Entry<S>>;
+
+    /// Returns a copy of the reusable session of `key`.
+    fn reusable_copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Entry<S>>;
+
+    /// Stores a session from a tier, where this or another process put it. Refuses it if the store
+    /// or its server was cleared after the generation `as_of`. Does not notify the observer.
+    fn restore<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        entry: Entry<S>,
+        as_of: Generation,
+        now: Timestamp,
+    ) -> Result<EntryId, Refused>;
+
+    /// The servers that have a session now, in any order. Locks one shard at a time.
+    fn servers(&self) -> impl Iterator<Item = SessionKey>;
+}
