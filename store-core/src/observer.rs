@@ -6,7 +6,7 @@ use crate::{Generation, KeyRef, Usage};
 /// its process.
 ///
 /// A store with an observer still reads and writes memory only. The observer moves sessions on its
-/// own thread: out of memory with [`SessionStore::surplus`], back with [`SessionStore::restore`].
+/// own thread: out of memory with [`TierAccess::surplus`], back with [`TierAccess::restore`].
 ///
 /// # Contract
 /// Connections call every method during their handshakes, with no lock on sessions held. A method
@@ -16,8 +16,8 @@ use crate::{Generation, KeyRef, Usage};
 /// observer that restores sessions as of the last generation it received restores no revoked
 /// session.
 ///
-/// [`SessionStore::surplus`]: crate::SessionStore::surplus
-/// [`SessionStore::restore`]: crate::SessionStore::restore
+/// [`TierAccess::surplus`]: crate::tier::TierAccess::surplus
+/// [`TierAccess::restore`]: crate::tier::TierAccess::restore
 pub trait StoreObserver: Send + Sync + 'static {
     /// A connection stored a session of this server in memory.
     fn stored(&self, key: KeyRef<'_>, usage: Usage);
