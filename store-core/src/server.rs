@@ -75,7 +75,7 @@ impl<S: Storable> Server<S> {
         self.iter().any(|held| !held.is_valid(now))
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = &Held<S>> {
+    fn iter(&self) -> impl Iterator<Item = &Held<S>> {
         self.older.iter().chain(&self.newest)
     }
 
@@ -115,7 +115,7 @@ impl<S: Storable> Server<S> {
                 self.has_reusable = true;
             }
         }
-        self.add_bytes(&held);
+        self.bytes = self.bytes.saturating_add(self.bytes_of(&held));
         if let Some(older) = self.newest.replace(held) {
             self.push_older(older, bounds.sessions);
         }
@@ -151,7 +151,7 @@ impl<S: Storable> Server<S> {
         dropped: &mut Dropped<S>,
     ) {
         self.prune(now, stats, dropped);
-        while self.single_use() > most && self.drop_oldest_single_use(dropped) {
+        while self.single_use() > most && self.drop_oldest(Usage::SingleUse, dropped) {
             stats.evicted += 1;
         }
     }
@@ -177,7 +177,8 @@ impl<S: Storable> Server<S> {
         }
         self.prune(now, stats, dropped);
         let keep = usize::from(spared == Some(Usage::SingleUse));
-        while !fits(self) && self.single_use() > keep && self.drop_oldest_single_use(dropped) {
+        while !fits(self) && self.single_use() > keep && self.drop_oldest(Usage::SingleUse, dropped)
+        {
             stats.evicted += 1;
         }
         if !fits(self) && spared != Some(Usage::Reusable) {
@@ -229,9 +230,9 @@ impl<S: Storable> Server<S> {
     }
 
     /// A copy of the reusable session, if it is valid.
-    pub(crate) fn reusable_copy(&mut self, now: Timestamp) -> Option<Offer<S>> {
-        let index = self.position(|held| held.usage == Usage::Reusable)?;
-        let held = self.get_mut(index).filter(|held| held.is_valid(now))?;
+    pub(crate) fn reusable_copy(&self, now: Timestamp) -> Option<Offer<S>> {
+        let mut reusable = self.iter().filter(|held| held.usage == Usage::Reusable);
+        let held = reusable.next().filter(|held| held.is_valid(now))?;
         let copy = held.session.as_ref()?.duplicate()?;
         Some(held.offer(copy))
     }
@@ -298,11 +299,7 @@ impl<S: Storable> Server<S> {
     /// Removes the reusable session; `false` if there is none.
     #[inline]
     pub(crate) fn drop_reusable(&mut self, dropped: &mut Dropped<S>) -> bool {
-        if !self.has_reusable {
-            return false;
-        }
-        let index = self.position(|held| held.usage == Usage::Reusable);
-        index.is_some_and(|index| self.drop_at(index, dropped))
+        self.has_reusable && self.drop_oldest(Usage::Reusable, dropped)
     }
 
     /// Drops all sessions that are not valid at `now`.
@@ -369,8 +366,9 @@ impl<S: Storable> Server<S> {
         true
     }
 
-    fn drop_oldest_single_use(&mut self, dropped: &mut Dropped<S>) -> bool {
-        let index = self.position(|held| held.usage == Usage::SingleUse);
+    #[inline]
+    fn drop_oldest(&mut self, usage: Usage, dropped: &mut Dropped<S>) -> bool {
+        let index = self.position(|held| held.usage == usage);
         index.is_some_and(|index| self.drop_at(index, dropped))
     }
 
@@ -399,26 +397,17 @@ impl<S: Storable> Server<S> {
             self.older.remove(index)
         };
         self.has_reusable &= held.usage != Usage::Reusable;
-        let shared = held
-            .session
-            .as_ref()
-            .map_or(0, |session| self.uncounted_share(session));
-        self.bytes = self
-            .bytes
-            .saturating_sub(held.weight.saturating_add(shared));
+        self.bytes = self.bytes.saturating_sub(self.bytes_of(&held));
         Some(held)
     }
 
-    /// Adds the bytes of a session that is about to be stored.
+    /// Bytes of a session that is not stored: its own, and those of a part that it shares with none
+    /// that is.
     #[inline]
-    fn add_bytes(&mut self, held: &Held<S>) {
-        let shared = held
-            .session
-            .as_ref()
-            .map_or(0, |session| self.uncounted_share(session));
-        self.bytes = self
-            .bytes
-            .saturating_add(held.weight.saturating_add(shared));
+    fn bytes_of(&self, held: &Held<S>) -> usize {
+        let session = held.session.as_ref();
+        let shared = session.map_or(0, |session| self.uncounted_share(session));
+        held.weight.saturating_add(shared)
     }
 
     /// Bytes of the shared part of `session`; 0 if a stored session has the same part.

@@ -13,7 +13,7 @@ mod slab;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod tracked;
 
-use self::slab::{Ring, Slab, fixed_bytes};
+use self::slab::{Node, Ring, Slab, fixed_bytes};
 use crate::held::Held;
 use crate::server::{Bounds, Dropped, Server};
 use crate::{
@@ -38,8 +38,6 @@ pub(crate) struct Shard<S> {
     // the tier takes the surplus, and restores sessions one after the other.
     trims: bool,
     slab: Slab<S>,
-    // invariant: the sum of the sessions of all servers
-    sessions: usize,
     // The slot that the sweeping hand passes next.
     hand: usize,
     last_id: u64,
@@ -62,7 +60,6 @@ impl<S: Storable> Shard<S> {
             },
             trims,
             slab: Slab::new(),
-            sessions: 0,
             hand: 0,
             last_id: 0,
             cleared: Generation(0),
@@ -82,25 +79,18 @@ impl<S: Storable> Shard<S> {
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
     ) -> (Index, Option<u16>, Option<Offer<S>>) {
-        let (mut index, mut hint, mut offer) = (Index::NONE, None, None);
-        if let Some(found) = self.slab.find(hashed) {
-            index = found;
-            let stats = &mut self.stats;
-            let changed = self.slab.change(found, |node| {
-                node.need.count_lookup();
-                if node.server.is_empty() {
-                    return (node.hint, None, 0);
-                }
-                (node.visited, node.used) = (true, true);
-                let before = node.server.len();
-                let offer = node.server.offer(want, now, accept, stats, dropped);
-                (node.hint, offer, before - node.server.len())
-            });
-            if let Some((known, found, removed)) = changed {
-                (hint, offer) = (known, found);
-                self.sessions -= removed;
+        let index = self.slab.find(hashed).unwrap_or(Index::NONE);
+        let stats = &mut self.stats;
+        let found = self.slab.change(index, |node| {
+            node.need.count_lookup();
+            if node.server.is_empty() {
+                return (node.hint, None);
             }
-        }
+            (node.visited, node.used) = (true, true);
+            let offer = node.server.offer(want, now, accept, stats, dropped);
+            (node.hint, offer)
+        });
+        let (hint, offer) = found.unwrap_or_default();
         let counter = match offer {
             Some(_) => &mut self.stats.offered,
             None if want == Want::SingleUseFirst => return (index, hint, None),
@@ -169,18 +159,14 @@ impl<S: Storable> Shard<S> {
         let mut bounds = self.bounds(fixed);
         let short = self.trims && self.slab.bytes() + weight > self.limits.total_bytes;
         let stats = &mut self.stats;
-        let changed = self.slab.change(*index, |node| {
+        self.slab.change(*index, |node| {
             node.need.count_put();
             if short {
                 // Before another server is evicted, this one drops sessions that it does not need.
                 bounds.sessions = bounds.sessions.min(node.need.sessions());
             }
-            let before = node.server.len();
             node.server.put(held, bounds, now, stats, dropped);
-            (before, node.server.len())
         });
-        let (before, after) = changed.unwrap_or_default();
-        self.sessions = self.sessions + after - before;
         if !self.fits() {
             self.make_room(*index, now, dropped);
         }
@@ -237,9 +223,13 @@ impl<S: Storable> Shard<S> {
         *counter += 1;
     }
 
+    fn peek(&self, hashed: HashedKey<'_>) -> Option<&Node<S>> {
+        self.slab.get(self.slab.find(hashed)?)
+    }
+
     /// The key-exchange group that the server chose last.
     pub(crate) fn hint(&self, hashed: HashedKey<'_>) -> Option<u16> {
-        self.slab.get(self.slab.find(hashed)?)?.hint
+        self.peek(hashed)?.hint
     }
 
     /// Stores the group that the server chose. A server without a session is remembered for it only
@@ -258,21 +248,14 @@ impl<S: Storable> Shard<S> {
 
     /// The number of sessions of a server.
     pub(crate) fn session_count(&self, hashed: HashedKey<'_>) -> usize {
-        let node = self
-            .slab
-            .find(hashed)
-            .and_then(|index| self.slab.get(index));
-        node.map_or(0, |node| node.server.len())
+        self.peek(hashed).map_or(0, |node| node.server.len())
     }
 
     /// The number of valid single-use sessions of a server, and whether it has a valid reusable
     /// one.
     pub(crate) fn available(&self, hashed: HashedKey<'_>, now: Timestamp) -> (usize, bool) {
-        let node = self
-            .slab
-            .find(hashed)
-            .and_then(|index| self.slab.get(index));
-        node.map_or((0, false), |node| node.server.available(now))
+        self.peek(hashed)
+            .map_or((0, false), |node| node.server.available(now))
     }
 
     /// Removes the session `id` of a server and returns its usage.
@@ -328,13 +311,8 @@ impl<S: Storable> Shard<S> {
     }
 
     /// A copy of the reusable session of a server; not counted as offered.
-    pub(crate) fn reusable_copy(
-        &mut self,
-        hashed: HashedKey<'_>,
-        now: Timestamp,
-    ) -> Option<Offer<S>> {
-        let index = self.slab.find(hashed)?;
-        self.slab.get_mut(index)?.server.reusable_copy(now)
+    pub(crate) fn reusable_copy(&self, hashed: HashedKey<'_>, now: Timestamp) -> Option<Offer<S>> {
+        self.peek(hashed)?.server.reusable_copy(now)
     }
 
     /// Changes the sessions of a server. One that loses its last one moves to [`Ring::Empty`].
@@ -354,13 +332,12 @@ impl<S: Storable> Shard<S> {
     ) -> Option<T> {
         let stats = &mut self.stats;
         let changed = self.slab.change(index, |node| {
-            let before = node.server.len();
+            let held = !node.server.is_empty();
             let result = change(&mut node.server, stats);
-            (result, before, node.server.len())
+            (result, held && node.server.is_empty())
         });
-        let (result, before, after) = changed?;
-        self.sessions = self.sessions + after - before;
-        if after == 0 && before > 0 {
+        let (result, emptied) = changed?;
+        if emptied {
             self.slab.move_to(index, Ring::Empty);
         }
         Some(result)
@@ -377,7 +354,7 @@ impl<S: Storable> Shard<S> {
         let holding = self.slab.all().filter(|node| !node.server.is_empty());
         Stats {
             servers: holding.count() as u64,
-            sessions: self.sessions as u64,
+            sessions: self.slab.sessions() as u64,
             bytes: self.slab.bytes() as u64,
             ..self.stats
         }

@@ -18,7 +18,6 @@ impl<S: Storable> Shard<S> {
     ) {
         let found = self.slab.find(hashed);
         if let Some(mut node) = found.and_then(|index| self.slab.remove(index)) {
-            self.sessions -= node.server.len();
             self.stats.removed += node.server.clear(dropped);
         }
         self.cleared_servers
@@ -37,7 +36,6 @@ impl<S: Storable> Shard<S> {
         for mut server in std::mem::replace(&mut self.slab, super::Slab::new()).into_servers() {
             self.stats.removed += server.clear(dropped);
         }
-        self.sessions = 0;
         self.cleared = self.cleared.max(generation);
         self.cleared_servers.clear();
     }

@@ -25,7 +25,6 @@ impl<S: Storable> Shard<S> {
             let Some(mut node) = self.slab.remove(index) else {
                 return;
             };
-            self.sessions -= node.server.len();
             let counter = if node.server.is_expired(now) {
                 &mut self.stats.expired
             } else {

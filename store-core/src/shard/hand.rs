@@ -22,8 +22,8 @@ pub(crate) struct ToPack<S> {
 
 impl<S: Storable> Shard<S> {
     /// Passes one server after a put to `put`. If it has sessions that are not valid at `now`, drops
-    /// them and passes the next one too. If the shard has more sessions than it keeps unpacked, and the server was not looked up since
-    /// the hand passed it last, returns a session of it to pack.
+    /// them and passes the next one too. If the shard has more sessions than it keeps unpacked, and
+    /// the server was not looked up since the hand passed it last, returns a session of it to pack.
     #[inline]
     pub(crate) fn pass_hand(
         &mut self,
@@ -42,7 +42,7 @@ impl<S: Storable> Shard<S> {
             }
             passed = self.next_passed();
         }
-        if !S::PACKS || self.sessions <= self.limits.unpacked_sessions {
+        if !S::PACKS || self.slab.sessions() <= self.limits.unpacked_sessions {
             return None;
         }
         let index = if self.limits.unpacked_sessions == 0 {

@@ -41,6 +41,8 @@ pub(super) struct Slab<S> {
     nodes: Vec<Option<Node<S>>>,
     vacant: Vec<Index>,
     rings: [Ends; 3],
+    // invariant: the sum of the sessions of all servers
+    sessions: usize,
 }
 
 /// A server with its key and what is remembered of it.
@@ -83,6 +85,7 @@ impl<S: Storable> Slab<S> {
             nodes: Vec::new(),
             vacant: Vec::new(),
             rings: [empty; 3],
+            sessions: 0,
         }
     }
 
@@ -96,6 +99,12 @@ impl<S: Storable> Slab<S> {
     #[inline]
     pub(super) fn servers(&self) -> usize {
         self.rings.iter().map(|ring| ring.len).sum()
+    }
+
+    /// The number of sessions of all servers.
+    #[inline]
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions
     }
 
     /// Bytes that all servers cost.
@@ -178,6 +187,7 @@ impl<S: Storable> Slab<S> {
             entry.remove();
         }
         self.vacant.push(index);
+        self.sessions -= node.server.len();
         Some(node)
     }
 
@@ -227,7 +237,7 @@ impl<S: Storable> Slab<S> {
         }
     }
 
-    /// Changes a node, and updates the bytes of its ring.
+    /// Changes a node, and updates the number of sessions and the bytes of its ring.
     #[inline]
     pub(super) fn change<T>(
         &mut self,
@@ -235,10 +245,11 @@ impl<S: Storable> Slab<S> {
         change: impl FnOnce(&mut Node<S>) -> T,
     ) -> Option<T> {
         let node = self.nodes.get_mut(index.as_usize())?.as_mut()?;
-        let before = node.server.footprint();
+        let (sessions, footprint) = (node.server.len(), node.server.footprint());
         let result = change(node);
+        self.sessions = self.sessions - sessions + node.server.len();
         let bytes = &mut self.rings[node.ring as usize].bytes;
-        *bytes = *bytes - before + node.server.footprint();
+        *bytes = *bytes - footprint + node.server.footprint();
         Some(result)
     }
 
@@ -253,7 +264,7 @@ impl<S: Storable> Slab<S> {
         self.nodes.len()
     }
 
-    /// The node in a slot, modulo their number.
+    /// The server in a slot, if it is not vacant.
     #[inline]
     pub(super) fn in_slot(&self, slot: usize) -> Option<Index> {
         let index = Index(u32::try_from(slot).ok()?);
