@@ -143,14 +143,14 @@ impl<S: Storable> State<S> {
     }
 
     /// Makes the look-up, unless it was made or the connection may offer nothing. Returns a
-    /// single-use session.
+    /// single-use session; keeps a reusable one.
     #[inline]
-    fn look_up(&mut self, store: &ClockedStore<S>) -> Option<Offer<S>> {
+    fn look_up(&mut self, store: &ClockedStore<S>, want: Want) -> Option<Offer<S>> {
         if !matches!(self.look_up, LookUp::NotMade) || !self.may_offer() {
             return None;
         }
         let now = store.now();
-        let Start { begun, hint, offer } = store.store().begin(&self.key, Want::Any, now, |_| true);
+        let Start { begun, hint, offer } = store.store().begin(&self.key, want, now, |_| true);
         self.begun = begun.since(self.begun.generation());
         self.known_hint = hint;
         self.look_up = LookUp::Made(now);
@@ -169,15 +169,13 @@ impl<S: Storable> State<S> {
     }
 
     pub(super) fn take(&mut self, store: &ClockedStore<S>) -> Option<S> {
-        let offer = self.look_up(store)?;
+        let offer = self.look_up(store, Want::Any)?;
         Some(self.hand_out(offer))
     }
 
     pub(super) fn copy(&mut self, store: &ClockedStore<S>) -> Option<S> {
-        if let Some(single_use) = self.look_up(store) {
-            // rustls did not call for a ticket, so it could not use this one.
-            drop(single_use);
-        }
+        // If rustls did not call for a ticket before, it cannot use one.
+        self.look_up(store, Want::Reusable);
         let LookUp::Found(now, _) = self.look_up else {
             return None;
         };
@@ -254,6 +252,9 @@ impl<S: Storable> State<S> {
     }
 
     pub(super) fn settle(&mut self, store: &ClockedStore<S>, resumed: bool) {
+        if matches!(self.phase, Phase::Settled(_)) {
+            return;
+        }
         let now = self.receive_time(store);
         let resumed = self.offered.filter(|_| resumed);
         let outcome = match resumed {
@@ -265,22 +266,16 @@ impl<S: Storable> State<S> {
             established: resumed.map_or(now, |offered| offered.established),
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
         };
-        if matches!(self.phase, Phase::Settled(_)) {
-            return;
-        }
         let outcome = self.report(outcome);
         let mut held = SmallVec::new();
-        if matches!(self.phase, Phase::Handshake(_))
-            && let Phase::Handshake(received) =
-                std::mem::replace(&mut self.phase, Phase::Settled(inherited))
-        {
-            held = received;
+        if let Phase::Handshake(received) = &mut self.phase {
+            held = std::mem::take(received);
+            self.phase = Phase::Settled(inherited);
         }
-        let mut held = held.into_iter();
-        let first = held.next().map(|entry| inherited.apply(entry));
-        self.finish(store, outcome, first, now);
+        let mut held = held.into_iter().map(|entry| inherited.apply(entry));
+        self.finish(store, outcome, held.next(), now);
         for entry in held {
-            self.finish(store, None, Some(inherited.apply(entry)), now);
+            self.finish(store, None, Some(entry), now);
         }
     }
 
