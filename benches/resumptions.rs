@@ -25,8 +25,9 @@ fn read(arguments: &[String]) -> Option<(Scenario, Store, u32)> {
     let [library, version, store, count] = arguments else {
         return None;
     };
-    let clients = Stack::MAIN.into_iter();
-    let client = { clients }.find(|client| client.library().to_string() == *library)?;
+    let client = Stack::MAIN
+        .into_iter()
+        .find(|client| client.library().to_string() == *library)?;
     let protocol = Protocol::ALL
         .into_iter()
         .find(|protocol| protocol.as_str() == version)?;

@@ -7,8 +7,8 @@ pub(crate) const INTRODUCTION: &str =
 /// The known effects. Names are between backticks.
 pub(crate) const POINTS: [&str; 6] = [
     "Our store does more in each call than the others: it checks expiry and security domain, \
-     counts outcomes, keeps two rings in the order of eviction, and holds a handshake's sessions back until the \
-     handshake has succeeded. The time for that is included.",
+     counts outcomes, keeps two rings in the order of eviction, and holds a handshake's sessions \
+     back until the handshake has succeeded. The time for that is included.",
     "`rustls-memory` keeps 8 tickets per server and evicts servers in insertion order; it was not \
      made for bursts or scans. Each put takes an owned name; the time includes cloning the name, \
      since any caller has to clone it.",
