@@ -183,6 +183,8 @@ impl<S: Storable> Server<S> {
         }
         if !fits(self) && spared != Some(Usage::Reusable) {
             stats.evicted += u64::from(self.drop_reusable(dropped));
+            // Frees its slot as well.
+            fits(self);
         }
     }
 

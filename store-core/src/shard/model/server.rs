@@ -163,6 +163,8 @@ impl Server {
         }
         if !fits(self) && spared != Some(Usage::Reusable) {
             stats.evicted += self.remove(|session| session.usage == Usage::Reusable);
+            // Frees its slot as well.
+            fits(self);
         }
     }
 
