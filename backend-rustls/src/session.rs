@@ -1,5 +1,7 @@
 //! A session of rustls 0.23 as the store keeps it.
 
+use std::sync::Arc;
+
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
 use store_core::{Entry, Storable, Timestamp, Usage};
 
@@ -20,9 +22,10 @@ pub const SESSION_WEIGHT: usize = 4 * 1024;
 )]
 pub struct Session(Value);
 
+// Behind a pointer: a value has some 150 bytes, and a handshake moves it seven times.
 enum Value {
-    Tls12(Tls12ClientSessionValue),
-    Tls13(Tls13ClientSessionValue),
+    Tls12(Arc<Tls12ClientSessionValue>),
+    Tls13(Box<Tls13ClientSessionValue>),
 }
 
 impl Session {
@@ -44,14 +47,14 @@ impl Session {
 
     pub(crate) fn into_tls12(self) -> Option<Tls12ClientSessionValue> {
         match self.0 {
-            Value::Tls12(value) => Some(value),
+            Value::Tls12(value) => Some(Arc::unwrap_or_clone(value)),
             Value::Tls13(_) => None,
         }
     }
 
     pub(crate) fn into_tls13(self) -> Option<Tls13ClientSessionValue> {
         match self.0 {
-            Value::Tls13(value) => Some(value),
+            Value::Tls13(value) => Some(*value),
             Value::Tls12(_) => None,
         }
     }
@@ -59,13 +62,13 @@ impl Session {
 
 impl From<Tls12ClientSessionValue> for Session {
     fn from(value: Tls12ClientSessionValue) -> Self {
-        Self(Value::Tls12(value))
+        Self(Value::Tls12(Arc::new(value)))
     }
 }
 
 impl From<Tls13ClientSessionValue> for Session {
     fn from(value: Tls13ClientSessionValue) -> Self {
-        Self(Value::Tls13(value))
+        Self(Value::Tls13(Box::new(value)))
     }
 }
 
@@ -73,7 +76,7 @@ impl Storable for Session {
     /// A TLS 1.2 session is copied. A TLS 1.3 ticket is for one use and is not.
     fn duplicate(&self) -> Option<Self> {
         match &self.0 {
-            Value::Tls12(value) => Some(Self(Value::Tls12(value.clone()))),
+            Value::Tls12(value) => Some(Self(Value::Tls12(Arc::clone(value)))),
             Value::Tls13(_) => None,
         }
     }

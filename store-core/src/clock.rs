@@ -27,13 +27,28 @@ impl Timestamp {
     /// The time `duration` later; [`Timestamp::NEVER`] instead of an overflow.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(millis))
+        self.after_millis(duration.into())
+    }
+
+    /// [`after`](Self::after), for a time that was converted before.
+    #[inline]
+    pub(crate) fn after_millis(self, millis: Millis) -> Self {
+        Self(self.0.saturating_add(millis.0))
     }
 
     /// The time since `earlier`; `None` if `earlier` is later.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_millis)
+    }
+}
+
+/// A length of time in milliseconds: what operations add to a [`Timestamp`] is converted once.
+#[derive(Clone, Copy)]
+pub(crate) struct Millis(u64);
+
+impl From<Duration> for Millis {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

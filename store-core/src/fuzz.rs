@@ -113,7 +113,8 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             1..4 => Op::ClearServer {
                 server: data.try_get_u8()? % SERVERS,
             },
-            _ => Op::Sweep,
+            4 => Op::Sweep,
+            _ => Op::SweepStep,
         },
         _ if flags & 1 == 0 => Op::Later {
             millis: data.try_get_u16()?.into(),

@@ -55,6 +55,7 @@
 mod chain;
 mod clock;
 mod domain;
+mod dropped;
 mod entry;
 mod events;
 mod hashing;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Usage;
+use crate::clock::Millis;
+use crate::{Timestamp, Usage};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -206,6 +207,39 @@ impl Limits {
             Usage::SingleUse => self.single_use_lifetime,
             Usage::Reusable => self.reusable_lifetime,
         }
+    }
+}
+
+/// The limits in time, converted.
+pub(crate) struct Lifetimes {
+    single_use: Millis,
+    reusable: Millis,
+    total_age: Millis,
+}
+
+impl Lifetimes {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            single_use: limits.lifetime(Usage::SingleUse).into(),
+            reusable: limits.lifetime(Usage::Reusable).into(),
+            total_age: limits.total_age.into(),
+        }
+    }
+
+    /// The latest expiry of a session that is stored at `now`.
+    #[inline]
+    pub(crate) fn latest_expiry(
+        &self,
+        usage: Usage,
+        established: Timestamp,
+        now: Timestamp,
+    ) -> Timestamp {
+        let lifetime = match usage {
+            Usage::SingleUse => self.single_use,
+            Usage::Reusable => self.reusable,
+        };
+        let age_bound = established.after_millis(self.total_age);
+        now.after_millis(lifetime).min(age_bound)
     }
 }
 

@@ -2,15 +2,11 @@
 
 mod need;
 
-use smallvec::SmallVec;
-
+use crate::dropped::Dropped;
 use crate::held::Held;
 use crate::{EntryId, Offer, Stats, Storable, Timestamp, Usage, Want};
 
 pub(crate) use self::need::Need;
-
-/// Sessions to drop, and thereby to wipe, when no lock is held.
-pub(crate) type Dropped<S> = SmallVec<[S; 1]>;
 
 /// The sessions of one server.
 ///
@@ -301,7 +297,15 @@ impl<S: Storable> Server<S> {
     /// Removes the reusable session; `false` if there is none.
     #[inline]
     pub(crate) fn drop_reusable(&mut self, dropped: &mut Dropped<S>) -> bool {
-        self.has_reusable && self.drop_oldest(Usage::Reusable, dropped)
+        if !self.has_reusable {
+            return false;
+        }
+        let newest = self.newest.as_ref();
+        if newest.is_some_and(|newest| newest.usage == Usage::Reusable) {
+            self.drop_at(self.older.len(), dropped)
+        } else {
+            self.drop_oldest(Usage::Reusable, dropped)
+        }
     }
 
     /// Drops all sessions that are not valid at `now`.
@@ -309,9 +313,15 @@ impl<S: Storable> Server<S> {
         stats.expired += self.drop_where(|held| !held.is_valid(now), dropped);
     }
 
-    /// Frees unused slots after a burst.
+    /// Whether most slots are unused, as after a burst.
+    #[inline]
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.older.capacity() / 4 > self.older.len()
+    }
+
+    /// Frees unused slots if most are.
     pub(crate) fn shrink(&mut self) {
-        if self.older.capacity() / 4 > self.older.len() {
+        if self.is_sparse() {
             self.older.shrink_to(self.older.len() * 2);
         }
     }
@@ -368,7 +378,7 @@ impl<S: Storable> Server<S> {
         true
     }
 
-    #[inline]
+    #[cold]
     fn drop_oldest(&mut self, usage: Usage, dropped: &mut Dropped<S>) -> bool {
         let index = self.position(|held| held.usage == usage);
         index.is_some_and(|index| self.drop_at(index, dropped))

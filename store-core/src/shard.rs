@@ -4,24 +4,27 @@ mod clear;
 #[cfg(any(test, feature = "__fuzzing"))]
 pub(crate) mod comparison;
 mod evict;
-mod hand;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod model;
 #[cfg(test)]
 mod model_tests;
+mod pack;
 mod slab;
+mod sweep;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod tracked;
 
 use self::slab::{Node, Ring, Slab, fixed_bytes};
+use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::server::{Bounds, Dropped, Server};
+use crate::limits::Lifetimes;
+use crate::server::{Bounds, Server};
 use crate::{
     Entry, EntryId, Generation, Limits, Offer, Outcome, Refused, SessionKey, Stats, Storable,
     Timestamp, Usage, Want,
 };
 
-pub(crate) use self::hand::ToPack;
+pub(crate) use self::pack::ToPack;
 pub(crate) use self::slab::{HashedKey, Index};
 
 /// Some of a store's servers, without lock or clock.
@@ -37,9 +40,11 @@ pub(crate) struct Shard<S> {
     // Whether servers keep only the sessions that they need when bytes are short. Off with a tier:
     // the tier takes the surplus, and restores sessions one after the other.
     trims: bool,
+    lifetimes: Lifetimes,
     slab: Slab<S>,
-    // The slot that the sweeping hand passes next.
-    hand: usize,
+    // The slots that the hands pass next.
+    sweep_hand: u32,
+    pack_hand: u32,
     last_id: u64,
     // Puts of connections that began before this generation are refused.
     cleared: Generation,
@@ -59,8 +64,10 @@ impl<S: Storable> Shard<S> {
                 ..limits.clone()
             },
             trims,
+            lifetimes: Lifetimes::new(limits),
             slab: Slab::new(),
-            hand: 0,
+            sweep_hand: 0,
+            pack_hand: 0,
             last_id: 0,
             cleared: Generation(0),
             cleared_servers: Vec::new(),
@@ -73,24 +80,29 @@ impl<S: Storable> Shard<S> {
     #[inline]
     pub(crate) fn begin(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         want: Want,
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
     ) -> (Index, Option<u16>, Option<Offer<S>>) {
         let index = self.slab.find(hashed).unwrap_or(Index::NONE);
-        let stats = &mut self.stats;
-        let found = self.slab.change(index, |node| {
+        let (mut hint, mut offer) = (None, None);
+        if let Some(node) = self.slab.get_mut(index) {
+            hint = node.hint;
             node.need.count_lookup();
-            if node.server.is_empty() {
-                return (node.hint, None);
+            let held = node.server.len();
+            if held > 0 {
+                (node.visited, node.used) = (true, true);
+                let footprint = node.server.footprint();
+                offer = node
+                    .server
+                    .offer(want, now, accept, &mut self.stats, dropped);
+                if node.server.len() != held {
+                    self.slab.count_change(index, (held, footprint));
+                }
             }
-            (node.visited, node.used) = (true, true);
-            let offer = node.server.offer(want, now, accept, stats, dropped);
-            (node.hint, offer)
-        });
-        let (hint, offer) = found.unwrap_or_default();
+        }
         let counter = match offer {
             Some(_) => &mut self.stats.offered,
             None if want == Want::SingleUseFirst => return (index, hint, None),
@@ -104,7 +116,7 @@ impl<S: Storable> Shard<S> {
     #[inline]
     pub(crate) fn put(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         index: &mut Index,
         entry: Entry<S>,
         begun: Generation,
@@ -119,25 +131,20 @@ impl<S: Storable> Shard<S> {
             weight,
         } = entry;
         let established = established.min(now);
-        let own_bound = now.after(self.limits.lifetime(usage));
-        let age_bound = established.after(self.limits.total_age);
-        let expires = expires.min(own_bound).min(age_bound);
+        let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
         let shared = session.shared_part().map_or(0, |shared| shared.bytes);
         let fixed = fixed_bytes::<S>(hashed.key);
         let refused = if self.is_cleared(hashed.hash, begun) {
-            Some((Refused::Cleared, &mut self.stats.refused_cleared))
-        } else if self
-            .max_session_bytes(fixed)
-            .is_none_or(|most| weight.saturating_add(shared) > most)
-        {
-            Some((Refused::TooLarge, &mut self.stats.refused_too_large))
+            Some(Refused::Cleared)
+        } else if self.is_too_large(weight.saturating_add(shared), fixed) {
+            Some(Refused::TooLarge)
         } else if expires <= now {
-            Some((Refused::Expired, &mut self.stats.refused_expired))
+            Some(Refused::Expired)
         } else {
             None
         };
-        if let Some((why, counter)) = refused {
-            *counter += 1;
+        if let Some(why) = refused {
+            self.count_refused(why);
             dropped.push(session);
             return Err(why);
         }
@@ -179,12 +186,23 @@ impl<S: Storable> Shard<S> {
         self.stats.returned += 1;
     }
 
-    /// The most bytes of one session; `None` if not even its server fits.
+    /// Whether a session of `bytes` exceeds a limit. Its server costs `fixed` bytes more.
     #[inline]
-    fn max_session_bytes(&self, fixed: usize) -> Option<usize> {
-        let room = self.limits.total_bytes.checked_sub(fixed)?;
-        let most = self.limits.session_bytes.min(self.limits.server_bytes);
-        Some(most.min(room))
+    fn is_too_large(&self, bytes: usize, fixed: usize) -> bool {
+        bytes > self.limits.session_bytes
+            || bytes > self.limits.server_bytes
+            || bytes.saturating_add(fixed) > self.limits.total_bytes
+    }
+
+    #[cold]
+    fn count_refused(&mut self, why: Refused) {
+        let counter = match why {
+            Refused::Cleared => &mut self.stats.refused_cleared,
+            Refused::TooLarge => &mut self.stats.refused_too_large,
+            Refused::Expired => &mut self.stats.refused_expired,
+            Refused::Off => return,
+        };
+        *counter += 1;
     }
 
     fn bounds(&self, fixed: usize) -> Bounds {
@@ -197,7 +215,7 @@ impl<S: Storable> Shard<S> {
 
     /// The server of a put, in a ring of servers with sessions.
     #[inline]
-    fn find_or_insert(&mut self, index: Index, hashed: HashedKey<'_>) -> Index {
+    fn find_or_insert(&mut self, index: Index, hashed: &HashedKey<'_>) -> Index {
         let Some(index) = self.slab.find_at(index, hashed) else {
             return self.slab.insert(hashed, Ring::Probation);
         };
@@ -223,19 +241,19 @@ impl<S: Storable> Shard<S> {
         *counter += 1;
     }
 
-    fn peek(&self, hashed: HashedKey<'_>) -> Option<&Node<S>> {
+    fn peek(&self, hashed: &HashedKey<'_>) -> Option<&Node<S>> {
         self.slab.get(self.slab.find(hashed)?)
     }
 
     /// The key-exchange group that the server chose last.
-    pub(crate) fn hint(&self, hashed: HashedKey<'_>) -> Option<u16> {
+    pub(crate) fn hint(&self, hashed: &HashedKey<'_>) -> Option<u16> {
         self.peek(hashed)?.hint
     }
 
     /// Stores the group that the server chose. A server without a session is remembered for it only
     /// while there is room.
     #[inline]
-    pub(crate) fn set_hint(&mut self, hashed: HashedKey<'_>, index: &mut Index, group: u16) {
+    pub(crate) fn set_hint(&mut self, hashed: &HashedKey<'_>, index: &mut Index, group: u16) {
         let found = self.slab.find_at(*index, hashed);
         let Some(found) = found.or_else(|| self.insert_empty(hashed)) else {
             return;
@@ -247,13 +265,13 @@ impl<S: Storable> Shard<S> {
     }
 
     /// The number of sessions of a server.
-    pub(crate) fn session_count(&self, hashed: HashedKey<'_>) -> usize {
+    pub(crate) fn session_count(&self, hashed: &HashedKey<'_>) -> usize {
         self.peek(hashed).map_or(0, |node| node.server.len())
     }
 
     /// The number of valid single-use sessions of a server, and whether it has a valid reusable
     /// one.
-    pub(crate) fn available(&self, hashed: HashedKey<'_>, now: Timestamp) -> (usize, bool) {
+    pub(crate) fn available(&self, hashed: &HashedKey<'_>, now: Timestamp) -> (usize, bool) {
         self.peek(hashed)
             .map_or((0, false), |node| node.server.available(now))
     }
@@ -261,7 +279,7 @@ impl<S: Storable> Shard<S> {
     /// Removes the session `id` of a server and returns its usage.
     pub(crate) fn remove(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         id: EntryId,
         dropped: &mut Dropped<S>,
     ) -> Option<Usage> {
@@ -275,7 +293,7 @@ impl<S: Storable> Shard<S> {
     /// Removes the session `id` of a server and all older ones.
     pub(crate) fn remove_up_to(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         id: EntryId,
         dropped: &mut Dropped<S>,
     ) {
@@ -286,7 +304,7 @@ impl<S: Storable> Shard<S> {
     /// Removes the reusable session of a server; `false` if there is none.
     pub(crate) fn remove_reusable(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         dropped: &mut Dropped<S>,
     ) -> bool {
         let removed = self.change(hashed, |server, _| server.drop_reusable(dropped));
@@ -297,7 +315,7 @@ impl<S: Storable> Shard<S> {
     /// Removes and returns the oldest single-use sessions of a server, all but the newest `keep`.
     pub(crate) fn surplus(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         keep: usize,
         now: Timestamp,
         dropped: &mut Dropped<S>,
@@ -311,14 +329,14 @@ impl<S: Storable> Shard<S> {
     }
 
     /// A copy of the reusable session of a server; not counted as offered.
-    pub(crate) fn reusable_copy(&self, hashed: HashedKey<'_>, now: Timestamp) -> Option<Offer<S>> {
+    pub(crate) fn reusable_copy(&self, hashed: &HashedKey<'_>, now: Timestamp) -> Option<Offer<S>> {
         self.peek(hashed)?.server.reusable_copy(now)
     }
 
     /// Changes the sessions of a server. One that loses its last one moves to [`Ring::Empty`].
     fn change<T>(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         change: impl FnOnce(&mut Server<S>, &mut Stats) -> T,
     ) -> Option<T> {
         let index = self.slab.find(hashed)?;

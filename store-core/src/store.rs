@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::fork_guard::ForkGuard;
-use self::shards::Shards;
+use self::shards::{LockedShard, Shards};
+use crate::dropped::Dropped;
 use crate::events::Events;
 use crate::hashing::KeyHasher;
-use crate::server::Dropped;
 use crate::server_stats::Watched;
 use crate::shard::HashedKey;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
@@ -124,7 +124,7 @@ impl<S: Storable> SessionStore<S> {
         let hashed = self.hashed(key);
         let mut dropped = Dropped::new();
         let shard = self.shards.get(hashed.hash);
-        let removed = shard.and_then(|shard| shard.lock().remove(hashed, id, &mut dropped));
+        let removed = shard.and_then(|shard| shard.lock().remove(&hashed, id, &mut dropped));
         let was_there = removed.is_some();
         if self.observer.is_some() && removed != Some(Usage::SingleUse) {
             self.clear_server(hashed.key);
@@ -144,7 +144,7 @@ impl<S: Storable> SessionStore<S> {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get(hashed.hash) {
             let mut dropped = Dropped::new();
-            shard.lock().remove_up_to(hashed, id, &mut dropped);
+            shard.lock().remove_up_to(&hashed, id, &mut dropped);
         }
     }
 
@@ -155,7 +155,8 @@ impl<S: Storable> SessionStore<S> {
         let hashed = self.hashed(key);
         let mut dropped = Dropped::new();
         let shard = self.shards.get(hashed.hash);
-        let removed = shard.is_some_and(|shard| shard.lock().remove_reusable(hashed, &mut dropped));
+        let removed =
+            shard.is_some_and(|shard| shard.lock().remove_reusable(&hashed, &mut dropped));
         if self.observer.is_some() {
             self.clear_server(hashed.key);
         }
@@ -172,7 +173,7 @@ impl<S: Storable> SessionStore<S> {
             let mut locked = shard.lock();
             // Drawn under the shard's lock, so that generations arrive there in ascending order.
             let generation = self.next_generation();
-            locked.clear_server(hashed, generation, &mut dropped);
+            locked.clear_server(&hashed, generation, &mut dropped);
             drop(locked);
             if let Some(observer) = &self.observer {
                 observer.revoked(hashed.key, generation);
@@ -222,6 +223,20 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
+    /// A step in the shard of a put, and one in the next shard: shards without puts are swept as
+    /// well.
+    #[cold]
+    fn sweep_steps(&self, shard: &LockedShard<S>, now: Timestamp) {
+        let next = self.counters.next_swept.fetch_add(1, Ordering::Relaxed);
+        for shard in [Some(shard), self.shards.by_number(next)]
+            .into_iter()
+            .flatten()
+        {
+            let mut dropped = Dropped::new();
+            shard.lock().sweep_step(now, &mut dropped);
+        }
+    }
+
     /// Starts counters of one server from zero, for [`server_stats`](Self::server_stats): to find
     /// out why it does not resume. Every operation searches the watched servers, so watch only a
     /// few.
@@ -240,7 +255,7 @@ impl<S: Storable> SessionStore<S> {
         let hashed = self.hashed(key);
         let stats = self.watched.get(hashed.key)?;
         let shard = self.shards.get(hashed.hash);
-        let held = shard.map_or(0, |shard| shard.lock().session_count(hashed));
+        let held = shard.map_or(0, |shard| shard.lock().session_count(&hashed));
         Some(ServerStats {
             held: held as u64,
             ..stats

@@ -17,7 +17,10 @@ pub(super) struct State<S> {
     begun: Begun,
     look_up: LookUp<S>,
     offered: Option<Offered>,
-    phase: Phase<S>,
+    phase: Phase,
+    /// The sessions received in the handshake: the newest one, and the others, oldest first.
+    received: Option<Entry<S>>,
+    received_before: Vec<Entry<S>>,
     /// The group that the store returned, and the one that the server chose.
     known_hint: Option<u16>,
     chosen_hint: Option<u16>,
@@ -29,9 +32,9 @@ pub(super) struct State<S> {
     pub(super) max_early_data: Option<u32>,
 }
 
-enum Phase<S> {
-    /// The handshake is not settled: holds the sessions received, oldest first.
-    Handshake(SmallVec<[Entry<S>; 1]>),
+enum Phase {
+    /// The handshake is not settled: sessions are held.
+    Handshake,
     /// The handshake succeeded.
     Settled(Inherited),
     /// Revoked by `forget` or cancelled: nothing more is stored.
@@ -92,7 +95,9 @@ impl<S: Storable> State<S> {
             begun: generation.into(),
             look_up: LookUp::NotMade,
             offered: None,
-            phase: Phase::Handshake(SmallVec::new()),
+            phase: Phase::Handshake,
+            received: None,
+            received_before: Vec::new(),
             known_hint: None,
             chosen_hint: None,
             reported: false,
@@ -114,7 +119,7 @@ impl<S: Storable> State<S> {
         self.begun = generation.into();
         self.look_up = LookUp::NotMade;
         self.offered = None;
-        self.phase = Phase::Handshake(SmallVec::new());
+        self.phase = Phase::Handshake;
         (self.known_hint, self.chosen_hint) = (None, None);
         self.reported = false;
         self.stored.clear();
@@ -165,7 +170,7 @@ impl<S: Storable> State<S> {
 
     /// Whether a session may be offered: once, and before the handshake is settled.
     fn may_offer(&self) -> bool {
-        self.offered.is_none() && matches!(self.phase, Phase::Handshake(_))
+        self.offered.is_none() && matches!(self.phase, Phase::Handshake)
     }
 
     pub(super) fn take(&mut self, store: &ClockedStore<S>) -> Option<S> {
@@ -210,7 +215,7 @@ impl<S: Storable> State<S> {
             return;
         }
         self.chosen_hint = Some(group);
-        if !matches!(self.phase, Phase::Handshake(_)) {
+        if !matches!(self.phase, Phase::Handshake) {
             self.finish(store, None, None, Timestamp::EPOCH);
         }
     }
@@ -220,7 +225,7 @@ impl<S: Storable> State<S> {
     /// duration of the handshake, and so expires earlier, never later.
     fn receive_time(&self, store: &ClockedStore<S>) -> Timestamp {
         match (&self.look_up, &self.phase) {
-            (LookUp::Made(now) | LookUp::Found(now, _), Phase::Handshake(_)) => *now,
+            (LookUp::Made(now) | LookUp::Found(now, _), Phase::Handshake) => *now,
             _ => store.now(),
         }
     }
@@ -235,12 +240,10 @@ impl<S: Storable> State<S> {
         let entry = received(now);
         self.tickets = self.tickets.saturating_add(1);
         self.max_early_data = self.max_early_data.max(early_data);
-        match &mut self.phase {
-            Phase::Handshake(held) => {
-                // The newest ones that the store can hold.
-                held.push(entry);
-                if held.len() > capacity(store) {
-                    held.remove(0);
+        match self.phase {
+            Phase::Handshake => {
+                if let Some(older) = self.received.replace(entry) {
+                    self.hold_older(older, capacity(store));
                 }
             }
             Phase::Settled(inherited) => {
@@ -248,6 +251,15 @@ impl<S: Storable> State<S> {
                 self.finish(store, None, Some(entry), now);
             }
             Phase::Forgotten => {}
+        }
+    }
+
+    /// Holds the newest sessions that the store can hold beside the newest one.
+    #[cold]
+    fn hold_older(&mut self, older: Entry<S>, capacity: usize) {
+        self.received_before.push(older);
+        if self.received_before.len() >= capacity {
+            self.received_before.remove(0);
         }
     }
 
@@ -267,16 +279,17 @@ impl<S: Storable> State<S> {
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
         };
         let outcome = self.report(outcome);
-        let mut held = SmallVec::new();
-        if let Phase::Handshake(received) = &mut self.phase {
-            held = std::mem::take(received);
+        if let Phase::Handshake = self.phase {
             self.phase = Phase::Settled(inherited);
         }
-        let mut held = held.into_iter().map(|entry| inherited.apply(entry));
-        self.finish(store, outcome, held.next(), now);
-        for entry in held {
-            self.finish(store, None, Some(entry), now);
+        if !self.received_before.is_empty() {
+            for entry in std::mem::take(&mut self.received_before) {
+                self.finish(store, None, Some(inherited.apply(entry)), now);
+            }
         }
+        let newest = self.received.take();
+        let newest = newest.map(|entry| inherited.apply(entry));
+        self.finish(store, outcome, newest, now);
     }
 
     /// Reports an outcome, the chosen group if it is new, and a session, to the store in one step.
@@ -309,7 +322,7 @@ impl<S: Storable> State<S> {
     pub(super) fn alert_received(&mut self, store: &ClockedStore<S>) {
         let resumed = match &self.phase {
             Phase::Settled(inherited) => inherited.resumed,
-            Phase::Handshake(_) | Phase::Forgotten => None,
+            Phase::Handshake | Phase::Forgotten => None,
         };
         self.forget(store);
         if let Some(id) = resumed {
@@ -330,7 +343,7 @@ impl<S: Storable> State<S> {
 
     /// Does nothing if the handshake is settled.
     pub(super) fn cancel(&mut self, store: &ClockedStore<S>) {
-        if matches!(self.phase, Phase::Handshake(_)) {
+        if matches!(self.phase, Phase::Handshake) {
             // A reusable session that was offered stays in the store.
             self.hold_nothing();
             let outcome = self.report(Outcome::Cancelled);
@@ -340,6 +353,8 @@ impl<S: Storable> State<S> {
 
     fn hold_nothing(&mut self) {
         self.phase = Phase::Forgotten;
+        self.received = None;
+        self.received_before.clear();
         if let LookUp::Found(now, _) = self.look_up {
             self.look_up = LookUp::Made(now);
         }
@@ -357,7 +372,7 @@ impl<S: Storable> State<S> {
         if matches!(self.phase, Phase::Settled(_)) {
             return;
         }
-        let in_handshake = matches!(self.phase, Phase::Handshake(_));
+        let in_handshake = matches!(self.phase, Phase::Handshake);
         let outcome = self.report(Outcome::Failed);
         if let Some(offered) = self.offered
             && in_handshake

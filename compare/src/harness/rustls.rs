@@ -13,7 +13,7 @@ use pki_types::{CertificateDer, ServerName};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, version};
-use store_core::{KeyRef, Limits, SecurityDomain};
+use store_core::{HostRef, KeyRef, Limits, SecurityDomain};
 
 use self::in_hand::InHand;
 use super::scenario::{Groups, Scenario, Stack};
@@ -90,7 +90,8 @@ impl RustlsClient {
         let (tls, resumption) = match &self.tls_resume {
             None => (ClientConnection::new(self.config.clone(), name)?, None),
             Some(ours) => {
-                let key = KeyRef::new(&ours.domain, SERVER_NAME).with_port(PORT);
+                let host = HostRef::Name(SERVER_NAME);
+                let key = KeyRef::from_host(&ours.domain, host).with_port(PORT);
                 let handle = ours.configs.connection(key);
                 let tls = ClientConnection::new(handle.config(), name)?;
                 (tls, Some(handle))

@@ -1,7 +1,7 @@
 //! Clearing: removal, and the refusal of late puts.
 
 use super::{HashedKey, Shard};
-use crate::server::Dropped;
+use crate::dropped::Dropped;
 use crate::{Generation, Storable};
 
 /// How many cleared servers are remembered one by one; see [`Shard::clear_server`].
@@ -12,7 +12,7 @@ impl<S: Storable> Shard<S> {
     /// `generation`.
     pub(crate) fn clear_server(
         &mut self,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         generation: Generation,
         dropped: &mut Dropped<S>,
     ) {

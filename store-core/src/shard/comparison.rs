@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::model::Model;
+use super::sweep::SERVERS_A_STEP;
 use super::tracked::{Sizes, Tracked};
 use super::{HashedKey, Index, Shard, ToPack, fixed_bytes};
+use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::server::Dropped;
 use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage, Want};
 
 /// The number of servers in the operations.
@@ -59,6 +60,7 @@ pub(crate) enum Op {
     },
     Clear,
     Sweep,
+    SweepStep,
     /// A session that is being packed returns.
     Pack {
         which: u8,
@@ -132,16 +134,16 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                     model.put(server, &entry, now, returns)
                 };
                 let mut index = Index::NONE;
-                let put = shard.put(key(server), &mut index, entry, begun, now, &mut dropped);
+                let put = shard.put(&key(server), &mut index, entry, begun, now, &mut dropped);
                 if returns && put.is_ok() {
                     shard.count_as_returned();
                 }
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
-                let to_pack = shard.pass_hand(index, now, &mut dropped);
+                let to_pack = shard.next_to_pack(index);
                 let taken = to_pack.as_ref().map(|it| (it.id.0, it.session.number));
                 let put = put.is_ok().then_some(server);
-                assert_eq!(taken, model.pass_hand(put, now), "{op:?}");
+                assert_eq!(taken, model.next_to_pack(put), "{op:?}");
                 packing.extend(to_pack);
             }
             Op::Pack {
@@ -177,7 +179,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                     model.set_form(server, id, (&form, weight), false, now);
                 }
                 let form = (form, weight);
-                shard.unpack(key(server), EntryId(id), form, now, &mut dropped);
+                shard.unpack(&key(server), EntryId(id), form, now, &mut dropped);
             }
             Op::Offer {
                 server,
@@ -186,40 +188,40 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
                 let (_, hint, found) =
-                    shard.begin(key(server), want, now, &mut accept, &mut dropped);
+                    shard.begin(&key(server), want, now, &mut accept, &mut dropped);
                 let found = found.map(|it| (it.id.0, it.entry.session.number));
                 assert_eq!(found, model.offer(server, want, only_even, now), "{op:?}");
                 assert_eq!(hint, model.hint(server), "{op:?}");
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);
-                let surplus = shard.surplus(key(server), keep, now, &mut dropped);
+                let surplus = shard.surplus(&key(server), keep, now, &mut dropped);
                 let numbers = surplus.iter().map(|it| it.entry.session.number);
                 assert_eq!(numbers.collect::<Vec<_>>(), expected, "{op:?}");
             }
             Op::Remove { server, id } => {
                 let expected = model.remove_where(server, |session| session.id == id) > 0;
-                let removed = shard.remove(key(server), EntryId(id), &mut dropped);
+                let removed = shard.remove(&key(server), EntryId(id), &mut dropped);
                 assert_eq!(removed.is_some(), expected);
             }
             Op::RemoveUpTo { server, id } => {
                 model.remove_where(server, |session| session.id <= id);
-                shard.remove_up_to(key(server), EntryId(id), &mut dropped);
+                shard.remove_up_to(&key(server), EntryId(id), &mut dropped);
             }
             Op::RemoveReusable { server } => {
                 let expected =
                     model.remove_where(server, |session| session.usage == Usage::Reusable);
-                let removed = shard.remove_reusable(key(server), &mut dropped);
+                let removed = shard.remove_reusable(&key(server), &mut dropped);
                 assert_eq!(removed, expected > 0);
             }
             Op::SetHint { server, group } => {
-                shard.set_hint(key(server), &mut { Index::NONE }, group);
+                shard.set_hint(&key(server), &mut { Index::NONE }, group);
                 model.set_hint(server, group);
             }
             Op::ClearServer { server } => {
                 generation.0 += 1;
                 cleared[usize::from(server)] = generation;
-                shard.clear_server(key(server), generation, &mut dropped);
+                shard.clear_server(&key(server), generation, &mut dropped);
                 model.clear_server(server);
             }
             Op::Clear => {
@@ -230,7 +232,11 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
             }
             Op::Sweep => {
                 shard.sweep(now, &mut dropped);
-                model.sweep(now);
+                model.sweep(usize::MAX, now);
+            }
+            Op::SweepStep => {
+                shard.sweep_step(now, &mut dropped);
+                model.sweep(SERVERS_A_STEP, now);
             }
             Op::Later { millis } => now = now.after(Duration::from_millis(millis)),
             Op::Earlier { millis } => {
@@ -243,12 +249,12 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
         assert_eq!(stats, model.stats(), "after {op:?}");
         for server in 0..SERVERS {
             assert_eq!(
-                shard.available(key(server), now),
+                shard.available(&key(server), now),
                 model.available(server, now)
             );
         }
         for server in 0..SERVERS {
-            assert_eq!(shard.hint(key(server)), model.hint(server), "after {op:?}");
+            assert_eq!(shard.hint(&key(server)), model.hint(server), "after {op:?}");
         }
         assert!(stats.servers <= limits.servers as u64);
         assert!(stats.bytes <= limits.total_bytes as u64);

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::slab::{HashedKey, Index, Ring, fixed_bytes};
-use crate::server::Dropped;
+use crate::dropped::Dropped;
 use crate::{Storable, Timestamp};
 
 /// The share of a shard, in servers and in bytes, that protected servers may fill.
@@ -35,7 +35,7 @@ impl<S: Storable> Shard<S> {
     }
 
     /// Inserts a server without a session, in place of another one if there is no room.
-    pub(super) fn insert_empty(&mut self, hashed: HashedKey<'_>) -> Option<Index> {
+    pub(super) fn insert_empty(&mut self, hashed: &HashedKey<'_>) -> Option<Index> {
         let fixed = fixed_bytes::<S>(hashed.key);
         let fits = |shard: &Self| {
             shard.slab.servers() < shard.limits.servers

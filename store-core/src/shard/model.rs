@@ -3,7 +3,6 @@
 mod server;
 
 use self::server::{Server, Session};
-use super::hand::MOST_PRUNED;
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
 use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage, Want};
@@ -16,7 +15,8 @@ pub(super) struct Model {
     /// The slots of the slab, with the server in each, and those that are vacant, the next last.
     slots: Vec<Option<u8>>,
     vacant: Vec<usize>,
-    hand: usize,
+    sweep_hand: usize,
+    pack_hand: usize,
     pub(super) last_id: u64,
     pub(super) stats: Stats,
 }
@@ -30,7 +30,8 @@ impl Model {
             servers: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
-            hand: 0,
+            sweep_hand: 0,
+            pack_hand: 0,
             last_id: 0,
             stats: Stats::default(),
         }
@@ -207,19 +208,8 @@ impl Model {
         }
     }
 
-    /// Passes the hand after a put to `put`; `None` if it was refused. Returns the id and the number
-    /// of a session to pack.
-    pub(super) fn pass_hand(&mut self, put: Option<u8>, now: Timestamp) -> Option<(u64, u64)> {
-        let mut passed = self.next_passed();
-        for _ in 0..MOST_PRUNED {
-            let server = passed.and_then(|name| Some(&self.servers[self.position(name)?]));
-            let has_invalid = |server: &&Server| server.sessions.iter().any(|it| !it.is_valid(now));
-            let Some(server) = server.filter(has_invalid) else {
-                break;
-            };
-            self.prune(server.name, now);
-            passed = self.next_passed();
-        }
+    /// The id and the number of a session to pack after a put to `put`; `None` if that was refused.
+    pub(super) fn next_to_pack(&mut self, put: Option<u8>) -> Option<(u64, u64)> {
         let most = self.limits.unpacked_sessions;
         if self.sessions().count() <= most {
             return None;
@@ -227,7 +217,8 @@ impl Model {
         let position = if most == 0 {
             self.position(put?)?
         } else {
-            let position = self.position(passed?)?;
+            let passed = Self::pass(&self.slots, &mut self.pack_hand)?;
+            let position = self.position(passed)?;
             if std::mem::take(&mut self.servers[position].used) {
                 return None;
             }
@@ -236,10 +227,11 @@ impl Model {
         self.servers[position].take_for_packing()
     }
 
-    fn next_passed(&mut self) -> Option<u8> {
-        let passed = self.slots.get(self.hand).copied().flatten();
-        self.hand = if self.hand + 1 < self.slots.len() {
-            self.hand + 1
+    /// Moves a hand to the next slot, and returns the server in the one that it leaves.
+    fn pass(slots: &[Option<u8>], hand: &mut usize) -> Option<u8> {
+        let passed = slots.get(*hand).copied().flatten();
+        *hand = if *hand + 1 < slots.len() {
+            *hand + 1
         } else {
             0
         };
@@ -399,9 +391,12 @@ impl Model {
         self.vacant.clear();
     }
 
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        for name in self.slots.clone().into_iter().flatten() {
-            self.prune(name, now);
+    /// Sweeps `servers` servers at most.
+    pub(super) fn sweep(&mut self, servers: usize, now: Timestamp) {
+        for _ in 0..servers.min(self.slots.len()) {
+            if let Some(name) = Self::pass(&self.slots, &mut self.sweep_hand) {
+                self.prune(name, now);
+            }
         }
     }
 

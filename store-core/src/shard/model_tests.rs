@@ -37,6 +37,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => server.prop_map(|server| Op::ClearServer { server }),
         1 => Just(Op::Clear),
         1 => Just(Op::Sweep),
+        2 => Just(Op::SweepStep),
         4 => (0..4_000_u64).prop_map(|millis| Op::Later { millis }),
         1 => (0..3_000_u64).prop_map(|millis| Op::Earlier { millis }),
     ]

@@ -119,7 +119,7 @@ impl<S: Storable> Slab<S> {
     }
 
     #[inline]
-    pub(super) fn find(&self, hashed: HashedKey<'_>) -> Option<Index> {
+    pub(super) fn find(&self, hashed: &HashedKey<'_>) -> Option<Index> {
         let matches = |index: &Index| {
             self.get(*index)
                 .is_some_and(|node| node.hash == hashed.hash && node.key.matches(hashed.key))
@@ -129,7 +129,7 @@ impl<S: Storable> Slab<S> {
 
     /// The node of a server, which is probably still at `index`.
     #[inline]
-    pub(super) fn find_at(&self, index: Index, hashed: HashedKey<'_>) -> Option<Index> {
+    pub(super) fn find_at(&self, index: Index, hashed: &HashedKey<'_>) -> Option<Index> {
         match self.get(index) {
             Some(node) if node.key.matches(hashed.key) => Some(index),
             _ => self.find(hashed),
@@ -147,7 +147,7 @@ impl<S: Storable> Slab<S> {
     }
 
     /// Adds a server to the newest end of `ring`.
-    pub(super) fn insert(&mut self, hashed: HashedKey<'_>, ring: Ring) -> Index {
+    pub(super) fn insert(&mut self, hashed: &HashedKey<'_>, ring: Ring) -> Index {
         let node = Some(Node {
             hash: hashed.hash,
             newer: Index::NONE,
@@ -237,7 +237,7 @@ impl<S: Storable> Slab<S> {
         }
     }
 
-    /// Changes a node, and updates the number of sessions and the bytes of its ring.
+    /// Changes a node and the counts that depend on it.
     #[inline]
     pub(super) fn change<T>(
         &mut self,
@@ -247,10 +247,21 @@ impl<S: Storable> Slab<S> {
         let node = self.nodes.get_mut(index.as_usize())?.as_mut()?;
         let (sessions, footprint) = (node.server.len(), node.server.footprint());
         let result = change(node);
+        self.count_change(index, (sessions, footprint));
+        Some(result)
+    }
+
+    /// Updates the number of sessions and the bytes of a ring after a change to the sessions of a
+    /// node, which had so many `before` and their bytes.
+    #[inline]
+    pub(super) fn count_change(&mut self, index: Index, before: (usize, usize)) {
+        let Some(Some(node)) = self.nodes.get(index.as_usize()) else {
+            return;
+        };
+        let (sessions, footprint) = before;
         self.sessions = self.sessions - sessions + node.server.len();
         let bytes = &mut self.rings[node.ring as usize].bytes;
         *bytes = *bytes - footprint + node.server.footprint();
-        Some(result)
     }
 
     /// The server that has been in a ring longest.
@@ -264,11 +275,14 @@ impl<S: Storable> Slab<S> {
         self.nodes.len()
     }
 
-    /// The server in a slot, if it is not vacant.
+    /// Moves `hand`, the number of a slot, to the next one, and returns the server in the slot that
+    /// it leaves, if that is not vacant.
     #[inline]
-    pub(super) fn in_slot(&self, slot: usize) -> Option<Index> {
-        let index = Index(u32::try_from(slot).ok()?);
-        self.get(index).map(|_| index)
+    pub(super) fn pass(&self, hand: &mut u32) -> Option<Index> {
+        let passed = Index(*hand);
+        let next = passed.as_usize() + 1;
+        *hand = if next < self.slots() { *hand + 1 } else { 0 };
+        self.get(passed).map(|_| passed)
     }
 
     /// All servers, in any order.

@@ -1,7 +1,7 @@
 //! A connection's look-up, and its end.
 
 use super::SessionStore;
-use crate::server::Dropped;
+use crate::dropped::Dropped;
 use crate::shard::{HashedKey, Index};
 use crate::sync::Ordering;
 use crate::{
@@ -39,9 +39,9 @@ impl<S: Storable> SessionStore<S> {
         };
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let (index, hint, offer) = locked.begin(hashed, want, now, &mut accept, &mut dropped);
+        let (index, hint, offer) = locked.begin(&hashed, want, now, &mut accept, &mut dropped);
         drop(locked);
-        let offer = offer.and_then(|offer| self.unpack(shard, hashed, offer, now));
+        let offer = offer.and_then(|offer| self.unpack(shard, &hashed, offer, now));
         match &offer {
             Some(offer) => {
                 let usage = offer.entry.usage;
@@ -103,7 +103,7 @@ impl<S: Storable> SessionStore<S> {
             locked.count(outcome);
         }
         if let Some(group) = hint {
-            locked.set_hint(hashed, &mut index, group);
+            locked.set_hint(&hashed, &mut index, group);
         }
         let Some(entry) = session else {
             drop(locked);
@@ -111,16 +111,16 @@ impl<S: Storable> SessionStore<S> {
             return None;
         };
         let usage = entry.usage;
-        let put = locked.put(hashed, &mut index, entry, generation, now, &mut dropped);
-        let (to_pack, sweeps) = (locked.pass_hand(index, now, &mut dropped), locked.sweeps());
+        let put = locked.put(&hashed, &mut index, entry, generation, now, &mut dropped);
+        let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
         drop(dropped);
         self.count_outcome(hashed.key, outcome);
         if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
         }
-        if sweeps {
-            self.sweep(now);
+        if is_sweep_due {
+            self.sweep_steps(shard, now);
         }
         self.watched.count(hashed.key, |stats| match put {
             Ok(_) => stats.stored += 1,
@@ -182,6 +182,6 @@ impl<S: Storable> SessionStore<S> {
     /// The key-exchange group that the server chose last.
     pub fn hint<'k>(&self, key: impl Into<KeyRef<'k>>) -> Option<u16> {
         let hashed = self.hashed(key);
-        self.shards.get(hashed.hash)?.lock().hint(hashed)
+        self.shards.get(hashed.hash)?.lock().hint(&hashed)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::SessionStore;
 use super::shards::LockedShard;
-use crate::server::Dropped;
+use crate::dropped::Dropped;
 use crate::shard::{HashedKey, ToPack};
 use crate::{Offer, Storable, Timestamp, Usage};
 
@@ -35,7 +35,7 @@ impl<S: Storable> SessionStore<S> {
     pub(super) fn unpack(
         &self,
         shard: &LockedShard<S>,
-        hashed: HashedKey<'_>,
+        hashed: &HashedKey<'_>,
         mut offer: Offer<S>,
         now: Timestamp,
     ) -> Option<Offer<S>> {
@@ -48,7 +48,7 @@ impl<S: Storable> SessionStore<S> {
         offer.entry.session = session.duplicate()?;
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        locked.unpack(hashed, offer.id, (session, weight), now, &mut dropped);
+        locked.unpack(&hashed, offer.id, (session, weight), now, &mut dropped);
         drop(locked);
         Some(offer)
     }

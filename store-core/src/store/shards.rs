@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::server::Dropped;
+use crate::dropped::Dropped;
 use crate::shard::Shard;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::{Generation, Limits, Storable};

@@ -2,7 +2,7 @@
 
 use super::SessionStore;
 use super::shards::LockedShard;
-use crate::server::Dropped;
+use crate::dropped::Dropped;
 use crate::shard::Index;
 use crate::tier::{Available, TierAccess};
 use crate::{Entry, EntryId, Generation, KeyRef, Refused, SessionKey, Storable, Timestamp};
@@ -11,7 +11,7 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
     fn available<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Available {
         let hashed = self.hashed(key);
         let shard = self.shards.get(hashed.hash);
-        let available = shard.map(|shard| shard.lock().available(hashed, now));
+        let available = shard.map(|shard| shard.lock().available(&hashed, now));
         let (single_use, reusable) = available.unwrap_or_default();
         Available {
             single_use,
@@ -28,7 +28,7 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         let hashed = self.hashed(key);
         let mut dropped = Dropped::new();
         let shard = self.shards.get(hashed.hash);
-        let surplus = shard.map(|shard| shard.lock().surplus(hashed, keep, now, &mut dropped));
+        let surplus = shard.map(|shard| shard.lock().surplus(&hashed, keep, now, &mut dropped));
         let offers = surplus.into_iter().flatten();
         offers.map(|offer| offer.entry).collect()
     }
@@ -36,7 +36,7 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
     fn reusable_copy<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Option<Entry<S>> {
         let hashed = self.hashed(key);
         let shard = self.shards.get(hashed.hash)?;
-        let copy = shard.lock().reusable_copy(hashed, now)?;
+        let copy = shard.lock().reusable_copy(&hashed, now)?;
         Some(copy.entry)
     }
 
@@ -53,11 +53,11 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         };
         let (mut dropped, mut index) = (Dropped::new(), Index::NONE);
         let mut locked = shard.lock();
-        let restored = locked.put(hashed, &mut index, entry, as_of, now, &mut dropped);
+        let restored = locked.put(&hashed, &mut index, entry, as_of, now, &mut dropped);
         if restored.is_ok() {
             locked.count_as_returned();
         }
-        let to_pack = locked.pass_hand(index, now, &mut dropped);
+        let to_pack = locked.next_to_pack(index);
         drop(locked);
         if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);

@@ -27,13 +27,16 @@ fn puts_free_expired_servers() {
         let entry = lives(SingleUse, number, 100, at(10));
         put(&store, &servers[index], entry, at(10)).expect("stored");
     };
-    (10..14).for_each(|number| put_at_10(0, number));
+    // The 16th put sweeps.
+    (10..21).for_each(|number| put_at_10(0, number));
+    assert_eq!(store.stats().expired, 0);
+    put_at_10(0, 21);
     assert_eq!(store.stats().expired, 1);
     put_at_10(4, 4);
     assert_eq!(store.stats().evicted, 0);
     for (key, expected) in servers
         .iter()
-        .zip([Some(13), Some(1), None, Some(3), Some(4)])
+        .zip([Some(21), Some(1), None, Some(3), Some(4)])
     {
         assert_eq!(offered(&store, key, at(10)), expected);
     }

@@ -211,7 +211,7 @@ fn expired_are_swept<C: Client>() -> CheckResult {
     }
     fixture.advance(6 * MINUTE);
     // Connections to another server sweep.
-    for _ in 0..4 {
+    for _ in 0..16 {
         fixture.visit_at(OTHER_HOST, PORT)?;
     }
     equal(&fixture.client.stats().servers, &1, "servers after a sweep")

@@ -1,0 +1,38 @@
+//! Sessions to drop when no lock is held.
+
+/// Sessions to drop, and thereby to wipe, when no lock is held. The first one needs no memory.
+pub(crate) struct Dropped<S> {
+    first: Option<S>,
+    more: Vec<S>,
+}
+
+impl<S> Dropped<S> {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self {
+            first: None,
+            more: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, session: S) {
+        if self.first.is_none() {
+            self.first = Some(session);
+        } else {
+            self.push_more(session);
+        }
+    }
+
+    #[cold]
+    fn push_more(&mut self, session: S) {
+        self.more.push(session);
+    }
+}
+
+impl<S> Extend<S> for Dropped<S> {
+    #[inline]
+    fn extend<I: IntoIterator<Item = S>>(&mut self, sessions: I) {
+        sessions.into_iter().for_each(|session| self.push(session));
+    }
+}
