@@ -96,6 +96,17 @@ pub enum Want {
     Reusable,
 }
 
+impl Want {
+    /// Whether a look-up may return a session of this usage.
+    #[inline]
+    pub(crate) fn includes(self, usage: Usage) -> bool {
+        match usage {
+            Usage::SingleUse => self != Self::Reusable,
+            Usage::Reusable => matches!(self, Self::Any | Self::Reusable),
+        }
+    }
+}
+
 /// A session with the facts that the store needs.
 #[derive(Clone)]
 pub struct Entry<S> {

@@ -42,7 +42,7 @@ impl SessionKey {
 
     /// Sets the key, and reuses the memory of the name.
     pub fn set(&mut self, key: KeyRef<'_>) {
-        if self.matches(key) {
+        if self.matches(&key) {
             return;
         }
         match (&mut self.host, key.host) {
@@ -62,7 +62,7 @@ impl SessionKey {
 
     /// Compares without the cost of [`as_key`](Self::as_key).
     #[inline]
-    pub(crate) fn matches(&self, key: KeyRef<'_>) -> bool {
+    pub(crate) fn matches(&self, key: &KeyRef<'_>) -> bool {
         let same_host = match (&self.host, key.host) {
             // Bytes first: most names come in lower case, and comparing them is quick.
             (Host::Name(one), HostRef::Name(other)) => {
@@ -191,6 +191,7 @@ impl<'a> KeyRef<'a> {
     }
 
     /// Bytes that an owned copy occupies on the heap.
+    #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
         let name = match self.host {
             HostRef::Name(name) => name.len(),

@@ -23,6 +23,15 @@ pub(crate) struct Server<S> {
     bytes: usize,
 }
 
+/// The size of one server.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    /// Its sessions.
+    pub(crate) sessions: usize,
+    /// Bytes of its sessions and of the slots of older ones.
+    pub(crate) footprint: usize,
+}
+
 /// The bounds of one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
@@ -58,6 +67,14 @@ impl<S: Storable> Server<S> {
     #[inline]
     pub(crate) fn footprint(&self) -> usize {
         self.bytes + self.older.capacity() * size_of::<Held<S>>()
+    }
+
+    #[inline]
+    pub(crate) fn size(&self) -> Size {
+        Size {
+            sessions: self.len(),
+            footprint: self.footprint(),
+        }
     }
 
     /// Whether no session is valid at `now` or later.
@@ -112,8 +129,11 @@ impl<S: Storable> Server<S> {
             }
         }
         self.bytes = self.bytes.saturating_add(self.bytes_of(&held));
-        if let Some(older) = self.newest.replace(held) {
+        if let Some(newest) = &mut self.newest {
+            let older = std::mem::replace(newest, held);
             self.push_older(older, bounds.sessions);
+        } else {
+            self.newest = Some(held);
         }
         if self.bytes > bounds.bytes || self.footprint() > bounds.footprint {
             self.drop_excess(bounds, Some(usage), now, stats, dropped);
@@ -196,14 +216,35 @@ impl<S: Storable> Server<S> {
         stats: &mut Stats,
         dropped: &mut Dropped<S>,
     ) -> Option<Offer<S>> {
+        // The usual case: the newest session. A reusable one, if no single-use one is older.
+        if let Some(newest) = &self.newest
+            && want.includes(newest.usage)
+            && newest.is_valid(now)
+            && newest.session.as_ref().is_some_and(&mut *accept)
+        {
+            if newest.usage == Usage::SingleUse {
+                return self.take_at(self.older.len(), stats);
+            } else if self.older.is_empty() {
+                return self.copy_at(0, stats);
+            }
+        }
+        self.search(want, now, accept, stats, dropped)
+    }
+
+    /// [`offer`](Self::offer) among all sessions.
+    #[cold]
+    fn search(
+        &mut self,
+        want: Want,
+        now: Timestamp,
+        accept: &mut dyn FnMut(&S) -> bool,
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
+    ) -> Option<Offer<S>> {
         let mut reusable = None;
         for index in (0..self.len()).rev() {
             let held = self.get_mut(index)?;
-            let wanted = match held.usage {
-                Usage::SingleUse => want != Want::Reusable,
-                Usage::Reusable => matches!(want, Want::Any | Want::Reusable),
-            };
-            if !wanted {
+            if !want.includes(held.usage) {
                 continue;
             }
             if !held.is_valid(now) {
@@ -213,15 +254,25 @@ impl<S: Storable> Server<S> {
                 reusable = reusable.map(|found: usize| found - 1);
             } else if held.session.as_ref().is_some_and(&mut *accept) {
                 if held.usage == Usage::SingleUse {
-                    let mut held = self.remove_at(index)?;
-                    stats.taken += 1;
-                    let session = held.session.take()?;
-                    return Some(held.offer(session));
+                    return self.take_at(index, stats);
                 }
                 reusable = Some(index);
             }
         }
-        let held = self.get_mut(reusable?)?;
+        self.copy_at(reusable?, stats)
+    }
+
+    #[inline]
+    fn take_at(&mut self, index: usize, stats: &mut Stats) -> Option<Offer<S>> {
+        let mut held = self.remove_at(index)?;
+        stats.taken += 1;
+        let session = held.session.take()?;
+        Some(held.offer(session))
+    }
+
+    #[inline]
+    fn copy_at(&mut self, index: usize, stats: &mut Stats) -> Option<Offer<S>> {
+        let held = self.get_mut(index)?;
         let copy = held.session.as_ref()?.duplicate()?;
         stats.copied += 1;
         Some(held.offer(copy))
@@ -403,10 +454,14 @@ impl<S: Storable> Server<S> {
 
     #[inline]
     fn remove_at(&mut self, index: usize) -> Option<Held<S>> {
-        let held = if index == self.older.len() {
-            std::mem::replace(&mut self.newest, self.older.pop())?
-        } else {
+        let held = if index < self.older.len() {
             self.older.remove(index)
+        } else {
+            let held = self.newest.take()?;
+            if !self.older.is_empty() {
+                self.newest = self.older.pop();
+            }
+            held
         };
         self.has_reusable &= held.usage != Usage::Reusable;
         self.bytes = self.bytes.saturating_sub(self.bytes_of(&held));

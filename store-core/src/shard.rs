@@ -91,15 +91,13 @@ impl<S: Storable> Shard<S> {
         if let Some(node) = self.slab.get_mut(index) {
             hint = node.hint;
             node.need.count_lookup();
-            let held = node.server.len();
-            if held > 0 {
+            let before = node.server.size();
+            if before.sessions > 0 {
                 (node.visited, node.used) = (true, true);
-                let footprint = node.server.footprint();
-                offer = node
-                    .server
-                    .offer(want, now, accept, &mut self.stats, dropped);
-                if node.server.len() != held {
-                    self.slab.count_change(index, (held, footprint));
+                let stats = &mut self.stats;
+                offer = node.server.offer(want, now, accept, stats, dropped);
+                if node.server.len() != before.sessions {
+                    self.slab.count_change(index, before);
                 }
             }
         }
@@ -133,7 +131,7 @@ impl<S: Storable> Shard<S> {
         let established = established.min(now);
         let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
         let shared = session.shared_part().map_or(0, |shared| shared.bytes);
-        let fixed = fixed_bytes::<S>(hashed.key);
+        let fixed = fixed_bytes::<S>(&hashed.key);
         let refused = if self.is_cleared(hashed.hash, begun) {
             Some(Refused::Cleared)
         } else if self.is_too_large(weight.saturating_add(shared), fixed) {
@@ -162,18 +160,24 @@ impl<S: Storable> Shard<S> {
             packed: false,
         };
         self.stats.stored += 1;
-        *index = self.find_or_insert(*index, hashed);
+        let found = self.slab.find_at(*index, hashed);
+        *index = found.unwrap_or_else(|| self.slab.insert(hashed, Ring::Probation));
         let mut bounds = self.bounds(fixed);
         let short = self.trims && self.slab.bytes() + weight > self.limits.total_bytes;
-        let stats = &mut self.stats;
-        self.slab.change(*index, |node| {
-            node.need.count_put();
-            if short {
-                // Before another server is evicted, this one drops sessions that it does not need.
-                bounds.sessions = bounds.sessions.min(node.need.sessions());
-            }
-            node.server.put(held, bounds, now, stats, dropped);
-        });
+        let Some(node) = self.slab.get_mut(*index) else {
+            return Ok(id); // never: it is there
+        };
+        let (ring, before) = (node.ring(), node.server.size());
+        node.need.count_put();
+        if short {
+            // Before another server is evicted, this one drops sessions that it does not need.
+            bounds.sessions = bounds.sessions.min(node.need.sessions());
+        }
+        node.server.put(held, bounds, now, &mut self.stats, dropped);
+        self.slab.count_change(*index, before);
+        if ring == Ring::Empty {
+            self.slab.move_to(*index, Ring::Probation);
+        }
         if !self.fits() {
             self.make_room(*index, now, dropped);
         }
@@ -211,22 +215,6 @@ impl<S: Storable> Shard<S> {
             bytes: self.limits.server_bytes,
             footprint: self.limits.total_bytes.saturating_sub(fixed),
         }
-    }
-
-    /// The server of a put, in a ring of servers with sessions.
-    #[inline]
-    fn find_or_insert(&mut self, index: Index, hashed: &HashedKey<'_>) -> Index {
-        let Some(index) = self.slab.find_at(index, hashed) else {
-            return self.slab.insert(hashed, Ring::Probation);
-        };
-        if self
-            .slab
-            .get(index)
-            .is_some_and(|node| node.ring() == Ring::Empty)
-        {
-            self.slab.move_to(index, Ring::Probation);
-        }
-        index
     }
 
     /// Counts the outcome of a handshake in which a session was offered.

@@ -94,7 +94,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
     let alive = Arc::new(AtomicUsize::new(0));
     let mut shard = Shard::<Tracked>::new(limits, true);
     let sizes = Sizes {
-        fixed: fixed_bytes::<Tracked>(key(0).key),
+        fixed: fixed_bytes::<Tracked>(&key(0).key),
         slot: size_of::<Held<Tracked>>(),
     };
     let mut model = Model::new(limits, sizes);

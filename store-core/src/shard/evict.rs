@@ -36,7 +36,7 @@ impl<S: Storable> Shard<S> {
 
     /// Inserts a server without a session, in place of another one if there is no room.
     pub(super) fn insert_empty(&mut self, hashed: &HashedKey<'_>) -> Option<Index> {
-        let fixed = fixed_bytes::<S>(hashed.key);
+        let fixed = fixed_bytes::<S>(&hashed.key);
         let fits = |shard: &Self| {
             shard.slab.servers() < shard.limits.servers
                 && shard.slab.bytes() + fixed <= shard.limits.total_bytes

@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use crate::server::{Need, Server};
+use crate::server::{Need, Server, Size};
 use crate::{KeyRef, SessionKey, Storable};
 
 /// The rings. A server enters a ring at its newest end; the hand of eviction takes the oldest.
@@ -41,8 +41,9 @@ pub(super) struct Slab<S> {
     nodes: Vec<Option<Node<S>>>,
     vacant: Vec<Index>,
     rings: [Ends; 3],
-    // invariant: the sum of the sessions of all servers
+    // invariant: the sums of the sessions and of the bytes of all servers
     sessions: usize,
+    bytes: usize,
 }
 
 /// A server with its key and what is remembered of it.
@@ -86,6 +87,7 @@ impl<S: Storable> Slab<S> {
             vacant: Vec::new(),
             rings: [empty; 3],
             sessions: 0,
+            bytes: 0,
         }
     }
 
@@ -98,7 +100,7 @@ impl<S: Storable> Slab<S> {
     /// The number of servers.
     #[inline]
     pub(super) fn servers(&self) -> usize {
-        self.rings.iter().map(|ring| ring.len).sum()
+        self.nodes.len() - self.vacant.len()
     }
 
     /// The number of sessions of all servers.
@@ -110,7 +112,7 @@ impl<S: Storable> Slab<S> {
     /// Bytes that all servers cost.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
-        self.rings.iter().map(|ring| ring.bytes).sum()
+        self.bytes
     }
 
     /// Bytes that the servers of a ring cost.
@@ -122,7 +124,7 @@ impl<S: Storable> Slab<S> {
     pub(super) fn find(&self, hashed: &HashedKey<'_>) -> Option<Index> {
         let matches = |index: &Index| {
             self.get(*index)
-                .is_some_and(|node| node.hash == hashed.hash && node.key.matches(hashed.key))
+                .is_some_and(|node| node.hash == hashed.hash && node.key.matches(&hashed.key))
         };
         self.table.find(hashed.hash, matches).copied()
     }
@@ -131,7 +133,7 @@ impl<S: Storable> Slab<S> {
     #[inline]
     pub(super) fn find_at(&self, index: Index, hashed: &HashedKey<'_>) -> Option<Index> {
         match self.get(index) {
-            Some(node) if node.key.matches(hashed.key) => Some(index),
+            Some(node) if node.key.matches(&hashed.key) => Some(index),
             _ => self.find(hashed),
         }
     }
@@ -204,6 +206,7 @@ impl<S: Storable> Slab<S> {
             (node.ring, node.newer, node.older) = (ring, Index::NONE, newest);
             ends.len += 1;
             ends.bytes += node.bytes();
+            self.bytes += node.bytes();
         }
         match newest.get() {
             Some(newest) => self.set_newer(newest, index),
@@ -219,6 +222,7 @@ impl<S: Storable> Slab<S> {
         let ends = &mut self.rings[ring as usize];
         ends.len -= 1;
         ends.bytes -= bytes;
+        self.bytes -= bytes;
         if newer == Index::NONE {
             ends.newest = older;
         }
@@ -245,23 +249,23 @@ impl<S: Storable> Slab<S> {
         change: impl FnOnce(&mut Node<S>) -> T,
     ) -> Option<T> {
         let node = self.nodes.get_mut(index.as_usize())?.as_mut()?;
-        let (sessions, footprint) = (node.server.len(), node.server.footprint());
+        let before = node.server.size();
         let result = change(node);
-        self.count_change(index, (sessions, footprint));
+        self.count_change(index, before);
         Some(result)
     }
 
-    /// Updates the number of sessions and the bytes of a ring after a change to the sessions of a
-    /// node, which had so many `before` and their bytes.
+    /// Updates the counts after a change to the sessions of a node, which had the size `before`.
     #[inline]
-    pub(super) fn count_change(&mut self, index: Index, before: (usize, usize)) {
+    pub(super) fn count_change(&mut self, index: Index, before: Size) {
         let Some(Some(node)) = self.nodes.get(index.as_usize()) else {
             return;
         };
-        let (sessions, footprint) = before;
-        self.sessions = self.sessions - sessions + node.server.len();
+        let after = node.server.size();
+        self.sessions = self.sessions - before.sessions + after.sessions;
         let bytes = &mut self.rings[node.ring as usize].bytes;
-        *bytes = *bytes - footprint + node.server.footprint();
+        *bytes = *bytes - before.footprint + after.footprint;
+        self.bytes = self.bytes - before.footprint + after.footprint;
     }
 
     /// The server that has been in a ring longest.
@@ -307,13 +311,13 @@ impl<S: Storable> Node<S> {
     /// Bytes that the server costs, with its sessions, its node and its entry in the map.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
-        fixed_bytes::<S>(self.key.as_key()) + self.server.footprint()
+        fixed_bytes::<S>(&self.key.as_key()) + self.server.footprint()
     }
 }
 
 /// Bytes that a server without sessions costs.
 #[inline]
-pub(super) fn fixed_bytes<S>(key: KeyRef<'_>) -> usize {
+pub(super) fn fixed_bytes<S>(key: &KeyRef<'_>) -> usize {
     // An index and a byte of its hash, in a table that is between 7/16 and 7/8 full.
     const TABLE: usize = 2 * (size_of::<Index>() + 1);
     let node = size_of::<Option<Node<S>>>();
