@@ -201,6 +201,7 @@ impl Begun {
     }
 
     /// The same for a connection that began before its look-up, in `generation`.
+    #[inline]
     #[must_use]
     pub fn since(self, generation: Generation) -> Self {
         let generation = self.generation.min(generation);

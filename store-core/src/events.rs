@@ -22,13 +22,13 @@ mod disabled {
         }
 
         #[inline]
-        pub(crate) fn offered(&self, _: KeyRef<'_>, _: Usage) {}
+        pub(crate) fn offered(&self, _: &KeyRef<'_>, _: Usage) {}
 
         #[inline]
-        pub(crate) fn missed(&self, _: KeyRef<'_>) {}
+        pub(crate) fn missed(&self, _: &KeyRef<'_>) {}
 
         #[inline]
-        pub(crate) fn ended(&self, _: KeyRef<'_>, _: Outcome) {}
+        pub(crate) fn ended(&self, _: &KeyRef<'_>, _: Outcome) {}
     }
 }
 
@@ -70,7 +70,7 @@ mod enabled {
         }
 
         /// A connection gets a session.
-        pub(crate) fn offered(&self, key: KeyRef<'_>, usage: Usage) {
+        pub(crate) fn offered(&self, key: &KeyRef<'_>, usage: Usage) {
             let usage = match usage {
                 Usage::SingleUse => "single-use",
                 Usage::Reusable => "reusable",
@@ -79,12 +79,12 @@ mod enabled {
         }
 
         /// A connection finds no session.
-        pub(crate) fn missed(&self, key: KeyRef<'_>) {
+        pub(crate) fn missed(&self, key: &KeyRef<'_>) {
             self.emit(key, "missed", None);
         }
 
         /// A handshake in which a session was offered has ended.
-        pub(crate) fn ended(&self, key: KeyRef<'_>, outcome: Outcome) {
+        pub(crate) fn ended(&self, key: &KeyRef<'_>, outcome: Outcome) {
             let message = match outcome {
                 Outcome::Resumed => "resumed",
                 Outcome::Declined => "declined",
@@ -94,7 +94,7 @@ mod enabled {
             self.emit(key, message, None);
         }
 
-        fn emit(&self, key: KeyRef<'_>, message: &str, usage: Option<&str>) {
+        fn emit(&self, key: &KeyRef<'_>, message: &str, usage: Option<&str>) {
             if tracing::enabled!(target: "tls_resume", tracing::Level::DEBUG) {
                 let server = self.server(key);
                 tracing::debug!(target: "tls_resume", server, usage, "{message}");
@@ -102,7 +102,7 @@ mod enabled {
         }
 
         /// A server's name and port, or the first 8 bytes of a digest of its key under the secret.
-        pub(super) fn server(&self, key: KeyRef<'_>) -> String {
+        pub(super) fn server(&self, key: &KeyRef<'_>) -> String {
             let mut server = String::new();
             if !self.names.load(Ordering::Relaxed) {
                 let digest = Sha256::new().chain_update(self.secret);
@@ -136,7 +136,7 @@ mod tests {
     fn name(key: KeyRef<'_>) -> String {
         let events = Events::new();
         events.log_server_names(true);
-        events.server(key)
+        events.server(&key)
     }
 
     #[test]
@@ -144,13 +144,13 @@ mod tests {
         let domain = SecurityDomain::from([7; 32]);
         let (events, others) = (Events::new(), Events::new());
         let key = KeyRef::new(&domain, "a.example").with_port(443);
-        let digest = events.server(key);
+        let digest = events.server(&key);
         assert_eq!(digest.len(), 16, "{digest}");
-        assert_ne!(events.server(key.with_port(444)), digest);
-        assert_ne!(others.server(key), digest);
+        assert_ne!(events.server(&key.with_port(444)), digest);
+        assert_ne!(others.server(&key), digest);
         for spelling in ["a.example", "A.Example."] {
             let key = KeyRef::new(&domain, spelling).with_port(443);
-            assert_eq!(events.server(key), digest);
+            assert_eq!(events.server(&key), digest);
             assert_eq!(name(key), "a.example 443");
         }
         // All of the secret is random.

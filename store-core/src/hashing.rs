@@ -24,7 +24,7 @@ impl KeyHasher {
     }
 
     #[inline]
-    pub(crate) fn hash(&self, key: KeyRef<'_>) -> u64 {
+    pub(crate) fn hash(&self, key: &KeyRef<'_>) -> u64 {
         self.0.hash_one(key)
     }
 }

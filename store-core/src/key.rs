@@ -61,7 +61,7 @@ impl SessionKey {
     }
 
     /// Compares without the cost of [`as_key`](Self::as_key).
-    #[inline]
+    #[inline(never)] // a connection compares three times
     pub(crate) fn matches(&self, key: &KeyRef<'_>) -> bool {
         let same_host = match (&self.host, key.host) {
             // Bytes first: most names come in lower case, and comparing them is quick.

@@ -104,24 +104,24 @@ impl Watched {
     /// The counters of a server; `None` if it is not watched.
     pub(crate) fn get(&self, key: KeyRef<'_>) -> Option<ServerStats> {
         let mut found = None;
-        self.count(key, |stats| found = Some(*stats));
+        self.count(&key, |stats| found = Some(*stats));
         found
     }
 
     /// Changes the counters of a server if it is watched.
     #[inline]
-    pub(crate) fn count(&self, key: KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
+    pub(crate) fn count(&self, key: &KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
         if self.watched.load(Ordering::Relaxed) > 0 {
             self.count_if_watched(key, count);
         }
     }
 
     #[cold]
-    fn count_if_watched(&self, key: KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
+    fn count_if_watched(&self, key: &KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let watched = servers
             .iter_mut()
-            .find(|(watched, _)| watched.as_key() == key);
+            .find(|(watched, _)| watched.as_key() == *key);
         if let Some((_, stats)) = watched {
             count(stats);
         }

@@ -20,8 +20,8 @@ use crate::held::Held;
 use crate::limits::Lifetimes;
 use crate::server::{Bounds, Server};
 use crate::{
-    Entry, EntryId, Generation, Limits, Offer, Outcome, Refused, SessionKey, Stats, Storable,
-    Timestamp, Usage, Want,
+    Entry, EntryId, Generation, Limits, Offer, Outcome, Refused, SessionKey, Start, Stats,
+    Storable, Timestamp, Usage, Want,
 };
 
 pub(crate) use self::pack::ToPack;
@@ -75,39 +75,38 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Looks up a session for a connection: see [`Want`]. Returns it with the server's index and
-    /// hint.
+    /// Looks up a session for a connection that begins in `generation`: see [`Want`].
     #[inline]
     pub(crate) fn begin(
         &mut self,
         hashed: &HashedKey<'_>,
+        generation: Generation,
         want: Want,
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
-    ) -> (Index, Option<u16>, Option<Offer<S>>) {
+    ) -> Start<S> {
         let index = self.slab.find(hashed).unwrap_or(Index::NONE);
-        let (mut hint, mut offer) = (None, None);
+        let mut start = hashed.start(generation, index);
         if let Some(node) = self.slab.get_mut(index) {
-            hint = node.hint;
+            start.hint = node.hint;
             node.need.count_lookup();
             let before = node.server.size();
             if before.sessions > 0 {
                 (node.visited, node.used) = (true, true);
                 let stats = &mut self.stats;
-                offer = node.server.offer(want, now, accept, stats, dropped);
+                start.offer = node.server.offer(want, now, accept, stats, dropped);
                 if node.server.len() != before.sessions {
                     self.slab.count_change(index, before);
                 }
             }
         }
-        let counter = match offer {
-            Some(_) => &mut self.stats.offered,
-            None if want == Want::SingleUseFirst => return (index, hint, None),
-            None => &mut self.stats.missed,
-        };
-        *counter += 1;
-        (index, hint, offer)
+        if start.offer.is_some() {
+            self.stats.offered += 1;
+        } else if want != Want::SingleUseFirst {
+            self.stats.missed += 1;
+        }
+        start
     }
 
     /// Stores a session. `index` is that of its server, if it is known; it is updated.

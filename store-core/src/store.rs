@@ -288,7 +288,7 @@ impl<S: Storable> SessionStore<S> {
     #[inline]
     fn hashed<'k>(&self, key: impl Into<KeyRef<'k>>) -> HashedKey<'k> {
         let key = key.into();
-        let hash = self.hasher.hash(key);
+        let hash = self.hasher.hash(&key);
         HashedKey { hash, key }
     }
 

@@ -62,12 +62,11 @@ struct Inherited {
 }
 
 impl Inherited {
-    fn apply<S>(self, mut entry: Entry<S>) -> Entry<S> {
+    fn apply<S>(self, entry: &mut Entry<S>) {
         if entry.usage == Usage::Reusable {
             entry.expires = entry.expires.min(self.reusable_until);
         }
         entry.established = self.established;
-        entry
     }
 }
 
@@ -237,7 +236,7 @@ impl<S: Storable> State<S> {
         received: impl FnOnce(Timestamp) -> Entry<S>,
     ) {
         let now = self.receive_time(store);
-        let entry = received(now);
+        let mut entry = received(now);
         self.tickets = self.tickets.saturating_add(1);
         self.max_early_data = self.max_early_data.max(early_data);
         match self.phase {
@@ -247,7 +246,7 @@ impl<S: Storable> State<S> {
                 }
             }
             Phase::Settled(inherited) => {
-                let entry = inherited.apply(entry);
+                inherited.apply(&mut entry);
                 self.finish(store, None, Some(entry), now);
             }
             Phase::Forgotten => {}
@@ -283,12 +282,15 @@ impl<S: Storable> State<S> {
             self.phase = Phase::Settled(inherited);
         }
         if !self.received_before.is_empty() {
-            for entry in std::mem::take(&mut self.received_before) {
-                self.finish(store, None, Some(inherited.apply(entry)), now);
+            for mut entry in std::mem::take(&mut self.received_before) {
+                inherited.apply(&mut entry);
+                self.finish(store, None, Some(entry), now);
             }
         }
+        if let Some(newest) = &mut self.received {
+            inherited.apply(newest);
+        }
         let newest = self.received.take();
-        let newest = newest.map(|entry| inherited.apply(entry));
         self.finish(store, outcome, newest, now);
     }
 

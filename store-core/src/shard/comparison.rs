@@ -187,11 +187,11 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 only_even,
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
-                let (_, hint, found) =
-                    shard.begin(&key(server), want, now, &mut accept, &mut dropped);
-                let found = found.map(|it| (it.id.0, it.entry.session.number));
+                let (key, dropped) = (key(server), &mut dropped);
+                let start = shard.begin(&key, generation, want, now, &mut accept, dropped);
+                let found = start.offer.map(|it| (it.id.0, it.entry.session.number));
                 assert_eq!(found, model.offer(server, want, only_even, now), "{op:?}");
-                assert_eq!(hint, model.hint(server), "{op:?}");
+                assert_eq!(start.hint, model.hint(server), "{op:?}");
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);

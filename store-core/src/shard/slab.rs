@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::server::{Need, Server, Size};
-use crate::{KeyRef, SessionKey, Storable};
+use crate::{Begun, Generation, KeyRef, SessionKey, Start, Storable};
 
 /// The rings. A server enters a ring at its newest end; the hand of eviction takes the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -330,4 +330,19 @@ pub(super) fn fixed_bytes<S>(key: &KeyRef<'_>) -> usize {
 pub(crate) struct HashedKey<'a> {
     pub(crate) hash: u64,
     pub(crate) key: KeyRef<'a>,
+}
+
+impl HashedKey<'_> {
+    /// What a connection to a server at `index` begins with if there is no session.
+    #[inline]
+    pub(crate) fn start<S>(&self, generation: Generation, index: Index) -> Start<S> {
+        Start {
+            begun: Begun {
+                generation,
+                server: Some((self.hash, index)),
+            },
+            hint: None,
+            offer: None,
+        }
+    }
 }

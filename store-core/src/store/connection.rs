@@ -22,43 +22,34 @@ impl<S: Storable> SessionStore<S> {
         mut accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
         let (generation, hashed) = (self.generation(), self.hashed(key));
-        let begun = |index| Begun {
-            generation,
-            server: Some((hashed.hash, index)),
-        };
         let Some(shard) = self.shards.get(hashed.hash) else {
             if self.shards.len() > 0 && want != Want::SingleUseFirst {
                 self.counters.missed.fetch_add(1, Ordering::Relaxed);
-                self.count_miss(hashed.key);
+                self.count_miss(&hashed.key);
             }
-            return Start {
-                begun: begun(Index::NONE),
-                hint: None,
-                offer: None,
-            };
+            return hashed.start(generation, Index::NONE);
         };
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let (index, hint, offer) = locked.begin(&hashed, want, now, &mut accept, &mut dropped);
+        let mut start = locked.begin(&hashed, generation, want, now, &mut accept, &mut dropped);
         drop(locked);
-        let offer = offer.and_then(|offer| self.unpack(shard, &hashed, offer, now));
-        match &offer {
+        if S::PACKS {
+            let unpack = |offer| self.unpack(shard, &hashed, offer, now);
+            start.offer = start.offer.and_then(unpack);
+        }
+        match &start.offer {
             Some(offer) => {
                 let usage = offer.entry.usage;
-                self.watched.count(hashed.key, |stats| {
+                self.watched.count(&hashed.key, |stats| {
                     stats.offered += 1;
                     stats.taken += u64::from(usage == Usage::SingleUse);
                 });
-                self.events.offered(hashed.key, usage);
+                self.events.offered(&hashed.key, usage);
             }
             None if want == Want::SingleUseFirst => {}
-            None => self.count_miss(hashed.key),
+            None => self.count_miss(&hashed.key),
         }
-        Start {
-            begun: begun(index),
-            hint,
-            offer,
-        }
+        start
     }
 
     /// Returns the session that a connection to `key` should offer, as [`begin`](Self::begin) does.
@@ -72,11 +63,11 @@ impl<S: Storable> SessionStore<S> {
         self.begin(key, want, now, accept).offer
     }
 
-    fn count_miss(&self, key: KeyRef<'_>) {
+    fn count_miss(&self, key: &KeyRef<'_>) {
         self.watched.count(key, |stats| stats.missed += 1);
         self.events.missed(key);
         if let Some(observer) = &self.observer {
-            observer.missed(key);
+            observer.missed(*key);
         }
     }
 
@@ -107,25 +98,20 @@ impl<S: Storable> SessionStore<S> {
         }
         let Some(entry) = session else {
             drop(locked);
-            self.count_outcome(hashed.key, outcome);
+            self.tell(&hashed.key, outcome, None);
             return None;
         };
         let usage = entry.usage;
         let put = locked.put(&hashed, &mut index, entry, generation, now, &mut dropped);
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
-        drop(dropped);
-        self.count_outcome(hashed.key, outcome);
+        self.tell(&hashed.key, outcome, Some(put));
         if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
         }
         if is_sweep_due {
             self.sweep_steps(shard, now);
         }
-        self.watched.count(hashed.key, |stats| match put {
-            Ok(_) => stats.stored += 1,
-            Err(_) => stats.refused += 1,
-        });
         if let (Ok(_), Some(observer)) = (put, &self.observer) {
             observer.stored(hashed.key, usage);
         }
@@ -141,10 +127,23 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
+    /// Counts the end of a connection for a watched server, and emits its event.
     #[inline]
-    fn count_outcome(&self, key: KeyRef<'_>, outcome: Option<Outcome>) {
+    fn tell(
+        &self,
+        key: &KeyRef<'_>,
+        outcome: Option<Outcome>,
+        put: Option<Result<EntryId, Refused>>,
+    ) {
+        self.watched.count(key, |stats| {
+            outcome.into_iter().for_each(|outcome| stats.count(outcome));
+            match put {
+                Some(Ok(_)) => stats.stored += 1,
+                Some(Err(_)) => stats.refused += 1,
+                None => {}
+            }
+        });
         if let Some(outcome) = outcome {
-            self.watched.count(key, |stats| stats.count(outcome));
             self.events.ended(key, outcome);
         }
     }

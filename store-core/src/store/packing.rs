@@ -39,7 +39,7 @@ impl<S: Storable> SessionStore<S> {
         mut offer: Offer<S>,
         now: Timestamp,
     ) -> Option<Offer<S>> {
-        if !S::PACKS || offer.entry.usage == Usage::SingleUse {
+        if offer.entry.usage == Usage::SingleUse {
             return Some(offer);
         }
         let Some((session, weight)) = self.within_limits(offer.entry.session.unpacked()) else {
@@ -48,7 +48,7 @@ impl<S: Storable> SessionStore<S> {
         offer.entry.session = session.duplicate()?;
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        locked.unpack(&hashed, offer.id, (session, weight), now, &mut dropped);
+        locked.unpack(hashed, offer.id, (session, weight), now, &mut dropped);
         drop(locked);
         Some(offer)
     }

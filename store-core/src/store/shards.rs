@@ -97,6 +97,7 @@ impl<S: Storable> Shards<S> {
 }
 
 /// The number of a hash's slot, from bits that the map of a shard does not use first.
+#[inline]
 pub(super) fn number_of(hash: u64) -> usize {
     usize::try_from(hash >> 40).unwrap_or_default()
 }
