@@ -2,6 +2,8 @@
 
 mod need;
 
+use std::collections::VecDeque;
+
 use crate::dropped::Dropped;
 use crate::held::Held;
 use crate::{EntryId, Offer, Stats, Storable, Timestamp, Usage, Want};
@@ -16,7 +18,7 @@ pub(crate) struct Server<S> {
     // invariant: `None` only if there is no session
     newest: Option<Held<S>>,
     // invariant: ids ascend, up to that of the newest
-    older: Vec<Held<S>>,
+    older: VecDeque<Held<S>>,
     // invariant: whether one of them is reusable; there is at most one
     has_reusable: bool,
     // invariant: the sum of the weights, and of the parts that sessions share, each once
@@ -47,7 +49,7 @@ impl<S: Storable> Server<S> {
     pub(crate) fn new() -> Self {
         Self {
             newest: None,
-            older: Vec::new(),
+            older: VecDeque::new(),
             has_reusable: false,
             bytes: 0,
         }
@@ -154,7 +156,7 @@ impl<S: Storable> Server<S> {
             let wanted = slots.saturating_mul(2).min(most).max(len + 1);
             self.older.reserve_exact(wanted - len);
         }
-        self.older.push(held);
+        self.older.push_back(held);
     }
 
     /// Drops expired sessions, and then the oldest single-use ones until `most` are left.
@@ -455,11 +457,11 @@ impl<S: Storable> Server<S> {
     #[inline]
     fn remove_at(&mut self, index: usize) -> Option<Held<S>> {
         let held = if index < self.older.len() {
-            self.older.remove(index)
+            self.older.remove(index)?
         } else {
             let held = self.newest.take()?;
             if !self.older.is_empty() {
-                self.newest = self.older.pop();
+                self.newest = self.older.pop_back();
             }
             held
         };
