@@ -24,9 +24,10 @@ use crate::session::Session;
 ///   offers nothing and stores nothing.
 /// - Sessions received after the store or the server was cleared are refused, also on a connection
 ///   that was open before.
-/// - Dropping a handle without `settle` or [`cancel`](Self::cancel) means that the handshake
-///   failed: the session that it offered and all older ones of its server are removed. Newer ones
-///   stay.
+/// - Dropping a handle without `settle`, [`cancel`](Self::cancel) or
+///   [`alert_received`](Self::alert_received) means that the transport failed: the session that it
+///   offered is removed. The next connection to the server offers nothing, to find out whether
+///   handshakes succeed at all.
 ///
 /// A handle is for one handshake: once it has offered a session or is settled, it offers no other.
 /// "Offered" means given to rustls, which itself rejects a session past the lifetime that the server
@@ -92,6 +93,12 @@ impl Connection {
         self.handle.settle(kind == HandshakeKind::Resumed);
     }
 
+    /// Makes the connection offer no session, though it stores those that it receives: for a second
+    /// attempt after a handshake that failed. Call it before the handshake.
+    pub fn offer_nothing(&self) {
+        self.handle.offer_nothing();
+    }
+
     /// Ends a handshake that the application abandons, for instance because it waits no longer or has
     /// another connection.
     ///
@@ -103,9 +110,13 @@ impl Connection {
     }
 
     /// Reports that the server has sent a fatal alert
-    /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)).
+    /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)), or in the handshake what rustls
+    /// rejects: a record that cannot be decrypted, a message that is not allowed.
     ///
-    /// Revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the
+    /// In the handshake it ends the connection: the session that was offered and all older ones of
+    /// the server are removed.
+    ///
+    /// After the handshake it revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the
     /// session that it resumed and all older ones of the server. In TLS 1.2 a server rejects a
     /// resumption by an alert after the client has finished.
     pub fn alert_received(&self) {

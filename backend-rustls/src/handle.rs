@@ -55,12 +55,17 @@ impl<S: Storable> Handle<S> {
         self.state().settle(&self.store, resumed);
     }
 
+    /// Makes the connection offer nothing.
+    pub(crate) fn offer_nothing(&self) {
+        self.state().offer_nothing(&self.store);
+    }
+
     /// Ends a handshake that the application abandons.
     pub(crate) fn cancel(&self) {
         self.state().cancel(&self.store);
     }
 
-    /// The server has sent a fatal alert.
+    /// The server has sent a fatal alert, or in the handshake what cannot be read.
     pub(crate) fn alert_received(&self) {
         self.state().alert_received(&self.store);
     }

@@ -22,6 +22,8 @@ use crate::session::Session;
 ///   [`total_age`](store_core::Limits::total_age), and a TLS 1.2 session, which rustls stores again
 ///   after each resumption, starts a new lifetime.
 /// - The store's counters `resumed`, `declined` and `failed` stay at zero: the outcome is not known.
+///   rustls tells of handshakes that succeed. An offer without an answer for 200 ms, when the next
+///   connection to its server begins, counts as failed: that connection offers nothing.
 /// - `clear` removes stored sessions, but a ticket received afterwards on an older connection is
 ///   stored.
 /// - When rustls removes a TLS 1.2 session, because its handshake failed or negotiated TLS 1.3, the
@@ -92,6 +94,12 @@ impl SharedHandle {
         })
     }
 
+    fn look_up(&self, name: &ServerName<'_>, want: Want) -> Option<Session> {
+        let (store, now) = (self.store.store(), self.store.now());
+        let start = store.begin_unreported(self.key(name)?, want, now, |_| true);
+        Some(start.offer?.entry.session)
+    }
+
     fn put(&self, name: &ServerName<'_>, session: Session) {
         let Some(key) = self.key(name) else { return };
         let (store, now) = (self.store.store(), self.store.now());
@@ -104,6 +112,8 @@ impl ClientSessionStore for SharedHandle {
     fn set_kx_hint(&self, name: ServerName<'static>, group: NamedGroup) {
         if let Some(key) = self.key(&name) {
             self.store.store().set_hint(key, group.into());
+            // rustls calls this once, after a TLS 1.3 handshake that succeeded.
+            self.store.store().succeeded(key, self.store.now());
         }
     }
 
@@ -114,15 +124,14 @@ impl ClientSessionStore for SharedHandle {
 
     fn set_tls12_session(&self, name: ServerName<'static>, session: Tls12ClientSessionValue) {
         self.put(&name, session.into());
+        if let Some(key) = self.key(&name) {
+            // rustls calls this after a TLS 1.2 handshake that succeeded.
+            self.store.store().succeeded(key, self.store.now());
+        }
     }
 
     fn tls12_session(&self, name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        let now = self.store.now();
-        let offer = self
-            .store
-            .store()
-            .offer(self.key(name)?, Want::Reusable, now, |_| true)?;
-        offer.entry.session.into_tls12()
+        self.look_up(name, Want::Reusable)?.into_tls12()
     }
 
     fn remove_tls12_session(&self, name: &ServerName<'static>) {
@@ -136,12 +145,7 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        let now = self.store.now();
         // If there is none, rustls calls `tls12_session` next.
-        let offer = self
-            .store
-            .store()
-            .offer(self.key(name)?, Want::SingleUseFirst, now, |_| true)?;
-        offer.entry.session.into_tls13()
+        self.look_up(name, Want::SingleUseFirst)?.into_tls13()
     }
 }

@@ -192,6 +192,10 @@ pub struct Begun {
     // The hash of the key, and where its server is, unless it has moved. `None` if the key was not
     // looked up.
     pub(crate) server: Option<(u64, Index)>,
+    // Whether there was something to remember of earlier handshakes with the server.
+    pub(crate) has_history: bool,
+    // Whether a reusable session was returned.
+    pub(crate) reusable: bool,
 }
 
 impl Begun {
@@ -214,6 +218,8 @@ impl From<Generation> for Begun {
         Self {
             generation,
             server: None,
+            has_history: true,
+            reusable: false,
         }
     }
 }
@@ -226,6 +232,9 @@ pub struct Start<S> {
     pub hint: Option<u16>,
     /// The session to offer.
     pub offer: Option<Offer<S>>,
+    /// Whether there is none because earlier handshakes with a session failed, or were often
+    /// declined.
+    pub avoided: bool,
 }
 
 impl<S> fmt::Debug for Start<S> {
@@ -235,6 +244,7 @@ impl<S> fmt::Debug for Start<S> {
             .field("begun", &self.begun)
             .field("hint", &self.hint)
             .field("offer", &self.offer)
+            .field("avoided", &self.avoided)
             .finish()
     }
 }

@@ -88,8 +88,9 @@ mod enabled {
             let message = match outcome {
                 Outcome::Resumed => "resumed",
                 Outcome::Declined => "declined",
-                Outcome::Failed => "failed",
+                Outcome::Failed | Outcome::Rejected => "failed",
                 Outcome::Cancelled => "cancelled",
+                Outcome::Full | Outcome::FullFailed => return,
             };
             self.emit(key, message, None);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, TryGetError};
 
-use crate::shard::comparison::{Op, SERVERS, compare};
+use crate::shard::comparison::{OUTCOMES, Op, SERVERS, compare};
 use crate::{Limits, Usage, Want};
 
 /// Longer inputs find nothing more.
@@ -80,6 +80,7 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                 2 => Want::SingleUseFirst,
                 _ => Want::Reusable,
             },
+            reports: flags & 16 == 0,
             only_even: flags & 4 != 0,
         },
         4 => {
@@ -91,6 +92,12 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                     server,
                     keep: usize::from(flags >> 3),
                 },
+                3 | 4 => Op::End {
+                    server,
+                    outcome: OUTCOMES[usize::try_from(id).unwrap_or(0) % OUTCOMES.len()],
+                    reusable: flags & 8 != 0,
+                },
+                5 => Op::Succeed { server },
                 _ => Op::Remove { server, id },
             }
         }

@@ -1,5 +1,6 @@
 //! The sessions of one server.
 
+mod history;
 mod need;
 
 use std::collections::VecDeque;
@@ -8,6 +9,7 @@ use crate::dropped::Dropped;
 use crate::held::Held;
 use crate::{EntryId, Offer, Stats, Storable, Timestamp, Usage, Want};
 
+pub(crate) use self::history::History;
 pub(crate) use self::need::Need;
 
 /// The sessions of one server.

@@ -23,11 +23,14 @@ pub struct ServerStats {
     pub taken: u64,
     /// Lookups that found no session.
     pub missed: u64,
+    /// Connections that offered nothing because handshakes with a session had failed, or were often
+    /// declined, though the store had one.
+    pub avoided: u64,
     /// Handshakes reported as [`Outcome::Resumed`].
     pub resumed: u64,
     /// Handshakes reported as [`Outcome::Declined`].
     pub declined: u64,
-    /// Handshakes reported as [`Outcome::Failed`].
+    /// Handshakes reported as [`Outcome::Failed`] or [`Outcome::Rejected`].
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
@@ -45,6 +48,7 @@ impl ServerStats {
             offered,
             taken,
             missed,
+            avoided,
             resumed,
             declined,
             failed,
@@ -56,6 +60,7 @@ impl ServerStats {
         self.offered += offered;
         self.taken += taken;
         self.missed += missed;
+        self.avoided += avoided;
         self.resumed += resumed;
         self.declined += declined;
         self.failed += failed;
@@ -67,8 +72,9 @@ impl ServerStats {
         match outcome {
             Outcome::Resumed => self.resumed += 1,
             Outcome::Declined => self.declined += 1,
-            Outcome::Failed => self.failed += 1,
+            Outcome::Failed | Outcome::Rejected => self.failed += 1,
             Outcome::Cancelled => self.cancelled += 1,
+            Outcome::Full | Outcome::FullFailed => {}
         }
     }
 }

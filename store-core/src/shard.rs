@@ -4,6 +4,7 @@ mod clear;
 #[cfg(any(test, feature = "__fuzzing"))]
 pub(crate) mod comparison;
 mod evict;
+mod history;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod model;
 #[cfg(test)]
@@ -75,13 +76,15 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Looks up a session for a connection that begins in `generation`: see [`Want`].
+    /// Looks up a session for a connection that begins in `generation`: see [`Want`]. With `reports`,
+    /// the client will report how the handshake ends.
     #[inline]
+    #[allow(clippy::too_many_arguments, reason = "copied by no caller")]
     pub(crate) fn begin(
         &mut self,
         hashed: &HashedKey<'_>,
         generation: Generation,
-        want: Want,
+        (want, reports): (Want, bool),
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
@@ -92,17 +95,26 @@ impl<S: Storable> Shard<S> {
             start.hint = node.hint;
             node.need.count_lookup();
             let before = node.server.size();
+            let observes = !reports || !node.history.is_plain();
+            start.begun.has_history = observes;
+            if observes && !node.history.may_offer(want, reports, now) {
+                return self.avoid(index, (want, reports), start);
+            }
             if before.sessions > 0 {
                 (node.visited, node.used) = (true, true);
                 let stats = &mut self.stats;
                 start.offer = node.server.offer(want, now, accept, stats, dropped);
+                if observes && start.offer.is_some() {
+                    node.history.offered(reports, now);
+                }
                 if node.server.len() != before.sessions {
                     self.slab.count_change(index, before);
                 }
             }
         }
-        if start.offer.is_some() {
+        if let Some(offer) = &start.offer {
             self.stats.offered += 1;
+            start.begun.reusable = offer.entry.usage == Usage::Reusable;
         } else if want != Want::SingleUseFirst {
             self.stats.missed += 1;
         }
@@ -168,6 +180,9 @@ impl<S: Storable> Shard<S> {
         };
         let (ring, before) = (node.ring(), node.server.size());
         node.need.count_put();
+        if usage == Usage::Reusable {
+            node.history.stored_reusable();
+        }
         if short {
             // Before another server is evicted, this one drops sessions that it does not need.
             bounds.sessions = bounds.sessions.min(node.need.sessions());
@@ -216,14 +231,15 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Counts the outcome of a handshake in which a session was offered.
+    /// Counts the outcome of a handshake, if a session was offered.
     #[inline]
     pub(crate) fn count(&mut self, outcome: Outcome) {
         let counter = match outcome {
             Outcome::Resumed => &mut self.stats.resumed,
             Outcome::Declined => &mut self.stats.declined,
-            Outcome::Failed => &mut self.stats.failed,
+            Outcome::Failed | Outcome::Rejected => &mut self.stats.failed,
             Outcome::Cancelled => &mut self.stats.cancelled,
+            Outcome::Full | Outcome::FullFailed => return,
         };
         *counter += 1;
     }

@@ -1,16 +1,23 @@
 //! Counters of a store.
 
-/// How a handshake ended in which a session was offered.
+/// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The server resumed it.
+    /// The server resumed the session that was offered.
     Resumed,
-    /// The server made a full handshake, which succeeded.
+    /// A session was offered; the server made a full handshake, which succeeded.
     Declined,
-    /// The handshake failed.
+    /// A session was offered; the transport ended, or nothing came until the deadline.
     Failed,
+    /// A session was offered; the server ended the handshake by an alert, or sent what is not TLS or
+    /// cannot be decrypted.
+    Rejected,
     /// The application cancelled the handshake before its outcome was known.
     Cancelled,
+    /// No session was offered; the handshake succeeded.
+    Full,
+    /// No session was offered; the handshake failed.
+    FullFailed,
 }
 
 /// Counters since the store was created, and its current contents.
@@ -32,11 +39,14 @@ pub struct Stats {
     pub copied: u64,
     /// Lookups that found no session.
     pub missed: u64,
+    /// Connections that offered nothing because handshakes with a session had failed, or were often
+    /// declined, though the store had one.
+    pub avoided: u64,
     /// Handshakes reported as [`Outcome::Resumed`].
     pub resumed: u64,
     /// Handshakes reported as [`Outcome::Declined`].
     pub declined: u64,
-    /// Handshakes reported as [`Outcome::Failed`].
+    /// Handshakes reported as [`Outcome::Failed`] or [`Outcome::Rejected`].
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
@@ -73,13 +83,14 @@ impl Stats {
     }
 
     /// The counters with the names of their fields.
-    pub fn counters(&self) -> [(&'static str, u64); 18] {
+    pub fn counters(&self) -> [(&'static str, u64); 19] {
         let Self {
             stored,
             offered,
             taken,
             copied,
             missed,
+            avoided,
             resumed,
             declined,
             failed,
@@ -103,6 +114,7 @@ impl Stats {
             ("taken", taken),
             ("copied", copied),
             ("missed", missed),
+            ("avoided", avoided),
             ("resumed", resumed),
             ("declined", declined),
             ("failed", failed),
@@ -136,6 +148,7 @@ impl Stats {
             taken,
             copied,
             missed,
+            avoided,
             resumed,
             declined,
             failed,
@@ -158,6 +171,7 @@ impl Stats {
         self.taken += taken;
         self.copied += copied;
         self.missed += missed;
+        self.avoided += avoided;
         self.resumed += resumed;
         self.declined += declined;
         self.failed += failed;

@@ -132,6 +132,16 @@ impl<S: Storable> SessionStore<S> {
         was_there
     }
 
+    /// Removes the session `id` of `key` from the memory of this process only: after a transport
+    /// failed in a handshake with it, which is no reason to clear the sessions of other processes.
+    pub fn remove_from_memory<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
+        let hashed = self.hashed(key);
+        if let Some(shard) = self.shards.get(hashed.hash) {
+            let mut dropped = Dropped::new();
+            shard.lock().remove(&hashed, id, &mut dropped);
+        }
+    }
+
     /// Removes the session `id` of `key` and all older ones, after a handshake with it failed: the
     /// older ones may fail for the same reason, and a client must not fail again and again. Newer
     /// ones stay. With an observer, all sessions of the server are removed, since a session that a

@@ -24,7 +24,7 @@ pub(super) struct State<S> {
     /// The group that the store returned, and the one that the server chose.
     known_hint: Option<u16>,
     chosen_hint: Option<u16>,
-    /// Whether the outcome of the offered session was reported.
+    /// Whether the outcome was reported.
     reported: bool,
     /// The ids of stored sessions, oldest first: at most one more than the store can hold.
     stored: SmallVec<[EntryId; 4]>,
@@ -154,7 +154,9 @@ impl<S: Storable> State<S> {
             return None;
         }
         let now = store.now();
-        let Start { begun, hint, offer } = store.store().begin(&self.key, want, now, |_| true);
+        let Start {
+            begun, hint, offer, ..
+        } = store.store().begin(&self.key, want, now, |_| true);
         self.begun = begun.since(self.begun.generation());
         self.known_hint = hint;
         self.look_up = LookUp::Made(now);
@@ -268,9 +270,10 @@ impl<S: Storable> State<S> {
         }
         let now = self.receive_time(store);
         let resumed = self.offered.filter(|_| resumed);
-        let outcome = match resumed {
-            Some(_) => Outcome::Resumed,
-            None => Outcome::Declined,
+        let outcome = match (resumed, self.offered) {
+            (Some(_), _) => Outcome::Resumed,
+            (None, Some(_)) => Outcome::Declined,
+            (None, None) => Outcome::Full,
         };
         let inherited = Inherited {
             resumed: resumed.map(|offered| offered.id),
@@ -321,13 +324,19 @@ impl<S: Storable> State<S> {
         }
     }
 
+    /// The server rejected the connection: the session that it offered, or resumed, is not good, and
+    /// older ones may not be for the same reason.
     pub(super) fn alert_received(&mut self, store: &ClockedStore<S>) {
-        let resumed = match &self.phase {
+        let blamed = match &self.phase {
+            Phase::Handshake => {
+                self.fail(store, Outcome::Rejected);
+                self.offered.map(|offered| offered.id)
+            }
             Phase::Settled(inherited) => inherited.resumed,
-            Phase::Handshake | Phase::Forgotten => None,
+            Phase::Forgotten => None,
         };
         self.forget(store);
-        if let Some(id) = resumed {
+        if let Some(id) = blamed {
             store.store().remove_up_to(&self.key, id);
         }
     }
@@ -349,7 +358,7 @@ impl<S: Storable> State<S> {
             // A reusable session that was offered stays in the store.
             self.hold_nothing();
             let outcome = self.report(Outcome::Cancelled);
-            self.finish(store, outcome, None, Timestamp::EPOCH);
+            self.finish(store, outcome, None, store.now());
         }
     }
 
@@ -369,26 +378,35 @@ impl<S: Storable> State<S> {
     }
 
     /// Ends a connection that is dropped. A handshake that is not settled has failed: the session
-    /// that it offered and all older ones of its server are removed.
+    /// that it offered is removed, and the older ones stay, since the transport may have failed.
     pub(super) fn end(&mut self, store: &ClockedStore<S>) {
-        if matches!(self.phase, Phase::Settled(_)) {
-            return;
+        if matches!(self.phase, Phase::Handshake) {
+            self.fail(store, Outcome::Failed);
+            if let Some(id) = self.offered.and_then(Offered::reusable) {
+                store.store().remove_from_memory(&self.key, id);
+            }
+            self.hold_nothing();
         }
-        let in_handshake = matches!(self.phase, Phase::Handshake);
-        let outcome = self.report(Outcome::Failed);
-        if let Some(offered) = self.offered
-            && in_handshake
-        {
-            store.store().remove_up_to(&self.key, offered.id);
-        }
-        self.finish(store, outcome, None, Timestamp::EPOCH);
-        self.hold_nothing();
     }
 
-    /// The outcome to report: the first one, if a session was offered.
+    /// Reports a handshake that failed, by `outcome` if a session was offered.
+    fn fail(&mut self, store: &ClockedStore<S>, outcome: Outcome) {
+        let outcome = match self.offered {
+            Some(_) => outcome,
+            None => Outcome::FullFailed,
+        };
+        let outcome = self.report(outcome);
+        self.finish(store, outcome, None, store.now());
+    }
+
+    /// Makes the connection offer nothing.
+    pub(super) fn offer_nothing(&mut self, store: &ClockedStore<S>) {
+        self.look_up = LookUp::Made(store.now());
+    }
+
+    /// The outcome to report: the first one.
     fn report(&mut self, outcome: Outcome) -> Option<Outcome> {
-        let reports = self.offered.is_some() && !self.reported;
-        self.reported |= reports;
+        let reports = !std::mem::replace(&mut self.reported, true);
         reports.then_some(outcome)
     }
 }

@@ -12,10 +12,23 @@ use super::tracked::{Sizes, Tracked};
 use super::{HashedKey, Index, Shard, ToPack, fixed_bytes};
 use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::{Entry, EntryId, Generation, KeyRef, Limits, SecurityDomain, Timestamp, Usage, Want};
+use crate::{
+    Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain, Timestamp, Usage, Want,
+};
 
 /// The number of servers in the operations.
 pub(crate) const SERVERS: u8 = 12;
+
+/// Every way in which a handshake ends.
+pub(crate) const OUTCOMES: [Outcome; 7] = [
+    Outcome::Resumed,
+    Outcome::Declined,
+    Outcome::Failed,
+    Outcome::Rejected,
+    Outcome::Cancelled,
+    Outcome::Full,
+    Outcome::FullFailed,
+];
 
 /// One operation on a shard; times are milliseconds.
 #[derive(Clone, Debug)]
@@ -34,7 +47,18 @@ pub(crate) enum Op {
     Offer {
         server: u8,
         want: Want,
+        reports: bool,
         only_even: bool,
+    },
+    /// A handshake ended.
+    End {
+        server: u8,
+        outcome: Outcome,
+        reusable: bool,
+    },
+    /// A handshake succeeded, of a client that reports no more.
+    Succeed {
+        server: u8,
     },
     Surplus {
         server: u8,
@@ -184,14 +208,34 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
             Op::Offer {
                 server,
                 want,
+                reports,
                 only_even,
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
                 let (key, dropped) = (key(server), &mut dropped);
-                let start = shard.begin(&key, generation, want, now, &mut accept, dropped);
+                let start =
+                    shard.begin(&key, generation, (want, reports), now, &mut accept, dropped);
                 let found = start.offer.map(|it| (it.id.0, it.entry.session.number));
-                assert_eq!(found, model.offer(server, want, only_even, now), "{op:?}");
+                assert_eq!(
+                    found,
+                    model.offer(server, (want, reports), only_even, now),
+                    "{op:?}"
+                );
                 assert_eq!(start.hint, model.hint(server), "{op:?}");
+            }
+            Op::End {
+                server,
+                outcome,
+                reusable,
+            } => {
+                let index = &mut { Index::NONE };
+                let ended = (outcome, reusable);
+                shard.remember(&key(server), index, ended, now, &mut dropped);
+                model.remember(server, ended, now);
+            }
+            Op::Succeed { server } => {
+                shard.remember_success(&key(server), now);
+                model.remember_success(server, now);
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);

@@ -5,7 +5,7 @@ mod server;
 use self::server::{Server, Session};
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
-use crate::{Entry, Limits, Stats, Storable, Timestamp, Usage, Want};
+use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
 
 /// A shard with one vector of servers, in the order in which they entered their rings.
 pub(super) struct Model {
@@ -116,6 +116,9 @@ impl Model {
         let position = self.position(name).expect("inserted above");
         let server = &mut self.servers[position];
         server.need.count_put();
+        if entry.usage == Usage::Reusable {
+            server.history.stored_reusable();
+        }
         if short {
             limits.sessions_per_server = limits.sessions_per_server.min(server.need.sessions());
         }
@@ -246,15 +249,16 @@ impl Model {
             server.shrink();
             held && server.sessions.is_empty()
         });
-        if emptied == Some(true) {
-            self.remove(self.position(name).expect("it is there"));
+        let position = self.position(name).expect("it is there");
+        if emptied == Some(true) && self.servers[position].history.is_plain() {
+            self.remove(position);
         }
     }
 
     pub(super) fn offer(
         &mut self,
         name: u8,
-        want: Want,
+        (want, reports): (Want, bool),
         even: bool,
         now: Timestamp,
     ) -> Option<(u64, u64)> {
@@ -262,10 +266,22 @@ impl Model {
         if let Some(position) = self.position(name) {
             let server = &mut self.servers[position];
             server.need.count_lookup();
+            let observes = !reports || !server.history.is_plain();
+            if observes && !server.history.may_offer(want, reports, now) {
+                if reports || want != Want::Reusable {
+                    let holds = !server.sessions.is_empty();
+                    self.stats.avoided += u64::from(holds);
+                    self.stats.missed += u64::from(!holds);
+                }
+                return None;
+            }
             if !server.sessions.is_empty() {
                 (server.visited, server.used) = (true, true);
                 let accept = |number: u64| !even || number.is_multiple_of(2);
                 found = server.offer(want, accept, now, &mut self.stats);
+                if observes && found.is_some() {
+                    server.history.offered(reports, now);
+                }
             }
         }
         self.stats.offered += u64::from(found.is_some());
@@ -363,19 +379,45 @@ impl Model {
     }
 
     pub(super) fn set_hint(&mut self, name: u8, group: u16) {
-        if self.position(name).is_none() {
-            while self.servers.len() >= self.limits.servers
-                || self.bytes() + self.sizes.fixed > self.limits.total_bytes
-            {
-                let Some(oldest) = self.oldest(Ring::Empty) else {
-                    return;
-                };
-                self.remove(oldest);
-            }
-            self.insert(name, Ring::Empty);
+        if let Some(position) = self.position(name).or_else(|| self.insert_empty(name)) {
+            self.servers[position].hint = Some(group);
         }
-        let position = self.position(name).expect("inserted above");
-        self.servers[position].hint = Some(group);
+    }
+
+    /// Inserts a server without a session, if there is room.
+    fn insert_empty(&mut self, name: u8) -> Option<usize> {
+        while self.servers.len() >= self.limits.servers
+            || self.bytes() + self.sizes.fixed > self.limits.total_bytes
+        {
+            let oldest = self.oldest(Ring::Empty)?;
+            self.remove(oldest);
+        }
+        self.insert(name, Ring::Empty);
+        self.position(name)
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        name: u8,
+        (outcome, reusable): (Outcome, bool),
+        now: Timestamp,
+    ) {
+        let fails = matches!(outcome, Outcome::Failed | Outcome::Rejected);
+        let found = self.position(name);
+        let Some(position) = found.or_else(|| fails.then(|| self.insert_empty(name))?) else {
+            return;
+        };
+        let history = &mut self.servers[position].history;
+        history.ended(outcome, now);
+        if outcome == Outcome::Declined && reusable && history.declined_reusable() {
+            self.remove_where(name, |session| session.usage == Usage::Reusable);
+        }
+    }
+
+    pub(super) fn remember_success(&mut self, name: u8, now: Timestamp) {
+        if let Some(position) = self.position(name) {
+            self.servers[position].history.succeeded(now);
+        }
     }
 
     pub(super) fn clear_server(&mut self, name: u8) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::comparison::{Op, SERVERS, compare};
+use super::comparison::{OUTCOMES, Op, SERVERS, compare};
 use crate::{Limits, Usage, Want};
 
 const GROUPS: u16 = 3;
@@ -18,6 +18,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => Just(Want::SingleUseFirst),
         1 => Just(Want::Reusable),
     ];
+    let outcome = prop::sample::select(OUTCOMES.to_vec());
     prop_oneof![
         12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2), 0..4_u8)
             .prop_map(|(server, usage, weight, lives, age, late, returns, shares)| {
@@ -28,8 +29,13 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => (server.clone(), 0..200_usize, 0..4_u8)
             .prop_map(|(server, weight, shares)| Op::Unpack { server, weight, shares }),
         2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
-        8 => (server.clone(), want, prop::bool::weighted(0.2))
-            .prop_map(|(server, want, only_even)| Op::Offer { server, want, only_even }),
+        8 => (server.clone(), want, prop::bool::weighted(0.8), prop::bool::weighted(0.2))
+            .prop_map(|(server, want, reports, only_even)| {
+                Op::Offer { server, want, reports, only_even }
+            }),
+        3 => (server.clone(), outcome, any::<bool>())
+            .prop_map(|(server, outcome, reusable)| Op::End { server, outcome, reusable }),
+        1 => server.clone().prop_map(|server| Op::Succeed { server }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::RemoveUpTo { server, id }),
         1 => server.clone().prop_map(|server| Op::RemoveReusable { server }),

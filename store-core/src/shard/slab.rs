@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use crate::server::{Need, Server, Size};
+use crate::server::{History, Need, Server, Size};
 use crate::{Begun, Generation, KeyRef, SessionKey, Start, Storable};
 
 /// The rings. A server enters a ring at its newest end; the hand of eviction takes the oldest.
@@ -57,6 +57,7 @@ pub(super) struct Node<S> {
     /// The same for the hand that packs.
     pub(super) used: bool,
     pub(super) need: Need,
+    pub(super) history: History,
     /// The key-exchange group that the server chose last.
     pub(super) hint: Option<u16>,
     key: SessionKey,
@@ -158,6 +159,7 @@ impl<S: Storable> Slab<S> {
             visited: false,
             used: false,
             need: Need::default(),
+            history: History::default(),
             hint: None,
             key: hashed.key.to_key(),
             server: Server::new(),
@@ -340,9 +342,12 @@ impl HashedKey<'_> {
             begun: Begun {
                 generation,
                 server: Some((self.hash, index)),
+                has_history: false,
+                reusable: false,
             },
             hint: None,
             offer: None,
+            avoided: false,
         }
     }
 }

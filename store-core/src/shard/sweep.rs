@@ -36,7 +36,8 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Drops the sessions of a server that are not valid at `now`, and the server with its last one.
+    /// Drops the sessions of a server that are not valid at `now`, and the server with its last one
+    /// unless there is something to remember of it.
     fn prune(&mut self, index: Index, now: Timestamp, dropped: &mut Dropped<S>) {
         let node = self.slab.get(index);
         if !node.is_some_and(|node| node.server.has_invalid(now) || node.server.is_sparse()) {
@@ -48,7 +49,8 @@ impl<S: Storable> Shard<S> {
             server.shrink();
             held && server.is_empty()
         });
-        if emptied == Some(true) {
+        let node = self.slab.get(index);
+        if emptied == Some(true) && node.is_some_and(|node| node.history.is_plain()) {
             self.slab.remove(index);
         }
     }

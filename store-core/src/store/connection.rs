@@ -19,6 +19,29 @@ impl<S: Storable> SessionStore<S> {
         key: impl Into<KeyRef<'k>>,
         want: Want,
         now: Timestamp,
+        accept: impl FnMut(&S) -> bool,
+    ) -> Start<S> {
+        self.look_up(key.into(), (want, true), now, accept)
+    }
+
+    /// [`begin`](Self::begin) for a client that cannot report how its handshakes end: it calls
+    /// [`succeeded`](Self::succeeded) after each that succeeds. The store infers which failed.
+    pub fn begin_unreported<'k>(
+        &self,
+        key: impl Into<KeyRef<'k>>,
+        want: Want,
+        now: Timestamp,
+        accept: impl FnMut(&S) -> bool,
+    ) -> Start<S> {
+        self.look_up(key.into(), (want, false), now, accept)
+    }
+
+    #[inline]
+    fn look_up(
+        &self,
+        key: KeyRef<'_>,
+        (want, reports): (Want, bool),
+        now: Timestamp,
         mut accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
         let (generation, hashed) = (self.generation(), self.hashed(key));
@@ -31,7 +54,14 @@ impl<S: Storable> SessionStore<S> {
         };
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let mut start = locked.begin(&hashed, generation, want, now, &mut accept, &mut dropped);
+        let mut start = locked.begin(
+            &hashed,
+            generation,
+            (want, reports),
+            now,
+            &mut accept,
+            &mut dropped,
+        );
         drop(locked);
         if S::PACKS {
             let unpack = |offer| self.unpack(shard, &hashed, offer, now);
@@ -46,6 +76,10 @@ impl<S: Storable> SessionStore<S> {
                 });
                 self.events.offered(&hashed.key, usage);
             }
+            None if start.avoided => self.watched.count(&hashed.key, |stats| {
+                let is_second = !reports && want == Want::Reusable;
+                stats.avoided += u64::from(!is_second);
+            }),
             None if want == Want::SingleUseFirst => {}
             None => self.count_miss(&hashed.key),
         }
@@ -83,8 +117,8 @@ impl<S: Storable> SessionStore<S> {
         session: Option<Entry<S>>,
         now: Timestamp,
     ) -> Option<Result<EntryId, Refused>> {
-        let Begun { generation, server } = begun.into();
-        let (hashed, mut index) = self.locate(key.into(), server);
+        let begun = begun.into();
+        let (hashed, mut index) = self.locate(key.into(), begun.server);
         let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return session.map(|_| Err(Refused::Off));
         };
@@ -92,6 +126,10 @@ impl<S: Storable> SessionStore<S> {
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
+            if begun.has_history || outcome != Outcome::Resumed {
+                let ended = (outcome, begun.reusable);
+                locked.remember(&hashed, &mut index, ended, now, &mut dropped);
+            }
         }
         if let Some(group) = hint {
             locked.set_hint(&hashed, &mut index, group);
@@ -102,7 +140,14 @@ impl<S: Storable> SessionStore<S> {
             return None;
         };
         let usage = entry.usage;
-        let put = locked.put(&hashed, &mut index, entry, generation, now, &mut dropped);
+        let put = locked.put(
+            &hashed,
+            &mut index,
+            entry,
+            begun.generation,
+            now,
+            &mut dropped,
+        );
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
         self.tell(&hashed.key, outcome, Some(put));
@@ -165,10 +210,18 @@ impl<S: Storable> SessionStore<S> {
         put.unwrap_or(Err(Refused::Off))
     }
 
-    /// Counts the outcome of a handshake with `key` in which a session was offered.
-    pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome) {
-        let now = Timestamp::EPOCH; // nothing is stored
+    /// Counts and remembers the outcome of a handshake with `key`.
+    pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome, now: Timestamp) {
         self.finish(key, self.generation(), Some(outcome), None, None, now);
+    }
+
+    /// A handshake with `key` succeeded, of a client that calls
+    /// [`begin_unreported`](Self::begin_unreported).
+    pub fn succeeded<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) {
+        let hashed = self.hashed(key);
+        if let Some(shard) = self.shards.get(hashed.hash) {
+            shard.lock().remember_success(&hashed, now);
+        }
     }
 
     /// Stores the group that the server chose (a TLS `NamedGroup`). Hints take no room from

@@ -322,15 +322,15 @@ fn a_panic_under_the_lock_is_only_a_miss() {
 fn counters_add_up() {
     explore(|| {
         let store = small(2_048);
-        let workers = [Outcome::Resumed, Outcome::Declined, Outcome::Failed].map(|outcome| {
+        let workers = [Outcome::Resumed, Outcome::Declined, Outcome::Cancelled].map(|outcome| {
             spawn(&store, move |store| {
                 for (number, host) in (0..).zip(["a", "b"]) {
                     put(store, host, Usage::SingleUse, number).expect("stored");
                     store
                         .offer(&key(host), Want::Any, at(0), |_| true)
                         .expect("one each");
-                    store.report(&key(host), outcome);
-                    store.report(&key(host), Outcome::Resumed);
+                    store.report(&key(host), outcome, at(0));
+                    store.report(&key(host), Outcome::Resumed, at(0));
                 }
             })
         });
@@ -339,7 +339,7 @@ fn counters_add_up() {
         workers.into_iter().for_each(join);
         let stats = store.stats();
         assert_adds_up(&stats);
-        assert_eq!([stats.resumed, stats.declined, stats.failed], [8, 2, 2]);
+        assert_eq!([stats.resumed, stats.declined, stats.cancelled], [8, 2, 2]);
         assert_eq!([stats.stored, stats.taken, stats.sessions], [6, 6, 0]);
         assert!(early.stored <= 6 && early.resumed <= 8);
     });

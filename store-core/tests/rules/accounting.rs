@@ -52,7 +52,7 @@ fn run(
             }
             85..90 => store.set_hint(key, 29),
             90..95 => store.sweep(now),
-            95 => store.report(key, Outcome::Declined),
+            95 => store.report(key, Outcome::Declined, now),
             96 => begun = store.generation(),
             97 => store.clear_server(key),
             // Mostly forwards, sometimes back.
@@ -168,12 +168,12 @@ fn the_counters_of_threads_add_up() {
 fn outcomes_are_counted() {
     let store = store::<Tracked>(Limits::default());
     for key in &keys("s", 10) {
-        store.report(key, Outcome::Resumed);
+        store.report(key, Outcome::Resumed, start());
         for outcome in [Outcome::Declined; 2] {
-            store.report(key, outcome);
+            store.report(key, outcome, start());
         }
         for outcome in [Outcome::Failed; 3] {
-            store.report(key, outcome);
+            store.report(key, outcome, start());
         }
     }
     let stats = store.stats();
@@ -207,8 +207,8 @@ fn a_watched_server_is_counted_by_itself() {
             .is_none()
     );
     for outcome in [Outcome::Resumed, Outcome::Declined, Outcome::Failed] {
-        store.report(&watched, outcome);
-        store.report(&other, outcome);
+        store.report(&watched, outcome, start());
+        store.report(&other, outcome, start());
     }
     let stats = store.server_stats(&watched).expect("watched");
     let counted = [

@@ -202,7 +202,7 @@ fn with_zero_servers_nothing_is_stored() {
     assert_eq!(store.hint(&key), None);
     assert_eq!(offered(&store, &key, start()), None);
     assert!(!store.remove(&key, id));
-    store.report(&key, Outcome::Resumed);
+    store.report(&key, Outcome::Resumed, start());
     store.clear_server(&key);
     store.clear();
     store.sweep(at(HOUR));

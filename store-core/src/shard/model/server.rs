@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::server::Need;
+use crate::server::{History, Need};
 use crate::shard::slab::Ring;
 use crate::shard::tracked::Sizes;
 use crate::{Limits, SharedPart, Stats, Timestamp, Usage, Want};
@@ -40,6 +40,7 @@ pub(in crate::shard) struct Server {
     pub(super) visited: bool,
     pub(super) used: bool,
     pub(super) need: Need,
+    pub(super) history: History,
 }
 
 impl Server {
@@ -53,6 +54,7 @@ impl Server {
             visited: false,
             used: false,
             need: Need::default(),
+            history: History::default(),
         }
     }
 

@@ -1,0 +1,69 @@
+//! What is remembered of handshakes in which a session was offered.
+
+use super::Shard;
+use super::slab::{HashedKey, Index};
+use crate::dropped::Dropped;
+use crate::{Outcome, Start, Storable, Timestamp, Want};
+
+impl<S: Storable> Shard<S> {
+    /// A connection to the server at `index` offers nothing because of earlier handshakes.
+    #[cold]
+    pub(super) fn avoid(
+        &mut self,
+        index: Index,
+        (want, reports): (Want, bool),
+        mut start: Start<S>,
+    ) -> Start<S> {
+        // A client that reports nothing looks up twice for one connection.
+        let is_second = !reports && want == Want::Reusable;
+        let holds = self
+            .slab
+            .get(index)
+            .is_some_and(|node| !node.server.is_empty());
+        start.avoided = holds || is_second;
+        if !is_second {
+            let counter = if holds {
+                &mut self.stats.avoided
+            } else {
+                &mut self.stats.missed
+            };
+            *counter += 1;
+        }
+        start
+    }
+
+    /// Remembers how a handshake ended; `reusable` if a reusable session was offered in it. One that
+    /// was declined again, and not replaced, is dropped.
+    #[cold]
+    pub(crate) fn remember(
+        &mut self,
+        hashed: &HashedKey<'_>,
+        index: &mut Index,
+        (outcome, reusable): (Outcome, bool),
+        now: Timestamp,
+        dropped: &mut Dropped<S>,
+    ) {
+        let fails = matches!(outcome, Outcome::Failed | Outcome::Rejected);
+        let found = self.slab.find_at(*index, hashed);
+        let Some(found) = found.or_else(|| fails.then(|| self.insert_empty(hashed))?) else {
+            return;
+        };
+        *index = found;
+        let Some(node) = self.slab.get_mut(found) else {
+            return;
+        };
+        node.history.ended(outcome, now);
+        if outcome == Outcome::Declined && reusable && node.history.declined_reusable() {
+            let removed = self.change_at(found, |server, _| server.drop_reusable(dropped));
+            self.stats.removed += u64::from(removed == Some(true));
+        }
+    }
+
+    /// Remembers that a handshake succeeded, of a client that does not report how.
+    pub(crate) fn remember_success(&mut self, hashed: &HashedKey<'_>, now: Timestamp) {
+        let found = self.slab.find(hashed);
+        if let Some(node) = found.and_then(|index| self.slab.get_mut(index)) {
+            node.history.succeeded(now);
+        }
+    }
+}
