@@ -37,7 +37,7 @@ pub(crate) struct History {
     reusable_declined: u8,
     // For clients that report no outcomes: since when an offer has no answer; and the connections
     // without an offer that have none.
-    unanswered: Option<Timestamp>,
+    unanswered: Timestamp, // the epoch: no offer
     withheld: u8,
 }
 
@@ -66,7 +66,7 @@ impl Default for History {
             declined: 0,
             lookups: 0,
             reusable_declined: 0,
-            unanswered: None,
+            unanswered: Timestamp::EPOCH,
             withheld: 0,
         }
     }
@@ -79,19 +79,16 @@ impl History {
         self.state == State::Good
             && self.declined == 0
             && self.reusable_declined == 0
-            && self.unanswered.is_none()
+            && self.unanswered == Timestamp::EPOCH
     }
 
     /// Whether the connection that begins at `now` may offer a session. With `reports`, its outcome
     /// will be reported.
     #[cold]
     pub(crate) fn may_offer(&mut self, want: Want, reports: bool, now: Timestamp) -> bool {
-        if !reports
-            && self
-                .unanswered
-                .is_some_and(|since| has_passed(ANSWER, since, now))
-        {
-            self.unanswered = None;
+        let is_unanswered = self.unanswered != Timestamp::EPOCH;
+        if !reports && is_unanswered && has_passed(ANSWER, self.unanswered, now) {
+            self.unanswered = Timestamp::EPOCH;
             self.fail(false, now);
         }
         // A client that reports nothing looks up twice for one connection.
@@ -133,8 +130,8 @@ impl History {
         if self.state == State::Avoided {
             (self.state, self.at, self.withheld) = (State::Tried, now, 0);
         }
-        if !reports {
-            self.unanswered.get_or_insert(now);
+        if !reports && self.unanswered == Timestamp::EPOCH {
+            self.unanswered = now;
         }
     }
 
