@@ -1,6 +1,7 @@
 //! One connection: its key, the session that it offered and the sessions that it stored.
 //!
-//! A handshake runs through these steps, which the callbacks of the context pass on:
+//! A handshake runs through these steps, which the callbacks of OpenSSL pass on, or the driver of the
+//! handshake by itself ([`Connector::driven`](crate::Connector::driven)):
 //! 1. [`Connection::prepare`] looks a session up and offers it. A connection dropped before step 2
 //!    reports nothing.
 //! 2. `SSL_CB_HANDSHAKE_START`: [`handshake_started`](Connection::handshake_started).
@@ -13,7 +14,8 @@
 //!    - The application calls [`cancel`](Connection::cancel).
 //! 5. `SSL_CB_READ_ALERT`, in the handshake or later:
 //!    [`alert_received`](Connection::alert_received) revokes.
-//! 6. Drop, with the `SSL`: a handshake that is still under way has failed.
+//! 6. `SSL_CB_WRITE_ALERT`: [`closed`](Connection::closed) notes `close_notify`.
+//! 7. Drop, with the `SSL`: a handshake that is still under way has failed.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,15 +23,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use openssl::ssl::{SslRef, SslSessionRef, SslVersion};
-use store_core::{Begun, Chain, EntryId, Offer, Outcome, SessionKey, Start, Usage, Want};
+use openssl::ssl::{SslRef, SslSessionRef};
+use store_core::{
+    Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Start, Timestamp, Usage, Want,
+};
 
 use crate::ffi;
-use crate::offered::{OfferedSession, SslId};
+use crate::live::InUse;
+use crate::offered::OfferedSession;
 use crate::peer::PeerInfo;
 use crate::session::Session;
 use crate::sessions::Sessions;
-use crate::verification::{RequiredAddress, Requirements, Verification};
+use crate::verification::{Requirements, Verification};
 
 /// The store's handle of one `SSL` object, from before its handshake until the object is freed.
 /// [`connection()`](crate::connection()) returns it.
@@ -60,6 +65,10 @@ struct State {
     received: usize,
     lifetime: Option<Duration>,
     max_early_data: Option<u32>,
+    /// The session that OpenSSL holds for this connection.
+    in_use: Option<InUse>,
+    /// `close_notify` was sent.
+    closed: bool,
 }
 
 /// How far the handshake is, or how it ended.
@@ -75,27 +84,30 @@ enum Phase {
 }
 
 impl Connection {
-    /// Looks up a session of `key` and offers it in the handshake of `ssl`.
+    /// Looks up a session of `key` and offers it in the handshake of `ssl`, which requires of its
+    /// peer what `plain` says, or what OpenSSL knows.
     pub(crate) fn prepare(
         sessions: Sessions,
         key: SessionKey,
         ssl: &mut SslRef,
-        address: RequiredAddress,
+        plain: Option<Requirements<'_>>,
     ) -> Self {
         let now = sessions.clock().now();
-        let requirements = Requirements::read(ssl, address);
+        let is_plain = plain.is_some();
+        let requirements = plain.unwrap_or_else(|| Requirements::read(ssl));
         let accept = |session: &Session| session.verification().satisfies(&requirements);
         let Start { begun, offer, .. } = sessions.store().begin(&key, Want::Any, now, accept);
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
-        let mut required = None;
-        if !offer.as_ref().is_some_and(same) {
-            required = Some(requirements.into_verification());
+        let same = offer.as_ref().is_some_and(same);
+        let mut required = (!same).then(|| requirements.into_verification());
+        if !is_plain {
+            // A session set by an earlier `prepare`, perhaps for another key, or by the application.
+            ffi::clear_session(ssl);
         }
-        // A session set by an earlier `prepare`, perhaps for another key, or by the application.
-        ffi::clear_session(ssl);
         let offered = offer.and_then(|offer| OfferedSession::offer(ssl, offer));
+        let (offered, in_use) = offered.unzip();
         if offered.is_none() && required.is_none() {
-            required = Some(Requirements::read(ssl, address).into_verification());
+            required = Some(Requirements::read(ssl).into_verification());
         }
         Self {
             sessions,
@@ -103,7 +115,10 @@ impl Connection {
             begun,
             required,
             offered,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                in_use: in_use.flatten(),
+                ..State::default()
+            }),
         }
     }
 
@@ -183,13 +198,17 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
-        if self.end_handshake(Phase::Cancelled) && self.offered() {
+        if self.state().end_handshake(Phase::Cancelled) && self.offered() {
             self.sessions.store().report(&self.key, Outcome::Cancelled);
         }
     }
 
-    /// `SSL_CB_HANDSHAKE_START`.
-    pub(crate) fn handshake_started(&self) {
+    /// Reports that the handshake starts.
+    ///
+    /// This and the four methods below are for drivers that have their `Ssl` from
+    /// [`Connector::driven`](crate::Connector::driven). For other connections OpenSSL's info callback
+    /// calls them: this one at `SSL_CB_HANDSHAKE_START`.
+    pub fn handshake_started(&self) {
         let mut state = self.state();
         if state.phase == Phase::Prepared {
             state.phase = Phase::UnderWay;
@@ -199,40 +218,59 @@ impl Connection {
     /// Stores a session that OpenSSL has received. Called within the `new_session` callback.
     pub(crate) fn session_received(&self, ssl: &SslRef, session: &SslSessionRef) {
         let mut state = self.state();
+        if let Some((entry, now)) = self.received(&mut state, ssl, session) {
+            self.finish(&mut state, None, Some(entry), now);
+        }
+    }
+
+    /// An entry for a session that OpenSSL has received, and the time. `None` if it is not to be
+    /// stored.
+    fn received(
+        &self,
+        state: &mut State,
+        ssl: &SslRef,
+        session: &SslSessionRef,
+    ) -> Option<(Entry<Session>, Timestamp)> {
         state.received = state.received.saturating_add(1);
         state.lifetime = Some(Duration::from_secs(ffi::ticket_lifetime(session)));
         state.max_early_data = Some(session.max_early_data());
         if state.revoked {
-            return;
+            return None;
         }
         // A resumed handshake verifies nothing: its sessions inherit verification and age from the
         // session that was offered. If the application set another one, neither is known.
         let (peer, established) = if ssl.session_reused() {
-            let Some(offered) = &self.offered else { return };
+            let offered = self.offered.as_ref()?;
             (self.inherited_peer(offered), Some(offered.established))
         } else {
-            let Some(verified) = self.verified_peer(ssl) else {
-                return;
-            };
+            let verified = self.verified_peer(ssl)?;
             let known = state.peer.take().filter(|known| **known == verified);
             let peer = known.unwrap_or_else(|| Arc::new(verified));
             state.peer = Some(Arc::clone(&peer));
             (peer, None)
         };
         let now = self.sessions.clock().now();
-        let Some(entry) = Session::received(session, peer, now) else {
-            return;
-        };
-        let entry = entry.established_at(established.unwrap_or(now));
+        let (entry, in_use) = Session::received(session, peer, now)?;
+        state.in_use = in_use;
+        Some((entry.established_at(established.unwrap_or(now)), now))
+    }
+
+    /// Counts the outcome of a handshake and stores a session.
+    fn finish(
+        &self,
+        state: &mut State,
+        outcome: Option<Outcome>,
+        entry: Option<Entry<Session>>,
+        now: Timestamp,
+    ) {
         let store = self.sessions.store();
-        let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
-            return;
-        };
+        let stored = store.finish(&self.key, self.begun, outcome, None, entry, now);
+        let Some(Ok(id)) = stored else { return };
         if let Some(older) = state.newest.replace(id) {
             state.older.push_back(older);
-        }
-        if state.older.len() > store.limits().sessions_per_server {
-            state.older.pop_front();
+            if state.older.len() > store.limits().sessions_per_server {
+                state.older.pop_front();
+            }
         }
     }
 
@@ -256,33 +294,37 @@ impl Connection {
         Arc::new(PeerInfo { policy, ..peer })
     }
 
-    /// `SSL_CB_HANDSHAKE_DONE`: reports the outcome, and stores a ticket that was renewed in a
-    /// resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session` callback.
-    pub(crate) fn handshake_succeeded(&self, ssl: &SslRef) {
+    /// Reports that the handshake of `ssl` has succeeded (`SSL_CB_HANDSHAKE_DONE`). Stores a ticket
+    /// that was renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session`
+    /// callback.
+    pub fn handshake_succeeded(&self, ssl: &SslRef) {
         let (phase, outcome) = if ssl.session_reused() {
             (Phase::Resumed, Outcome::Resumed)
         } else {
             (Phase::Full, Outcome::Declined)
         };
-        if !self.end_handshake(phase) {
+        let mut state = self.state();
+        if !state.end_handshake(phase) || self.offered.is_none() {
             return;
         }
-        let Some(offered) = &self.offered else { return };
-        self.sessions.store().report(&self.key, outcome);
-        if phase == Phase::Full || ssl.version2() == Some(SslVersion::TLS1_3) {
-            return;
-        }
-        if let Some(session) = ssl.session()
-            && SslId::new(session) != offered.ssl_id
+        let mut renewed = None;
+        if phase == Phase::Resumed
+            && let Some(own) = &state.in_use
+            && let Some(session) = ssl.session()
+            && !own.is(session)
         {
-            self.session_received(ssl, session);
+            renewed = self.received(&mut state, ssl, session);
         }
+        let (entry, now) = renewed.unzip();
+        let now = now.unwrap_or(Timestamp::EPOCH); // nothing is stored
+        self.finish(&mut state, Some(outcome), entry, now);
     }
 
-    /// A handshake under way has failed: removes the session that it offered and all older ones of
-    /// the server, so that the next connection does not fail for the same reason.
-    pub(crate) fn handshake_failed(&self) {
-        if self.end_handshake(Phase::Failed)
+    /// Reports that the handshake has failed (`SSL_CB_CONNECT_EXIT` with an error): removes the
+    /// session that it offered and all older ones of the server, so that the next connection does
+    /// not fail for the same reason.
+    pub fn handshake_failed(&self) {
+        if self.state().end_handshake(Phase::Failed)
             && let Some(offered) = &self.offered
         {
             self.sessions.store().remove_up_to(&self.key, offered.id);
@@ -290,10 +332,10 @@ impl Connection {
         }
     }
 
-    /// The server sent a fatal alert: revokes what this connection stored (RFC 8446, section 6.2),
+    /// Reports that the server sent a fatal alert (`SSL_CB_READ_ALERT`): revokes what this connection stored (RFC 8446, section 6.2),
     /// and if it was resumed, the session that it resumed and all older ones of the server. In
     /// TLS 1.2 a server rejects a resumption by an alert after the client has finished.
-    pub(crate) fn alert_received(&self) {
+    pub fn alert_received(&self) {
         let resumed = self.state().phase == Phase::Resumed;
         self.forget();
         if resumed && let Some(offered) = &self.offered {
@@ -301,14 +343,10 @@ impl Connection {
         }
     }
 
-    /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
-    fn end_handshake(&self, phase: Phase) -> bool {
-        let mut state = self.state();
-        let under_way = state.phase == Phase::UnderWay;
-        if under_way {
-            state.phase = phase;
-        }
-        under_way
+    /// Reports that `close_notify` is sent (`SSL_CB_WRITE_ALERT`). OpenSSL then leaves the session of
+    /// this connection as it is, and another connection can have it without a copy.
+    pub fn closed(&self) {
+        self.state().closed = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -316,11 +354,28 @@ impl Connection {
     }
 }
 
+impl State {
+    /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
+    fn end_handshake(&mut self, phase: Phase) -> bool {
+        let under_way = self.phase == Phase::UnderWay;
+        if under_way {
+            self.phase = phase;
+        }
+        under_way
+    }
+}
+
 impl Drop for Connection {
     /// OpenSSL runs this when it frees the `SSL`. A panic, for instance in a `tracing` subscriber,
     /// must not reach C.
     fn drop(&mut self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.handshake_failed()));
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            self.handshake_failed();
+            let mut state = self.state();
+            if let Some(in_use) = state.in_use.take() {
+                in_use.end(state.closed);
+            }
+        }));
     }
 }
 

@@ -2,26 +2,31 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::IpAddr;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     ConnectConfiguration, HandshakeError, Ssl, SslConnector, SslConnectorBuilder, SslRef,
     SslSessionCacheMode, SslStream,
 };
-use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey};
+use store_core::{KeyRef, SecurityDomain, SessionKey};
 use thiserror::Error;
 
 use crate::connection::Connection;
 use crate::sessions::Sessions;
-use crate::verification::RequiredAddress;
+use crate::verification::{ContextRequirements, Requirements};
 use crate::{callbacks, ex_data, ffi};
 
 impl Sessions {
     /// Builds a context whose connections keep their sessions in this store. An error if the
     /// builder already has a `new_session` or info callback.
     ///
-    /// Sets the session cache mode, the `new_session` callback and the info callback. Callbacks can
-    /// be set on a builder only, so this takes the finished builder and returns the connector.
+    /// Sets the session cache mode and the `new_session` callback. Callbacks can be set on a builder
+    /// only, so this takes the finished builder and returns the connector. The info callback is set
+    /// on each connection.
+    ///
+    /// The sessions of connections that receive TLS 1.3 tickets have no id
+    /// (`SSL_SESSION_set1_id`): an application that keeps such a session for itself cannot offer it.
     ///
     /// `domain` must cover every setting of the builder that decides over trust or over what is
     /// offered: roots, verify mode and callbacks, client certificate, protocol versions, cipher
@@ -44,9 +49,12 @@ impl Sessions {
                 | SslSessionCacheMode::NO_AUTO_CLEAR,
         );
         callbacks::install(&mut builder);
+        let inner = builder.build();
+        let any_host = inner.configure().and_then(|one| one.into_ssl("host"));
+        let requirements = any_host.ok().as_deref().and_then(ContextRequirements::read);
         Ok(Connector {
-            requires_address: ffi::context_requires_address(&builder),
-            inner: builder.build(),
+            requirements,
+            inner,
             sessions: self.clone(),
             domain,
         })
@@ -70,8 +78,8 @@ pub struct Connector {
     inner: SslConnector,
     sessions: Sessions,
     domain: SecurityDomain,
-    /// Whether the context itself requires an IP address of every peer.
-    requires_address: bool,
+    /// What the context requires of peers that have a name. `None`: OpenSSL is asked each time.
+    requirements: Option<ContextRequirements>,
 }
 
 impl Connector {
@@ -90,15 +98,28 @@ impl Connector {
     /// An `Ssl` for a handshake with `host`, a name or an IP address, which is sent as SNI and
     /// verified, [prepared](Self::prepare) with `key`.
     ///
-    /// Faster than `prepare`, which has to query OpenSSL for an IP address that the `Ssl` requires.
+    /// Faster than `prepare`, which has to ask OpenSSL what the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
+        let mut ssl = self.driven(host, key)?;
+        callbacks::observe(&mut ssl);
+        Ok(ssl)
+    }
+
+    /// As [`ssl`](Self::ssl), for a driver that itself tells the
+    /// [`Connection`](crate::Connection) that its handshake
+    /// [starts](crate::Connection::handshake_started) and
+    /// [succeeds](crate::Connection::handshake_succeeded) or
+    /// [fails](crate::Connection::handshake_failed), that a
+    /// [fatal alert](crate::Connection::alert_received) has come and that it has sent
+    /// [`close_notify`](crate::Connection::closed). OpenSSL calls no info callback, which it would
+    /// do 12 to 16 times in a resumed handshake.
+    pub fn driven(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
-        // `into_ssl` requires an address if `host` parses as one; `HostRef` knows at least those.
-        let address = match HostRef::parse(host) {
-            HostRef::Name(_) if !self.requires_address => RequiredAddress::None,
-            _ => RequiredAddress::Query,
-        };
-        self.attach_connection(&mut ssl, key, address);
+        // `into_ssl` requires an address if `host` is one, and no name if it is empty.
+        let has_name = !host.is_empty() && host.parse::<IpAddr>().is_err();
+        let requirements = self.requirements.filter(|_| has_name);
+        let requirements = requirements.map(|context| context.for_host(host));
+        self.attach_connection(&mut ssl, key, requirements);
         Ok(ssl)
     }
 
@@ -123,17 +144,23 @@ impl Connector {
     /// made on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are
     /// not read: if there are any, use a key of another domain.
     ///
-    /// [`connection()`](crate::connection()) returns the [`Connection`](crate::Connection) attached
-    /// here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
+    /// Sets the info callback of the `Ssl`. [`connection()`](crate::connection()) returns the
+    /// [`Connection`](crate::Connection) attached here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        self.attach_connection(ssl, key, RequiredAddress::Query);
+        self.attach_connection(ssl, key, None);
+        callbacks::observe(ssl);
     }
 
-    fn attach_connection(&self, ssl: &mut SslRef, key: SessionKey, address: RequiredAddress) {
+    fn attach_connection(
+        &self,
+        ssl: &mut SslRef,
+        key: SessionKey,
+        plain: Option<Requirements<'_>>,
+    ) {
         let Some(index) = ex_data::index() else {
             return;
         };
-        let connection = Connection::prepare(self.sessions.clone(), key, ssl, address);
+        let connection = Connection::prepare(self.sessions.clone(), key, ssl, plain);
         ssl.set_ex_data(index, connection);
     }
 

@@ -26,7 +26,7 @@ impl Verification {
     /// and did not succeed: a verify callback may have accepted the peer, but it does not run on
     /// resumption, so such a session is not stored.
     pub(crate) fn after_handshake(ssl: &SslRef) -> Option<Self> {
-        let required = Requirements::read(ssl, RequiredAddress::Query);
+        let required = Requirements::read(ssl);
         // The result is also OK without a certificate, as with a pre-shared key.
         let verified =
             || ssl.verify_result() == X509VerifyResult::OK && ssl.peer_certificate().is_some();
@@ -45,13 +45,36 @@ impl Verification {
     }
 }
 
-/// Whether a connection requires an IP address of its peer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum RequiredAddress {
-    /// Unknown: query OpenSSL. Slow if there is none, since OpenSSL then raises an error.
-    Query,
-    /// Known to be none.
-    None,
+/// What the settings of a context require of every peer that has a name: read once, so that a
+/// connection need not ask OpenSSL.
+#[derive(Clone, Copy)]
+pub(crate) struct ContextRequirements {
+    verify_peer: bool,
+    host_flags: u32,
+}
+
+impl ContextRequirements {
+    /// Reads them from an `Ssl` of the context that requires one host. `None` if it requires more,
+    /// such as an address.
+    pub(crate) fn read(ssl: &SslRef) -> Option<Self> {
+        let required = Requirements::read(ssl);
+        match required.names {
+            Names::Host(_, host_flags) => Some(Self {
+                verify_peer: required.verify_peer,
+                host_flags,
+            }),
+            Names::None | Names::Text(_) => None,
+        }
+    }
+
+    /// What a connection to `host`, a name and no address, requires.
+    pub(crate) fn for_host(self, host: &str) -> Requirements<'_> {
+        Requirements {
+            verify_peer: self.verify_peer,
+            names: Names::Host(host, self.host_flags),
+            client_certificate: None,
+        }
+    }
 }
 
 /// What a connection requires of its peer, as its `SSL` object is configured at the time of
@@ -63,10 +86,10 @@ pub(crate) struct Requirements<'a> {
 }
 
 impl<'a> Requirements<'a> {
-    pub(crate) fn read(ssl: &'a SslRef, address: RequiredAddress) -> Self {
+    pub(crate) fn read(ssl: &'a SslRef) -> Self {
         Self {
             verify_peer: ssl.verify_mode().contains(SslVerifyMode::PEER),
-            names: Names::read(ssl, address),
+            names: Names::read(ssl),
             client_certificate: client_certificate(ssl),
         }
     }
@@ -98,11 +121,8 @@ enum Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn read(ssl: &'a SslRef, address: RequiredAddress) -> Self {
-        let address = match address {
-            RequiredAddress::Query => ffi::required_address(ssl),
-            RequiredAddress::None => None,
-        };
+    fn read(ssl: &'a SslRef) -> Self {
+        let address = ffi::required_address(ssl);
         let (host, email) = (ffi::required_host(ssl, 0), ffi::required_email(ssl));
         let host_only = host.is_some() && email.is_none() && address.is_none();
         if host_only

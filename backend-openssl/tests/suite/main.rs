@@ -1,6 +1,7 @@
 //! Handshakes through the store, with servers of both libraries.
 
 mod client;
+mod copies;
 mod packed;
 mod portable;
 mod resumption;

@@ -94,6 +94,7 @@ impl<'a> Handshake<'a> {
 
     fn run(mut self) -> Result<Completed, Box<dyn Error>> {
         self.stream.connect()?; // returns at once unless the transport was held
+        self.sessions.connected(self.stream.ssl());
         // Reads the tickets that follow the handshake; there is no data.
         match self.stream.ssl_read(&mut [0]) {
             Err(error) if is_want_read(&error) => {}
@@ -113,6 +114,7 @@ impl<'a> Handshake<'a> {
             .to_owned();
         // Dropping a connection without close_notify marks its session as not resumable.
         self.stream.shutdown()?;
+        self.sessions.closed(self.stream.ssl());
         Ok(Completed {
             reading,
             resumed,

@@ -1,8 +1,8 @@
-//! The store of tls-resume, used as an application would.
+//! The store of tls-resume, used as by its connector.
 
 use std::error::Error;
 
-use backend_openssl::{Connector, PeerCertificate, Sessions, negotiated_group};
+use backend_openssl::{Connection, Connector, PeerCertificate, Sessions, negotiated_group};
 use lab::server::Group;
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslConnectorBuilder, SslRef};
@@ -27,7 +27,23 @@ impl TlsResume {
 
 impl SessionSource for TlsResume {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
-        connection(&self.0)
+        let ssl = self.0.driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT))?;
+        report(&ssl, Connection::handshake_started);
+        Ok(ssl)
+    }
+
+    fn connected(&self, ssl: &SslRef) {
+        report(ssl, |handle| handle.handshake_succeeded(ssl));
+    }
+
+    fn closed(&self, ssl: &SslRef) {
+        report(ssl, Connection::closed);
+    }
+}
+
+fn report(ssl: &SslRef, event: impl FnOnce(&Connection)) {
+    if let Some(handle) = backend_openssl::connection(ssl) {
+        event(handle);
     }
 }
 
