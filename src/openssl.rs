@@ -53,8 +53,9 @@ impl Backend for OpenSsl {}
 #[derive(Debug, Default)]
 pub struct Options {
     // Not part of the security domain: the certificate was verified either way, so connectors with
-    // different policies may share sessions.
+    // different policies may share sessions. Both offer the same groups.
     peer_certificate: PeerCertificate,
+    keep_post_quantum: bool,
 }
 
 impl ConnectorBuilder {
@@ -66,6 +67,18 @@ impl ConnectorBuilder {
     /// [`peer_certificates`](crate::generic::ConnectionInfo::peer_certificates) returns.
     pub fn peer_certificate(mut self, peer_certificate: PeerCertificate) -> Self {
         self.options.peer_certificate = peer_certificate;
+        self
+    }
+
+    /// Sets whether the first message always keeps the key share of a post-quantum group
+    /// (X25519MLKEM768), which OpenSSL 3.5 and newer send. Default `false`: the group that the
+    /// server chose last comes first, and alone has a key share.
+    ///
+    /// Every group is offered either way. A server that learns X25519MLKEM768 after the first
+    /// connection may go on choosing the group before; with `true`, it chooses the new one on the
+    /// next connection. The key share costs about 70 microseconds and 1.2 kB a handshake.
+    pub fn keep_post_quantum(mut self, keep: bool) -> Self {
+        self.options.keep_post_quantum = keep;
         self
     }
 }
@@ -101,7 +114,8 @@ impl sealed::Backend for OpenSsl {
         let domain = offers(domain::builder(settings, "openssl"), settings).finish();
         let connector = sessions
             .attach(builder, domain)
-            .map_err(|error| Error::config(error).caused_by(error))?;
+            .map_err(|error| Error::config(error).caused_by(error))?
+            .keep_post_quantum(options.keep_post_quantum);
         Ok(Self { connector })
     }
 

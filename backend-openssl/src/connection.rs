@@ -29,6 +29,7 @@ use store_core::{
 };
 
 use crate::ffi;
+use crate::groups::{self, Lists, NO_GROUP};
 use crate::live::InUse;
 use crate::offered::OfferedSession;
 use crate::peer::PeerInfo;
@@ -42,6 +43,8 @@ pub struct Connection {
     sessions: Sessions,
     key: SessionKey,
     begun: Begun,
+    /// The group that the server chose last, or `NO_GROUP`. `None` if groups are not ordered.
+    hint: Option<u16>,
     /// What was required of the peer at the look-up. `None`: exactly the verification of the
     /// offered session.
     required: Option<Verification>,
@@ -91,18 +94,23 @@ impl Connection {
         key: SessionKey,
         ssl: &mut SslRef,
         plain: Option<Requirements<'_>>,
+        lists: Option<Arc<Lists>>,
     ) -> Self {
         let now = sessions.clock().now();
         let is_plain = plain.is_some();
         let requirements = plain.unwrap_or_else(|| Requirements::read(ssl));
         let accept = |session: &Session| session.verification().satisfies(&requirements);
-        let Start { begun, offer, .. } = sessions.store().begin(&key, Want::Any, now, accept);
+        let start = sessions.store().begin(&key, Want::Any, now, accept);
+        let Start { begun, hint, offer } = start;
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
         let same = offer.as_ref().is_some_and(same);
         let mut required = (!same).then(|| requirements.into_verification());
         if !is_plain {
             // A session set by an earlier `prepare`, perhaps for another key, or by the application.
             ffi::clear_session(ssl);
+        }
+        if let (Some(lists), Some(hint)) = (&lists, hint) {
+            groups::offer_first(ssl, lists, hint);
         }
         let offered = offer.and_then(|offer| OfferedSession::offer(ssl, offer));
         let (offered, in_use) = offered.unzip();
@@ -113,6 +121,7 @@ impl Connection {
             sessions,
             key,
             begun,
+            hint: lists.is_some().then_some(hint.unwrap_or(NO_GROUP)),
             required,
             offered,
             state: Mutex::new(State {
@@ -219,7 +228,7 @@ impl Connection {
     pub(crate) fn session_received(&self, ssl: &SslRef, session: &SslSessionRef) {
         let mut state = self.state();
         if let Some((entry, now)) = self.received(&mut state, ssl, session) {
-            self.finish(&mut state, None, Some(entry), now);
+            self.finish(&mut state, None, None, Some(entry), now);
         }
     }
 
@@ -255,16 +264,17 @@ impl Connection {
         Some((entry.established_at(established.unwrap_or(now)), now))
     }
 
-    /// Counts the outcome of a handshake and stores a session.
+    /// Counts the outcome of a handshake, and stores the server's group and a session.
     fn finish(
         &self,
         state: &mut State,
         outcome: Option<Outcome>,
+        hint: Option<u16>,
         entry: Option<Entry<Session>>,
         now: Timestamp,
     ) {
         let store = self.sessions.store();
-        let stored = store.finish(&self.key, self.begun, outcome, None, entry, now);
+        let stored = store.finish(&self.key, self.begun, outcome, hint, entry, now);
         let Some(Ok(id)) = stored else { return };
         if let Some(older) = state.newest.replace(id) {
             state.older.push_back(older);
@@ -304,29 +314,36 @@ impl Connection {
             (Phase::Full, Outcome::Declined)
         };
         let mut state = self.state();
-        if !state.end_handshake(phase) || self.offered.is_none() {
+        if !state.end_handshake(phase) {
             return;
         }
-        let mut renewed = None;
-        if phase == Phase::Resumed
-            && let Some(own) = &state.in_use
-            && let Some(session) = ssl.session()
-            && !own.is(session)
-        {
-            renewed = self.received(&mut state, ssl, session);
-        }
+        // The connection's own copy of a TLS 1.2 session.
+        let copy = state.in_use.as_ref().filter(|_| phase == Phase::Resumed);
+        let renewed = copy.and_then(|own| ssl.session().filter(|session| !own.is(session)));
+        let hint = match self.hint {
+            Some(hint) if copy.is_none() => ffi::negotiated_group(ssl).filter(|new| *new != hint),
+            _ => None, // a resumed TLS 1.2 connection has the group of the full handshake
+        };
+        let renewed = renewed.and_then(|session| self.received(&mut state, ssl, session));
         let (entry, now) = renewed.unzip();
-        let now = now.unwrap_or(Timestamp::EPOCH); // nothing is stored
-        self.finish(&mut state, Some(outcome), entry, now);
+        let outcome = self.offered.is_some().then_some(outcome);
+        if outcome.is_some() || hint.is_some() {
+            let now = now.unwrap_or(Timestamp::EPOCH); // nothing is stored
+            self.finish(&mut state, outcome, hint, entry, now);
+        }
     }
 
     /// Reports that the handshake has failed (`SSL_CB_CONNECT_EXIT` with an error): removes the
-    /// session that it offered and all older ones of the server, so that the next connection does
-    /// not fail for the same reason.
+    /// session that it offered and all older ones of the server, and the hint, so that the next
+    /// connection does not fail for the same reason.
     pub fn handshake_failed(&self) {
-        if self.state().end_handshake(Phase::Failed)
-            && let Some(offered) = &self.offered
-        {
+        if !self.state().end_handshake(Phase::Failed) {
+            return;
+        }
+        if self.hint.is_some_and(|hint| hint != NO_GROUP) {
+            self.sessions.store().set_hint(&self.key, NO_GROUP);
+        }
+        if let Some(offered) = &self.offered {
             self.sessions.store().remove_up_to(&self.key, offered.id);
             self.sessions.store().report(&self.key, Outcome::Failed);
         }

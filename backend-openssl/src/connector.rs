@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
@@ -13,6 +14,7 @@ use store_core::{KeyRef, SecurityDomain, SessionKey};
 use thiserror::Error;
 
 use crate::connection::Connection;
+use crate::groups::{Groups, Lists};
 use crate::sessions::Sessions;
 use crate::verification::{ContextRequirements, Requirements};
 use crate::{callbacks, ex_data, ffi};
@@ -24,6 +26,8 @@ impl Sessions {
     /// Sets the session cache mode and the `new_session` callback. Callbacks can be set on a builder
     /// only, so this takes the finished builder and returns the connector. The info callback is set
     /// on each connection.
+    ///
+    /// Makes the first message of a connection that is not used, to read the groups from it.
     ///
     /// The sessions of connections that receive TLS 1.3 tickets have no id
     /// (`SSL_SESSION_set1_id`): an application that keeps such a session for itself cannot offer it.
@@ -50,10 +54,14 @@ impl Sessions {
         );
         callbacks::install(&mut builder);
         let inner = builder.build();
-        let any_host = inner.configure().and_then(|one| one.into_ssl("host"));
-        let requirements = any_host.ok().as_deref().and_then(ContextRequirements::read);
+        let any_host = inner.configure().and_then(|one| one.into_ssl("host")).ok();
+        let requirements = any_host.as_deref().and_then(ContextRequirements::read);
+        let groups = any_host.and_then(Groups::read).map(Arc::new);
+        let lists = groups.as_ref().map(|groups| Arc::new(groups.lists(false)));
         Ok(Connector {
             requirements,
+            groups,
+            lists,
             inner,
             sessions: self.clone(),
             domain,
@@ -80,9 +88,32 @@ pub struct Connector {
     domain: SecurityDomain,
     /// What the context requires of peers that have a name. `None`: OpenSSL is asked each time.
     requirements: Option<ContextRequirements>,
+    /// The groups that the context offers, and their order by hint. `None`: no hint is used.
+    groups: Option<Arc<Groups>>,
+    lists: Option<Arc<Lists>>,
 }
 
 impl Connector {
+    /// Sets whether the first message keeps the key share of a post-quantum group, such as
+    /// X25519MLKEM768, which it has by the context's settings. Default `false`.
+    ///
+    /// Every connection offers all groups of the context. The one that the server chose last comes
+    /// first, and alone has a key share. A server that changes its mind asks for another by a
+    /// HelloRetryRequest, once. So a server that has learned a post-quantum group after the first
+    /// connection may go on choosing the one before: with `true`, its key share is sent as well,
+    /// and before the other, for about 70 microseconds and 1.2 kB a handshake.
+    ///
+    /// Before OpenSSL 3.5 a client sends one key share: with `true`, that of a post-quantum group
+    /// which comes first stays.
+    #[must_use]
+    pub fn keep_post_quantum(self, keep: bool) -> Self {
+        let lists = self.groups.as_ref().map(|groups| groups.lists(keep));
+        Self {
+            lists: lists.map(Arc::new),
+            ..self
+        }
+    }
+
     /// Makes a TLS handshake with `host`, a name or an IP address, over `io`, resumed if possible.
     ///
     /// `host` is sent as SNI and verified; with `port` it is the key of the sessions.
@@ -144,7 +175,7 @@ impl Connector {
     /// made on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are
     /// not read: if there are any, use a key of another domain.
     ///
-    /// Sets the info callback of the `Ssl`. [`connection()`](crate::connection()) returns the
+    /// Sets the info callback of the `Ssl`, and the order of its groups if the server's is known. [`connection()`](crate::connection()) returns the
     /// [`Connection`](crate::Connection) attached here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
         self.attach_connection(ssl, key, None);
@@ -160,7 +191,8 @@ impl Connector {
         let Some(index) = ex_data::index() else {
             return;
         };
-        let connection = Connection::prepare(self.sessions.clone(), key, ssl, plain);
+        let (sessions, lists) = (self.sessions.clone(), self.lists.clone());
+        let connection = Connection::prepare(sessions, key, ssl, plain, lists);
         ssl.set_ex_data(index, connection);
     }
 

@@ -17,9 +17,10 @@ const SSL3_AL_FATAL: c_int = 2;
 /// A warning (1) whose description is `close_notify` (0).
 const CLOSE_NOTIFY: c_int = 1 << 8;
 const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
+const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 const SSL_EARLY_DATA_ACCEPTED: c_int = 2;
-const TLSEXT_NID_UNKNOWN: c_long = 0x0100_0000;
+const TLSEXT_NID_UNKNOWN: c_int = 0x0100_0000;
 
 type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
@@ -35,6 +36,7 @@ unsafe extern "C" {
         ticket: *mut *const c_uchar,
         len: *mut usize,
     );
+    fn SSL_group_to_name(ssl: *mut SSL, group: c_int) -> *const c_char;
     fn SSL_get_early_data_status(ssl: *const SSL) -> c_int;
     fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
     fn SSL_set_info_callback(ssl: *mut SSL, callback: Option<InfoCallback>);
@@ -270,11 +272,37 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
         716 => Some(25),  // secp521r1
         1034 => Some(29), // x25519
         1035 => Some(30), // x448
-        unknown if unknown & TLSEXT_NID_UNKNOWN != 0 => {
-            u16::try_from(unknown & !TLSEXT_NID_UNKNOWN).ok()
+        unknown if unknown & c_long::from(TLSEXT_NID_UNKNOWN) != 0 => {
+            u16::try_from(unknown & !c_long::from(TLSEXT_NID_UNKNOWN)).ok()
         }
         _ => None,
     }
+}
+
+/// The name of a group, given as a number of IANA's registry. `None` if OpenSSL does not have it.
+///
+/// Corresponds to `SSL_group_to_name`.
+pub(crate) fn group_name(ssl: &SslRef, group: u16) -> Option<String> {
+    let group = TLSEXT_NID_UNKNOWN | c_int::from(group);
+    // SAFETY: the object is valid for the call and only read. The result is null or a text that
+    // belongs to the context, and is copied here.
+    let name = unsafe { text(SSL_group_to_name(ssl.as_ptr(), group)) };
+    String::from_utf8(name?.to_vec()).ok()
+}
+
+/// Sets the groups that `ssl` offers. If OpenSSL does not accept the list, they stay as they are.
+///
+/// Corresponds to `SSL_set1_groups_list`.
+pub(crate) fn set_groups_list(ssl: &mut SslRef, list: &CStr) {
+    let (set, list) = (SSL_CTRL_SET_GROUPS_LIST, list.as_ptr().cast_mut());
+    // SAFETY: the object is valid for the call, and the list ends with a zero byte and is only read.
+    checked(unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), set, 0, list.cast()) } == 1);
+}
+
+/// Whether a list of groups can have marks on several groups whose key shares are sent. Before
+/// OpenSSL 3.5 the first group alone has one.
+pub(crate) fn marks_key_shares() -> bool {
+    openssl::version::number() >= 0x3050_0000
 }
 
 /// Whether the server has accepted the early data. `false` before its reply, and if none was sent.

@@ -33,6 +33,9 @@
 //!   connection that requires no stricter verification ([`Connector::prepare`]).
 //! - A ticket renewed in a resumed TLS 1.2 handshake is stored when the handshake is done. OpenSSL
 //!   calls no `new_session` callback for it.
+//! - The key-exchange group that a server chose last is offered first, with a key share: the others
+//!   cost time, and a wrong guess a round trip. No group is taken off the list
+//!   ([`Connector::keep_post_quantum`]).
 //! - After a failed handshake, the session that it offered and all older ones of the server are
 //!   removed. Newer ones stay.
 //!
@@ -49,6 +52,7 @@ mod der;
 mod ex_data;
 #[allow(unsafe_code, reason = "the only file that calls C")]
 mod ffi;
+mod groups;
 mod live;
 mod offered;
 mod peer;

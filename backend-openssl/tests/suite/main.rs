@@ -2,6 +2,7 @@
 
 mod client;
 mod copies;
+mod groups;
 mod packed;
 mod portable;
 mod resumption;
