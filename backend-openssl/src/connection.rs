@@ -390,7 +390,8 @@ impl Drop for Connection {
             self.handshake_failed();
             let mut state = self.state();
             if let Some(in_use) = state.in_use.take() {
-                in_use.end(state.closed);
+                let completed = matches!(state.phase, Phase::Full | Phase::Resumed);
+                in_use.end(completed, state.closed);
             }
         }));
     }

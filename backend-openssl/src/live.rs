@@ -94,8 +94,9 @@ impl InUse {
         matches!(self, Self::Copy(_, own) if own.as_ptr() == session.as_ptr())
     }
 
-    /// The connection ends. `closed`: it has sent `close_notify`.
-    pub(crate) fn end(self, closed: bool) {
+    /// The connection ends, after a `completed` handshake or before. `closed`: it has sent
+    /// `close_notify`.
+    pub(crate) fn end(self, completed: bool, closed: bool) {
         // OpenSSL frees the session before the handle, or else marks it after this.
         let is_unused = closed || ffi::frees_session_first();
         match self {
@@ -105,7 +106,7 @@ impl InUse {
                 }
             }
             Self::Copy(live, own) => {
-                if is_unused && ffi::is_resumable(&own) {
+                if completed && is_unused && ffi::is_resumable(&own) {
                     drop(live.replace_spare(Some(own)));
                 }
             }

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use backend_openssl::negotiated_group;
+use lab::client_hello::ClientHello;
 use lab::server::{Group, Library, Protocol, Server, ServerSettings};
 use openssl::ssl::{Ssl, SslStream};
 use store_core::Limits;
@@ -53,31 +54,8 @@ fn flight(ssl: Ssl) -> (Vec<u16>, Vec<u16>) {
     if let Some(connection) = backend_openssl::connection(stream.ssl()) {
         connection.cancel();
     }
-    let hello = &stream.get_ref().0;
-    let number = |at: usize| u16::from_be_bytes([hello[at], hello[at + 1]]);
-    let mut at = 43; // the headers, the version, the random number
-    at += 1 + usize::from(hello[at]); // session id
-    at += 2 + usize::from(number(at)); // cipher suites
-    at += 1 + usize::from(hello[at]); // compression methods
-    let end = at + 2 + usize::from(number(at));
-    at += 2;
-    let (mut groups, mut shares) = (Vec::new(), Vec::new());
-    while at < end {
-        let (kind, length) = (number(at), usize::from(number(at + 2)));
-        let next = at + 4 + length;
-        let mut one = at + 6; // behind the length of the list
-        while one < next && (kind == 10 || kind == 51) {
-            if kind == 10 {
-                groups.push(number(one));
-                one += 2;
-            } else {
-                shares.push(number(one));
-                one += 4 + usize::from(number(one + 2));
-            }
-        }
-        at = next;
-    }
-    (groups, shares)
+    let hello = ClientHello::parse(&stream.get_ref().0).expect("a ClientHello");
+    (hello.groups, hello.key_shares)
 }
 
 fn next_flight(client: &Client) -> (Vec<u16>, Vec<u16>) {

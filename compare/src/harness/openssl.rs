@@ -21,7 +21,7 @@ use self::der::Der;
 use self::hyper_openssl::HyperOpenssl;
 use self::in_hand::InHand;
 use self::session_source::{NoSessions, SessionSource};
-use self::tls_resume::{TlsResume, TlsResumeHint};
+use self::tls_resume::TlsResume;
 use super::scenario::Scenario;
 use super::store::Store;
 use super::timer::Timer;
@@ -52,7 +52,6 @@ impl OpenSslClient {
             Store::HyperOpenssl => Box::new(HyperOpenssl::new(builder()?)?),
             Store::TlsResume => Box::new(TlsResume::new(builder()?, PeerCertificate::Keep)?),
             Store::TlsResumeStrip => Box::new(TlsResume::new(builder()?, PeerCertificate::Strip)?),
-            Store::TlsResumeHint => Box::new(TlsResumeHint::new(&builder)?),
             Store::Custom(custom) => {
                 let store = custom.make_openssl();
                 let store = store.ok_or("the store is not for OpenSSL")?;
