@@ -134,7 +134,6 @@ impl sealed::Backend for OpenSsl {
         let early = sendable(&ssl, early);
         let mut stream =
             SslStream::new(ssl, io).map_err(|error| setup_error(host.as_str(), error))?;
-        report(stream.ssl(), Connection::handshake_started);
         let sent = if early.is_empty() {
             Ok(0)
         } else {

@@ -40,7 +40,7 @@ use crate::verification::{Requirements, Verification};
 /// The store's handle of one `SSL` object, from before its handshake until the object is freed.
 /// [`connection()`](crate::connection()) returns it.
 pub struct Connection {
-    sessions: Sessions,
+    settings: Arc<Settings>,
     key: SessionKey,
     begun: Begun,
     /// The group that the server chose last, or `NO_GROUP`. `None` if groups are not ordered.
@@ -50,6 +50,14 @@ pub struct Connection {
     required: Option<Verification>,
     offered: Option<OfferedSession>,
     state: Mutex<State>,
+}
+
+/// What all connections of a connector share.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) sessions: Sessions,
+    /// The order of groups by hint. `None`: no hint is used.
+    pub(crate) lists: Option<Lists>,
 }
 
 /// The mutable part. The lock is held while a session is stored, so that `forget` knows every
@@ -76,7 +84,7 @@ struct State {
 
 /// How far the handshake is, or how it ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Phase {
+pub(crate) enum Phase {
     #[default]
     Prepared,
     UnderWay,
@@ -90,16 +98,20 @@ impl Connection {
     /// Looks up a session of `key` and offers it in the handshake of `ssl`, which requires of its
     /// peer what `plain` says, or what OpenSSL knows.
     pub(crate) fn prepare(
-        sessions: Sessions,
+        settings: Arc<Settings>,
         key: SessionKey,
         ssl: &mut SslRef,
         plain: Option<Requirements<'_>>,
-        lists: Option<Arc<Lists>>,
+        phase: Phase,
     ) -> Self {
+        let Settings { sessions, lists } = &*settings;
         let now = sessions.clock().now();
         let is_plain = plain.is_some();
         let requirements = plain.unwrap_or_else(|| Requirements::read(ssl));
-        let accept = |session: &Session| session.verification().satisfies(&requirements);
+        let accept = |session: &Session| {
+            let verification = session.verification();
+            requirements.equals(verification) || verification.satisfies(&requirements)
+        };
         let start = sessions.store().begin(&key, Want::Any, now, accept);
         let Start { begun, hint, offer } = start;
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
@@ -109,7 +121,7 @@ impl Connection {
             // A session set by an earlier `prepare`, perhaps for another key, or by the application.
             ffi::clear_session(ssl);
         }
-        if let (Some(lists), Some(hint)) = (&lists, hint) {
+        if let (Some(lists), Some(hint)) = (lists, hint) {
             groups::offer_first(ssl, lists, hint);
         }
         let offered = offer.and_then(|offer| OfferedSession::offer(ssl, offer));
@@ -118,16 +130,17 @@ impl Connection {
             required = Some(Requirements::read(ssl).into_verification());
         }
         Self {
-            sessions,
             key,
             begun,
-            hint: lists.is_some().then_some(hint.unwrap_or(NO_GROUP)),
+            hint: lists.as_ref().map(|_| hint.unwrap_or(NO_GROUP)),
             required,
             offered,
             state: Mutex::new(State {
+                phase,
                 in_use: in_use.flatten(),
                 ..State::default()
             }),
+            settings,
         }
     }
 
@@ -190,13 +203,13 @@ impl Connection {
         state.revoked = true;
         let stored = std::mem::take(&mut state.older);
         for id in stored.into_iter().chain(state.newest.take()) {
-            self.sessions.store().remove(&self.key, id);
+            self.settings.sessions.store().remove(&self.key, id);
         }
         drop(state);
         if let Some(offered) = &self.offered
             && offered.usage == Usage::Reusable
         {
-            self.sessions.store().remove(&self.key, offered.id);
+            self.settings.sessions.store().remove(&self.key, offered.id);
         }
     }
 
@@ -208,16 +221,15 @@ impl Connection {
     /// calls, it does nothing.
     pub fn cancel(&self) {
         if self.state().end_handshake(Phase::Cancelled) && self.offered() {
-            self.sessions.store().report(&self.key, Outcome::Cancelled);
+            self.settings
+                .sessions
+                .store()
+                .report(&self.key, Outcome::Cancelled);
         }
     }
 
-    /// Reports that the handshake starts.
-    ///
-    /// This and the four methods below are for drivers that have their `Ssl` from
-    /// [`Connector::driven`](crate::Connector::driven). For other connections OpenSSL's info callback
-    /// calls them: this one at `SSL_CB_HANDSHAKE_START`.
-    pub fn handshake_started(&self) {
+    /// `SSL_CB_HANDSHAKE_START`.
+    pub(crate) fn handshake_started(&self) {
         let mut state = self.state();
         if state.phase == Phase::Prepared {
             state.phase = Phase::UnderWay;
@@ -258,7 +270,7 @@ impl Connection {
             state.peer = Some(Arc::clone(&peer));
             (peer, None)
         };
-        let now = self.sessions.clock().now();
+        let now = self.settings.sessions.clock().now();
         let (entry, in_use) = Session::received(session, peer, now)?;
         state.in_use = in_use;
         Some((entry.established_at(established.unwrap_or(now)), now))
@@ -273,7 +285,7 @@ impl Connection {
         entry: Option<Entry<Session>>,
         now: Timestamp,
     ) {
-        let store = self.sessions.store();
+        let store = self.settings.sessions.store();
         let stored = store.finish(&self.key, self.begun, outcome, hint, entry, now);
         let Some(Ok(id)) = stored else { return };
         if let Some(older) = state.newest.replace(id) {
@@ -290,13 +302,14 @@ impl Connection {
         let of_offered = || self.offered.as_ref().map(|it| &it.peer.verification);
         // If the requirements have changed since `prepare`, it is unknown which ones were checked.
         let unchanged = Some(&verification) == self.required.as_ref().or_else(of_offered);
-        unchanged.then(|| PeerInfo::new(ssl, verification, self.sessions.peer_certificate()))
+        unchanged
+            .then(|| PeerInfo::new(ssl, verification, self.settings.sessions.peer_certificate()))
     }
 
     /// The peer of the offered session, which a resumed handshake inherits, with this connection's
     /// policy: the offered session may have another, from a tier or from another connection.
     fn inherited_peer(&self, offered: &OfferedSession) -> Arc<PeerInfo> {
-        let policy = self.sessions.peer_certificate();
+        let policy = self.settings.sessions.peer_certificate();
         if offered.peer.policy == policy {
             return Arc::clone(&offered.peer);
         }
@@ -304,7 +317,13 @@ impl Connection {
         Arc::new(PeerInfo { policy, ..peer })
     }
 
-    /// Reports that the handshake of `ssl` has succeeded (`SSL_CB_HANDSHAKE_DONE`). Stores a ticket
+    /// Reports that the handshake of `ssl` has succeeded (`SSL_CB_HANDSHAKE_DONE`).
+    ///
+    /// This and the methods below are for drivers that have their `Ssl` from
+    /// [`Connector::driven`](crate::Connector::driven). For other connections OpenSSL's info callback
+    /// calls them.
+    ///
+    /// Stores a ticket
     /// that was renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session`
     /// callback.
     pub fn handshake_succeeded(&self, ssl: &SslRef) {
@@ -341,11 +360,17 @@ impl Connection {
             return;
         }
         if self.hint.is_some_and(|hint| hint != NO_GROUP) {
-            self.sessions.store().set_hint(&self.key, NO_GROUP);
+            self.settings.sessions.store().set_hint(&self.key, NO_GROUP);
         }
         if let Some(offered) = &self.offered {
-            self.sessions.store().remove_up_to(&self.key, offered.id);
-            self.sessions.store().report(&self.key, Outcome::Failed);
+            self.settings
+                .sessions
+                .store()
+                .remove_up_to(&self.key, offered.id);
+            self.settings
+                .sessions
+                .store()
+                .report(&self.key, Outcome::Failed);
         }
     }
 
@@ -356,7 +381,10 @@ impl Connection {
         let resumed = self.state().phase == Phase::Resumed;
         self.forget();
         if resumed && let Some(offered) = &self.offered {
-            self.sessions.store().remove_up_to(&self.key, offered.id);
+            self.settings
+                .sessions
+                .store()
+                .remove_up_to(&self.key, offered.id);
         }
     }
 
@@ -387,11 +415,14 @@ impl Drop for Connection {
     /// must not reach C.
     fn drop(&mut self) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            self.handshake_failed();
-            let mut state = self.state();
+            let state = self.state.get_mut();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            let (phase, closed) = (state.phase, state.closed);
             if let Some(in_use) = state.in_use.take() {
-                let completed = matches!(state.phase, Phase::Full | Phase::Resumed);
-                in_use.end(completed, state.closed);
+                in_use.end(matches!(phase, Phase::Full | Phase::Resumed), closed);
+            }
+            if phase == Phase::UnderWay {
+                self.handshake_failed();
             }
         }));
     }

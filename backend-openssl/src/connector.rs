@@ -13,8 +13,8 @@ use openssl::ssl::{
 use store_core::{KeyRef, SecurityDomain, SessionKey};
 use thiserror::Error;
 
-use crate::connection::Connection;
-use crate::groups::{Groups, Lists};
+use crate::connection::{Connection, Phase, Settings};
+use crate::groups::Groups;
 use crate::sessions::Sessions;
 use crate::verification::{ContextRequirements, Requirements};
 use crate::{callbacks, ex_data, ffi};
@@ -57,13 +57,15 @@ impl Sessions {
         let any_host = inner.configure().and_then(|one| one.into_ssl("host")).ok();
         let requirements = any_host.as_deref().and_then(ContextRequirements::read);
         let groups = any_host.and_then(Groups::read).map(Arc::new);
-        let lists = groups.as_ref().map(|groups| Arc::new(groups.lists(false)));
+        let lists = groups.as_ref().map(|groups| groups.lists(false));
         Ok(Connector {
-            requirements,
+            requirements: requirements.map(Arc::new),
             groups,
-            lists,
+            settings: Arc::new(Settings {
+                sessions: self.clone(),
+                lists,
+            }),
             inner,
-            sessions: self.clone(),
             domain,
         })
     }
@@ -84,13 +86,12 @@ pub enum AttachError {
 #[derive(Clone)]
 pub struct Connector {
     inner: SslConnector,
-    sessions: Sessions,
+    settings: Arc<Settings>,
     domain: SecurityDomain,
     /// What the context requires of peers that have a name. `None`: OpenSSL is asked each time.
-    requirements: Option<ContextRequirements>,
-    /// The groups that the context offers, and their order by hint. `None`: no hint is used.
+    requirements: Option<Arc<ContextRequirements>>,
+    /// The groups that the context offers. `None`: it sends no key share.
     groups: Option<Arc<Groups>>,
-    lists: Option<Arc<Lists>>,
 }
 
 impl Connector {
@@ -99,7 +100,7 @@ impl Connector {
     ///
     /// Every connection offers all groups of the context. The one that the server chose last comes
     /// first, and alone has a key share. A server that changes its mind asks for another by a
-    /// HelloRetryRequest, once. So a server that has learned a post-quantum group after the first
+    /// `HelloRetryRequest`, once. So a server that has learned a post-quantum group after the first
     /// connection may go on choosing the one before: with `true`, its key share is sent as well,
     /// and before the other, for about 70 microseconds and 1.2 kB a handshake.
     ///
@@ -108,8 +109,9 @@ impl Connector {
     #[must_use]
     pub fn keep_post_quantum(self, keep: bool) -> Self {
         let lists = self.groups.as_ref().map(|groups| groups.lists(keep));
+        let sessions = self.sessions().clone();
         Self {
-            lists: lists.map(Arc::new),
+            settings: Arc::new(Settings { sessions, lists }),
             ..self
         }
     }
@@ -131,26 +133,31 @@ impl Connector {
     ///
     /// Faster than `prepare`, which has to ask OpenSSL what the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
-        let mut ssl = self.driven(host, key)?;
+        let mut ssl = self.prepared(host, key, Phase::Prepared)?;
         callbacks::observe(&mut ssl);
         Ok(ssl)
     }
 
     /// As [`ssl`](Self::ssl), for a driver that itself tells the
     /// [`Connection`](crate::Connection) that its handshake
-    /// [starts](crate::Connection::handshake_started) and
     /// [succeeds](crate::Connection::handshake_succeeded) or
     /// [fails](crate::Connection::handshake_failed), that a
     /// [fatal alert](crate::Connection::alert_received) has come and that it has sent
     /// [`close_notify`](crate::Connection::closed). OpenSSL calls no info callback, which it would
     /// do 12 to 16 times in a resumed handshake.
+    ///
+    /// The handshake counts as under way from this call on: if the `Ssl` is dropped, it has failed.
     pub fn driven(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
+        self.prepared(host, key, Phase::UnderWay)
+    }
+
+    fn prepared(&self, host: &str, key: SessionKey, phase: Phase) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
         // `into_ssl` requires an address if `host` is one, and no name if it is empty.
         let has_name = !host.is_empty() && host.parse::<IpAddr>().is_err();
-        let requirements = self.requirements.filter(|_| has_name);
+        let requirements = self.requirements.as_ref().filter(|_| has_name);
         let requirements = requirements.map(|context| context.for_host(host));
-        self.attach_connection(&mut ssl, key, requirements);
+        self.attach_connection(&mut ssl, key, requirements, phase);
         Ok(ssl)
     }
 
@@ -178,7 +185,7 @@ impl Connector {
     /// Sets the info callback of the `Ssl`, and the order of its groups if the server's is known. [`connection()`](crate::connection()) returns the
     /// [`Connection`](crate::Connection) attached here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        self.attach_connection(ssl, key, None);
+        self.attach_connection(ssl, key, None, Phase::Prepared);
         callbacks::observe(ssl);
     }
 
@@ -187,18 +194,19 @@ impl Connector {
         ssl: &mut SslRef,
         key: SessionKey,
         plain: Option<Requirements<'_>>,
+        phase: Phase,
     ) {
         let Some(index) = ex_data::index() else {
             return;
         };
-        let (sessions, lists) = (self.sessions.clone(), self.lists.clone());
-        let connection = Connection::prepare(sessions, key, ssl, plain, lists);
+        let settings = Arc::clone(&self.settings);
+        let connection = Connection::prepare(settings, key, ssl, plain, phase);
         ssl.set_ex_data(index, connection);
     }
 
     /// The store.
     pub fn sessions(&self) -> &Sessions {
-        &self.sessions
+        &self.settings.sessions
     }
 
     /// The security domain of the connector's sessions.

@@ -98,20 +98,17 @@ pub(crate) fn clear_id(session: &SslSessionRef) {
     unsafe { SSL_SESSION_set1_id(session.as_ptr(), ptr::null(), 0) };
 }
 
-/// Gives a session without an id some id. For private copies only.
+/// Gives a ticket some id, since the store keeps it without. For private copies only.
 ///
 /// If the server declines a session without an id, OpenSSL does not replace the object by a new one,
-/// and fails because that has a host name already. It sends no id in TLS 1.3 and does not compare
-/// it.
+/// and fails because that has a host name already. In TLS 1.3 it neither sends nor compares the id.
 ///
 /// Corresponds to `SSL_SESSION_set1_id`.
-pub(crate) fn ensure_id(session: &mut SslSession) {
-    if session.id().is_empty() {
-        let id = [0; 1];
-        // SAFETY: the session is valid for the call and the caller's private copy: no other thread
-        // has it. The id is copied.
-        checked(unsafe { SSL_SESSION_set1_id(session.as_ptr(), id.as_ptr(), 1) } == 1);
-    }
+pub(crate) fn set_any_id(session: &mut SslSession) {
+    let id = [0; 1];
+    // SAFETY: the session is valid for the call and the caller's private copy: no other thread has
+    // it. The id is copied.
+    checked(unsafe { SSL_SESSION_set1_id(session.as_ptr(), id.as_ptr(), 1) } == 1);
 }
 
 /// Whether a session may be offered: OpenSSL has not marked it.

@@ -1,7 +1,7 @@
 //! The key-exchange groups that a context offers, in an order for a server whose group is known.
 //!
 //! A client sends key shares for some of its groups. If the server chooses another, it asks for its
-//! share by a HelloRetryRequest, and the shares sent were computed in vain. The store knows the group
+//! share by a `HelloRetryRequest`, and the shares sent were computed in vain. The store knows the group
 //! that the server chose last (the hint).
 
 use std::ffi::CString;
@@ -132,7 +132,7 @@ fn read_client_hello(record: &[u8]) -> Option<(Vec<u16>, Vec<u16>)> {
 
 struct Reader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn number(&mut self, bytes: usize) -> Option<usize> {
         let bytes = self.0.split_off(..bytes)?;
         Some(
@@ -143,9 +143,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes with their length before them.
-    fn vector(&mut self, length: usize) -> Option<Reader<'a>> {
+    fn vector(&mut self, length: usize) -> Option<Self> {
         let length = self.number(length)?;
-        self.0.split_off(..length).map(Reader)
+        self.0.split_off(..length).map(Self)
     }
 
     /// The groups to the end, each with a key share after it, or without.

@@ -28,7 +28,9 @@ impl OfferedSession {
         let Offer { id, entry } = offer;
         let (usage, established) = (entry.usage, entry.established);
         let (mut live, in_use, peer) = entry.session.offered(usage)?;
-        ffi::ensure_id(&mut live);
+        if usage == Usage::SingleUse {
+            ffi::set_any_id(&mut live);
+        }
         if live.max_early_data() > 0 && !sends_ticket(&live) {
             ffi::forbid_early_data(&mut live);
         }

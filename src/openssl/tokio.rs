@@ -105,7 +105,6 @@ impl<IO: AsyncIo> AsyncTls<IO> {
 
     /// Makes the handshake, with `early` after its first message; returns how much of it was sent.
     async fn connect(&mut self, early: &[u8]) -> Result<usize, ssl::Error> {
-        report(self.stream.ssl(), Connection::handshake_started);
         let sent = if early.is_empty() {
             0
         } else {

@@ -127,7 +127,6 @@ fn a_driver_reports_its_connections_by_itself() {
             let ssl = client.connector.driven(HOST, client.key());
             let mut stream =
                 SslStream::new(ssl.expect("a connection"), InMemory::new(&server)).unwrap();
-            connection_of(&stream).handshake_started();
             stream.connect().unwrap();
             connection_of(&stream).handshake_succeeded(stream.ssl());
             assert_eq!(client.stats().resumed, round, "{library} {protocol}");
@@ -139,7 +138,6 @@ fn a_driver_reports_its_connections_by_itself() {
         let ssl = client.connector.driven(HOST, client.key());
         let silent = Silent { ended: true };
         let mut stream = SslStream::new(ssl.expect("a connection"), silent).unwrap();
-        connection_of(&stream).handshake_started();
         drop(stream.connect());
         connection_of(&stream).handshake_failed();
         assert_eq!(client.stats().failed, 1, "{library} {protocol}");

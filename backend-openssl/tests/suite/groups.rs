@@ -100,7 +100,7 @@ fn the_servers_last_group_is_first_and_no_group_is_missing() {
     assert_eq!(client.stats().failed, 0);
 }
 
-/// A server that changes its groups costs one HelloRetryRequest.
+/// A server that changes its groups costs one `HelloRetryRequest`.
 #[test]
 fn a_wrong_hint_is_replaced() {
     let client = Client::new(Protocol::Tls13);

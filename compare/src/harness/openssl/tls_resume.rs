@@ -25,9 +25,7 @@ impl TlsResume {
 
 impl SessionSource for TlsResume {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
-        let ssl = self.0.driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT))?;
-        report(&ssl, Connection::handshake_started);
-        Ok(ssl)
+        self.0.driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT))
     }
 
     fn connected(&self, ssl: &SslRef) {
