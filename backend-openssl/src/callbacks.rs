@@ -1,4 +1,4 @@
-//! The callbacks of a context: each finds the connection of its `SSL` and calls it.
+//! The callbacks of OpenSSL: each finds the connection of its `SSL` and calls it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use openssl::ssl::{SslContextBuilder, SslRef};
 use crate::ex_data::connection;
 use crate::ffi::{self, HandshakeObserver};
 
-/// Sets the `new_session` callback and the info callback.
+/// Sets the `new_session` callback of a context.
 pub(crate) fn install(builder: &mut SslContextBuilder) {
     builder.set_new_session_callback(|ssl, session| {
         // A panic must not reach C. The session is then not stored, which is a miss.
@@ -17,7 +17,11 @@ pub(crate) fn install(builder: &mut SslContextBuilder) {
             }
         }));
     });
-    ffi::observe_handshakes::<ConnectionObserver>(builder);
+}
+
+/// Sets the info callback of a connection, which reports how the handshake ends.
+pub(crate) fn observe(ssl: &mut SslRef) {
+    ffi::observe_handshake::<ConnectionObserver>(ssl);
 }
 
 /// Passes the events of the info callback on to the connection.
@@ -48,6 +52,12 @@ impl HandshakeObserver for ConnectionObserver {
     fn alert_received(ssl: &SslRef) {
         if let Some(connection) = connection(ssl) {
             connection.alert_received();
+        }
+    }
+
+    fn closed(ssl: &SslRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.closed();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One connection: its key, the session that it offered and the sessions that it stored.
 //!
-//! A handshake runs through these steps, which the callbacks of the context pass on:
+//! A handshake runs through these steps, which the callbacks of OpenSSL pass on, or the driver of the
+//! handshake by itself ([`Connector::driven`](crate::Connector::driven)):
 //! 1. [`Connection::prepare`] looks a session up and offers it. A connection dropped before step 2
 //!    reports nothing.
 //! 2. `SSL_CB_HANDSHAKE_START`: [`handshake_started`](Connection::handshake_started).
@@ -13,7 +14,8 @@
 //!    - The application calls [`cancel`](Connection::cancel).
 //! 5. `SSL_CB_READ_ALERT`, in the handshake or later:
 //!    [`alert_received`](Connection::alert_received) revokes.
-//! 6. Drop, with the `SSL`: a handshake that is still under way has failed.
+//! 6. `SSL_CB_WRITE_ALERT`: [`closed`](Connection::closed) notes `close_notify`.
+//! 7. Drop, with the `SSL`: a handshake that is still under way has failed.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,27 +23,41 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use openssl::ssl::{SslRef, SslSessionRef, SslVersion};
-use store_core::{Begun, Chain, EntryId, Offer, Outcome, SessionKey, Start, Usage, Want};
+use openssl::ssl::{SslRef, SslSessionRef};
+use store_core::{
+    Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Start, Timestamp, Usage, Want,
+};
 
 use crate::ffi;
-use crate::offered::{OfferedSession, SslId};
+use crate::groups::{self, Lists, NO_GROUP};
+use crate::live::InUse;
+use crate::offered::OfferedSession;
 use crate::peer::PeerInfo;
 use crate::session::Session;
 use crate::sessions::Sessions;
-use crate::verification::{RequiredAddress, Requirements, Verification};
+use crate::verification::{Requirements, Verification};
 
 /// The store's handle of one `SSL` object, from before its handshake until the object is freed.
 /// [`connection()`](crate::connection()) returns it.
 pub struct Connection {
-    sessions: Sessions,
+    settings: Arc<Settings>,
     key: SessionKey,
     begun: Begun,
+    /// The group that the server chose last, or `NO_GROUP`. `None` if groups are not ordered.
+    hint: Option<u16>,
     /// What was required of the peer at the look-up. `None`: exactly the verification of the
     /// offered session.
     required: Option<Verification>,
     offered: Option<OfferedSession>,
     state: Mutex<State>,
+}
+
+/// What all connections of a connector share.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) sessions: Sessions,
+    /// The order of groups by hint. `None`: no hint is used.
+    pub(crate) lists: Option<Lists>,
 }
 
 /// The mutable part. The lock is held while a session is stored, so that `forget` knows every
@@ -60,11 +76,15 @@ struct State {
     received: usize,
     lifetime: Option<Duration>,
     max_early_data: Option<u32>,
+    /// The session that OpenSSL holds for this connection.
+    in_use: Option<InUse>,
+    /// `close_notify` was sent.
+    closed: bool,
 }
 
 /// How far the handshake is, or how it ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Phase {
+pub(crate) enum Phase {
     #[default]
     Prepared,
     UnderWay,
@@ -75,35 +95,52 @@ enum Phase {
 }
 
 impl Connection {
-    /// Looks up a session of `key` and offers it in the handshake of `ssl`.
+    /// Looks up a session of `key` and offers it in the handshake of `ssl`, which requires of its
+    /// peer what `plain` says, or what OpenSSL knows.
     pub(crate) fn prepare(
-        sessions: Sessions,
+        settings: Arc<Settings>,
         key: SessionKey,
         ssl: &mut SslRef,
-        address: RequiredAddress,
+        plain: Option<Requirements<'_>>,
+        phase: Phase,
     ) -> Self {
+        let Settings { sessions, lists } = &*settings;
         let now = sessions.clock().now();
-        let requirements = Requirements::read(ssl, address);
-        let accept = |session: &Session| session.verification().satisfies(&requirements);
-        let Start { begun, offer, .. } = sessions.store().begin(&key, Want::Any, now, accept);
+        let is_plain = plain.is_some();
+        let requirements = plain.unwrap_or_else(|| Requirements::read(ssl));
+        let accept = |session: &Session| {
+            let verification = session.verification();
+            requirements.equals(verification) || verification.satisfies(&requirements)
+        };
+        let start = sessions.store().begin(&key, Want::Any, now, accept);
+        let Start { begun, hint, offer } = start;
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
-        let mut required = None;
-        if !offer.as_ref().is_some_and(same) {
-            required = Some(requirements.into_verification());
+        let same = offer.as_ref().is_some_and(same);
+        let mut required = (!same).then(|| requirements.into_verification());
+        if !is_plain {
+            // A session set by an earlier `prepare`, perhaps for another key, or by the application.
+            ffi::clear_session(ssl);
         }
-        // A session set by an earlier `prepare`, perhaps for another key, or by the application.
-        ffi::clear_session(ssl);
+        if let (Some(lists), Some(hint)) = (lists, hint) {
+            groups::offer_first(ssl, lists, hint);
+        }
         let offered = offer.and_then(|offer| OfferedSession::offer(ssl, offer));
+        let (offered, in_use) = offered.unzip();
         if offered.is_none() && required.is_none() {
-            required = Some(Requirements::read(ssl, address).into_verification());
+            required = Some(Requirements::read(ssl).into_verification());
         }
         Self {
-            sessions,
             key,
             begun,
+            hint: lists.as_ref().map(|_| hint.unwrap_or(NO_GROUP)),
             required,
             offered,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                phase,
+                in_use: in_use.flatten(),
+                ..State::default()
+            }),
+            settings,
         }
     }
 
@@ -166,13 +203,13 @@ impl Connection {
         state.revoked = true;
         let stored = std::mem::take(&mut state.older);
         for id in stored.into_iter().chain(state.newest.take()) {
-            self.sessions.store().remove(&self.key, id);
+            self.settings.sessions.store().remove(&self.key, id);
         }
         drop(state);
         if let Some(offered) = &self.offered
             && offered.usage == Usage::Reusable
         {
-            self.sessions.store().remove(&self.key, offered.id);
+            self.settings.sessions.store().remove(&self.key, offered.id);
         }
     }
 
@@ -183,8 +220,11 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
-        if self.end_handshake(Phase::Cancelled) && self.offered() {
-            self.sessions.store().report(&self.key, Outcome::Cancelled);
+        if self.state().end_handshake(Phase::Cancelled) && self.offered() {
+            self.settings
+                .sessions
+                .store()
+                .report(&self.key, Outcome::Cancelled);
         }
     }
 
@@ -199,40 +239,60 @@ impl Connection {
     /// Stores a session that OpenSSL has received. Called within the `new_session` callback.
     pub(crate) fn session_received(&self, ssl: &SslRef, session: &SslSessionRef) {
         let mut state = self.state();
+        if let Some((entry, now)) = self.received(&mut state, ssl, session) {
+            self.finish(&mut state, None, None, Some(entry), now);
+        }
+    }
+
+    /// An entry for a session that OpenSSL has received, and the time. `None` if it is not to be
+    /// stored.
+    fn received(
+        &self,
+        state: &mut State,
+        ssl: &SslRef,
+        session: &SslSessionRef,
+    ) -> Option<(Entry<Session>, Timestamp)> {
         state.received = state.received.saturating_add(1);
         state.lifetime = Some(Duration::from_secs(ffi::ticket_lifetime(session)));
         state.max_early_data = Some(session.max_early_data());
         if state.revoked {
-            return;
+            return None;
         }
         // A resumed handshake verifies nothing: its sessions inherit verification and age from the
         // session that was offered. If the application set another one, neither is known.
         let (peer, established) = if ssl.session_reused() {
-            let Some(offered) = &self.offered else { return };
+            let offered = self.offered.as_ref()?;
             (self.inherited_peer(offered), Some(offered.established))
         } else {
-            let Some(verified) = self.verified_peer(ssl) else {
-                return;
-            };
+            let verified = self.verified_peer(ssl)?;
             let known = state.peer.take().filter(|known| **known == verified);
             let peer = known.unwrap_or_else(|| Arc::new(verified));
             state.peer = Some(Arc::clone(&peer));
             (peer, None)
         };
-        let now = self.sessions.clock().now();
-        let Some(entry) = Session::received(session, peer, now) else {
-            return;
-        };
-        let entry = entry.established_at(established.unwrap_or(now));
-        let store = self.sessions.store();
-        let Ok(id) = store.put(&self.key, entry, self.begun, now) else {
-            return;
-        };
+        let now = self.settings.sessions.clock().now();
+        let (entry, in_use) = Session::received(session, peer, now)?;
+        state.in_use = in_use;
+        Some((entry.established_at(established.unwrap_or(now)), now))
+    }
+
+    /// Counts the outcome of a handshake, and stores the server's group and a session.
+    fn finish(
+        &self,
+        state: &mut State,
+        outcome: Option<Outcome>,
+        hint: Option<u16>,
+        entry: Option<Entry<Session>>,
+        now: Timestamp,
+    ) {
+        let store = self.settings.sessions.store();
+        let stored = store.finish(&self.key, self.begun, outcome, hint, entry, now);
+        let Some(Ok(id)) = stored else { return };
         if let Some(older) = state.newest.replace(id) {
             state.older.push_back(older);
-        }
-        if state.older.len() > store.limits().sessions_per_server {
-            state.older.pop_front();
+            if state.older.len() > store.limits().sessions_per_server {
+                state.older.pop_front();
+            }
         }
     }
 
@@ -242,13 +302,14 @@ impl Connection {
         let of_offered = || self.offered.as_ref().map(|it| &it.peer.verification);
         // If the requirements have changed since `prepare`, it is unknown which ones were checked.
         let unchanged = Some(&verification) == self.required.as_ref().or_else(of_offered);
-        unchanged.then(|| PeerInfo::new(ssl, verification, self.sessions.peer_certificate()))
+        unchanged
+            .then(|| PeerInfo::new(ssl, verification, self.settings.sessions.peer_certificate()))
     }
 
     /// The peer of the offered session, which a resumed handshake inherits, with this connection's
     /// policy: the offered session may have another, from a tier or from another connection.
     fn inherited_peer(&self, offered: &OfferedSession) -> Arc<PeerInfo> {
-        let policy = self.sessions.peer_certificate();
+        let policy = self.settings.sessions.peer_certificate();
         if offered.peer.policy == policy {
             return Arc::clone(&offered.peer);
         }
@@ -256,59 +317,81 @@ impl Connection {
         Arc::new(PeerInfo { policy, ..peer })
     }
 
-    /// `SSL_CB_HANDSHAKE_DONE`: reports the outcome, and stores a ticket that was renewed in a
-    /// resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session` callback.
-    pub(crate) fn handshake_succeeded(&self, ssl: &SslRef) {
+    /// Reports that the handshake of `ssl` has succeeded (`SSL_CB_HANDSHAKE_DONE`).
+    ///
+    /// This and the methods below are for drivers that have their `Ssl` from
+    /// [`Connector::driven`](crate::Connector::driven). For other connections OpenSSL's info callback
+    /// calls them.
+    ///
+    /// Stores a ticket
+    /// that was renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session`
+    /// callback.
+    pub fn handshake_succeeded(&self, ssl: &SslRef) {
         let (phase, outcome) = if ssl.session_reused() {
             (Phase::Resumed, Outcome::Resumed)
         } else {
             (Phase::Full, Outcome::Declined)
         };
-        if !self.end_handshake(phase) {
+        let mut state = self.state();
+        if !state.end_handshake(phase) {
             return;
         }
-        let Some(offered) = &self.offered else { return };
-        self.sessions.store().report(&self.key, outcome);
-        if phase == Phase::Full || ssl.version2() == Some(SslVersion::TLS1_3) {
-            return;
-        }
-        if let Some(session) = ssl.session()
-            && SslId::new(session) != offered.ssl_id
-        {
-            self.session_received(ssl, session);
+        // The connection's own copy of a TLS 1.2 session.
+        let copy = state.in_use.as_ref().filter(|_| phase == Phase::Resumed);
+        let renewed = copy.and_then(|own| ssl.session().filter(|session| !own.is(session)));
+        let hint = match self.hint {
+            Some(hint) if copy.is_none() => ffi::negotiated_group(ssl).filter(|new| *new != hint),
+            _ => None, // a resumed TLS 1.2 connection has the group of the full handshake
+        };
+        let renewed = renewed.and_then(|session| self.received(&mut state, ssl, session));
+        let (entry, now) = renewed.unzip();
+        let outcome = self.offered.is_some().then_some(outcome);
+        if outcome.is_some() || hint.is_some() {
+            let now = now.unwrap_or(Timestamp::EPOCH); // nothing is stored
+            self.finish(&mut state, outcome, hint, entry, now);
         }
     }
 
-    /// A handshake under way has failed: removes the session that it offered and all older ones of
-    /// the server, so that the next connection does not fail for the same reason.
-    pub(crate) fn handshake_failed(&self) {
-        if self.end_handshake(Phase::Failed)
-            && let Some(offered) = &self.offered
-        {
-            self.sessions.store().remove_up_to(&self.key, offered.id);
-            self.sessions.store().report(&self.key, Outcome::Failed);
+    /// Reports that the handshake has failed (`SSL_CB_CONNECT_EXIT` with an error): removes the
+    /// session that it offered and all older ones of the server, and the hint, so that the next
+    /// connection does not fail for the same reason.
+    pub fn handshake_failed(&self) {
+        if !self.state().end_handshake(Phase::Failed) {
+            return;
+        }
+        if self.hint.is_some_and(|hint| hint != NO_GROUP) {
+            self.settings.sessions.store().set_hint(&self.key, NO_GROUP);
+        }
+        if let Some(offered) = &self.offered {
+            self.settings
+                .sessions
+                .store()
+                .remove_up_to(&self.key, offered.id);
+            self.settings
+                .sessions
+                .store()
+                .report(&self.key, Outcome::Failed);
         }
     }
 
-    /// The server sent a fatal alert: revokes what this connection stored (RFC 8446, section 6.2),
+    /// Reports that the server sent a fatal alert (`SSL_CB_READ_ALERT`): revokes what this connection stored (RFC 8446, section 6.2),
     /// and if it was resumed, the session that it resumed and all older ones of the server. In
     /// TLS 1.2 a server rejects a resumption by an alert after the client has finished.
-    pub(crate) fn alert_received(&self) {
+    pub fn alert_received(&self) {
         let resumed = self.state().phase == Phase::Resumed;
         self.forget();
         if resumed && let Some(offered) = &self.offered {
-            self.sessions.store().remove_up_to(&self.key, offered.id);
+            self.settings
+                .sessions
+                .store()
+                .remove_up_to(&self.key, offered.id);
         }
     }
 
-    /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
-    fn end_handshake(&self, phase: Phase) -> bool {
-        let mut state = self.state();
-        let under_way = state.phase == Phase::UnderWay;
-        if under_way {
-            state.phase = phase;
-        }
-        under_way
+    /// Reports that `close_notify` is sent (`SSL_CB_WRITE_ALERT`). OpenSSL then leaves the session of
+    /// this connection as it is, and another connection can have it without a copy.
+    pub fn closed(&self) {
+        self.state().closed = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -316,11 +399,32 @@ impl Connection {
     }
 }
 
+impl State {
+    /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
+    fn end_handshake(&mut self, phase: Phase) -> bool {
+        let under_way = self.phase == Phase::UnderWay;
+        if under_way {
+            self.phase = phase;
+        }
+        under_way
+    }
+}
+
 impl Drop for Connection {
     /// OpenSSL runs this when it frees the `SSL`. A panic, for instance in a `tracing` subscriber,
     /// must not reach C.
     fn drop(&mut self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.handshake_failed()));
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let state = self.state.get_mut();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            let (phase, closed) = (state.phase, state.closed);
+            if let Some(in_use) = state.in_use.take() {
+                in_use.end(matches!(phase, Phase::Full | Phase::Resumed), closed);
+            }
+            if phase == Phase::UnderWay {
+                self.handshake_failed();
+            }
+        }));
     }
 }
 

@@ -2,26 +2,35 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     ConnectConfiguration, HandshakeError, Ssl, SslConnector, SslConnectorBuilder, SslRef,
     SslSessionCacheMode, SslStream,
 };
-use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey};
+use store_core::{KeyRef, SecurityDomain, SessionKey};
 use thiserror::Error;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Phase, Settings};
+use crate::groups::Groups;
 use crate::sessions::Sessions;
-use crate::verification::RequiredAddress;
+use crate::verification::{ContextRequirements, Requirements};
 use crate::{callbacks, ex_data, ffi};
 
 impl Sessions {
     /// Builds a context whose connections keep their sessions in this store. An error if the
     /// builder already has a `new_session` or info callback.
     ///
-    /// Sets the session cache mode, the `new_session` callback and the info callback. Callbacks can
-    /// be set on a builder only, so this takes the finished builder and returns the connector.
+    /// Sets the session cache mode and the `new_session` callback. Callbacks can be set on a builder
+    /// only, so this takes the finished builder and returns the connector. The info callback is set
+    /// on each connection.
+    ///
+    /// Makes the first message of a connection that is not used, to read the groups from it.
+    ///
+    /// The sessions of connections that receive TLS 1.3 tickets have no id
+    /// (`SSL_SESSION_set1_id`): an application that keeps such a session for itself cannot offer it.
     ///
     /// `domain` must cover every setting of the builder that decides over trust or over what is
     /// offered: roots, verify mode and callbacks, client certificate, protocol versions, cipher
@@ -44,10 +53,19 @@ impl Sessions {
                 | SslSessionCacheMode::NO_AUTO_CLEAR,
         );
         callbacks::install(&mut builder);
+        let inner = builder.build();
+        let any_host = inner.configure().and_then(|one| one.into_ssl("host")).ok();
+        let requirements = any_host.as_deref().and_then(ContextRequirements::read);
+        let groups = any_host.and_then(Groups::read).map(Arc::new);
+        let lists = groups.as_ref().map(|groups| groups.lists(false));
         Ok(Connector {
-            requires_address: ffi::context_requires_address(&builder),
-            inner: builder.build(),
-            sessions: self.clone(),
+            requirements: requirements.map(Arc::new),
+            groups,
+            settings: Arc::new(Settings {
+                sessions: self.clone(),
+                lists,
+            }),
+            inner,
             domain,
         })
     }
@@ -68,13 +86,36 @@ pub enum AttachError {
 #[derive(Clone)]
 pub struct Connector {
     inner: SslConnector,
-    sessions: Sessions,
+    settings: Arc<Settings>,
     domain: SecurityDomain,
-    /// Whether the context itself requires an IP address of every peer.
-    requires_address: bool,
+    /// What the context requires of peers that have a name. `None`: OpenSSL is asked each time.
+    requirements: Option<Arc<ContextRequirements>>,
+    /// The groups that the context offers. `None`: it sends no key share.
+    groups: Option<Arc<Groups>>,
 }
 
 impl Connector {
+    /// Sets whether the first message keeps the key share of a post-quantum group, such as
+    /// X25519MLKEM768, which it has by the context's settings. Default `false`.
+    ///
+    /// Every connection offers all groups of the context. The one that the server chose last comes
+    /// first, and alone has a key share. A server that changes its mind asks for another by a
+    /// `HelloRetryRequest`, once. So a server that has learned a post-quantum group after the first
+    /// connection may go on choosing the one before: with `true`, its key share is sent as well,
+    /// and before the other, for about 70 microseconds and 1.2 kB a handshake.
+    ///
+    /// Before OpenSSL 3.5 a client sends one key share: with `true`, that of a post-quantum group
+    /// which comes first stays.
+    #[must_use]
+    pub fn keep_post_quantum(self, keep: bool) -> Self {
+        let lists = self.groups.as_ref().map(|groups| groups.lists(keep));
+        let sessions = self.sessions().clone();
+        Self {
+            settings: Arc::new(Settings { sessions, lists }),
+            ..self
+        }
+    }
+
     /// Makes a TLS handshake with `host`, a name or an IP address, over `io`, resumed if possible.
     ///
     /// `host` is sent as SNI and verified; with `port` it is the key of the sessions.
@@ -90,15 +131,33 @@ impl Connector {
     /// An `Ssl` for a handshake with `host`, a name or an IP address, which is sent as SNI and
     /// verified, [prepared](Self::prepare) with `key`.
     ///
-    /// Faster than `prepare`, which has to query OpenSSL for an IP address that the `Ssl` requires.
+    /// Faster than `prepare`, which has to ask OpenSSL what the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
+        let mut ssl = self.prepared(host, key, Phase::Prepared)?;
+        callbacks::observe(&mut ssl);
+        Ok(ssl)
+    }
+
+    /// As [`ssl`](Self::ssl), for a driver that itself tells the
+    /// [`Connection`](crate::Connection) that its handshake
+    /// [succeeds](crate::Connection::handshake_succeeded) or
+    /// [fails](crate::Connection::handshake_failed), that a
+    /// [fatal alert](crate::Connection::alert_received) has come and that it has sent
+    /// [`close_notify`](crate::Connection::closed). OpenSSL calls no info callback, which it would
+    /// do 12 to 16 times in a resumed handshake.
+    ///
+    /// The handshake counts as under way from this call on: if the `Ssl` is dropped, it has failed.
+    pub fn driven(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
+        self.prepared(host, key, Phase::UnderWay)
+    }
+
+    fn prepared(&self, host: &str, key: SessionKey, phase: Phase) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
-        // `into_ssl` requires an address if `host` parses as one; `HostRef` knows at least those.
-        let address = match HostRef::parse(host) {
-            HostRef::Name(_) if !self.requires_address => RequiredAddress::None,
-            _ => RequiredAddress::Query,
-        };
-        self.attach_connection(&mut ssl, key, address);
+        // `into_ssl` requires an address if `host` is one, and no name if it is empty.
+        let has_name = !host.is_empty() && host.parse::<IpAddr>().is_err();
+        let requirements = self.requirements.as_ref().filter(|_| has_name);
+        let requirements = requirements.map(|context| context.for_host(host));
+        self.attach_connection(&mut ssl, key, requirements, phase);
         Ok(ssl)
     }
 
@@ -123,23 +182,31 @@ impl Connector {
     /// made on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are
     /// not read: if there are any, use a key of another domain.
     ///
-    /// [`connection()`](crate::connection()) returns the [`Connection`](crate::Connection) attached
-    /// here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
+    /// Sets the info callback of the `Ssl`, and the order of its groups if the server's is known. [`connection()`](crate::connection()) returns the
+    /// [`Connection`](crate::Connection) attached here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        self.attach_connection(ssl, key, RequiredAddress::Query);
+        self.attach_connection(ssl, key, None, Phase::Prepared);
+        callbacks::observe(ssl);
     }
 
-    fn attach_connection(&self, ssl: &mut SslRef, key: SessionKey, address: RequiredAddress) {
+    fn attach_connection(
+        &self,
+        ssl: &mut SslRef,
+        key: SessionKey,
+        plain: Option<Requirements<'_>>,
+        phase: Phase,
+    ) {
         let Some(index) = ex_data::index() else {
             return;
         };
-        let connection = Connection::prepare(self.sessions.clone(), key, ssl, address);
+        let settings = Arc::clone(&self.settings);
+        let connection = Connection::prepare(settings, key, ssl, plain, phase);
         ssl.set_ex_data(index, connection);
     }
 
     /// The store.
     pub fn sessions(&self) -> &Sessions {
-        &self.sessions
+        &self.settings.sessions
     }
 
     /// The security domain of the connector's sessions.

@@ -12,17 +12,23 @@ use openssl_sys::{SSL, SSL_CTX, SSL_SESSION, X509, X509_VERIFY_PARAM};
 const SSL_CB_HANDSHAKE_START: c_int = 0x10;
 const SSL_CB_HANDSHAKE_DONE: c_int = 0x20;
 const SSL_CB_READ_ALERT: c_int = 0x4004;
+const SSL_CB_WRITE_ALERT: c_int = 0x4008;
 const SSL3_AL_FATAL: c_int = 2;
+/// A warning (1) whose description is `close_notify` (0).
+const CLOSE_NOTIFY: c_int = 1 << 8;
 const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
+const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
 const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 const SSL_EARLY_DATA_ACCEPTED: c_int = 2;
-const TLSEXT_NID_UNKNOWN: c_long = 0x0100_0000;
+const TLSEXT_NID_UNKNOWN: c_int = 0x0100_0000;
 
 type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
 type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
 
 unsafe extern "C" {
     fn SSL_SESSION_dup(session: *const SSL_SESSION) -> *mut SSL_SESSION;
+    fn SSL_SESSION_set1_id(session: *mut SSL_SESSION, id: *const c_uchar, len: c_uint) -> c_int;
+    fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
     fn SSL_SESSION_set_max_early_data(session: *mut SSL_SESSION, bytes: u32) -> c_int;
     fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     fn SSL_SESSION_get0_ticket(
@@ -30,13 +36,13 @@ unsafe extern "C" {
         ticket: *mut *const c_uchar,
         len: *mut usize,
     );
+    fn SSL_group_to_name(ssl: *mut SSL, group: c_int) -> *const c_char;
     fn SSL_get_early_data_status(ssl: *const SSL) -> c_int;
     fn SSL_SESSION_get0_peer(session: *mut SSL_SESSION) -> *mut X509;
-    fn SSL_CTX_set_info_callback(ctx: *mut SSL_CTX, callback: Option<InfoCallback>);
+    fn SSL_set_info_callback(ssl: *mut SSL, callback: Option<InfoCallback>);
     fn SSL_CTX_get_info_callback(ctx: *mut SSL_CTX) -> Option<InfoCallback>;
     fn SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<NewSessionCallback>;
     fn SSL_get0_param(ssl: *const SSL) -> *mut X509_VERIFY_PARAM;
-    fn SSL_CTX_get0_param(ctx: *mut SSL_CTX) -> *mut X509_VERIFY_PARAM;
     fn X509_VERIFY_PARAM_get0_host(param: *mut X509_VERIFY_PARAM, index: c_int) -> *mut c_char;
     fn X509_VERIFY_PARAM_get0_email(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
     fn X509_VERIFY_PARAM_get1_ip_asc(param: *mut X509_VERIFY_PARAM) -> *mut c_char;
@@ -74,12 +80,50 @@ fn checked(succeeded: bool) -> bool {
 /// Corresponds to `SSL_SESSION_dup`.
 pub(crate) fn duplicate(session: &SslSessionRef) -> Option<SslSession> {
     // SAFETY: the source is valid for the call and only read. Every session that this crate
-    // duplicates is either owned by the store, where nothing changes it, or passed to a callback on
-    // this thread. The result is null or a new reference that we own.
+    // duplicates is either in the store, where nothing changes it, or passed to a callback on this
+    // thread. A ticket in the store that its connection still refers to has no id, so that OpenSSL
+    // does not mark it. The result is null or a new reference that we own.
     unsafe {
         let copy = SSL_SESSION_dup(session.as_ptr());
         checked(!copy.is_null()).then(|| SslSession::from_ptr(copy))
     }
+}
+
+/// Takes the id out of a session that has just been received and that no other thread has.
+///
+/// Corresponds to `SSL_SESSION_set1_id`.
+pub(crate) fn clear_id(session: &SslSessionRef) {
+    // SAFETY: called in the `new_session` callback, on the thread that drives the connection, before
+    // the session is stored: no other thread has it. With length 0 the id is not read.
+    unsafe { SSL_SESSION_set1_id(session.as_ptr(), ptr::null(), 0) };
+}
+
+/// Gives a ticket some id, since the store keeps it without. For private copies only.
+///
+/// If the server declines a session without an id, OpenSSL does not replace the object by a new one,
+/// and fails because that has a host name already. In TLS 1.3 it neither sends nor compares the id.
+///
+/// Corresponds to `SSL_SESSION_set1_id`.
+pub(crate) fn set_any_id(session: &mut SslSession) {
+    let id = [0; 1];
+    // SAFETY: the session is valid for the call and the caller's private copy: no other thread has
+    // it. The id is copied.
+    checked(unsafe { SSL_SESSION_set1_id(session.as_ptr(), id.as_ptr(), 1) } == 1);
+}
+
+/// Whether a session may be offered: OpenSSL has not marked it.
+///
+/// Corresponds to `SSL_SESSION_is_resumable`.
+pub(crate) fn is_resumable(session: &SslSessionRef) -> bool {
+    // SAFETY: the session is valid for the call and only read.
+    unsafe { SSL_SESSION_is_resumable(session.as_ptr()) == 1 }
+}
+
+/// Whether `SSL_free` has let go of the session when it frees the object's `ex_data`. 3.0 frees the
+/// `ex_data` first and marks the session afterwards, 3.6 does not; the versions between are treated
+/// as 3.0.
+pub(crate) fn frees_session_first() -> bool {
+    openssl::version::number() >= 0x3060_0000
 }
 
 /// The lifetime in seconds that the server gave a session's ticket; 0 if it gave none.
@@ -141,7 +185,7 @@ pub(crate) fn clear_session(ssl: &mut SslRef) {
 pub(crate) fn set_session(ssl: &mut SslRef, session: &SslSessionRef) -> bool {
     // SAFETY: the `openssl` crate requires that the session belongs to the context of `ssl`, because
     // a session in the cache of one context must not be changed through another. Sessions of this
-    // crate are duplicates or decoded: they are in no context's cache, and this one is used by `ssl`
+    // crate are in no context's cache, because the contexts have none, and this one is used by `ssl`
     // alone.
     checked(unsafe { openssl_sys::SSL_set_session(ssl.as_ptr(), session.as_ptr()) } == 1)
 }
@@ -182,14 +226,6 @@ pub(crate) fn host_flags(ssl: &SslRef) -> u32 {
 pub(crate) fn required_address(ssl: &SslRef) -> Option<String> {
     // SAFETY: SSL_get0_param never returns null, and the result is valid for the call.
     unsafe { address_in(SSL_get0_param(ssl.as_ptr())) }
-}
-
-/// Whether the context requires an IP address of its peers. An `SSL` object can override it.
-///
-/// Corresponds to `X509_VERIFY_PARAM_get1_ip_asc`.
-pub(crate) fn context_requires_address(builder: &SslContextBuilder) -> bool {
-    // SAFETY: SSL_CTX_get0_param never returns null, and the result is valid for the call.
-    unsafe { address_in(SSL_CTX_get0_param(builder.as_ptr())) }.is_some()
 }
 
 /// # Safety
@@ -233,11 +269,37 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
         716 => Some(25),  // secp521r1
         1034 => Some(29), // x25519
         1035 => Some(30), // x448
-        unknown if unknown & TLSEXT_NID_UNKNOWN != 0 => {
-            u16::try_from(unknown & !TLSEXT_NID_UNKNOWN).ok()
+        unknown if unknown & c_long::from(TLSEXT_NID_UNKNOWN) != 0 => {
+            u16::try_from(unknown & !c_long::from(TLSEXT_NID_UNKNOWN)).ok()
         }
         _ => None,
     }
+}
+
+/// The name of a group, given as a number of IANA's registry. `None` if OpenSSL does not have it.
+///
+/// Corresponds to `SSL_group_to_name`.
+pub(crate) fn group_name(ssl: &SslRef, group: u16) -> Option<String> {
+    let group = TLSEXT_NID_UNKNOWN | c_int::from(group);
+    // SAFETY: the object is valid for the call and only read. The result is null or a text that
+    // belongs to the context, and is copied here.
+    let name = unsafe { text(SSL_group_to_name(ssl.as_ptr(), group)) };
+    String::from_utf8(name?.to_vec()).ok()
+}
+
+/// Sets the groups that `ssl` offers. If OpenSSL does not accept the list, they stay as they are.
+///
+/// Corresponds to `SSL_set1_groups_list`.
+pub(crate) fn set_groups_list(ssl: &mut SslRef, list: &CStr) {
+    let (set, list) = (SSL_CTRL_SET_GROUPS_LIST, list.as_ptr().cast_mut());
+    // SAFETY: the object is valid for the call, and the list ends with a zero byte and is only read.
+    checked(unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), set, 0, list.cast()) } == 1);
+}
+
+/// Whether a list of groups can have marks on several groups whose key shares are sent. Before
+/// OpenSSL 3.5 the first group alone has one.
+pub(crate) fn marks_key_shares() -> bool {
+    openssl::version::number() >= 0x3050_0000
 }
 
 /// Whether the server has accepted the early data. `false` before its reply, and if none was sent.
@@ -264,7 +326,7 @@ pub(crate) fn has_info_callback(builder: &SslContextBuilder) -> bool {
     unsafe { SSL_CTX_get_info_callback(builder.as_ptr()).is_some() }
 }
 
-/// Observer of the handshakes of a context.
+/// Observer of the handshakes of a connection.
 pub(crate) trait HandshakeObserver {
     /// `SSL_CB_HANDSHAKE_START`: a handshake starts.
     fn started(ssl: &SslRef);
@@ -275,14 +337,16 @@ pub(crate) trait HandshakeObserver {
     fn failed(ssl: &SslRef);
     /// `SSL_CB_READ_ALERT`: the peer has sent a fatal alert, in a handshake or after it.
     fn alert_received(ssl: &SslRef);
+    /// `SSL_CB_WRITE_ALERT`: `close_notify` is sent.
+    fn closed(ssl: &SslRef);
 }
 
-/// Sets the info callback of a context, which calls `O`.
+/// Sets the info callback of a connection, which calls `O`.
 ///
-/// Corresponds to `SSL_CTX_set_info_callback`.
-pub(crate) fn observe_handshakes<O: HandshakeObserver>(builder: &mut SslContextBuilder) {
+/// Corresponds to `SSL_set_info_callback`.
+pub(crate) fn observe_handshake<O: HandshakeObserver>(ssl: &mut SslRef) {
     // SAFETY: the callback is a function without state, valid for the life of the process.
-    unsafe { SSL_CTX_set_info_callback(builder.as_ptr(), Some(info_callback::<O>)) };
+    unsafe { SSL_set_info_callback(ssl.as_ptr(), Some(info_callback::<O>)) };
 }
 
 unsafe extern "C" fn info_callback<O: HandshakeObserver>(
@@ -294,6 +358,7 @@ unsafe extern "C" fn info_callback<O: HandshakeObserver>(
         SSL_CB_HANDSHAKE_START => O::started,
         SSL_CB_HANDSHAKE_DONE => O::done,
         SSL_CB_READ_ALERT if result >> 8 == SSL3_AL_FATAL => O::alert_received,
+        SSL_CB_WRITE_ALERT if result == CLOSE_NOTIFY => O::closed,
         // SAFETY: OpenSSL passes a live object; its state is only read.
         SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
             openssl_sys::SSL_ERROR_SSL

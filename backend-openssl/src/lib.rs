@@ -27,13 +27,15 @@
 //! ```
 //!
 //! # Guarantees
-//! - The store owns copies of sessions, made inside the callback. OpenSSL marks its own object as
-//!   not resumable when a connection is dropped without `close_notify`; the copies stay valid. An
-//!   offered session belongs to one connection.
+//! - OpenSSL marks the session of a connection that is dropped without `close_notify` as not
+//!   resumable. It marks no session that the store keeps, and none that another connection offers.
 //! - A session records how the peer was verified, and for which name. It is offered only to a
 //!   connection that requires no stricter verification ([`Connector::prepare`]).
 //! - A ticket renewed in a resumed TLS 1.2 handshake is stored when the handshake is done. OpenSSL
 //!   calls no `new_session` callback for it.
+//! - The key-exchange group that a server chose last is offered first, with a key share: the others
+//!   cost time, and a wrong guess a round trip. No group is taken off the list
+//!   ([`Connector::keep_post_quantum`]).
 //! - After a failed handshake, the session that it offered and all older ones of the server are
 //!   removed. Newer ones stay.
 //!
@@ -50,6 +52,8 @@ mod der;
 mod ex_data;
 #[allow(unsafe_code, reason = "the only file that calls C")]
 mod ffi;
+mod groups;
+mod live;
 mod offered;
 mod peer;
 mod portable;

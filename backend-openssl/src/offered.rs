@@ -7,6 +7,7 @@ use openssl::ssl::{SslRef, SslSessionRef};
 use store_core::{EntryId, Offer, Timestamp, Usage};
 
 use crate::ffi;
+use crate::live::InUse;
 use crate::peer::PeerInfo;
 use crate::session::Session;
 
@@ -16,29 +17,32 @@ pub(crate) struct OfferedSession {
     pub(crate) usage: Usage,
     pub(crate) established: Timestamp,
     pub(crate) peer: Arc<PeerInfo>,
-    /// OpenSSL's session id. A renewed session has another.
-    pub(crate) ssl_id: SslId,
     /// Bytes of early data that the session allows.
     pub(crate) max_early_data: u32,
 }
 
 impl OfferedSession {
-    /// Offers a session in the handshake of `ssl`. `None` if OpenSSL cannot read or take it.
-    pub(crate) fn offer(ssl: &mut SslRef, offer: Offer<Session>) -> Option<Self> {
+    /// Offers a session in the handshake of `ssl`, and returns what the connection keeps of its
+    /// object. `None` if OpenSSL cannot read or take it.
+    pub(crate) fn offer(ssl: &mut SslRef, offer: Offer<Session>) -> Option<(Self, Option<InUse>)> {
         let Offer { id, entry } = offer;
         let (usage, established) = (entry.usage, entry.established);
-        let (mut live, peer) = entry.session.into_live()?;
+        let (mut live, in_use, peer) = entry.session.offered(usage)?;
+        if usage == Usage::SingleUse {
+            ffi::set_any_id(&mut live);
+        }
         if live.max_early_data() > 0 && !sends_ticket(&live) {
             ffi::forbid_early_data(&mut live);
         }
-        ffi::set_session(ssl, &live).then(|| Self {
+        let max_early_data = live.max_early_data();
+        let offered = Self {
             id,
             usage,
             established,
             peer,
-            ssl_id: SslId::new(&live),
-            max_early_data: live.max_early_data(),
-        })
+            max_early_data,
+        };
+        ffi::set_session(ssl, &live).then_some((offered, in_use))
     }
 }
 
@@ -57,21 +61,4 @@ fn sends_ticket(session: &SslSessionRef) -> bool {
     };
     let age = now.as_secs().checked_sub(created);
     age.is_some_and(|age| age.saturating_add(MARGIN_SECONDS) <= ffi::ticket_lifetime(session))
-}
-
-/// A session id, of at most 32 bytes (`SSL_MAX_SSL_SESSION_ID_LENGTH`).
-#[derive(PartialEq, Eq)]
-pub(crate) struct SslId {
-    bytes: [u8; 32],
-    len: usize,
-}
-
-impl SslId {
-    pub(crate) fn new(session: &SslSessionRef) -> Self {
-        let id = session.id();
-        let mut bytes = [0; _];
-        let len = id.len().min(bytes.len());
-        bytes[..len].copy_from_slice(&id[..len]);
-        Self { bytes, len }
-    }
 }

@@ -15,7 +15,8 @@ use crate::verification::Verification;
 /// verified. So the verification is encoded separately, and both are sealed before they reach the
 /// tier.
 impl Portable for Session {
-    const FORMAT: u32 = 0x0001_0001;
+    // 2: the session of a ticket has no id, which only this version and later ones can offer.
+    const FORMAT: u32 = 0x0001_0002;
 
     fn encode(&self) -> Option<Encoded> {
         Some(Encoded {
@@ -33,7 +34,11 @@ impl Portable for Session {
             return None;
         }
         let certificate = Fields::read(&encoded.session)?.certificate;
-        let session = Self::new(session, PeerInfo::decoded(verification, certificate));
+        let session = Self::new(
+            session,
+            expected,
+            PeerInfo::decoded(verification, certificate),
+        );
         let weight = session.weight();
         Some((session, weight))
     }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::der::Fields;
 use crate::ffi;
+use crate::live::{InUse, Live};
 use crate::peer::{PeerCertificate, PeerInfo};
 use crate::verification::Verification;
 
@@ -32,54 +33,56 @@ pub struct Session {
 }
 
 enum Form {
-    /// An `SSL_SESSION` of the store's own, never modified. OpenSSL wipes it with the last
-    /// reference. A look-up, which must not call OpenSSL, counts a reference to it.
-    Live(Arc<SslSession>),
+    /// An `SSL_SESSION`. A look-up, which must not call OpenSSL, counts a reference to it.
+    Live(Arc<Live>),
     /// OpenSSL's DER, without the peer's certificate if that is the first of `PeerInfo::chain`.
     Packed(Zeroizing<Box<[u8]>>),
 }
 
 impl Session {
     /// A live session that nothing else refers to.
-    pub(crate) fn new(live: SslSession, peer: PeerInfo) -> Self {
+    pub(crate) fn new(live: SslSession, usage: Usage, peer: PeerInfo) -> Self {
         Self {
-            form: Form::Live(Arc::new(live)),
+            form: Form::Live(Live::new(live, usage)),
             peer: Arc::new(peer),
         }
     }
 
-    /// An entry with a private copy of a session, established and received at `now`. `None` if it
-    /// cannot be copied.
+    /// An entry for a session that a connection has received, established and received at `now`, and
+    /// what the connection keeps of it. `None` if the session cannot be copied.
     ///
-    /// A copy made inside the `new_session` callback stays valid whatever happens to the connection.
+    /// The session stays valid whatever happens to the connection.
     pub(crate) fn received(
         session: &SslSessionRef,
         peer: Arc<PeerInfo>,
         now: Timestamp,
-    ) -> Option<Entry<Self>> {
+    ) -> Option<(Entry<Self>, Option<InUse>)> {
+        let usage = usage(session);
         let strip = peer.policy == PeerCertificate::Strip && ffi::has_peer_certificate(session);
-        let form = if strip {
-            Form::pack(session, &peer)?
+        let (form, in_use) = if strip {
+            (Form::pack(session, &peer)?, None)
         } else {
-            Form::Live(Arc::new(ffi::duplicate(session)?))
+            let (live, in_use) = Live::received(session, usage)?;
+            (Form::Live(live), Some(in_use))
         };
         let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
         let copy = Self { form, peer };
         let weight = copy.weight();
-        let usage = usage(session);
-        Some(Entry::new(copy, usage, Some(lifetime), weight, now))
+        Some((Entry::new(copy, usage, Some(lifetime), weight, now), in_use))
     }
 
-    /// The object to offer. `None`, a miss, if it cannot be decoded.
-    pub(crate) fn into_live(self) -> Option<(SslSession, Arc<PeerInfo>)> {
+    /// The object to offer, and what the connection keeps of it. `None`, a miss, if it cannot be
+    /// copied or decoded.
+    pub(crate) fn offered(
+        self,
+        usage: Usage,
+    ) -> Option<(SslSession, Option<InUse>, Arc<PeerInfo>)> {
         let live = match self.form {
-            // A single-use one has no other reference. A reusable one is copied.
-            Form::Live(live) => Arc::try_unwrap(live)
-                .or_else(|live| ffi::duplicate(&live).ok_or(()))
-                .ok()?,
-            Form::Packed(der) => unpack(&der, &self.peer)?,
+            Form::Live(live) => live,
+            Form::Packed(der) => Live::new(unpack(&der, &self.peer)?, usage),
         };
-        Some((live, self.peer))
+        let (session, in_use) = live.offered()?;
+        Some((session, in_use, self.peer))
     }
 
     pub(crate) fn verification(&self) -> &Verification {
@@ -90,7 +93,7 @@ impl Session {
     pub(crate) fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
         match &self.form {
             Form::Packed(der) => with_certificate(der, &self.peer),
-            Form::Live(live) => with_certificate(&live_der(live)?, &self.peer),
+            Form::Live(live) => with_certificate(&live_der(live.session())?, &self.peer),
         }
     }
 
@@ -104,10 +107,12 @@ impl Session {
                     .peer
                     .chain
                     .iter()
-                    .filter(|_| ffi::has_peer_certificate(live));
+                    .filter(|_| ffi::has_peer_certificate(live.session()));
+                let spare = usize::from(live.usage == Usage::Reusable);
+                let object = OBJECT_BYTES + ffi::ticket_len(live.session());
                 certificates
                     .map(|one| CERTIFICATE_BYTES.max(PARSED_FACTOR.saturating_mul(one.len())))
-                    .fold(OBJECT_BYTES + ffi::ticket_len(live), usize::saturating_add)
+                    .fold((1 + spare) * object, usize::saturating_add)
             }
         };
         form.saturating_add(self.peer.bytes())
@@ -141,7 +146,7 @@ impl Storable for Session {
 
     fn packed(&self) -> Option<(Self, usize)> {
         match &self.form {
-            Form::Live(live) => Some(self.with_form(Form::pack(live, &self.peer)?)),
+            Form::Live(live) => Some(self.with_form(Form::pack(live.session(), &self.peer)?)),
             Form::Packed(_) => None,
         }
     }
@@ -149,9 +154,10 @@ impl Storable for Session {
     fn unpacked(&self) -> Option<(Self, usize)> {
         match &self.form {
             Form::Live(_) => None,
-            Form::Packed(der) => {
-                Some(self.with_form(Form::Live(Arc::new(unpack(der, &self.peer)?))))
-            }
+            Form::Packed(der) => Some(self.with_form(Form::Live(Live::new(
+                unpack(der, &self.peer)?,
+                Usage::Reusable,
+            )))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How the peer of a session was verified, and what a connection requires of its peer.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use foreign_types::ForeignTypeRef;
 use openssl::hash::MessageDigest;
@@ -26,7 +26,7 @@ impl Verification {
     /// and did not succeed: a verify callback may have accepted the peer, but it does not run on
     /// resumption, so such a session is not stored.
     pub(crate) fn after_handshake(ssl: &SslRef) -> Option<Self> {
-        let required = Requirements::read(ssl, RequiredAddress::Query);
+        let required = Requirements::read(ssl);
         // The result is also OK without a certificate, as with a pre-shared key.
         let verified =
             || ssl.verify_result() == X509VerifyResult::OK && ssl.peer_certificate().is_some();
@@ -45,13 +45,35 @@ impl Verification {
     }
 }
 
-/// Whether a connection requires an IP address of its peer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum RequiredAddress {
-    /// Unknown: query OpenSSL. Slow if there is none, since OpenSSL then raises an error.
-    Query,
-    /// Known to be none.
-    None,
+/// What the settings of a context require of every peer that has a name: read once, so that a
+/// connection need not ask OpenSSL.
+pub(crate) struct ContextRequirements {
+    verify_peer: bool,
+    host_flags: Box<str>,
+}
+
+impl ContextRequirements {
+    /// Reads them from an `Ssl` of the context that requires one host. `None` if it requires more,
+    /// such as an address.
+    pub(crate) fn read(ssl: &SslRef) -> Option<Self> {
+        let required = Requirements::read(ssl);
+        match required.names {
+            Names::Host(_, host_flags) => Some(Self {
+                verify_peer: required.verify_peer,
+                host_flags: host_flags.into(),
+            }),
+            Names::None | Names::Text(_) => None,
+        }
+    }
+
+    /// What a connection to `host`, a name and no address, requires.
+    pub(crate) fn for_host<'a>(&'a self, host: &'a str) -> Requirements<'a> {
+        Requirements {
+            verify_peer: self.verify_peer,
+            names: Names::Host(host, Cow::Borrowed(&self.host_flags)),
+            client_certificate: None,
+        }
+    }
 }
 
 /// What a connection requires of its peer, as its `SSL` object is configured at the time of
@@ -63,10 +85,10 @@ pub(crate) struct Requirements<'a> {
 }
 
 impl<'a> Requirements<'a> {
-    pub(crate) fn read(ssl: &'a SslRef, address: RequiredAddress) -> Self {
+    pub(crate) fn read(ssl: &'a SslRef) -> Self {
         Self {
             verify_peer: ssl.verify_mode().contains(SslVerifyMode::PEER),
-            names: Names::read(ssl, address),
+            names: Names::read(ssl),
             client_certificate: client_certificate(ssl),
         }
     }
@@ -91,25 +113,23 @@ impl<'a> Requirements<'a> {
 /// The names and addresses that a peer's certificate must match.
 enum Names<'a> {
     None,
-    /// One host and its match flags, the usual case: compared without building the text.
-    Host(&'a str, u32),
+    /// One host and the text of its match flags, the usual case: compared without building the
+    /// whole text.
+    Host(&'a str, Cow<'a, str>),
     /// Anything else, as text.
     Text(Box<str>),
 }
 
 impl<'a> Names<'a> {
-    fn read(ssl: &'a SslRef, address: RequiredAddress) -> Self {
-        let address = match address {
-            RequiredAddress::Query => ffi::required_address(ssl),
-            RequiredAddress::None => None,
-        };
+    fn read(ssl: &'a SslRef) -> Self {
+        let address = ffi::required_address(ssl);
         let (host, email) = (ffi::required_host(ssl, 0), ffi::required_email(ssl));
         let host_only = host.is_some() && email.is_none() && address.is_none();
         if host_only
             && ffi::required_host(ssl, 1).is_none()
             && let Some(Ok(host)) = host.map(str::from_utf8)
         {
-            return Self::Host(host, ffi::host_flags(ssl));
+            return Self::Host(host, flags_text(ssl).into());
         }
         // No name contains a zero byte, so the text is unambiguous.
         let mut text = String::new();
@@ -128,8 +148,7 @@ impl<'a> Names<'a> {
         if text.is_empty() {
             return Self::None;
         }
-        // Writing to a string does not fail.
-        let _ = write!(text, "flags {:x}", ffi::host_flags(ssl));
+        text.push_str(&flags_text(ssl));
         Self::Text(text.into())
     }
 
@@ -144,8 +163,7 @@ impl<'a> Names<'a> {
             Self::Host(host, flags) => {
                 let rest = text.and_then(|text| text.strip_prefix("host "));
                 let rest = rest.and_then(|rest| rest.strip_prefix(host));
-                let digits = rest.and_then(|rest| rest.strip_prefix("\0flags "));
-                digits.is_some_and(|digits| u32::from_str_radix(digits, 16) == Ok(*flags))
+                rest.and_then(|rest| rest.strip_prefix('\0')) == Some(&**flags)
             }
             Self::Text(own) => text == Some(own),
         }
@@ -154,10 +172,15 @@ impl<'a> Names<'a> {
     fn into_text(self) -> Option<Box<str>> {
         match self {
             Self::None => None,
-            Self::Host(host, flags) => Some(format!("host {host}\0flags {flags:x}").into()),
+            Self::Host(host, flags) => Some(format!("host {host}\0{flags}").into()),
             Self::Text(text) => Some(text),
         }
     }
+}
+
+/// The flags by which hosts are matched.
+fn flags_text(ssl: &SslRef) -> String {
+    format!("flags {:x}", ffi::host_flags(ssl))
 }
 
 /// The digest of a client certificate that was set on `ssl` and not on its context.
@@ -210,10 +233,10 @@ mod tests {
 
     #[test]
     fn a_single_host_equals_its_text_and_no_other() {
-        let host = Names::Host("a.example", 0x1f);
-        let text = Names::Host("a.example", 0x1f).into_text();
+        let host = || Names::Host("a.example", "flags 1f".into());
+        let text = host().into_text();
         assert_eq!(text.as_deref(), Some("host a.example\0flags 1f"));
-        assert!(host.equals(text.as_deref()));
+        assert!(host().equals(text.as_deref()));
         for other in [
             None,
             Some(""),
@@ -226,7 +249,7 @@ mod tests {
             Some("host a.example\0address 192.0.2.1\0flags 1f"),
             Some("email a.example\0flags 1f"),
         ] {
-            assert!(!host.equals(other), "{other:?}");
+            assert!(!host().equals(other), "{other:?}");
         }
     }
 }

@@ -76,6 +76,16 @@ pub(super) fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
     named || (error.code() == ErrorCode::SYSCALL && error.io_error().is_none())
 }
 
+/// Whether the peer has sent a fatal alert.
+pub(super) fn is_fatal_alert(error: &::openssl::ssl::Error) -> bool {
+    // SSL_AD_REASON_OFFSET, to which the alert's number is added.
+    const ALERTS: std::ops::Range<i32> = 1000..1256;
+    error.ssl_error().is_some_and(|stack| {
+        let mut errors = stack.errors().iter();
+        errors.any(|one| ALERTS.contains(&one.reason_code()))
+    })
+}
+
 /// The reasons in OpenSSL's error stack, without file names and numbers.
 pub(super) fn reasons(stack: &ErrorStack) -> String {
     let errors = stack.errors().iter();

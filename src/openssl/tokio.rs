@@ -9,13 +9,14 @@ use std::task::{Context, Poll, ready};
 use ::openssl::ssl::{self, ErrorCode, SslRef};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::Instant;
+use backend_openssl::Connection;
 use backend_openssl::tokio_openssl::SslStream;
 use store_core::SessionKey;
 
 use super::details::OpenSslDetails;
 use super::failure::{handshake_error, is_unexpected_eof, setup_error};
 use super::outbox::Outbox;
-use super::{OpenSsl, accepted, offered, sendable};
+use super::{OpenSsl, accepted, offered, report, report_alert, sendable};
 use crate::Error;
 use crate::backend::{AsyncBackend, sealed};
 use crate::connection_info::{self, Details};
@@ -87,10 +88,8 @@ pub struct AsyncTls<IO> {
 impl<IO> Drop for AsyncTls<IO> {
     /// Cancels a handshake that is not over.
     fn drop(&mut self) {
-        if !self.is_over
-            && let Some(handle) = backend_openssl::connection(self.stream.ssl())
-        {
-            handle.cancel();
+        if !self.is_over {
+            report(self.stream.ssl(), Connection::cancel);
         }
     }
 }
@@ -112,6 +111,8 @@ impl<IO: AsyncIo> AsyncTls<IO> {
             self.stream().write_early_data(early).await?
         };
         self.stream().connect().await?;
+        let ssl = self.stream.ssl();
+        report(ssl, |handle| handle.handshake_succeeded(ssl));
         Ok(sent)
     }
 }
@@ -130,7 +131,11 @@ impl<IO> connection_info::Connection for AsyncTls<IO> {
 
 impl<IO: AsyncIo> sealed::AsyncTls<IO> for AsyncTls<IO> {
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match ready!(self.stream().poll_peek(cx, &mut [0])) {
+        let peeked = ready!(self.stream().poll_peek(cx, &mut [0]));
+        if let Err(error) = &peeked {
+            report_alert(self.stream.ssl(), error);
+        }
+        Poll::Ready(match peeked {
             Ok(_) => Ok(()),
             Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(()),
             Err(error) if is_unexpected_eof(&error) => Ok(()),
@@ -156,6 +161,9 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
         let before = buf.filled().len();
         let has_space = buf.remaining() > 0;
         let read = ready!(self.stream().poll_read(cx, buf));
+        if let Some(error) = read.as_ref().err().and_then(of_openssl) {
+            report_alert(self.stream.ssl(), error);
+        }
         Poll::Ready(match read {
             // tokio-openssl reports a truncated connection as the end.
             Ok(())
@@ -179,8 +187,12 @@ impl<IO: AsyncIo> AsyncTls<IO> {
 }
 
 fn is_truncated(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    inner.is_some_and(is_unexpected_eof)
+    of_openssl(error).is_some_and(is_unexpected_eof)
+}
+
+/// The error of OpenSSL in an error of tokio-openssl.
+fn of_openssl(error: &io::Error) -> Option<&ssl::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
@@ -205,6 +217,10 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
             // A second `SSL_shutdown` would wait for the server's close_notify.
             return Pin::new(self.outbox()).poll_shutdown(cx);
         }
-        self.stream().poll_shutdown(cx)
+        let shut = self.stream().poll_shutdown(cx);
+        if let Poll::Ready(Ok(())) = shut {
+            report(self.stream.ssl(), Connection::closed);
+        }
+        shut
     }
 }

@@ -1,6 +1,8 @@
 //! Handshakes through the store, with servers of both libraries.
 
 mod client;
+mod copies;
+mod groups;
 mod packed;
 mod portable;
 mod resumption;

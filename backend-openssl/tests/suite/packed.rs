@@ -246,7 +246,9 @@ fn sessions_resumed_from_a_stripped_one_stay_unpacked() {
             // Offering a reusable session unpacks it.
             let unpacked = unpacked || protocol == Protocol::Tls12;
             assert_eq!(session.packed().is_some(), unpacked, "{protocol}");
-            assert!(offer.entry.weight < 2_000, "{}", offer.entry.weight);
+            let objects = 1 + usize::from(protocol == Protocol::Tls12); // with a spare copy
+            let weight = offer.entry.weight;
+            assert!(weight < objects * 1_500, "{weight}");
             let generation = store.generation();
             store
                 .put(&client.key(), offer.entry, generation, now)

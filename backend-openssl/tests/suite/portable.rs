@@ -71,6 +71,24 @@ fn a_decoded_session_resumes_in_another_client() {
     });
 }
 
+/// The session of a ticket is encoded without its id.
+#[test]
+fn a_decoded_session_can_be_declined() {
+    for_each_server(|library, protocol| {
+        let server = server(library, protocol);
+        let first = Client::new(protocol);
+        assert!(!first.visit(&server));
+        server.rotate_keys();
+        for (encoded, metadata) in &encoded_sessions(&first) {
+            let other = Client::new(protocol);
+            put(&other, decode(encoded, metadata).expect("it decodes"));
+            assert!(!other.visit(&server), "{library} {protocol:?}");
+            assert_eq!(other.stats().declined, 1);
+            assert!(other.visit(&server));
+        }
+    });
+}
+
 /// R4: the verification is encoded with the session.
 #[test]
 fn a_decoded_unverified_session_is_not_offered_under_verification() {

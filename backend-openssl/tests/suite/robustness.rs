@@ -211,7 +211,9 @@ fn debug_output_shows_no_secret() {
         write!(shown, "{:?}", client.sessions.store()).unwrap();
         assert!(shown.contains("Session") && shown.contains(HOST), "{shown}");
         let lower = shown.to_ascii_lowercase();
-        for bytes in [&secret, &id] {
+        // The store has taken the id out of a ticket.
+        assert_eq!(id.is_empty(), protocol == Protocol::Tls13);
+        for bytes in [&secret, &id].into_iter().filter(|bytes| !bytes.is_empty()) {
             let start = &bytes[..8];
             let hex = start.iter().map(|byte| format!("{byte:02x}"));
             assert!(!lower.contains(&hex.collect::<String>()), "{shown}");

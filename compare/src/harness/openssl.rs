@@ -21,7 +21,7 @@ use self::der::Der;
 use self::hyper_openssl::HyperOpenssl;
 use self::in_hand::InHand;
 use self::session_source::{NoSessions, SessionSource};
-use self::tls_resume::{TlsResume, TlsResumeHint};
+use self::tls_resume::TlsResume;
 use super::scenario::Scenario;
 use super::store::Store;
 use super::timer::Timer;
@@ -52,7 +52,6 @@ impl OpenSslClient {
             Store::HyperOpenssl => Box::new(HyperOpenssl::new(builder()?)?),
             Store::TlsResume => Box::new(TlsResume::new(builder()?, PeerCertificate::Keep)?),
             Store::TlsResumeStrip => Box::new(TlsResume::new(builder()?, PeerCertificate::Strip)?),
-            Store::TlsResumeHint => Box::new(TlsResumeHint::new(&builder)?),
             Store::Custom(custom) => {
                 let store = custom.make_openssl();
                 let store = store.ok_or("the store is not for OpenSSL")?;
@@ -94,6 +93,7 @@ impl<'a> Handshake<'a> {
 
     fn run(mut self) -> Result<Completed, Box<dyn Error>> {
         self.stream.connect()?; // returns at once unless the transport was held
+        self.sessions.connected(self.stream.ssl());
         // Reads the tickets that follow the handshake; there is no data.
         match self.stream.ssl_read(&mut [0]) {
             Err(error) if is_want_read(&error) => {}
@@ -113,6 +113,7 @@ impl<'a> Handshake<'a> {
             .to_owned();
         // Dropping a connection without close_notify marks its session as not resumable.
         self.stream.shutdown()?;
+        self.sessions.closed(self.stream.ssl());
         Ok(Completed {
             reading,
             resumed,

@@ -73,7 +73,7 @@ impl RustlsClient {
                 let store = store.ok_or("the store is not for rustls")?;
                 config.resumption = Resumption::store(store);
             }
-            Store::TlsResumeStrip | Store::TlsResumeHint | Store::HyperOpenssl | Store::Der => {
+            Store::TlsResumeStrip | Store::HyperOpenssl | Store::Der => {
                 return Err(format!("rustls has no store {store}").into());
             }
         }

@@ -17,9 +17,6 @@ pub enum Store {
     TlsResume,
     /// The store of tls-resume, with the peer's certificate cut out of the sessions (OpenSSL).
     TlsResumeStrip,
-    /// The store of tls-resume; the client offers the group first that the server chose last
-    /// (OpenSSL; with rustls the store does so itself).
-    TlsResumeHint,
     /// rustls's own cache.
     RustlsMemory,
     /// A cache that does what the one in hyper-openssl 0.10 does.
@@ -33,12 +30,11 @@ pub enum Store {
 
 impl Store {
     /// All stores of this crate.
-    pub const KNOWN: [Self; 8] = [
+    pub const KNOWN: [Self; 7] = [
         Self::None,
         Self::InHand,
         Self::TlsResume,
         Self::TlsResumeStrip,
-        Self::TlsResumeHint,
         Self::RustlsMemory,
         Self::HyperOpenssl,
         Self::Der,
@@ -51,7 +47,6 @@ impl Store {
             Self::InHand => "in-hand",
             Self::TlsResume => "tls-resume",
             Self::TlsResumeStrip => "tls-resume-strip",
-            Self::TlsResumeHint => "tls-resume-hint",
             Self::RustlsMemory => "rustls-memory",
             Self::HyperOpenssl => "hyper-openssl",
             Self::Der => "der",
@@ -59,9 +54,7 @@ impl Store {
         }
     }
 
-    /// The stores of this crate for clients of `library`, without
-    /// [`TlsResumeHint`](Self::TlsResumeHint), which makes a difference only where groups are not
-    /// pinned.
+    /// The stores of this crate for clients of `library`.
     pub fn all_for(library: Library) -> &'static [Self] {
         match library {
             Library::Rustls => &[

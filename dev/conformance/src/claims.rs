@@ -4,6 +4,7 @@ mod accounting;
 mod availability;
 mod early_data;
 mod expiry;
+mod groups;
 mod keys;
 mod limits;
 mod records;
@@ -26,6 +27,7 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         shared_store::claims::<C>(),
         records::claims::<C>(),
         early_data::claims::<C>(),
+        groups::claims::<C>(),
         accounting::claims::<C>(),
     ];
     let mut claims: Vec<Claim> = topics.into_iter().flatten().collect();

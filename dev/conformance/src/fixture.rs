@@ -140,6 +140,10 @@ pub(crate) struct Visit {
     pub(crate) ticket: Option<Vec<u8>>,
     /// Whether the server accepted early data.
     pub(crate) early_data: bool,
+    /// The groups in the client's first message.
+    pub(crate) groups: Vec<u16>,
+    /// Those with a key share.
+    pub(crate) key_shares: Vec<u16>,
 }
 
 impl Visit {
@@ -165,6 +169,8 @@ pub(crate) fn observe(connection: &mut impl Connection) -> Result<Visit, String>
         resumption,
         ticket: by_server.ticket,
         early_data: by_server.early_data,
+        groups: by_server.groups,
+        key_shares: by_server.key_shares,
     })
 }
 

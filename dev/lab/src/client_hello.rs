@@ -11,10 +11,12 @@ const TLS13: u16 = 0x0304;
 const HOST_NAME: u8 = 0;
 
 const SERVER_NAME: u16 = 0;
+const SUPPORTED_GROUPS: u16 = 10;
 const SESSION_TICKET: u16 = 35;
 const PRE_SHARED_KEY: u16 = 41;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
+const KEY_SHARE: u16 = 51;
 
 /// The parts of a `ClientHello` that matter for resumption.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub struct ClientHello {
     pub early_data: bool,
     /// Whether TLS 1.3 is among the supported versions.
     pub tls13: bool,
+    /// The key-exchange groups, in the client's order (numbers of IANA's registry).
+    pub groups: Vec<u16>,
+    /// The groups with a key share.
+    pub key_shares: Vec<u16>,
 }
 
 /// Why bytes cannot be parsed as a [`ClientHello`].
@@ -85,6 +91,8 @@ impl ClientHello {
                 PRE_SHARED_KEY => hello.psk_identities = psk_identities(content)?,
                 EARLY_DATA => hello.early_data = true,
                 SUPPORTED_VERSIONS => hello.tls13 = supports_tls13(content)?,
+                SUPPORTED_GROUPS => hello.groups = groups(content)?,
+                KEY_SHARE => hello.key_shares = key_shares(content)?,
                 _ => {}
             }
         }
@@ -101,6 +109,7 @@ impl fmt::Debug for ClientHello {
             .field("psk_identities", &self.psk_identities.len())
             .field("early_data", &self.early_data)
             .field("tls13", &self.tls13)
+            .field("key_shares", &self.key_shares)
             .finish_non_exhaustive()
     }
 }
@@ -185,6 +194,25 @@ fn psk_identities(mut content: &[u8]) -> Option<Vec<Vec<u8>>> {
         let _obfuscated_age = list.split_off(..4)?;
     }
     Some(identities)
+}
+
+fn groups(mut content: &[u8]) -> Option<Vec<u16>> {
+    let mut list = vector(&mut content)?;
+    let mut groups = Vec::new();
+    while !list.is_empty() {
+        groups.push(number(&mut list)?);
+    }
+    Some(groups)
+}
+
+fn key_shares(mut content: &[u8]) -> Option<Vec<u16>> {
+    let mut list = vector(&mut content)?;
+    let mut groups = Vec::new();
+    while !list.is_empty() {
+        groups.push(number(&mut list)?);
+        let _share = vector(&mut list)?;
+    }
+    Some(groups)
 }
 
 fn supports_tls13(mut content: &[u8]) -> Option<bool> {

@@ -43,7 +43,7 @@ pub struct HandshakeRow {
     #[schemars(extend("enum" = ["full", "resumed"]))]
     pub kind: String,
     /// Source of the session: `none`, `in-hand` (a variable), `tls-resume`, with OpenSSL also
-    /// `tls-resume-strip` and `tls-resume-hint`, or another store.
+    /// `tls-resume-strip`, or another store.
     pub store: String,
     /// Number of measured handshakes.
     pub rounds: usize,

@@ -21,6 +21,7 @@ on_backends! {
         a_connection_reports_what_was_negotiated,
         sessions_are_declined_after_the_servers_keys_rotate,
         threads_use_each_ticket_once,
+        the_servers_last_group_is_offered_first,
         stats_add_up;
     tickets:
         tls12_has_no_tickets_to_wait_for,

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use lab::server::{Library, Server, ServerSettings};
+use lab::server::{Group, Library, Server, ServerSettings};
 use tls_resume::{Backend, Protocol, Resumption};
 
 use super::clients::{client, last, talk, visit, visit_in_memory};
-use crate::servers::{each, good_server, listen, server, settings};
+use crate::servers::{LONG, each, good_server, listen, server, settings};
 
 /// R27: the client reports the same as the server.
 pub(crate) fn tcp_connections_resume<B: Backend>() {
@@ -182,4 +182,22 @@ pub(crate) fn resumed_connections_know_the_whole_chain<B: Backend>() {
             assert_eq!(stream.peer_certificates(), sent, "{library} {version:?}");
         }
     });
+}
+
+/// R39.
+pub(crate) fn the_servers_last_group_is_offered_first<B: Backend>() {
+    let settings = ServerSettings {
+        groups: vec![Group::P256],
+        ..settings(Protocol::Tls13)
+    };
+    let server = listen(Server::new(Library::OpenSsl, &settings));
+    let client = client::<B>();
+    for _ in 0..3 {
+        visit(&client, &server);
+    }
+    let facts = server.wait_for_handshakes(3, LONG);
+    let shares: Vec<_> = facts.iter().map(|one| one.key_shares.first()).collect();
+    assert_ne!(shares[0], Some(&23), "the first visit knows nothing");
+    assert_eq!(shares[1..], [Some(&23); 2]);
+    assert_eq!(facts[0].groups.len(), facts[2].groups.len());
 }

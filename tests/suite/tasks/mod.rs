@@ -15,6 +15,7 @@ on_async_backends! {
         connections_over_the_callers_transport_resume,
         sessions_are_shared_with_the_blocking_connector,
         tasks_use_each_ticket_once,
+        the_servers_last_group_is_offered_first,
         never_resume_hosts_neither_store_nor_offer,
         waiting_stores_tickets_and_loses_no_data,
         waiting_ends_at_the_timeout,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lab::server::{Library, Protocol, ServerSettings};
+use lab::server::{Group, Library, Protocol, ServerSettings};
 use tls_resume::Resumption;
 use tls_resume::tokio::Backend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -160,4 +160,21 @@ pub(crate) async fn application_data_does_not_count_as_session_size<B: Backend>(
         assert!(stats.stored > 0);
         assert_eq!(stats.refused_too_large, 0);
     }
+}
+
+/// R39.
+pub(crate) async fn the_servers_last_group_is_offered_first<B: Backend>() {
+    let settings = ServerSettings {
+        groups: vec![Group::P256],
+        ..settings(Protocol::Tls13)
+    };
+    let server = listen(Library::OpenSsl, &settings);
+    let client = client::<B>();
+    for _ in 0..3 {
+        visit(&client, server.port()).await;
+    }
+    let facts = server.wait_for_handshakes(3, LONG);
+    let shares: Vec<_> = facts.iter().map(|one| one.key_shares.first()).collect();
+    assert_ne!(shares[0], Some(&23), "the first visit knows nothing");
+    assert_eq!(shares[1..], [Some(&23); 2]);
 }

@@ -32,7 +32,7 @@ pub(super) fn builder(
 }
 
 /// Offers `first` with a key share, and `others` by name.
-pub(super) fn offer_first(
+fn offer_first(
     builder: &mut SslConnectorBuilder,
     first: Group,
     others: &[Group],

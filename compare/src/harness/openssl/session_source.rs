@@ -13,6 +13,12 @@ pub(super) trait SessionSource: Send + Sync {
     /// A connection to [`SERVER_NAME`], with a session offered if the store has one.
     fn connection(&self) -> Result<Ssl, ErrorStack>;
 
+    /// Called when the handshake is done.
+    fn connected(&self, _: &SslRef) {}
+
+    /// Called when `close_notify` is sent.
+    fn closed(&self, _: &SslRef) {}
+
     /// Called when the handshake is done and the tickets that follow it are read.
     fn handshake_done(&self, _: &SslRef) -> Result<(), ErrorStack> {
         Ok(())

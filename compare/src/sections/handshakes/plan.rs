@@ -125,7 +125,8 @@ impl Plan {
                 }
             }
         }
-        let hints = [Store::InHand, Store::TlsResume, Store::TlsResumeHint];
+        // The store knows the group that the server chose last, a session in hand does not.
+        let hints = [Store::InHand, Store::TlsResume];
         for groups in [
             Groups::Default,
             Groups::DefaultTo(Group::X25519),
@@ -142,8 +143,8 @@ impl Plan {
     #[must_use]
     pub fn with_custom_stores(mut self, custom: &[CustomStore]) -> Self {
         for case in &mut self.cases {
-            // Cases with hints compare something else.
-            if !case.stores.contains(&Store::TlsResumeHint) {
+            // Cases without full handshakes compare what it gains to know the server's group.
+            if case.stores.contains(&Store::None) {
                 let library = case.scenario.client.library();
                 let custom = custom.iter().filter(|store| store.library() == library);
                 case.stores.extend(custom.cloned().map(Store::Custom));

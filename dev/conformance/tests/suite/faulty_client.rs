@@ -190,6 +190,14 @@ const FAULTS: &[(Fault, &[&str])] = &[
         Fault::ReportsAllEarlyDataAccepted,
         &["early data that is rejected does not count as accepted"],
     ),
+    (
+        Fault::ForgetsGroup,
+        &["the first key share is for the group that the server chose last"],
+    ),
+    (
+        Fault::OffersLastGroupOnly,
+        &["the group that the server chose last replaces no other"],
+    ),
     (Fault::CountsNothing, &["the counters match what happened"]),
     (
         Fault::ReportsFull,

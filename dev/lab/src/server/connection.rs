@@ -29,6 +29,10 @@ pub struct Handshake {
     /// The identifier of the session that the client offered: a ticket or a session id. Equal
     /// values in two handshakes mean that a client used one session twice.
     pub ticket: Option<Vec<u8>>,
+    /// The key-exchange groups in the client's first message, in its order.
+    pub groups: Vec<u16>,
+    /// Those of [`groups`](Self::groups) for which the first message has a key share.
+    pub key_shares: Vec<u16>,
 }
 
 impl fmt::Debug for Handshake {
@@ -41,7 +45,8 @@ impl fmt::Debug for Handshake {
             .field("client_certificate", &self.client_certificate)
             .field("early_data", &self.early_data)
             .field("ticket", &self.ticket.as_ref().map(Vec::len))
-            .finish()
+            .field("key_shares", &self.key_shares)
+            .finish_non_exhaustive()
     }
 }
 
@@ -202,6 +207,10 @@ impl ServerConnection {
             client_certificate: negotiated.client_certificate,
             early_data: negotiated.early_data,
             ticket: ticket.map(<[u8]>::to_vec),
+            groups: hello.map(|hello| hello.groups.clone()).unwrap_or_default(),
+            key_shares: hello
+                .map(|hello| hello.key_shares.clone())
+                .unwrap_or_default(),
         }
     }
 }

@@ -177,9 +177,9 @@ fn stores(backend: &str, at: (&str, &str), rows: &[&HandshakeRow], scale: Scale)
 fn hints(rows: &[HandshakeRow]) -> Option<Chart> {
     let known = rows
         .iter()
-        .filter(|row| row.offered == "default" && row.error.is_none());
+        .filter(|row| row.backend == "openssl" && row.offered == "default" && row.error.is_none());
     let shown: Vec<_> = known
-        .filter(|row| row.store == OURS || row.store == "tls-resume-hint")
+        .filter(|row| row.store == OURS || row.store == "in-hand")
         .collect();
     let groups = distinct(shown.iter().map(|row| row.group.as_str()));
     let mut bars = Vec::new();
@@ -188,9 +188,9 @@ fn hints(rows: &[HandshakeRow]) -> Option<Chart> {
         let mut some: Vec<_> = here
             .filter_map(|row| {
                 let label = if row.store == OURS {
-                    "library\u{2019}s default"
-                } else {
                     "known group first"
+                } else {
+                    "library\u{2019}s default"
                 };
                 let us = row.client_us?.median;
                 Some(Bar::new(label, us, "\u{b5}s", Paint::for_store(&row.store)))

@@ -35,13 +35,14 @@ pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
         .collect()
 }
 
-/// The gain of knowing the server's key-exchange group.
+/// The gain of knowing the server's key-exchange group, which a session in hand does not.
 pub(super) fn hints(rows: &[HandshakeRow]) -> Vec<Goal> {
     let valid = || rows.iter().filter(|row| row.error.is_none());
-    let with = valid().filter(|row| row.store == "tls-resume-hint");
+    let with = valid()
+        .filter(|row| row.store == OURS && row.backend == "openssl" && row.offered == "default");
     with.filter_map(|with| {
         let without = valid().find(|row| {
-            row.store == OURS
+            row.store == "in-hand"
                 && (
                     &row.backend,
                     &row.server,

@@ -145,7 +145,7 @@ fn handshakes() -> Vec<HandshakeRow> {
         row.store_ns_low = Some(59_000.0);
         row.store_ns_high = Some(61_000.0);
     }
-    for (store, us) in [("tls-resume", 320.0), ("tls-resume-hint", 215.0)] {
+    for (store, us) in [("in-hand", 320.0), ("tls-resume", 215.0)] {
         let mut row = handshake("openssl", "TLS 1.3", store, us);
         "default".clone_into(&mut row.offered);
         "X25519MLKEM768".clone_into(&mut row.group);

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use conformance::{Client, Failure, Setup, Wire};
-use openssl::ssl::{SslConnector, SslRef, SslStream};
+use openssl::error::ErrorStack;
+use openssl::ssl::{SslConnector, SslRef, SslSession, SslStream};
 use openssl::x509::X509VerifyResult;
 use store_core::{
     Clock, Entry, EntryId, KeyRef, Limits, Offer, SessionKey, SessionStore, SystemClock, Timestamp,
@@ -26,6 +27,8 @@ use super::tier;
 /// The client.
 pub(crate) struct FaultyClient {
     connector: SslConnector,
+    /// Contexts that offer one group first: the crate `openssl` sets groups on contexts only.
+    by_group: Vec<(u16, SslConnector)>,
     state: Arc<ClientState>,
 }
 
@@ -79,22 +82,29 @@ impl Client for FaultyClient {
             handshake_lock: Mutex::new(()),
             latest_session: Mutex::new(Vec::new()),
         });
-        let mut builder = builder(&setup, fault).map_err(|error| error.to_string())?;
-        let in_callback = Arc::clone(&state);
-        builder.set_new_session_callback(move |ssl, session| {
-            let put = || in_callback.put(ssl, session);
-            let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(put));
-            if put.is_err() && in_callback.has(Fault::StoresAfterPanic) {
-                let now = SystemClock.now();
-                let session = StoredSession::Encoded(Vec::new());
-                let entry = Entry::new(session, Usage::SingleUse, None, 0, now);
-                let key = KeyRef::new(&in_callback.domain, "x");
-                let store = &in_callback.store;
-                let _ = store.put(key, entry, store.generation(), now);
-            }
-        });
+        let context = |groups: &str| {
+            let mut builder = builder(&setup, fault)?;
+            builder.set_groups_list(groups)?;
+            let in_callback = Arc::clone(&state);
+            builder.set_new_session_callback(move |ssl, session| {
+                put_in_callback(&in_callback, ssl, session);
+            });
+            Ok(builder.build())
+        };
+        let contexts = || {
+            let only = fault == Fault::OffersLastGroupOnly;
+            let [p256, x25519] = if only {
+                ["P-256", "X25519"]
+            } else {
+                ["P-256:X25519", "X25519:P-256"]
+            };
+            let by_group = vec![(23, context(p256)?), (29, context(x25519)?)];
+            Ok((context("X25519:P-256")?, by_group))
+        };
+        let (connector, by_group) = contexts().map_err(|error: ErrorStack| error.to_string())?;
         Ok(Self {
-            connector: builder.build(),
+            connector,
+            by_group,
             state,
         })
     }
@@ -124,7 +134,10 @@ impl Client for FaultyClient {
             return Err(other(&"no store"));
         }
         let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let configuration = self.connector.configure().map_err(|error| other(&error))?;
+        let hint = state.store.hint(&state.key(&name, port));
+        let hinted = self.by_group.iter().find(|(group, _)| Some(*group) == hint);
+        let connector = hinted.map_or(&self.connector, |(_, connector)| connector);
+        let configuration = connector.configure().map_err(|error| other(&error))?;
         let mut ssl = configuration
             .into_ssl(&name)
             .map_err(|error| other(&error))?;
@@ -216,6 +229,18 @@ impl Client for FaultyClient {
         shared_store
             .map(SharedStore::tier_stats)
             .unwrap_or_default()
+    }
+}
+
+fn put_in_callback(client: &ClientState, ssl: &SslRef, session: SslSession) {
+    let put = || client.put(ssl, session);
+    let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(put));
+    if put.is_err() && client.has(Fault::StoresAfterPanic) {
+        let now = SystemClock.now();
+        let session = StoredSession::Encoded(Vec::new());
+        let entry = Entry::new(session, Usage::SingleUse, None, 0, now);
+        let key = KeyRef::new(&client.domain, "x");
+        let _ = client.store.put(key, entry, client.store.generation(), now);
     }
 }
 

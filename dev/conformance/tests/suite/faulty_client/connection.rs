@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_openssl::early_data_accepted;
+use backend_openssl::{early_data_accepted, negotiated_group};
 use conformance::{Connection, Wire};
 use openssl::ssl::{ErrorCode, SslSession, SslStream, SslVersion};
 use store_core::Outcome;
@@ -60,6 +60,10 @@ impl FaultyConnection {
             state.resumed = resumed;
             state.key.clone()
         };
+        if let Some(group) = negotiated_group(ssl).filter(|_| !self.client.has(Fault::ForgetsGroup))
+        {
+            self.client.store.set_hint(&key, group);
+        }
         let Some(offered) = &self.offered else { return };
         let outcome = if resumed {
             Outcome::Resumed

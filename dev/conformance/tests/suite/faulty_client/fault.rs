@@ -64,6 +64,10 @@ pub(crate) enum Fault {
     SendsEarlyDataByDefault,
     ExceedsEarlyDataLimit,
     ReportsAllEarlyDataAccepted,
+    /// The server's group is not remembered.
+    ForgetsGroup,
+    /// Only the server's last group is offered.
+    OffersLastGroupOnly,
     CountsNothing,
     /// A resumed connection is reported as full.
     ReportsFull,
