@@ -47,6 +47,17 @@ pub(crate) mod sealed {
     use crate::transport::AsyncIo;
     use crate::transport::Transport;
 
+    /// What a handshake does with sessions.
+    #[derive(Clone, Debug)]
+    pub struct Attempt<'a> {
+        /// The key of the server's sessions. `None`: they are neither offered nor stored.
+        pub key: Option<SessionKey>,
+        /// Whether a session is offered. Those received are stored either way.
+        pub offers: bool,
+        /// Unless it is empty, a prefix of it is sent as early data, if the offered session allows it.
+        pub early: &'a [u8],
+    }
+
     /// A TLS library with its configuration and a session store.
     pub trait Backend: Sized + Send + Sync + 'static {
         /// Settings of this backend alone.
@@ -78,15 +89,15 @@ pub(crate) mod sealed {
         /// The domain of the connector's sessions.
         fn domain(&self) -> &SecurityDomain;
 
-        /// Makes the handshake with `host`. Without a key, sessions are neither offered nor stored.
+        /// Makes the handshake with `host`. Returns how many bytes of the early data the server
+        /// accepted.
         ///
-        /// Sends a prefix of `early`, unless that is empty, as early data if the offered session
-        /// allows it; returns how many bytes of it the server accepted.
+        /// Reports how it ended to the store: the error's kind says whether the transport failed,
+        /// or the server rejected the handshake.
         fn handshake<IO: Read + Write>(
             &self,
             host: &Host,
-            key: Option<SessionKey>,
-            early: &[u8],
+            attempt: Attempt<'_>,
             io: Transport<IO>,
         ) -> Result<(Self::Tls<IO>, usize), Error>;
     }
@@ -102,8 +113,7 @@ pub(crate) mod sealed {
         fn handshake_async<IO: AsyncIo>(
             &self,
             host: &Host,
-            key: Option<SessionKey>,
-            early: &[u8],
+            attempt: Attempt<'_>,
             io: IO,
             deadline: Option<Instant>,
         ) -> impl Future<Output = Result<(Self::AsyncTls<IO>, usize), Error>> + Send;

@@ -123,6 +123,20 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
+    /// Sets whether a handshake that failed with a session offered is made once more, without one.
+    /// Default `true`.
+    ///
+    /// For [`connect`](crate::generic::Connector::connect), which can open a second connection to the
+    /// same address, within the same timeout; also for the connections of hyper. Not if early data
+    /// may have been sent, nor if the server's certificate is rejected. The caller then sees no
+    /// error; [`Stream::retried`](crate::generic::Stream::retried) and the counter `retried` show it.
+    /// Some servers fail whenever a session is offered: the store remembers them, and offers them
+    /// none for a while.
+    pub fn retry_failed_resumption(mut self, retry: bool) -> Self {
+        self.settings.retry_failed_resumption = retry;
+        self
+    }
+
     /// Shows servers by host and port in the events for `tracing`. Default off: the events show a
     /// digest of the name.
     #[cfg(feature = "tracing")]

@@ -104,6 +104,9 @@ pub struct Config {
     pub timeout: Duration,
     /// Allows early data ([`ConnectorBuilder::early_data`]). Default: false.
     pub early_data: bool,
+    /// Makes a handshake again, without a session, if it failed with one
+    /// ([`ConnectorBuilder::retry_failed_resumption`]). Default: true.
+    pub retry_failed_resumption: bool,
     /// The address of a tier to store sessions in, as in `ConnectorBuilder::store`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreUrl>,
@@ -166,6 +169,7 @@ impl Default for Config {
             never_resume: Vec::new(),
             timeout: TIMEOUT,
             early_data: false,
+            retry_failed_resumption: true,
             store: None,
             store_keys: None,
             store_roots: Vec::new(),
@@ -201,6 +205,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             never_resume,
             timeout,
             early_data,
+            retry_failed_resumption,
             store,
             store_keys,
             store_roots,
@@ -230,7 +235,8 @@ impl<B: Backend> ConnectorBuilder<B> {
             .domain(domain)
             .never_resume(never_resume)
             .timeout(*timeout)
-            .early_data(*early_data);
+            .early_data(*early_data)
+            .retry_failed_resumption(*retry_failed_resumption);
         if timeout.is_zero() {
             return Err(Error::config(
                 "timeout is 0, so nothing could connect: raise it",

@@ -15,6 +15,7 @@ use store_tiers::{Fetch, TierStats};
 
 #[cfg(feature = "shared")]
 use crate::backend::Shareable;
+use crate::backend::sealed::Attempt;
 use crate::error::TlsEvidence;
 use crate::host::Host;
 #[cfg(feature = "metrics")]
@@ -22,7 +23,7 @@ use crate::metrics::Meter;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::stream::Stream;
-use crate::transport::{self, Transport};
+use crate::transport::{self, Again, Transport};
 use crate::{Backend, Error};
 
 /// Makes TLS connections that resume earlier sessions with the same server where they can.
@@ -131,7 +132,21 @@ impl<B: Backend> Connector<B> {
         let tcp = transport::connect(host.as_str(), port, self.inner.settings.timeout)?;
         #[cfg(feature = "shared")]
         self.wait_for(fetch);
-        let (mut stream, accepted) = self.handshake(&host, key, early, tcp)?;
+        let again = tcp.again();
+        let attempt = Attempt {
+            key,
+            offers: true,
+            early,
+        };
+        let (mut stream, accepted) = match self.handshake(&host, attempt.clone(), tcp) {
+            Err(error) if self.retries(&error, early) => {
+                let Ok(tcp) = again.and_then(Again::connect) else {
+                    return Err(error);
+                };
+                self.retry(&host, attempt, tcp)?
+            }
+            done => done?,
+        };
         match stream.transport().lift_deadline() {
             Ok(()) => Ok((stream, accepted)),
             Err(error) => {
@@ -176,7 +191,12 @@ impl<B: Backend> Connector<B> {
         let key = self.session_key(&host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
-        self.handshake(&host, key, early, Transport::new(io))
+        let attempt = Attempt {
+            key,
+            offers: true,
+            early,
+        };
+        self.handshake(&host, attempt, Transport::new(io))
     }
 
     /// `data` if the connector allows early data, else nothing.
@@ -191,12 +211,42 @@ impl<B: Backend> Connector<B> {
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         io: Transport<IO>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        let (tls, accepted) = self.inner.backend.handshake(host, key, early, io)?;
+        let (tls, accepted) = self.inner.backend.handshake(host, attempt, io)?;
         Ok((Stream::new(tls), accepted))
+    }
+
+    /// Whether to make the handshake again, without a session, on another connection.
+    pub(crate) fn retries(&self, error: &Error, early: &[u8]) -> bool {
+        let settings = &self.inner.settings;
+        settings.retry_failed_resumption && early.is_empty() && error.may_be_of_session()
+    }
+
+    /// The second attempt, without a session.
+    fn retry(
+        &self,
+        host: &Host,
+        attempt: Attempt<'_>,
+        tcp: Transport<TcpStream>,
+    ) -> Result<(Stream<B, TcpStream>, usize), Error> {
+        let attempt = self.second(attempt);
+        let done = self.handshake(host, attempt, tcp);
+        let (mut stream, accepted) = done.map_err(Error::after_retry)?;
+        stream.set_retried();
+        Ok((stream, accepted))
+    }
+
+    /// What a second attempt does, which is counted.
+    pub(crate) fn second<'e>(&self, attempt: Attempt<'e>) -> Attempt<'e> {
+        if let Some(key) = &attempt.key {
+            self.inner.store.memory.count_retry(key);
+        }
+        Attempt {
+            offers: false,
+            ..attempt
+        }
     }
 
     #[cfg(any(feature = "rustls", feature = "tokio"))]

@@ -11,6 +11,9 @@ use std::io;
 pub struct Error {
     kind: ErrorKind,
     certificate: Option<CertificateError>,
+    alert: Option<u8>,
+    offered_session: bool,
+    retried: bool,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -89,6 +92,9 @@ impl Error {
         Self {
             kind,
             certificate: None,
+            alert: None,
+            offered_session: false,
+            retried: false,
             message,
             source: None,
         }
@@ -116,6 +122,40 @@ impl Error {
             source: Some(source.into()),
             ..self
         }
+    }
+
+    /// Sets whether a session was offered in the handshake that failed.
+    pub(crate) fn with_offered(self, offered_session: bool) -> Self {
+        Self {
+            offered_session,
+            ..self
+        }
+    }
+
+    /// The second attempt failed, too.
+    pub(crate) fn after_retry(self) -> Self {
+        Self {
+            retried: true,
+            ..self
+        }
+    }
+
+    /// The error when the server sent a fatal alert in the handshake with `host`.
+    pub(crate) fn of_alert(host: &str, alert: u8, why: impl fmt::Display) -> Self {
+        let message = format!("{host}: the handshake failed: {why}");
+        Self {
+            alert: Some(alert),
+            ..Self::new(ErrorKind::Handshake, message)
+        }
+    }
+
+    /// Whether the handshake may succeed without the session that was offered in it.
+    pub(crate) fn may_be_of_session(&self) -> bool {
+        let of_handshake = matches!(
+            self.kind,
+            ErrorKind::Handshake | ErrorKind::Closed | ErrorKind::Timeout | ErrorKind::Io
+        );
+        self.offered_session && of_handshake
     }
 
     /// The error when the TLS library rejected the server's certificate for the reason `why`.
@@ -192,6 +232,23 @@ impl Error {
     /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The number of the fatal alert that the server sent in the handshake (RFC 8446, section 6), such
+    /// as 40 for `handshake_failure`; `None` if it sent none.
+    pub fn alert(&self) -> Option<u8> {
+        self.alert
+    }
+
+    /// Whether a session was offered in the handshake that failed.
+    pub fn offered_session(&self) -> bool {
+        self.offered_session
+    }
+
+    /// Whether the handshake was made twice, the second time without a session
+    /// ([`retry_failed_resumption`](crate::generic::ConnectorBuilder::retry_failed_resumption)).
+    pub fn retried(&self) -> bool {
+        self.retried
     }
 
     /// Why the server's certificate was rejected, the same on every backend; `None` for any other

@@ -21,16 +21,17 @@ use ::openssl::ssl::{
 use ::openssl::x509::X509;
 use ::openssl::x509::store::X509StoreBuilder;
 use backend_openssl::{Connection, Session, Sessions};
-use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
+use store_core::{DomainBuilder, SecurityDomain, SessionStore};
 
 use self::details::OpenSslDetails;
 use self::failure::{handshake_error, is_fatal_alert, is_unexpected_eof, reasons, setup_error};
-use crate::backend::sealed;
+use crate::backend::sealed::{self, Attempt};
 use crate::connection_info::{self, Details};
+use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::{ClientCredential, Settings};
 use crate::transport::Transport;
-use crate::{Backend, Error, Protocol, domain, early};
+use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
 
 /// Makes TLS connections with OpenSSL that resume earlier sessions.
 pub type Connector = crate::connector::Connector<OpenSsl>;
@@ -126,11 +127,11 @@ impl sealed::Backend for OpenSsl {
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let ssl = self.ssl(host, key)?;
+        let early = attempt.early;
+        let ssl = self.ssl(host, attempt)?;
         let early = sendable(&ssl, early);
         let mut stream =
             SslStream::new(ssl, io).map_err(|error| setup_error(host.as_str(), error))?;
@@ -148,8 +149,7 @@ impl sealed::Backend for OpenSsl {
             }
             Err(error) => {
                 let evidence = stream.get_ref().evidence(offered(stream.ssl()));
-                let verdict = stream.ssl().verify_result();
-                Err(handshake_error(host.as_str(), evidence, verdict, error))
+                Err(failed(host, evidence, stream.ssl(), error))
             }
         }
     }
@@ -157,10 +157,10 @@ impl sealed::Backend for OpenSsl {
 
 impl OpenSsl {
     /// An `Ssl` that is ready for a handshake with `host`.
-    fn ssl(&self, host: &Host, key: Option<SessionKey>) -> Result<Ssl, Error> {
+    fn ssl(&self, host: &Host, attempt: Attempt<'_>) -> Result<Ssl, Error> {
         let name = host.as_str();
-        let ssl = match key {
-            Some(key) => self.connector.driven(name, key),
+        let ssl = match attempt.key {
+            Some(key) => self.connector.driven(name, key, attempt.offers),
             None => self
                 .connector
                 .configure()
@@ -187,6 +187,19 @@ fn report_alert(ssl: &SslRef, error: &::openssl::ssl::Error) {
     if is_fatal_alert(error) {
         report(ssl, Connection::alert_received);
     }
+}
+
+/// The error of a handshake, whose reason is reported to the connection's handle. Without a report,
+/// dropping the handle means that the transport failed.
+fn failed(host: &Host, evidence: TlsEvidence, ssl: &SslRef, error: ::openssl::ssl::Error) -> Error {
+    let error = handshake_error(host.as_str(), evidence, ssl.verify_result(), error);
+    match error.kind() {
+        ErrorKind::Handshake => report(ssl, Connection::alert_received),
+        // A full handshake. The session that was offered is not to blame.
+        ErrorKind::Certificate => report(ssl, Connection::cancel),
+        _ => {}
+    }
+    error.with_offered(offered(ssl))
 }
 
 /// Whether a session of the store was offered on `ssl`.

@@ -18,17 +18,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use backend_rustls::{ConfigPool, Connection, PooledConnection, Session, Sessions};
-use store_core::{DomainBuilder, SecurityDomain, SessionKey, SessionStore};
+use store_core::{DomainBuilder, SecurityDomain, SessionStore};
 
 use self::details::RustlsDetails;
 use self::failure::{handshake_error, rustls_error};
-use crate::backend::sealed;
+use crate::backend::sealed::{self, Attempt};
 use crate::connection_info::{self, Details};
 use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, Protocol, domain, early};
+use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
 
 /// Makes TLS connections with rustls that resume earlier sessions.
 pub type Connector = crate::connector::Connector<Rustls>;
@@ -99,16 +99,18 @@ impl sealed::Backend for Rustls {
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         mut io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let handle = key.map(|key| self.begin(&key, early));
+        let early = attempt.early;
+        let handle = self.begin(&attempt);
         let config = self.config(handle.as_ref());
         let connection = ClientConnection::new(config, host.server_name().clone());
         let failed = |io: &Transport<IO>, error: io::Error| {
             let offered = handle.as_ref().is_some_and(|handle| handle.offered());
-            handshake_error(host.as_str(), io.evidence(offered), error)
+            let error = handshake_error(host.as_str(), io.evidence(offered), error);
+            report_failure(&error, handle.as_deref());
+            error.with_offered(offered)
         };
         let mut connection =
             connection.map_err(|error| rustls_error(host.as_str(), TlsEvidence::None, error))?;
@@ -135,13 +137,17 @@ impl sealed::Backend for Rustls {
 }
 
 impl Rustls {
-    /// The handle of a connection that sends `early`.
-    fn begin(&self, key: &SessionKey, early: &[u8]) -> PooledConnection {
-        if early.is_empty() {
+    fn begin(&self, attempt: &Attempt<'_>) -> Option<PooledConnection> {
+        let key = attempt.key.as_ref()?;
+        let handle = if attempt.early.is_empty() {
             self.configs.connection(key)
         } else {
             self.configs.connection_for_early_data(key)
+        };
+        if !attempt.offers {
+            handle.offer_nothing();
         }
+        Some(handle)
     }
 
     /// The configuration of a connection with this handle; one without resumption for `None`.
@@ -246,6 +252,18 @@ pub struct Tls<IO> {
     io: Transport<IO>,
     // Dropped after the connection that uses it.
     handle: Option<PooledConnection>,
+}
+
+/// Reports to the handle why its handshake failed. Without a report, dropping it means that the
+/// transport failed.
+fn report_failure(error: &Error, handle: Option<&Connection>) {
+    let Some(handle) = handle else { return };
+    match error.kind() {
+        ErrorKind::Handshake => handle.alert_received(),
+        // A full handshake. The session that was offered is not to blame.
+        ErrorKind::Certificate => handle.cancel(),
+        _ => {}
+    }
 }
 
 /// Reports to the handle if `result` is a fatal alert from the server.

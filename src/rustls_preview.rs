@@ -20,12 +20,12 @@ use std::sync::Arc;
 use backend_rustls::preview::{Session, Sessions, provider};
 use rustls_next::client::Resumption as RustlsResumption;
 use rustls_next::{ClientConfig, ClientConnection};
-use store_core::{SecurityDomain, SessionKey, SessionStore};
+use store_core::{SecurityDomain, SessionStore};
 
 use self::config::{config, domain_of, with_protocols};
 use self::failure::rustls_error;
 use self::tls::Tls;
-use crate::backend::sealed;
+use crate::backend::sealed::{self, Attempt};
 use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
@@ -92,11 +92,14 @@ impl sealed::Backend for RustlsPreview {
     fn handshake<IO: Read + Write>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
+        let Attempt { key, offers, early } = attempt;
         let handle = key.map(|key| self.sessions.connection(key));
+        if let (Some(handle), false) = (&handle, offers) {
+            handle.offer_nothing();
+        }
         let mut config = self.config.clone();
         config.resumption = match &handle {
             Some(handle) => handle.resumption(),
@@ -132,7 +135,7 @@ mod tests {
     use lab::certificate::{Authority, KeyKind};
     use lab::server::{Server, ServerSettings};
     use lab::transport::InMemory;
-    use store_core::{Clock, Entry, KeyRef, Limits, Portable, SystemClock, Want};
+    use store_core::{Clock, Entry, KeyRef, Limits, Portable, SessionKey, SystemClock, Want};
 
     const HOST: &str = "server.lab.example";
 
@@ -155,9 +158,12 @@ mod tests {
     fn visit(backend: &RustlsPreview, server: &Server) -> bool {
         let io = Transport::new(InMemory::new(server));
         let host = Host::parse(HOST).expect("a host");
-        let (mut tls, _) = backend
-            .handshake(&host, Some(key(backend)), &[], io)
-            .expect("a connection");
+        let attempt = Attempt {
+            key: Some(key(backend)),
+            offers: true,
+            early: &[],
+        };
+        let (mut tls, _) = backend.handshake(&host, attempt, io).expect("a connection");
         tls.write_all(b"hello").expect("a write");
         tls.read_exact(&mut [0; 5]).expect("an echo");
         let facts = tls.io_mut().get_mut().server().facts();

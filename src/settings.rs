@@ -43,6 +43,7 @@ pub struct Settings {
     never_resume_names: HashSet<ServerName<'static>>,
     pub(crate) timeout: Duration,
     pub(crate) early_data: bool,
+    pub(crate) retry_failed_resumption: bool,
     #[cfg(feature = "tracing")]
     pub(crate) log_server_names: bool,
     /// Labels of the metrics. None: the domain's name.
@@ -102,6 +103,7 @@ impl Default for Settings {
             never_resume_names: HashSet::new(),
             timeout: TIMEOUT,
             early_data: false,
+            retry_failed_resumption: true,
             #[cfg(feature = "tracing")]
             log_server_names: false,
             #[cfg(feature = "metrics")]

@@ -23,6 +23,7 @@ pub(crate) const MORE_TICKETS: Duration = Duration::from_millis(2);
 pub struct Stream<B: Backend, IO: Read + Write> {
     info: ConnectionInfo<B::Tls<IO>>,
     closed: bool,
+    retried: bool,
 }
 
 impl<B: Backend, IO: Read + Write> Stream<B, IO> {
@@ -30,7 +31,18 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         Self {
             info: ConnectionInfo::new(tls),
             closed: false,
+            retried: false,
         }
+    }
+
+    pub(crate) fn set_retried(&mut self) {
+        self.retried = true;
+    }
+
+    /// Whether this connection is a second attempt, after a handshake with a session failed
+    /// ([`retry_failed_resumption`](crate::generic::ConnectorBuilder::retry_failed_resumption)).
+    pub fn retried(&self) -> bool {
+        self.retried
     }
 
     pub(crate) fn transport(&mut self) -> &mut Transport<IO> {

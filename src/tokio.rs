@@ -44,12 +44,12 @@ use std::time::Duration;
 
 use ::tokio::net::{TcpStream, lookup_host};
 use ::tokio::time::{Instant, timeout};
-use store_core::{SessionKey, net};
+use store_core::net;
 
 pub use self::stream::Stream;
 pub use crate::backend::AsyncBackend as Backend;
+use crate::backend::sealed::Attempt;
 use crate::deadline::{after, in_time};
-use crate::error::TlsEvidence;
 use crate::host::Host;
 pub use crate::transport::AsyncIo;
 use crate::{Error, generic, transport};
@@ -118,7 +118,29 @@ impl<B: Backend> Connector<B> {
             // Other tasks may have kept the thread busy. A handshake would only use up a session.
             return Err(transport::no_answer(host.as_str(), port, self.timeout()));
         }
-        self.handshake(&host, key, early, tcp, Some(deadline)).await
+        let address = tcp.peer_addr();
+        let attempt = Attempt {
+            key,
+            offers: true,
+            early,
+        };
+        let first = self.handshake(&host, attempt.clone(), tcp, Some(deadline));
+        match first.await {
+            Err(error) if self.blocking.retries(&error, early) => {
+                let Ok(address) = address else {
+                    return Err(error);
+                };
+                let Ok(tcp) = first_of(&[address], deadline).await else {
+                    return Err(error);
+                };
+                let attempt = self.blocking.second(attempt);
+                let second = self.handshake(&host, attempt, tcp, Some(deadline)).await;
+                let (mut stream, accepted) = second.map_err(Error::after_retry)?;
+                stream.set_retried();
+                Ok((stream, accepted))
+            }
+            done => done,
+        }
     }
 
     /// Makes the handshake with `host` over a transport that is already connected, without a
@@ -173,7 +195,12 @@ impl<B: Backend> Connector<B> {
         let key = self.blocking.session_key(&host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.blocking.fetch(key.as_ref())).await;
-        self.handshake(&host, key, early, io, deadline).await
+        let attempt = Attempt {
+            key,
+            offers: true,
+            early,
+        };
+        self.handshake(&host, attempt, io, deadline).await
     }
 
     /// The blocking connector, with the statistics and the other methods.
@@ -184,13 +211,12 @@ impl<B: Backend> Connector<B> {
     async fn handshake<IO: AsyncIo>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         io: IO,
         deadline: Option<Instant>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let backend = self.blocking.backend();
-        let handshake = backend.handshake_async(host, key, early, io, deadline);
+        let handshake = backend.handshake_async(host, attempt, io, deadline);
         let (tls, accepted) = handshake.await?;
         Ok((Stream::new(tls), accepted))
     }
@@ -224,13 +250,8 @@ impl<B: Backend> Connector<B> {
         let addresses = found
             .map_err(|_| transport::no_answer(host, port, timeout))?
             .map_err(|error| transport::no_address(host, error))?;
-        match first_of(&addresses.collect::<Vec<_>>(), deadline).await {
-            Ok(tcp) => match tcp.set_nodelay(true) {
-                Ok(()) => Ok(tcp),
-                Err(error) => Err(Error::of_transport(host, TlsEvidence::None, error)),
-            },
-            Err(error) => Err(transport::unreached(host, port, timeout, error)),
-        }
+        let connected = first_of(&addresses.collect::<Vec<_>>(), deadline).await;
+        connected.map_err(|error| transport::unreached(host, port, timeout, error))
     }
 }
 
@@ -241,7 +262,7 @@ async fn first_of(addresses: &[SocketAddr], deadline: Instant) -> io::Result<Tcp
     for (address, share) in net::share(addresses, remaining) {
         let connecting = timeout(share, TcpStream::connect(address)).await;
         match connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(tcp) => return Ok(tcp),
+            Ok(tcp) => return tcp.set_nodelay(true).map(|()| tcp),
             Err(error) => last = error,
         }
     }

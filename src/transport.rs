@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use store_core::net::{self, Deadline};
@@ -178,6 +178,13 @@ impl Transport<TcpStream> {
         }
     }
 
+    /// How to connect to the same address again, within the same deadline.
+    pub(crate) fn again(&self) -> io::Result<Again> {
+        let (deadline, _) = self.deadline.ok_or(io::ErrorKind::NotConnected)?;
+        let address = self.io.peer_addr()?;
+        Ok(Again { address, deadline })
+    }
+
     /// Removes the deadline and the socket's timeouts, once the handshake is done.
     pub(crate) fn lift_deadline(&mut self) -> io::Result<()> {
         self.deadline = None;
@@ -222,6 +229,20 @@ impl<IO: Write> Write for Transport<IO> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.run(Write::flush)
+    }
+}
+
+/// A second connection to the same address.
+pub(crate) struct Again {
+    address: SocketAddr,
+    deadline: Deadline,
+}
+
+impl Again {
+    /// Connects within the first connection's deadline.
+    pub(crate) fn connect(self) -> io::Result<Transport<TcpStream>> {
+        let tcp = self.deadline.connect(&[self.address])?;
+        Ok(Transport::with_deadline(tcp, self.deadline))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use openssl::ssl::{SslContextBuilder, SslRef};
+use openssl::x509::X509VerifyResult;
 
 use crate::ex_data::connection;
 use crate::ffi::{self, HandshakeObserver};
@@ -46,6 +47,18 @@ impl HandshakeObserver for ConnectionObserver {
     fn failed(ssl: &SslRef) {
         if let Some(connection) = connection(ssl) {
             connection.handshake_failed();
+        }
+    }
+
+    fn rejected(ssl: &SslRef) {
+        let Some(connection) = connection(ssl) else {
+            return;
+        };
+        if ssl.verify_result() == X509VerifyResult::OK {
+            connection.alert_received();
+        } else {
+            // A full handshake. The session that was offered is not to blame.
+            connection.cancel();
         }
     }
 

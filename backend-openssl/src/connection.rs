@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use openssl::ssl::{SslRef, SslSessionRef};
 use store_core::{
-    Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Start, Timestamp, Usage, Want,
+    Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Timestamp, Usage, Want,
 };
 
 use crate::ffi;
@@ -102,7 +102,7 @@ impl Connection {
         key: SessionKey,
         ssl: &mut SslRef,
         plain: Option<Requirements<'_>>,
-        phase: Phase,
+        (phase, offers): (Phase, bool),
     ) -> Self {
         let Settings { sessions, lists } = &*settings;
         let now = sessions.clock().now();
@@ -112,8 +112,13 @@ impl Connection {
             let verification = session.verification();
             requirements.equals(verification) || verification.satisfies(&requirements)
         };
-        let start = sessions.store().begin(&key, Want::Any, now, accept);
-        let Start { begun, hint, offer } = start;
+        let (begun, hint, offer) = if offers {
+            let start = sessions.store().begin(&key, Want::Any, now, accept);
+            (start.begun, start.hint, start.offer)
+        } else {
+            let store = sessions.store();
+            (store.generation().into(), store.hint(&key), None)
+        };
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
         let same = offer.as_ref().is_some_and(same);
         let mut required = (!same).then(|| requirements.into_verification());
@@ -220,12 +225,15 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
-        if self.state().end_handshake(Phase::Cancelled) && self.offered() {
-            self.settings
-                .sessions
-                .store()
-                .report(&self.key, Outcome::Cancelled);
+        if self.state().end_handshake(Phase::Cancelled) {
+            self.report(Outcome::Cancelled);
         }
+    }
+
+    fn report(&self, outcome: Outcome) {
+        let sessions = &self.settings.sessions;
+        let now = sessions.clock().now();
+        sessions.store().report(&self.key, outcome, now);
     }
 
     /// `SSL_CB_HANDSHAKE_START`.
@@ -327,10 +335,10 @@ impl Connection {
     /// that was renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session`
     /// callback.
     pub fn handshake_succeeded(&self, ssl: &SslRef) {
-        let (phase, outcome) = if ssl.session_reused() {
-            (Phase::Resumed, Outcome::Resumed)
-        } else {
-            (Phase::Full, Outcome::Declined)
+        let (phase, outcome) = match self.offered {
+            Some(_) if ssl.session_reused() => (Phase::Resumed, Outcome::Resumed),
+            Some(_) => (Phase::Full, Outcome::Declined),
+            None => (Phase::Full, Outcome::Full),
         };
         let mut state = self.state();
         if !state.end_handshake(phase) {
@@ -345,42 +353,53 @@ impl Connection {
         };
         let renewed = renewed.and_then(|session| self.received(&mut state, ssl, session));
         let (entry, now) = renewed.unzip();
-        let outcome = self.offered.is_some().then_some(outcome);
-        if outcome.is_some() || hint.is_some() {
-            let now = now.unwrap_or(Timestamp::EPOCH); // nothing is stored
-            self.finish(&mut state, outcome, hint, entry, now);
+        let now = now.unwrap_or_else(|| self.settings.sessions.clock().now());
+        self.finish(&mut state, Some(outcome), hint, entry, now);
+    }
+
+    /// Reports that the transport failed in the handshake (`SSL_CB_CONNECT_EXIT` with an error):
+    /// removes the session that it offered, and the hint. The next connection to the server offers
+    /// nothing, to find out whether handshakes succeed at all.
+    pub fn handshake_failed(&self) {
+        if !self.end_failed(Outcome::Failed) {
+            return;
+        }
+        if let Some(offered) = &self.offered
+            && offered.usage == Usage::Reusable
+        {
+            let store = self.settings.sessions.store();
+            store.remove_from_memory(&self.key, offered.id);
         }
     }
 
-    /// Reports that the handshake has failed (`SSL_CB_CONNECT_EXIT` with an error): removes the
-    /// session that it offered and all older ones of the server, and the hint, so that the next
-    /// connection does not fail for the same reason.
-    pub fn handshake_failed(&self) {
+    /// Ends a handshake that is under way, and reports it as `outcome` if a session was offered.
+    /// `false` if none is under way.
+    fn end_failed(&self, outcome: Outcome) -> bool {
         if !self.state().end_handshake(Phase::Failed) {
-            return;
+            return false;
         }
         if self.hint.is_some_and(|hint| hint != NO_GROUP) {
             self.settings.sessions.store().set_hint(&self.key, NO_GROUP);
         }
-        if let Some(offered) = &self.offered {
-            self.settings
-                .sessions
-                .store()
-                .remove_up_to(&self.key, offered.id);
-            self.settings
-                .sessions
-                .store()
-                .report(&self.key, Outcome::Failed);
-        }
+        self.report(match self.offered {
+            Some(_) => outcome,
+            None => Outcome::FullFailed,
+        });
+        true
     }
 
-    /// Reports that the server sent a fatal alert (`SSL_CB_READ_ALERT`): revokes what this connection stored (RFC 8446, section 6.2),
-    /// and if it was resumed, the session that it resumed and all older ones of the server. In
-    /// TLS 1.2 a server rejects a resumption by an alert after the client has finished.
+    /// Reports that the server sent a fatal alert (`SSL_CB_READ_ALERT`), or in the handshake what
+    /// OpenSSL rejects: a record that cannot be decrypted, a message that is not allowed.
+    ///
+    /// In the handshake it ends the connection: the session that was offered and all older ones of
+    /// the server are removed. After it, it revokes what this connection stored (RFC 8446, section
+    /// 6.2), and if it was resumed, the session that it resumed and all older ones. In TLS 1.2 a
+    /// server rejects a resumption by an alert after the client has finished.
     pub fn alert_received(&self) {
-        let resumed = self.state().phase == Phase::Resumed;
+        let rejected = self.end_failed(Outcome::Rejected);
+        let is_blamed = rejected || self.state().phase == Phase::Resumed;
         self.forget();
-        if resumed && let Some(offered) = &self.offered {
+        if is_blamed && let Some(offered) = &self.offered {
             self.settings
                 .sessions
                 .store()

@@ -133,7 +133,7 @@ impl Connector {
     ///
     /// Faster than `prepare`, which has to ask OpenSSL what the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
-        let mut ssl = self.prepared(host, key, Phase::Prepared)?;
+        let mut ssl = self.prepared(host, key, Phase::Prepared, true)?;
         callbacks::observe(&mut ssl);
         Ok(ssl)
     }
@@ -147,17 +147,26 @@ impl Connector {
     /// do 12 to 16 times in a resumed handshake.
     ///
     /// The handshake counts as under way from this call on: if the `Ssl` is dropped, it has failed.
-    pub fn driven(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
-        self.prepared(host, key, Phase::UnderWay)
+    ///
+    /// Without `offers`, no session is offered, though those received are stored: for a second
+    /// attempt after a handshake that failed.
+    pub fn driven(&self, host: &str, key: SessionKey, offers: bool) -> Result<Ssl, ErrorStack> {
+        self.prepared(host, key, Phase::UnderWay, offers)
     }
 
-    fn prepared(&self, host: &str, key: SessionKey, phase: Phase) -> Result<Ssl, ErrorStack> {
+    fn prepared(
+        &self,
+        host: &str,
+        key: SessionKey,
+        phase: Phase,
+        offers: bool,
+    ) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
         // `into_ssl` requires an address if `host` is one, and no name if it is empty.
         let has_name = !host.is_empty() && host.parse::<IpAddr>().is_err();
         let requirements = self.requirements.as_ref().filter(|_| has_name);
         let requirements = requirements.map(|context| context.for_host(host));
-        self.attach_connection(&mut ssl, key, requirements, phase);
+        self.attach_connection(&mut ssl, key, requirements, (phase, offers));
         Ok(ssl)
     }
 
@@ -185,7 +194,7 @@ impl Connector {
     /// Sets the info callback of the `Ssl`, and the order of its groups if the server's is known. [`connection()`](crate::connection()) returns the
     /// [`Connection`](crate::Connection) attached here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        self.attach_connection(ssl, key, None, Phase::Prepared);
+        self.attach_connection(ssl, key, None, (Phase::Prepared, true));
         callbacks::observe(ssl);
     }
 
@@ -194,13 +203,13 @@ impl Connector {
         ssl: &mut SslRef,
         key: SessionKey,
         plain: Option<Requirements<'_>>,
-        phase: Phase,
+        (phase, offers): (Phase, bool),
     ) {
         let Some(index) = ex_data::index() else {
             return;
         };
         let settings = Arc::clone(&self.settings);
-        let connection = Connection::prepare(settings, key, ssl, plain, phase);
+        let connection = Connection::prepare(settings, key, ssl, plain, (phase, offers));
         ssl.set_ex_data(index, connection);
     }
 

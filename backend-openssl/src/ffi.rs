@@ -333,8 +333,10 @@ pub(crate) trait HandshakeObserver {
     /// `SSL_CB_HANDSHAKE_DONE`: a handshake has succeeded, or its first flight is written and early
     /// data follows.
     fn done(ssl: &SslRef);
-    /// `SSL_CB_CONNECT_EXIT` with an error that is not a wait for the transport.
+    /// `SSL_CB_CONNECT_EXIT` with an error of the transport, which is not a wait for it.
     fn failed(ssl: &SslRef);
+    /// `SSL_CB_CONNECT_EXIT` with an error of the protocol, or a certificate that is not accepted.
+    fn rejected(ssl: &SslRef);
     /// `SSL_CB_READ_ALERT`: the peer has sent a fatal alert, in a handshake or after it.
     fn alert_received(ssl: &SslRef);
     /// `SSL_CB_WRITE_ALERT`: `close_notify` is sent.
@@ -349,6 +351,15 @@ pub(crate) fn observe_handshake<O: HandshakeObserver>(ssl: &mut SslRef) {
     unsafe { SSL_set_info_callback(ssl.as_ptr(), Some(info_callback::<O>)) };
 }
 
+/// Whether the last error of this thread is that the transport ended without `close_notify`.
+fn has_ended_early() -> bool {
+    // SSL_R_UNEXPECTED_EOF_WHILE_READING
+    const UNEXPECTED_EOF: c_int = 294;
+    // SAFETY: takes no arguments, and only reads the thread's error queue.
+    let last = unsafe { openssl_sys::ERR_peek_last_error() };
+    openssl_sys::ERR_GET_REASON(last) == UNEXPECTED_EOF
+}
+
 unsafe extern "C" fn info_callback<O: HandshakeObserver>(
     ssl: *const SSL,
     event: c_int,
@@ -361,6 +372,7 @@ unsafe extern "C" fn info_callback<O: HandshakeObserver>(
         SSL_CB_WRITE_ALERT if result == CLOSE_NOTIFY => O::closed,
         // SAFETY: OpenSSL passes a live object; its state is only read.
         SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
+            openssl_sys::SSL_ERROR_SSL if !has_ended_early() => O::rejected,
             openssl_sys::SSL_ERROR_SSL
             | openssl_sys::SSL_ERROR_SYSCALL
             | openssl_sys::SSL_ERROR_ZERO_RETURN => O::failed,

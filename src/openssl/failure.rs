@@ -52,7 +52,10 @@ pub(super) fn handshake_error(
         Ok(error) => of_transport(error),
         Err(error) => {
             let reasons = error.ssl_error().map_or_else(|| error.to_string(), reasons);
-            let shown = if reasons.contains("wrong version number") {
+            let alert = error.ssl_error().and_then(fatal_alert);
+            let shown = if let Some(alert) = alert {
+                Error::of_alert(host, alert, reasons)
+            } else if reasons.contains("wrong version number") {
                 Error::of_unreadable_answer(host, evidence, reasons)
             } else {
                 let message = format!("{host}: the handshake failed: {reasons}");
@@ -78,12 +81,15 @@ pub(super) fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
 
 /// Whether the peer has sent a fatal alert.
 pub(super) fn is_fatal_alert(error: &::openssl::ssl::Error) -> bool {
-    // SSL_AD_REASON_OFFSET, to which the alert's number is added.
-    const ALERTS: std::ops::Range<i32> = 1000..1256;
-    error.ssl_error().is_some_and(|stack| {
-        let mut errors = stack.errors().iter();
-        errors.any(|one| ALERTS.contains(&one.reason_code()))
-    })
+    error.ssl_error().and_then(fatal_alert).is_some()
+}
+
+/// The number of the fatal alert that the peer has sent, if any.
+fn fatal_alert(stack: &ErrorStack) -> Option<u8> {
+    /// `SSL_AD_REASON_OFFSET`, to which the alert's number is added.
+    const OFFSET: i32 = 1000;
+    let mut errors = stack.errors().iter();
+    errors.find_map(|one| u8::try_from(one.reason_code().checked_sub(OFFSET)?).ok())
 }
 
 /// The reasons in OpenSSL's error stack, without file names and numbers.

@@ -11,14 +11,14 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::time::Instant;
 use backend_openssl::Connection;
 use backend_openssl::tokio_openssl::SslStream;
-use store_core::SessionKey;
 
 use super::details::OpenSslDetails;
-use super::failure::{handshake_error, is_unexpected_eof, setup_error};
+use super::failure::{is_unexpected_eof, setup_error};
 use super::outbox::Outbox;
-use super::{OpenSsl, accepted, offered, report, report_alert, sendable};
+use super::{OpenSsl, accepted, failed, offered, report, report_alert, sendable};
 use crate::Error;
-use crate::backend::{AsyncBackend, sealed};
+use crate::backend::AsyncBackend;
+use crate::backend::sealed::{self, Attempt};
 use crate::connection_info::{self, Details};
 use crate::deadline::in_time;
 use crate::host::Host;
@@ -44,12 +44,12 @@ impl sealed::AsyncBackend for OpenSsl {
     async fn handshake_async<IO: AsyncIo>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         io: IO,
         deadline: Option<Instant>,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
-        let ssl = self.ssl(host, key)?;
+        let early = attempt.early;
+        let ssl = self.ssl(host, attempt)?;
         let early = sendable(&ssl, early);
         let stream = SslStream::new(ssl, Outbox::new(io));
         let stream = stream.map_err(|error| setup_error(host.as_str(), error))?;
@@ -60,14 +60,13 @@ impl sealed::AsyncBackend for OpenSsl {
         let connected = in_time(deadline, tls.connect(early)).await;
         tls.is_over = true;
         let ssl = tls.stream.ssl();
-        let evidence = tls.stream.get_ref().evidence(offered(ssl));
-        let of_transport = |error| Error::of_transport(host.as_str(), evidence, error);
+        let is_offered = offered(ssl);
+        let evidence = tls.stream.get_ref().evidence(is_offered);
+        let of_transport =
+            |error| Error::of_transport(host.as_str(), evidence, error).with_offered(is_offered);
         let sent = match connected {
             Ok(Ok(sent)) => sent,
-            Ok(Err(error)) => {
-                let verdict = ssl.verify_result();
-                return Err(handshake_error(host.as_str(), evidence, verdict, error));
-            }
+            Ok(Err(error)) => return Err(failed(host, evidence, ssl, error)),
             Err(timed_out) => return Err(of_transport(timed_out)),
         };
         // The client's last message may still be in the buffer.

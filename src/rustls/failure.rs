@@ -22,6 +22,7 @@ pub(super) fn rustls_error(host: &str, evidence: TlsEvidence, error: ::rustls::E
             Error::of_certificate(host, certificate_error(why), why)
         }
         ::rustls::Error::InvalidMessage(_) => Error::of_unreadable_answer(host, evidence, &error),
+        ::rustls::Error::AlertReceived(alert) => Error::of_alert(host, (*alert).into(), &error),
         _ => {
             let message = format!("{host}: the handshake failed: {error}");
             Error::new(ErrorKind::Handshake, message)

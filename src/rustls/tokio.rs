@@ -12,13 +12,13 @@ use ::tokio::time::Instant;
 use backend_rustls::tokio_rustls::TlsConnector;
 use backend_rustls::tokio_rustls::client::TlsStream;
 use backend_rustls::{Connection, PooledConnection};
-use store_core::SessionKey;
 
 use super::details::RustlsDetails;
 use super::failure::handshake_error;
-use super::{Rustls, accepted, report_alert, send_early};
+use super::{Rustls, accepted, report_alert, report_failure, send_early};
 use crate::Error;
-use crate::backend::{AsyncBackend, sealed};
+use crate::backend::AsyncBackend;
+use crate::backend::sealed::{self, Attempt};
 use crate::connection_info::{self, Details};
 use crate::deadline::in_time;
 use crate::error::TlsEvidence;
@@ -42,12 +42,12 @@ impl sealed::AsyncBackend for Rustls {
     async fn handshake_async<IO: AsyncIo>(
         &self,
         host: &Host,
-        key: Option<SessionKey>,
-        early: &[u8],
+        attempt: Attempt<'_>,
         io: IO,
         deadline: Option<Instant>,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
-        let handle = key.map(|key| self.begin(&key, early));
+        let early = attempt.early;
+        let handle = self.begin(&attempt);
         let config = self.config(handle.as_ref());
         let shared = handle.as_ref().map(PooledConnection::handle);
         let cancel = CancelOnDrop(shared.cloned());
@@ -65,7 +65,9 @@ impl sealed::AsyncBackend for Rustls {
         let failed = |error, received: FirstBytes| {
             let offered = handle.as_ref().is_some_and(|handle| handle.offered());
             let evidence = TlsEvidence::new(received.are_tls(), offered);
-            handshake_error(host.as_str(), evidence, error)
+            let error = handshake_error(host.as_str(), evidence, error);
+            report_failure(&error, handle.as_deref());
+            error.with_offered(offered)
         };
         let stream = match connected {
             Ok(Ok(stream)) => stream,

@@ -24,6 +24,7 @@ pub(super) fn rustls_error(host: &str, evidence: TlsEvidence, error: rustls_next
         rustls_next::Error::InvalidMessage(_) => {
             Error::of_unreadable_answer(host, evidence, &error)
         }
+        rustls_next::Error::AlertReceived(alert) => Error::of_alert(host, (*alert).into(), &error),
         _ => {
             let message = format!("{host}: the handshake failed: {error}");
             Error::new(ErrorKind::Handshake, message)

@@ -30,6 +30,7 @@ use crate::transport::AsyncIo;
 pub struct Stream<B: AsyncBackend, IO: AsyncIo> {
     info: ConnectionInfo<B::AsyncTls<IO>>,
     closed: bool,
+    retried: bool,
 }
 
 impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
@@ -37,7 +38,18 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
         Self {
             info: ConnectionInfo::new(tls),
             closed: false,
+            retried: false,
         }
+    }
+
+    pub(crate) fn set_retried(&mut self) {
+        self.retried = true;
+    }
+
+    /// Whether this connection is a second attempt, after a handshake with a session failed
+    /// ([`retry_failed_resumption`](crate::generic::ConnectorBuilder::retry_failed_resumption)).
+    pub fn retried(&self) -> bool {
+        self.retried
     }
 
     /// Reads until the server's sessions have arrived, for `timeout` at most, and returns how many

@@ -28,6 +28,9 @@ mod disabled {
         pub(crate) fn missed(&self, _: &KeyRef<'_>) {}
 
         #[inline]
+        pub(crate) fn retried(&self, _: &KeyRef<'_>) {}
+
+        #[inline]
         pub(crate) fn ended(&self, _: &KeyRef<'_>, _: Outcome) {}
     }
 }
@@ -81,6 +84,11 @@ mod enabled {
         /// A connection finds no session.
         pub(crate) fn missed(&self, key: &KeyRef<'_>) {
             self.emit(key, "missed", None);
+        }
+
+        /// A handshake is made again without a session.
+        pub(crate) fn retried(&self, key: &KeyRef<'_>) {
+            self.emit(key, "retried", None);
         }
 
         /// A handshake in which a session was offered has ended.

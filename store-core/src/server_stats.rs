@@ -34,6 +34,8 @@ pub struct ServerStats {
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
+    /// Handshakes made again without a session, after they had failed with one.
+    pub retried: u64,
     /// Sessions stored now. The others that were stored and not taken have expired, or were
     /// evicted, replaced or removed.
     pub held: u64,
@@ -53,6 +55,7 @@ impl ServerStats {
             declined,
             failed,
             cancelled,
+            retried,
             held,
         } = *other;
         self.stored += stored;
@@ -65,6 +68,7 @@ impl ServerStats {
         self.declined += declined;
         self.failed += failed;
         self.cancelled += cancelled;
+        self.retried += retried;
         self.held += held;
     }
 

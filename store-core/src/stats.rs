@@ -50,6 +50,8 @@ pub struct Stats {
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
+    /// Handshakes made again without a session, after they had failed with one.
+    pub retried: u64,
     /// Sessions dropped because they had expired, or were stored at a time that is now the future.
     pub expired: u64,
     /// Sessions dropped to make room for another server, or for a newer session of the same server.
@@ -83,7 +85,7 @@ impl Stats {
     }
 
     /// The counters with the names of their fields.
-    pub fn counters(&self) -> [(&'static str, u64); 19] {
+    pub fn counters(&self) -> [(&'static str, u64); 20] {
         let Self {
             stored,
             offered,
@@ -95,6 +97,7 @@ impl Stats {
             declined,
             failed,
             cancelled,
+            retried,
             expired,
             evicted,
             replaced,
@@ -119,6 +122,7 @@ impl Stats {
             ("declined", declined),
             ("failed", failed),
             ("cancelled", cancelled),
+            ("retried", retried),
             ("expired", expired),
             ("evicted", evicted),
             ("replaced", replaced),
@@ -153,6 +157,7 @@ impl Stats {
             declined,
             failed,
             cancelled,
+            retried,
             expired,
             evicted,
             replaced,
@@ -176,6 +181,7 @@ impl Stats {
         self.declined += declined;
         self.failed += failed;
         self.cancelled += cancelled;
+        self.retried += retried;
         self.expired += expired;
         self.evicted += evicted;
         self.replaced += replaced;

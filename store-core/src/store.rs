@@ -67,6 +67,8 @@ struct Counters {
     next_swept: AtomicUsize,
     // Misses in shards that do not exist yet.
     missed: AtomicU64,
+    // Handshakes made again.
+    retried: AtomicU64,
 }
 
 impl<S: Storable> SessionStore<S> {
@@ -102,6 +104,7 @@ impl<S: Storable> SessionStore<S> {
             counters: Counters {
                 next_swept: AtomicUsize::new(0),
                 missed: AtomicU64::new(0),
+                retried: AtomicU64::new(0),
             },
         })
     }
@@ -247,6 +250,14 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
+    /// Counts a handshake with `key` that is made again without a session, after it failed with one.
+    pub fn count_retry<'k>(&self, key: impl Into<KeyRef<'k>>) {
+        self.counters.retried.fetch_add(1, Ordering::Relaxed);
+        let key = key.into();
+        self.watched.count(&key, |stats| stats.retried += 1);
+        self.events.retried(&key);
+    }
+
     /// Starts counters of one server from zero, for [`server_stats`](Self::server_stats): to find
     /// out why it does not resume. Every operation searches the watched servers, so watch only a
     /// few.
@@ -287,6 +298,7 @@ impl<S: Storable> SessionStore<S> {
     pub fn stats(&self) -> Stats {
         let mut sum = Stats {
             missed: self.counters.missed.load(Ordering::Relaxed),
+            retried: self.counters.retried.load(Ordering::Relaxed),
             ..Stats::default()
         };
         for shard in self.shards.iter() {
