@@ -174,7 +174,7 @@ impl OpenSsl {
 }
 
 /// Reports an event to the connection's handle in the store, if it has one: no info callback does.
-/// (The handle takes its drop within the handshake for a failure.)
+/// A failed handshake needs no report: the handle is dropped within it.
 fn report(ssl: &SslRef, event: impl FnOnce(&Connection)) {
     if let Some(handle) = backend_openssl::connection(ssl) {
         // A panic, for instance in a `tracing` subscriber, is a miss.
