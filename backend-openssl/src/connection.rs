@@ -327,13 +327,12 @@ impl Connection {
 
     /// Reports that the handshake of `ssl` has succeeded (`SSL_CB_HANDSHAKE_DONE`).
     ///
+    /// Stores a ticket that was renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no
+    /// `new_session` callback.
+    ///
     /// This and the methods below are for drivers that have their `Ssl` from
     /// [`Connector::driven`](crate::Connector::driven). For other connections OpenSSL's info callback
     /// calls them.
-    ///
-    /// Stores a ticket
-    /// that was renewed in a resumed TLS 1.2 handshake, for which OpenSSL calls no `new_session`
-    /// callback.
     pub fn handshake_succeeded(&self, ssl: &SslRef) {
         let (phase, outcome) = match self.offered {
             Some(_) if ssl.session_reused() => (Phase::Resumed, Outcome::Resumed),

@@ -6,7 +6,7 @@ use lab::certificate::{Authority, KeyKind};
 use lab::server::{Library, Protocol, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::tokio::{Backend, Connector};
-use tls_resume::{CertificateError, ErrorKind};
+use tls_resume::{CertificateError, ErrorKind, Resumption};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -104,4 +104,21 @@ pub(crate) async fn writes_fail_after_shutdown<B: Backend>() {
         stream.shutdown().await.expect("close_notify");
         assert_eq!(stream.read(&mut [0; 8]).await.expect("an end"), 0);
     }
+}
+
+/// R9: a server rejects a resumption of TLS 1.2 by an alert after the client has finished.
+pub(crate) async fn an_alert_removes_the_resumed_session<B: Backend>() {
+    let server = listen(Library::OpenSsl, &settings(Protocol::Tls12));
+    let client = client::<B>();
+    visit(&client, server.port()).await;
+    let connected = client.connect(HOST, server.port()).await;
+    let mut stream = connected.expect("a connection");
+    assert_eq!(stream.resumption(), Resumption::Resumed);
+    // A record that the server cannot decrypt.
+    let garbage = [&b"\x17\x03\x03\x00\x20"[..], &[0x5a; 32]].concat();
+    stream.get_mut().write_all(&garbage).await.expect("a write");
+    assert!(stream.read(&mut [0]).await.is_err());
+    drop(stream);
+    let stream = visit(&client, server.port()).await;
+    assert_eq!(stream.resumption(), Resumption::Full);
 }

@@ -30,6 +30,7 @@ on_async_backends! {
         bad_certificates_are_rejected,
         unreachable_servers_are_errors,
         invalid_hosts_are_rejected,
+        an_alert_removes_the_resumed_session,
         an_end_without_close_notify_is_unexpected,
         writes_fail_after_shutdown;
     transports:
