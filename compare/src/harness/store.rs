@@ -15,6 +15,9 @@ pub enum Store {
     InHand,
     /// The store of tls-resume with its default settings.
     TlsResume,
+    /// The store of tls-resume through one handle for all connections of a configuration, as rustls's
+    /// own cache is used (rustls).
+    TlsResumeShared,
     /// The store of tls-resume, with the peer's certificate cut out of the sessions (OpenSSL).
     TlsResumeStrip,
     /// The store of tls-resume; the client offers the group first that the server chose last
@@ -33,10 +36,11 @@ pub enum Store {
 
 impl Store {
     /// All stores of this crate.
-    pub const KNOWN: [Self; 8] = [
+    pub const KNOWN: [Self; 9] = [
         Self::None,
         Self::InHand,
         Self::TlsResume,
+        Self::TlsResumeShared,
         Self::TlsResumeStrip,
         Self::TlsResumeHint,
         Self::RustlsMemory,
@@ -50,6 +54,7 @@ impl Store {
             Self::None => "none",
             Self::InHand => "in-hand",
             Self::TlsResume => "tls-resume",
+            Self::TlsResumeShared => "tls-resume-shared",
             Self::TlsResumeStrip => "tls-resume-strip",
             Self::TlsResumeHint => "tls-resume-hint",
             Self::RustlsMemory => "rustls-memory",
@@ -68,6 +73,7 @@ impl Store {
                 Self::None,
                 Self::InHand,
                 Self::TlsResume,
+                Self::TlsResumeShared,
                 Self::RustlsMemory,
             ],
             Library::OpenSsl => &[
@@ -81,7 +87,8 @@ impl Store {
         }
     }
 
-    /// Whether all handshakes after a client's first one are resumed.
+    /// Whether all handshakes after a client's first one are resumed, if connections end with a
+    /// `close_notify`.
     pub fn resumes(&self) -> bool {
         *self != Self::None
     }
