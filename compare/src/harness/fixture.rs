@@ -10,7 +10,7 @@ use pki_types::CertificateDer;
 
 use super::openssl::OpenSslClient;
 use super::rustls::RustlsClient;
-use super::scenario::Scenario;
+use super::scenario::{End, Scenario};
 use super::store::Store;
 use super::tls_client::{Completed, HandshakeError, SERVER_NAME, TlsClient, group_id};
 
@@ -71,7 +71,7 @@ impl Fixture {
     /// A client after its first handshake, a full one that stored sessions.
     pub fn client(&self, store: Store) -> Result<Client, HandshakeError> {
         let client = self.new_client(store)?;
-        client.connect(false)?;
+        client.connect(Some(false))?;
         Ok(client)
     }
 }
@@ -85,9 +85,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes one handshake. It must be full with [`Store::None`], and resumed with any other store.
+    /// Makes one handshake. It must be full with [`Store::None`], and resumed with any other store
+    /// unless connections end uncleanly, which can spoil their sessions.
     pub fn handshake(&self) -> Result<Sample, HandshakeError> {
-        self.connect(self.store.resumes())
+        let resumes = self.store.resumes();
+        let may_be_either = resumes && self.scenario.end == End::Unclean;
+        self.connect((!may_be_either).then_some(resumes))
     }
 
     /// Makes `connections` handshakes at once: each has looked up its session and sent its
@@ -109,16 +112,19 @@ impl Client {
         Ok(resumed)
     }
 
-    fn connect(&self, resumed: bool) -> Result<Sample, HandshakeError> {
+    /// Makes one handshake, which must be resumed or full if `resumed` says so.
+    fn connect(&self, resumed: Option<bool>) -> Result<Sample, HandshakeError> {
         let transport = InMemory::new(&self.server);
         let completed = self.tls.start(transport)?.finish()?;
         let (completed, by_server) = self.check(completed)?;
-        if by_server.resumed != resumed {
+        if resumed.is_some_and(|resumed| by_server.resumed != resumed) {
             let resumed = by_server.resumed;
             return Err(HandshakeError::WrongKind { resumed });
         }
         Ok(Sample {
+            resumed: by_server.resumed,
             client: completed.reading.client,
+            whole: completed.whole,
             server: completed.reading.server,
             bytes_in: completed.reading.bytes_in,
             bytes_out: completed.reading.bytes_out,
@@ -161,8 +167,13 @@ impl fmt::Debug for Client {
 /// The measurements of one handshake.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// The client's time.
+    /// Whether it was resumed.
+    pub resumed: bool,
+    /// The client's time until the tickets are stored.
     pub client: Duration,
+    /// The client's time until the connection is gone: with the `close_notify`, if one is sent, and
+    /// the drops of the connection and of a pooled configuration.
+    pub whole: Duration,
     /// The server's time.
     pub server: Duration,
     /// Bytes that the client received until its timer stopped.

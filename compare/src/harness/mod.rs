@@ -5,11 +5,12 @@
 //! ([`CustomStore`]). Each handshake runs on one thread over memory and gives a [`Sample`].
 //!
 //! The client's timer starts when a connection object is requested and stops when the tickets are
-//! stored. The server's time in between is subtracted. Building the server name comes before it;
-//! closing and dropping the connection come after it.
+//! stored. It runs again while the connection is closed and dropped, with its configuration if that
+//! is pooled: both together are the connection's whole life. The server's time in between is
+//! subtracted. Building the server name comes before it.
 //!
 //! Every handshake is checked: client and server, each by its own library, must agree on whether it
-//! was resumed.
+//! was resumed. Unless connections end without `close_notify`, it must be resumed from any store.
 
 mod custom;
 mod fixture;
@@ -22,6 +23,6 @@ mod tls_client;
 
 pub use self::custom::{CustomStore, OpenSslStore, is_single_use};
 pub use self::fixture::{Client, Fixture, Sample, TICKETS};
-pub use self::scenario::{Groups, Scenario, Stack};
+pub use self::scenario::{End, Groups, Scenario, Stack};
 pub use self::store::Store;
 pub use self::tls_client::HandshakeError;

@@ -3,6 +3,7 @@
 mod context;
 mod custom;
 mod der;
+mod detachable;
 mod hyper_openssl;
 mod in_hand;
 mod offer;
@@ -18,17 +19,21 @@ use pki_types::CertificateDer;
 
 use self::custom::Custom;
 use self::der::Der;
+use self::detachable::Detachable;
 use self::hyper_openssl::HyperOpenssl;
 use self::in_hand::InHand;
 use self::session_source::{NoSessions, SessionSource};
 use self::tls_resume::TlsResume;
-use super::scenario::Scenario;
+use super::scenario::{End, Scenario};
 use super::store::Store;
 use super::timer::Timer;
 use super::tls_client::{Completed, HandshakeError, PendingHandshake, TlsClient};
 
 /// A client; its context is built once.
-pub(super) struct OpenSslClient(Box<dyn SessionSource>);
+pub(super) struct OpenSslClient {
+    sessions: Box<dyn SessionSource>,
+    end: End,
+}
 
 impl OpenSslClient {
     pub(super) fn new(
@@ -45,7 +50,7 @@ impl OpenSslClient {
         store: &Store,
     ) -> Result<Self, Box<dyn Error>> {
         let builder = || context::builder(scenario, root);
-        Ok(Self(match store {
+        let sessions: Box<dyn SessionSource> = match store {
             Store::None => Box::new(NoSessions::new(builder()?)),
             Store::InHand => Box::new(InHand::new(builder()?)),
             Store::Der => Box::new(Der::new(builder()?)),
@@ -57,29 +62,40 @@ impl OpenSslClient {
                 let store = store.ok_or("the store is not for OpenSSL")?;
                 Box::new(Custom::new(builder()?, store))
             }
-            Store::RustlsMemory => return Err(format!("OpenSSL has no store {store}").into()),
-        }))
+            Store::RustlsMemory | Store::TlsResumeShared => {
+                return Err(format!("OpenSSL has no store {store}").into());
+            }
+        };
+        Ok(Self {
+            sessions,
+            end: scenario.end,
+        })
     }
 }
 
 impl TlsClient for OpenSslClient {
     fn start(&self, transport: InMemory) -> Result<Box<dyn PendingHandshake + '_>, HandshakeError> {
-        let handshake = Handshake::start(&*self.0, transport).map_err(HandshakeError::client)?;
-        Ok(Box::new(handshake))
+        let handshake = Handshake::start(&*self.sessions, self.end, transport);
+        Ok(Box::new(handshake.map_err(HandshakeError::client)?))
     }
 }
 
 struct Handshake<'a> {
     timer: Timer,
     sessions: &'a dyn SessionSource,
-    stream: SslStream<InMemory>,
+    stream: SslStream<Detachable>,
+    end: End,
 }
 
 impl<'a> Handshake<'a> {
-    fn start(sessions: &'a dyn SessionSource, transport: InMemory) -> Result<Self, Box<dyn Error>> {
+    fn start(
+        sessions: &'a dyn SessionSource,
+        end: End,
+        transport: InMemory,
+    ) -> Result<Self, Box<dyn Error>> {
         let timer = Timer::start(&transport);
         let ssl = sessions.connection()?;
-        let mut stream = SslStream::new(ssl, transport)?;
+        let mut stream = SslStream::new(ssl, Detachable::new(transport))?;
         match stream.connect() {
             Err(error) if !is_want_read(&error) => return Err(error.into()),
             _ => {}
@@ -88,6 +104,7 @@ impl<'a> Handshake<'a> {
             timer,
             sessions,
             stream,
+            end,
         })
     }
 
@@ -101,7 +118,7 @@ impl<'a> Handshake<'a> {
             Ok(_) => return Err("the server sent unexpected data".into()),
         }
         self.sessions.handshake_done(self.stream.ssl())?;
-        let reading = self.timer.stop(self.stream.get_ref());
+        let reading = self.timer.stop(self.stream.get_mut().transport());
 
         let ssl = self.stream.ssl();
         let resumed = ssl.session_reused();
@@ -111,22 +128,29 @@ impl<'a> Handshake<'a> {
             .and_then(SslCipherRef::standard_name)
             .unwrap_or_default()
             .to_owned();
-        // Dropping a connection without close_notify marks its session as not resumable.
-        self.stream.shutdown()?;
-        self.sessions.closed(self.stream.ssl());
+        let timer = Timer::start(self.stream.get_mut().transport());
+        if self.end == End::CloseNotify {
+            self.stream.shutdown()?;
+            self.sessions.closed(self.stream.ssl());
+        }
+        // Dropping the server's end is not the client's work.
+        let mut transport = self.stream.get_mut().detach();
+        drop(self.stream);
+        let rest = timer.stop(&transport);
         Ok(Completed {
+            whole: reading.client + rest.client,
             reading,
             resumed,
             cipher,
             group,
-            server: self.stream.get_mut().server().facts(),
+            server: transport.server().facts(),
         })
     }
 }
 
 impl PendingHandshake for Handshake<'_> {
     fn transport(&mut self) -> &mut InMemory {
-        self.stream.get_mut()
+        self.stream.get_mut().transport()
     }
 
     fn finish(self: Box<Self>) -> Result<Completed, HandshakeError> {

@@ -16,7 +16,7 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, versi
 use store_core::{HostRef, KeyRef, Limits, SecurityDomain};
 
 use self::in_hand::InHand;
-use super::scenario::{Groups, Scenario, Stack};
+use super::scenario::{End, Groups, Scenario, Stack};
 use super::store::Store;
 use super::timer::Timer;
 use super::tls_client::{
@@ -31,6 +31,7 @@ pub(super) struct RustlsClient {
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
     tls_resume: Option<TlsResume>,
+    end: End,
 }
 
 /// The store of tls-resume. Each connection gets a handle of its own.
@@ -64,9 +65,14 @@ impl RustlsClient {
             }
             Store::TlsResume => {
                 tls_resume = Some(TlsResume {
-                    domain: SecurityDomain::builder("compare harness, rustls").finish(),
+                    domain: domain(),
                     configs: ConfigPool::new(config.clone(), Sessions::new(Limits::default())?),
                 });
+            }
+            Store::TlsResumeShared => {
+                let sessions = Sessions::new(Limits::default())?;
+                let handle = sessions.shared_handle_in(domain()).with_port(PORT);
+                config.resumption = handle.resumption();
             }
             Store::Custom(custom) => {
                 let store = custom.make_rustls();
@@ -81,6 +87,7 @@ impl RustlsClient {
             name: ServerName::try_from(SERVER_NAME)?,
             config: Arc::new(config),
             tls_resume,
+            end: scenario.end,
         })
     }
 
@@ -102,6 +109,7 @@ impl RustlsClient {
             tls,
             resumption,
             transport,
+            end: self.end,
         })
     }
 }
@@ -120,6 +128,7 @@ struct Handshake {
     tls: ClientConnection,
     resumption: Option<PooledConnection>,
     transport: InMemory,
+    end: End,
 }
 
 impl Handshake {
@@ -136,10 +145,10 @@ impl Handshake {
         let reading = self.timer.stop(&self.transport);
 
         let Self {
-            // Bindings are dropped in reverse order: the configuration last.
-            resumption: _resumption,
+            resumption,
             mut tls,
             mut transport,
+            end,
             ..
         } = self;
         let cipher = tls
@@ -150,9 +159,17 @@ impl Handshake {
         let group = tls
             .negotiated_key_exchange_group()
             .map(|group| group.name().into());
-        tls.send_close_notify();
-        tls.write_tls(&mut transport)?;
+        let timer = Timer::start(&transport);
+        if end == End::CloseNotify {
+            tls.send_close_notify();
+            tls.write_tls(&mut transport)?;
+        }
+        drop(tls);
+        // After the connection, which holds the configuration.
+        drop(resumption);
+        let rest = timer.stop(&transport);
         Ok(Completed {
+            whole: reading.client + rest.client,
             reading,
             resumed: kind == HandshakeKind::Resumed,
             cipher,
@@ -187,6 +204,10 @@ impl PendingHandshake for Handshake {
     fn finish(self: Box<Self>) -> Result<Completed, HandshakeError> {
         self.run().map_err(HandshakeError::client)
     }
+}
+
+fn domain() -> SecurityDomain {
+    SecurityDomain::builder("compare harness, rustls").finish()
 }
 
 fn config(

@@ -112,6 +112,26 @@ impl Groups {
     }
 }
 
+/// How connections end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The client sends a `close_notify`.
+    CloseNotify,
+    /// The client drops the connection. OpenSSL then marks the connection's session as not
+    /// resumable (`ssl_clear_bad_session`).
+    Unclean,
+}
+
+impl End {
+    /// The name used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CloseNotify => "close_notify",
+            Self::Unclean => "unclean",
+        }
+    }
+}
+
 /// Everything that decides what a handshake costs, apart from the client's store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scenario {
@@ -125,10 +145,13 @@ pub struct Scenario {
     pub key: KeyKind,
     /// The groups.
     pub groups: Groups,
+    /// How connections end.
+    pub end: End,
 }
 
 impl Scenario {
-    /// The client, a server of its own library, an ECDSA key, and X25519.
+    /// The client, a server of its own library, an ECDSA key, and X25519. Connections end with a
+    /// `close_notify`.
     pub fn new(client: Stack, protocol: Protocol) -> Self {
         Self {
             client,
@@ -136,6 +159,7 @@ impl Scenario {
             protocol,
             key: KeyKind::EcdsaP256,
             groups: Groups::First(Group::X25519),
+            end: End::CloseNotify,
         }
     }
 
@@ -157,8 +181,13 @@ impl fmt::Display for Scenario {
             protocol,
             key,
             groups,
+            end,
         } = self;
         let group = groups.negotiated();
-        write!(f, "{client} to {server}, {protocol}, {key}, {group}")
+        write!(f, "{client} to {server}, {protocol}, {key}, {group}")?;
+        match end {
+            End::CloseNotify => Ok(()),
+            End::Unclean => f.write_str(", unclean end"),
+        }
     }
 }

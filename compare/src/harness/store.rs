@@ -15,6 +15,9 @@ pub enum Store {
     InHand,
     /// The store of tls-resume with its default settings.
     TlsResume,
+    /// The store of tls-resume through one handle for all connections of a configuration, as rustls's
+    /// own cache is used (rustls).
+    TlsResumeShared,
     /// The store of tls-resume, with the peer's certificate cut out of the sessions (OpenSSL).
     TlsResumeStrip,
     /// rustls's own cache.
@@ -30,10 +33,11 @@ pub enum Store {
 
 impl Store {
     /// All stores of this crate.
-    pub const KNOWN: [Self; 7] = [
+    pub const KNOWN: [Self; 8] = [
         Self::None,
         Self::InHand,
         Self::TlsResume,
+        Self::TlsResumeShared,
         Self::TlsResumeStrip,
         Self::RustlsMemory,
         Self::HyperOpenssl,
@@ -46,6 +50,7 @@ impl Store {
             Self::None => "none",
             Self::InHand => "in-hand",
             Self::TlsResume => "tls-resume",
+            Self::TlsResumeShared => "tls-resume-shared",
             Self::TlsResumeStrip => "tls-resume-strip",
             Self::RustlsMemory => "rustls-memory",
             Self::HyperOpenssl => "hyper-openssl",
@@ -61,6 +66,7 @@ impl Store {
                 Self::None,
                 Self::InHand,
                 Self::TlsResume,
+                Self::TlsResumeShared,
                 Self::RustlsMemory,
             ],
             Library::OpenSsl => &[
@@ -74,7 +80,8 @@ impl Store {
         }
     }
 
-    /// Whether all handshakes after a client's first one are resumed.
+    /// Whether all handshakes after a client's first one are resumed, if connections end with a
+    /// `close_notify`.
     pub fn resumes(&self) -> bool {
         *self != Self::None
     }

@@ -1,6 +1,7 @@
 //! What the client of either library does for the harness, and how a handshake can go wrong.
 
 use std::fmt;
+use std::time::Duration;
 
 use lab::server::{Group, Handshake, Protocol};
 use lab::transport::InMemory;
@@ -24,14 +25,15 @@ pub(super) trait TlsClient: Send + Sync {
 pub(super) trait PendingHandshake {
     fn transport(&mut self) -> &mut InMemory;
 
-    /// Finishes the handshake and reads the tickets; closes the connection after the timer has
-    /// stopped.
+    /// Finishes the handshake and reads the tickets; then ends the connection.
     fn finish(self: Box<Self>) -> Result<Completed, HandshakeError>;
 }
 
 /// A completed handshake: what the client saw, and what its server reports.
 pub(super) struct Completed {
     pub(super) reading: Reading,
+    /// The client's time until the connection was gone.
+    pub(super) whole: Duration,
     pub(super) resumed: bool,
     pub(super) cipher: String,
     pub(super) group: Option<u16>,

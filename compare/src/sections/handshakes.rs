@@ -1,5 +1,5 @@
 //! The cost of a handshake to the client: full, resumed with the session in hand, resumed from our
-//! store and from others.
+//! store and from others; and whether it is resumed at all after connections that end uncleanly.
 
 mod paired;
 mod plan;
@@ -106,12 +106,12 @@ fn measure_case(
     let floor = all_series
         .iter()
         .position(|series| *series.store() == Store::InHand);
-    let in_hand = floor.map(|floor| all_series[floor].rounds().to_vec());
+    let in_hand = floor.map(|floor| all_series[floor].rounds());
     all_series
         .into_iter()
         .enumerate()
         .map(|(index, series)| {
-            let in_hand = in_hand.as_deref().filter(|_| floor != Some(index));
+            let in_hand = in_hand.as_ref().filter(|_| floor != Some(index));
             series.into_row(case.scenario, in_hand)
         })
         .collect()
@@ -131,8 +131,9 @@ pub fn errors(rows: &[HandshakeRow]) -> impl Iterator<Item = String> {
             store,
             ..
         } = row;
+        let end = if row.is_unclean() { ", unclean end" } else { "" };
         Some(format!(
-            "{provider} to {server}, {protocol}, {key}, {group}, {kind}, store {store}: {error}"
+            "{provider} to {server}, {protocol}, {key}, {group}, {kind}{end}, store {store}: {error}"
         ))
     })
 }

@@ -42,5 +42,6 @@ fn row(row: &ops::Row) -> StoreOpRow {
         ns_median: (row.ns * 10.0).round() / 10.0,
         allocations: row.allocations,
         n: Some(row.batches as u64),
+        bytes_per_server: row.bytes_per_server.map(f64::round),
     }
 }

@@ -15,6 +15,7 @@ fn report() -> Report {
         ns_median,
         allocations: Some(0.0),
         n: None,
+        bytes_per_server: None,
     };
     report.store_ops = vec![op("tls-resume", 100.0), op("rustls-memory", 199.0)];
     report.skipped.remove("store_ops");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use s2n_tls::config::{self, Config};
 use s2n_tls::connection::{Builder, Connection};
 use s2n_tls::enums::Mode;
+use s2n_tls::error::ErrorType;
 use s2n_tls_tokio::TlsConnector;
 use store_core::{HostRef, KeyRef, SecurityDomain, SessionKey, SessionStore, Usage, Want};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -119,7 +120,8 @@ impl Connector {
             }
             Err(error) => {
                 if let Some(handle) = handle {
-                    handle.failed();
+                    let kind = error.kind();
+                    handle.failed(matches!(kind, ErrorType::Alert | ErrorType::ProtocolError));
                 }
                 Err(error.into())
             }

@@ -74,10 +74,10 @@ impl Handle {
     /// authenticated.
     pub(crate) fn succeeded(&self, connection: &mut Connection) {
         let resumed = connection.resumed();
-        let (phase, outcome) = if resumed {
-            (Phase::Resumed, Outcome::Resumed)
-        } else {
-            (Phase::Full, Outcome::Declined)
+        let (phase, outcome) = match self.offered {
+            Some(_) if resumed => (Phase::Resumed, Outcome::Resumed),
+            Some(_) => (Phase::Full, Outcome::Declined),
+            None => (Phase::Full, Outcome::Full),
         };
         self.end_handshake(phase, outcome);
         if !resumed && let Some(session) = session_without_ticket(connection) {
@@ -86,14 +86,23 @@ impl Handle {
         self.store_received(connection);
     }
 
-    /// Ends a handshake that failed: removes the session that it offered and all older ones of the
-    /// server, so that the next connection does not fail for the same reason.
-    pub(crate) fn failed(&self) {
-        if self.end_handshake(Phase::Failed, Outcome::Failed)
+    /// Ends a handshake that failed: removes the session that it offered, and if the server `rejected`
+    /// the handshake, and no transport failed, all older ones of the server.
+    pub(crate) fn failed(&self, rejected: bool) {
+        let outcome = match self.offered {
+            Some(_) if rejected => Outcome::Rejected,
+            Some(_) => Outcome::Failed,
+            None => Outcome::FullFailed,
+        };
+        if self.end_handshake(Phase::Failed, outcome)
             && let Some(offered) = &self.offered
         {
             let store = self.sessions.store();
-            store.remove_up_to(&self.key, offered.id);
+            if rejected {
+                store.remove_up_to(&self.key, offered.id);
+            } else {
+                store.remove_from_memory(&self.key, offered.id);
+            }
         }
     }
 
@@ -174,8 +183,7 @@ impl Handle {
         }
     }
 
-    /// Ends a handshake that is under way, and reports its outcome if a session was offered. `false`
-    /// if none is under way.
+    /// Ends a handshake that is under way, and reports its outcome. `false` if none is under way.
     fn end_handshake(&self, phase: Phase, outcome: Outcome) -> bool {
         let mut state = self.state();
         let under_way = state.phase == Phase::UnderWay;
@@ -183,8 +191,9 @@ impl Handle {
             state.phase = phase;
         }
         drop(state);
-        if under_way && self.offered() {
-            self.sessions.store().report(&self.key, outcome);
+        if under_way {
+            let now = self.sessions.now().unwrap_or(Timestamp::EPOCH);
+            self.sessions.store().report(&self.key, outcome, now);
         }
         under_way
     }

@@ -34,7 +34,7 @@ impl Drop for PreparedConnection {
         if delay.is_ok_and(|delay| !delay.is_zero())
             && let Some(handle) = &self.handle
         {
-            handle.failed();
+            handle.failed(true); // it delays for what the server sent
         }
     }
 }

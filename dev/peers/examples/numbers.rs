@@ -38,10 +38,14 @@ fn main() {
         let measured = ops::measure(&plan, &mut progress);
         for row in measured.rows {
             let allocations = row.allocations.unwrap_or_default();
-            println!(
+            print!(
                 "ops {:>7} {:<16}{:<14}{:>9.1} ns{allocations:>7.2} allocations",
                 row.servers, row.op, row.store, row.ns
             );
+            match row.bytes_per_server {
+                Some(bytes) => println!("{bytes:>8.0} bytes a server"),
+                None => println!(),
+            }
         }
         println!("ops a clone of a name {:.1} ns", measured.name_clone_ns);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use pki_types::ServerName;
@@ -36,7 +37,12 @@ pub(crate) fn clock_cost() -> Duration {
 
 /// Creates `n` server names with a common prefix, as real names have.
 pub(crate) fn names(kind: &str, n: usize) -> Vec<ServerName<'static>> {
-    (0..n)
+    numbered_names(kind, 0..n)
+}
+
+/// Creates the server names with these numbers.
+pub(crate) fn numbered_names(kind: &str, numbers: Range<usize>) -> Vec<ServerName<'static>> {
+    numbers
         .map(|n| name(format_args!("{kind}-{n:07}")))
         .collect()
 }
@@ -57,8 +63,9 @@ mod tests {
 
     #[test]
     fn names_are_distinct() {
-        let names = names("host", 2);
-        assert_eq!(names[1].to_str(), "host-0000001.example.com");
-        assert_ne!(names[0], names[1]);
+        let two = names("host", 2);
+        assert_eq!(two[1].to_str(), "host-0000001.example.com");
+        assert_ne!(two[0], two[1]);
+        assert_eq!(numbered_names("host", 1..2), two[1..]);
     }
 }

@@ -76,7 +76,7 @@ pub enum Op {
     PutTake,
     /// Asks for a ticket of an unknown server.
     Miss,
-    /// Puts a ticket for a new server into a full store. With one server: for that server, which
+    /// Puts a ticket for a server that was never put before into a full store. With one server: for that server, which
     /// has as many tickets as allowed.
     PutAtCapacity,
     /// Reads a hint.
@@ -132,6 +132,10 @@ pub struct Row {
     pub batches: usize,
     /// Allocations per operation, mean of a batch.
     pub allocations: Option<f64>,
+    /// For [`Op::Put`]: bytes allocated for the store and its content, without what tickets point
+    /// to, divided by the servers. Each has one ticket. The store has room for twice as many
+    /// servers, at least 2,000, which some stores allocate at once.
+    pub bytes_per_server: Option<f64>,
 }
 
 /// The result of [`measure`].
@@ -153,7 +157,7 @@ pub struct Measured {
 pub fn measure(plan: &Plan, progress: &mut dyn FnMut(&str)) -> Measured {
     let (mut rows, mut faulty) = (Vec::new(), Vec::new());
     for &servers in &plan.servers {
-        let mut fixture = Fixture::new(servers, plan.seed);
+        let mut fixture = Fixture::new(servers, plan.seed).with_meter(plan.meter);
         let mut samples = Samples::new(servers, plan);
         // Full stores are measured last, after the others are freed, to save memory.
         let (full, other): (Vec<_>, Vec<_>) =
@@ -197,6 +201,7 @@ struct Cell {
     op: Op,
     ns: Vec<f64>,
     allocations: Option<f64>,
+    bytes_per_server: Option<f64>,
 }
 
 impl Samples {
@@ -206,6 +211,7 @@ impl Samples {
             op,
             ns: Vec::with_capacity(plan.rounds),
             allocations: None,
+            bytes_per_server: None,
         };
         let cells = Op::ALL
             .into_iter()
@@ -243,10 +249,13 @@ impl Samples {
             }
             fixture.next_round();
         }
-        let Some(meter) = plan.meter else { return };
         for &op in ops {
             for store in &plan.stores {
-                self.cell(store, op).allocations = fixture.count_allocations(store, op, meter);
+                let cell = self.cell(store, op);
+                cell.allocations = fixture.count_allocations(store, op);
+                if op == Op::Put {
+                    cell.bytes_per_server = fixture.bytes_per_server(store);
+                }
             }
         }
     }
@@ -263,6 +272,7 @@ impl Samples {
                 batches: cell.ns.len(),
                 ns: median(cell.ns),
                 allocations: cell.allocations,
+                bytes_per_server: cell.bytes_per_server,
             })
     }
 }

@@ -1,10 +1,14 @@
 //! Workload: our store with very many servers. Measures the tail latency of its operations, and
 //! whether its byte count matches what was allocated.
 //!
+//! A call's latency includes what the machine does meanwhile: interrupts, other processes. A piece of
+//! arithmetic that touches no memory, timed between the operations, shows how much that is.
+//!
 //! The byte limit holds about the planned number of servers. Half as many again are put, so that
 //! the store evicts, and some tickets expire during the measurement, so that it sweeps.
 
 use std::fmt;
+use std::hint::black_box;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -22,7 +26,7 @@ use crate::{Peer, TlsResume};
 pub struct Plan {
     /// Servers that the store holds, about.
     pub servers: usize,
-    /// Rounds of two puts, one take and one sweep step.
+    /// Rounds of two puts, one take, one sweep step and two pieces of arithmetic.
     pub rounds: usize,
     /// Seed of the choice of servers.
     pub seed: u64,
@@ -98,6 +102,8 @@ pub enum Op {
     Take,
     /// One sweep step.
     Sweep,
+    /// No operation: arithmetic that takes about as long as a put.
+    Empty,
 }
 
 impl Op {
@@ -107,6 +113,7 @@ impl Op {
             Self::Put => "put",
             Self::Take => "take",
             Self::Sweep => "sweep",
+            Self::Empty => "empty loop",
         }
     }
 }
@@ -117,8 +124,8 @@ impl fmt::Display for Op {
     }
 }
 
-/// A session with the size of a ticket without certificates.
-type Value = Box<[u8; WEIGHT]>;
+/// A session with the size of a ticket without certificates. The store boxes it.
+type Value = [u8; WEIGHT];
 
 const WEIGHT: usize = 300;
 /// Lifetime of a tenth of the tickets. Simulated time passes it twice, so that they expire during
@@ -128,6 +135,8 @@ const LONG: Duration = Duration::from_secs(86_400);
 /// Byte limit of a server. It decides the size of a shard, and the slowest calls are those that
 /// work on a whole shard: with the default of 512 KiB, a shard would have some 4,000 servers.
 const SERVER_BYTES: usize = 16 * 1024;
+/// Steps of the arithmetic, of about 6 cycles each.
+const ARITHMETIC_STEPS: u64 = 800;
 /// Calls of `progress` while filling, and while measuring.
 const PARTS: usize = 10;
 /// Servers that are put to find the bytes of one.
@@ -201,8 +210,7 @@ fn fill(store: &TlsResume<Value>, server: &ServerName<'static>, at: usize) {
 
 fn put(store: &TlsResume<Value>, server: &ServerName<'static>, at: usize, now: Timestamp) {
     let lifetime = if at.is_multiple_of(10) { SHORT } else { LONG };
-    let value = Box::new([7; WEIGHT]);
-    store.put(server, value, now.after(lifetime), WEIGHT, now);
+    store.put(server, [7; WEIGHT], now.after(lifetime), WEIGHT, now);
 }
 
 /// The bytes of a server by the store's own count.
@@ -222,6 +230,7 @@ struct Measurement<'a> {
     put: Histogram<u64>,
     take: Histogram<u64>,
     sweep: Histogram<u64>,
+    empty: Histogram<u64>,
 }
 
 impl<'a> Measurement<'a> {
@@ -236,6 +245,7 @@ impl<'a> Measurement<'a> {
             put: histogram(),
             take: histogram(),
             sweep: histogram(),
+            empty: histogram(),
         }
     }
 
@@ -247,11 +257,14 @@ impl<'a> Measurement<'a> {
             let at = rng.random_range(0..self.servers.len());
             let server = &self.servers[at];
             time(&mut self.put, || put(self.store, server, at, now));
+            time(&mut self.empty, || {
+                black_box(arithmetic(black_box(1)));
+            });
         }
         let server = &self.servers[rng.random_range(0..self.servers.len())];
-        let mut taken = None;
-        time(&mut self.take, || taken = self.store.take(server, now));
-        drop(taken);
+        time(&mut self.take, || {
+            black_box(self.store.take(server, now));
+        });
         time(&mut self.sweep, || self.store.sweep(now));
     }
 
@@ -260,6 +273,7 @@ impl<'a> Measurement<'a> {
             (Op::Put, self.put),
             (Op::Take, self.take),
             (Op::Sweep, self.sweep),
+            (Op::Empty, self.empty),
         ]
         .map(|(op, histogram)| {
             let quantile = |quantile| us(histogram.value_at_quantile(quantile));
@@ -275,6 +289,15 @@ impl<'a> Measurement<'a> {
         })
         .into()
     }
+}
+
+/// Steps of an xorshift generator, each of which needs the one before. They touch no memory.
+fn arithmetic(start: u64) -> u64 {
+    (0..ARITHMETIC_STEPS).fold(start, |value, _| {
+        let value = value ^ (value << 13);
+        let value = value ^ (value >> 7);
+        value ^ (value << 17)
+    })
 }
 
 fn time(histogram: &mut Histogram<u64>, work: impl FnOnce()) {

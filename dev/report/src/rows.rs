@@ -39,11 +39,21 @@ pub struct HandshakeRow {
     pub offered: String,
     /// IANA name of the cipher suite. Empty if no handshake succeeded.
     pub cipher: String,
-    /// `full` or `resumed`.
+    /// How the client ends a connection: with a `close_notify`, or `unclean`, without one. Not in
+    /// older reports, where it is always `close_notify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["close_notify", "unclean"]))]
+    pub end: Option<String>,
+    /// `full` or `resumed`. After unclean ends, what most handshakes were.
     #[schemars(extend("enum" = ["full", "resumed"]))]
     pub kind: String,
-    /// Source of the session: `none`, `in-hand` (a variable), `tls-resume`, with OpenSSL also
-    /// `tls-resume-strip`, or another store.
+    /// Fraction of resumed handshakes; less than 1 from a store only after unclean ends. Not in
+    /// older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub resumed_rate: Option<f64>,
+    /// Source of the session: `none`, `in-hand` (a variable), `tls-resume`, with rustls also
+    /// `tls-resume-shared`, with OpenSSL also `tls-resume-strip`, or another store.
     pub store: String,
     /// Number of measured handshakes.
     pub rounds: usize,
@@ -60,25 +70,41 @@ pub struct HandshakeRow {
     #[schemars(range(min = 0.0))]
     pub ratio_to_in_hand: Option<f64>,
     /// The client's time less its time with the store `in-hand`: the median of the differences
-    /// within a round. Noise can make it negative.
+    /// within a round. Noise can make it negative. `None` if not all handshakes were resumed.
     pub store_ns: Option<f64>,
     /// Lower bound of the 95 % confidence interval of `store_ns`.
     pub store_ns_low: Option<f64>,
     /// Upper bound of the 95 % confidence interval of `store_ns`.
     pub store_ns_high: Option<f64>,
+    /// As `store_ns`, over the connection's whole life: until it is closed and dropped, with its
+    /// configuration if that is pooled. Not in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_ns: Option<f64>,
+    /// Lower bound of the 95 % confidence interval of `whole_ns`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_ns_low: Option<f64>,
+    /// Upper bound of the 95 % confidence interval of `whole_ns`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_ns_high: Option<f64>,
     /// Why the row is invalid. Its numbers are then meaningless.
     pub error: Option<String>,
 }
 
 impl HandshakeRow {
     /// Whether the row is valid and represents its library in charts and summaries: the library's
-    /// usual provider, a server of the same library with an ECDSA key, and a named group.
+    /// usual provider, a server of the same library with an ECDSA key, a named group, and clean ends.
     pub fn is_typical(&self) -> bool {
         ["aws-lc-rs", "openssl"].contains(&self.provider.as_str())
             && self.server == self.backend
             && self.key == "ecdsa-p256"
             && self.offered == "this first"
+            && !self.is_unclean()
             && self.error.is_none()
+    }
+
+    /// Whether the connections ended without a `close_notify`.
+    pub fn is_unclean(&self) -> bool {
+        self.end.as_deref() == Some("unclean")
     }
 }
 
@@ -99,6 +125,11 @@ pub struct StoreOpRow {
     /// Number of measured batches; the result is the median of their means. Not in older reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
+    /// For `put`: bytes allocated for the store and its content per server, each of which has one
+    /// ticket; without what a ticket points to. The store has room for twice as many servers, at
+    /// least 2,000. `None` if not counted. Not in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_server: Option<f64>,
 }
 
 /// Throughput of threads that share one store.
@@ -204,7 +235,8 @@ pub struct MemoryRow {
 /// Latency of an operation on a store full of servers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScaleRow {
-    /// `put`, `take` or `sweep`.
+    /// `put`, `take`, `sweep`, or `empty loop` (not in older reports): arithmetic instead of an
+    /// operation, timed between the operations, which shows the stalls of the machine.
     pub op: String,
     /// Number of servers in the store.
     pub servers: usize,
@@ -231,6 +263,13 @@ pub struct ScaleRow {
     /// Maximum.
     #[schemars(range(min = 0.0))]
     pub max_us: f64,
+}
+
+impl ScaleRow {
+    /// Whether the row is that of the arithmetic, which shows the machine's stalls.
+    pub fn is_empty_loop(&self) -> bool {
+        self.op == "empty loop"
+    }
 }
 
 /// Latency of an operation on a tier that several processes use at the same time.

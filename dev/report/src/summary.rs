@@ -333,7 +333,9 @@ mod tests {
             group: GROUP.to_owned(),
             offered: "this first".to_owned(),
             cipher: String::new(),
+            end: None,
             kind: String::new(),
+            resumed_rate: None,
             store: store.to_owned(),
             rounds: 1,
             client_us: Some(Quantiles {
@@ -348,6 +350,9 @@ mod tests {
             store_ns,
             store_ns_low: None,
             store_ns_high: None,
+            whole_ns: None,
+            whole_ns_low: None,
+            whole_ns_high: None,
             error: None,
         }
     }
@@ -421,6 +426,7 @@ mod tests {
             ns_median: 189.0,
             allocations: None,
             n: None,
+            bytes_per_server: None,
         }];
         assert_eq!(
             sentences(&report)[1],

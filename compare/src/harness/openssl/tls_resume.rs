@@ -25,7 +25,8 @@ impl TlsResume {
 
 impl SessionSource for TlsResume {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
-        self.0.driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT))
+        self.0
+            .driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT), true)
     }
 
     fn connected(&self, ssl: &SslRef) {

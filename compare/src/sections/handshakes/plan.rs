@@ -3,7 +3,7 @@
 use lab::certificate::KeyKind;
 use lab::server::{Group, Library, Protocol};
 
-use crate::harness::{CustomStore, Groups, Scenario, Stack, Store};
+use crate::harness::{CustomStore, End, Groups, Scenario, Stack, Store};
 
 /// Blocks of a case. Each block has new clients, so that where their memory lies averages out.
 pub(super) const BLOCKS: usize = 10;
@@ -40,6 +40,8 @@ struct Rounds {
     other_provider: usize,
     /// The server's group known and unknown.
     hint: usize,
+    /// Connections that end without `close_notify`.
+    unclean: usize,
 }
 
 impl Plan {
@@ -51,6 +53,7 @@ impl Plan {
             other_crypto: 10,
             other_provider: 10,
             hint: 20,
+            unclean: 10,
         };
         Self::new(&rounds, &[KeyKind::EcdsaP256], seed)
     }
@@ -63,6 +66,7 @@ impl Plan {
             other_crypto: 400,
             other_provider: 300,
             hint: 600,
+            unclean: 300,
         };
         Self::new(&rounds, &KeyKind::ALL, seed)
     }
@@ -135,6 +139,20 @@ impl Plan {
             let main = Scenario::new(Stack::OpenSsl, Protocol::Tls13);
             add(Scenario { groups, ..main }, &hints, rounds.hint);
         }
+        for client in Stack::MAIN {
+            let peer = match client.library() {
+                Library::Rustls => Store::RustlsMemory,
+                Library::OpenSsl => Store::HyperOpenssl,
+            };
+            for protocol in Protocol::ALL {
+                let scenario = Scenario {
+                    end: End::Unclean,
+                    ..Scenario::new(client, protocol)
+                };
+                let stores = [Store::InHand, Store::TlsResume, peer.clone()];
+                add(scenario, &stores, rounds.unclean);
+            }
+        }
         cases.retain(|case| case.scenario.is_possible());
         Self { cases, seed }
     }
@@ -143,7 +161,7 @@ impl Plan {
     #[must_use]
     pub fn with_custom_stores(mut self, custom: &[CustomStore]) -> Self {
         for case in &mut self.cases {
-            // Cases without full handshakes compare what it gains to know the server's group.
+            // Cases without full handshakes compare something else.
             if case.stores.contains(&Store::None) {
                 let library = case.scenario.client.library();
                 let custom = custom.iter().filter(|store| store.library() == library);

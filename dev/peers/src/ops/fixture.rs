@@ -21,6 +21,7 @@ pub struct Fixture {
     populated: HashMap<StoreFactory, PopulatedStore>,
     full_stores: HashMap<StoreFactory, FullStore>,
     round: usize,
+    meter: Option<Meter>,
 }
 
 impl Fixture {
@@ -32,7 +33,13 @@ impl Fixture {
             populated: HashMap::new(),
             full_stores: HashMap::new(),
             round: 0,
+            meter: None,
         }
+    }
+
+    /// Counts allocations with `meter`.
+    pub(super) fn with_meter(self, meter: Option<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     /// The time of a number of operations, extrapolated from whole batches. `None` if the store
@@ -59,20 +66,15 @@ impl Fixture {
                     .measure_ns(source),
             );
         }
-        let populated = self
-            .populated
-            .entry(store.clone())
-            .or_insert_with(|| PopulatedStore::new(store, &self.workload, &self.source));
+        let populated = self.populated.entry(store.clone()).or_insert_with(|| {
+            PopulatedStore::new(store, &self.workload, &self.source, self.meter)
+        });
         populated.measure_ns(&self.workload, self.workload.batch(self.round), op)
     }
 
-    /// Runs a batch; allocations per operation.
-    pub(super) fn count_allocations(
-        &mut self,
-        store: &StoreFactory,
-        op: Op,
-        meter: Meter,
-    ) -> Option<f64> {
+    /// Runs a batch; allocations per operation. `None` without a meter.
+    pub(super) fn count_allocations(&mut self, store: &StoreFactory, op: Op) -> Option<f64> {
+        let meter = self.meter?;
         if op == Op::PutAtCapacity {
             let source = &self.source;
             return Some(
@@ -83,6 +85,12 @@ impl Fixture {
         let batch = self.workload.batch(self.round);
         let populated = self.populated.get_mut(store)?;
         populated.count_allocations(&self.workload, batch, op, meter)
+    }
+
+    /// Bytes that the populated store allocated per server while it was filled. `None` without a
+    /// meter.
+    pub(super) fn bytes_per_server(&self, store: &StoreFactory) -> Option<f64> {
+        self.populated.get(store)?.bytes_per_server()
     }
 
     /// Advances to the next batch of servers.

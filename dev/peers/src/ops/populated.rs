@@ -73,10 +73,17 @@ pub(super) struct PopulatedStore {
     spare_tickets: Vec<Tls13ClientSessionValue>,
     // Whether every take returned what was put.
     correct: bool,
+    bytes_per_server: Option<f64>,
 }
 
 impl PopulatedStore {
-    pub(super) fn new(factory: &StoreFactory, workload: &Workload, source: &TicketSource) -> Self {
+    /// A store with a ticket for each server. Its bytes are counted if there is a meter.
+    pub(super) fn new(
+        factory: &StoreFactory,
+        workload: &Workload,
+        source: &TicketSource,
+        meter: Option<Meter>,
+    ) -> Self {
         let servers = workload.servers.len();
         let capacity = Capacity {
             // Twice as many, so that nothing is evicted: some stores divide their capacity by
@@ -85,18 +92,36 @@ impl PopulatedStore {
             bytes: servers.max(1_000) * 4 * WEIGHT,
             ..Capacity::default()
         };
-        let store = factory.create(&capacity);
-        for (server, ticket) in workload.servers.iter().zip(source.take(servers)) {
-            store.put(server, ticket, NOW.after(EXPIRES), WEIGHT, NOW);
-            store.set_hint(server, GROUP);
-        }
+        let mut tickets = source.take(servers);
+        let mut store = None;
+        let mut fill = || {
+            let store = store.insert(factory.create(&capacity));
+            for (server, ticket) in workload.servers.iter().zip(tickets.drain(..)) {
+                store.put(server, ticket, NOW.after(EXPIRES), WEIGHT, NOW);
+                store.set_hint(server, GROUP);
+            }
+        };
+        let allocated = if let Some(meter) = meter {
+            Some(meter(&mut fill))
+        } else {
+            fill();
+            None
+        };
+        let bytes_per_server =
+            allocated.map(|allocated| to_float(allocated.bytes) / to_float(servers));
         let mut spare_tickets = source.take(BATCH);
         spare_tickets.reserve(BATCH);
         Self {
-            store,
+            store: store.expect("the closure ran"),
             spare_tickets,
             correct: true,
+            bytes_per_server,
         }
+    }
+
+    /// Bytes allocated for the store and its content, without what tickets point to, per server.
+    pub(super) fn bytes_per_server(&self) -> Option<f64> {
+        self.bytes_per_server
     }
 
     /// Whether the store returned every ticket that was put, and no other.

@@ -19,7 +19,10 @@ pub struct TlsResume<V> {
 }
 
 /// A single-use session, which is never copied.
-struct SingleUse<V>(V);
+///
+/// `backend-rustls` stores tickets behind a pointer, too: the allocation at a put, and its end at a
+/// take, are part of what the product's operations cost.
+struct SingleUse<V>(Box<V>);
 
 impl<V> Storable for SingleUse<V> {
     fn duplicate(&self) -> Option<Self> {
@@ -87,7 +90,7 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
         now: Timestamp,
     ) {
         let entry = Entry {
-            session: SingleUse(value),
+            session: SingleUse(Box::new(value)),
             usage: Usage::SingleUse,
             established: now,
             expires,
@@ -102,7 +105,7 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
         let offer = self
             .store
             .offer(self.key(server), Want::SingleUse, now, |_| true)?;
-        Some(offer.entry.session.0)
+        Some(*offer.entry.session.0)
     }
 
     fn set_hint(&self, server: &ServerName<'static>, group: u16) {

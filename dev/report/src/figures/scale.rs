@@ -19,6 +19,7 @@ pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
             paint: match row.op.as_str() {
                 "put" => Paint::Ours,
                 "take" => Paint::Lru,
+                _ if row.is_empty_loop() => Paint::Reference,
                 _ => Paint::Moka,
             },
             values: values.map(|us| Some(us).filter(|us| *us > 0.0)).into(),
@@ -50,7 +51,9 @@ pub(super) fn figures(rows: &[ScaleRow]) -> Figures {
         )
     });
     Figures {
-        lead: "Latency of our store when it is full of servers, evicts at every put, and sweeps."
+        lead: "Latency of our store when it is full of servers, evicts at every put, and sweeps. \
+               Empty loop: arithmetic that touches no memory, timed between the operations; its \
+               stalls are the machine\u{2019}s."
             .to_owned(),
         charts,
         notes: notes.into_iter().collect(),

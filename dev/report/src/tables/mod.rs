@@ -22,7 +22,7 @@ use crate::{Report, Section};
 pub fn section(section: Section, report: &Report) -> Vec<Table> {
     let cores = report.environment.cores;
     match section {
-        Section::Handshakes => handshakes::tables(&report.handshakes).into(),
+        Section::Handshakes => handshakes::tables(&report.handshakes),
         Section::Store => store_ops::tables(&report.store_ops),
         Section::Contention => contention::tables(&report.contention, cores),
         Section::HitRate => vec![hit_rate::table(&report.hit_rate)],

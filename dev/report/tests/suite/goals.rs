@@ -5,14 +5,15 @@ use report::{BurstRow, ContentionRow, HitRateRow, MemoryRow, Report, ScaleRow, g
 
 use crate::sample;
 
-/// A report with numbers for every kind of goal but those of handshakes.
+/// A report with numbers for every kind of goal but those of handshakes and of single puts.
 fn report() -> Report {
     let mut report = Report::new(sample::environment());
     report.store_ops = vec![
         sample::store_op("tls-resume", 1_000, 100.0),
         sample::store_op("rustls-memory", 1_000, 199.0),
+        sample::store_op("lru", 1_000, 99.0),
     ];
-    let threads = [("tls-resume", 3e6), ("lru", 2e6), ("moka", 1e6)];
+    let threads = [("tls-resume", 3e6), ("quick_cache", 2e6), ("lru", 4e6)];
     report.contention = threads
         .map(|(store, ops_per_s_per_thread)| ContentionRow {
             store: store.to_owned(),
@@ -63,11 +64,18 @@ fn report() -> Report {
         bytes_per_session_after_churn: None,
         ratio_to_rustls_memory: Some(0.35),
     }];
-    report.scale = vec![ScaleRow {
-        budget: 1_000,
-        bytes_allocated: 1_060,
-        ..sample::scale("put")
-    }];
+    report.scale = vec![
+        ScaleRow {
+            budget: 1_000,
+            bytes_allocated: 1_060,
+            p99_99_us: 150.0,
+            ..sample::scale("put")
+        },
+        ScaleRow {
+            p99_99_us: 51.0,
+            ..sample::scale("empty loop")
+        },
+    ];
     report.skipped.clear();
     report
 }
@@ -82,18 +90,91 @@ fn goals_are_evaluated() {
     assert_eq!(
         found,
         [
-            ("1.99x (100 ns)", false),
+            ("100 ns against 99 ns (lru)", false),
             ("1.50x", true),
             ("1024 bytes", true),
             ("0.35x (700 bytes)", true),
             ("50.0 % against 60.0 %", false), // the ceiling does not compete
             ("2.5x", true),
             ("98.5 %", false),
-            ("99.0 us", true),
+            ("99.0 us (150.0 us, empty loop 51.0 us)", true),
             ("+6.0 %", false),
         ],
         "{goals:#?}"
     );
+}
+
+/// The results of the goals whose metric contains `metric`.
+fn reached(report: &Report, metric: &str) -> Vec<bool> {
+    let goals = goals::evaluate(report).into_iter();
+    let goals = goals.filter(|goal| goal.metric.contains(metric));
+    goals.map(|goal| goal.reached).collect()
+}
+
+#[test]
+fn a_handshake_is_compared_with_the_usual_cache_of_its_library() {
+    let mut report = Report::new(sample::environment());
+    for (backend, protocol, peer, ours_ns, peer_ns) in [
+        ("rustls", "TLS 1.2", "rustls-memory", 501.0, 500.0),
+        ("rustls", "TLS 1.3", "rustls-memory", 500.0, 500.0),
+        ("openssl", "TLS 1.2", "hyper-openssl", 650.0, 500.0),
+        ("openssl", "TLS 1.3", "hyper-openssl", 650.0, 500.0),
+    ] {
+        for (store, ns) in [("tls-resume", ours_ns), (peer, peer_ns)] {
+            let mut row = sample::handshake(backend, protocol, store, 100.0);
+            row.store_ns = Some(ns);
+            report.handshakes.push(row);
+        }
+    }
+    let over = "time over in-hand";
+    assert_eq!(reached(&report, over), [false, true, true, false]);
+    // After unclean ends, hyper-openssl has nothing to compare with.
+    for row in &mut report.handshakes {
+        row.end = Some("unclean".to_owned());
+    }
+    assert_eq!(reached(&report, over), [false; 0]);
+}
+
+#[test]
+fn a_known_group_is_compared_with_in_hand_without_it() {
+    let mut report = Report::new(sample::environment());
+    for (group, ours) in [("X25519MLKEM768", 102.0), ("X25519", 75.0), ("P-256", 66.0)] {
+        for (store, us) in [("in-hand", 100.0), ("tls-resume", ours)] {
+            let mut row = sample::handshake("openssl", "TLS 1.3", store, us);
+            "default".clone_into(&mut row.offered);
+            group.clone_into(&mut row.group);
+            report.handshakes.push(row);
+        }
+    }
+    assert_eq!(reached(&report, "group known"), [true, true, false]);
+}
+
+#[test]
+fn a_put_is_compared_with_three_caches() {
+    let mut report = Report::new(sample::environment());
+    for (store, ns) in [
+        ("tls-resume", 120.0),
+        ("lru", 120.0),
+        ("rustls-memory", 121.0),
+        ("quick_cache", 100.0),
+        ("moka", 1.0),
+    ] {
+        for op in ["put", "put_at_capacity"] {
+            let mut row = sample::store_op(store, 1_000, ns);
+            op.clone_into(&mut row.op);
+            report.store_ops.push(row);
+        }
+    }
+    let expected = [false, true, true, false, true, true];
+    assert_eq!(reached(&report, "put"), expected);
+}
+
+#[test]
+fn an_older_report_without_an_empty_loop_has_no_goal_of_stalls() {
+    let mut report = report();
+    report.scale.pop();
+    assert_eq!(reached(&report, "p99.99"), [false; 0]);
+    assert_eq!(reached(&report, "bytes allocated").len(), 1);
 }
 
 #[test]
@@ -133,7 +214,7 @@ fn invalid_rows_and_zeros_yield_no_goals() {
         "1024 bytes",
         "0.35x (700 bytes)",
         "50.0 % against 60.0 %",
-        "99.0 us",
+        "99.0 us (150.0 us, empty loop 51.0 us)",
     ];
     assert_eq!(found, left);
 }

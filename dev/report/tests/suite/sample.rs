@@ -57,12 +57,17 @@ pub(crate) fn full() -> Report {
         ];
         let rows = stores.map(|(store, ns)| store_op(store, servers, ns * times));
         report.store_ops.extend(rows);
+        report.store_ops.push(StoreOpRow {
+            op: "put".to_owned(),
+            bytes_per_server: Some(390.0),
+            ..store_op("tls-resume", servers, 120.0)
+        });
     }
     report.contention = contention();
     report.hit_rate = hit_rate();
     report.burst = burst();
     report.memory = memory();
-    report.scale = ["put", "take", "sweep"].map(scale).into();
+    report.scale = ["put", "take", "sweep", "empty loop"].map(scale).into();
     for processes in [1, 2, 4] {
         for (op, us) in [("put", 8.0), ("take", 5.0), ("prefetch", 99.5)] {
             report.tiers.push(TierRow {
@@ -87,6 +92,7 @@ pub(crate) fn store_op(store: &str, servers: usize, ns_median: f64) -> StoreOpRo
         ns_median,
         allocations: Some(0.0),
         n: Some(160_000),
+        bytes_per_server: None,
     }
 }
 
@@ -107,7 +113,9 @@ pub(crate) fn handshake(backend: &str, protocol: &str, store: &str, us: f64) -> 
         group: "X25519".to_owned(),
         offered: "this first".to_owned(),
         cipher: "TLS13_AES_256_GCM_SHA384".to_owned(),
+        end: Some("close_notify".to_owned()),
         kind: if full { "full" } else { "resumed" }.to_owned(),
+        resumed_rate: Some(if full { 0.0 } else { 1.0 }),
         store: store.to_owned(),
         rounds: if full { 3_150 } else { 25_200 },
         client_us: Some(Quantiles {
@@ -122,6 +130,9 @@ pub(crate) fn handshake(backend: &str, protocol: &str, store: &str, us: f64) -> 
         store_ns: added,
         store_ns_low: added.map(|ns| ns * 0.5),
         store_ns_high: added.map(|ns| ns * 1.5),
+        whole_ns: added.map(|ns| ns * 2.0),
+        whole_ns_low: added.map(|ns| ns * 1.5),
+        whole_ns_high: added.map(|ns| ns * 2.5),
         error: None,
     }
 }
@@ -144,6 +155,19 @@ fn handshakes() -> Vec<HandshakeRow> {
         row.store_ns = Some(60_000.0);
         row.store_ns_low = Some(59_000.0);
         row.store_ns_high = Some(61_000.0);
+    }
+    for (store, rate) in [
+        ("in-hand", 0.0),
+        ("tls-resume", 1.0),
+        ("hyper-openssl", 0.0),
+    ] {
+        let mut row = handshake("openssl", "TLS 1.3", store, 200.0);
+        row.end = Some("unclean".to_owned());
+        row.resumed_rate = Some(rate);
+        row.store_ns = None;
+        row.store_ns_low = None;
+        row.store_ns_high = None;
+        rows.push(row);
     }
     for (store, us) in [("in-hand", 320.0), ("tls-resume", 215.0)] {
         let mut row = handshake("openssl", "TLS 1.3", store, us);

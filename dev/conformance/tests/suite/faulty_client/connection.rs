@@ -64,13 +64,13 @@ impl FaultyConnection {
         {
             self.client.store.set_hint(&key, group);
         }
-        let Some(offered) = &self.offered else { return };
-        let outcome = if resumed {
-            Outcome::Resumed
-        } else {
-            Outcome::Declined
+        let outcome = match &self.offered {
+            Some(_) if resumed => Outcome::Resumed,
+            Some(_) => Outcome::Declined,
+            None => Outcome::Full,
         };
-        self.client.store.report(&key, outcome);
+        self.client.store.report(&key, outcome, self.client.now());
+        let Some(offered) = &self.offered else { return };
         if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
             return;
         }

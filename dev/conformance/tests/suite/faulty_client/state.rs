@@ -182,7 +182,7 @@ impl ClientState {
 
     /// A handshake that offered a session has failed.
     pub(crate) fn failed(&self, key: &SessionKey, offered: Offered) {
-        self.store.report(key, Outcome::Failed);
+        self.store.report(key, Outcome::Failed, self.now());
         match offered.usage {
             Usage::Reusable if self.has(Fault::KeepsFailedReusable) => {}
             Usage::Reusable if self.has(Fault::RemovesNewerReusable) => {
