@@ -2,6 +2,7 @@
 
 mod clients;
 mod early_data;
+mod failed_resumption;
 mod failures;
 mod limits_and_hosts;
 #[cfg(feature = "openssl")]
@@ -62,6 +63,12 @@ on_backends! {
         transports_that_accept_nothing_are_errors,
         advice_after_a_close_depends_on_the_server,
         an_unreadable_message_after_tls_records_is_no_wrong_port;
+    failed_resumption:
+        a_failed_resumption_is_retried,
+        a_server_that_fails_on_resumption_fails_once,
+        a_resumption_that_breaks_fails_never_twice_in_a_row,
+        a_failed_transport_spares_the_other_sessions,
+        a_bad_certificate_blames_no_session;
     transports:
         close_sends_close_notify_once,
         close_fails_on_a_broken_connection,

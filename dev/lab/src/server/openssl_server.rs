@@ -111,7 +111,11 @@ fn set_resumption(
     context: &mut SslContextBuilder,
     settings: &ServerSettings,
 ) -> Result<(), ErrorStack> {
-    context.set_session_id_context(SESSION_ID_CONTEXT)?;
+    if settings.openssl.no_session_id_context {
+        context.set_verify(SslVerifyMode::PEER);
+    } else {
+        context.set_session_id_context(SESSION_ID_CONTEXT)?;
+    }
     context.set_num_tickets(settings.tickets)?;
     context.set_max_early_data(settings.max_early_data)?;
     if let Some(lifetime) = settings.lifetime {

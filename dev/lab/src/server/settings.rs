@@ -159,6 +159,9 @@ pub struct OpenSslOnly {
     /// Accepts replayed early data (`SSL_OP_NO_ANTI_REPLAY`): tickets are then self-contained in
     /// spite of [`ServerSettings::max_early_data`].
     pub accepts_replays: bool,
+    /// Asks for client certificates, without requiring one, and has no session-id context: OpenSSL
+    /// then ends a handshake with `internal_error` whenever a session is offered.
+    pub no_session_id_context: bool,
 }
 
 impl ServerSettings {
