@@ -125,12 +125,20 @@ const COUNTERS: &[(&str, &str)] = &[
     ("taken", "Tickets taken out of the store"),
     ("copied", "Copies of TLS 1.2 sessions"),
     ("missed", "Connections for which the store had no session"),
+    (
+        "avoided",
+        "Connections that offered no session because handshakes with one had failed, or were often declined",
+    ),
     ("resumed", "Offered sessions that the server resumed"),
     (
         "declined",
         "Offered sessions that the server declined for a full handshake",
     ),
     ("failed", "Offered sessions whose handshake failed"),
+    (
+        "retried",
+        "Handshakes made again without a session, after they had failed with one",
+    ),
     (
         "cancelled",
         "Offered sessions whose handshake was cancelled by its caller",

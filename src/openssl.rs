@@ -24,7 +24,7 @@ use backend_openssl::{Connection, Session, Sessions};
 use store_core::{DomainBuilder, SecurityDomain, SessionStore};
 
 use self::details::OpenSslDetails;
-use self::failure::{handshake_error, is_fatal_alert, is_unexpected_eof, reasons, setup_error};
+use self::failure::{fatal_alert, handshake_error, is_unexpected_eof, reasons, setup_error};
 use crate::backend::sealed::{self, Attempt};
 use crate::connection_info::{self, Details};
 use crate::error::TlsEvidence;
@@ -184,8 +184,8 @@ fn report(ssl: &SslRef, event: impl FnOnce(&Connection)) {
 
 /// Reports that the server has sent a fatal alert, if this is why a read failed.
 fn report_alert(ssl: &SslRef, error: &::openssl::ssl::Error) {
-    if is_fatal_alert(error) {
-        report(ssl, Connection::alert_received);
+    if let Some(alert) = fatal_alert(error) {
+        report(ssl, |handle| handle.alert_received(Some(alert)));
     }
 }
 
@@ -194,7 +194,7 @@ fn report_alert(ssl: &SslRef, error: &::openssl::ssl::Error) {
 fn failed(host: &Host, evidence: TlsEvidence, ssl: &SslRef, error: ::openssl::ssl::Error) -> Error {
     let error = handshake_error(host.as_str(), evidence, ssl.verify_result(), error);
     match error.kind() {
-        ErrorKind::Handshake => report(ssl, Connection::alert_received),
+        ErrorKind::Handshake => report(ssl, |handle| handle.alert_received(error.alert())),
         // A full handshake. The session that was offered is not to blame.
         ErrorKind::Certificate => report(ssl, Connection::cancel),
         _ => {}

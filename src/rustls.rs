@@ -259,7 +259,7 @@ pub struct Tls<IO> {
 fn report_failure(error: &Error, handle: Option<&Connection>) {
     let Some(handle) = handle else { return };
     match error.kind() {
-        ErrorKind::Handshake => handle.alert_received(),
+        ErrorKind::Handshake => handle.alert_received(error.alert()),
         // A full handshake. The session that was offered is not to blame.
         ErrorKind::Certificate => handle.cancel(),
         _ => {}
@@ -270,8 +270,8 @@ fn report_failure(error: &Error, handle: Option<&Connection>) {
 fn report_alert<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T> {
     result.inspect_err(|error| {
         let error = error.get_ref().and_then(|inner| inner.downcast_ref());
-        if let (Some(::rustls::Error::AlertReceived(_)), Some(handle)) = (error, handle) {
-            handle.alert_received();
+        if let (Some(::rustls::Error::AlertReceived(alert)), Some(handle)) = (error, handle) {
+            handle.alert_received(Some((*alert).into()));
         }
     })
 }

@@ -55,16 +55,16 @@ impl HandshakeObserver for ConnectionObserver {
             return;
         };
         if ssl.verify_result() == X509VerifyResult::OK {
-            connection.alert_received();
+            connection.alert_received(None);
         } else {
             // A full handshake. The session that was offered is not to blame.
             connection.cancel();
         }
     }
 
-    fn alert_received(ssl: &SslRef) {
+    fn alert_received(ssl: &SslRef, alert: u8) {
         if let Some(connection) = connection(ssl) {
-            connection.alert_received();
+            connection.alert_received(Some(alert));
         }
     }
 

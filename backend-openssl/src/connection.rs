@@ -394,8 +394,15 @@ impl Connection {
     /// the server are removed. After it, it revokes what this connection stored (RFC 8446, section
     /// 6.2), and if it was resumed, the session that it resumed and all older ones. In TLS 1.2 a
     /// server rejects a resumption by an alert after the client has finished.
-    pub fn alert_received(&self) {
-        let rejected = self.end_failed(Outcome::Rejected);
+    ///
+    /// `alert` is its number, `None` without one.
+    pub fn alert_received(&self, alert: Option<u8>) {
+        /// The reason is the server's own (RFC 8446, section 6.2).
+        const INTERNAL_ERROR: u8 = 80;
+        let rejected = self.end_failed(match alert {
+            Some(INTERNAL_ERROR) => Outcome::Broken,
+            _ => Outcome::Rejected,
+        });
         let is_blamed = rejected || self.state().phase == Phase::Resumed;
         self.forget();
         if is_blamed && let Some(offered) = &self.offered {

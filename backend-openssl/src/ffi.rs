@@ -337,8 +337,8 @@ pub(crate) trait HandshakeObserver {
     fn failed(ssl: &SslRef);
     /// `SSL_CB_CONNECT_EXIT` with an error of the protocol, or a certificate that is not accepted.
     fn rejected(ssl: &SslRef);
-    /// `SSL_CB_READ_ALERT`: the peer has sent a fatal alert, in a handshake or after it.
-    fn alert_received(ssl: &SslRef);
+    /// `SSL_CB_READ_ALERT`: the peer has sent a fatal alert of this number, in a handshake or after it.
+    fn alert_received(ssl: &SslRef, alert: u8);
     /// `SSL_CB_WRITE_ALERT`: `close_notify` is sent.
     fn closed(ssl: &SslRef);
 }
@@ -365,20 +365,22 @@ unsafe extern "C" fn info_callback<O: HandshakeObserver>(
     event: c_int,
     result: c_int,
 ) {
-    let observe = match event {
-        SSL_CB_HANDSHAKE_START => O::started,
-        SSL_CB_HANDSHAKE_DONE => O::done,
-        SSL_CB_READ_ALERT if result >> 8 == SSL3_AL_FATAL => O::alert_received,
-        SSL_CB_WRITE_ALERT if result == CLOSE_NOTIFY => O::closed,
+    let observe = |observed: &SslRef| match event {
+        SSL_CB_HANDSHAKE_START => O::started(observed),
+        SSL_CB_HANDSHAKE_DONE => O::done(observed),
+        SSL_CB_READ_ALERT if result >> 8 == SSL3_AL_FATAL => {
+            O::alert_received(observed, u8::try_from(result & 0xff).unwrap_or_default());
+        }
+        SSL_CB_WRITE_ALERT if result == CLOSE_NOTIFY => O::closed(observed),
         // SAFETY: OpenSSL passes a live object; its state is only read.
         SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
-            openssl_sys::SSL_ERROR_SSL if !has_ended_early() => O::rejected,
+            openssl_sys::SSL_ERROR_SSL if !has_ended_early() => O::rejected(observed),
             openssl_sys::SSL_ERROR_SSL
             | openssl_sys::SSL_ERROR_SYSCALL
-            | openssl_sys::SSL_ERROR_ZERO_RETURN => O::failed,
-            _ => return,
+            | openssl_sys::SSL_ERROR_ZERO_RETURN => O::failed(observed),
+            _ => {}
         },
-        _ => return,
+        _ => {}
     };
     // A panic must not reach C. The session or count of this event is lost, which costs a miss.
     let _ = catch_unwind(AssertUnwindSafe(|| {

@@ -65,9 +65,9 @@ impl<S: Storable> Handle<S> {
         self.state().cancel(&self.store);
     }
 
-    /// The server has sent a fatal alert, or in the handshake what cannot be read.
-    pub(crate) fn alert_received(&self) {
-        self.state().alert_received(&self.store);
+    /// The server has sent a fatal alert, or in the handshake what cannot be read (`None`).
+    pub(crate) fn alert_received(&self, alert: Option<u8>) {
+        self.state().alert_received(&self.store, alert);
     }
 
     /// Revokes what the connection stored, and the reusable session that it offered.

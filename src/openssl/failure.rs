@@ -52,7 +52,7 @@ pub(super) fn handshake_error(
         Ok(error) => of_transport(error),
         Err(error) => {
             let reasons = error.ssl_error().map_or_else(|| error.to_string(), reasons);
-            let alert = error.ssl_error().and_then(fatal_alert);
+            let alert = fatal_alert(&error);
             let shown = if let Some(alert) = alert {
                 Error::of_alert(host, alert, reasons)
             } else if reasons.contains("wrong version number") {
@@ -79,16 +79,11 @@ pub(super) fn is_unexpected_eof(error: &::openssl::ssl::Error) -> bool {
     named || (error.code() == ErrorCode::SYSCALL && error.io_error().is_none())
 }
 
-/// Whether the peer has sent a fatal alert.
-pub(super) fn is_fatal_alert(error: &::openssl::ssl::Error) -> bool {
-    error.ssl_error().and_then(fatal_alert).is_some()
-}
-
 /// The number of the fatal alert that the peer has sent, if any.
-fn fatal_alert(stack: &ErrorStack) -> Option<u8> {
+pub(super) fn fatal_alert(error: &::openssl::ssl::Error) -> Option<u8> {
     /// `SSL_AD_REASON_OFFSET`, to which the alert's number is added.
     const OFFSET: i32 = 1000;
-    let mut errors = stack.errors().iter();
+    let mut errors = error.ssl_error()?.errors().iter();
     errors.find_map(|one| u8::try_from(one.reason_code().checked_sub(OFFSET)?).ok())
 }
 

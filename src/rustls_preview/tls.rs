@@ -68,7 +68,7 @@ impl<IO: Read + Write> Tls<IO> {
     fn report_failure(&self, error: &Error) {
         let Some(handle) = &self.handle else { return };
         match error.kind() {
-            ErrorKind::Handshake => handle.alert_received(),
+            ErrorKind::Handshake => handle.alert_received(error.alert()),
             // A full handshake. The session that was offered is not to blame.
             ErrorKind::Certificate => handle.cancel(),
             _ => {}
@@ -121,8 +121,8 @@ impl<IO: Read + Write> Tls<IO> {
     /// Wraps an error of rustls in an I/O error. Reports to the handle if it is an alert from the
     /// server.
     fn io_error(&self, error: rustls_next::Error) -> io::Error {
-        if let (rustls_next::Error::AlertReceived(_), Some(handle)) = (&error, &self.handle) {
-            handle.alert_received();
+        if let (rustls_next::Error::AlertReceived(alert), Some(handle)) = (&error, &self.handle) {
+            handle.alert_received(Some((*alert).into()));
         }
         io::Error::new(io::ErrorKind::InvalidData, error)
     }

@@ -96,7 +96,7 @@ mod enabled {
             let message = match outcome {
                 Outcome::Resumed => "resumed",
                 Outcome::Declined => "declined",
-                Outcome::Failed | Outcome::Rejected => "failed",
+                Outcome::Failed | Outcome::Rejected | Outcome::Broken => "failed",
                 Outcome::Cancelled => "cancelled",
                 Outcome::Full | Outcome::FullFailed => return,
             };

@@ -30,7 +30,7 @@ pub struct ServerStats {
     pub resumed: u64,
     /// Handshakes reported as [`Outcome::Declined`].
     pub declined: u64,
-    /// Handshakes reported as [`Outcome::Failed`] or [`Outcome::Rejected`].
+    /// Handshakes reported as [`Outcome::Failed`], [`Outcome::Rejected`] or [`Outcome::Broken`].
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,
@@ -76,7 +76,7 @@ impl ServerStats {
         match outcome {
             Outcome::Resumed => self.resumed += 1,
             Outcome::Declined => self.declined += 1,
-            Outcome::Failed | Outcome::Rejected => self.failed += 1,
+            Outcome::Failed | Outcome::Rejected | Outcome::Broken => self.failed += 1,
             Outcome::Cancelled => self.cancelled += 1,
             Outcome::Full | Outcome::FullFailed => {}
         }

@@ -237,7 +237,7 @@ impl<S: Storable> Shard<S> {
         let counter = match outcome {
             Outcome::Resumed => &mut self.stats.resumed,
             Outcome::Declined => &mut self.stats.declined,
-            Outcome::Failed | Outcome::Rejected => &mut self.stats.failed,
+            Outcome::Failed | Outcome::Rejected | Outcome::Broken => &mut self.stats.failed,
             Outcome::Cancelled => &mut self.stats.cancelled,
             Outcome::Full | Outcome::FullFailed => return,
         };

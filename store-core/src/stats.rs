@@ -12,6 +12,9 @@ pub enum Outcome {
     /// A session was offered; the server ended the handshake by an alert, or sent what is not TLS or
     /// cannot be decrypted.
     Rejected,
+    /// A session was offered; the server ended the handshake by the alert `internal_error`: the
+    /// reason is the server's own, not the session.
+    Broken,
     /// The application cancelled the handshake before its outcome was known.
     Cancelled,
     /// No session was offered; the handshake succeeded.
@@ -46,7 +49,7 @@ pub struct Stats {
     pub resumed: u64,
     /// Handshakes reported as [`Outcome::Declined`].
     pub declined: u64,
-    /// Handshakes reported as [`Outcome::Failed`] or [`Outcome::Rejected`].
+    /// Handshakes reported as [`Outcome::Failed`], [`Outcome::Rejected`] or [`Outcome::Broken`].
     pub failed: u64,
     /// Handshakes reported as [`Outcome::Cancelled`].
     pub cancelled: u64,

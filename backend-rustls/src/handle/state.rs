@@ -10,6 +10,9 @@ use store_core::{
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
 
+/// The alert by which a server says that the reason is its own (RFC 8446, section 6.2).
+const INTERNAL_ERROR: u8 = 80;
+
 /// The state of one connection.
 pub(super) struct State<S> {
     key: SessionKey,
@@ -326,10 +329,14 @@ impl<S: Storable> State<S> {
 
     /// The server rejected the connection: the session that it offered, or resumed, is not good, and
     /// older ones may not be for the same reason.
-    pub(super) fn alert_received(&mut self, store: &ClockedStore<S>) {
+    pub(super) fn alert_received(&mut self, store: &ClockedStore<S>, alert: Option<u8>) {
         let blamed = match &self.phase {
             Phase::Handshake => {
-                self.fail(store, Outcome::Rejected);
+                let outcome = match alert {
+                    Some(INTERNAL_ERROR) => Outcome::Broken,
+                    _ => Outcome::Rejected,
+                };
+                self.fail(store, outcome);
                 self.offered.map(|offered| offered.id)
             }
             Phase::Settled(inherited) => inherited.resumed,

@@ -121,9 +121,9 @@ fn a_fatal_alert_removes_the_resumed_session_and_older_ones() {
         let connection = fixture.connection();
         assert_eq!(fixture.exchange(&connection), Resumed);
         assert!(fixture.sessions_in_store() > 0);
-        connection.alert_received();
+        connection.alert_received(Some(40));
         assert_eq!(fixture.sessions_in_store(), 0, "{library} {protocol}");
-        connection.alert_received();
+        connection.alert_received(Some(40));
         drop(connection);
         let stats = fixture.sessions.store().stats();
         assert_eq!((stats.resumed, stats.failed), (1, 0));

@@ -31,7 +31,7 @@ fn a_saved_report_is_shown_again_the_same_each_time() {
     let ran = compare(&args);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert!(
-        ran.out.contains("Goals: 0 of 1 are reached."),
+        ran.out.contains("Goals: 1 of 1 are reached."),
         "{}",
         ran.out
     );

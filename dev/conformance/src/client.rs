@@ -22,6 +22,8 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const HIDES_LIFETIME: Option<&'static str> = None;
     /// Why no code of the client runs in callbacks of C, if so.
     const NO_CALLBACKS: Option<&'static str> = None;
+    /// Why the client cannot choose the group of the first key share, if so.
+    const NO_KEY_SHARES: Option<&'static str> = None;
     /// Why the client cannot send early data, if so.
     const NO_EARLY_DATA: Option<&'static str> = None;
 

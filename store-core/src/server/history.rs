@@ -45,7 +45,7 @@ pub(crate) struct History {
 enum State {
     /// Nothing speaks against an offer.
     Good,
-    /// An offer failed. `surely` if the server itself ended the handshake.
+    /// An offer failed. `surely` if the server says that the reason is its own.
     Failed { surely: bool },
     /// As [`Failed`](Self::Failed); a connection without an offer is on its way.
     Tested { surely: bool },
@@ -148,8 +148,8 @@ impl History {
                     ..Self::default()
                 };
             }
-            Outcome::Failed => self.fail(false, now),
-            Outcome::Rejected => self.fail(true, now),
+            Outcome::Failed | Outcome::Rejected => self.fail(false, now),
+            Outcome::Broken => self.fail(true, now),
             Outcome::Full => self.work(now),
             Outcome::FullFailed => {
                 if let State::Tested { surely } = self.state {
@@ -256,9 +256,9 @@ mod tests {
         (0..seconds).map(connection).collect()
     }
 
-    const REJECTS: Server = |offers| {
+    const BREAKS: Server = |offers| {
         if offers {
-            Outcome::Rejected
+            Outcome::Broken
         } else {
             Outcome::Full
         }
@@ -287,8 +287,8 @@ mod tests {
 
     /// R29: one failure, a full handshake, and then no offer for 10 minutes, 20 minutes, and so on.
     #[test]
-    fn a_server_that_rejects_offers_is_avoided_after_one() {
-        let offers = connect_each_second(&mut History::default(), REJECTS, 2 * 3_600);
+    fn a_server_that_breaks_on_offers_is_avoided_after_one() {
+        let offers = connect_each_second(&mut History::default(), BREAKS, 2 * 3_600);
         let offered: Vec<_> = (0..).zip(offers).filter(|(_, offers)| *offers).collect();
         let seconds: Vec<u32> = offered.into_iter().map(|(second, _)| second).collect();
         assert_eq!(seconds, [0, 601, 1_801, 4_201]);
@@ -328,11 +328,11 @@ mod tests {
     fn the_longest_time_is_a_day() {
         let mut history = History::default();
         let mut now = at(0);
-        connect(&mut history, REJECTS, now);
+        connect(&mut history, BREAKS, now);
         for _ in 0..20 {
-            connect(&mut history, REJECTS, now);
+            connect(&mut history, BREAKS, now);
             now = now.after(LONGEST_AVOIDED);
-            assert!(connect(&mut history, REJECTS, now));
+            assert!(connect(&mut history, BREAKS, now));
         }
     }
 
@@ -340,8 +340,8 @@ mod tests {
     #[test]
     fn one_connection_tries_again() {
         let mut history = History::default();
-        connect(&mut history, REJECTS, at(0));
-        connect(&mut history, REJECTS, at(0));
+        connect(&mut history, BREAKS, at(0));
+        connect(&mut history, BREAKS, at(0));
         let later = at(600_000);
         assert!(history.may_offer(Want::Any, true, later));
         history.offered(true, later);
@@ -425,8 +425,8 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_does_not_avoid_for_ever() {
         let mut history = History::default();
-        connect(&mut history, REJECTS, at(1_000_000_000));
-        connect(&mut history, REJECTS, at(1_000_000_000));
+        connect(&mut history, BREAKS, at(1_000_000_000));
+        connect(&mut history, BREAKS, at(1_000_000_000));
         assert!(!history.may_offer(Want::Any, true, at(1_000_000_000)));
         assert!(history.may_offer(Want::Any, true, at(0)));
     }

@@ -20,11 +20,12 @@ use crate::{
 pub(crate) const SERVERS: u8 = 12;
 
 /// Every way in which a handshake ends.
-pub(crate) const OUTCOMES: [Outcome; 7] = [
+pub(crate) const OUTCOMES: [Outcome; 8] = [
     Outcome::Resumed,
     Outcome::Declined,
     Outcome::Failed,
     Outcome::Rejected,
+    Outcome::Broken,
     Outcome::Cancelled,
     Outcome::Full,
     Outcome::FullFailed,

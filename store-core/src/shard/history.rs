@@ -43,7 +43,10 @@ impl<S: Storable> Shard<S> {
         now: Timestamp,
         dropped: &mut Dropped<S>,
     ) {
-        let fails = matches!(outcome, Outcome::Failed | Outcome::Rejected);
+        let fails = matches!(
+            outcome,
+            Outcome::Failed | Outcome::Rejected | Outcome::Broken
+        );
         let found = self.slab.find_at(*index, hashed);
         let Some(found) = found.or_else(|| fails.then(|| self.insert_empty(hashed))?) else {
             return;

@@ -402,7 +402,10 @@ impl Model {
         (outcome, reusable): (Outcome, bool),
         now: Timestamp,
     ) {
-        let fails = matches!(outcome, Outcome::Failed | Outcome::Rejected);
+        let fails = matches!(
+            outcome,
+            Outcome::Failed | Outcome::Rejected | Outcome::Broken
+        );
         let found = self.position(name);
         let Some(position) = found.or_else(|| fails.then(|| self.insert_empty(name))?) else {
             return;

@@ -126,8 +126,8 @@ fn the_stats_of_a_server_keep_their_names() {
     assert_eq!(
         serde_json::to_string(&stats).expect("written"),
         concat!(
-            r#"{"stored":1,"refused":0,"offered":0,"taken":0,"missed":0,"resumed":0,"#,
-            r#""declined":0,"failed":0,"cancelled":0,"held":1}"#
+            r#"{"stored":1,"refused":0,"offered":0,"taken":0,"missed":0,"avoided":0,"resumed":0,"#,
+            r#""declined":0,"failed":0,"cancelled":0,"retried":0,"held":1}"#
         )
     );
 }

@@ -32,7 +32,11 @@ pub(crate) fn a_failed_resumption_is_retried<B: Backend>() {
         }
         let stats = client.stats();
         assert_eq!((retried, stats.retried), (1, 1), "{version}: {stats:?}");
-        assert_eq!((stats.failed, stats.avoided), (1, 18), "{version}: {stats:?}");
+        assert_eq!(
+            (stats.failed, stats.avoided),
+            (1, 18),
+            "{version}: {stats:?}"
+        );
     }
 }
 

@@ -58,7 +58,7 @@ impl Plan {
         Self::new(&rounds, &[KeyKind::EcdsaP256], seed)
     }
 
-    /// Takes six minutes.
+    /// Takes seven minutes.
     pub fn full(seed: u64) -> Self {
         let rounds = Rounds {
             main: 3_600,

@@ -19,7 +19,7 @@ fn standard_output_is_the_report_and_nothing_else() {
     let file = fs::read_to_string(out.join("report.json")).unwrap();
     assert_eq!(ran.out, file);
     let report: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(report["scale"].as_array().unwrap().len(), 3);
+    assert_eq!(report["scale"].as_array().unwrap().len(), 4);
     assert!(ran.err.contains("compare: [1/1] scale: "), "{}", ran.err);
     // The tables are on standard error.
     assert!(ran.err.contains("┌──"), "{}", ran.err);

@@ -44,6 +44,7 @@ fn every_claim_holds() {
             "no ticket carries early data twice",
             "early data goes to its own server only",
             "early data that is rejected does not count as accepted",
+            "the first key share is for the group that the server chose last",
         ]
     );
 }

@@ -112,6 +112,8 @@ fn open(setup: &Setup, location: &Store) -> Result<SharedStore<Session>, String>
 
 impl Client for S2n {
     type Connection = S2nConnection;
+    const NO_KEY_SHARES: Option<&'static str> =
+        Some("the Rust bindings of s2n-tls cannot set the groups of one connection");
     const NO_EARLY_DATA: Option<&'static str> =
         Some("the Rust bindings of s2n-tls cannot send early data");
 

@@ -14,7 +14,8 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
             "R39",
             "the first key share is for the group that the server chose last",
             the_servers_group_has_the_first_key_share::<C>,
-        ),
+        )
+        .unless(C::NO_KEY_SHARES),
         Claim::new(
             "R39",
             "the group that the server chose last replaces no other",

@@ -149,11 +149,9 @@ fn not_returned_by_a_failure<C: Client>() -> CheckResult {
     let fixture = with_tickets::<C>(1)?;
     fixture.visit()?;
     fixture.fail_handshake(Incident::Cut)?;
-    let visit = fixture.visit()?;
-    visit.is(
-        Resumption::Full,
-        "after a failed handshake with the only ticket",
-    )
+    let left = "sessions after a failed handshake with the only ticket";
+    equal(&fixture.sessions(), &0, left)?;
+    fixture.visit()?.is(Resumption::Full, "after it")
 }
 
 fn several_tickets_are_stored<C: Client>() -> CheckResult {
@@ -230,6 +228,8 @@ fn newer_reusable_is_not_removed<C: Client>() -> CheckResult {
         &1,
         "sessions after the failed handshake",
     )?;
+    // One connection may offer nothing, to find out whether handshakes succeed at all.
+    fixture.visit()?;
     fixture
         .visit()?
         .is(Resumption::Resumed, "with the newer session")

@@ -41,7 +41,7 @@ pub(super) fn handshakes(rows: &[HandshakeRow]) -> Vec<Goal> {
                 peer.store, row.backend, row.protocol
             ),
             target,
-            format!("{ours_ns:.0} ns against {peer_ns:.0} ns"),
+            format!("{ours_ns:.0} ns, {peer_ns:.0} ns"),
             ours_ns <= peer_ns * limit,
         ))
     })
@@ -154,8 +154,8 @@ pub(super) fn store_ops(rows: &[StoreOpRow]) -> Vec<Goal> {
 
 fn against(ours: &StoreOpRow, peer: &StoreOpRow) -> String {
     format!(
-        "{:.0} ns against {:.0} ns ({})",
-        ours.ns_median, peer.ns_median, peer.store
+        "{:.0} ns, {} {:.0} ns",
+        ours.ns_median, peer.store, peer.ns_median
     )
 }
 
@@ -296,7 +296,7 @@ pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
             ),
             "under 100 us",
             format!(
-                "{beyond:.1} us ({:.1} us, empty loop {:.1} us)",
+                "{beyond:.1} us ({:.1} - {:.1})",
                 row.p99_99_us, empty.p99_99_us
             ),
             beyond < 100.0,

@@ -44,6 +44,34 @@ fn reports_match_the_schema() {
 }
 
 #[test]
+fn older_reports_are_read_and_match_the_schema() {
+    let mut older = serde_json::to_value(sample::full()).unwrap();
+    for (section, keys) in [
+        (
+            "handshakes",
+            &[
+                "end",
+                "resumed_rate",
+                "whole_ns",
+                "whole_ns_low",
+                "whole_ns_high",
+            ][..],
+        ),
+        ("store_ops", &["n", "bytes_per_server"]),
+        ("contention", &["n"]),
+    ] {
+        for row in older[section].as_array_mut().unwrap() {
+            for key in keys {
+                row.as_object_mut().unwrap().remove(*key);
+            }
+        }
+    }
+    assert_eq!(errors(&older), [""; 0]);
+    let report = serde_json::from_value::<Report>(older).unwrap();
+    assert!(report.handshakes.iter().all(|row| !row.is_unclean()));
+}
+
+#[test]
 fn invalid_reports_do_not_match_the_schema() {
     let report = serde_json::to_value(sample::full()).unwrap();
     let without = |section: &str, key: &str| {

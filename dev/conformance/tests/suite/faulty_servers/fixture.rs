@@ -145,6 +145,7 @@ impl<B: Backend> Fixture<B> {
             (&mut stats.taken, before.taken),
             (&mut stats.copied, before.copied),
             (&mut stats.missed, before.missed),
+            (&mut stats.avoided, before.avoided),
             (&mut stats.resumed, before.resumed),
             (&mut stats.declined, before.declined),
             (&mut stats.failed, before.failed),

@@ -210,13 +210,16 @@ fn openssl_fails_once_on_tickets_too_large_to_read() {
         let large = server_with(protocol, FaultyTicketer::new().with_size(TOO_LARGE_TO_READ));
         let fixture = Fixture::<OpenSsl>::with_limits(large_limits());
         let stats = fixture.counted(|| {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 fixture.visit(&large).is(Resumption::Full);
                 fixture.fail(FaultyTransport::new(&large, Fault::None));
             }
+            // R29: it is avoided.
+            for _ in 0..3 {
+                fixture.visit(&large).is(Resumption::Full);
+            }
         });
-        assert_eq!((stats.stored, stats.failed), (3, 3), "{protocol}");
-        assert_eq!(fixture.sessions_of_server(), 0, "{protocol}");
+        assert_eq!(stats.failed, 2, "{protocol}");
         fixture.assert_unharmed();
     }
 }
