@@ -36,7 +36,7 @@
 //! // The next connection takes the ticket: a single-use session is offered once.
 //! let next = store.begin(key, Want::Any, now, |_| true);
 //! assert!(next.offer.is_some());
-//! store.report(key, Outcome::Resumed);
+//! store.report(key, Outcome::Resumed, now);
 //! assert!(store.offer(key, Want::Any, now, |_| true).is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -4,6 +4,7 @@ mod accounting;
 mod availability;
 mod early_data;
 mod expiry;
+mod failures;
 mod groups;
 mod keys;
 mod limits;
@@ -27,6 +28,7 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         shared_store::claims::<C>(),
         records::claims::<C>(),
         early_data::claims::<C>(),
+        failures::claims::<C>(),
         groups::claims::<C>(),
         accounting::claims::<C>(),
     ];

@@ -1,10 +1,16 @@
 //! The shared handle: one for all connections of a configuration.
 
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
 use lab::certificate::{Authority, KeyKind};
-use lab::server::{Group, Library, Protocol};
+use lab::faults::{Fault, FaultyTransport};
+use lab::server::{Group, Library, Protocol, ServerSettings};
 use rustls::HandshakeKind::{Full, FullWithHelloRetryRequest, Resumed};
 use rustls::client::ClientSessionStore;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Stream};
 use store_core::{Limits, SecurityDomain};
 
 use super::client::{config, handshake};
@@ -207,5 +213,92 @@ fn never_resumed_hosts_have_no_sessions() {
             client.echo();
             assert_eq!(client.kind(), expected);
         }
+    }
+}
+
+/// A connection of `config` over `transport` that exchanges data. `false` if its handshake failed.
+fn connects(config: &Arc<ClientConfig>, mut transport: FaultyTransport) -> bool {
+    let name = ServerName::try_from(NAME).unwrap();
+    let mut tls = ClientConnection::new(Arc::clone(config), name).unwrap();
+    while tls.is_handshaking() {
+        if tls.complete_io(&mut transport).is_err() {
+            return false;
+        }
+    }
+    let mut stream = Stream::new(&mut tls, &mut transport);
+    stream.write_all(b"request").unwrap();
+    let mut answer = [0; 7];
+    while let Err(error) = stream.read_exact(&mut answer) {
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    }
+    true
+}
+
+/// R28, R29: at one connection in 250 ms, with many sessions held, two of 80 fail, and never two in
+/// a row.
+#[test]
+fn servers_that_break_resumption_are_avoided() {
+    for (library, protocol) in servers() {
+        for fault in [
+            Fault::CloseAfterClientHello,
+            Fault::CloseAfterServerHello,
+            Fault::Corrupt,
+        ] {
+            let many = |settings: &mut ServerSettings| settings.tickets = 8;
+            let fixture = Fixture::with(library, protocol, Limits::default(), many);
+            let mut config = fixture.config.clone();
+            config.resumption = fixture.sessions.shared_handle("test").resumption();
+            let config = Arc::new(config);
+            for _ in 0..8 {
+                assert!(connects(
+                    &config,
+                    FaultyTransport::new(&fixture.server, Fault::None)
+                ));
+            }
+            let (mut failed, mut before) = (0, false);
+            for _ in 0..80 {
+                fixture.clock.advance(Duration::from_millis(250));
+                let transport = FaultyTransport::on_resumption(&fixture.server, fault);
+                let fails = !connects(&config, transport);
+                assert!(!(fails && before), "{library} {protocol} {fault:?}");
+                before = fails;
+                failed += u32::from(fails);
+            }
+            assert!(
+                (1..=2).contains(&failed),
+                "{failed}: {library} {protocol} {fault:?}"
+            );
+            let avoided = fixture.sessions.store().stats().avoided;
+            assert!(avoided >= 76, "{avoided}: {library} {protocol} {fault:?}");
+        }
+    }
+}
+
+/// R28: connections that begin together are no failures, however long they take.
+#[test]
+fn bursts_to_a_healthy_server_are_not_avoided() {
+    for (library, protocol) in servers() {
+        let many = |settings: &mut ServerSettings| settings.tickets = 8;
+        let fixture = Fixture::with(library, protocol, Limits::default(), many);
+        let mut config = fixture.config.clone();
+        config.resumption = fixture.sessions.shared_handle("test").resumption();
+        let config = Arc::new(config);
+        for _ in 0..20 {
+            fixture.clock.advance(Duration::from_millis(10));
+            let begun: Vec<_> = (0..64)
+                .map(|_| {
+                    let name = ServerName::try_from(NAME).unwrap();
+                    ClientConnection::new(Arc::clone(&config), name).unwrap()
+                })
+                .collect();
+            fixture.clock.advance(Duration::from_secs(3));
+            for mut tls in begun {
+                let mut transport = FaultyTransport::new(&fixture.server, Fault::None);
+                while tls.is_handshaking() {
+                    tls.complete_io(&mut transport).unwrap();
+                }
+            }
+        }
+        assert_eq!(fixture.sessions.store().stats().avoided, 0);
     }
 }

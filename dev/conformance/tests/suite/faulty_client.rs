@@ -191,6 +191,17 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["early data that is rejected does not count as accepted"],
     ),
     (
+        Fault::ReportsNothing,
+        &[
+            "no two handshakes in a row fail because a session is offered",
+            "a server that fails whenever a session is offered is avoided",
+        ],
+    ),
+    (
+        Fault::ClearsAfterFailure,
+        &["a failed transport takes the session that was offered, and no other"],
+    ),
+    (
         Fault::ForgetsGroup,
         &["the first key share is for the group that the server chose last"],
     ),

@@ -69,7 +69,9 @@ impl FaultyConnection {
             Some(_) => Outcome::Declined,
             None => Outcome::Full,
         };
-        self.client.store.report(&key, outcome, self.client.now());
+        if !self.client.has(Fault::ReportsNothing) {
+            self.client.store.report(&key, outcome, self.client.now());
+        }
         let Some(offered) = &self.offered else { return };
         if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {
             return;

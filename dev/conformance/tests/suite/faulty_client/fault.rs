@@ -66,6 +66,10 @@ pub(crate) enum Fault {
     ReportsAllEarlyDataAccepted,
     /// The server's group is not remembered.
     ForgetsGroup,
+    /// The store is not told how handshakes end.
+    ReportsNothing,
+    /// A failed handshake removes all sessions of its server.
+    ClearsAfterFailure,
     /// Only the server's last group is offered.
     OffersLastGroupOnly,
     CountsNothing,

@@ -182,7 +182,12 @@ impl ClientState {
 
     /// A handshake that offered a session has failed.
     pub(crate) fn failed(&self, key: &SessionKey, offered: Offered) {
-        self.store.report(key, Outcome::Failed, self.now());
+        if !self.has(Fault::ReportsNothing) {
+            self.store.report(key, Outcome::Failed, self.now());
+        }
+        if self.has(Fault::ClearsAfterFailure) {
+            self.store.clear_server(key);
+        }
         match offered.usage {
             Usage::Reusable if self.has(Fault::KeepsFailedReusable) => {}
             Usage::Reusable if self.has(Fault::RemovesNewerReusable) => {
