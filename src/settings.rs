@@ -26,6 +26,7 @@ pub(crate) const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The settings of a builder. A field that decides over trust, or over what is offered to a server,
 /// must be in [`crate::domain`], too.
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Settings {
     pub(crate) root_files: Vec<PathBuf>,
     /// Empty: Mozilla's roots. Not empty after `load` if `own_roots` is set.

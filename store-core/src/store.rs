@@ -20,9 +20,13 @@ use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonErr
 use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, ServerStats, Stats, Storable};
 use crate::{StoreObserver, Timestamp, Usage};
 
-/// A sweep, a growing map and a search can visit a whole shard, so shards are small. With many
-/// shards, two threads seldom contend for one.
-const SERVERS_A_SHARD: usize = 128;
+/// A shard that grows moves its servers, so shards are small.
+const SERVERS_A_SHARD: usize = 512;
+/// With this many shards, two threads seldom contend for one. Smaller shards than those of 512 servers
+/// cost a large store more: each has half a kilobyte that the processor's cache must hold.
+const ENOUGH_SHARDS: usize = 32;
+/// The servers of a shard in a store of fewer shards.
+const LEAST_SERVERS_A_SHARD: usize = 128;
 /// Bounds the size of an empty store.
 const MAX_SHARDS: usize = 4_096;
 /// `server_bytes` fit into a shard at least this often, so a server fills a quarter of it at most.
@@ -225,7 +229,7 @@ impl<S: Storable> SessionStore<S> {
         self.observer.is_some().then(lock)
     }
 
-    /// Frees the expired sessions of one shard per call, which has some 100 to 250 servers (more
+    /// Frees the expired sessions of one shard per call, which has some 100 to 1,000 servers (more
     /// only where `server_bytes` is a large part of `total_bytes`). Call it now and then where no
     /// connection stores a session.
     pub fn sweep(&self, now: Timestamp) {
@@ -236,17 +240,19 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// A step in the shard of a put, and one in the next shard: shards without puts are swept as
-    /// well.
+    /// A step in the shard of a put, and now and then one in another shard.
     #[cold]
     fn sweep_steps(&self, shard: &LockedShard<S>, now: Timestamp) {
-        let next = self.counters.next_swept.fetch_add(1, Ordering::Relaxed);
-        for shard in [Some(shard), self.shards.by_number(next)]
-            .into_iter()
-            .flatten()
-        {
-            let mut dropped = Dropped::new();
-            shard.lock().sweep_step(now, &mut dropped);
+        let mut dropped = Dropped::new();
+        let mut locked = shard.lock();
+        locked.sweep_step(now, &mut dropped);
+        let elsewhere = locked.is_sweep_due_elsewhere();
+        drop(locked);
+        if elsewhere {
+            let next = self.counters.next_swept.fetch_add(1, Ordering::Relaxed);
+            if let Some(other) = self.shards.by_number(next) {
+                other.lock().sweep_step(now, &mut dropped);
+            }
         }
     }
 
@@ -345,7 +351,8 @@ fn shards_for(limits: &Limits) -> usize {
     if limits.servers == 0 {
         return 0;
     }
-    let by_servers = (limits.servers / SERVERS_A_SHARD).max(1);
+    let few = (limits.servers / LEAST_SERVERS_A_SHARD).min(ENOUGH_SHARDS);
+    let by_servers = (limits.servers / SERVERS_A_SHARD).max(few).max(1);
     let most_for_one = limits
         .server_bytes
         .max(1)

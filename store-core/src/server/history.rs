@@ -94,7 +94,6 @@ impl History {
         // A client that reports nothing looks up twice for one connection.
         let is_second = !reports && want == Want::Reusable;
         let may_offer = match self.state {
-            State::Good | State::Doubtful => true,
             State::Failed { .. } | State::Tested { .. } if is_second => false,
             State::Failed { surely } => {
                 (self.state, self.at) = (State::Tested { surely }, now);
@@ -104,7 +103,7 @@ impl History {
                 self.at = now;
                 false
             }
-            State::Tested { .. } => true,
+            State::Good | State::Doubtful | State::Tested { .. } => true,
             State::Avoided => now >= self.at || self.at > now.after(LONGEST_AVOIDED),
             State::Tried => {
                 if has_passed(MINUTE, self.at, now) {

@@ -7,6 +7,8 @@ use crate::{Storable, Timestamp};
 
 /// After so many puts in a shard, it is swept by one step.
 const PUTS_A_STEP: u64 = 16;
+/// After so many puts, another shard is swept by one step, too: one may have no puts.
+const PUTS_A_STEP_ELSEWHERE: u64 = 64;
 /// How many servers a step passes: as many as the puts between two steps, so that each put pays for
 /// one.
 pub(super) const SERVERS_A_STEP: usize = 16;
@@ -16,6 +18,12 @@ impl<S: Storable> Shard<S> {
     #[inline]
     pub(crate) fn is_sweep_due(&self) -> bool {
         self.last_id.is_multiple_of(PUTS_A_STEP)
+    }
+
+    /// Whether a step in another shard is due as well.
+    #[inline]
+    pub(crate) fn is_sweep_due_elsewhere(&self) -> bool {
+        self.last_id.is_multiple_of(PUTS_A_STEP_ELSEWHERE)
     }
 
     /// Passes the hand over the next servers, and drops their sessions that are not valid at `now`.

@@ -181,7 +181,9 @@ impl<S: Storable> SessionStore<S> {
         put: Option<Result<EntryId, Refused>>,
     ) {
         self.watched.count(key, |stats| {
-            outcome.into_iter().for_each(|outcome| stats.count(outcome));
+            if let Some(outcome) = outcome {
+                stats.count(outcome);
+            }
             match put {
                 Some(Ok(_)) => stats.stored += 1,
                 Some(Err(_)) => stats.refused += 1,

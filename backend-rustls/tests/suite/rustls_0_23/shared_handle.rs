@@ -148,7 +148,7 @@ fn limits_off_make_every_handshake_full() {
 #[test]
 fn the_key_exchange_hint_saves_a_round_trip() {
     for library in Library::ALL {
-        let only_p256 = |settings: &mut lab::server::ServerSettings| {
+        let only_p256 = |settings: &mut ServerSettings| {
             settings.groups = vec![Group::P256];
         };
         let fixture = Fixture::with(library, Protocol::Tls13, Limits::default(), only_p256);
