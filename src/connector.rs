@@ -106,10 +106,9 @@ impl<B: Backend> Connector<B> {
     /// 8446, section 8 and appendix E.5; for HTTP, RFC 8470 with its status 425). This library
     /// sends a ticket once, and early data with it once; only the server can reject a replay.
     ///
-    /// After an error, the server may have processed `data` all the same. As after any failed
-    /// handshake, the session is used up and the older ones of its server are removed, but another
-    /// connection may have stored a newer one: to be sure that no early data is sent, use
-    /// [`connect`](Self::connect).
+    /// After an error, the server may have processed `data` all the same. The session is used
+    /// up; others stay, unless the server sent an alert, and a later call may offer one with early
+    /// data: to be sure that none is sent, use [`connect`](Self::connect).
     pub fn connect_early(
         &self,
         host: &str,

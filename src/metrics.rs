@@ -148,7 +148,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("replaced", "TLS 1.2 sessions replaced by a newer one"),
     (
         "removed",
-        "Sessions removed: revoked, cleared, or older than a failed handshake",
+        "Sessions removed: revoked, cleared, or older than one that the server rejected",
     ),
     ("left", "Tickets moved from memory to the tier"),
     ("returned", "Sessions moved from the tier to memory"),

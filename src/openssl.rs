@@ -174,7 +174,7 @@ impl OpenSsl {
 }
 
 /// Reports an event to the connection's handle in the store, if it has one: no info callback does.
-/// A failed handshake needs no report: the handle is dropped within it.
+/// One whose transport failed needs no report: the handle is dropped within it.
 fn report(ssl: &SslRef, event: impl FnOnce(&Connection)) {
     if let Some(handle) = backend_openssl::connection(ssl) {
         // A panic, for instance in a `tracing` subscriber, is a miss.

@@ -24,8 +24,8 @@
 //! session is taken before the name is resolved and TCP is connected.
 //!
 //! A handshake that exceeds the connector's own timeout has failed, as with the blocking connector:
-//! the session that it offered and the server's older ones are removed, so that a session which
-//! makes the server hang is not offered again. A timeout that the caller sets around
+//! the session that it offered is removed, the others stay, and the next connection to the server
+//! offers nothing. A timeout that the caller sets around
 //! [`Connector::connect_stream`] drops the future and so cancels: for a timeout that counts as a
 //! failed handshake, use [`Connector::connect_stream_until`].
 //!

@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use openssl::ssl::{SslContextBuilder, SslRef};
-use openssl::x509::X509VerifyResult;
 
 use crate::ex_data::connection;
 use crate::ffi::{self, HandshakeObserver};
@@ -51,13 +50,14 @@ impl HandshakeObserver for ConnectionObserver {
     }
 
     fn rejected(ssl: &SslRef) {
-        let Some(connection) = connection(ssl) else {
-            return;
-        };
-        if ssl.verify_result() == X509VerifyResult::OK {
+        if let Some(connection) = connection(ssl) {
             connection.alert_received(None);
-        } else {
-            // A full handshake. The session that was offered is not to blame.
+        }
+    }
+
+    fn distrusted(ssl: &SslRef) {
+        // A full handshake. The session that was offered is not to blame.
+        if let Some(connection) = connection(ssl) {
             connection.cancel();
         }
     }

@@ -225,7 +225,7 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
-        if self.state().end_handshake(Phase::Cancelled) {
+        if self.state().end_handshake(Phase::Cancelled) && self.offered() {
             self.report(Outcome::Cancelled);
         }
     }
@@ -233,7 +233,8 @@ impl Connection {
     fn report(&self, outcome: Outcome) {
         let sessions = &self.settings.sessions;
         let now = sessions.clock().now();
-        sessions.store().report(&self.key, outcome, now);
+        let store = sessions.store();
+        store.finish(&self.key, self.begun, Some(outcome), None, None, now);
     }
 
     /// `SSL_CB_HANDSHAKE_START`.

@@ -335,8 +335,10 @@ pub(crate) trait HandshakeObserver {
     fn done(ssl: &SslRef);
     /// `SSL_CB_CONNECT_EXIT` with an error of the transport, which is not a wait for it.
     fn failed(ssl: &SslRef);
-    /// `SSL_CB_CONNECT_EXIT` with an error of the protocol, or a certificate that is not accepted.
+    /// `SSL_CB_CONNECT_EXIT` with an error of the protocol.
     fn rejected(ssl: &SslRef);
+    /// `SSL_CB_CONNECT_EXIT` because the peer's certificate is not accepted.
+    fn distrusted(ssl: &SslRef);
     /// `SSL_CB_READ_ALERT`: the peer has sent a fatal alert of this number, in a handshake or after it.
     fn alert_received(ssl: &SslRef, alert: u8);
     /// `SSL_CB_WRITE_ALERT`: `close_notify` is sent.
@@ -351,13 +353,15 @@ pub(crate) fn observe_handshake<O: HandshakeObserver>(ssl: &mut SslRef) {
     unsafe { SSL_set_info_callback(ssl.as_ptr(), Some(info_callback::<O>)) };
 }
 
-/// Whether the last error of this thread is that the transport ended without `close_notify`.
-fn has_ended_early() -> bool {
-    // SSL_R_UNEXPECTED_EOF_WHILE_READING
-    const UNEXPECTED_EOF: c_int = 294;
+/// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: the transport ended without `close_notify`.
+const UNEXPECTED_EOF: c_int = 294;
+/// `SSL_R_CERTIFICATE_VERIFY_FAILED`.
+const CERTIFICATE_VERIFY_FAILED: c_int = 134;
+
+/// The reason of the last error of this thread.
+fn last_reason() -> c_int {
     // SAFETY: takes no arguments, and only reads the thread's error queue.
-    let last = unsafe { openssl_sys::ERR_peek_last_error() };
-    openssl_sys::ERR_GET_REASON(last) == UNEXPECTED_EOF
+    openssl_sys::ERR_GET_REASON(unsafe { openssl_sys::ERR_peek_last_error() })
 }
 
 unsafe extern "C" fn info_callback<O: HandshakeObserver>(
@@ -374,10 +378,14 @@ unsafe extern "C" fn info_callback<O: HandshakeObserver>(
         SSL_CB_WRITE_ALERT if result == CLOSE_NOTIFY => O::closed(observed),
         // SAFETY: OpenSSL passes a live object; its state is only read.
         SSL_CB_CONNECT_EXIT => match unsafe { openssl_sys::SSL_get_error(ssl, result) } {
-            openssl_sys::SSL_ERROR_SSL if !has_ended_early() => O::rejected(observed),
-            openssl_sys::SSL_ERROR_SSL
-            | openssl_sys::SSL_ERROR_SYSCALL
-            | openssl_sys::SSL_ERROR_ZERO_RETURN => O::failed(observed),
+            openssl_sys::SSL_ERROR_SSL => match last_reason() {
+                UNEXPECTED_EOF => O::failed(observed),
+                CERTIFICATE_VERIFY_FAILED => O::distrusted(observed),
+                _ => O::rejected(observed),
+            },
+            openssl_sys::SSL_ERROR_SYSCALL | openssl_sys::SSL_ERROR_ZERO_RETURN => {
+                O::failed(observed)
+            }
             _ => {}
         },
         _ => {}

@@ -36,8 +36,8 @@
 //! - The key-exchange group that a server chose last is offered first, with a key share: the others
 //!   cost time, and a wrong guess a round trip. No group is taken off the list
 //!   ([`Connector::keep_post_quantum`]).
-//! - After a failed handshake, the session that it offered and all older ones of the server are
-//!   removed. Newer ones stay.
+//! - After a failed handshake, the session that it offered is removed, and if the server rejected
+//!   it, all older ones too. Newer ones stay. The next connection to the server offers nothing.
 //!
 //! Needs OpenSSL 3.0 or newer; the feature `vendored` builds one.
 

@@ -22,8 +22,10 @@ use crate::session::Session;
 ///   [`total_age`](store_core::Limits::total_age), and a TLS 1.2 session, which rustls stores again
 ///   after each resumption, starts a new lifetime.
 /// - The store's counters `resumed`, `declined` and `failed` stay at zero: the outcome is not known.
-///   rustls tells of handshakes that succeed. An offer without an answer for 200 ms, when the next
-///   connection to its server begins, counts as failed: that connection offers nothing.
+///   rustls tells of handshakes that succeed, but not which. An offer counts as failed when nothing
+///   has succeeded for four times as long as a handshake with the server takes, 200 ms at least: then
+///   one connection offers nothing. Connections that begin within this time of a failed offer may
+///   fail too. A TLS 1.2 server that gives no session counts as silent.
 /// - `clear` removes stored sessions, but a ticket received afterwards on an older connection is
 ///   stored.
 /// - When rustls removes a TLS 1.2 session, because its handshake failed or negotiated TLS 1.3, the

@@ -72,6 +72,8 @@ impl sealed::AsyncBackend for OpenSsl {
         // The client's last message may still be in the buffer.
         let flushed = in_time(deadline, poll_fn(|cx| tls.outbox().poll_send(cx))).await;
         flushed.flatten().map_err(of_transport)?;
+        let ssl = tls.stream.ssl();
+        report(ssl, |handle| handle.handshake_succeeded(ssl));
         let accepted = accepted(tls.stream.ssl(), sent);
         Ok((tls, accepted))
     }
@@ -110,8 +112,6 @@ impl<IO: AsyncIo> AsyncTls<IO> {
             self.stream().write_early_data(early).await?
         };
         self.stream().connect().await?;
-        let ssl = self.stream.ssl();
-        report(ssl, |handle| handle.handshake_succeeded(ssl));
         Ok(sent)
     }
 }

@@ -192,10 +192,10 @@ pub struct Begun {
     // The hash of the key, and where its server is, unless it has moved. `None` if the key was not
     // looked up.
     pub(crate) server: Option<(u64, Index)>,
-    // Whether there was something to remember of earlier handshakes with the server.
-    pub(crate) has_history: bool,
-    // Whether a reusable session was returned.
-    pub(crate) reusable: bool,
+    // Whether it shows if the server is to be avoided.
+    pub(crate) is_doubtful: bool,
+    // The reusable session that was returned.
+    pub(crate) reusable: Option<EntryId>,
 }
 
 impl Begun {
@@ -218,8 +218,8 @@ impl From<Generation> for Begun {
         Self {
             generation,
             server: None,
-            has_history: true,
-            reusable: false,
+            is_doubtful: false,
+            reusable: None,
         }
     }
 }

@@ -28,6 +28,9 @@ mod disabled {
         pub(crate) fn missed(&self, _: &KeyRef<'_>) {}
 
         #[inline]
+        pub(crate) fn avoided(&self, _: &KeyRef<'_>) {}
+
+        #[inline]
         pub(crate) fn retried(&self, _: &KeyRef<'_>) {}
 
         #[inline]
@@ -84,6 +87,11 @@ mod enabled {
         /// A connection finds no session.
         pub(crate) fn missed(&self, key: &KeyRef<'_>) {
             self.emit(key, "missed", None);
+        }
+
+        /// A connection offers no session because of earlier handshakes.
+        pub(crate) fn avoided(&self, key: &KeyRef<'_>) {
+            self.emit(key, "avoided", None);
         }
 
         /// A handshake is made again without a session.

@@ -95,7 +95,8 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                 3 | 4 => Op::End {
                     server,
                     outcome: OUTCOMES[usize::try_from(id).unwrap_or(0) % OUTCOMES.len()],
-                    reusable: flags & 8 != 0,
+                    id: id / 8,
+                    doubtful: flags & 8 != 0,
                 },
                 5 => Op::Succeed { server },
                 _ => Op::Remove { server, id },
@@ -119,6 +120,7 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             0 => Op::Clear,
             1..4 => Op::ClearServer {
                 server: data.try_get_u8()? % SERVERS,
+                forgets: flags & 8 == 0,
             },
             4 => Op::Sweep,
             _ => Op::SweepStep,

@@ -25,13 +25,16 @@ pub(crate) struct Server<S> {
     has_reusable: bool,
     // invariant: the sum of the weights, and of the parts that sessions share, each once
     bytes: usize,
+    // invariant: the number of sessions that are not packed; 0 if their type has no packed form
+    unpacked: usize,
 }
 
 /// The size of one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
-    /// Its sessions.
+    /// Its sessions, and those among them that are not packed.
     pub(crate) sessions: usize,
+    pub(crate) unpacked: usize,
     /// Bytes of its sessions and of the slots of older ones.
     pub(crate) footprint: usize,
 }
@@ -54,6 +57,7 @@ impl<S: Storable> Server<S> {
             older: VecDeque::new(),
             has_reusable: false,
             bytes: 0,
+            unpacked: 0,
         }
     }
 
@@ -77,6 +81,7 @@ impl<S: Storable> Server<S> {
     pub(crate) fn size(&self) -> Size {
         Size {
             sessions: self.len(),
+            unpacked: self.unpacked,
             footprint: self.footprint(),
         }
     }
@@ -133,6 +138,7 @@ impl<S: Storable> Server<S> {
             }
         }
         self.bytes = self.bytes.saturating_add(self.bytes_of(&held));
+        self.unpacked += usize::from(S::PACKS);
         if let Some(newest) = &mut self.newest {
             let older = std::mem::replace(newest, held);
             self.push_older(older, bounds.sessions);
@@ -337,6 +343,11 @@ impl<S: Storable> Server<S> {
         })
     }
 
+    /// Whether the session `id` is there.
+    pub(crate) fn holds(&self, id: EntryId) -> bool {
+        self.iter().any(|held| held.id == id)
+    }
+
     /// Removes the session `id` and returns its usage.
     pub(crate) fn remove(&mut self, id: EntryId, dropped: &mut Dropped<S>) -> Option<Usage> {
         let held = self.remove_at(self.position(|held| held.id == id)?)?;
@@ -419,7 +430,9 @@ impl<S: Storable> Server<S> {
             return false;
         };
         let (before, before_weight) = (held.session.take(), held.weight);
-        (held.weight, held.packed) = (weight, packed);
+        let was_packed = std::mem::replace(&mut held.packed, packed);
+        held.weight = weight;
+        self.unpacked = self.unpacked + usize::from(was_packed) - usize::from(packed);
         let counted = before_weight
             + before
                 .as_ref()
@@ -468,6 +481,7 @@ impl<S: Storable> Server<S> {
             held
         };
         self.has_reusable &= held.usage != Usage::Reusable;
+        self.unpacked -= usize::from(S::PACKS && !held.packed);
         self.bytes = self.bytes.saturating_sub(self.bytes_of(&held));
         Some(held)
     }

@@ -96,12 +96,17 @@ impl<S: Storable> Shard<S> {
             node.need.count_lookup();
             let before = node.server.size();
             let observes = !reports || !node.history.is_plain();
-            start.begun.has_history = observes;
-            if observes && !node.history.may_offer(want, reports, now) {
-                return self.avoid(index, (want, reports), start);
-            }
             if before.sessions > 0 {
                 (node.visited, node.used) = (true, true);
+            }
+            if observes {
+                let may_offer = node.history.may_offer(want, reports, now);
+                start.begun.is_doubtful = node.history.is_doubtful();
+                if !may_offer {
+                    return self.avoid(index, (want, reports), start);
+                }
+            }
+            if before.sessions > 0 {
                 let stats = &mut self.stats;
                 start.offer = node.server.offer(want, now, accept, stats, dropped);
                 if observes && start.offer.is_some() {
@@ -114,9 +119,12 @@ impl<S: Storable> Shard<S> {
         }
         if let Some(offer) = &start.offer {
             self.stats.offered += 1;
-            start.begun.reusable = offer.entry.usage == Usage::Reusable;
+            start.begun.reusable = (offer.entry.usage == Usage::Reusable).then_some(offer.id);
         } else if want != Want::SingleUseFirst {
             self.stats.missed += 1;
+        }
+        if !reports && index == Index::NONE {
+            self.remember_begin(hashed, want, now);
         }
         start
     }

@@ -134,7 +134,7 @@ impl<S: Storable> SessionStore<S> {
         let removed = shard.and_then(|shard| shard.lock().remove(&hashed, id, &mut dropped));
         let was_there = removed.is_some();
         if self.observer.is_some() && removed != Some(Usage::SingleUse) {
-            self.clear_server(hashed.key);
+            self.revoke(hashed.key, false);
         }
         was_there
     }
@@ -149,14 +149,14 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Removes the session `id` of `key` and all older ones, after a handshake with it failed: the
+    /// Removes the session `id` of `key` and all older ones, after the server rejected a handshake with it: the
     /// older ones may fail for the same reason, and a client must not fail again and again. Newer
     /// ones stay. With an observer, all sessions of the server are removed, since a session that a
     /// tier restores is older than its id.
     pub fn remove_up_to<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
         let key = key.into();
         if self.observer.is_some() {
-            return self.clear_server(key);
+            return self.revoke(key, false);
         }
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get(hashed.hash) {
@@ -175,14 +175,19 @@ impl<S: Storable> SessionStore<S> {
         let removed =
             shard.is_some_and(|shard| shard.lock().remove_reusable(&hashed, &mut dropped));
         if self.observer.is_some() {
-            self.clear_server(hashed.key);
+            self.revoke(hashed.key, false);
         }
         removed
     }
 
-    /// Removes all sessions of one server, and its hint. Later puts of connections to it that have
-    /// already begun are refused.
+    /// Removes all sessions of one server, its hint, and what is remembered of its handshakes. Later
+    /// puts of connections to it that have already begun are refused.
     pub fn clear_server<'k>(&self, key: impl Into<KeyRef<'k>>) {
+        self.revoke(key.into(), true);
+    }
+
+    /// Removes all sessions of one server, here and in the tier.
+    fn revoke(&self, key: KeyRef<'_>, forgets: bool) {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
             let mut dropped = Dropped::new();
@@ -190,7 +195,7 @@ impl<S: Storable> SessionStore<S> {
             let mut locked = shard.lock();
             // Drawn under the shard's lock, so that generations arrive there in ascending order.
             let generation = self.next_generation();
-            locked.clear_server(&hashed, generation, &mut dropped);
+            locked.clear_server(&hashed, generation, forgets, &mut dropped);
             drop(locked);
             if let Some(observer) = &self.observer {
                 observer.revoked(hashed.key, generation);

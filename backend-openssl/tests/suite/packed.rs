@@ -256,3 +256,20 @@ fn sessions_resumed_from_a_stripped_one_stay_unpacked() {
         }
     }
 }
+
+/// R16: with many servers, most sessions are packed.
+#[test]
+fn sessions_of_servers_that_are_not_in_use_are_packed() {
+    for protocol in Protocol::ALL {
+        let server = server(Library::OpenSsl, protocol);
+        let client = client(protocol, PeerCertificate::Keep);
+        for port in 1..=400 {
+            crate::client::visit(&client.connector, HOST, port, &server);
+        }
+        let stats = client.stats();
+        let mean = stats.bytes / stats.sessions;
+        // 128 of them stay unpacked, of some 20,000 bytes each, with their server.
+        let most = (128 * 20_000 + (stats.sessions - 128) * 3_000) / stats.sessions;
+        assert!(mean < most, "{protocol}: {mean} of {most}");
+    }
+}

@@ -365,6 +365,7 @@ impl<S: Storable> State<S> {
             // A reusable session that was offered stays in the store.
             self.hold_nothing();
             let outcome = self.report(Outcome::Cancelled);
+            let outcome = outcome.filter(|_| self.offered.is_some());
             self.finish(store, outcome, None, store.now());
         }
     }

@@ -191,7 +191,7 @@ impl Handle {
             state.phase = phase;
         }
         drop(state);
-        if under_way {
+        if under_way && (self.offered() || outcome != Outcome::Cancelled) {
             let now = self.sessions.now().unwrap_or(Timestamp::EPOCH);
             self.sessions.store().report(&self.key, outcome, now);
         }

@@ -8,17 +8,26 @@ use crate::{Generation, Storable};
 const MAX_CLEARED_SERVERS: usize = 64;
 
 impl<S: Storable> Shard<S> {
-    /// Removes a server with its hint, and refuses later puts of connections that began before
-    /// `generation`.
+    /// Removes a server with its hint, and with `forgets` what is remembered of its handshakes.
+    /// Refuses later puts of connections that began before `generation`.
     pub(crate) fn clear_server(
         &mut self,
         hashed: &HashedKey<'_>,
         generation: Generation,
+        forgets: bool,
         dropped: &mut Dropped<S>,
     ) {
-        let found = self.slab.find(hashed);
-        if let Some(mut node) = found.and_then(|index| self.slab.remove(index)) {
-            self.stats.removed += node.server.clear(dropped);
+        if let Some(index) = self.slab.find(hashed) {
+            let node = self.slab.get_mut(index);
+            let keeps = node.is_some_and(|node| {
+                node.hint = None;
+                !forgets && !node.history.is_plain()
+            });
+            let removed = self.change_at(index, |server, _| server.clear(dropped));
+            self.stats.removed += removed.unwrap_or(0);
+            if !keeps {
+                self.slab.remove(index);
+            }
         }
         self.cleared_servers
             .retain(|(hash, _)| *hash != hashed.hash);

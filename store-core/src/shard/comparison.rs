@@ -13,7 +13,8 @@ use super::{HashedKey, Index, Shard, ToPack, fixed_bytes};
 use crate::dropped::Dropped;
 use crate::held::Held;
 use crate::{
-    Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain, Timestamp, Usage, Want,
+    Begun, Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain, Timestamp, Usage,
+    Want,
 };
 
 /// The number of servers in the operations.
@@ -55,7 +56,9 @@ pub(crate) enum Op {
     End {
         server: u8,
         outcome: Outcome,
-        reusable: bool,
+        /// The reusable session that was offered; 0 for none.
+        id: u64,
+        doubtful: bool,
     },
     /// A handshake succeeded, of a client that reports no more.
     Succeed {
@@ -82,6 +85,7 @@ pub(crate) enum Op {
     },
     ClearServer {
         server: u8,
+        forgets: bool,
     },
     Clear,
     Sweep,
@@ -166,7 +170,8 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
                 let to_pack = shard.next_to_pack(index);
-                let taken = to_pack.as_ref().map(|it| (it.id.0, it.session.number));
+                let taken = to_pack.iter().map(|it| (it.id.0, it.session.number));
+                let taken: Vec<_> = taken.collect();
                 let put = put.is_ok().then_some(server);
                 assert_eq!(taken, model.next_to_pack(put), "{op:?}");
                 packing.extend(to_pack);
@@ -227,12 +232,19 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
             Op::End {
                 server,
                 outcome,
-                reusable,
+                id,
+                doubtful,
             } => {
                 let index = &mut { Index::NONE };
-                let ended = (outcome, reusable);
+                let id = (id > 0).then_some(id);
+                let begun = Begun {
+                    is_doubtful: doubtful,
+                    reusable: id.map(EntryId),
+                    ..generation.into()
+                };
+                let ended = (outcome, &begun);
                 shard.remember(&key(server), index, ended, now, &mut dropped);
-                model.remember(server, ended, now);
+                model.remember(server, (outcome, id, doubtful), now);
             }
             Op::Succeed { server } => {
                 shard.remember_success(&key(server), now);
@@ -263,11 +275,11 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 shard.set_hint(&key(server), &mut { Index::NONE }, group);
                 model.set_hint(server, group);
             }
-            Op::ClearServer { server } => {
+            Op::ClearServer { server, forgets } => {
                 generation.0 += 1;
                 cleared[usize::from(server)] = generation;
-                shard.clear_server(&key(server), generation, &mut dropped);
-                model.clear_server(server);
+                shard.clear_server(&key(server), generation, forgets, &mut dropped);
+                model.clear_server(server, forgets);
             }
             Op::Clear => {
                 generation.0 += 1;

@@ -3,7 +3,7 @@
 use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
-use crate::{Outcome, Start, Storable, Timestamp, Want};
+use crate::{Begun, Outcome, Start, Storable, Timestamp, Want};
 
 impl<S: Storable> Shard<S> {
     /// A connection to the server at `index` offers nothing because of earlier handshakes.
@@ -32,14 +32,31 @@ impl<S: Storable> Shard<S> {
         start
     }
 
-    /// Remembers how a handshake ended; `reusable` if a reusable session was offered in it. One that
-    /// was declined again, and not replaced, is dropped.
+    /// Whether there is something that the outcome of a handshake changes, even a resumed one.
+    #[inline]
+    pub(crate) fn remembers(&self, index: Index) -> bool {
+        let node = self.slab.get(index);
+        node.is_none_or(|node| !node.history.is_plain())
+    }
+
+    /// A connection to a server that is not known begins, of a client that does not report how it
+    /// ends: shows how long handshakes take.
+    #[cold]
+    pub(super) fn remember_begin(&mut self, hashed: &HashedKey<'_>, want: Want, now: Timestamp) {
+        let node = self.insert_empty(hashed);
+        if let Some(node) = node.and_then(|index| self.slab.get_mut(index)) {
+            node.history.may_offer(want, false, now);
+        }
+    }
+
+    /// Remembers how a handshake ended. A reusable session that was offered in it, declined again and
+    /// not replaced, is dropped.
     #[cold]
     pub(crate) fn remember(
         &mut self,
         hashed: &HashedKey<'_>,
         index: &mut Index,
-        (outcome, reusable): (Outcome, bool),
+        (outcome, begun): (Outcome, &Begun),
         now: Timestamp,
         dropped: &mut Dropped<S>,
     ) {
@@ -55,10 +72,14 @@ impl<S: Storable> Shard<S> {
         let Some(node) = self.slab.get_mut(found) else {
             return;
         };
-        node.history.ended(outcome, now);
-        if outcome == Outcome::Declined && reusable && node.history.declined_reusable() {
-            let removed = self.change_at(found, |server, _| server.drop_reusable(dropped));
-            self.stats.removed += u64::from(removed == Some(true));
+        node.history.ended(outcome, begun.is_doubtful, now);
+        if let Some(id) = begun.reusable
+            && outcome == Outcome::Declined
+            && node.server.holds(id)
+            && node.history.declined_reusable()
+        {
+            let removed = self.change_at(found, |server, _| server.remove(id, dropped));
+            self.stats.removed += u64::from(removed.flatten().is_some());
         }
     }
 

@@ -3,6 +3,7 @@
 mod server;
 
 use self::server::{Server, Session};
+use super::pack::MOST_PASSED;
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
 use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
@@ -211,23 +212,33 @@ impl Model {
         }
     }
 
-    /// The id and the number of a session to pack after a put to `put`; `None` if that was refused.
-    pub(super) fn next_to_pack(&mut self, put: Option<u8>) -> Option<(u64, u64)> {
+    /// The ids and the numbers of the sessions to pack after a put to `put`; `None` if that was
+    /// refused.
+    pub(super) fn next_to_pack(&mut self, put: Option<u8>) -> Vec<(u64, u64)> {
         let most = self.limits.unpacked_sessions;
-        if self.sessions().count() <= most {
-            return None;
+        let unpacked = self.sessions().filter(|session| !session.packed).count();
+        let excess = unpacked.saturating_sub(most);
+        if excess == 0 {
+            return Vec::new();
         }
-        let position = if most == 0 {
-            self.position(put?)?
-        } else {
-            let passed = Self::pass(&self.slots, &mut self.pack_hand)?;
-            let position = self.position(passed)?;
+        if most == 0 {
+            let position = put.and_then(|name| self.position(name));
+            return position.map_or_else(Vec::new, |it| self.servers[it].take_for_packing(excess));
+        }
+        for _ in 0..MOST_PASSED {
+            let passed = Self::pass(&self.slots, &mut self.pack_hand);
+            let Some(position) = passed.and_then(|name| self.position(name)) else {
+                continue;
+            };
             if std::mem::take(&mut self.servers[position].used) {
-                return None;
+                continue;
             }
-            position
-        };
-        self.servers[position].take_for_packing()
+            let to_pack = self.servers[position].take_for_packing(excess);
+            if !to_pack.is_empty() {
+                return to_pack;
+            }
+        }
+        Vec::new()
     }
 
     /// Moves a hand to the next slot, and returns the server in the one that it leaves.
@@ -267,6 +278,9 @@ impl Model {
             let server = &mut self.servers[position];
             server.need.count_lookup();
             let observes = !reports || !server.history.is_plain();
+            if !server.sessions.is_empty() {
+                (server.visited, server.used) = (true, true);
+            }
             if observes && !server.history.may_offer(want, reports, now) {
                 if reports || want != Want::Reusable {
                     let holds = !server.sessions.is_empty();
@@ -276,7 +290,6 @@ impl Model {
                 return None;
             }
             if !server.sessions.is_empty() {
-                (server.visited, server.used) = (true, true);
                 let accept = |number: u64| !even || number.is_multiple_of(2);
                 found = server.offer(want, accept, now, &mut self.stats);
                 if observes && found.is_some() {
@@ -284,8 +297,15 @@ impl Model {
                 }
             }
         }
+        let is_unknown = self.position(name).is_none();
         self.stats.offered += u64::from(found.is_some());
         self.stats.missed += u64::from(found.is_none() && want != Want::SingleUseFirst);
+        if is_unknown
+            && !reports
+            && let Some(position) = self.insert_empty(name)
+        {
+            self.servers[position].history.may_offer(want, false, now);
+        }
         found
     }
 
@@ -399,7 +419,7 @@ impl Model {
     pub(super) fn remember(
         &mut self,
         name: u8,
-        (outcome, reusable): (Outcome, bool),
+        (outcome, reusable, is_doubtful): (Outcome, Option<u64>, bool),
         now: Timestamp,
     ) {
         let fails = matches!(
@@ -410,10 +430,14 @@ impl Model {
         let Some(position) = found.or_else(|| fails.then(|| self.insert_empty(name))?) else {
             return;
         };
-        let history = &mut self.servers[position].history;
-        history.ended(outcome, now);
-        if outcome == Outcome::Declined && reusable && history.declined_reusable() {
-            self.remove_where(name, |session| session.usage == Usage::Reusable);
+        let server = &mut self.servers[position];
+        server.history.ended(outcome, is_doubtful, now);
+        let is_there = |id: &u64| server.sessions.iter().any(|session| session.id == *id);
+        if let Some(id) = reusable.filter(is_there)
+            && outcome == Outcome::Declined
+            && self.servers[position].history.declined_reusable()
+        {
+            self.remove_where(name, |session| session.id == id);
         }
     }
 
@@ -423,9 +447,19 @@ impl Model {
         }
     }
 
-    pub(super) fn clear_server(&mut self, name: u8) {
-        if let Some(position) = self.position(name) {
-            self.stats.removed += self.remove(position).sessions.len() as u64;
+    pub(super) fn clear_server(&mut self, name: u8, forgets: bool) {
+        let Some(position) = self.position(name) else {
+            return;
+        };
+        self.servers[position].hint = None;
+        let keeps = !forgets && !self.servers[position].history.is_plain();
+        let removed = self.change(name, |server, _| server.remove(|_| true));
+        self.stats.removed += removed.unwrap_or(0);
+        if keeps {
+            let position = self.position(name).expect("it is there");
+            self.servers[position].slots = 0;
+        } else {
+            self.remove(self.position(name).expect("it is there"));
         }
     }
 

@@ -33,14 +33,17 @@ fn ops() -> impl Strategy<Value = Op> {
             .prop_map(|(server, want, reports, only_even)| {
                 Op::Offer { server, want, reports, only_even }
             }),
-        3 => (server.clone(), outcome, any::<bool>())
-            .prop_map(|(server, outcome, reusable)| Op::End { server, outcome, reusable }),
+        3 => (server.clone(), outcome, 0..60_u64, any::<bool>())
+            .prop_map(|(server, outcome, id, doubtful)| {
+                Op::End { server, outcome, id, doubtful }
+            }),
         1 => server.clone().prop_map(|server| Op::Succeed { server }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::RemoveUpTo { server, id }),
         1 => server.clone().prop_map(|server| Op::RemoveReusable { server }),
         2 => (server.clone(), 0..GROUPS).prop_map(|(server, group)| Op::SetHint { server, group }),
-        1 => server.prop_map(|server| Op::ClearServer { server }),
+        1 => (server, any::<bool>())
+            .prop_map(|(server, forgets)| Op::ClearServer { server, forgets }),
         1 => Just(Op::Clear),
         1 => Just(Op::Sweep),
         2 => Just(Op::SweepStep),

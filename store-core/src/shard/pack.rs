@@ -12,36 +12,59 @@ pub(crate) struct ToPack<S> {
     pub(crate) weight: usize,
 }
 
+/// How many servers at most a put passes the packing hand over.
+pub(super) const MOST_PASSED: usize = 32;
+
 impl<S: Storable> Shard<S> {
-    /// A session to pack after a put to `put`, if the shard has more than it keeps unpacked. Passes
-    /// the hand over one server, and takes a session of it unless it was looked up since the hand
-    /// passed it last.
+    /// Sessions to pack after a put to `put`, if the shard has more unpacked ones than it keeps: as many
+    /// of the next server that was not looked up since the hand passed it last.
     #[inline]
-    pub(crate) fn next_to_pack(&mut self, put: Index) -> Option<ToPack<S>> {
-        if !S::PACKS || self.slab.sessions() <= self.limits.unpacked_sessions {
-            return None;
+    pub(crate) fn next_to_pack(&mut self, put: Index) -> Vec<ToPack<S>> {
+        let most = self.limits.unpacked_sessions;
+        if !S::PACKS || self.slab.unpacked() <= most {
+            return Vec::new();
         }
-        if self.limits.unpacked_sessions == 0 {
+        let excess = self.slab.unpacked() - most;
+        if most == 0 {
             // Each session is packed when it is stored.
-            return self.take_for_packing(put);
+            return self.take_for_packing(put, excess);
         }
-        let index = self.slab.pass(&mut self.pack_hand)?;
-        let used = std::mem::take(&mut self.slab.get_mut(index)?.used);
-        if used {
-            return None;
-        }
-        self.take_for_packing(index)
+        self.pass_packing_hand(excess)
     }
 
-    fn take_for_packing(&mut self, index: Index) -> Option<ToPack<S>> {
-        let node = self.slab.get_mut(index)?;
-        let (id, session, weight) = node.server.take_for_packing()?;
-        Some(ToPack {
-            index,
-            id,
-            session,
-            weight,
-        })
+    #[cold]
+    fn pass_packing_hand(&mut self, excess: usize) -> Vec<ToPack<S>> {
+        for _ in 0..MOST_PASSED {
+            let Some(index) = self.slab.pass(&mut self.pack_hand) else {
+                continue;
+            };
+            let used = self.slab.get_mut(index).map(|node| &mut node.used);
+            if used.is_some_and(std::mem::take) {
+                continue;
+            }
+            let to_pack = self.take_for_packing(index, excess);
+            if !to_pack.is_empty() {
+                return to_pack;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The oldest unpacked sessions of a server, `most` at most.
+    fn take_for_packing(&mut self, index: Index, most: usize) -> Vec<ToPack<S>> {
+        let Some(node) = self.slab.get_mut(index) else {
+            return Vec::new();
+        };
+        let next = || {
+            let (id, session, weight) = node.server.take_for_packing()?;
+            Some(ToPack {
+                index,
+                id,
+                session,
+                weight,
+            })
+        };
+        std::iter::from_fn(next).take(most).collect()
     }
 
     /// Sets another form of a session: its packed or its unpacked one. Drops it if the session is

@@ -41,8 +41,9 @@ pub(super) struct Slab<S> {
     nodes: Vec<Option<Node<S>>>,
     vacant: Vec<Index>,
     rings: [Ends; 3],
-    // invariant: the sums of the sessions and of the bytes of all servers
+    // invariant: the sums of the sessions, of those not packed, and of the bytes of all servers
     sessions: usize,
+    unpacked: usize,
     bytes: usize,
 }
 
@@ -88,6 +89,7 @@ impl<S: Storable> Slab<S> {
             vacant: Vec::new(),
             rings: [empty; 3],
             sessions: 0,
+            unpacked: 0,
             bytes: 0,
         }
     }
@@ -108,6 +110,12 @@ impl<S: Storable> Slab<S> {
     #[inline]
     pub(super) fn sessions(&self) -> usize {
         self.sessions
+    }
+
+    /// The number of sessions that are not packed; 0 if their type has no packed form.
+    #[inline]
+    pub(super) fn unpacked(&self) -> usize {
+        self.unpacked
     }
 
     /// Bytes that all servers cost.
@@ -191,7 +199,9 @@ impl<S: Storable> Slab<S> {
             entry.remove();
         }
         self.vacant.push(index);
-        self.sessions -= node.server.len();
+        let size = node.server.size();
+        self.sessions -= size.sessions;
+        self.unpacked -= size.unpacked;
         Some(node)
     }
 
@@ -265,6 +275,7 @@ impl<S: Storable> Slab<S> {
         };
         let after = node.server.size();
         self.sessions = self.sessions - before.sessions + after.sessions;
+        self.unpacked = self.unpacked - before.unpacked + after.unpacked;
         let bytes = &mut self.rings[node.ring as usize].bytes;
         *bytes = *bytes - before.footprint + after.footprint;
         self.bytes = self.bytes - before.footprint + after.footprint;
@@ -342,8 +353,8 @@ impl HashedKey<'_> {
             begun: Begun {
                 generation,
                 server: Some((self.hash, index)),
-                has_history: false,
-                reusable: false,
+                is_doubtful: false,
+                reusable: None,
             },
             hint: None,
             offer: None,

@@ -45,7 +45,13 @@ impl<S: Storable> SessionStore<S> {
         mut accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
         let (generation, hashed) = (self.generation(), self.hashed(key));
-        let Some(shard) = self.shards.get(hashed.hash) else {
+        let shard = if reports {
+            self.shards.get(hashed.hash)
+        } else {
+            // It has to remember how long handshakes take.
+            self.shards.get_or_create(hashed.hash, &self.limits)
+        };
+        let Some(shard) = shard else {
             if self.shards.len() > 0 && want != Want::SingleUseFirst {
                 self.counters.missed.fetch_add(1, Ordering::Relaxed);
                 self.count_miss(&hashed.key);
@@ -76,10 +82,12 @@ impl<S: Storable> SessionStore<S> {
                 });
                 self.events.offered(&hashed.key, usage);
             }
-            None if start.avoided => self.watched.count(&hashed.key, |stats| {
-                let is_second = !reports && want == Want::Reusable;
-                stats.avoided += u64::from(!is_second);
-            }),
+            None if start.avoided => {
+                if reports || want != Want::Reusable {
+                    self.watched.count(&hashed.key, |stats| stats.avoided += 1);
+                    self.events.avoided(&hashed.key);
+                }
+            }
             None if want == Want::SingleUseFirst => {}
             None => self.count_miss(&hashed.key),
         }
@@ -126,8 +134,8 @@ impl<S: Storable> SessionStore<S> {
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
-            if begun.has_history || outcome != Outcome::Resumed {
-                let ended = (outcome, begun.reusable);
+            if outcome != Outcome::Resumed || locked.remembers(index) {
+                let ended = (outcome, &begun);
                 locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }
         }
@@ -151,7 +159,7 @@ impl<S: Storable> SessionStore<S> {
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
         self.tell(&hashed.key, outcome, Some(put));
-        if let Some(to_pack) = to_pack {
+        for to_pack in to_pack {
             self.pack(shard, to_pack, now);
         }
         if is_sweep_due {
@@ -214,7 +222,11 @@ impl<S: Storable> SessionStore<S> {
 
     /// Counts and remembers the outcome of a handshake with `key`.
     pub fn report<'k>(&self, key: impl Into<KeyRef<'k>>, outcome: Outcome, now: Timestamp) {
-        self.finish(key, self.generation(), Some(outcome), None, None, now);
+        let begun = Begun {
+            is_doubtful: true, // it may have been
+            ..self.generation().into()
+        };
+        self.finish(key, begun, Some(outcome), None, None, now);
     }
 
     /// A handshake with `key` succeeded, of a client that calls

@@ -159,3 +159,26 @@ fn a_shared_part_counts_towards_every_bound() {
     put_sharing(&store, 2).expect("stored");
     assert_eq!(store.stats().sessions, 1);
 }
+
+/// R16: sessions of many servers are packed, but for those of the servers in use.
+#[test]
+fn sessions_of_many_servers_are_packed() {
+    let store = store(Limits::default());
+    let (mut packed, mut all) = (0, 0);
+    for server in 0..250 {
+        let host = format!("s{server}");
+        let missed = store.offer(&key(&host), Want::Any, start(), |_: &Packs| true);
+        assert!(missed.is_none());
+        for number in 0..2 {
+            put_one(&store, &host, SingleUse, number);
+        }
+    }
+    for server in 0..250 {
+        let sessions = taken(&store, &format!("s{server}"));
+        all += sessions.len();
+        packed += sessions.iter().filter(|(_, packed)| *packed).count();
+    }
+    assert_eq!(all, 500);
+    // Each of the 32 shards keeps four or so.
+    assert!(packed > 300, "{packed}");
+}

@@ -201,8 +201,14 @@ impl Server {
         reusable
     }
 
-    /// Takes the oldest unpacked session out for packing, and returns its id and number.
-    pub(super) fn take_for_packing(&mut self) -> Option<(u64, u64)> {
+    /// Takes the oldest unpacked sessions out for packing, `most` at most, and returns their ids and
+    /// numbers.
+    pub(super) fn take_for_packing(&mut self, most: usize) -> Vec<(u64, u64)> {
+        let oldest = || self.take_oldest_for_packing();
+        std::iter::from_fn(oldest).take(most).collect()
+    }
+
+    fn take_oldest_for_packing(&mut self) -> Option<(u64, u64)> {
         let unpacked = |session: &Session| !session.packed && session.packing.is_none();
         let index = self.sessions.iter().position(unpacked)?;
         self.sessions[index].packing = Some(0);
