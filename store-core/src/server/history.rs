@@ -110,10 +110,12 @@ impl History {
     pub(crate) fn may_offer(&mut self, want: Want, reports: bool, now: Timestamp) -> bool {
         // A client that reports nothing looks up twice for one connection.
         let is_second = !reports && want == Want::Reusable;
-        if !reports && !is_second {
-            self.begin_unreported(now);
+        if !reports {
+            if !is_second {
+                self.begin_unreported(now);
+            }
             if self.waits(now) {
-                self.withheld = self.withheld.saturating_add(1);
+                self.withheld = self.withheld.saturating_add(u8::from(!is_second));
                 return false;
             }
         }
@@ -507,8 +509,12 @@ mod tests {
     fn the_second_lookup_of_a_connection_offers_no_more_than_the_first() {
         let mut history = measured(20);
         connect_unreported(&mut history, CLOSES, at(1_000));
-        assert!(!history.may_offer(Want::SingleUseFirst, false, at(1_300)));
-        assert!(!history.may_offer(Want::Reusable, false, at(1_300)));
+        for now in [at(1_300), at(2_300)] {
+            assert!(!history.may_offer(Want::SingleUseFirst, false, now));
+            assert!(!history.may_offer(Want::Reusable, false, now));
+            history.succeeded(now);
+            connect_unreported(&mut history, CLOSES, now.after(Duration::from_millis(700)));
+        }
     }
 
     /// A reusable session is dropped when it was declined twice and not replaced.
