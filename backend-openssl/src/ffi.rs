@@ -384,7 +384,7 @@ unsafe extern "C" fn info_callback<O: HandshakeObserver>(
                 _ => O::rejected(observed),
             },
             openssl_sys::SSL_ERROR_SYSCALL | openssl_sys::SSL_ERROR_ZERO_RETURN => {
-                O::failed(observed)
+                O::failed(observed);
             }
             _ => {}
         },
