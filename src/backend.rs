@@ -58,6 +58,14 @@ pub(crate) mod sealed {
         pub early: &'a [u8],
     }
 
+    impl<'a> Attempt<'a> {
+        /// The first attempt, which offers a session.
+        pub fn new(key: Option<SessionKey>, early: &'a [u8]) -> Self {
+            let offers = true;
+            Self { key, offers, early }
+        }
+    }
+
     /// A TLS library with its configuration and a session store.
     pub trait Backend: Sized + Send + Sync + 'static {
         /// Settings of this backend alone.

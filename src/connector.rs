@@ -132,11 +132,7 @@ impl<B: Backend> Connector<B> {
         #[cfg(feature = "shared")]
         self.wait_for(fetch);
         let again = tcp.again();
-        let attempt = Attempt {
-            key,
-            offers: true,
-            early,
-        };
+        let attempt = Attempt::new(key, early);
         let (mut stream, accepted) = match self.handshake(&host, attempt.clone(), tcp) {
             Err(error) if self.retries(&error, early) => {
                 let Ok(tcp) = again.and_then(Again::connect) else {
@@ -190,11 +186,7 @@ impl<B: Backend> Connector<B> {
         let key = self.session_key(&host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
-        let attempt = Attempt {
-            key,
-            offers: true,
-            early,
-        };
+        let attempt = Attempt::new(key, early);
         self.handshake(&host, attempt, Transport::new(io))
     }
 

@@ -158,6 +158,18 @@ impl Error {
         self.offered_session && of_handshake
     }
 
+    /// Tells the connection's handle in the store why the handshake failed: by `rejected`, with the
+    /// server's alert, or by `cancelled`. Without either, dropping the handle means that the transport
+    /// failed.
+    pub(crate) fn report(&self, rejected: impl FnOnce(Option<u8>), cancelled: impl FnOnce()) {
+        match self.kind {
+            ErrorKind::Handshake => rejected(self.alert),
+            // A full handshake. The session that was offered is not to blame.
+            ErrorKind::Certificate => cancelled(),
+            _ => {}
+        }
+    }
+
     /// The error when the TLS library rejected the server's certificate for the reason `why`.
     pub(crate) fn of_certificate(
         host: &str,

@@ -31,7 +31,7 @@ use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::{ClientCredential, Settings};
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
+use crate::{Backend, Error, Protocol, domain, early};
 
 /// Makes TLS connections with OpenSSL that resume earlier sessions.
 pub type Connector = crate::connector::Connector<OpenSsl>;
@@ -189,16 +189,13 @@ fn report_alert(ssl: &SslRef, error: &::openssl::ssl::Error) {
     }
 }
 
-/// The error of a handshake, whose reason is reported to the connection's handle. Without a report,
-/// dropping the handle means that the transport failed.
+/// The error of a handshake, whose reason is reported to the connection's handle.
 fn failed(host: &Host, evidence: TlsEvidence, ssl: &SslRef, error: ::openssl::ssl::Error) -> Error {
     let error = handshake_error(host.as_str(), evidence, ssl.verify_result(), error);
-    match error.kind() {
-        ErrorKind::Handshake => report(ssl, |handle| handle.alert_received(error.alert())),
-        // A full handshake. The session that was offered is not to blame.
-        ErrorKind::Certificate => report(ssl, Connection::cancel),
-        _ => {}
-    }
+    error.report(
+        |alert| report(ssl, |handle| handle.alert_received(alert)),
+        || report(ssl, Connection::cancel),
+    );
     error.with_offered(offered(ssl))
 }
 

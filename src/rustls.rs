@@ -28,7 +28,7 @@ use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, ErrorKind, Protocol, domain, early};
+use crate::{Backend, Error, Protocol, domain, early};
 
 /// Makes TLS connections with rustls that resume earlier sessions.
 pub type Connector = crate::connector::Connector<Rustls>;
@@ -254,15 +254,10 @@ pub struct Tls<IO> {
     handle: Option<PooledConnection>,
 }
 
-/// Reports to the handle why its handshake failed. Without a report, dropping it means that the
-/// transport failed.
+/// Reports to the handle why its handshake failed.
 fn report_failure(error: &Error, handle: Option<&Connection>) {
-    let Some(handle) = handle else { return };
-    match error.kind() {
-        ErrorKind::Handshake => handle.alert_received(error.alert()),
-        // A full handshake. The session that was offered is not to blame.
-        ErrorKind::Certificate => handle.cancel(),
-        _ => {}
+    if let Some(handle) = handle {
+        error.report(|alert| handle.alert_received(alert), || handle.cancel());
     }
 }
 

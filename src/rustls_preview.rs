@@ -158,11 +158,7 @@ mod tests {
     fn visit(backend: &RustlsPreview, server: &Server) -> bool {
         let io = Transport::new(InMemory::new(server));
         let host = Host::parse(HOST).expect("a host");
-        let attempt = Attempt {
-            key: Some(key(backend)),
-            offers: true,
-            early: &[],
-        };
+        let attempt = Attempt::new(Some(key(backend)), &[]);
         let (mut tls, _) = backend.handshake(&host, attempt, io).expect("a connection");
         tls.write_all(b"hello").expect("a write");
         tls.read_exact(&mut [0; 5]).expect("an echo");

@@ -119,11 +119,7 @@ impl<B: Backend> Connector<B> {
             return Err(transport::no_answer(host.as_str(), port, self.timeout()));
         }
         let address = tcp.peer_addr();
-        let attempt = Attempt {
-            key,
-            offers: true,
-            early,
-        };
+        let attempt = Attempt::new(key, early);
         let first = self.handshake(&host, attempt.clone(), tcp, Some(deadline));
         match first.await {
             Err(error) if self.blocking.retries(&error, early) => {
@@ -195,11 +191,7 @@ impl<B: Backend> Connector<B> {
         let key = self.blocking.session_key(&host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.blocking.fetch(key.as_ref())).await;
-        let attempt = Attempt {
-            key,
-            offers: true,
-            early,
-        };
+        let attempt = Attempt::new(key, early);
         self.handshake(&host, attempt, io, deadline).await
     }
 

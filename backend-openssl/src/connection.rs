@@ -226,15 +226,16 @@ impl Connection {
     /// calls, it does nothing.
     pub fn cancel(&self) {
         if self.state().end_handshake(Phase::Cancelled) && self.offered() {
-            self.report(Outcome::Cancelled);
+            self.report(Outcome::Cancelled, None);
         }
     }
 
-    fn report(&self, outcome: Outcome) {
+    /// Reports the outcome of a handshake that did not succeed, and the hint to store.
+    fn report(&self, outcome: Outcome, hint: Option<u16>) {
         let sessions = &self.settings.sessions;
         let now = sessions.clock().now();
         let store = sessions.store();
-        store.finish(&self.key, self.begun, Some(outcome), None, None, now);
+        store.finish(&self.key, self.begun, Some(outcome), hint, None, now);
     }
 
     /// `SSL_CB_HANDSHAKE_START`.
@@ -378,13 +379,12 @@ impl Connection {
         if !self.state().end_handshake(Phase::Failed) {
             return false;
         }
-        if self.hint.is_some_and(|hint| hint != NO_GROUP) {
-            self.settings.sessions.store().set_hint(&self.key, NO_GROUP);
-        }
-        self.report(match self.offered {
+        let outcome = match self.offered {
             Some(_) => outcome,
             None => Outcome::FullFailed,
-        });
+        };
+        let forgets_hint = self.hint.is_some_and(|hint| hint != NO_GROUP);
+        self.report(outcome, forgets_hint.then_some(NO_GROUP));
         true
     }
 
@@ -398,12 +398,7 @@ impl Connection {
     ///
     /// `alert` is its number, `None` without one.
     pub fn alert_received(&self, alert: Option<u8>) {
-        /// The reason is the server's own (RFC 8446, section 6.2).
-        const INTERNAL_ERROR: u8 = 80;
-        let rejected = self.end_failed(match alert {
-            Some(INTERNAL_ERROR) => Outcome::Broken,
-            _ => Outcome::Rejected,
-        });
+        let rejected = self.end_failed(Outcome::of_alert(alert));
         let is_blamed = rejected || self.state().phase == Phase::Resumed;
         self.forget();
         if is_blamed && let Some(offered) = &self.offered {

@@ -191,8 +191,9 @@ impl Connector {
     /// made on this `Ssl` alone (certificate store, verify callback, verification flags, ALPN) are
     /// not read: if there are any, use a key of another domain.
     ///
-    /// Sets the info callback of the `Ssl`, and the order of its groups if the server's is known. [`connection()`](crate::connection()) returns the
-    /// [`Connection`](crate::Connection) attached here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
+    /// Sets the info callback of the `Ssl`, and the order of its groups if the server's is known.
+    /// [`connection()`](crate::connection()) returns the [`Connection`](crate::Connection) attached
+    /// here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
         self.attach_connection(ssl, key, None, (Phase::Prepared, true));
         callbacks::observe(ssl);

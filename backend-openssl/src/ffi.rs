@@ -119,7 +119,7 @@ pub(crate) fn is_resumable(session: &SslSessionRef) -> bool {
     unsafe { SSL_SESSION_is_resumable(session.as_ptr()) == 1 }
 }
 
-/// Whether `SSL_free` has let go of the session when it frees the object's `ex_data`. 3.0 frees the
+/// Whether `SSL_free` has released the session when it frees the object's `ex_data`. 3.0 frees the
 /// `ex_data` first and marks the session afterwards, 3.6 does not; the versions between are treated
 /// as 3.0.
 pub(crate) fn frees_session_first() -> bool {

@@ -8,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, SecurityDomain, SessionKey, Want};
+use store_core::{KeyRef, Outcome, SecurityDomain, SessionKey, Want};
 
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
@@ -102,21 +102,26 @@ impl SharedHandle {
         Some(start.offer?.entry.session)
     }
 
-    fn put(&self, name: &ServerName<'_>, session: Session) {
+    /// Stores what rustls passes on, with `outcome` if it thereby tells of a handshake that succeeded.
+    fn finish(
+        &self,
+        name: &ServerName<'_>,
+        outcome: Option<Outcome>,
+        hint: Option<u16>,
+        session: Option<Session>,
+    ) {
         let Some(key) = self.key(name) else { return };
         let (store, now) = (self.store.store(), self.store.now());
+        let entry = session.map(|session| session.into_entry(0, now));
         // The store counts refusals; the next handshake is then a full one.
-        let _ = store.put(key, session.into_entry(0, now), store.generation(), now);
+        store.finish(key, store.generation(), outcome, hint, entry, now);
     }
 }
 
 impl ClientSessionStore for SharedHandle {
     fn set_kx_hint(&self, name: ServerName<'static>, group: NamedGroup) {
-        if let Some(key) = self.key(&name) {
-            self.store.store().set_hint(key, group.into());
-            // rustls calls this once, after a TLS 1.3 handshake that succeeded.
-            self.store.store().succeeded(key, self.store.now());
-        }
+        // rustls calls this once, after a TLS 1.3 handshake that succeeded.
+        self.finish(&name, Some(Outcome::Succeeded), Some(group.into()), None);
     }
 
     fn kx_hint(&self, name: &ServerName<'_>) -> Option<NamedGroup> {
@@ -125,11 +130,8 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn set_tls12_session(&self, name: ServerName<'static>, session: Tls12ClientSessionValue) {
-        self.put(&name, session.into());
-        if let Some(key) = self.key(&name) {
-            // rustls calls this after a TLS 1.2 handshake that succeeded.
-            self.store.store().succeeded(key, self.store.now());
-        }
+        // rustls calls this after a TLS 1.2 handshake that succeeded.
+        self.finish(&name, Some(Outcome::Succeeded), None, Some(session.into()));
     }
 
     fn tls12_session(&self, name: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
@@ -143,7 +145,7 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn insert_tls13_ticket(&self, name: ServerName<'static>, ticket: Tls13ClientSessionValue) {
-        self.put(&name, ticket.into());
+        self.finish(&name, None, None, Some(ticket.into()));
     }
 
     fn take_tls13_ticket(&self, name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {

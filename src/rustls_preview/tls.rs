@@ -11,10 +11,10 @@ use rustls_next::{ClientConnection, Connection as _, VecInput};
 
 use super::details::RustlsDetails;
 use super::failure::handshake_error;
+use crate::Error;
 use crate::backend::sealed;
 use crate::connection_info::{self, Details};
 use crate::transport::Transport;
-use crate::{Error, ErrorKind};
 
 /// A connection of rustls whose handshake is done, with its transport.
 pub struct Tls<IO> {
@@ -54,25 +54,15 @@ impl<IO: Read + Write> Tls<IO> {
         tls.complete().map_err(|error| {
             let offered = tls.handle.as_ref().is_some_and(|handle| handle.offered());
             let error = handshake_error(host, tls.io.evidence(offered), error);
-            tls.report_failure(&error);
+            if let Some(handle) = &tls.handle {
+                error.report(|alert| handle.alert_received(alert), || handle.cancel());
+            }
             error.with_offered(offered)
         })?;
         if let (Some(handle), Some(kind)) = (&tls.handle, tls.connection.handshake_kind()) {
             handle.settle(kind);
         }
         Ok(tls)
-    }
-
-    /// Reports to the handle why its handshake failed. Without a report, dropping it means that the
-    /// transport failed.
-    fn report_failure(&self, error: &Error) {
-        let Some(handle) = &self.handle else { return };
-        match error.kind() {
-            ErrorKind::Handshake => handle.alert_received(error.alert()),
-            // A full handshake. The session that was offered is not to blame.
-            ErrorKind::Certificate => handle.cancel(),
-            _ => {}
-        }
     }
 
     fn complete(&mut self) -> io::Result<()> {

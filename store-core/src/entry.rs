@@ -107,6 +107,22 @@ impl Want {
     }
 }
 
+/// A look-up of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LookUp {
+    pub(crate) want: Want,
+    /// Whether the client will report how the handshake ends.
+    pub(crate) reports: bool,
+}
+
+impl LookUp {
+    /// Whether it is the second one of its connection: a client that reports nothing looks up
+    /// [single-use sessions first](Want::SingleUseFirst).
+    pub(crate) fn is_second(self) -> bool {
+        !self.reports && self.want == Want::Reusable
+    }
+}
+
 /// A session with the facts that the store needs.
 #[derive(Clone)]
 pub struct Entry<S> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, TryGetError};
 
+use crate::entry::LookUp;
 use crate::shard::comparison::{OUTCOMES, Op, SERVERS, compare};
 use crate::{Limits, Usage, Want};
 
@@ -74,13 +75,15 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
         },
         2 | 3 => Op::Offer {
             server: data.try_get_u8()? % SERVERS,
-            want: match flags & 3 {
-                0 | 1 => Want::Any,
-                2 if flags & 8 == 0 => Want::SingleUse,
-                2 => Want::SingleUseFirst,
-                _ => Want::Reusable,
+            look_up: LookUp {
+                want: match flags & 3 {
+                    0 | 1 => Want::Any,
+                    2 if flags & 8 == 0 => Want::SingleUse,
+                    2 => Want::SingleUseFirst,
+                    _ => Want::Reusable,
+                },
+                reports: flags & 16 == 0,
             },
-            reports: flags & 16 == 0,
             only_even: flags & 4 != 0,
         },
         4 => {
@@ -92,13 +95,12 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                     server,
                     keep: usize::from(flags >> 3),
                 },
-                3 | 4 => Op::End {
+                3..6 => Op::End {
                     server,
                     outcome: OUTCOMES[usize::try_from(id).unwrap_or(0) % OUTCOMES.len()],
                     id: id / 8,
                     doubtful: flags & 8 != 0,
                 },
-                5 => Op::Succeed { server },
                 _ => Op::Remove { server, id },
             }
         }

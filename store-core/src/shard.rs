@@ -17,6 +17,7 @@ mod tracked;
 
 use self::slab::{Node, Ring, Slab, fixed_bytes};
 use crate::dropped::Dropped;
+use crate::entry::LookUp;
 use crate::held::Held;
 use crate::limits::Lifetimes;
 use crate::server::{Bounds, Server};
@@ -76,15 +77,13 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Looks up a session for a connection that begins in `generation`: see [`Want`]. With `reports`,
-    /// the client will report how the handshake ends.
+    /// Looks up a session for a connection that begins in `generation`.
     #[inline]
-    #[allow(clippy::too_many_arguments, reason = "copied by no caller")]
     pub(crate) fn begin(
         &mut self,
         hashed: &HashedKey<'_>,
         generation: Generation,
-        (want, reports): (Want, bool),
+        look_up: LookUp,
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
@@ -95,22 +94,22 @@ impl<S: Storable> Shard<S> {
             start.hint = node.hint;
             node.need.count_lookup();
             let before = node.server.size();
-            let observes = !reports || !node.history.is_plain();
+            let observes = !look_up.reports || !node.history.is_plain();
             if before.sessions > 0 {
                 (node.visited, node.used) = (true, true);
             }
             if observes {
-                let may_offer = node.history.may_offer(want, reports, now);
+                let may_offer = node.history.may_offer(look_up, now);
                 start.begun.is_doubtful = node.history.is_doubtful();
                 if !may_offer {
-                    return self.avoid(index, (want, reports), start);
+                    return self.avoid(index, look_up, start);
                 }
             }
             if before.sessions > 0 {
                 let stats = &mut self.stats;
-                start.offer = node.server.offer(want, now, accept, stats, dropped);
+                start.offer = node.server.offer(look_up.want, now, accept, stats, dropped);
                 if observes && start.offer.is_some() {
-                    node.history.offered(reports, now);
+                    node.history.offered(look_up, now);
                 }
                 if node.server.len() != before.sessions {
                     self.slab.count_change(index, before);
@@ -120,11 +119,11 @@ impl<S: Storable> Shard<S> {
         if let Some(offer) = &start.offer {
             self.stats.offered += 1;
             start.begun.reusable = (offer.entry.usage == Usage::Reusable).then_some(offer.id);
-        } else if want != Want::SingleUseFirst {
+        } else if look_up.want != Want::SingleUseFirst {
             self.stats.missed += 1;
         }
-        if !reports && index == Index::NONE {
-            self.remember_begin(hashed, want, now);
+        if !look_up.reports && index == Index::NONE {
+            self.remember_begin(hashed, look_up, now);
         }
         start
     }
@@ -247,7 +246,7 @@ impl<S: Storable> Shard<S> {
             Outcome::Declined => &mut self.stats.declined,
             Outcome::Failed | Outcome::Rejected | Outcome::Broken => &mut self.stats.failed,
             Outcome::Cancelled => &mut self.stats.cancelled,
-            Outcome::Full | Outcome::FullFailed => return,
+            Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => return,
         };
         *counter += 1;
     }

@@ -21,6 +21,27 @@ pub enum Outcome {
     Full,
     /// No session was offered; the handshake failed.
     FullFailed,
+    /// The handshake succeeded, and the client does not know whether a session was offered or
+    /// resumed. It looks sessions up by
+    /// [`begin_unreported`](crate::SessionStore::begin_unreported).
+    Succeeded,
+}
+
+impl Outcome {
+    /// The outcome of a handshake in which a session was offered, and which the server ended by the
+    /// fatal alert of this number (RFC 8446, section 6), or otherwise (`None`).
+    pub fn of_alert(alert: Option<u8>) -> Self {
+        const INTERNAL_ERROR: u8 = 80;
+        match alert {
+            Some(INTERNAL_ERROR) => Self::Broken,
+            _ => Self::Rejected,
+        }
+    }
+
+    /// Whether a session was offered, and the handshake failed.
+    pub(crate) fn is_failed_offer(self) -> bool {
+        matches!(self, Self::Failed | Self::Rejected | Self::Broken)
+    }
 }
 
 /// Counters since the store was created, and its current contents.

@@ -149,10 +149,10 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Removes the session `id` of `key` and all older ones, after the server rejected a handshake with it: the
-    /// older ones may fail for the same reason, and a client must not fail again and again. Newer
-    /// ones stay. With an observer, all sessions of the server are removed, since a session that a
-    /// tier restores is older than its id.
+    /// Removes the session `id` of `key` and all older ones, after the server rejected a handshake
+    /// with it: the older ones may fail for the same reason, and a client must not fail again and
+    /// again. Newer ones stay. With an observer, all sessions of the server are removed, since a
+    /// session that a tier restores is older than its id.
     pub fn remove_up_to<'k>(&self, key: impl Into<KeyRef<'k>>, id: EntryId) {
         let key = key.into();
         if self.observer.is_some() {

@@ -10,9 +10,6 @@ use store_core::{
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
 
-/// The alert by which a server says that the reason is its own (RFC 8446, section 6.2).
-const INTERNAL_ERROR: u8 = 80;
-
 /// The state of one connection.
 pub(super) struct State<S> {
     key: SessionKey,
@@ -332,11 +329,7 @@ impl<S: Storable> State<S> {
     pub(super) fn alert_received(&mut self, store: &ClockedStore<S>, alert: Option<u8>) {
         let blamed = match &self.phase {
             Phase::Handshake => {
-                let outcome = match alert {
-                    Some(INTERNAL_ERROR) => Outcome::Broken,
-                    _ => Outcome::Rejected,
-                };
-                self.fail(store, outcome);
+                self.fail(store, Outcome::of_alert(alert));
                 self.offered.map(|offered| offered.id)
             }
             Phase::Settled(inherited) => inherited.resumed,

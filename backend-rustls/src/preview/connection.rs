@@ -115,12 +115,12 @@ impl Connection {
     /// ([`Error::AlertReceived`](rustls_next::Error::AlertReceived)), or in the handshake what
     /// rustls rejects: a record that cannot be decrypted, a message that is not allowed.
     ///
-    /// `alert` is its number, `None` without one. In the handshake it ends the connection: the session that was offered and all older ones of
-    /// the server are removed.
+    /// `alert` is its number, `None` without one. In the handshake it ends the connection: the session
+    /// that was offered and all older ones of the server are removed.
     ///
-    /// After the handshake it revokes what this connection stored (RFC 8446, section 6.2), and if it was resumed, the
-    /// session that it resumed and all older ones of the server. In TLS 1.2 a server rejects a
-    /// resumption by an alert after the client has finished.
+    /// After the handshake it revokes what this connection stored (RFC 8446, section 6.2), and if the
+    /// connection was resumed, the session that it resumed and all older ones of the server. In TLS
+    /// 1.2 a server rejects a resumption by an alert after the client has finished.
     pub fn alert_received(&self, alert: Option<u8>) {
         self.handle.alert_received(alert);
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Outcome, Timestamp, Want};
+use crate::entry::LookUp;
+use crate::{Outcome, Timestamp};
 
 /// How long a server is avoided the first time. Each further time takes twice as long.
 const AVOIDED: Duration = Duration::from_secs(10 * 60);
@@ -104,13 +105,11 @@ impl History {
         matches!(self.state, State::Doubtful | State::Avoided | State::Tried)
     }
 
-    /// Whether the connection that begins at `now` may offer a session. With `reports`, its outcome
-    /// will be reported.
+    /// Whether the connection that begins at `now` may offer a session.
     #[cold]
-    pub(crate) fn may_offer(&mut self, want: Want, reports: bool, now: Timestamp) -> bool {
-        // A client that reports nothing looks up twice for one connection.
-        let is_second = !reports && want == Want::Reusable;
-        if !reports {
+    pub(crate) fn may_offer(&mut self, look_up: LookUp, now: Timestamp) -> bool {
+        let is_second = look_up.is_second();
+        if !look_up.reports {
             if !is_second {
                 self.begin_unreported(now);
             }
@@ -142,11 +141,11 @@ impl History {
 
     /// A session is offered.
     #[inline]
-    pub(crate) fn offered(&mut self, reports: bool, now: Timestamp) {
+    pub(crate) fn offered(&mut self, look_up: LookUp, now: Timestamp) {
         if self.state == State::Avoided {
             (self.state, self.at) = (State::Tried, now);
         }
-        if !reports && self.unanswered == Timestamp::EPOCH {
+        if !look_up.reports && self.unanswered == Timestamp::EPOCH {
             (self.unanswered, self.withheld) = (now, 0);
         }
     }
@@ -165,6 +164,7 @@ impl History {
             Outcome::Failed | Outcome::Rejected => self.fail(false, began_doubtful, now),
             Outcome::Broken => self.fail(true, began_doubtful, now),
             Outcome::Full => self.work(now),
+            Outcome::Succeeded => self.succeed(now),
             Outcome::FullFailed => {
                 // It fails without a session, too.
                 if let State::Failed { .. } | State::Tested { .. } = self.state {
@@ -176,26 +176,6 @@ impl History {
                     (self.state, self.at) = (State::Avoided, now);
                 }
             }
-        }
-    }
-
-    /// A handshake succeeded, of a client that does not report whether a session was offered.
-    pub(crate) fn succeeded(&mut self, now: Timestamp) {
-        if self.alone != Timestamp::EPOCH
-            && let Some(took) = now.since(self.alone)
-        {
-            let answer = u16::try_from(took.as_millis() * 4).unwrap_or(LONGEST_ANSWER);
-            self.answer = answer.clamp(SHORTEST_ANSWER, LONGEST_ANSWER);
-        }
-        self.alone = Timestamp::EPOCH;
-        match self.state {
-            State::Failed { .. } | State::Tested { .. } => {
-                self.unanswered = Timestamp::EPOCH;
-                self.work(now);
-            }
-            State::Avoided => {}
-            _ if self.withheld > 0 => self.withheld -= 1,
-            State::Good | State::Doubtful | State::Tried => self.forget(),
         }
     }
 
@@ -266,6 +246,26 @@ impl History {
             }
             // Offered before.
             State::Doubtful | State::Tried | State::Avoided => {}
+        }
+    }
+
+    /// A handshake succeeded, of a client that does not report whether a session was offered.
+    fn succeed(&mut self, now: Timestamp) {
+        if self.alone != Timestamp::EPOCH
+            && let Some(took) = now.since(self.alone)
+        {
+            let answer = u16::try_from(took.as_millis() * 4).unwrap_or(LONGEST_ANSWER);
+            self.answer = answer.clamp(SHORTEST_ANSWER, LONGEST_ANSWER);
+        }
+        self.alone = Timestamp::EPOCH;
+        match self.state {
+            State::Failed { .. } | State::Tested { .. } => {
+                self.unanswered = Timestamp::EPOCH;
+                self.work(now);
+            }
+            State::Avoided => {}
+            _ if self.withheld > 0 => self.withheld -= 1,
+            State::Good | State::Doubtful | State::Tried => self.forget(),
         }
     }
 

@@ -11,17 +11,17 @@ use super::sweep::SERVERS_A_STEP;
 use super::tracked::{Sizes, Tracked};
 use super::{HashedKey, Index, Shard, ToPack, fixed_bytes};
 use crate::dropped::Dropped;
+use crate::entry::LookUp;
 use crate::held::Held;
 use crate::{
     Begun, Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain, Timestamp, Usage,
-    Want,
 };
 
 /// The number of servers in the operations.
 pub(crate) const SERVERS: u8 = 12;
 
 /// Every way in which a handshake ends.
-pub(crate) const OUTCOMES: [Outcome; 8] = [
+pub(crate) const OUTCOMES: [Outcome; 9] = [
     Outcome::Resumed,
     Outcome::Declined,
     Outcome::Failed,
@@ -30,6 +30,7 @@ pub(crate) const OUTCOMES: [Outcome; 8] = [
     Outcome::Cancelled,
     Outcome::Full,
     Outcome::FullFailed,
+    Outcome::Succeeded,
 ];
 
 /// One operation on a shard; times are milliseconds.
@@ -48,8 +49,7 @@ pub(crate) enum Op {
     },
     Offer {
         server: u8,
-        want: Want,
-        reports: bool,
+        look_up: LookUp,
         only_even: bool,
     },
     /// A handshake ended.
@@ -59,10 +59,6 @@ pub(crate) enum Op {
         /// The reusable session that was offered; 0 for none.
         id: u64,
         doubtful: bool,
-    },
-    /// A handshake succeeded, of a client that reports no more.
-    Succeed {
-        server: u8,
     },
     Surplus {
         server: u8,
@@ -213,18 +209,16 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
             }
             Op::Offer {
                 server,
-                want,
-                reports,
+                look_up,
                 only_even,
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
                 let (key, dropped) = (key(server), &mut dropped);
-                let start =
-                    shard.begin(&key, generation, (want, reports), now, &mut accept, dropped);
+                let start = shard.begin(&key, generation, look_up, now, &mut accept, dropped);
                 let found = start.offer.map(|it| (it.id.0, it.entry.session.number));
                 assert_eq!(
                     found,
-                    model.offer(server, (want, reports), only_even, now),
+                    model.offer(server, look_up, only_even, now),
                     "{op:?}"
                 );
                 assert_eq!(start.hint, model.hint(server), "{op:?}");
@@ -245,10 +239,6 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 let ended = (outcome, &begun);
                 shard.remember(&key(server), index, ended, now, &mut dropped);
                 model.remember(server, (outcome, id, doubtful), now);
-            }
-            Op::Succeed { server } => {
-                shard.remember_success(&key(server), now);
-                model.remember_success(server, now);
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);

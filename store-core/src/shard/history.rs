@@ -3,19 +3,14 @@
 use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
-use crate::{Begun, Outcome, Start, Storable, Timestamp, Want};
+use crate::entry::LookUp;
+use crate::{Begun, Outcome, Start, Storable, Timestamp};
 
 impl<S: Storable> Shard<S> {
     /// A connection to the server at `index` offers nothing because of earlier handshakes.
     #[cold]
-    pub(super) fn avoid(
-        &mut self,
-        index: Index,
-        (want, reports): (Want, bool),
-        mut start: Start<S>,
-    ) -> Start<S> {
-        // A client that reports nothing looks up twice for one connection.
-        let is_second = !reports && want == Want::Reusable;
+    pub(super) fn avoid(&mut self, index: Index, look_up: LookUp, mut start: Start<S>) -> Start<S> {
+        let is_second = look_up.is_second();
         let holds = self
             .slab
             .get(index)
@@ -42,10 +37,15 @@ impl<S: Storable> Shard<S> {
     /// A connection to a server that is not known begins, of a client that does not report how it
     /// ends: shows how long handshakes take.
     #[cold]
-    pub(super) fn remember_begin(&mut self, hashed: &HashedKey<'_>, want: Want, now: Timestamp) {
+    pub(super) fn remember_begin(
+        &mut self,
+        hashed: &HashedKey<'_>,
+        look_up: LookUp,
+        now: Timestamp,
+    ) {
         let node = self.insert_empty(hashed);
         if let Some(node) = node.and_then(|index| self.slab.get_mut(index)) {
-            node.history.may_offer(want, false, now);
+            node.history.may_offer(look_up, now);
         }
     }
 
@@ -60,11 +60,8 @@ impl<S: Storable> Shard<S> {
         now: Timestamp,
         dropped: &mut Dropped<S>,
     ) {
-        let fails = matches!(
-            outcome,
-            Outcome::Failed | Outcome::Rejected | Outcome::Broken
-        );
         let found = self.slab.find_at(*index, hashed);
+        let fails = outcome.is_failed_offer();
         let Some(found) = found.or_else(|| fails.then(|| self.insert_empty(hashed))?) else {
             return;
         };
@@ -80,14 +77,6 @@ impl<S: Storable> Shard<S> {
         {
             let removed = self.change_at(found, |server, _| server.remove(id, dropped));
             self.stats.removed += u64::from(removed.flatten().is_some());
-        }
-    }
-
-    /// Remembers that a handshake succeeded, of a client that does not report how.
-    pub(crate) fn remember_success(&mut self, hashed: &HashedKey<'_>, now: Timestamp) {
-        let found = self.slab.find(hashed);
-        if let Some(node) = found.and_then(|index| self.slab.get_mut(index)) {
-            node.history.succeeded(now);
         }
     }
 }

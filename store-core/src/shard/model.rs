@@ -6,6 +6,7 @@ use self::server::{Server, Session};
 use super::pack::MOST_PASSED;
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
+use crate::entry::LookUp;
 use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
 
 /// A shard with one vector of servers, in the order in which they entered their rings.
@@ -269,7 +270,7 @@ impl Model {
     pub(super) fn offer(
         &mut self,
         name: u8,
-        (want, reports): (Want, bool),
+        look_up: LookUp,
         even: bool,
         now: Timestamp,
     ) -> Option<(u64, u64)> {
@@ -277,12 +278,12 @@ impl Model {
         if let Some(position) = self.position(name) {
             let server = &mut self.servers[position];
             server.need.count_lookup();
-            let observes = !reports || !server.history.is_plain();
+            let observes = !look_up.reports || !server.history.is_plain();
             if !server.sessions.is_empty() {
                 (server.visited, server.used) = (true, true);
             }
-            if observes && !server.history.may_offer(want, reports, now) {
-                if reports || want != Want::Reusable {
+            if observes && !server.history.may_offer(look_up, now) {
+                if !look_up.is_second() {
                     let holds = !server.sessions.is_empty();
                     self.stats.avoided += u64::from(holds);
                     self.stats.missed += u64::from(!holds);
@@ -291,20 +292,20 @@ impl Model {
             }
             if !server.sessions.is_empty() {
                 let accept = |number: u64| !even || number.is_multiple_of(2);
-                found = server.offer(want, accept, now, &mut self.stats);
+                found = server.offer(look_up.want, accept, now, &mut self.stats);
                 if observes && found.is_some() {
-                    server.history.offered(reports, now);
+                    server.history.offered(look_up, now);
                 }
             }
         }
         let is_unknown = self.position(name).is_none();
         self.stats.offered += u64::from(found.is_some());
-        self.stats.missed += u64::from(found.is_none() && want != Want::SingleUseFirst);
+        self.stats.missed += u64::from(found.is_none() && look_up.want != Want::SingleUseFirst);
         if is_unknown
-            && !reports
+            && !look_up.reports
             && let Some(position) = self.insert_empty(name)
         {
-            self.servers[position].history.may_offer(want, false, now);
+            self.servers[position].history.may_offer(look_up, now);
         }
         found
     }
@@ -422,10 +423,7 @@ impl Model {
         (outcome, reusable, is_doubtful): (Outcome, Option<u64>, bool),
         now: Timestamp,
     ) {
-        let fails = matches!(
-            outcome,
-            Outcome::Failed | Outcome::Rejected | Outcome::Broken
-        );
+        let fails = outcome.is_failed_offer();
         let found = self.position(name);
         let Some(position) = found.or_else(|| fails.then(|| self.insert_empty(name))?) else {
             return;
@@ -438,12 +436,6 @@ impl Model {
             && self.servers[position].history.declined_reusable()
         {
             self.remove_where(name, |session| session.id == id);
-        }
-    }
-
-    pub(super) fn remember_success(&mut self, name: u8, now: Timestamp) {
-        if let Some(position) = self.position(name) {
-            self.servers[position].history.succeeded(now);
         }
     }
 

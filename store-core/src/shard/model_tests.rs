@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::comparison::{OUTCOMES, Op, SERVERS, compare};
+use crate::entry::LookUp;
 use crate::{Limits, Usage, Want};
 
 const GROUPS: u16 = 3;
@@ -31,13 +32,12 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
         8 => (server.clone(), want, prop::bool::weighted(0.8), prop::bool::weighted(0.2))
             .prop_map(|(server, want, reports, only_even)| {
-                Op::Offer { server, want, reports, only_even }
+                Op::Offer { server, look_up: LookUp { want, reports }, only_even }
             }),
-        3 => (server.clone(), outcome, 0..60_u64, any::<bool>())
+        4 => (server.clone(), outcome, 0..60_u64, any::<bool>())
             .prop_map(|(server, outcome, id, doubtful)| {
                 Op::End { server, outcome, id, doubtful }
             }),
-        1 => server.clone().prop_map(|server| Op::Succeed { server }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::RemoveUpTo { server, id }),
         1 => server.clone().prop_map(|server| Op::RemoveReusable { server }),

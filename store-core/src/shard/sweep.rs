@@ -28,16 +28,16 @@ impl<S: Storable> Shard<S> {
 
     /// Passes the hand over the next servers, and drops their sessions that are not valid at `now`.
     pub(crate) fn sweep_step(&mut self, now: Timestamp, dropped: &mut Dropped<S>) {
-        for _ in 0..SERVERS_A_STEP.min(self.slab.slots()) {
-            if let Some(index) = self.slab.pass(&mut self.sweep_hand) {
-                self.prune(index, now, dropped);
-            }
-        }
+        self.sweep_next(SERVERS_A_STEP, now, dropped);
     }
 
     /// The same for all servers.
     pub(crate) fn sweep(&mut self, now: Timestamp, dropped: &mut Dropped<S>) {
-        for _ in 0..self.slab.slots() {
+        self.sweep_next(usize::MAX, now, dropped);
+    }
+
+    fn sweep_next(&mut self, servers: usize, now: Timestamp, dropped: &mut Dropped<S>) {
+        for _ in 0..servers.min(self.slab.slots()) {
             if let Some(index) = self.slab.pass(&mut self.sweep_hand) {
                 self.prune(index, now, dropped);
             }

@@ -2,6 +2,7 @@
 
 use super::SessionStore;
 use crate::dropped::Dropped;
+use crate::entry::LookUp;
 use crate::shard::{HashedKey, Index};
 use crate::sync::Ordering;
 use crate::{
@@ -21,11 +22,12 @@ impl<S: Storable> SessionStore<S> {
         now: Timestamp,
         accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
-        self.look_up(key.into(), (want, true), now, accept)
+        let reports = true;
+        self.look_up(key.into(), LookUp { want, reports }, now, accept)
     }
 
-    /// [`begin`](Self::begin) for a client that cannot report how its handshakes end: it calls
-    /// [`succeeded`](Self::succeeded) after each that succeeds. The store infers which failed.
+    /// [`begin`](Self::begin) for a client that cannot report how its handshakes end: it reports
+    /// [`Outcome::Succeeded`] after each that succeeds. The store infers which failed.
     pub fn begin_unreported<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
@@ -33,26 +35,27 @@ impl<S: Storable> SessionStore<S> {
         now: Timestamp,
         accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
-        self.look_up(key.into(), (want, false), now, accept)
+        let reports = false;
+        self.look_up(key.into(), LookUp { want, reports }, now, accept)
     }
 
     #[inline]
     fn look_up(
         &self,
         key: KeyRef<'_>,
-        (want, reports): (Want, bool),
+        look_up: LookUp,
         now: Timestamp,
         mut accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
         let (generation, hashed) = (self.generation(), self.hashed(key));
-        let shard = if reports {
+        let shard = if look_up.reports {
             self.shards.get(hashed.hash)
         } else {
             // It has to remember how long handshakes take.
             self.shards.get_or_create(hashed.hash, &self.limits)
         };
         let Some(shard) = shard else {
-            if self.shards.len() > 0 && want != Want::SingleUseFirst {
+            if self.shards.len() > 0 && look_up.want != Want::SingleUseFirst {
                 self.counters.missed.fetch_add(1, Ordering::Relaxed);
                 self.count_miss(&hashed.key);
             }
@@ -60,14 +63,7 @@ impl<S: Storable> SessionStore<S> {
         };
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let mut start = locked.begin(
-            &hashed,
-            generation,
-            (want, reports),
-            now,
-            &mut accept,
-            &mut dropped,
-        );
+        let mut start = locked.begin(&hashed, generation, look_up, now, &mut accept, &mut dropped);
         drop(locked);
         if S::PACKS {
             let unpack = |offer| self.unpack(shard, &hashed, offer, now);
@@ -83,12 +79,12 @@ impl<S: Storable> SessionStore<S> {
                 self.events.offered(&hashed.key, usage);
             }
             None if start.avoided => {
-                if reports || want != Want::Reusable {
+                if !look_up.is_second() {
                     self.watched.count(&hashed.key, |stats| stats.avoided += 1);
                     self.events.avoided(&hashed.key);
                 }
             }
-            None if want == Want::SingleUseFirst => {}
+            None if look_up.want == Want::SingleUseFirst => {}
             None => self.count_miss(&hashed.key),
         }
         start
@@ -227,15 +223,6 @@ impl<S: Storable> SessionStore<S> {
             ..self.generation().into()
         };
         self.finish(key, begun, Some(outcome), None, None, now);
-    }
-
-    /// A handshake with `key` succeeded, of a client that calls
-    /// [`begin_unreported`](Self::begin_unreported).
-    pub fn succeeded<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) {
-        let hashed = self.hashed(key);
-        if let Some(shard) = self.shards.get(hashed.hash) {
-            shard.lock().remember_success(&hashed, now);
-        }
     }
 
     /// Stores the group that the server chose (a TLS `NamedGroup`). Hints take no room from

@@ -1,9 +1,20 @@
 //! The history by itself.
 
 use super::*;
+use crate::Want;
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_unix(Duration::from_secs(1_000_000) + Duration::from_millis(millis))
+}
+
+fn reported(want: Want) -> LookUp {
+    let reports = true;
+    LookUp { want, reports }
+}
+
+fn unreported(want: Want) -> LookUp {
+    let reports = false;
+    LookUp { want, reports }
 }
 
 /// A server's answer to a connection that offers, and to one that does not.
@@ -12,9 +23,9 @@ type Server = fn(bool) -> Outcome;
 /// A connection at `now`. Returns whether it offered.
 fn connect(history: &mut History, server: Server, now: Timestamp) -> bool {
     let doubtful = history.is_doubtful();
-    let offers = history.may_offer(Want::Any, true, now);
+    let offers = history.may_offer(reported(Want::Any), now);
     if offers {
-        history.offered(true, now);
+        history.offered(reported(Want::Any), now);
     }
     history.ended(server(offers), doubtful, now);
     offers
@@ -88,7 +99,7 @@ fn a_burst_after_a_failure_offers() {
     let mut history = History::default();
     connect(&mut history, CLOSES, at(0));
     let burst: Vec<_> = (0..64)
-        .map(|_| history.may_offer(Want::Any, true, at(10)))
+        .map(|_| history.may_offer(reported(Want::Any), at(10)))
         .collect();
     assert_eq!(burst.iter().filter(|offers| **offers).count(), 63);
 }
@@ -112,11 +123,11 @@ fn one_connection_tries_again() {
     connect(&mut history, BREAKS, at(0));
     connect(&mut history, BREAKS, at(0));
     let later = at(600_000);
-    assert!(history.may_offer(Want::Any, true, later));
-    history.offered(true, later);
-    assert!(!history.may_offer(Want::Any, true, later));
+    assert!(history.may_offer(reported(Want::Any), later));
+    history.offered(reported(Want::Any), later);
+    assert!(!history.may_offer(reported(Want::Any), later));
     history.ended(Outcome::Full, false, later);
-    assert!(!history.may_offer(Want::Any, true, later));
+    assert!(!history.may_offer(reported(Want::Any), later));
     history.ended(Outcome::Resumed, true, later);
     assert!(history.is_plain());
 }
@@ -135,12 +146,16 @@ fn a_server_that_declines_is_asked_seldom() {
 
 /// A connection of a client that does not report. Returns whether it offered.
 fn connect_unreported(history: &mut History, server: Server, now: Timestamp) -> bool {
-    let offers = history.may_offer(Want::SingleUseFirst, false, now);
+    let offers = history.may_offer(unreported(Want::SingleUseFirst), now);
     if offers {
-        history.offered(false, now);
+        history.offered(unreported(Want::SingleUseFirst), now);
     }
     if matches!(server(offers), Outcome::Full | Outcome::Resumed) {
-        history.succeeded(now.after(Duration::from_millis(50)));
+        history.ended(
+            Outcome::Succeeded,
+            false,
+            now.after(Duration::from_millis(50)),
+        );
     }
     offers
 }
@@ -148,8 +163,8 @@ fn connect_unreported(history: &mut History, server: Server, now: Timestamp) -> 
 /// A history of a server whose handshakes take so many milliseconds.
 fn measured(millis: u64) -> History {
     let mut history = History::default();
-    history.may_offer(Want::SingleUseFirst, false, at(0));
-    history.succeeded(at(millis));
+    history.may_offer(unreported(Want::SingleUseFirst), at(0));
+    history.ended(Outcome::Succeeded, false, at(millis));
     history
 }
 
@@ -170,11 +185,15 @@ fn a_healthy_burst_is_no_failure() {
     for round in 0..10 {
         let now = at(round * 1_000);
         for _ in 0..64 {
-            assert!(history.may_offer(Want::SingleUseFirst, false, now));
-            history.offered(false, now);
+            assert!(history.may_offer(unreported(Want::SingleUseFirst), now));
+            history.offered(unreported(Want::SingleUseFirst), now);
         }
         for _ in 0..64 {
-            history.succeeded(now.after(Duration::from_millis(900)));
+            history.ended(
+                Outcome::Succeeded,
+                false,
+                now.after(Duration::from_millis(900)),
+            );
         }
     }
     assert!(history.is_plain());
@@ -187,10 +206,13 @@ fn slow_handshakes_are_no_failures() {
     for n in 0..200_u64 {
         let now = at(1_000 + n * 100);
         if n >= 3 {
-            history.succeeded(now); // the one that began 300 ms ago
+            history.ended(Outcome::Succeeded, false, now); // the one that began 300 ms ago
         }
-        assert!(history.may_offer(Want::SingleUseFirst, false, now), "{n}");
-        history.offered(false, now);
+        assert!(
+            history.may_offer(unreported(Want::SingleUseFirst), now),
+            "{n}"
+        );
+        history.offered(unreported(Want::SingleUseFirst), now);
     }
 }
 
@@ -199,12 +221,12 @@ fn slow_handshakes_are_no_failures() {
 fn failures_of_earlier_connections_count_once() {
     let mut history = History::default();
     for _ in 0..2 {
-        assert!(history.may_offer(Want::Any, true, at(0)));
+        assert!(history.may_offer(reported(Want::Any), at(0)));
     }
     history.ended(Outcome::Failed, false, at(10));
     connect(&mut history, CLOSES, at(20));
     history.ended(Outcome::Failed, false, at(30));
-    assert!(history.may_offer(Want::Any, true, at(40)));
+    assert!(history.may_offer(reported(Want::Any), at(40)));
 }
 
 /// The second look-up of a connection that does not report follows the first.
@@ -213,9 +235,9 @@ fn the_second_lookup_of_a_connection_offers_no_more_than_the_first() {
     let mut history = measured(20);
     connect_unreported(&mut history, CLOSES, at(1_000));
     for now in [at(1_300), at(2_300)] {
-        assert!(!history.may_offer(Want::SingleUseFirst, false, now));
-        assert!(!history.may_offer(Want::Reusable, false, now));
-        history.succeeded(now);
+        assert!(!history.may_offer(unreported(Want::SingleUseFirst), now));
+        assert!(!history.may_offer(unreported(Want::Reusable), now));
+        history.ended(Outcome::Succeeded, false, now);
         connect_unreported(&mut history, CLOSES, now.after(Duration::from_millis(700)));
     }
 }
@@ -235,6 +257,6 @@ fn a_clock_that_goes_back_does_not_avoid_for_ever() {
     let mut history = History::default();
     connect(&mut history, BREAKS, at(1_000_000_000));
     connect(&mut history, BREAKS, at(1_000_000_000));
-    assert!(!history.may_offer(Want::Any, true, at(1_000_000_000)));
-    assert!(history.may_offer(Want::Any, true, at(0)));
+    assert!(!history.may_offer(reported(Want::Any), at(1_000_000_000)));
+    assert!(history.may_offer(reported(Want::Any), at(0)));
 }
