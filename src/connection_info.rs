@@ -96,8 +96,10 @@ impl<T: Connection> ConnectionInfo<T> {
     }
 
     /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered:
-    /// for an application whose own check of the server fails after the handshake. Sessions
-    /// received on this connection later are not stored.
+    /// for an application whose own check of the server fails after the handshake. If the connection was
+    /// resumed, also the session that it resumed and all older ones of the server: a server that lost
+    /// the client's identity answers the next connection after a full handshake. Sessions received on
+    /// this connection later are not stored.
     pub fn forget(&self) {
         self.tls.details().forget();
     }

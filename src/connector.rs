@@ -154,6 +154,9 @@ impl<B: Backend> Connector<B> {
     /// Makes the handshake with `host` over a transport that is already connected. The transport's
     /// own timeouts apply, not the connector's. `host` is sent in SNI unless it is an IP address,
     /// and the certificate must be for it; sessions are stored under `host` and `port`.
+    ///
+    /// A failed handshake drops the transport, and so closes the connection. To keep it, pass a
+    /// reference that reads and writes, such as `&TcpStream`.
     pub fn connect_stream<IO: Read + Write>(
         &self,
         host: &str,

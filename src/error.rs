@@ -1,8 +1,12 @@
 //! Errors of configurations and connections. The store has none: a failure of it costs a full
 //! handshake.
 
+mod alert;
+
 use std::fmt;
 use std::io;
+
+pub use self::alert::Alert;
 
 /// Why a connector could not be built or a connection could not be made. `Display` writes one line;
 /// [`source`](std::error::Error::source) is the error of the TLS library or of I/O, if there was
@@ -11,7 +15,7 @@ use std::io;
 pub struct Error {
     kind: ErrorKind,
     certificate: Option<CertificateError>,
-    alert: Option<u8>,
+    alert: Option<Alert>,
     offered_session: bool,
     retried: bool,
     message: String,
@@ -141,12 +145,19 @@ impl Error {
     }
 
     /// The error when the server sent a fatal alert in the handshake with `host`.
-    pub(crate) fn of_alert(host: &str, alert: u8, why: impl fmt::Display) -> Self {
-        let message = format!("{host}: the handshake failed: {why}");
+    pub(crate) fn of_alert(host: &str, number: u8) -> Self {
+        let alert = Alert::Received(number);
+        let message = format!("{host}: the server ended the handshake by the alert {alert}");
         Self {
             alert: Some(alert),
             ..Self::new(ErrorKind::Handshake, message)
         }
+    }
+
+    /// Sets the alert that this client sent, if it is known.
+    pub(crate) fn with_sent(self, number: Option<u8>) -> Self {
+        let alert = number.map(Alert::Sent).or(self.alert);
+        Self { alert, ..self }
     }
 
     /// Whether the handshake may succeed without the session that was offered in it.
@@ -163,28 +174,35 @@ impl Error {
     /// failed.
     pub(crate) fn report(&self, rejected: impl FnOnce(Option<u8>), cancelled: impl FnOnce()) {
         match self.kind {
-            ErrorKind::Handshake => rejected(self.alert),
+            ErrorKind::Handshake => rejected(self.alert.and_then(Alert::received)),
             // A full handshake. The session that was offered is not to blame.
             ErrorKind::Certificate => cancelled(),
             _ => {}
         }
     }
 
-    /// The error when the TLS library rejected the server's certificate for the reason `why`.
+    /// The error when the TLS library rejected the server's certificate; `why` is its own reason.
     pub(crate) fn of_certificate(
         host: &str,
         certificate_error: CertificateError,
         why: impl fmt::Display,
     ) -> Self {
-        let advice = match certificate_error {
-            CertificateError::UnknownIssuer => {
-                "add the root certificate of its issuer to the trusted roots"
-            }
-            CertificateError::NotValidForName => "check the host name",
-            CertificateError::Expired | CertificateError::NotValidYet => {
-                "check the clock of this machine and the server's certificate"
-            }
-            CertificateError::Other => "check the server's certificates",
+        let other = why.to_string();
+        let (why, advice) = match certificate_error {
+            CertificateError::UnknownIssuer => (
+                "its issuer is not trusted",
+                "add the root certificate of its issuer to the trusted roots",
+            ),
+            CertificateError::NotValidForName => ("it is for other names", "check the host name"),
+            CertificateError::Expired => (
+                "it has expired",
+                "check the clock of this machine and the server's certificate",
+            ),
+            CertificateError::NotValidYet => (
+                "it is not valid yet",
+                "check the clock of this machine and the server's certificate",
+            ),
+            CertificateError::Other => (other.as_str(), "check the server's certificates"),
         };
         let message = format!("{host}: the server's certificate is rejected ({why}): {advice}");
         Self {
@@ -236,7 +254,7 @@ impl Error {
         let message = if evidence == TlsEvidence::Records {
             format!("{host}: the handshake failed: {why}")
         } else {
-            format!("{host}: the answer is not TLS ({why}): check the port")
+            format!("{host}: the answer is not TLS: check the port")
         };
         Self::new(ErrorKind::Handshake, message)
     }
@@ -246,9 +264,13 @@ impl Error {
         self.kind
     }
 
-    /// The number of the fatal alert that the server sent in the handshake (RFC 8446, section 6), such
-    /// as 40 for `handshake_failure`; `None` if it sent none.
-    pub fn alert(&self) -> Option<u8> {
+    /// The fatal alert that ended the handshake (RFC 8446, section 6); `None` if there was none, or it
+    /// is not known.
+    ///
+    /// That of the server is always known. Of those that this client sends, known are with the preview
+    /// of the next rustls all, with rustls 0.23 those for certificates and for messages that cannot be
+    /// read, with OpenSSL those for a [`CertificateError`] other than `Other`.
+    pub fn alert(&self) -> Option<Alert> {
         self.alert
     }
 

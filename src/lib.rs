@@ -68,7 +68,7 @@ pub use backend::Backend;
 pub use backend::Shareable;
 pub use config::{Config, StoreUrl};
 pub use connection_info::Resumption;
-pub use error::{CertificateError, Error, ErrorKind};
+pub use error::{Alert, CertificateError, Error, ErrorKind};
 pub use pki_types;
 pub use store_core::{
     Clock, Limits, ManualClock, Protocol, SecurityDomain, ServerStats, Stats, SystemClock,

@@ -157,6 +157,10 @@ const COUNTERS: &[(&str, &str)] = &[
         "Sessions refused because they were too large",
     ),
     (
+        "refused_ticket_too_large",
+        "Sessions refused because their ticket was too large",
+    ),
+    (
         "refused_expired",
         "Sessions refused because they had expired",
     ),

@@ -189,6 +189,13 @@ fn report_alert(ssl: &SslRef, error: &::openssl::ssl::Error) {
     }
 }
 
+/// Reports that the server has sent application data.
+fn received_data(ssl: &SslRef) {
+    if let Some(handle) = backend_openssl::connection(ssl) {
+        handle.received_data();
+    }
+}
+
 /// The error of a handshake, whose reason is reported to the connection's handle.
 fn failed(host: &Host, evidence: TlsEvidence, ssl: &SslRef, error: ::openssl::ssl::Error) -> Error {
     let error = handshake_error(host.as_str(), evidence, ssl.verify_result(), error);
@@ -388,7 +395,10 @@ impl<IO: Read + Write> Read for Tls<IO> {
                 report_alert(self.stream.ssl(), error);
             }
             return match read {
-                Ok(length) => Ok(length),
+                Ok(length) => {
+                    received_data(self.stream.ssl());
+                    Ok(length)
+                }
                 Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(0),
                 Err(error) if is_unexpected_eof(&error) => {
                     Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))

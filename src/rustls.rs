@@ -357,6 +357,14 @@ impl<IO: Read + Write> Write for Tls<IO> {
 /// A transport that reports to the handle how many bytes arrive: a session has no more bytes.
 struct Counting<'a, IO>(&'a mut Transport<IO>, Option<&'a Connection>);
 
+impl<IO> Counting<'_, IO> {
+    fn sent(&self) {
+        if let Some(handle) = self.1 {
+            handle.sent();
+        }
+    }
+}
+
 impl<IO: Read> Read for Counting<'_, IO> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.0.read(buf)?;
@@ -369,10 +377,12 @@ impl<IO: Read> Read for Counting<'_, IO> {
 
 impl<IO: Write> Write for Counting<'_, IO> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.sent();
         self.0.write(buf)
     }
 
     fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.sent();
         self.0.write_vectored(bufs)
     }
 

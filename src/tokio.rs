@@ -142,6 +142,9 @@ impl<B: Backend> Connector<B> {
     /// Makes the handshake with `host` over a transport that is already connected, without a
     /// timeout. `host` is sent in SNI unless it is an IP address, and the certificate must be for
     /// it; sessions are stored under `host` and `port`.
+    ///
+    /// A failed handshake drops the transport, and so closes the connection. To keep it, pass
+    /// `&mut` of it.
     pub async fn connect_stream<IO: AsyncIo>(
         &self,
         host: &str,

@@ -1,22 +1,13 @@
 //! The callbacks of OpenSSL: each finds the connection of its `SSL` and calls it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use openssl::ssl::{SslContextBuilder, SslRef};
+use openssl::ssl::{SslContextBuilder, SslRef, SslSessionRef};
 
 use crate::ex_data::connection;
-use crate::ffi::{self, HandshakeObserver};
+use crate::ffi::{self, HandshakeObserver, SessionObserver};
 
 /// Sets the `new_session` callback of a context.
 pub(crate) fn install(builder: &mut SslContextBuilder) {
-    builder.set_new_session_callback(|ssl, session| {
-        // A panic must not reach C. The session is then not stored, which is a miss.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(connection) = connection(ssl) {
-                connection.session_received(ssl, &session);
-            }
-        }));
-    });
+    ffi::observe_sessions::<ConnectionObserver>(builder);
 }
 
 /// Sets the info callback of a connection, which reports how the handshake ends.
@@ -24,8 +15,16 @@ pub(crate) fn observe(ssl: &mut SslRef) {
     ffi::observe_handshake::<ConnectionObserver>(ssl);
 }
 
-/// Passes the events of the info callback on to the connection.
+/// Passes the events of the callbacks on to the connection.
 struct ConnectionObserver;
+
+impl SessionObserver for ConnectionObserver {
+    fn session_received(ssl: &SslRef, session: &SslSessionRef) {
+        if let Some(connection) = connection(ssl) {
+            connection.session_received(ssl, session);
+        }
+    }
+}
 
 impl HandshakeObserver for ConnectionObserver {
     fn started(ssl: &SslRef) {

@@ -20,10 +20,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openssl::ssl::{SslRef, SslSessionRef};
+use parking_lot::{Mutex, MutexGuard};
 use store_core::{
     Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Timestamp, Usage, Want,
 };
@@ -49,6 +51,8 @@ pub struct Connection {
     /// offered session.
     required: Option<Verification>,
     offered: Option<OfferedSession>,
+    /// Whether the server has sent application data.
+    answered: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -140,6 +144,7 @@ impl Connection {
             hint: lists.as_ref().map(|_| hint.unwrap_or(NO_GROUP)),
             required,
             offered,
+            answered: AtomicBool::new(false),
             state: Mutex::new(State {
                 phase,
                 in_use: in_use.flatten(),
@@ -198,23 +203,28 @@ impl Connection {
         self.state().max_early_data
     }
 
-    /// Revokes the sessions that this connection stored, and the reusable session that it offered.
+    /// Revokes the sessions that this connection stored, and the reusable session that it offered. If
+    /// the connection was resumed, also the session that it resumed and all older ones of the server.
     /// Sessions received later are not stored.
     ///
     /// For an application whose own check of the peer fails after the handshake. Copies that other
     /// connections already hold stay valid.
     pub fn forget(&self) {
         let mut state = self.state();
+        let is_resumed = state.is_resumed();
         state.revoked = true;
+        let store = self.settings.sessions.store();
         let stored = std::mem::take(&mut state.older);
         for id in stored.into_iter().chain(state.newest.take()) {
-            self.settings.sessions.store().remove(&self.key, id);
+            store.remove(&self.key, id);
         }
         drop(state);
-        if let Some(offered) = &self.offered
-            && offered.usage == Usage::Reusable
-        {
-            self.settings.sessions.store().remove(&self.key, offered.id);
+        match &self.offered {
+            Some(offered) if is_resumed => store.remove_up_to(&self.key, offered.id),
+            Some(offered) if offered.usage == Usage::Reusable => {
+                store.remove(&self.key, offered.id);
+            }
+            _ => {}
         }
     }
 
@@ -392,21 +402,31 @@ impl Connection {
     /// OpenSSL rejects: a record that cannot be decrypted, a message that is not allowed.
     ///
     /// In the handshake it ends the connection: the session that was offered and all older ones of
-    /// the server are removed. After it, it revokes what this connection stored (RFC 8446, section
-    /// 6.2), and if it was resumed, the session that it resumed and all older ones. In TLS 1.2 a
-    /// server rejects a resumption by an alert after the client has finished.
+    /// the server are removed.
+    ///
+    /// After it, it revokes as [`forget`](Self::forget) does (RFC 8446, section 6.2). A server that
+    /// rejects resumed connections in this way, before it has sent [data](Self::received_data), is
+    /// offered nothing on the next connection; after the second rejection within an hour it is
+    /// avoided. It may reject so in TLS 1.3, where the client ends the handshake, and in a TLS 1.2
+    /// resumption.
     ///
     /// `alert` is its number, `None` without one.
     pub fn alert_received(&self, alert: Option<u8>) {
         let rejected = self.end_failed(Outcome::of_alert(alert));
-        let is_blamed = rejected || self.state().phase == Phase::Resumed;
-        self.forget();
-        if is_blamed && let Some(offered) = &self.offered {
-            self.settings
-                .sessions
-                .store()
-                .remove_up_to(&self.key, offered.id);
+        if self.state().is_resumed() && !self.answered.load(Ordering::Relaxed) {
+            self.report(Outcome::RejectedLate, None);
         }
+        self.forget();
+        if rejected && let Some(offered) = &self.offered {
+            let store = self.settings.sessions.store();
+            store.remove_up_to(&self.key, offered.id);
+        }
+    }
+
+    /// Reports that the server has sent application data. Optional, and only for connections whose
+    /// driver reports alerts itself.
+    pub fn received_data(&self) {
+        self.answered.store(true, Ordering::Relaxed);
     }
 
     /// Reports that `close_notify` is sent (`SSL_CB_WRITE_ALERT`). OpenSSL then leaves the session of
@@ -416,11 +436,16 @@ impl Connection {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
 impl State {
+    /// Whether the handshake was resumed, and nothing is revoked.
+    fn is_resumed(&self) -> bool {
+        self.phase == Phase::Resumed && !self.revoked
+    }
+
     /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
     fn end_handshake(&mut self, phase: Phase) -> bool {
         let under_way = self.phase == Phase::UnderWay;
@@ -437,7 +462,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let state = self.state.get_mut();
-            let state = state.unwrap_or_else(PoisonError::into_inner);
             let (phase, closed) = (state.phase, state.closed);
             if let Some(in_use) = state.in_use.take() {
                 in_use.end(matches!(phase, Phase::Full | Phase::Resumed), closed);

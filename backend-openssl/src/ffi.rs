@@ -326,6 +326,12 @@ pub(crate) fn has_info_callback(builder: &SslContextBuilder) -> bool {
     unsafe { SSL_CTX_get_info_callback(builder.as_ptr()).is_some() }
 }
 
+/// What the `new_session` callback passes on.
+pub(crate) trait SessionObserver {
+    /// OpenSSL has received a session.
+    fn session_received(ssl: &SslRef, session: &SslSessionRef);
+}
+
 /// Observer of the handshakes of a connection.
 pub(crate) trait HandshakeObserver {
     /// `SSL_CB_HANDSHAKE_START`: a handshake starts.
@@ -351,6 +357,29 @@ pub(crate) trait HandshakeObserver {
 pub(crate) fn observe_handshake<O: HandshakeObserver>(ssl: &mut SslRef) {
     // SAFETY: the callback is a function without state, valid for the life of the process.
     unsafe { SSL_set_info_callback(ssl.as_ptr(), Some(info_callback::<O>)) };
+}
+
+/// Sets the `new_session` callback of a context, which calls `O`. The crate's own looks the closure up
+/// in a map behind a lock, each time.
+///
+/// Corresponds to `SSL_CTX_sess_set_new_cb`.
+pub(crate) fn observe_sessions<O: SessionObserver>(builder: &mut SslContextBuilder) {
+    // SAFETY: the callback is a function without state, valid for the life of the process.
+    unsafe { openssl_sys::SSL_CTX_sess_set_new_cb(builder.as_ptr(), Some(new_session::<O>)) };
+}
+
+unsafe extern "C" fn new_session<O: SessionObserver>(
+    ssl: *mut SSL,
+    session: *mut SSL_SESSION,
+) -> c_int {
+    // A panic must not reach C. The session is then not stored, which is a miss.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: OpenSSL passes live objects, on the thread that drives the connection. The
+        // references do not outlive the call and are only read through.
+        let (ssl, session) = unsafe { (SslRef::from_ptr(ssl), SslSessionRef::from_ptr(session)) };
+        O::session_received(ssl, session);
+    }));
+    0 // OpenSSL drops its own reference
 }
 
 /// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: the transport ended without `close_notify`.

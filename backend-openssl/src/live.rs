@@ -11,11 +11,12 @@
 //!   connection that has ended cleanly leaves its copy for the next one.
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use foreign_types::ForeignTypeRef;
 use openssl::ssl::{SslSession, SslSessionRef};
+use parking_lot::Mutex;
 use store_core::Usage;
 
 use crate::ffi;
@@ -74,8 +75,7 @@ impl Live {
     }
 
     fn replace_spare(&self, spare: Option<SslSession>) -> Option<SslSession> {
-        let mut place = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        mem::replace(&mut place, spare)
+        mem::replace(&mut self.spare.lock(), spare)
     }
 }
 

@@ -68,7 +68,9 @@ impl Session {
         let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
         let copy = Self { form, peer };
         let weight = copy.weight();
-        Some((Entry::new(copy, usage, Some(lifetime), weight, now), in_use))
+        let entry = Entry::new(copy, usage, Some(lifetime), weight, now)
+            .with_ticket_bytes(ffi::ticket_len(session));
+        Some((entry, in_use))
     }
 
     /// The object to offer, and what the connection keeps of it. `None`, a miss, if it cannot be

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use store_core::KeyRef;
@@ -112,7 +113,7 @@ impl Pool {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Pair>> {
         // No code panics while the list is half changed.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Connection {
     handle: Handle<Session>,
     /// Bytes received since the last session or application data.
     received: AtomicUsize,
+    /// How many of them before rustls wrote last: they contain no ticket.
+    received_before_write: AtomicUsize,
 }
 
 impl Connection {
@@ -43,6 +45,7 @@ impl Connection {
         Self {
             handle: Handle::new(store, key),
             received: AtomicUsize::new(0),
+            received_before_write: AtomicUsize::new(0),
         }
     }
 
@@ -73,14 +76,30 @@ impl Connection {
     /// arrived in the bytes reported since the last session or [data](Self::received_data), so its
     /// weight is their number, or [`SESSION_WEIGHT`](crate::SESSION_WEIGHT) if that is larger.
     ///
-    /// Optional: without it, every session weighs `SESSION_WEIGHT`.
+    /// Optional: without it, every session weighs `SESSION_WEIGHT`, and the size of its ticket is not
+    /// known.
     pub fn received(&self, bytes: usize) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Reports that rustls has written to the transport. A ticket has no more bytes than are received
+    /// after it: the store refuses one above its limit
+    /// [`ticket_bytes`](store_core::Limits::ticket_bytes).
+    pub fn sent(&self) {
+        let received = self.received.load(Ordering::Relaxed);
+        self.received_before_write
+            .store(received, Ordering::Relaxed);
+    }
+
     /// Reports that all bytes received so far were application data, without a session.
     pub fn received_data(&self) {
+        self.handle.received_data();
+        self.count_from_zero();
+    }
+
+    fn count_from_zero(&self) {
         self.received.store(0, Ordering::Relaxed);
+        self.received_before_write.store(0, Ordering::Relaxed);
     }
 
     /// Ends a handshake that succeeded. Call it once, with
@@ -116,14 +135,17 @@ impl Connection {
     /// `alert` is its number, `None` without one. In the handshake it ends the connection: the session
     /// that was offered and all older ones of the server are removed.
     ///
-    /// After the handshake it revokes what this connection stored (RFC 8446, section 6.2), and if the
-    /// connection was resumed, the session that it resumed and all older ones of the server. In TLS
-    /// 1.2 a server rejects a resumption by an alert after the client has finished.
+    /// After the handshake it revokes as [`forget`](Self::forget) does (RFC 8446, section 6.2). A server
+    /// that rejects resumed connections in this way, before it has sent
+    /// [data](Self::received_data), is offered nothing on the next connection; after the second
+    /// rejection within an hour it is avoided. It may reject so in TLS 1.3, where the client ends the
+    /// handshake, and in a TLS 1.2 resumption.
     pub fn alert_received(&self, alert: Option<u8>) {
         self.handle.alert_received(alert);
     }
 
-    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered.
+    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered. If
+    /// the connection was resumed, also the session that it resumed and all older ones of the server.
     /// Sessions received later are not stored.
     ///
     /// For an application whose own check of the peer fails after the handshake. Copies that other
@@ -134,7 +156,7 @@ impl Connection {
 
     /// Ends this connection and begins another one, to `key`.
     pub(crate) fn begin_again(&self, key: KeyRef<'_>) {
-        self.received_data();
+        self.count_from_zero();
         self.handle.begin_again(key);
     }
 
@@ -146,7 +168,9 @@ impl Connection {
     fn receive(&self, name: &ServerName<'_>, session: Session, early_data: Option<u32>) {
         self.handle.receive(name, early_data, |now| {
             let bytes = self.received.swap(0, Ordering::Relaxed);
-            session.into_entry(bytes, now)
+            let before = self.received_before_write.swap(0, Ordering::Relaxed);
+            let entry = session.into_entry(bytes, now);
+            entry.with_ticket_bytes(bytes.saturating_sub(before))
         });
     }
 }

@@ -3,8 +3,9 @@
 mod state;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::{Mutex, MutexGuard};
 use rustls::pki_types::ServerName;
 use store_core::{Entry, KeyRef, SessionKey, Storable, Timestamp};
 
@@ -19,16 +20,24 @@ use crate::clocked_store::ClockedStore;
 pub(crate) struct Handle<S: Storable> {
     store: ClockedStore<S>,
     state: Mutex<State<S>>,
+    /// Whether the server has sent application data.
+    answered: AtomicBool,
 }
 
 impl<S: Storable> Handle<S> {
     pub(crate) fn new(store: ClockedStore<S>, key: SessionKey) -> Self {
         let state = Mutex::new(State::new(key, store.store().generation()));
-        Self { store, state }
+        let answered = AtomicBool::new(false);
+        Self {
+            store,
+            state,
+            answered,
+        }
     }
 
     /// Ends the connection, and begins another one, to `key`. Reuses the memory.
     pub(crate) fn begin_again(&self, key: KeyRef<'_>) {
+        self.answered.store(false, Ordering::Relaxed);
         let generation = self.store.store().generation();
         self.state().begin_again(&self.store, key, generation);
     }
@@ -67,10 +76,16 @@ impl<S: Storable> Handle<S> {
 
     /// The server has sent a fatal alert, or in the handshake what cannot be read (`None`).
     pub(crate) fn alert_received(&self, alert: Option<u8>) {
-        self.state().alert_received(&self.store, alert);
+        let answered = self.answered.load(Ordering::Relaxed);
+        self.state().alert_received(&self.store, alert, answered);
     }
 
-    /// Revokes what the connection stored, and the reusable session that it offered.
+    /// The server has sent application data.
+    pub(crate) fn received_data(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Revokes what the connection stored, and the sessions that its own descend from.
     pub(crate) fn forget(&self) {
         self.state().forget(&self.store);
     }
@@ -126,7 +141,7 @@ impl<S: Storable> Handle<S> {
     #[inline]
     fn state(&self) -> MutexGuard<'_, State<S>> {
         // No code panics while the state is half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The state, if `name` is the host of the key.
@@ -139,10 +154,7 @@ impl<S: Storable> Handle<S> {
 
 impl<S: Storable> Drop for Handle<S> {
     fn drop(&mut self) {
-        let state = self.state.get_mut();
-        state
-            .unwrap_or_else(PoisonError::into_inner)
-            .end(&self.store);
+        self.state.get_mut().end(&self.store);
     }
 }
 

@@ -20,6 +20,17 @@ fn certificate_error(verdict: X509VerifyResult) -> CertificateError {
     }
 }
 
+/// The alert that OpenSSL has sent for a certificate (`ssl_x509err2alert` in its sources); `None` for
+/// reasons with several alerts.
+fn alert_sent(error: CertificateError) -> Option<u8> {
+    match error {
+        CertificateError::UnknownIssuer => Some(48), // unknown_ca
+        CertificateError::NotValidForName | CertificateError::NotValidYet => Some(42), // bad_certificate
+        CertificateError::Expired => Some(45), // certificate_expired
+        CertificateError::Other => None,
+    }
+}
+
 /// The error when OpenSSL cannot set up a connection with `host`.
 pub(super) fn setup_error(host: &str, error: ErrorStack) -> Error {
     let message = format!("{host}: OpenSSL cannot set up the connection: {error}");
@@ -34,7 +45,8 @@ pub(super) fn handshake_error(
     error: ::openssl::ssl::Error,
 ) -> Error {
     if verdict != X509VerifyResult::OK {
-        return Error::of_certificate(host, certificate_error(verdict), verdict.error_string());
+        let why = certificate_error(verdict);
+        return Error::of_certificate(host, why, verdict.error_string()).with_sent(alert_sent(why));
     }
     let of_transport = |error| Error::of_transport(host, evidence, error);
     match error.code() {
@@ -54,7 +66,7 @@ pub(super) fn handshake_error(
             let reasons = error.ssl_error().map_or_else(|| error.to_string(), reasons);
             let alert = fatal_alert(&error);
             let shown = if let Some(alert) = alert {
-                Error::of_alert(host, alert, reasons)
+                Error::of_alert(host, alert)
             } else if reasons.contains("wrong version number") {
                 Error::of_unreadable_answer(host, evidence, reasons)
             } else {

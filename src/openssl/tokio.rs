@@ -15,7 +15,7 @@ use backend_openssl::tokio_openssl::SslStream;
 use super::details::OpenSslDetails;
 use super::failure::{is_unexpected_eof, setup_error};
 use super::outbox::Outbox;
-use super::{OpenSsl, accepted, failed, offered, report, report_alert, sendable};
+use super::{OpenSsl, accepted, failed, offered, received_data, report, report_alert, sendable};
 use crate::Error;
 use crate::backend::AsyncBackend;
 use crate::backend::sealed::{self, Attempt};
@@ -173,7 +173,12 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
             Err(error) if is_truncated(&error) => {
                 Err(io::Error::new(io::ErrorKind::UnexpectedEof, error))
             }
-            done => done,
+            done => {
+                if buf.filled().len() > before {
+                    received_data(self.stream.ssl());
+                }
+                done
+            }
         })
     }
 }

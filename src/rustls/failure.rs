@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ::rustls::CertificateError;
+use ::rustls::{AlertDescription, CertificateError};
 
 use crate::error::TlsEvidence;
 use crate::{Error, ErrorKind};
@@ -22,13 +22,23 @@ pub(super) fn rustls_error(host: &str, evidence: TlsEvidence, error: ::rustls::E
             Error::of_certificate(host, certificate_error(why), why)
         }
         ::rustls::Error::InvalidMessage(_) => Error::of_unreadable_answer(host, evidence, &error),
-        ::rustls::Error::AlertReceived(alert) => Error::of_alert(host, (*alert).into(), &error),
+        ::rustls::Error::AlertReceived(alert) => Error::of_alert(host, (*alert).into()),
         _ => {
             let message = format!("{host}: the handshake failed: {error}");
             Error::new(ErrorKind::Handshake, message)
         }
     };
-    shown.caused_by(error)
+    shown.with_sent(alert_sent(&error)).caused_by(error)
+}
+
+/// The alert that rustls has sent, as far as it says so.
+fn alert_sent(error: &::rustls::Error) -> Option<u8> {
+    let alert = match error {
+        ::rustls::Error::InvalidCertificate(why) => AlertDescription::from(why.clone()),
+        ::rustls::Error::InvalidMessage(why) => AlertDescription::from(*why),
+        _ => return None,
+    };
+    Some(alert.into())
 }
 
 fn certificate_error(why: &CertificateError) -> crate::CertificateError {

@@ -188,6 +188,14 @@ struct Counting<IO> {
     handle: Option<Arc<Connection>>,
 }
 
+impl<IO> Counting<IO> {
+    fn sent(&self) {
+        if let Some(handle) = &self.handle {
+            handle.sent();
+        }
+    }
+}
+
 impl<IO: AsyncRead + Unpin> AsyncRead for Counting<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -211,6 +219,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Counting<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.sent();
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
@@ -219,6 +228,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Counting<IO> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.sent();
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 

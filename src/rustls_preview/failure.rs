@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustls_next::error::CertificateError;
+use rustls_next::error::{AlertDescription, CertificateError};
 
 use crate::error::TlsEvidence;
 use crate::{Error, ErrorKind};
@@ -24,13 +24,14 @@ pub(super) fn rustls_error(host: &str, evidence: TlsEvidence, error: rustls_next
         rustls_next::Error::InvalidMessage(_) => {
             Error::of_unreadable_answer(host, evidence, &error)
         }
-        rustls_next::Error::AlertReceived(alert) => Error::of_alert(host, (*alert).into(), &error),
+        rustls_next::Error::AlertReceived(alert) => Error::of_alert(host, (*alert).into()),
         _ => {
             let message = format!("{host}: the handshake failed: {error}");
             Error::new(ErrorKind::Handshake, message)
         }
     };
-    shown.caused_by(error)
+    let sent = AlertDescription::try_from(&error).ok();
+    shown.with_sent(sent.map(Into::into)).caused_by(error)
 }
 
 fn certificate_error(why: &CertificateError) -> crate::CertificateError {

@@ -123,7 +123,12 @@ impl<IO: Read + Write> Read for Tls<IO> {
         loop {
             match self.connection.reader().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
+                done => {
+                    if let (Ok(1..), Some(handle)) = (&done, &self.handle) {
+                        handle.received_data();
+                    }
+                    return done;
+                }
             }
             match self.send() {
                 // Writing would block; reading may still succeed.

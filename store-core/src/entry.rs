@@ -1,6 +1,7 @@
 //! A session with the facts that the store needs.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -137,6 +138,9 @@ pub struct Entry<S> {
     /// Bytes of memory that it owns on the heap, as exactly as its backend knows. The store adds
     /// the size of the value itself.
     pub weight: usize,
+    /// At most so many bytes of it go into a `ClientHello`: those of its ticket. 0 if they are not
+    /// known, as in an offer.
+    pub ticket_bytes: usize,
 }
 
 impl<S> Entry<S> {
@@ -164,6 +168,16 @@ impl<S> Entry<S> {
             established: now,
             expires: now.after(lifetime),
             weight,
+            ticket_bytes: 0,
+        }
+    }
+
+    /// Sets the size of the ticket, which [`Limits::ticket_bytes`](crate::Limits::ticket_bytes) bounds.
+    #[must_use]
+    pub fn with_ticket_bytes(self, ticket_bytes: usize) -> Self {
+        Self {
+            ticket_bytes,
+            ..self
         }
     }
 
@@ -186,6 +200,7 @@ impl<S> fmt::Debug for Entry<S> {
             .field("established", &self.established)
             .field("expires", &self.expires)
             .field("weight", &self.weight)
+            .field("ticket_bytes", &self.ticket_bytes)
             .finish_non_exhaustive()
     }
 }
@@ -205,13 +220,16 @@ pub struct Generation(pub(crate) u64);
 #[derive(Clone, Copy, Debug)]
 pub struct Begun {
     pub(crate) generation: Generation,
-    // The hash of the key, and where its server is, unless it has moved. `None` if the key was not
-    // looked up.
-    pub(crate) server: Option<(u64, Index)>,
+    // Whether the key was looked up: its hash, and where its server is, unless it has moved.
+    pub(crate) is_looked_up: bool,
+    pub(crate) hash: u64,
+    pub(crate) index: Index,
+    // The time of the look-up.
+    pub(crate) at: Timestamp,
     // Whether it shows if the server is to be avoided.
     pub(crate) is_doubtful: bool,
     // The reusable session that was returned.
-    pub(crate) reusable: Option<EntryId>,
+    pub(crate) reusable: Option<NonZeroU64>,
 }
 
 impl Begun {
@@ -233,7 +251,10 @@ impl From<Generation> for Begun {
     fn from(generation: Generation) -> Self {
         Self {
             generation,
-            server: None,
+            is_looked_up: false,
+            hash: 0,
+            index: Index::NONE,
+            at: Timestamp::NEVER,
             is_doubtful: false,
             reusable: None,
         }
@@ -293,6 +314,9 @@ pub enum Refused {
     /// The session is larger than a session may be.
     #[error("the session is larger than the limit for one session")]
     TooLarge,
+    /// The session's ticket would make a `ClientHello` larger than middleboxes bear.
+    #[error("the ticket is larger than the limit for one ticket")]
+    TicketTooLarge,
     /// The session has expired, or its lifetime is zero.
     #[error("the session has expired, or its lifetime is zero")]
     Expired,

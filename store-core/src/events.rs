@@ -106,6 +106,7 @@ mod enabled {
                 Outcome::Declined => "declined",
                 Outcome::Failed | Outcome::Rejected | Outcome::Broken => "failed",
                 Outcome::Cancelled => "cancelled",
+                Outcome::RejectedLate => "rejected",
                 Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => return,
             };
             self.emit(key, message, None);

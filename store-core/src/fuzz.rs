@@ -98,6 +98,7 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                 3..6 => Op::End {
                     server,
                     outcome: OUTCOMES[usize::try_from(id).unwrap_or(0) % OUTCOMES.len()],
+                    took: if flags & 16 == 0 { 0 } else { 3_000 },
                     id: id / 8,
                     doubtful: flags & 8 != 0,
                 },

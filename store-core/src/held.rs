@@ -38,6 +38,7 @@ impl<S> Held<S> {
                 established: self.established,
                 expires: self.expires,
                 weight: self.weight,
+                ticket_bytes: 0,
             },
         }
     }

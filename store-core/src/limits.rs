@@ -9,6 +9,8 @@ use crate::{Timestamp, Usage};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+/// A record has at most 16 KiB (RFC 8446, section 5.1). The rest of a `ClientHello` has some 2 KiB.
+const LONGEST_TICKET: usize = 12 * KIB;
 
 /// The bounds of a store: how many sessions, how many bytes, for how long.
 ///
@@ -39,6 +41,11 @@ pub struct Limits {
     /// Bytes of the whole store, its own bookkeeping included. Default 64 MiB.
     #[cfg_attr(feature = "serde", serde(with = "crate::settings::bytes"))]
     pub total_bytes: usize,
+    /// Bytes of one ticket, where the backend knows them. Default 8 KiB, maximum 12 KiB: a `ClientHello`
+    /// with it fits one TLS record. A session with a larger ticket is not stored, since servers and
+    /// middleboxes fail on a long `ClientHello`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::settings::bytes"))]
+    pub ticket_bytes: usize,
     /// With more sessions than this in the whole store, those of servers that are not in use are
     /// packed, if their type [has a packed form](crate::Storable::PACKS). Default 128. A store for
     /// more than a few hundred servers has several shards, each with its share, at least 4. Zero
@@ -64,6 +71,7 @@ impl Default for Limits {
             session_bytes: 48 * KIB,
             server_bytes: 512 * KIB,
             total_bytes: 64 * MIB,
+            ticket_bytes: 8 * KIB,
             unpacked_sessions: 128,
             single_use_lifetime: Usage::SingleUse.longest_lifetime(),
             reusable_lifetime: Usage::Reusable.longest_lifetime(),
@@ -107,6 +115,15 @@ impl Limits {
         }
     }
 
+    /// Sets [`ticket_bytes`](Self::ticket_bytes).
+    #[must_use]
+    pub fn with_ticket_bytes(self, ticket_bytes: usize) -> Self {
+        Self {
+            ticket_bytes,
+            ..self
+        }
+    }
+
     /// Sets [`unpacked_sessions`](Self::unpacked_sessions).
     #[must_use]
     pub fn with_unpacked_sessions(self, unpacked_sessions: usize) -> Self {
@@ -142,6 +159,10 @@ impl Limits {
         }
         if self.total_age.is_zero() {
             return Err(LimitsError::NoAge);
+        }
+        if self.ticket_bytes > LONGEST_TICKET {
+            let (given, longest) = (self.ticket_bytes, LONGEST_TICKET);
+            return Err(LimitsError::TicketTooLarge { given, longest });
         }
         let ordered = [
             (
@@ -270,6 +291,14 @@ pub enum LimitsError {
         /// The value of `whole` in bytes.
         whole_bytes: usize,
     },
+    /// A `ClientHello` with such a ticket may not fit one record.
+    #[error("ticket_bytes ({given}) is above {longest}: a ClientHello would not fit one record")]
+    TicketTooLarge {
+        /// `ticket_bytes`.
+        given: usize,
+        /// Its maximum.
+        longest: usize,
+    },
     /// A lifetime is above what the protocol allows.
     #[error("{field} ({given} s) is above what the protocol allows: at most {longest} s")]
     LifetimeTooLong {
@@ -303,6 +332,7 @@ mod tests {
         );
         assert!(says(limits.clone().with_bytes(2_048, 1_024, 4_096)).starts_with("session_bytes"));
         assert!(says(limits.clone().with_sessions_per_server(0)).contains("at least 1"));
+        assert!(says(limits.clone().with_ticket_bytes(16_384)).contains("above 12288"));
         let (week, day) = (Duration::from_secs(604_800), Duration::from_secs(86_400));
         assert!(says(limits.clone().with_lifetimes(week, week)).contains("at most 86400 s"));
         assert!(says(limits.with_lifetimes(week + day, day)).contains("at most 604800 s"));

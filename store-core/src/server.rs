@@ -233,7 +233,8 @@ impl<S: Storable> Server<S> {
             && newest.session.as_ref().is_some_and(&mut *accept)
         {
             if newest.usage == Usage::SingleUse {
-                return self.take_at(self.older.len(), stats);
+                let held = self.remove_newest()?;
+                return Self::take(held, stats);
             } else if self.older.is_empty() {
                 return self.copy_at(0, stats);
             }
@@ -264,7 +265,8 @@ impl<S: Storable> Server<S> {
                 reusable = reusable.map(|found: usize| found - 1);
             } else if held.session.as_ref().is_some_and(&mut *accept) {
                 if held.usage == Usage::SingleUse {
-                    return self.take_at(index, stats);
+                    let held = self.remove_at(index)?;
+                    return Self::take(held, stats);
                 }
                 reusable = Some(index);
             }
@@ -273,8 +275,7 @@ impl<S: Storable> Server<S> {
     }
 
     #[inline]
-    fn take_at(&mut self, index: usize, stats: &mut Stats) -> Option<Offer<S>> {
-        let mut held = self.remove_at(index)?;
+    fn take(mut held: Held<S>, stats: &mut Stats) -> Option<Offer<S>> {
         stats.taken += 1;
         let session = held.session.take()?;
         Some(held.offer(session))
@@ -368,7 +369,9 @@ impl<S: Storable> Server<S> {
         }
         let newest = self.newest.as_ref();
         if newest.is_some_and(|newest| newest.usage == Usage::Reusable) {
-            self.drop_at(self.older.len(), dropped)
+            let held = self.remove_newest();
+            dropped.extend(held.and_then(|held| held.session));
+            true
         } else {
             self.drop_oldest(Usage::Reusable, dropped)
         }
@@ -469,21 +472,30 @@ impl<S: Storable> Server<S> {
         true
     }
 
-    #[inline]
     fn remove_at(&mut self, index: usize) -> Option<Held<S>> {
-        let held = if index < self.older.len() {
-            self.older.remove(index)?
-        } else {
-            let held = self.newest.take()?;
-            if !self.older.is_empty() {
-                self.newest = self.older.pop_back();
-            }
-            held
-        };
+        if index >= self.older.len() {
+            return self.remove_newest();
+        }
+        let held = self.older.remove(index)?;
+        self.count_removed(&held);
+        Some(held)
+    }
+
+    #[inline]
+    fn remove_newest(&mut self) -> Option<Held<S>> {
+        let held = self.newest.take()?;
+        if !self.older.is_empty() {
+            self.newest = self.older.pop_back();
+        }
+        self.count_removed(&held);
+        Some(held)
+    }
+
+    #[inline]
+    fn count_removed(&mut self, held: &Held<S>) {
         self.has_reusable &= held.usage != Usage::Reusable;
         self.unpacked -= usize::from(S::PACKS && !held.packed);
-        self.bytes = self.bytes.saturating_sub(self.bytes_of(&held));
-        Some(held)
+        self.bytes = self.bytes.saturating_sub(self.bytes_of(held));
     }
 
     /// Bytes of a session that is not stored: its own, and those of a part that it shares with none

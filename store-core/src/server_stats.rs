@@ -78,7 +78,7 @@ impl ServerStats {
             Outcome::Declined => self.declined += 1,
             Outcome::Failed | Outcome::Rejected | Outcome::Broken => self.failed += 1,
             Outcome::Cancelled => self.cancelled += 1,
-            Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => {}
+            Outcome::RejectedLate | Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => {}
         }
     }
 }

@@ -15,6 +15,8 @@ mod sweep;
 #[cfg(any(test, feature = "__fuzzing"))]
 mod tracked;
 
+use std::num::NonZeroU64;
+
 use self::slab::{Node, Ring, Slab, fixed_bytes};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
@@ -89,7 +91,7 @@ impl<S: Storable> Shard<S> {
         dropped: &mut Dropped<S>,
     ) -> Start<S> {
         let index = self.slab.find(hashed).unwrap_or(Index::NONE);
-        let mut start = hashed.start(generation, index);
+        let mut start = hashed.start(generation, index, now);
         if let Some(node) = self.slab.get_mut(index) {
             start.hint = node.hint;
             node.need.count_lookup();
@@ -118,7 +120,9 @@ impl<S: Storable> Shard<S> {
         }
         if let Some(offer) = &start.offer {
             self.stats.offered += 1;
-            start.begun.reusable = (offer.entry.usage == Usage::Reusable).then_some(offer.id);
+            if offer.entry.usage == Usage::Reusable {
+                start.begun.reusable = NonZeroU64::new(offer.id.0);
+            }
         } else if look_up.want != Want::SingleUseFirst {
             self.stats.missed += 1;
         }
@@ -145,6 +149,7 @@ impl<S: Storable> Shard<S> {
             established,
             expires,
             weight,
+            ticket_bytes,
         } = entry;
         let established = established.min(now);
         let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
@@ -154,6 +159,8 @@ impl<S: Storable> Shard<S> {
             Some(Refused::Cleared)
         } else if self.is_too_large(weight.saturating_add(shared), fixed) {
             Some(Refused::TooLarge)
+        } else if ticket_bytes > self.limits.ticket_bytes {
+            Some(Refused::TicketTooLarge)
         } else if expires <= now {
             Some(Refused::Expired)
         } else {
@@ -224,6 +231,7 @@ impl<S: Storable> Shard<S> {
         let counter = match why {
             Refused::Cleared => &mut self.stats.refused_cleared,
             Refused::TooLarge => &mut self.stats.refused_too_large,
+            Refused::TicketTooLarge => &mut self.stats.refused_ticket_too_large,
             Refused::Expired => &mut self.stats.refused_expired,
             Refused::Off => return,
         };
@@ -241,12 +249,24 @@ impl<S: Storable> Shard<S> {
     /// Counts the outcome of a handshake, if a session was offered.
     #[inline]
     pub(crate) fn count(&mut self, outcome: Outcome) {
+        if outcome == Outcome::Resumed {
+            self.stats.resumed += 1;
+        } else {
+            self.count_other(outcome);
+        }
+    }
+
+    #[cold]
+    fn count_other(&mut self, outcome: Outcome) {
         let counter = match outcome {
-            Outcome::Resumed => &mut self.stats.resumed,
             Outcome::Declined => &mut self.stats.declined,
             Outcome::Failed | Outcome::Rejected | Outcome::Broken => &mut self.stats.failed,
             Outcome::Cancelled => &mut self.stats.cancelled,
-            Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => return,
+            Outcome::Resumed
+            | Outcome::RejectedLate
+            | Outcome::Full
+            | Outcome::FullFailed
+            | Outcome::Succeeded => return,
         };
         *counter += 1;
     }

@@ -1,5 +1,7 @@
 //! Counters of a store.
 
+use std::time::Duration;
+
 /// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -15,8 +17,12 @@ pub enum Outcome {
     /// A session was offered; the server ended the handshake by the alert `internal_error`: the
     /// reason is the server's own, not the session.
     Broken,
-    /// The application cancelled the handshake before its outcome was known.
+    /// The application cancelled the handshake before its outcome was known. After 2 seconds or more,
+    /// no answer counts as a failure of the server.
     Cancelled,
+    /// The server rejected a handshake that had already been reported as [`Resumed`](Self::Resumed), by
+    /// an alert as its first answer.
+    RejectedLate,
     /// No session was offered; the handshake succeeded.
     Full,
     /// No session was offered; the handshake failed.
@@ -40,7 +46,21 @@ impl Outcome {
 
     /// Whether a session was offered, and the handshake failed.
     pub(crate) fn is_failed_offer(self) -> bool {
-        matches!(self, Self::Failed | Self::Rejected | Self::Broken)
+        matches!(
+            self,
+            Self::Failed | Self::Rejected | Self::Broken | Self::RejectedLate
+        )
+    }
+
+    /// What a handshake with this outcome shows of the server, when it took as long as `took`, if that
+    /// is known: an application that waits for long, and then gives up, tells of a failure.
+    pub(crate) fn shows(self, took: Option<Duration>) -> Self {
+        const LONG: Duration = Duration::from_secs(2);
+        if self == Self::Cancelled && took >= Some(LONG) {
+            Self::Failed
+        } else {
+            self
+        }
     }
 }
 
@@ -90,6 +110,8 @@ pub struct Stats {
     pub returned: u64,
     /// Sessions not stored: too large.
     pub refused_too_large: u64,
+    /// Sessions not stored: their ticket is too large.
+    pub refused_ticket_too_large: u64,
     /// Sessions not stored: already expired, or with a lifetime of zero.
     pub refused_expired: u64,
     /// Sessions not stored: their server was cleared after their connection began.
@@ -105,11 +127,14 @@ pub struct Stats {
 impl Stats {
     /// Sessions not stored, for any reason.
     pub fn refused(&self) -> u64 {
-        self.refused_too_large + self.refused_expired + self.refused_cleared
+        self.refused_too_large
+            + self.refused_ticket_too_large
+            + self.refused_expired
+            + self.refused_cleared
     }
 
     /// The counters with the names of their fields.
-    pub fn counters(&self) -> [(&'static str, u64); 20] {
+    pub fn counters(&self) -> [(&'static str, u64); 21] {
         let Self {
             stored,
             offered,
@@ -129,6 +154,7 @@ impl Stats {
             left,
             returned,
             refused_too_large,
+            refused_ticket_too_large,
             refused_expired,
             refused_cleared,
             servers: _,
@@ -154,6 +180,7 @@ impl Stats {
             ("left", left),
             ("returned", returned),
             ("refused_too_large", refused_too_large),
+            ("refused_ticket_too_large", refused_ticket_too_large),
             ("refused_expired", refused_expired),
             ("refused_cleared", refused_cleared),
         ]
@@ -189,6 +216,7 @@ impl Stats {
             left,
             returned,
             refused_too_large,
+            refused_ticket_too_large,
             refused_expired,
             refused_cleared,
             servers,
@@ -213,6 +241,7 @@ impl Stats {
         self.left += left;
         self.returned += returned;
         self.refused_too_large += refused_too_large;
+        self.refused_ticket_too_large += refused_ticket_too_large;
         self.refused_expired += refused_expired;
         self.refused_cleared += refused_cleared;
         self.servers += servers;

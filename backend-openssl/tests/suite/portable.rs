@@ -21,6 +21,7 @@ fn encoded_sessions(client: &Client) -> Vec<(Encoded, Entry<()>)> {
             established: entry.established,
             expires: entry.expires,
             weight: entry.weight,
+            ticket_bytes: entry.ticket_bytes,
         };
         (encoded, metadata)
     })
@@ -39,6 +40,7 @@ fn decode(encoded: &Encoded, metadata: &Entry<()>) -> Option<Entry<Session>> {
         established: metadata.established,
         expires: metadata.expires,
         weight,
+        ticket_bytes: metadata.ticket_bytes,
     })
 }
 

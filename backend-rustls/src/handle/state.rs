@@ -326,22 +326,28 @@ impl<S: Storable> State<S> {
 
     /// The server rejected the connection: the session that it offered, or resumed, is not good, and
     /// older ones may not be for the same reason.
-    pub(super) fn alert_received(&mut self, store: &ClockedStore<S>, alert: Option<u8>) {
-        let blamed = match &self.phase {
-            Phase::Handshake => {
-                self.fail(store, Outcome::of_alert(alert));
-                self.offered.map(|offered| offered.id)
-            }
-            Phase::Settled(inherited) => inherited.resumed,
-            Phase::Forgotten => None,
-        };
+    ///
+    /// `answered`: the server has sent application data before, so it had accepted the connection.
+    pub(super) fn alert_received(
+        &mut self,
+        store: &ClockedStore<S>,
+        alert: Option<u8>,
+        answered: bool,
+    ) {
+        let in_handshake = matches!(self.phase, Phase::Handshake);
+        if in_handshake {
+            self.fail(store, Outcome::of_alert(alert));
+        } else if self.resumed().is_some() && !answered {
+            self.finish(store, Some(Outcome::RejectedLate), None, store.now());
+        }
         self.forget(store);
-        if let Some(id) = blamed {
-            store.store().remove_up_to(&self.key, id);
+        if in_handshake && let Some(offered) = self.offered {
+            store.store().remove_up_to(&self.key, offered.id);
         }
     }
 
     pub(super) fn forget(&mut self, store: &ClockedStore<S>) {
+        let resumed = self.resumed();
         self.hold_nothing();
         let stored = std::mem::take(&mut self.stored);
         for id in stored
@@ -349,6 +355,17 @@ impl<S: Storable> State<S> {
             .chain(self.offered.and_then(Offered::reusable))
         {
             store.store().remove(&self.key, id);
+        }
+        if let Some(id) = resumed {
+            store.store().remove_up_to(&self.key, id);
+        }
+    }
+
+    /// The session that the connection resumed, unless it is forgotten.
+    fn resumed(&self) -> Option<EntryId> {
+        match &self.phase {
+            Phase::Settled(inherited) => inherited.resumed,
+            Phase::Handshake | Phase::Forgotten => None,
         }
     }
 

@@ -82,6 +82,11 @@ impl Connection {
         self.handle.max_early_data()
     }
 
+    /// Reports that the server has sent application data.
+    pub fn received_data(&self) {
+        self.handle.received_data();
+    }
+
     /// Ends a handshake that succeeded. Call it once, with the connection's `handshake_kind`, after
     /// all checks of the peer.
     ///
@@ -118,14 +123,17 @@ impl Connection {
     /// `alert` is its number, `None` without one. In the handshake it ends the connection: the session
     /// that was offered and all older ones of the server are removed.
     ///
-    /// After the handshake it revokes what this connection stored (RFC 8446, section 6.2), and if the
-    /// connection was resumed, the session that it resumed and all older ones of the server. In TLS
-    /// 1.2 a server rejects a resumption by an alert after the client has finished.
+    /// After the handshake it revokes as [`forget`](Self::forget) does (RFC 8446, section 6.2). A server
+    /// that rejects resumed connections in this way, before it has sent
+    /// [data](Self::received_data), is offered nothing on the next connection; after the second
+    /// rejection within an hour it is avoided. It may reject so in TLS 1.3, where the client ends the
+    /// handshake, and in a TLS 1.2 resumption.
     pub fn alert_received(&self, alert: Option<u8>) {
         self.handle.alert_received(alert);
     }
 
-    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered.
+    /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered. If
+    /// the connection was resumed, also the session that it resumed and all older ones of the server.
     /// Sessions received later are not stored.
     ///
     /// For an application whose own check of the peer fails after the handshake. Copies that other

@@ -130,7 +130,9 @@ impl Session {
     /// An entry for a session of a full handshake, received at `now`.
     pub(super) fn into_entry(self, now: Timestamp) -> Entry<Self> {
         let (usage, lifetime, weight) = (self.usage(), self.lifetime(), self.weight());
-        Entry::new(self, usage, Some(lifetime), weight, now)
+        // All but some 100 bytes are the ticket's.
+        let ticket_bytes = self.body.len();
+        Entry::new(self, usage, Some(lifetime), weight, now).with_ticket_bytes(ticket_bytes)
     }
 
     pub(super) fn to_tls12(&self) -> Option<Tls12Session> {

@@ -86,7 +86,7 @@ fn use_store(store: &SessionStore<Session>) {
     assert_eq!(store.stats().sessions, 0);
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "servers",
     "sessions_per_server",
     "session_bytes",
@@ -96,6 +96,7 @@ const FIELDS: [&str; 9] = [
     "reusable_lifetime",
     "total_age",
     "unpacked_sessions",
+    "ticket_bytes",
 ];
 
 /// JSON with one number per field. Each number has a byte before it with its length.

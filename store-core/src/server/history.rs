@@ -14,6 +14,8 @@ const AVOIDED_UNREPORTED: Duration = Duration::from_secs(60);
 const LONGEST_AVOIDED_UNREPORTED: Duration = Duration::from_secs(10 * 60);
 /// An offer that is tried again has failed if nothing is heard of it for so long.
 const TRIED: Duration = Duration::from_secs(60);
+/// A server that rejects two resumed handshakes within this time, after their end, is avoided.
+const REJECTED_LATE: Duration = Duration::from_secs(60 * 60);
 /// After so many declined offers in a row, one connection in [`SELDOM`] offers a session.
 const OFTEN_DECLINED: u8 = 8;
 const SELDOM: u8 = 16;
@@ -36,6 +38,8 @@ const LONGEST_ANSWER: u16 = 2_000;
 /// take, and more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct History {
+    // invariant: whether there is nothing that the next connection has to regard; each handshake asks
+    plain: bool,
     state: State,
     // When the state began, or until when the server is avoided.
     at: Timestamp,
@@ -54,6 +58,8 @@ pub(crate) struct History {
     alone: Timestamp,
     // In milliseconds.
     answer: u16,
+    // When a resumed handshake was last rejected after its end (the epoch: never).
+    rejected_late: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,7 @@ enum State {
 impl Default for History {
     fn default() -> Self {
         Self {
+            plain: true,
             state: State::Good,
             at: Timestamp::EPOCH,
             times_avoided: 0,
@@ -85,6 +92,7 @@ impl Default for History {
             withheld: 0,
             alone: Timestamp::EPOCH,
             answer: ANSWER,
+            rejected_late: Timestamp::EPOCH,
         }
     }
 }
@@ -93,10 +101,15 @@ impl History {
     /// Whether there is nothing that the next connection has to regard.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.state == State::Good
+        self.plain
+    }
+
+    /// Restores the invariant of `plain` after a change.
+    fn changed(&mut self) {
+        self.plain = self.state == State::Good
             && self.declined == 0
             && self.reusable_declined == 0
-            && self.unanswered == Timestamp::EPOCH
+            && self.unanswered == Timestamp::EPOCH;
     }
 
     /// Whether an offer made now shows whether the server is to be avoided.
@@ -108,6 +121,12 @@ impl History {
     /// Whether the connection that begins at `now` may offer a session.
     #[cold]
     pub(crate) fn may_offer(&mut self, look_up: LookUp, now: Timestamp) -> bool {
+        let may_offer = self.decide(look_up, now);
+        self.changed();
+        may_offer
+    }
+
+    fn decide(&mut self, look_up: LookUp, now: Timestamp) -> bool {
         let is_second = look_up.is_second();
         if !look_up.reports {
             if !is_second {
@@ -148,6 +167,7 @@ impl History {
         if !look_up.reports && self.unanswered == Timestamp::EPOCH {
             (self.unanswered, self.withheld) = (now, 0);
         }
+        self.changed();
     }
 
     /// A handshake with the server ended. `began_doubtful`: it began when the history was
@@ -163,6 +183,7 @@ impl History {
             }
             Outcome::Failed | Outcome::Rejected => self.fail(false, began_doubtful, now),
             Outcome::Broken => self.fail(true, began_doubtful, now),
+            Outcome::RejectedLate => self.reject_late(now),
             Outcome::Full => self.work(now),
             Outcome::Succeeded => self.succeed(now),
             Outcome::FullFailed => {
@@ -177,6 +198,7 @@ impl History {
                 }
             }
         }
+        self.changed();
     }
 
     /// A reusable session was declined, and the server gave no other. Returns whether to drop it.
@@ -186,19 +208,24 @@ impl History {
         if drops {
             self.reusable_declined = 0;
         }
+        self.changed();
         drops
     }
 
     /// A reusable session is stored.
     #[inline]
     pub(crate) fn stored_reusable(&mut self) {
-        self.reusable_declined = 0;
+        if self.reusable_declined > 0 {
+            self.reusable_declined = 0;
+            self.changed();
+        }
     }
 
-    /// All but how long handshakes take.
+    /// All but how long handshakes take, and what may follow a resumed one.
     fn forget(&mut self) {
         *self = Self {
             answer: self.answer,
+            rejected_late: self.rejected_late,
             ..Self::default()
         };
     }
@@ -246,6 +273,19 @@ impl History {
             }
             // Offered before.
             State::Doubtful | State::Tried | State::Avoided => {}
+        }
+    }
+
+    /// A resumed handshake, which counted as a success, was rejected after its end. No success after it
+    /// shows that the next one will not be.
+    fn reject_late(&mut self, now: Timestamp) {
+        let again = self.rejected_late != Timestamp::EPOCH
+            && !has_passed(REJECTED_LATE, self.rejected_late, now);
+        self.rejected_late = now;
+        if again {
+            self.avoid(AVOIDED, LONGEST_AVOIDED, now);
+        } else if self.state == State::Good {
+            self.state = State::Failed { surely: false };
         }
     }
 

@@ -2,6 +2,7 @@
 //! (`model_tests.rs`) and a fuzzer (`fuzz.rs`) choose the operations.
 
 use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::{
 pub(crate) const SERVERS: u8 = 12;
 
 /// Every way in which a handshake ends.
-pub(crate) const OUTCOMES: [Outcome; 9] = [
+pub(crate) const OUTCOMES: [Outcome; 10] = [
     Outcome::Resumed,
     Outcome::Declined,
     Outcome::Failed,
@@ -31,6 +32,7 @@ pub(crate) const OUTCOMES: [Outcome; 9] = [
     Outcome::Full,
     Outcome::FullFailed,
     Outcome::Succeeded,
+    Outcome::RejectedLate,
 ];
 
 /// One operation on a shard; times are milliseconds.
@@ -56,6 +58,8 @@ pub(crate) enum Op {
     End {
         server: u8,
         outcome: Outcome,
+        /// How long the handshake took.
+        took: u64,
         /// The reusable session that was offered; 0 for none.
         id: u64,
         doubtful: bool,
@@ -148,8 +152,11 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 let established = now
                     .since(Timestamp::EPOCH.after(Duration::from_millis(age)))
                     .map_or(now, Timestamp::from_unix);
-                let entry =
-                    Entry::new(session, usage, lifetime, weight, now).established_at(established);
+                // Every 16th ticket is one byte too large.
+                let ticket_bytes = limits.ticket_bytes + usize::from(number.is_multiple_of(16));
+                let entry = Entry::new(session, usage, lifetime, weight, now)
+                    .established_at(established)
+                    .with_ticket_bytes(ticket_bytes);
                 let begun = Generation(if late { generation.0 - 1 } else { generation.0 });
                 let too_late = begun < cleared[usize::from(server)];
                 let expected = if too_late {
@@ -166,6 +173,7 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 assert_eq!(put.is_ok(), expected, "{op:?} {put:?}");
                 assert!(put.is_err() || put == Ok(EntryId(model.last_id)));
                 let to_pack = shard.next_to_pack(index);
+                let to_pack = to_pack.unwrap_or_default();
                 let taken = to_pack.iter().map(|it| (it.id.0, it.session.number));
                 let taken: Vec<_> = taken.collect();
                 let put = put.is_ok().then_some(server);
@@ -226,18 +234,27 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
             Op::End {
                 server,
                 outcome,
+                took,
                 id,
                 doubtful,
             } => {
                 let index = &mut { Index::NONE };
-                let id = (id > 0).then_some(id);
+                let took = Duration::from_millis(took);
                 let begun = Begun {
+                    at: Timestamp::from_unix(now.since_epoch().saturating_sub(took)),
                     is_doubtful: doubtful,
-                    reusable: id.map(EntryId),
+                    reusable: NonZeroU64::new(id),
                     ..generation.into()
                 };
                 let ended = (outcome, &begun);
                 shard.remember(&key(server), index, ended, now, &mut dropped);
+                let id = (id > 0).then_some(id);
+                let outcome = match outcome {
+                    Outcome::Cancelled if now.since(begun.at) >= Some(Duration::from_secs(2)) => {
+                        Outcome::Failed
+                    }
+                    _ => outcome,
+                };
                 model.remember(server, (outcome, id, doubtful), now);
             }
             Op::Surplus { server, keep } => {

@@ -4,7 +4,7 @@ use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
-use crate::{Begun, Outcome, Start, Storable, Timestamp};
+use crate::{Begun, EntryId, Outcome, Start, Storable, Timestamp};
 
 impl<S: Storable> Shard<S> {
     /// A connection to the server at `index` offers nothing because of earlier handshakes.
@@ -61,7 +61,7 @@ impl<S: Storable> Shard<S> {
         dropped: &mut Dropped<S>,
     ) {
         let found = self.slab.find_at(*index, hashed);
-        let fails = outcome.is_failed_offer();
+        let fails = outcome.shows(now.since(begun.at)).is_failed_offer();
         let Some(found) = found.or_else(|| fails.then(|| self.insert_empty(hashed))?) else {
             return;
         };
@@ -69,8 +69,9 @@ impl<S: Storable> Shard<S> {
         let Some(node) = self.slab.get_mut(found) else {
             return;
         };
-        node.history.ended(outcome, begun.is_doubtful, now);
-        if let Some(id) = begun.reusable
+        let shows = outcome.shows(now.since(begun.at));
+        node.history.ended(shows, begun.is_doubtful, now);
+        if let Some(id) = begun.reusable.map(|id| EntryId(id.get()))
             && outcome == Outcome::Declined
             && node.server.holds(id)
             && node.history.declined_reusable()

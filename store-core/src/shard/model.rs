@@ -97,6 +97,10 @@ impl Model {
             self.stats.refused_too_large += 1;
             return false;
         }
+        if entry.ticket_bytes > limits.ticket_bytes {
+            self.stats.refused_ticket_too_large += 1;
+            return false;
+        }
         if expires <= now {
             self.stats.refused_expired += 1;
             return false;

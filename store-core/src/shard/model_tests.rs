@@ -34,9 +34,9 @@ fn ops() -> impl Strategy<Value = Op> {
             .prop_map(|(server, want, reports, only_even)| {
                 Op::Offer { server, look_up: LookUp { want, reports }, only_even }
             }),
-        4 => (server.clone(), outcome, 0..60_u64, any::<bool>())
-            .prop_map(|(server, outcome, id, doubtful)| {
-                Op::End { server, outcome, id, doubtful }
+        4 => (server.clone(), outcome, 0..4_000_u64, 0..60_u64, any::<bool>())
+            .prop_map(|(server, outcome, took, id, doubtful)| {
+                Op::End { server, outcome, took, id, doubtful }
             }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::RemoveUpTo { server, id }),

@@ -16,20 +16,21 @@ pub(crate) struct ToPack<S> {
 pub(super) const MOST_PASSED: usize = 32;
 
 impl<S: Storable> Shard<S> {
-    /// Sessions to pack after a put to `put`, if the shard has more unpacked ones than it keeps: as many
+    /// Sessions to pack after a put to `put`, if they have a packed form and the shard has more unpacked
+    /// ones than it keeps: as many
     /// of the next server that was not looked up since the hand passed it last.
     #[inline]
-    pub(crate) fn next_to_pack(&mut self, put: Index) -> Vec<ToPack<S>> {
+    pub(crate) fn next_to_pack(&mut self, put: Index) -> Option<Vec<ToPack<S>>> {
         let most = self.limits.unpacked_sessions;
         if !S::PACKS || self.slab.unpacked() <= most {
-            return Vec::new();
+            return None;
         }
         let excess = self.slab.unpacked() - most;
         if most == 0 {
             // Each session is packed when it is stored.
-            return self.take_for_packing(put, excess);
+            return Some(self.take_for_packing(put, excess));
         }
-        self.pass_packing_hand(excess)
+        Some(self.pass_packing_hand(excess))
     }
 
     #[cold]

@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::server::{History, Need, Server, Size};
-use crate::{Begun, Generation, KeyRef, SessionKey, Start, Storable};
+use crate::{Begun, Generation, KeyRef, SessionKey, Start, Storable, Timestamp};
 
 /// The rings. A server enters a ring at its newest end; the hand of eviction takes the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,7 +275,9 @@ impl<S: Storable> Slab<S> {
         };
         let after = node.server.size();
         self.sessions = self.sessions - before.sessions + after.sessions;
-        self.unpacked = self.unpacked - before.unpacked + after.unpacked;
+        if S::PACKS {
+            self.unpacked = self.unpacked - before.unpacked + after.unpacked;
+        }
         let bytes = &mut self.rings[node.ring as usize].bytes;
         *bytes = *bytes - before.footprint + after.footprint;
         self.bytes = self.bytes - before.footprint + after.footprint;
@@ -348,11 +350,19 @@ pub(crate) struct HashedKey<'a> {
 impl HashedKey<'_> {
     /// What a connection to a server at `index` begins with if there is no session.
     #[inline]
-    pub(crate) fn start<S>(&self, generation: Generation, index: Index) -> Start<S> {
+    pub(crate) fn start<S>(
+        &self,
+        generation: Generation,
+        index: Index,
+        now: Timestamp,
+    ) -> Start<S> {
         Start {
             begun: Begun {
                 generation,
-                server: Some((self.hash, index)),
+                is_looked_up: true,
+                hash: self.hash,
+                index,
+                at: now,
                 is_doubtful: false,
                 reusable: None,
             },

@@ -59,7 +59,7 @@ impl<S: Storable> SessionStore<S> {
                 self.counters.missed.fetch_add(1, Ordering::Relaxed);
                 self.count_miss(&hashed.key);
             }
-            return hashed.start(generation, Index::NONE);
+            return hashed.start(generation, Index::NONE, now);
         };
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
@@ -122,7 +122,7 @@ impl<S: Storable> SessionStore<S> {
         now: Timestamp,
     ) -> Option<Result<EntryId, Refused>> {
         let begun = begun.into();
-        let (hashed, mut index) = self.locate(key.into(), begun.server);
+        let (hashed, mut index) = self.locate(key.into(), &begun);
         let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return session.map(|_| Err(Refused::Off));
         };
@@ -155,7 +155,7 @@ impl<S: Storable> SessionStore<S> {
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
         self.tell(&hashed.key, outcome, Some(put));
-        for to_pack in to_pack {
+        if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
         }
         if is_sweep_due {
@@ -169,10 +169,12 @@ impl<S: Storable> SessionStore<S> {
 
     /// The key with its hash, and where its server probably is.
     #[inline]
-    fn locate<'k>(&self, key: KeyRef<'k>, server: Option<(u64, Index)>) -> (HashedKey<'k>, Index) {
-        match server {
-            Some((hash, index)) => (HashedKey { hash, key }, index),
-            None => (self.hashed(key), Index::NONE),
+    fn locate<'k>(&self, key: KeyRef<'k>, begun: &Begun) -> (HashedKey<'k>, Index) {
+        if begun.is_looked_up {
+            let hash = begun.hash;
+            (HashedKey { hash, key }, begun.index)
+        } else {
+            (self.hashed(key), Index::NONE)
         }
     }
 

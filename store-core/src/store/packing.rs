@@ -7,9 +7,15 @@ use crate::shard::{HashedKey, ToPack};
 use crate::{Offer, Storable, Timestamp, Usage};
 
 impl<S: Storable> SessionStore<S> {
-    /// Packs a session and returns it to its shard.
+    /// Packs sessions and returns them to their shard.
     #[cold]
-    pub(super) fn pack(&self, shard: &LockedShard<S>, to_pack: ToPack<S>, now: Timestamp) {
+    pub(super) fn pack(&self, shard: &LockedShard<S>, to_pack: Vec<ToPack<S>>, now: Timestamp) {
+        for to_pack in to_pack {
+            self.pack_one(shard, to_pack, now);
+        }
+    }
+
+    fn pack_one(&self, shard: &LockedShard<S>, to_pack: ToPack<S>, now: Timestamp) {
         let ToPack {
             index,
             id,

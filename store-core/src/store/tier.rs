@@ -59,7 +59,7 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         }
         let to_pack = locked.next_to_pack(index);
         drop(locked);
-        for to_pack in to_pack {
+        if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
         }
         restored

@@ -38,6 +38,19 @@ fn a_session_is_bounded_in_bytes() {
     assert_eq!(drain(&store, &key("a"), start()), [1]);
 }
 
+/// R34: to the last byte.
+#[test]
+fn a_ticket_is_bounded_in_bytes() {
+    let store = store(Limits::default());
+    let ticket = |number, bytes| entry(SingleUse, number).with_ticket_bytes(bytes);
+    assert!(put(&store, &key("a"), ticket(1, 8_192), start()).is_ok());
+    let refused = put(&store, &key("a"), ticket(2, 8_193), start());
+    assert_eq!(refused, Err(Refused::TicketTooLarge));
+    let stats = store.stats();
+    assert_eq!((stats.refused_ticket_too_large, stats.refused()), (1, 1));
+    assert_eq!(drain(&store, &key("a"), start()), [1]);
+}
+
 /// R16: to the last byte.
 #[test]
 fn a_server_is_bounded_in_bytes() {

@@ -95,3 +95,22 @@ fn nothing_is_stored_while_resumption_is_off() {
     let put = store.finish(&key, begun, outcome, Some(29), session, start());
     assert_eq!(put, Some(Err(Refused::Off)));
 }
+
+/// R28: an application that waits for 2 seconds, and then gives up, tells of a server that fails; one
+/// that gives up earlier does not.
+#[test]
+fn a_handshake_that_is_given_up_late_has_failed() {
+    for (millis, offers) in [(1_999, true), (2_000, false)] {
+        let (store, key) = (small(4), key("a"));
+        for number in 1..=2 {
+            put(&store, &key, entry(SingleUse, number), start()).expect("stored");
+        }
+        let (begun, _, offered) = begin(&store, &key);
+        assert_eq!(offered, Some(2));
+        let later = start().after(std::time::Duration::from_millis(millis));
+        store.finish(&key, begun, Some(Outcome::Cancelled), None, None, later);
+        let next = store.begin(&key, Want::Any, later, |_| true);
+        assert_eq!(next.offer.is_some(), offers, "{millis}");
+        assert_eq!(store.stats().cancelled, 1);
+    }
+}

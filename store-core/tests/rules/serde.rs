@@ -5,7 +5,7 @@ use store_core::{Limits, ServerStats, Stats};
 
 use crate::helpers::*;
 
-const DEFAULT: &str = r#"{"servers":4096,"sessions_per_server":64,"session_bytes":"48.0 KiB","server_bytes":"512.0 KiB","total_bytes":"64.0 MiB","unpacked_sessions":128,"single_use_lifetime":"7days","reusable_lifetime":"1day","total_age":"7days"}"#;
+const DEFAULT: &str = r#"{"servers":4096,"sessions_per_server":64,"session_bytes":"48.0 KiB","server_bytes":"512.0 KiB","total_bytes":"64.0 MiB","ticket_bytes":"8.0 KiB","unpacked_sessions":128,"single_use_lifetime":"7days","reusable_lifetime":"1day","total_age":"7days"}"#;
 
 #[test]
 fn the_defaults_are_written_with_units() {
@@ -42,7 +42,7 @@ fn an_invalid_value_is_an_error_with_the_fields_name() {
 fn fields() -> Vec<String> {
     let written: serde_json::Value = serde_json::from_str(DEFAULT).expect("JSON");
     let fields: Vec<_> = written.as_object().expect("an object").keys().collect();
-    assert_eq!(fields.len(), 9);
+    assert_eq!(fields.len(), 10);
     fields.into_iter().cloned().collect()
 }
 

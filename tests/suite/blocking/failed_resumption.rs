@@ -1,10 +1,12 @@
 //! R28 to R31: servers that fail when a session is offered.
 
+use std::io::{Read, Write};
+
 use lab::certificate::{Authority, KeyKind};
 use lab::faults::{Fault, FaultyTransport};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
-use tls_resume::{Backend, ErrorKind, Resumption};
+use tls_resume::{Alert, Backend, ErrorKind, Resumption};
 
 use super::clients::{builder, talk};
 use crate::servers::{HOST, PORT, each, listen, server, settings};
@@ -57,7 +59,7 @@ pub(crate) fn a_server_that_fails_on_resumption_fails_once<B: Backend>() {
             panic!("{version}: {errors:?}");
         };
         assert_eq!(error.kind(), ErrorKind::Handshake, "{error}");
-        assert_eq!(error.alert(), Some(80), "{error}"); // internal_error
+        assert_eq!(error.alert(), Some(Alert::Received(80)), "{error}"); // internal_error
         assert!(error.offered_session() && !error.retried(), "{error}");
     }
 }
@@ -106,6 +108,40 @@ pub(crate) fn a_resumption_that_breaks_fails_never_twice_in_a_row<B: Backend>() 
                 "{failures}: {library} {version} {fault:?}"
             );
         }
+    });
+}
+
+/// R28: a resumed connection that the server rejects by its first answer counts, too.
+pub(crate) fn a_resumption_that_is_rejected_late_fails_never_twice_in_a_row<B: Backend>() {
+    each(|library, version| {
+        let many = ServerSettings {
+            tickets: 4,
+            ..settings(version)
+        };
+        let server = Server::new(library, &many);
+        let client = builder::<B>().build().expect("valid settings");
+        for _ in 0..4 {
+            let io = FaultyTransport::new(&server, Fault::None);
+            talk(&mut client.connect_stream(HOST, PORT, io).expect("a handshake"));
+        }
+        let mut failed = Vec::new();
+        for connection in 0..20 {
+            let io = FaultyTransport::on_resumption(&server, Fault::LateAlert);
+            let mut stream = client.connect_stream(HOST, PORT, io).expect("a handshake");
+            let mut echo = [0; 1];
+            let talked = stream
+                .write_all(b"a")
+                .and_then(|()| stream.read_exact(&mut echo));
+            if talked.is_err() {
+                assert_eq!(
+                    stream.resumption(),
+                    Resumption::Resumed,
+                    "{library} {version}"
+                );
+                failed.push(connection);
+            }
+        }
+        assert_eq!(failed, [0, 2], "{library} {version}");
     });
 }
 

@@ -67,6 +67,7 @@ on_backends! {
         a_failed_resumption_is_retried,
         a_server_that_fails_on_resumption_fails_once,
         a_resumption_that_breaks_fails_never_twice_in_a_row,
+        a_resumption_that_is_rejected_late_fails_never_twice_in_a_row,
         a_failed_transport_spares_the_other_sessions,
         a_bad_certificate_blames_no_session;
     transports:

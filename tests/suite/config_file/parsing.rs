@@ -57,6 +57,7 @@ fn every_key_is_read_from_toml_and_json() {
         session_bytes = "1KiB"
         server_bytes = "64kB"
         total_bytes = "1GiB"
+        ticket_bytes = "4KiB"
         unpacked_sessions = 5
         single_use_lifetime = "2d"
         reusable_lifetime = "90s"
@@ -80,6 +81,7 @@ fn every_key_is_read_from_toml_and_json() {
         .with_servers(7)
         .with_sessions_per_server(3)
         .with_bytes(1 << 10, 64_000, 1 << 30)
+        .with_ticket_bytes(4 << 10)
         .with_unpacked_sessions(5)
         .with_lifetimes(Duration::from_secs(48 * 60 * 60), Duration::from_secs(90))
         .with_total_age(Duration::from_secs(12 * 60 * 60));

@@ -28,6 +28,9 @@ pub enum Fault {
     /// After the handshake comes a record that no key decrypts, and then the connection ends: after
     /// the first record with tickets in TLS 1.3, at the client's next read in TLS 1.2.
     GarbageAfterHandshake,
+    /// The server receives a wrong last byte of the client's `Finished`, and answers by an alert: after
+    /// the end of the handshake for the client, in TLS 1.3 and in a TLS 1.2 resumption.
+    LateAlert,
 }
 
 /// Whether the fault has been injected.
@@ -52,6 +55,8 @@ pub struct FaultyTransport {
     hello: HelloReader,
     /// Whether the server has sent `ChangeCipherSpec`: its records are encrypted from then on.
     encrypting: bool,
+    /// The same of the client.
+    client_encrypts: bool,
     progress: Progress,
     inbound: Vec<u8>,
     read: usize,
@@ -66,6 +71,7 @@ impl FaultyTransport {
             only_resumption: false,
             hello: HelloReader::default(),
             encrypting: false,
+            client_encrypts: false,
             progress: Progress::Pending,
             inbound: Vec::new(),
             read: 0,
@@ -164,6 +170,23 @@ impl FaultyTransport {
         record
     }
 
+    /// What the server receives of the records that the client has written.
+    fn received(&mut self, written: &[u8]) -> Vec<u8> {
+        let mut received = Vec::with_capacity(written.len());
+        let corrupts = self.fault == Fault::LateAlert && self.affected_hello().is_some();
+        for record in records::split(written) {
+            received.extend_from_slice(record);
+            if corrupts && self.client_encrypts && !self.is_injected() {
+                if let Some(last) = received.last_mut() {
+                    *last ^= 1;
+                }
+                self.progress = Progress::Injected;
+            }
+            self.client_encrypts |= records::is_change_cipher_spec(record);
+        }
+        received
+    }
+
     fn add_garbage(&mut self) {
         if self.fault == Fault::GarbageAfterHandshake && !self.has_ended() {
             self.inbound.extend(GARBAGE);
@@ -195,7 +218,8 @@ impl Write for FaultyTransport {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.hello.receive(buffer);
         if !self.has_ended() {
-            self.server.receive(buffer);
+            let received = self.received(buffer);
+            self.server.receive(&received);
         }
         Ok(buffer.len())
     }

@@ -95,6 +95,7 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
             established: now,
             expires,
             weight,
+            ticket_bytes: 0,
         };
         let generation = self.store.generation();
         // The store counts refusals.

@@ -82,6 +82,37 @@ fn a_server_that_closes_on_offers_is_avoided_after_two() {
     assert_eq!(offers.iter().filter(|offers| **offers).count(), 2);
 }
 
+/// R28, R29: a server that resumes, and then rejects: never twice in a row, and two in all.
+#[test]
+fn a_server_that_rejects_late_is_avoided_after_two() {
+    const REJECTS_LATE: Server = |offers| {
+        if offers {
+            Outcome::Resumed
+        } else {
+            Outcome::Full
+        }
+    };
+    let mut history = History::default();
+    let mut connect_each_second = |seconds: std::ops::Range<u64>| {
+        let connection = |second: u64| {
+            let now = at(second * 1_000);
+            let offers = connect(&mut history, REJECTS_LATE, now);
+            if offers {
+                history.ended(
+                    Outcome::RejectedLate,
+                    false,
+                    now.after(Duration::from_millis(10)),
+                );
+            }
+            offers.then_some(second)
+        };
+        seconds.filter_map(connection).collect::<Vec<_>>()
+    };
+    assert_eq!(connect_each_second(0..600), [0, 2]);
+    // One more each time that it is tried again.
+    assert_eq!(connect_each_second(600..1_300), [603, 1_204]);
+}
+
 /// R31: a server that is down is no server that cannot resume.
 #[test]
 fn a_server_that_is_down_costs_one_session() {

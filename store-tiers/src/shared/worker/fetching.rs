@@ -159,6 +159,8 @@ impl<S: Portable> Worker<S> {
             established: record.established,
             expires: record.expires,
             weight,
+            // The process that put it has checked it.
+            ticket_bytes: 0,
         })
     }
 

@@ -154,6 +154,10 @@ impl<B: Backend> Fixture<B> {
             (&mut stats.replaced, before.replaced),
             (&mut stats.removed, before.removed),
             (&mut stats.refused_too_large, before.refused_too_large),
+            (
+                &mut stats.refused_ticket_too_large,
+                before.refused_ticket_too_large,
+            ),
             (&mut stats.refused_expired, before.refused_expired),
             (&mut stats.refused_cleared, before.refused_cleared),
         ] {

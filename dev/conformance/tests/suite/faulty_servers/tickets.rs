@@ -18,8 +18,6 @@ const FLOOD: usize = 3_200;
 const LARGE: usize = 60_000;
 /// The size of a ticket with which a `ClientHello` is larger than a rustls server reads.
 const TOO_LARGE_TO_READ: usize = 65_300;
-/// The size of a ticket that does not fit into a `ClientHello`, neither in TLS 1.2 nor in 1.3.
-const TOO_LARGE_TO_SEND: usize = 65_500;
 
 on_each_backend!(
     a_flood_is_bounded,
@@ -27,6 +25,7 @@ on_each_backend!(
     equal_tickets_resume,
     large_tickets_are_refused,
     allowed_large_tickets_count_with_their_size,
+    tickets_too_large_for_a_client_hello_are_refused,
 );
 
 /// 3,200 tickets, on as few connections as the library accepts: the newest 64 are stored, the
@@ -118,10 +117,13 @@ fn a_flood_on_each_connection_is_bounded<B: Client>() {
     fixture.visit(&flood).is(Resumption::Full);
     for _ in 0..5 {
         let stats = fixture.counted(|| fixture.visit(&flood).is(Resumption::Resumed));
-        assert_eq!((stats.taken, stats.stored), (1, tickets as u64));
+        // To rustls 0.23, all tickets of a record can be the first one's bytes.
+        let refused = stats.refused_ticket_too_large;
+        assert_eq!((stats.taken, stats.stored + refused), (1, tickets as u64));
+        assert!(refused <= tickets as u64 / 50, "{stats:?}");
         assert_eq!(
             stats.evicted,
-            tickets as u64 - 1,
+            stats.stored - 1,
             "a used ticket made room for one"
         );
         fixture.assert_unharmed();
@@ -173,9 +175,9 @@ fn large_tickets_are_refused<B: Backend>() {
 /// Large tickets within the limits count with their size: they evict older ones of their own
 /// server, and no others.
 fn allowed_large_tickets_count_with_their_size<B: Backend>() {
-    const SESSION: usize = 96 * 1024;
+    const SESSION: usize = 32 * 1024;
     let limits = Limits::default().with_bytes(SESSION, 4 * SESSION, 1024 * 1024);
-    let large = server_with(Protocol::Tls13, FaultyTicketer::new().with_size(LARGE));
+    let large = server_with(Protocol::Tls13, FaultyTicketer::new().with_size(7_500));
     let fixture = Fixture::<B>::with_limits(limits);
     let visits = 20;
     let mut open = Vec::new();
@@ -195,45 +197,36 @@ fn allowed_large_tickets_count_with_their_size<B: Backend>() {
     });
     assert_eq!(stats.stored, visits);
     assert!(stats.bytes < 6 * SESSION as u64, "{stats:?}");
-    assert!(stats.evicted >= visits - 6, "{stats:?}");
+    assert!(stats.evicted >= visits - 17, "{stats:?}");
     fixture.assert_unharmed();
     fixture.visit(&large).is(Resumption::Resumed);
 }
 
-/// Tickets that fit into their own message and not into a `ClientHello` that the server reads: a
-/// handshake that offers one fails, and the next one succeeds. (Only on `OpenSSL`: debug builds of
-/// rustls 0.23 assert that everything they send can be encoded. The default limits refuse such a
-/// ticket on either.)
-#[test]
-fn openssl_fails_once_on_tickets_too_large_to_read() {
+/// R34: a ticket that would make too long a `ClientHello` is stored by nobody, and counted; up to the
+/// bound it is resumed. (rustls 0.23 does not report a ticket's size; the bytes that arrive with it are
+/// some 100 more.)
+fn tickets_too_large_for_a_client_hello_are_refused<B: Backend>() {
     for protocol in Protocol::ALL {
-        let large = server_with(protocol, FaultyTicketer::new().with_size(TOO_LARGE_TO_READ));
-        let fixture = Fixture::<OpenSsl>::with_limits(large_limits());
-        let stats = fixture.counted(|| {
-            for _ in 0..2 {
-                fixture.visit(&large).is(Resumption::Full);
-                fixture.fail(FaultyTransport::new(&large, Fault::None));
-            }
-            // R29: it is avoided.
-            for _ in 0..3 {
-                fixture.visit(&large).is(Resumption::Full);
-            }
-        });
-        assert_eq!(stats.failed, 2, "{protocol}");
+        for size in [8_193, LARGE, TOO_LARGE_TO_READ] {
+            let large = server_with(protocol, FaultyTicketer::new().with_size(size));
+            let fixture = Fixture::<B>::with_limits(large_limits());
+            let stats = fixture.counted(|| {
+                for _ in 0..3 {
+                    let visit = fixture.visit(&large);
+                    visit.is(Resumption::Full);
+                    assert_eq!(visit.tickets, 1);
+                }
+            });
+            let refused = stats.refused_ticket_too_large;
+            assert_eq!((refused, stats.stored), (3, 0), "{protocol} {size}");
+            fixture.assert_unharmed();
+        }
+        let fits = server_with(protocol, FaultyTicketer::new().with_size(8_000));
+        let fixture = Fixture::<B>::new();
+        fixture.visit(&fits).is(Resumption::Full);
+        fixture.visit(&fits).is(Resumption::Resumed);
         fixture.assert_unharmed();
     }
-}
-
-/// With larger tickets the `ClientHello` cannot be encoded.
-#[test]
-fn openssl_fails_once_on_tickets_too_large_to_send() {
-    let settings = FaultyTicketer::new().with_size(TOO_LARGE_TO_SEND);
-    let large = server_with(Protocol::Tls12, settings);
-    let fixture = Fixture::<OpenSsl>::with_limits(large_limits());
-    fixture.visit(&large).is(Resumption::Full);
-    fixture.fail(FaultyTransport::new(&large, Fault::None));
-    fixture.visit(&large).is(Resumption::Full);
-    fixture.assert_unharmed();
 }
 
 /// Limits that allow a TLS 1.2 session with a ticket of 64 KB, and the spare copy that OpenSSL's
