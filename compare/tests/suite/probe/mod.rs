@@ -275,7 +275,7 @@ fn address_and_starttls_flags() {
     }
     for (args, message) in [
         (["--address", "localhost"], "--address"),
-        (["--starttls", "ftp"], "postgres"),
+        (["--starttls", "ldap"], "ftp"),
     ] {
         let ran = compare(&[&["probe", "localhost"], &args[..]].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
