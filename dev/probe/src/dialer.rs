@@ -203,7 +203,9 @@ impl<'a> Dialer<'a> {
         let result = result.map_err(|error| {
             let error = match error {
                 ClientError::Handshake(error) => error,
-                ClientError::Aborted(abort) => return ConnectionError::aborted(&server, abort),
+                ClientError::Aborted(abort) => {
+                    return ConnectionError::aborted(&server, abort, self.options);
+                }
             };
             // An alert of the server may still be unread if the client failed to write.
             let cleartext = connected.io.cleartext();

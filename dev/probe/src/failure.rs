@@ -35,7 +35,7 @@ pub enum Failure {
     NotYetValid,
     /// The certificate was rejected for another reason.
     Certificate,
-    /// The server requires a client certificate, and a probe has none.
+    /// The server requires a client certificate, or does not accept that of `--cert`.
     ClientCertificate,
     /// This process, or this machine, may open no more files.
     Local,

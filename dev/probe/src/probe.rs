@@ -46,6 +46,10 @@ impl<'a> Probe<'a> {
             );
             return Err(Error::BadInput(message));
         }
+        if options.cert.is_some() != options.key.is_some() {
+            let message = "--cert and --key belong together: give both or neither";
+            return Err(Error::BadInput(message.to_owned()));
+        }
         // All clients before the first connection: their errors are bad input.
         let clients = backends(options)?
             .iter()

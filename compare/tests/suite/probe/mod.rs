@@ -340,3 +340,21 @@ fn files_without_a_certificate() {
         });
     }
 }
+
+#[test]
+fn a_client_certificate_needs_its_key() {
+    let missing = file("missing-key.pem", "").with_file_name("no-such.key");
+    let missing = missing.to_str().unwrap();
+    let cert = file("client.pem", "");
+    let cert = cert.to_str().unwrap();
+    for (args, message) in [
+        (&["--cert", cert][..], "--cert and --key belong together"),
+        (&["--key", cert], "--cert and --key belong together"),
+        (&["--cert", missing, "--key", cert], "no-such.key"),
+        (&["--cert", cert, "--key", missing], cert),
+    ] {
+        let ran = compare(&[&["probe", "localhost:1"], args].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+        ran.one_line(message);
+    }
+}

@@ -121,7 +121,8 @@ pub(super) fn of_failure(failure: Failure, speaks_tls: bool) -> &'static str {
         Failure::Certificate => "check the server's certificates",
         Failure::StartTls => "check the port, --starttls and the server's TLS settings",
         Failure::ClientCertificate => {
-            "probe a port or name that requires no client certificate, or make it optional there"
+            "give a certificate that the server accepts with --cert and --key, or make it optional \
+             there"
         }
         Failure::Local => "raise the limit of open files (ulimit -n), or lower --concurrency",
         Failure::Handshake => {
