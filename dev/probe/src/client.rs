@@ -73,7 +73,12 @@ pub(crate) enum ClientError {
     Handshake(Error),
     /// The client's handshake succeeded, and the server ended the connection before it sent a
     /// session.
-    Aborted(Abort),
+    Aborted {
+        /// How it ended the connection.
+        abort: Abort,
+        /// Whether a session was offered.
+        offered: bool,
+    },
 }
 
 /// What happened in the tier.
@@ -219,7 +224,8 @@ impl<B: tls_resume::Backend> ToServer<B> {
                 && stream.tickets() == 0
                 && let Some(abort) = Abort::from_error(&error)
             {
-                return Err(ClientError::Aborted(abort));
+                let offered = stream.offered();
+                return Err(ClientError::Aborted { abort, offered });
             }
         }
         if !keep {

@@ -23,6 +23,7 @@ const CERTIFICATE_UNKNOWN: u8 = 46;
 const UNKNOWN_CA: u8 = 48;
 const DECRYPT_ERROR: u8 = 51;
 const PROTOCOL_VERSION: u8 = 70;
+const INTERNAL_ERROR: u8 = 80;
 const CERTIFICATE_REQUIRED: u8 = 116;
 
 /// OS errors when this process, or all of them, may open no more files: EMFILE and ENFILE, the same
@@ -32,11 +33,16 @@ const TOO_MANY_FILES: [i32; 2] = [24, 23];
 /// Length limit of a message in bytes: a certificate may have hundreds of names.
 const MAX_LENGTH: usize = 400;
 
-/// A failed connection: a code, and a message of one line.
+/// A failed connection: a code, a message of one line, and what was sent before it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionError {
     pub(crate) failure: Failure,
     pub(crate) message: String,
+    /// Whether a session was offered.
+    pub(crate) offered: bool,
+    /// Bytes received and sent since TLS began.
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
 }
 
 impl ConnectionError {
@@ -45,6 +51,9 @@ impl ConnectionError {
         Self {
             failure,
             message: one_line(&message.to_string()),
+            offered: false,
+            bytes_in: 0,
+            bytes_out: 0,
         }
     }
 
@@ -123,7 +132,7 @@ impl ConnectionError {
             return Self::new(Failure::OldTls, message);
         }
         if let Some(alert) = cleartext.alert
-            && let Some(error) = Self::alert(server, alert, cleartext, options)
+            && let Some(error) = Self::alert(server, alert, error, cleartext, options)
         {
             return error;
         }
@@ -148,7 +157,13 @@ impl ConnectionError {
     }
 
     /// `None` for an alert that says no more than the library's error.
-    fn alert(server: &str, alert: u8, cleartext: &Cleartext, options: &Options) -> Option<Self> {
+    fn alert(
+        server: &str,
+        alert: u8,
+        error: &tls_resume::Error,
+        cleartext: &Cleartext,
+        options: &Options,
+    ) -> Option<Self> {
         let (failure, message) = match (alert, options.tls) {
             (PROTOCOL_VERSION, None) => (
                 Failure::OldTls,
@@ -172,6 +187,20 @@ impl ConnectionError {
             {
                 return Some(Self::client_certificate(server, alert, options));
             }
+            (INTERNAL_ERROR, _) => (
+                Failure::Handshake,
+                format!(
+                    "{server} fails in the handshake (alert internal_error): its log should say why"
+                ),
+            ),
+            // The session comes from a handshake that succeeded, so the ciphers are not to blame.
+            (HANDSHAKE_FAILURE, _) if error.offered_session() => (
+                Failure::Handshake,
+                format!(
+                    "{server} rejects the handshake (alert handshake_failure), in which a session \
+                     was offered: its log should say why"
+                ),
+            ),
             (HANDSHAKE_FAILURE, _) => (
                 Failure::Handshake,
                 format!(

@@ -84,7 +84,7 @@ pub struct AddressRow {
     pub from: String,
     /// The address that the session was offered to; may be the same.
     pub to: String,
-    /// Whether there was a session to offer.
+    /// Whether a session was offered, also in a handshake that failed.
     pub offered: bool,
     /// Whether it was resumed.
     pub resumed: bool,

@@ -1,8 +1,9 @@
 //! From evidence to a verdict: the most severe finding that is certain comes first.
 
+use super::Code;
 use super::addresses::AddressPair;
 use super::evidence::{Evidence, format_seconds};
-use super::{Code, remedy};
+use super::remedy::{self, Shown};
 use crate::ConnectionRow;
 use crate::finding::SessionKind;
 
@@ -40,7 +41,14 @@ fn handshake_failed(evidence: &Evidence<'_>) -> Option<Answer> {
     } else {
         format!("{failed} of {total} handshakes failed: {error}")
     };
-    let remedy = remedy::of_failure(failure, evidence.speaks_tls);
+    let shown = if failed < total {
+        Shown::Handshakes
+    } else if evidence.speaks_tls {
+        Shown::Tls
+    } else {
+        Shown::Nothing
+    };
+    let remedy = remedy::of_failure(failure, shown);
     Some(answer(Code::HandshakeFailed, text, remedy))
 }
 

@@ -85,9 +85,19 @@ pub(super) const MORE_CONNECTIONS: &str = "make more connections with --connecti
 pub(super) const ADDRESS_FAILED: &str =
     "repair these addresses, or remove them from the DNS: clients lose time at each of them";
 
-/// The remedy of a failed handshake. With `speaks_tls`, the server has sent TLS records, so the
-/// port is right.
-pub(super) fn of_failure(failure: Failure, speaks_tls: bool) -> &'static str {
+/// What the server has shown of itself on other connections than the failed ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shown {
+    Nothing,
+    /// It has sent TLS records, so the port is right.
+    Tls,
+    /// Handshakes succeeded, so client and server have ciphers, groups and signatures in common.
+    Handshakes,
+}
+
+/// The remedy of a failed handshake with a server that has shown so much on other connections.
+pub(super) fn of_failure(failure: Failure, shown: Shown) -> &'static str {
+    let speaks_tls = shown >= Shown::Tls;
     match failure {
         Failure::UnknownName => "check the name, and whether its DNS server answers",
         Failure::Refused => "start the server, or give the right port",
@@ -125,6 +135,9 @@ pub(super) fn of_failure(failure: Failure, speaks_tls: bool) -> &'static str {
              there"
         }
         Failure::Local => "raise the limit of open files (ulimit -n), or lower --concurrency",
+        Failure::Handshake if shown == Shown::Handshakes => {
+            "see the server's log: in other connections it accepted what this client offers"
+        }
         Failure::Handshake => {
             "see the server's log: it may require cipher suites, groups or signature algorithms \
              that this client does not offer; another --backend may offer them"
@@ -139,12 +152,12 @@ mod tests {
     #[test]
     fn a_server_that_speaks_tls_need_not_be_checked_for_it() {
         for failure in Failure::ALL {
-            let remedy = of_failure(failure, true);
+            let remedy = of_failure(failure, Shown::Tls);
             assert!(!remedy.contains("speaks TLS,"), "{failure:?}: {remedy}");
             assert!(!remedy.contains("begins with TLS"), "{failure:?}: {remedy}");
         }
         for failure in [Failure::Silent, Failure::Closed, Failure::NotTls] {
-            let remedy = of_failure(failure, false);
+            let remedy = of_failure(failure, Shown::Nothing);
             assert!(remedy.starts_with("check "), "{failure:?}: {remedy}");
         }
     }
@@ -152,8 +165,8 @@ mod tests {
     #[test]
     fn remedies_are_one_line() {
         for failure in Failure::ALL {
-            for speaks_tls in [false, true] {
-                let remedy = of_failure(failure, speaks_tls);
+            let shown = [Shown::Nothing, Shown::Tls, Shown::Handshakes];
+            for remedy in shown.map(|shown| of_failure(failure, shown)) {
                 assert!(!remedy.contains("  ") && !remedy.contains('\n'), "{remedy}");
                 assert!(!remedy.ends_with('.'), "{remedy}");
             }
