@@ -76,10 +76,13 @@ in_situation() { # SITUATION
         --concurrency 16
       expect 1.2 resumes '' --concurrency 16 # TLS 1.2 sessions are reusable
       ;;
-    postfix) # issues no TLS 1.3 ticket after a resumed handshake
+    # Issues no TLS 1.3 ticket after a resumed handshake, and accepts one twice, which rustls cannot
+    # try.
+    postfix)
       start_postfix
-      expect 1.3 tickets_used_up \
-        '1 ticket( valid for 2 h)? after a full .*, and none after a resumed .*: FULL full' \
+      local tickets='1 ticket( valid for 2 h)? after a full .*, and none after a resumed one'
+      local twice=', but accepts a ticket twice;.* which use each ticket once,'
+      expect 1.3 tickets_used_up "$tickets($twice|;.* in a row) used them up: FULL full" \
         --starttls smtp
       expect 1.2 resumes '' --starttls smtp
       ;;

@@ -100,6 +100,19 @@ impl Evidence<'_> {
         Some((failure, error))
     }
 
+    /// Whether the server issued no ticket in any resumed handshake of TLS 1.3.
+    pub(super) fn renews_nothing(&self) -> bool {
+        let is_resumed =
+            |row: &&ConnectionRow| row.resumed && row.protocol.as_deref() == Some("TLS 1.3");
+        let mut resumed = self.rows.iter().filter(is_resumed).peekable();
+        resumed.peek().is_some() && resumed.all(|row| row.tickets == 0)
+    }
+
+    /// Whether the server accepted a ticket twice.
+    pub(super) fn accepts_a_ticket_twice(&self) -> bool {
+        self.twice.is_some_and(|row| row.first && row.second)
+    }
+
     pub(super) fn is_postgres(&self) -> bool {
         self.options.starttls == Some(StartTls::Postgres)
     }
@@ -143,6 +156,14 @@ impl Evidence<'_> {
         let second = self.twice.filter(|row| row.first && row.error.is_none());
         if second.is_some_and(|row| !row.second) {
             notes.push("a ticket that was offered twice was declined the second time".to_owned());
+        }
+        let is_said = code == Code::TicketsUsedUp && self.burst.is_none();
+        if !is_said && self.renews_nothing() && self.accepts_a_ticket_twice() {
+            notes.push(
+                "it issues no ticket after a resumed handshake and accepts a ticket twice, so a \
+                 client that uses each ticket once makes a full handshake when they are used up"
+                    .to_owned(),
+            );
         }
         notes.extend(self.addresses_note());
         notes.extend(self.tier.into_iter().flat_map(tier_problems));

@@ -252,6 +252,13 @@ fn used_up(evidence: &Evidence<'_>) -> Option<Answer> {
         let text =
             format!("the server issues {tickets}{lifetime}; your {parallel} used them up: {full}");
         answer(Code::TicketsUsedUp, text, remedy::MORE_TICKETS)
+    } else if evidence.renews_nothing() && evidence.accepts_a_ticket_twice() {
+        let text = format!(
+            "the server issues {tickets}{lifetime} after a full handshake, and none after a \
+             resumed one, but accepts a ticket twice; connections in a row, which use each ticket \
+             once, used them up: {full}"
+        );
+        answer(Code::TicketsUsedUp, text, remedy::TICKETS_ACCEPTED_TWICE)
     } else {
         let text = format!(
             "the server issues {tickets}{lifetime} after a full handshake, and none after a \

@@ -73,6 +73,12 @@ pub(super) const TICKETS_ON_RESUMPTION: &str = "have the server issue tickets af
     handshakes too, or more after a full one (OpenSSL's num_tickets, rustls's send_tls13_tickets; \
     not every server has a setting for it)";
 
+pub(super) const TICKETS_ACCEPTED_TWICE: &str = "a client that uses each ticket once, as this one \
+    does, makes a full handshake whenever they are used up; one that offers a ticket again would \
+    resume, but an observer could link its connections. Have the server issue more tickets \
+    (OpenSSL's num_tickets). Postfix renews none on purpose; lighttpd, and Apache and HAProxy with \
+    ticket keys from a file, have no setting for it";
+
 pub(super) const SESSION_IDS: &str = "nothing for one server that is seldom restarted; with \
     several machines, switch tickets on with the same keys on all (nginx ssl_session_tickets on, \
     ssl_session_ticket_key), or allow TLS 1.3";

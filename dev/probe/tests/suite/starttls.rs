@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 
+use lab::postfix::PostfixServer;
 use lab::server::{Library, Protocol};
 use lab::vsftpd::VsftpdServer;
-use probe::{Code, Failure, StartTls};
+use probe::{Backend, Code, Failure, StartTls};
 
 use crate::front::{Front, read_line};
 use crate::support::{Lab, assert_code};
@@ -113,5 +114,27 @@ fn vsftpd() {
             options.tls = Some(version);
         });
         assert_code(&reports, Code::Resumes);
+    }
+}
+
+/// Postfix issues no ticket after a resumed handshake, and accepts each ticket any number of times.
+#[test]
+fn postfix_renews_nothing_and_accepts_a_ticket_twice() {
+    let lab = Lab::new();
+    let Some(postfix) = PostfixServer::start(&lab.identity()).expect("a Postfix") else {
+        eprintln!("SKIPPED: only root can start Postfix");
+        return;
+    };
+    let reports = lab.probe(postfix.port(), |options| {
+        options.starttls = Some(StartTls::Smtp);
+        options.tls = Some(Protocol::Tls13);
+    });
+    assert_code(&reports, Code::TicketsUsedUp);
+    for report in reports {
+        let text = report.verdict.text;
+        // Tickets of rustls 0.23 cannot be offered twice.
+        let is_known = report.backend != Backend::Rustls;
+        let named = text.contains("none after a resumed one, but accepts a ticket twice");
+        assert_eq!(named, is_known, "{text}");
     }
 }

@@ -278,3 +278,50 @@ fn only_the_first_of_two_offers_counts() {
         assert!(verdict.text.contains(expected), "{verdict:?}");
     }
 }
+
+#[test]
+fn a_server_that_renews_nothing_and_accepts_a_ticket_twice_is_named() {
+    const RENEWS_NOTHING: Row = (true, true, 0);
+    let twice = |second| {
+        move |observed: &mut Observed| {
+            observed.twice = Some(TwiceRow {
+                backend: Backend::Rustls,
+                first: true,
+                second,
+                error: None,
+            });
+        }
+    };
+    for (rows, second, code, expected) in [
+        (
+            &[FULL, RENEWS_NOTHING, RENEWS_NOTHING, FULL][..],
+            true,
+            Code::TicketsUsedUp,
+            Some("none after a resumed one, but accepts a ticket twice"),
+        ),
+        // Too few connections to use the tickets up.
+        (
+            &[FULL, RENEWS_NOTHING],
+            true,
+            Code::Resumes,
+            Some("no ticket after a resumed handshake and accepts a ticket twice"),
+        ),
+        (&[FULL, RENEWS_NOTHING], false, Code::Resumes, None),
+        (&[FULL, RESUMED], true, Code::Resumes, None),
+    ] {
+        let verdict = Observed::new(rows).with(twice(second)).verdict();
+        assert_eq!(verdict.code, code, "{verdict:?}");
+        assert_eq!(
+            verdict.text.matches("accepts a ticket twice").count(),
+            usize::from(expected.is_some())
+        );
+        assert!(
+            verdict.text.contains(expected.unwrap_or_default()),
+            "{verdict:?}"
+        );
+        if code == Code::TicketsUsedUp {
+            let remedy = verdict.remedy.unwrap();
+            assert!(remedy.contains("each ticket once"), "{remedy}");
+        }
+    }
+}
