@@ -83,7 +83,9 @@ fn write_verdict(verdict: &Verdict, style: Style, out: &mut impl Write) -> io::R
 fn colour(code: Code) -> Style {
     let colour = match code {
         Code::Resumes => AnsiColor::Green,
-        Code::NeverResumes | Code::NoTickets | Code::HandshakeFailed => AnsiColor::Red,
+        Code::NeverResumes | Code::NoTickets | Code::BreaksWhenResumed | Code::HandshakeFailed => {
+            AnsiColor::Red
+        }
         _ => AnsiColor::Yellow,
     };
     Style::new().bold().fg_color(Some(colour.into()))
@@ -172,6 +174,7 @@ mod tests {
             addresses: Vec::new(),
             twice: None,
             again: None,
+            breaks: None,
             burst: None,
             saves: None,
             verdict,

@@ -1,7 +1,7 @@
 //! Findings as sentences.
 
 use crate::verdict::format_seconds;
-use crate::{AgainRow, BurstRow, ConnectionRow, Cost, Report, SessionKind, TwiceRow};
+use crate::{AgainRow, BreaksRow, BurstRow, ConnectionRow, Cost, Report, SessionKind, TwiceRow};
 
 /// Fewer handshakes of either kind than this are too few to compare times.
 const MIN_HANDSHAKES: usize = 3;
@@ -15,6 +15,7 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
         report.twice.as_ref().map(twice_sentence),
         report.burst.as_ref().map(burst_sentence),
         report.again.as_ref().map(again_sentence),
+        report.breaks.as_ref().map(breaks_sentence),
     ];
     sentences.into_iter().flatten().collect()
 }
@@ -69,6 +70,13 @@ fn again_sentence(again: &AgainRow) -> String {
     format!(
         "Of {} sessions offered again at their own address, {} were resumed.",
         again.offered, again.resumed
+    )
+}
+
+fn breaks_sentence(breaks: &BreaksRow) -> String {
+    format!(
+        "Of {} more connections that offered a session, {} failed; of {} that offered none, {}.",
+        breaks.offered, breaks.offered_failed, breaks.not_offered, breaks.not_offered_failed
     )
 }
 

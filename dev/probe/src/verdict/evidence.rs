@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Code;
+use crate::breaks;
 use crate::client::TierReport;
-use crate::finding::{AddressRow, AgainRow, BurstRow, SessionKind, TwiceRow};
+use crate::finding::{AddressRow, AgainRow, BreaksRow, BurstRow, SessionKind, TwiceRow};
 use crate::{ConnectionRow, Failure, Options, StartTls};
 
 /// The input of a verdict.
@@ -18,6 +19,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) speaks_tls: bool,
     pub(crate) twice: Option<&'a TwiceRow>,
     pub(crate) again: Option<&'a AgainRow>,
+    pub(crate) breaks: Option<&'a BreaksRow>,
     pub(crate) burst: Option<&'a BurstRow>,
     pub(crate) tier: Option<&'a TierReport>,
 }
@@ -98,6 +100,18 @@ impl Evidence<'_> {
         }
         let (failure, (_, error)) = failures.into_iter().max_by_key(|(_, (count, _))| *count)?;
         Some((failure, error))
+    }
+
+    /// The connections that offered a session and those that offered none, if exactly the former
+    /// failed, those of the experiment included. At least two of each: one failure may be chance.
+    pub(super) fn only_offers_failed(&self) -> Option<(usize, usize)> {
+        let tried = self.breaks?;
+        let offered = self.offered() + tried.offered;
+        let not_offered = self.count(|row| !row.offered) + tried.not_offered;
+        let exactly = self.rows.iter().all(breaks::is_as_suspected)
+            && (tried.offered_failed, tried.not_offered_failed) == (tried.offered, 0)
+            && self.offered_at_addresses() == 0;
+        (exactly && offered.min(not_offered) > 1).then_some((offered, not_offered))
     }
 
     /// Whether the server issued no ticket in any resumed handshake of TLS 1.3.

@@ -18,7 +18,8 @@ fn answer(code: Code, text: impl Into<String>, remedy: &str) -> Answer {
 }
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
-    handshake_failed(evidence)
+    breaks_when_resumed(evidence)
+        .or_else(|| handshake_failed(evidence))
         .or_else(|| address_never_resumes(evidence))
         .or_else(|| nothing_offered(evidence))
         .or_else(|| versions_differ(evidence))
@@ -28,6 +29,17 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
         .or_else(|| used_up(evidence))
         .or_else(|| address_failed(evidence))
         .unwrap_or_else(|| resumes(evidence))
+}
+
+fn breaks_when_resumed(evidence: &Evidence<'_>) -> Option<Answer> {
+    let (offered, not_offered) = evidence.only_offers_failed()?;
+    let (failure, error) = evidence.most_frequent_failure()?;
+    let text = format!(
+        "the server fails when a session is offered: all {offered} connections that offered one \
+         failed, and all {not_offered} that offered none succeeded: {error}"
+    );
+    let remedy = remedy::of_failed_offers(failure);
+    Some((Code::BreaksWhenResumed, text, Some(remedy)))
 }
 
 fn handshake_failed(evidence: &Evidence<'_>) -> Option<Answer> {

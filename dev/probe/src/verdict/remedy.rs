@@ -101,6 +101,25 @@ pub(super) enum Shown {
     Handshakes,
 }
 
+/// The remedy if exactly the handshakes fail in which a session is offered.
+pub(super) fn of_failed_offers(failure: Failure) -> String {
+    const CONTEXT: &str = "the server asks for client certificates and has no session-id context \
+        (with OpenSSL, call SSL_CTX_set_session_id_context; Dovecot with ssl_verify_client_cert = \
+        yes is such a server)";
+    const LONG_HELLO: &str = "a middlebox on the way, such as a firewall or a proxy that reads the \
+        server name, does not let a long ClientHello pass, which a session makes longer (update \
+        it, or have the server issue smaller tickets)";
+    // An error of the server's own is an alert; of what a middlebox drops, the server sees nothing.
+    let (first, second) = match failure {
+        Failure::Silent | Failure::Closed => (LONG_HELLO, CONTEXT),
+        _ => (CONTEXT, LONG_HELLO),
+    };
+    format!(
+        "either {first}, or {second}; the server's log should tell which. Until then, switch \
+         resumption off on the server or in its clients"
+    )
+}
+
 /// The remedy of a failed handshake with a server that has shown so much on other connections.
 pub(super) fn of_failure(failure: Failure, shown: Shown) -> &'static str {
     let speaks_tls = shown >= Shown::Tls;
@@ -172,7 +191,8 @@ mod tests {
     fn remedies_are_one_line() {
         for failure in Failure::ALL {
             let shown = [Shown::Nothing, Shown::Tls, Shown::Handshakes];
-            for remedy in shown.map(|shown| of_failure(failure, shown)) {
+            let remedies = shown.map(|shown| of_failure(failure, shown).to_owned());
+            for remedy in remedies.into_iter().chain([of_failed_offers(failure)]) {
                 assert!(!remedy.contains("  ") && !remedy.contains('\n'), "{remedy}");
                 assert!(!remedy.ends_with('.'), "{remedy}");
             }

@@ -88,6 +88,18 @@ fn a_client_certificate_that_the_server_does_not_accept() {
 }
 
 #[test]
+fn a_server_without_a_session_id_context_breaks_with_a_certificate_too() {
+    let lab = Lab::new();
+    let credential = Credential::new(&lab.authority.issue_client("client"));
+    let server = lab.serve_with(Library::OpenSsl, |settings| {
+        settings.openssl.no_session_id_context = true;
+        settings.client_root = Some(lab.authority.root_der());
+    });
+    let reports = lab.probe(server.port(), |options| credential.set(options));
+    assert_code(&reports, Code::BreaksWhenResumed);
+}
+
+#[test]
 fn unusable_files_are_bad_input() {
     let lab = Lab::new();
     let identity = lab.authority.issue_client("client");

@@ -7,7 +7,7 @@ use serde_json::json;
 use tls_resume::TierStats;
 
 use crate::client::TierReport;
-use crate::finding::{AddressRow, AgainRow, TwiceRow};
+use crate::finding::{AddressRow, AgainRow, BreaksRow, TwiceRow};
 use crate::verdict::{Code, Evidence, Verdict};
 use crate::{Backend, ConnectionRow, Failure, Options};
 
@@ -25,6 +25,7 @@ struct Observed {
     addresses: Vec<AddressRow>,
     twice: Option<TwiceRow>,
     again: Option<AgainRow>,
+    breaks: Option<BreaksRow>,
     tier: Option<TierReport>,
 }
 
@@ -49,6 +50,7 @@ impl Observed {
             addresses: Vec::new(),
             twice: None,
             again: None,
+            breaks: None,
             tier: None,
         }
     }
@@ -67,6 +69,7 @@ impl Observed {
             speaks_tls: true,
             twice: self.twice.as_ref(),
             again: self.again.as_ref(),
+            breaks: self.breaks.as_ref(),
             burst: None,
             tier: self.tier.as_ref(),
         };
