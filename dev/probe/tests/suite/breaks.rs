@@ -8,10 +8,10 @@ use std::time::Duration;
 use lab::faults::FaultyTicketer;
 use lab::server::{Library, Protocol};
 use lab::tcp::{Behaviour, TcpServer};
-use probe::{Code, Failure, Report};
+use probe::{BackendChoice, Code, Failure, Report};
 
 use crate::front::{Front, Greeting};
-use crate::support::{Lab, assert_code};
+use crate::support::{self, Lab, assert_code};
 
 /// Asserts the verdict, and that exactly the connections that offered a session failed.
 fn assert_breaks(reports: &[Report], failure: Failure, cause: &str) {
@@ -77,6 +77,44 @@ fn parallel_connections_to_a_server_that_breaks() {
     let reports = lab.probe(server.port(), |options| options.concurrency = 4);
     let cause = "the server asks for client certificates";
     assert_breaks(&reports, Failure::Handshake, cause);
+}
+
+#[test]
+fn a_session_from_the_store_fails() {
+    let lab = Lab::new();
+    let server = lab.serve_with(Library::OpenSsl, |settings| {
+        settings.openssl.no_session_id_context = true;
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let probe = || {
+        let mut options = lab.options(server.port());
+        options.backend = BackendChoice::Openssl;
+        let Ok(store) = format!("lmdb:{}/sessions", dir.path().display()).parse();
+        options.store = store;
+        support::probe(&options).remove(0)
+    };
+    for first_offers in [false, true] {
+        let report = probe();
+        assert_eq!(report.connections[0].offered, first_offers, "{report:#?}");
+        assert_eq!(report.verdict.code, Code::BreaksWhenResumed, "{report:#?}");
+    }
+}
+
+#[test]
+fn an_address_where_offers_fail() {
+    let lab = Lab::new();
+    let server = lab.serve_with(Library::OpenSsl, |settings| {
+        settings.openssl.no_session_id_context = true;
+    });
+    let reports = lab.probe(server.port(), |options| options.all_addresses = true);
+    let cause = "the server asks for client certificates";
+    assert_breaks(&reports, Failure::Handshake, cause);
+    for report in reports {
+        let [row] = report.addresses.as_slice() else {
+            panic!("{report:#?}");
+        };
+        assert!(row.offered && row.failure.is_some(), "{row:?}");
+    }
 }
 
 /// Bytes of a `ClientHello` that the middlebox lets pass. Without a ticket none is so long.
