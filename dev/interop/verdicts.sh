@@ -4,13 +4,14 @@
 # A situation starts servers, then states the expected verdicts.
 
 situations=(tickets-on tickets-off session-ids other-keys same-keys behind-one in-turns used-up
-  postfix dovecot dovecot-default postgres postgres-plain)
+  postfix dovecot dovecot-default dovecot-verifies vsftpd postgres postgres-plain)
 
 situation_needs() { # SITUATION
   case $1 in
     behind-one | in-turns) echo nginx:nginx haproxy:haproxy ;;
     postfix) echo postfix:postfix ;;
     dovecot*) echo dovecot-imapd:/usr/lib/dovecot/imap dovecot-pop3d:/usr/lib/dovecot/pop3 ;;
+    vsftpd) echo vsftpd:vsftpd ;;
     postgres*) echo "postgresql:$(postgres_programs)/postgres" ;;
     tickets-* | session-ids | *-keys | used-up) echo nginx:nginx ;;
   esac
@@ -76,15 +77,18 @@ in_situation() { # SITUATION
         --concurrency 16
       expect 1.2 resumes '' --concurrency 16 # TLS 1.2 sessions are reusable
       ;;
-    postfix) # issues no TLS 1.3 ticket after a resumed handshake
+    # Issues no TLS 1.3 ticket after a resumed handshake, and accepts one twice, which rustls cannot
+    # try.
+    postfix)
       start_postfix
-      expect 1.3 tickets_used_up \
-        '1 ticket( valid for 2 h)? after a full .*, and none after a resumed .*: FULL full' \
+      local tickets='1 ticket( valid for 2 h)? after a full .*, and none after a resumed one'
+      local twice=', but accepts a ticket twice;.* which use each ticket once,'
+      expect 1.3 tickets_used_up "$tickets($twice|;.* in a row) used them up: FULL full" \
         --starttls smtp
       expect 1.2 resumes '' --starttls smtp
       ;;
     dovecot) # one process for all connections, which is not the default
-      start_dovecot 0
+      start_dovecot 0 no
       expect 1.3 resumes '' --starttls imap
       expect 1.2 resumes '' --starttls imap
       port=$port2
@@ -92,8 +96,19 @@ in_situation() { # SITUATION
       ;;
     # A process per connection, each with ticket keys of its own.
     dovecot-default)
-      start_dovecot 1
+      start_dovecot 1 no
       expect 1.3 never_resumes 'several machines or processes' --starttls imap
+      ;;
+    # Asks for client certificates, and has no session-id context.
+    dovecot-verifies)
+      start_dovecot 0 yes
+      expect 1.3 breaks_when_resumed 'SSL_CTX_set_session_id_context' --starttls imap
+      expect 1.2 breaks_when_resumed 'SSL_CTX_set_session_id_context' --starttls imap
+      ;;
+    vsftpd)
+      start_vsftpd
+      expect 1.3 resumes '' --starttls ftp
+      expect 1.2 resumes '' --starttls ftp
       ;;
     postgres)
       start_postgres on
@@ -156,16 +171,24 @@ start_postfix() {
 }
 
 # Sets $port2 to the port of POP3.
-start_dovecot() { # CONNECTIONS_A_PROCESS
+start_dovecot() { # CONNECTIONS_A_PROCESS VERIFIES_CLIENTS
   local internal=dovecot login=dovenull chroot=login empty=empty
   if [ "$(id -u)" != 0 ]; then
     internal=$(id -un) login=$(id -un) chroot='' empty=''
   fi
   mkdir -p "$dir/dovecot"
   port2=$(free_port)
-  fill dovecot.conf "$dir/dovecot/dovecot.conf" PORT2="$port2" COUNT="$1" INTERNAL="$internal" \
-    LOGIN="$login" CHROOT="$chroot" EMPTY="$empty"
+  fill dovecot.conf "$dir/dovecot/dovecot.conf" PORT2="$port2" COUNT="$1" VERIFIES="$2" \
+    INTERNAL="$internal" LOGIN="$login" CHROOT="$chroot" EMPTY="$empty"
   start 127.0.0.1 dovecot -F -c "$dir/dovecot/dovecot.conf"
+}
+
+start_vsftpd() {
+  local launching_user=YES
+  [ "$(id -u)" != 0 ] || launching_user=NO
+  mkdir -p "$dir/vsftpd"
+  fill vsftpd.conf "$dir/vsftpd.conf" LAUNCHING_USER="$launching_user"
+  start 127.0.0.1 vsftpd "$dir/vsftpd.conf"
 }
 
 # Prints the directory of the newest version, which is not in Debian's path.
@@ -192,7 +215,7 @@ start_postgres() { # SSL
 
 # ---- verdicts
 
-verdict_columns='%-16s %-4s %-15s %-17s %s\n'
+verdict_columns='%-16s %-4s %-15s %-19s %s\n'
 
 situation_header() {
   # shellcheck disable=SC2059 # the format is ours
@@ -248,6 +271,6 @@ check_situation() { # SITUATION
   in_situation "$situation" || good=
   stop_all
   [ -n "$good" ] || show_logs "$situation"
-  rm -rf "$dir"/{postfix,dovecot,postgres,nginx-127*}
+  rm -rf "$dir"/{postfix,dovecot,vsftpd,postgres,nginx-127*}
   [ -n "$good" ]
 }

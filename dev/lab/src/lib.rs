@@ -16,8 +16,8 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`faults`] has servers that misbehave. [`redis`], [`postgres`] and [`postfix`] start real
-//! daemons.
+//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`] and
+//! [`vsftpd`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -36,3 +36,4 @@ pub mod redis;
 pub mod server;
 pub mod tcp;
 pub mod transport;
+pub mod vsftpd;

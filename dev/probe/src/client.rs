@@ -6,7 +6,7 @@ use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
-use tls_resume::{Error, Limits, Protocol, Resumption, Shareable, TierStats};
+use tls_resume::{Config, Error, Limits, Protocol, Resumption, Shareable, TierStats};
 
 use crate::abort::Abort;
 use crate::finding::SessionKind;
@@ -73,7 +73,12 @@ pub(crate) enum ClientError {
     Handshake(Error),
     /// The client's handshake succeeded, and the server ended the connection before it sent a
     /// session.
-    Aborted(Abort),
+    Aborted {
+        /// How it ended the connection.
+        abort: Abort,
+        /// Whether a session was offered.
+        offered: bool,
+    },
 }
 
 /// What happened in the tier.
@@ -100,7 +105,7 @@ pub(crate) fn new(
 ) -> Result<Box<dyn Client>, Error> {
     match backend {
         Backend::Rustls => Ok(Box::new(MemoryClient(ToServer {
-            connector: builder::<Rustls>(options).build()?,
+            connector: builder::<Rustls>(options)?.build()?,
             name: options.server_name().to_owned(),
             port: options.port(),
             timeout: options.timeout,
@@ -110,8 +115,11 @@ pub(crate) fn new(
     }
 }
 
-fn builder<B: tls_resume::Backend>(options: &Options) -> ConnectorBuilder<B> {
-    let mut builder = Connector::<B>::builder();
+fn builder<B: tls_resume::Backend>(options: &Options) -> Result<ConnectorBuilder<B>, Error> {
+    let mut credential = Config::default();
+    credential.client_certificate.clone_from(&options.cert);
+    credential.client_key.clone_from(&options.key);
+    let mut builder = Connector::<B>::builder().config(&credential)?;
     if let Some(file) = &options.ca {
         builder = builder.roots_pem_file(file);
     }
@@ -130,11 +138,11 @@ fn builder<B: tls_resume::Backend>(options: &Options) -> ConnectorBuilder<B> {
                 .with_bytes(48 << 10, 16 << 20, 64 << 20),
         );
     }
-    builder
+    Ok(builder)
 }
 
 fn shareable<B: Shareable>(options: &Options, storage: Storage) -> Result<Box<dyn Client>, Error> {
-    let mut builder = builder::<B>(options);
+    let mut builder = builder::<B>(options)?;
     if storage == Storage::Configured {
         if let Some(url) = options.store.tier_url() {
             builder = builder.store(url).store_timeout(STORE_TIMEOUT);
@@ -216,7 +224,8 @@ impl<B: tls_resume::Backend> ToServer<B> {
                 && stream.tickets() == 0
                 && let Some(abort) = Abort::from_error(&error)
             {
-                return Err(ClientError::Aborted(abort));
+                let offered = stream.offered();
+                return Err(ClientError::Aborted { abort, offered });
             }
         }
         if !keep {

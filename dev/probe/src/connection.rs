@@ -15,7 +15,7 @@ pub struct ConnectionRow {
     pub backend: Backend,
     /// Its number among the connections of this backend, from 1.
     pub connection: usize,
-    /// The TLS version; `None` for a failed handshake, as the fields below.
+    /// The TLS version; `None` for a failed handshake.
     pub protocol: Option<String>,
     /// Whether a session was offered to the server.
     pub offered: bool,
@@ -84,6 +84,9 @@ impl ConnectionRow {
 
     pub(crate) fn failed(attempt: Attempt, error: ConnectionError) -> Self {
         Self {
+            offered: error.offered,
+            bytes_in: error.bytes_in,
+            bytes_out: error.bytes_out,
             error: Some(error.message),
             failure: Some(error.failure),
             ..Self::without_handshake(attempt)
@@ -119,7 +122,12 @@ impl ConnectionRow {
 
     /// Whether a session was offered and the server made a full handshake.
     pub(crate) fn is_declined(&self) -> bool {
-        self.offered && !self.resumed
+        self.offered && !self.resumed && !self.has_failed()
+    }
+
+    /// Whether the server did not answer in time.
+    pub(crate) fn has_timed_out(&self) -> bool {
+        matches!(self.failure, Some(Failure::NoAnswer | Failure::Silent))
     }
 }
 

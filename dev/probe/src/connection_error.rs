@@ -18,7 +18,12 @@ use crate::{Failure, Options};
 /// Alerts of RFC 8446, section 6.2.
 const HANDSHAKE_FAILURE: u8 = 40;
 const BAD_CERTIFICATE: u8 = 42;
+const UNSUPPORTED_CERTIFICATE: u8 = 43;
+const CERTIFICATE_UNKNOWN: u8 = 46;
+const UNKNOWN_CA: u8 = 48;
+const DECRYPT_ERROR: u8 = 51;
 const PROTOCOL_VERSION: u8 = 70;
+const INTERNAL_ERROR: u8 = 80;
 const CERTIFICATE_REQUIRED: u8 = 116;
 
 /// OS errors when this process, or all of them, may open no more files: EMFILE and ENFILE, the same
@@ -28,11 +33,16 @@ const TOO_MANY_FILES: [i32; 2] = [24, 23];
 /// Length limit of a message in bytes: a certificate may have hundreds of names.
 const MAX_LENGTH: usize = 400;
 
-/// A failed connection: a code, and a message of one line.
+/// A failed connection: a code, a message of one line, and what was sent before it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionError {
     pub(crate) failure: Failure,
     pub(crate) message: String,
+    /// Whether a session was offered.
+    pub(crate) offered: bool,
+    /// Bytes received and sent since TLS began.
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
 }
 
 impl ConnectionError {
@@ -41,6 +51,9 @@ impl ConnectionError {
         Self {
             failure,
             message: one_line(&message.to_string()),
+            offered: false,
+            bytes_in: 0,
+            bytes_out: 0,
         }
     }
 
@@ -119,13 +132,13 @@ impl ConnectionError {
             return Self::new(Failure::OldTls, message);
         }
         if let Some(alert) = cleartext.alert
-            && let Some(error) = Self::alert(server, alert, cleartext, options)
+            && let Some(error) = Self::alert(server, alert, error, cleartext, options)
         {
             return error;
         }
         match error.kind() {
             ErrorKind::Timeout => Self::timeout(server, cleartext, options),
-            ErrorKind::Closed => Self::closed(server, cleartext),
+            ErrorKind::Closed => Self::closed(server, cleartext, options),
             _ => Self::new(Failure::Handshake, error),
         }
     }
@@ -144,7 +157,13 @@ impl ConnectionError {
     }
 
     /// `None` for an alert that says no more than the library's error.
-    fn alert(server: &str, alert: u8, cleartext: &Cleartext, options: &Options) -> Option<Self> {
+    fn alert(
+        server: &str,
+        alert: u8,
+        error: &tls_resume::Error,
+        cleartext: &Cleartext,
+        options: &Options,
+    ) -> Option<Self> {
         let (failure, message) = match (alert, options.tls) {
             (PROTOCOL_VERSION, None) => (
                 Failure::OldTls,
@@ -160,10 +179,28 @@ impl ConnectionError {
                      give the other version"
                 ),
             ),
-            (CERTIFICATE_REQUIRED, _) => return Some(Self::client_certificate(server)),
-            (BAD_CERTIFICATE | HANDSHAKE_FAILURE, _) if cleartext.certificate_request => {
-                return Some(Self::client_certificate(server));
+            (CERTIFICATE_REQUIRED, _) => {
+                return Some(Self::client_certificate(server, alert, options));
             }
+            _ if cleartext.certificate_request
+                && (alert == HANDSHAKE_FAILURE || concerns_client_certificate(alert, options)) =>
+            {
+                return Some(Self::client_certificate(server, alert, options));
+            }
+            (INTERNAL_ERROR, _) => (
+                Failure::Handshake,
+                format!(
+                    "{server} fails in the handshake (alert internal_error): its log should say why"
+                ),
+            ),
+            // The session comes from a handshake that succeeded, so the ciphers are not to blame.
+            (HANDSHAKE_FAILURE, _) if error.offered_session() => (
+                Failure::Handshake,
+                format!(
+                    "{server} rejects the handshake (alert handshake_failure), in which a session \
+                     was offered: its log should say why"
+                ),
+            ),
             (HANDSHAKE_FAILURE, _) => (
                 Failure::Handshake,
                 format!(
@@ -190,10 +227,12 @@ impl ConnectionError {
         Self::new(Failure::Silent, message)
     }
 
-    fn closed(server: &str, cleartext: &Cleartext) -> Self {
-        let progress = if cleartext.certificate_request {
-            "after it had requested a client certificate, and this probe has none: that may be \
-             the reason"
+    fn closed(server: &str, cleartext: &Cleartext, options: &Options) -> Self {
+        let progress = if cleartext.certificate_request && options.cert.is_some() {
+            "after it had requested a client certificate: it may reject that of --cert"
+        } else if cleartext.certificate_request {
+            "after it had requested a client certificate, and none was given with --cert: that \
+             may be the reason"
         } else if cleartext.is_tls {
             "during the TLS handshake"
         } else {
@@ -204,12 +243,12 @@ impl ConnectionError {
     }
 
     /// The server ended the connection right after the handshake.
-    pub(crate) fn aborted(server: &str, abort: Abort) -> Self {
+    pub(crate) fn aborted(server: &str, abort: Abort, options: &Options) -> Self {
         let what = match abort {
             // The server has seen nothing but the client's Certificate and Finished since its own
             // last message.
-            Abort::Alert(CERTIFICATE_REQUIRED | BAD_CERTIFICATE) => {
-                return Self::client_certificate(server);
+            Abort::Alert(alert) if concerns_client_certificate(alert, options) => {
+                return Self::client_certificate(server, alert, options);
             }
             Abort::Alert(HANDSHAKE_FAILURE) => {
                 "rejects the client right after the handshake (alert handshake_failure): it may \
@@ -234,8 +273,23 @@ impl ConnectionError {
         )
     }
 
-    fn client_certificate(server: &str) -> Self {
-        let message = format!("{server} requires a client certificate, and this probe has none");
+    /// The server's alert says that the client's certificate is missing or not accepted.
+    fn client_certificate(server: &str, alert: u8, options: &Options) -> Self {
+        let message = match &options.cert {
+            None => {
+                format!("{server} requires a client certificate: give one with --cert and --key")
+            }
+            // A client sends none that the CAs in the server's request have not issued.
+            Some(_) if alert == CERTIFICATE_REQUIRED => format!(
+                "{server} requires a client certificate of one of its CAs, which that of --cert \
+                 is not"
+            ),
+            Some(file) => format!(
+                "{server} rejects the client certificate of {} (alert {alert}): its log should \
+                 say why",
+                file.display()
+            ),
+        };
         Self::new(Failure::ClientCertificate, message)
     }
 
@@ -261,6 +315,18 @@ impl ConnectionError {
             _ => return Self::new(Failure::Certificate, error),
         };
         Self::new(failure, format_args!("the certificate {text} ({error})"))
+    }
+}
+
+/// Whether a server that asked for a client certificate sends this alert because of it, or the lack
+/// of one. `decrypt_error` says that a signature is wrong, also that of a CA.
+fn concerns_client_certificate(alert: u8, options: &Options) -> bool {
+    match alert {
+        BAD_CERTIFICATE | CERTIFICATE_REQUIRED => true,
+        UNSUPPORTED_CERTIFICATE..=CERTIFICATE_UNKNOWN | UNKNOWN_CA | DECRYPT_ERROR => {
+            options.cert.is_some()
+        }
+        _ => false,
     }
 }
 
@@ -306,85 +372,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_one_short_printable_line() {
-        let error = ConnectionError::new(Failure::Handshake, "a\r\nb \x1b[31mc\u{202e}");
-        assert_eq!(error.message, "a b ?[31mc?");
-        let long = ConnectionError::new(Failure::Handshake, "x".repeat(5_000));
-        assert_eq!(long.message.len(), MAX_LENGTH);
-        assert!(long.message.ends_with("x..."));
-    }
-
-    #[test]
-    fn a_quotation_ends_with_its_line() {
-        assert_eq!(first_line(b"220 \"mail\"\r\nmore"), "220 'mail'");
-        assert_eq!(one_line(&first_line(b"\x00\xffJ")), "??J");
-    }
-
-    #[test]
-    fn a_limit_of_open_files_is_a_local_failure() {
-        let error = io::Error::from_raw_os_error(TOO_MANY_FILES[0]);
-        let address = "192.0.2.1:443".parse().unwrap();
-        for error in [
-            ConnectionError::connect(address, &error, Duration::from_secs(1)),
-            ConnectionError::resolve("example.org", &error),
-        ] {
-            assert_eq!(error.failure, Failure::Local);
-            assert!(error.message.contains("ulimit -n"), "{error:?}");
-        }
-    }
-
-    #[test]
-    fn timeouts_are_in_seconds() {
-        assert_eq!(seconds(Duration::from_secs(10)), "10 s");
-        assert_eq!(seconds(Duration::from_millis(3_333)), "3.3 s");
-    }
-
-    #[test]
-    fn an_abort_after_the_handshake_says_what_is_certain() {
-        for (abort, failure, expected) in [
-            (
-                Abort::Alert(116),
-                Failure::ClientCertificate,
-                "requires a client certificate",
-            ),
-            (
-                Abort::Alert(42),
-                Failure::ClientCertificate,
-                "requires a client certificate",
-            ),
-            (
-                Abort::Alert(40),
-                Failure::Handshake,
-                "may require a client certificate",
-            ),
-            (Abort::Alert(80), Failure::Handshake, "alert 80"),
-            (Abort::Reset, Failure::Closed, "right after the handshake"),
-        ] {
-            let error = ConnectionError::aborted("server", abort);
-            assert_eq!(error.failure, failure);
-            assert!(error.message.contains(expected), "{error:?}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_began_tls_is_told_from_one_that_did_not() {
-        let options = Options::new("example.org".parse().unwrap());
-        for (is_tls, closed, timeout) in [
-            (true, "during the TLS handshake", "began the TLS handshake"),
-            (false, "before it sent any TLS", "sent no TLS"),
-        ] {
-            let cleartext = Cleartext {
-                is_tls,
-                ..Cleartext::default()
-            };
-            let error = ConnectionError::closed("server", &cleartext);
-            assert!(error.message.contains(closed), "{error:?}");
-            let error = ConnectionError::timeout("server", &cleartext, &options);
-            assert!(error.message.contains(timeout), "{error:?}");
-        }
-    }
-}
+mod tests;

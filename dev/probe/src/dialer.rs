@@ -201,17 +201,30 @@ impl<'a> Dialer<'a> {
         let result = client.connect(&mut connected.io, keep);
         let server = self.server_at(connected.address);
         let result = result.map_err(|error| {
-            let error = match error {
-                ClientError::Handshake(error) => error,
-                ClientError::Aborted(abort) => return ConnectionError::aborted(&server, abort),
+            let io = &mut connected.io;
+            let (error, offered) = match error {
+                ClientError::Handshake(error) => {
+                    // An alert of the server may still be unread if the client failed to write.
+                    if io.cleartext().not_tls.is_some() || error.kind() == ErrorKind::Closed {
+                        io.read_rest(TICKETS_TIMEOUT);
+                    }
+                    let offered = error.offered_session();
+                    let cleartext = io.cleartext();
+                    let error =
+                        ConnectionError::handshake(&server, &error, cleartext, self.options);
+                    (error, offered)
+                }
+                ClientError::Aborted { abort, offered } => {
+                    let error = ConnectionError::aborted(&server, abort, self.options);
+                    (error, offered)
+                }
             };
-            // An alert of the server may still be unread if the client failed to write.
-            let cleartext = connected.io.cleartext();
-            if cleartext.not_tls.is_some() || error.kind() == ErrorKind::Closed {
-                connected.io.read_rest(TICKETS_TIMEOUT);
+            ConnectionError {
+                offered,
+                bytes_in: io.bytes_in(),
+                bytes_out: io.bytes_out(),
+                ..error
             }
-            let cleartext = connected.io.cleartext();
-            ConnectionError::handshake(&server, &error, cleartext, self.options)
         });
         if connected.io.cleartext().is_tls {
             self.seen_tls.store(true, Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! Reasons why a connection fails, the same for every backend.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Why a connection failed, as a code.
@@ -35,7 +37,7 @@ pub enum Failure {
     NotYetValid,
     /// The certificate was rejected for another reason.
     Certificate,
-    /// The server requires a client certificate, and a probe has none.
+    /// The server requires a client certificate, or does not accept that of `--cert`.
     ClientCertificate,
     /// This process, or this machine, may open no more files.
     Local,
@@ -43,6 +45,32 @@ pub enum Failure {
     StartTls,
     /// The handshake failed in another way.
     Handshake,
+}
+
+impl fmt::Display for Failure {
+    /// A few words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::UnknownName => "no address found",
+            Self::Refused => "connection refused",
+            Self::Unreachable => "unreachable",
+            Self::NoAnswer => "no answer",
+            Self::Silent => "timed out",
+            Self::Closed => "closed by the server",
+            Self::NotTls => "answered without TLS",
+            Self::OldTls => "TLS version too old",
+            Self::OtherVersion => "another TLS version",
+            Self::UnknownAuthority => "certificate not trusted",
+            Self::WrongName => "certificate for another name",
+            Self::Expired => "certificate expired",
+            Self::NotYetValid => "certificate not valid yet",
+            Self::Certificate => "certificate rejected",
+            Self::ClientCertificate => "client certificate missing or rejected",
+            Self::Local => "too many open files",
+            Self::StartTls => "STARTTLS failed",
+            Self::Handshake => "handshake failed",
+        })
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub enum Finding {
     Twice(TwiceRow),
     /// Sessions offered again at their own address, after some were declined.
     Again(AgainRow),
+    /// Connections with and without a session offered, after those with one had failed.
+    Breaks(BreaksRow),
     /// Connections made at the same time (`--concurrency`).
     Burst(BurstRow),
     /// What resumption saves.
@@ -41,6 +43,9 @@ pub struct Report {
     pub twice: Option<TwiceRow>,
     /// Sessions offered again, if some were declined.
     pub again: Option<AgainRow>,
+    /// Connections with and without a session offered, if exactly those of the series with one
+    /// failed.
+    pub breaks: Option<BreaksRow>,
     /// The connections made at the same time, with `--concurrency` above 1.
     pub burst: Option<BurstRow>,
     /// What resumption saves, if a connection resumed and they were made one at a time.
@@ -55,6 +60,7 @@ impl Report {
         let findings = [
             self.twice.clone().map(Finding::Twice),
             self.again.clone().map(Finding::Again),
+            self.breaks.clone().map(Finding::Breaks),
             self.burst.clone().map(Finding::Burst),
             self.saves.clone().map(Finding::Saves),
             Some(Finding::Verdict(self.verdict.clone())),
@@ -84,7 +90,7 @@ pub struct AddressRow {
     pub from: String,
     /// The address that the session was offered to; may be the same.
     pub to: String,
-    /// Whether there was a session to offer.
+    /// Whether a session was offered, also in a handshake that failed.
     pub offered: bool,
     /// Whether it was resumed.
     pub resumed: bool,
@@ -122,6 +128,24 @@ pub struct AgainRow {
     pub offered: usize,
     /// Number of them that were resumed.
     pub resumed: usize,
+}
+
+/// Connections with and without a session offered: do exactly those with one fail?
+///
+/// Each session is offered by a client of its own: a store that remembers a failure offers the
+/// server nothing for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreaksRow {
+    /// The backend that connected.
+    pub backend: Backend,
+    /// Number of connections that offered a session.
+    pub offered: usize,
+    /// Number of them that failed.
+    pub offered_failed: usize,
+    /// Number of connections that offered none.
+    pub not_offered: usize,
+    /// Number of them that failed.
+    pub not_offered_failed: usize,
 }
 
 /// The connections after the first one, if several were made at the same time.

@@ -9,6 +9,7 @@
 //! - [`AddressRow`]: does one address of a name resume sessions of another?
 //! - [`AgainRow`]: do several machines answer at one address?
 //! - [`TwiceRow`]: is a ticket accepted twice?
+//! - [`BreaksRow`]: does the server fail exactly when a session is offered?
 //! - [`BurstRow`]: how many of the connections made at the same time resume?
 //! - [`SavesRow`]: how much does resumption save?
 //!
@@ -36,6 +37,7 @@
 mod abort;
 mod backend;
 mod barrier;
+mod breaks;
 mod client;
 mod connection;
 mod connection_error;
@@ -63,7 +65,8 @@ pub use connection::ConnectionRow;
 pub use error::Error;
 pub use failure::Failure;
 pub use finding::{
-    AddressRow, AgainRow, BurstRow, Cost, Finding, Report, SavesRow, SessionKind, TwiceRow,
+    AddressRow, AgainRow, BreaksRow, BurstRow, Cost, Finding, Report, SavesRow, SessionKind,
+    TwiceRow,
 };
 pub use options::{BackendChoice, Options};
 pub use probe::{OnFinding, Probe};

@@ -46,6 +46,12 @@ pub struct Options {
     /// PEM file with the root certificates to trust instead of Mozilla's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// PEM file with a client certificate, then its intermediates; needs --key
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// PEM file with the private key of --cert
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
     /// Server name to send and to verify [default: HOST]
     #[arg(long, value_name = "NAME")]
     pub sni: Option<String>,
@@ -81,6 +87,8 @@ impl Options {
             starttls: None,
             tls: None,
             ca: None,
+            cert: None,
+            key: None,
             sni: None,
             store: StoreLocation::default(),
             store_keys: None,

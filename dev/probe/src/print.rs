@@ -1,24 +1,22 @@
 //! Output of findings: JSON for programs, text for people.
 
+mod sentences;
+mod tables;
+
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use crate::verdict::{format_seconds, versions};
-use crate::{
-    AddressRow, AgainRow, BurstRow, Code, ConnectionRow, Cost, Report, SessionKind, TwiceRow,
-    Verdict,
-};
+use self::sentences::{savings_sentence, sentences, sum_sentence};
+use self::tables::{address_table, connection_table, write_table};
+use crate::verdict::versions;
+use crate::{Code, ConnectionRow, Report, Verdict};
 
 /// Columns of text.
 const WIDTH: usize = 100;
 /// More connections than this are summed up in a sentence instead of a table.
 const MAX_TABLE_ROWS: usize = 10;
-/// Fewer handshakes of either kind than this are too few to compare times.
-const MIN_HANDSHAKES: usize = 3;
 
 /// Writes an object on a line of its own, and flushes: a program may be waiting for it.
 pub(crate) fn json(row: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
@@ -42,19 +40,12 @@ pub(crate) fn report(report: &Report, colours: bool, out: &mut impl Write) -> io
     for sentence in sentences(report) {
         write_paragraph(&sentence, out)?;
     }
-    let succeeded: Vec<_> = succeeded(report).collect();
-    if succeeded.len() > MAX_TABLE_ROWS {
-        let resumed = succeeded.iter().filter(|row| row.resumed).count();
-        let declined = succeeded.iter().filter(|row| row.is_declined()).count();
-        let text = format!(
-            "{} connections: {resumed} resumed, {declined} were declined, {} had no session to \
-             offer.",
-            succeeded.len(),
-            succeeded.len() - resumed - declined
-        );
-        write_paragraph(&text, out)?;
-    } else if !succeeded.is_empty() {
-        write_table(&connection_table(&succeeded), out)?;
+    let connections = &report.connections;
+    let tells_more_than_errors = |row: &ConnectionRow| row.offered || !row.has_failed();
+    if connections.len() > MAX_TABLE_ROWS {
+        write_paragraph(&sum_sentence(connections), out)?;
+    } else if connections.iter().any(tells_more_than_errors) {
+        write_table(&connection_table(connections), out)?;
     }
     if !report.addresses.is_empty() {
         write_table(&address_table(&report.addresses), out)?;
@@ -92,7 +83,9 @@ fn write_verdict(verdict: &Verdict, style: Style, out: &mut impl Write) -> io::R
 fn colour(code: Code) -> Style {
     let colour = match code {
         Code::Resumes => AnsiColor::Green,
-        Code::NeverResumes | Code::NoTickets | Code::HandshakeFailed => AnsiColor::Red,
+        Code::NeverResumes | Code::NoTickets | Code::BreaksWhenResumed | Code::HandshakeFailed => {
+            AnsiColor::Red
+        }
         _ => AnsiColor::Yellow,
     };
     Style::new().bold().fg_color(Some(colour.into()))
@@ -115,162 +108,6 @@ fn parameters(report: &Report) -> String {
     let parts = [&row.protocol, &row.cipher, &row.group];
     let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
     format!(": {}{address}", parts.join(", "))
-}
-
-fn sentences(report: &Report) -> Vec<String> {
-    let full = succeeded(report).find(|row| !row.resumed && row.tickets > 0);
-    let sentences = [
-        full.map(sessions_sentence),
-        report.twice.as_ref().map(twice_sentence),
-        report.burst.as_ref().map(burst_sentence),
-        report.again.as_ref().map(again_sentence),
-    ];
-    sentences.into_iter().flatten().collect()
-}
-
-fn sessions_sentence(row: &ConnectionRow) -> String {
-    let what = match row.session {
-        Some(SessionKind::SessionId) => "a session id".to_owned(),
-        _ if row.tickets == 1 => "1 ticket".to_owned(),
-        _ => format!("{} tickets", row.tickets),
-    };
-    let is_tls12 = row.protocol.as_deref() == Some("TLS 1.2");
-    let lifetime = match row.lifetime_s {
-        Some(0) if is_tls12 => ", valid for as long as the server decides".to_owned(),
-        Some(seconds) => format!(", valid for {}", format_seconds(seconds)),
-        None => String::new(),
-    };
-    let early_data = match row.early_data_max {
-        _ if is_tls12 => String::new(), // TLS 1.2 has no early data
-        Some(0) => ", without early data".to_owned(),
-        Some(bytes) => format!(", with {bytes} bytes of early data"),
-        None => String::new(),
-    };
-    format!("A full handshake brings {what}{lifetime}{early_data}.")
-}
-
-fn twice_sentence(twice: &TwiceRow) -> String {
-    let sentence = match (twice.first, twice.second) {
-        (true, true) => "The server accepts a ticket twice.",
-        (true, false) => "The server accepts a ticket once: it declined the second of two offers.",
-        (false, _) if twice.error.is_none() => {
-            "Whether the server accepts a ticket twice is unknown: it declined the first offer."
-        }
-        (false, _) => "Whether the server accepts a ticket twice is unknown: a connection failed.",
-    };
-    sentence.to_owned()
-}
-
-fn burst_sentence(burst: &BurstRow) -> String {
-    format!(
-        "Of {} connections, {} at a time, {} resumed, {} were declined, {} had no session left, \
-         and {} began before the first session arrived.",
-        burst.connections,
-        burst.concurrency,
-        burst.resumed,
-        burst.declined,
-        burst.used_up,
-        burst.nothing_yet
-    )
-}
-
-fn again_sentence(again: &AgainRow) -> String {
-    format!(
-        "Of {} sessions offered again at their own address, {} were resumed.",
-        again.offered, again.resumed
-    )
-}
-
-/// `None` if the handshakes are of different TLS versions. Bytes are exact; a difference in time is
-/// stated only if the times of the two kinds do not overlap.
-fn savings_sentence(full: &Cost, resumed: &Cost) -> Option<String> {
-    if full.protocol != resumed.protocol {
-        return None;
-    }
-    let difference = |full: u64, resumed: u64| {
-        let full = full.max(1);
-        if resumed <= full {
-            format!("{} % less", 100 - 100 * resumed / full)
-        } else {
-            format!("{} % more", 100 * resumed / full - 100)
-        }
-    };
-    let is_apart = resumed.handshake_us_high < full.handshake_us_low
-        || full.handshake_us_high < resumed.handshake_us_low;
-    let is_enough = full.n.min(resumed.n) >= MIN_HANDSHAKES;
-    let medians = format!(
-        "median {} us against {} us",
-        resumed.handshake_us, full.handshake_us
-    );
-    let time = if is_apart && is_enough {
-        let difference = difference(full.handshake_us, resumed.handshake_us);
-        format!("took {difference} time ({medians})")
-    } else {
-        format!("showed no clear difference in time ({medians})")
-    };
-    Some(format!(
-        "Resumed handshakes {time}, received {} ({} against {} bytes) and sent {} ({} against {}); \
-         n = {} resumed, {} full.",
-        difference(full.bytes_in, resumed.bytes_in),
-        resumed.bytes_in,
-        full.bytes_in,
-        difference(full.bytes_out, resumed.bytes_out),
-        resumed.bytes_out,
-        full.bytes_out,
-        resumed.n,
-        full.n
-    ))
-}
-
-fn connection_table(rows: &[&ConnectionRow]) -> Table {
-    let mut table = new_table(&["", "offered", "resumed", "tickets", "us", "in", "out"], 3);
-    for row in rows {
-        table.add_row([
-            row.connection.to_string(),
-            yes_or_no(row.offered),
-            yes_or_no(row.resumed),
-            row.tickets.to_string(),
-            row.handshake_us
-                .map_or_else(|| "-".to_owned(), |us| us.to_string()),
-            row.bytes_in.to_string(),
-            row.bytes_out.to_string(),
-        ]);
-    }
-    table
-}
-
-fn address_table(rows: &[AddressRow]) -> Table {
-    let mut table = new_table(&["session from", "offered at", "resumed"], 3);
-    for row in rows {
-        let resumed = match (&row.failure, row.offered) {
-            (Some(_), _) => "failed".to_owned(),
-            (None, false) => "no session".to_owned(),
-            (None, true) => yes_or_no(row.resumed),
-        };
-        table.add_row([row.from.clone(), row.to.clone(), resumed]);
-    }
-    table
-}
-
-/// A table without rules. Columns are aligned to the right, except the first `left`.
-fn new_table(header: &[&str], left: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.iter().copied());
-    for column in table.column_iter_mut().skip(left) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn write_table(table: &Table, out: &mut impl Write) -> io::Result<()> {
-    for line in table.lines() {
-        writeln!(out, "  {}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-fn yes_or_no(value: bool) -> String {
-    if value { "yes" } else { "no" }.to_owned()
 }
 
 fn write_paragraph(text: &str, out: &mut impl Write) -> io::Result<()> {
@@ -303,56 +140,13 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Backend;
+    use crate::{Backend, Failure};
 
     #[test]
     fn lines_break_between_words() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("incredibly long", 5), ["incredibly", "long"]);
         assert_eq!(wrap("", 5), [""]);
-    }
-
-    fn cost(n: usize, us: [u64; 3], bytes: u64) -> Cost {
-        Cost {
-            n,
-            handshake_us: us[1],
-            handshake_us_low: us[0],
-            handshake_us_high: us[2],
-            protocol: Some("TLS 1.3".to_owned()),
-            bytes_in: bytes,
-            bytes_out: bytes,
-        }
-    }
-
-    #[test]
-    fn savings_are_in_percent() {
-        let full = cost(3, [900, 1_000, 1_100], 400);
-        let text = savings_sentence(&full, &cost(4, [200, 250, 899], 500)).unwrap();
-        assert!(text.contains("75 % less time"), "{text}");
-        assert!(text.contains("received 25 % more"), "{text}");
-        assert!(text.contains("n = 4 resumed, 3 full"), "{text}");
-        let other_version = Cost {
-            protocol: Some("TLS 1.2".to_owned()),
-            ..full.clone()
-        };
-        assert_eq!(savings_sentence(&full, &other_version), None);
-    }
-
-    #[test]
-    fn overlapping_or_few_times_are_not_compared() {
-        let full = cost(3, [900, 1_000, 1_100], 400);
-        for resumed in [
-            cost(4, [200, 250, 900], 100),
-            cost(4, [800, 3_310, 4_000], 100),
-            cost(2, [200, 250, 300], 100),
-        ] {
-            let text = savings_sentence(&full, &resumed).unwrap();
-            assert!(!text.contains("% less time"), "{text}");
-            assert!(!text.contains("% more time"), "{text}");
-            assert!(text.contains("no clear difference"), "{text}");
-            assert!(text.contains("us against 1000 us"), "{text}");
-            assert!(text.contains("received 75 % less"), "{text}");
-        }
     }
 
     fn connection(number: usize, protocol: &str) -> ConnectionRow {
@@ -365,7 +159,7 @@ mod tests {
         .unwrap()
     }
 
-    fn printed(connections: Vec<ConnectionRow>, twice: Option<TwiceRow>) -> String {
+    fn printed(connections: Vec<ConnectionRow>) -> String {
         let backend = Backend::RustlsPreview;
         let verdict = Verdict {
             backend,
@@ -378,8 +172,9 @@ mod tests {
             backend,
             connections,
             addresses: Vec::new(),
-            twice,
+            twice: None,
             again: None,
+            breaks: None,
             burst: None,
             saves: None,
             verdict,
@@ -391,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_head_fits_100_columns_and_names_the_versions() {
-        let one = printed(vec![connection(1, "TLS 1.2")], None);
+        let one = printed(vec![connection(1, "TLS 1.2")]);
         assert!(one.lines().all(|line| line.len() <= WIDTH), "{one}");
         assert!(
             one.starts_with("rustls-preview: TLS 1.2, TLS_ECDHE"),
@@ -399,32 +194,33 @@ mod tests {
         );
         assert!(one.contains("(1 connection in all)"), "{one}");
         let rows = [(1, "TLS 1.2"), (2, "TLS 1.3"), (3, "TLS 1.3")];
-        let mixed = printed(
-            rows.map(|(number, tls)| connection(number, tls)).into(),
-            None,
-        );
+        let mixed = printed(rows.map(|(number, tls)| connection(number, tls)).into());
         let head = "rustls-preview: TLS 1.3 in 2 connections and TLS 1.2 in 1,";
         assert!(mixed.starts_with(head), "{mixed}");
         assert!(mixed.contains("(3 connections in all)"), "{mixed}");
     }
 
     #[test]
-    fn a_ticket_offered_twice_has_a_sentence() {
-        for (first, second, expected) in [
-            (true, true, "accepts a ticket twice."),
-            (true, false, "declined the second of two offers."),
-            (false, false, "it declined the first offer."),
-        ] {
-            let backend = Backend::RustlsPreview;
-            let twice = TwiceRow {
-                backend,
-                first,
-                second,
-                error: None,
-            };
-            let text = printed(vec![connection(1, "TLS 1.3")], Some(twice));
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(text.contains(expected), "{text}");
-        }
+    fn failed_connections_are_in_the_table() {
+        let failed = |number, offered| ConnectionRow {
+            offered,
+            protocol: None,
+            error: Some("localhost closed the connection".to_owned()),
+            failure: Some(Failure::Closed),
+            ..connection(number, "TLS 1.3")
+        };
+        let text = printed(vec![connection(1, "TLS 1.3"), failed(2, true)]);
+        let row = text.lines().find(|line| line.starts_with("   2"));
+        let words: Vec<_> = row.unwrap().split_whitespace().collect();
+        let expected = "2 yes - - - 1 1 closed by the server";
+        assert_eq!(words.join(" "), expected, "{text}");
+        // Standard error says as much as this table would.
+        let text = printed(vec![failed(1, false), failed(2, false)]);
+        assert!(!text.contains("closed"), "{text}");
+        let rows = (1..=11).map(|number| failed(number, number > 1));
+        let text = printed(rows.collect());
+        let expected =
+            "11 connections: 0 resumed, 0 were declined, 0 offered no session, 11 failed";
+        assert!(text.contains(expected), "{text}");
     }
 }

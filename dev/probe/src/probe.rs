@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::verdict::Evidence;
 use crate::{
     Backend, BackendChoice, ConnectionRow, Cost, Error, Finding, Options, Report, SavesRow,
-    Verdict, double_offer, series, session_source,
+    Verdict, breaks, double_offer, series, session_source,
 };
 
 /// Full handshakes made beyond those of the series, for a median of them.
@@ -45,6 +45,10 @@ impl<'a> Probe<'a> {
                  give a name of the server's certificate, or leave --sni out"
             );
             return Err(Error::BadInput(message));
+        }
+        if options.cert.is_some() != options.key.is_some() {
+            let message = "--cert and --key belong together: give both or neither";
+            return Err(Error::BadInput(message.to_owned()));
         }
         // All clients before the first connection: their errors are bad input.
         let clients = backends(options)?
@@ -135,6 +139,11 @@ impl<'a> Probe<'a> {
             let client = private_client()?;
             again = session_source::offer_again(client.as_ref(), backend, dialer, address);
         }
+        let mut breaks = None;
+        if breaks::is_suspected(&connections) {
+            progress.set_step("failed resumptions");
+            breaks = Some(breaks::run(backend, dialer, private_client)?);
+        }
         let resumed_tickets = connections
             .iter()
             .any(|row| row.resumed && row.protocol.as_deref() == Some("TLS 1.3"));
@@ -159,6 +168,7 @@ impl<'a> Probe<'a> {
                 speaks_tls: dialer.has_seen_tls(),
                 twice: twice.as_ref(),
                 again: again.as_ref(),
+                breaks: breaks.as_ref(),
                 burst: burst.as_ref(),
                 tier: tier.as_ref(),
             },
@@ -170,6 +180,7 @@ impl<'a> Probe<'a> {
             addresses,
             twice,
             again,
+            breaks,
             burst,
             saves,
             verdict,

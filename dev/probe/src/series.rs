@@ -12,12 +12,12 @@ use crate::client::Client;
 use crate::connection::Attempt;
 use crate::dialer::Dialer;
 use crate::finding::BurstRow;
-use crate::{Backend, ConnectionRow, Error, Failure};
+use crate::{Backend, ConnectionRow, Error};
 
 /// Makes the connections, passes each to `on_row` once it is done, and returns all in order.
 ///
-/// The first connection is alone: before it is done there is no session to offer. If it timed out,
-/// no others follow. In a burst, connections begin their handshakes together once TCP has connected
+/// The first connection is alone: before it is done there is no session to offer. If it timed out
+/// without one from the tier, no others follow. In a burst, connections begin their handshakes together once TCP has connected
 /// all, and none reads before all have sent their `ClientHello`: they overlap whatever the network
 /// does.
 pub(crate) fn run(
@@ -30,7 +30,7 @@ pub(crate) fn run(
     let series = Series::new(client, backend, dialer);
     let mut rows = vec![series.connect(1, None)];
     on_row(&rows[0])?;
-    if matches!(rows[0].failure, Some(Failure::NoAnswer | Failure::Silent)) {
+    if rows[0].has_timed_out() && !rows[0].offered {
         return Ok(rows); // each of the others would take the whole timeout again
     }
     let concurrency = dialer.options().concurrency.min(count - 1);
@@ -197,6 +197,7 @@ pub(crate) fn burst(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Failure;
     use crate::connection_error::ConnectionError;
 
     #[test]

@@ -97,6 +97,7 @@ impl SessionSource<'_> {
                 row.protocol = Some(handshake.protocol.to_string());
             }
             Err(error) => {
+                row.offered = error.offered;
                 row.failure = Some(error.failure);
                 row.error = Some(error.message);
             }
@@ -153,7 +154,11 @@ pub(crate) fn offer_across(
                 source.clear();
                 result = source.refill_and_offer(to);
             }
+            let failed = result.is_err();
             add(source.row(to, result))?;
+            if failed {
+                source.clear(); // the store would offer the next address nothing
+            }
         }
     }
     Ok(rows)

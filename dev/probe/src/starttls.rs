@@ -9,6 +9,7 @@
 
 mod conversation;
 mod error;
+mod ftp;
 mod imap;
 mod pop3;
 mod postgres;
@@ -34,6 +35,8 @@ pub enum StartTls {
     Imap,
     /// Mailboxes: STLS of RFC 2595
     Pop3,
+    /// File transfer: AUTH TLS of RFC 4217, on the control connection
+    Ftp,
     /// The PostgreSQL protocol, which has a request for TLS of its own
     Postgres,
 }
@@ -45,6 +48,7 @@ impl StartTls {
             Self::Smtp => 25,
             Self::Imap => 143,
             Self::Pop3 => 110,
+            Self::Ftp => 21,
             Self::Postgres => 5432,
         }
     }
@@ -64,6 +68,7 @@ impl StartTls {
             Self::Smtp => smtp::begin(&mut conversation),
             Self::Imap => imap::begin(&mut conversation),
             Self::Pop3 => pop3::begin(&mut conversation),
+            Self::Ftp => ftp::begin(&mut conversation),
             Self::Postgres => postgres::begin(&mut conversation),
         }
     }
@@ -74,6 +79,7 @@ impl StartTls {
             Self::Smtp => "SMTP",
             Self::Imap => "IMAP",
             Self::Pop3 => "POP3",
+            Self::Ftp => "FTP",
             Self::Postgres => "PostgreSQL",
         }
     }
@@ -83,6 +89,7 @@ impl StartTls {
         match self {
             Self::Smtp | Self::Imap => "STARTTLS",
             Self::Pop3 => "STLS",
+            Self::Ftp => "AUTH TLS",
             Self::Postgres => "TLS",
         }
     }
@@ -95,6 +102,7 @@ impl fmt::Display for StartTls {
             Self::Smtp => "smtp",
             Self::Imap => "imap",
             Self::Pop3 => "pop3",
+            Self::Ftp => "ftp",
             Self::Postgres => "postgres",
         })
     }
@@ -110,6 +118,6 @@ mod tests {
             let value = protocol.to_possible_value().unwrap();
             assert_eq!(protocol.to_string(), value.get_name());
         }
-        assert_eq!(StartTls::value_variants().len(), 4);
+        assert_eq!(StartTls::value_variants().len(), 5);
     }
 }

@@ -53,6 +53,8 @@ pub enum Code {
     /// No connection had an earlier one to get a session from, and the store had none that the
     /// server resumes.
     NotTried,
+    /// Exactly the connections that offered a session failed.
+    BreaksWhenResumed,
     /// At least one handshake failed.
     HandshakeFailed,
 }

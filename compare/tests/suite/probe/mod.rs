@@ -275,7 +275,7 @@ fn address_and_starttls_flags() {
     }
     for (args, message) in [
         (["--address", "localhost"], "--address"),
-        (["--starttls", "ftp"], "postgres"),
+        (["--starttls", "ldap"], "ftp"),
     ] {
         let ran = compare(&[&["probe", "localhost"], &args[..]].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
@@ -339,4 +339,49 @@ fn files_without_a_certificate() {
             ran.one_line(ca);
         });
     }
+}
+
+#[test]
+fn a_client_certificate_needs_its_key() {
+    let missing = file("missing-key.pem", "").with_file_name("no-such.key");
+    let missing = missing.to_str().unwrap();
+    let cert = file("client.pem", "");
+    let cert = cert.to_str().unwrap();
+    for (args, message) in [
+        (&["--cert", cert][..], "--cert and --key belong together"),
+        (&["--key", cert], "--cert and --key belong together"),
+        (&["--cert", missing, "--key", cert], "no-such.key"),
+        (&["--cert", cert, "--key", missing], cert),
+    ] {
+        let ran = compare(&[&["probe", "localhost:1"], args].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+        ran.one_line(message);
+    }
+}
+
+#[test]
+fn a_server_that_fails_when_a_session_is_offered() {
+    let lab = Lab::with("breaks", Library::OpenSsl, Behaviour::Serve, |settings| {
+        settings.openssl.no_session_id_context = true;
+    });
+    let ran = lab.probe(&["--json"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    for verdict in verdicts(&ran) {
+        assert_eq!(verdict["code"], "breaks_when_resumed", "{verdict}");
+    }
+    for row in connections(&ran) {
+        assert_eq!(row["error"].is_string(), row["offered"] == true, "{row}");
+    }
+    let ran = lab.probe(&[]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let lines: Vec<_> = ran.out.lines().collect();
+    assert!(lines.iter().all(|line| line.len() <= 100), "{}", ran.out);
+    let failed = |line: &&&str| line.ends_with("handshake failed") && line.contains(" yes ");
+    assert_eq!(lines.iter().filter(failed).count(), 3, "{}", ran.out);
+    assert!(
+        ran.out.contains("SSL_CTX_set_session_id_context"),
+        "{}",
+        ran.out
+    );
+    assert_one_line_per_backend(&ran, "alert internal_error");
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use backend_openssl::{Connector, Sessions};
-use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVersion};
+use openssl::ssl::{SslConnector, SslFiletype, SslMethod, SslStream, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use store_core::{Limits, SecurityDomain, SessionKey};
@@ -37,6 +37,10 @@ impl Client {
             }
         }
         builder.set_cert_store(roots.build());
+        if let (Some(cert), Some(key)) = (&options.cert, &options.key) {
+            builder.set_certificate_chain_file(cert).ok()?;
+            builder.set_private_key_file(key, SslFiletype::PEM).ok()?;
+        }
         builder
             .set_min_proto_version(Some(SslVersion::TLS1_3))
             .ok()?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use backend_rustls::preview::{Connection as Handle, Sessions, provider};
 use pki_types::pem::PemObject;
-use pki_types::{CertificateDer, ServerName};
+use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_next::crypto::Identity;
 use rustls_next::{
     ClientConfig, ClientConnection, Connection as _, HandshakeKind, RootCertStore, VecInput,
 };
@@ -39,10 +40,16 @@ impl Client {
         let mut provider = provider();
         let suites = Arc::make_mut(&mut provider);
         suites.tls12_cipher_suites.to_mut().clear();
-        let config = ClientConfig::builder(provider)
-            .with_root_certificates(roots)
-            .with_no_client_auth()
-            .ok()?;
+        let config = ClientConfig::builder(provider).with_root_certificates(roots);
+        let config = if let (Some(cert), Some(key)) = (&options.cert, &options.key) {
+            let chain = CertificateDer::pem_file_iter(cert).ok()?;
+            let chain = chain.collect::<Result<Vec<_>, _>>().ok()?;
+            let identity = Arc::new(Identity::from_cert_chain(chain).ok()?);
+            let key = PrivateKeyDer::from_pem_file(key).ok()?;
+            config.with_client_auth_cert(identity, key).ok()?
+        } else {
+            config.with_no_client_auth().ok()?
+        };
         let domain = SecurityDomain::builder("probe, twice").finish();
         let key = KeyRef::new(&domain, options.server_name()).with_port(options.port());
         Some(Self {

@@ -125,6 +125,7 @@ fn setting(protocol: StartTls) -> &'static str {
     match protocol {
         StartTls::Smtp => "Postfix: smtpd_tls_security_level = may",
         StartTls::Imap | StartTls::Pop3 => "Dovecot: ssl = yes",
+        StartTls::Ftp => "vsftpd: ssl_enable=YES; ProFTPD: TLSEngine on",
         StartTls::Postgres => "ssl = on",
     }
 }
@@ -135,6 +136,7 @@ fn tls_port(protocol: StartTls) -> Option<u16> {
         StartTls::Smtp => Some(465),
         StartTls::Imap => Some(993),
         StartTls::Pop3 => Some(995),
+        StartTls::Ftp => Some(990),
         StartTls::Postgres => None,
     }
 }

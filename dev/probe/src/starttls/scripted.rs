@@ -167,6 +167,7 @@ mod tests {
                 Step::Send(b"+OK\r\nSTLS\r\n.\r\n"),
                 Step::Expect(b"STLS\r\n"),
             ],
+            StartTls::Ftp => &[Step::Send(b"220 files\r\n"), Step::Expect(b"AUTH TLS\r\n")],
             StartTls::Postgres => &[Step::Expect(&[0, 0, 0, 8, 4, 210, 22, 47])],
         };
         let server_sends = |length: &usize| match whole.get(*length) {
@@ -227,6 +228,7 @@ mod tests {
         for (protocol, line) in [
             (StartTls::Imap, &b"* OK still here\r\n"[..]),
             (StartTls::Pop3, b"+OK\r\n"),
+            (StartTls::Ftp, b"234-\r\n"),
         ] {
             let mut steps = beginnings(protocol)[1].clone();
             steps.push(Step::Repeat(line));

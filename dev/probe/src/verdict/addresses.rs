@@ -1,6 +1,7 @@
 //! Evidence of `--all-addresses`.
 
 use super::evidence::Evidence;
+use crate::AddressRow;
 use crate::session_source::MAX_ADDRESSES;
 
 /// All offers of sessions of one address at one address.
@@ -55,7 +56,7 @@ impl Evidence<'_> {
             });
             let pair = &mut pairs[index];
             pair.protocol = row.protocol.as_deref().or(pair.protocol);
-            pair.offered += usize::from(row.offered);
+            pair.offered += usize::from(is_answered(row));
             pair.resumed += usize::from(row.resumed);
             pair.failed |= row.failure.is_some();
         }
@@ -63,7 +64,7 @@ impl Evidence<'_> {
     }
 
     pub(super) fn offered_at_addresses(&self) -> usize {
-        self.addresses.iter().filter(|row| row.offered).count()
+        self.addresses.iter().filter(|row| is_answered(row)).count()
     }
 
     pub(super) fn resumed_at_addresses(&self) -> usize {
@@ -170,6 +171,11 @@ impl Evidence<'_> {
             ),
         })
     }
+}
+
+/// Whether a session was offered in a handshake that succeeded: it was resumed or declined.
+fn is_answered(row: &AddressRow) -> bool {
+    row.offered && row.failure.is_none()
 }
 
 fn is_reverse(pair: &AddressPair<'_>, other: &AddressPair<'_>) -> bool {

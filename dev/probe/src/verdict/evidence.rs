@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Code;
+use crate::breaks;
 use crate::client::TierReport;
-use crate::finding::{AddressRow, AgainRow, BurstRow, SessionKind, TwiceRow};
+use crate::finding::{AddressRow, AgainRow, BreaksRow, BurstRow, SessionKind, TwiceRow};
 use crate::{ConnectionRow, Failure, Options, StartTls};
 
 /// The input of a verdict.
@@ -18,6 +19,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) speaks_tls: bool,
     pub(crate) twice: Option<&'a TwiceRow>,
     pub(crate) again: Option<&'a AgainRow>,
+    pub(crate) breaks: Option<&'a BreaksRow>,
     pub(crate) burst: Option<&'a BurstRow>,
     pub(crate) tier: Option<&'a TierReport>,
 }
@@ -100,6 +102,31 @@ impl Evidence<'_> {
         Some((failure, error))
     }
 
+    /// The connections that offered a session and those that offered none, if exactly the former
+    /// failed, those of the experiment included. At least two of each: one failure may be chance.
+    pub(super) fn only_offers_failed(&self) -> Option<(usize, usize)> {
+        let tried = self.breaks?;
+        let offered = self.offered() + tried.offered;
+        let not_offered = self.count(|row| !row.offered) + tried.not_offered;
+        let exactly = self.rows.iter().all(breaks::is_as_suspected)
+            && (tried.offered_failed, tried.not_offered_failed) == (tried.offered, 0)
+            && self.offered_at_addresses() == 0;
+        (exactly && offered.min(not_offered) > 1).then_some((offered, not_offered))
+    }
+
+    /// Whether the server issued no ticket in any resumed handshake of TLS 1.3.
+    pub(super) fn renews_nothing(&self) -> bool {
+        let is_resumed =
+            |row: &&ConnectionRow| row.resumed && row.protocol.as_deref() == Some("TLS 1.3");
+        let mut resumed = self.rows.iter().filter(is_resumed).peekable();
+        resumed.peek().is_some() && resumed.all(|row| row.tickets == 0)
+    }
+
+    /// Whether the server accepted a ticket twice.
+    pub(super) fn accepts_a_ticket_twice(&self) -> bool {
+        self.twice.is_some_and(|row| row.first && row.second)
+    }
+
     pub(super) fn is_postgres(&self) -> bool {
         self.options.starttls == Some(StartTls::Postgres)
     }
@@ -143,6 +170,14 @@ impl Evidence<'_> {
         let second = self.twice.filter(|row| row.first && row.error.is_none());
         if second.is_some_and(|row| !row.second) {
             notes.push("a ticket that was offered twice was declined the second time".to_owned());
+        }
+        let is_said = code == Code::TicketsUsedUp && self.burst.is_none();
+        if !is_said && self.renews_nothing() && self.accepts_a_ticket_twice() {
+            notes.push(
+                "it issues no ticket after a resumed handshake and accepts a ticket twice, so a \
+                 client that uses each ticket once makes a full handshake when they are used up"
+                    .to_owned(),
+            );
         }
         notes.extend(self.addresses_note());
         notes.extend(self.tier.into_iter().flat_map(tier_problems));

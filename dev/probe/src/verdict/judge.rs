@@ -1,8 +1,9 @@
 //! From evidence to a verdict: the most severe finding that is certain comes first.
 
+use super::Code;
 use super::addresses::AddressPair;
 use super::evidence::{Evidence, format_seconds};
-use super::{Code, remedy};
+use super::remedy::{self, Shown};
 use crate::ConnectionRow;
 use crate::finding::SessionKind;
 
@@ -17,7 +18,8 @@ fn answer(code: Code, text: impl Into<String>, remedy: &str) -> Answer {
 }
 
 pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
-    handshake_failed(evidence)
+    breaks_when_resumed(evidence)
+        .or_else(|| handshake_failed(evidence))
         .or_else(|| address_never_resumes(evidence))
         .or_else(|| nothing_offered(evidence))
         .or_else(|| versions_differ(evidence))
@@ -27,6 +29,17 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
         .or_else(|| used_up(evidence))
         .or_else(|| address_failed(evidence))
         .unwrap_or_else(|| resumes(evidence))
+}
+
+fn breaks_when_resumed(evidence: &Evidence<'_>) -> Option<Answer> {
+    let (offered, not_offered) = evidence.only_offers_failed()?;
+    let (failure, error) = evidence.most_frequent_failure()?;
+    let text = format!(
+        "the server fails when a session is offered: all {offered} connections that offered one \
+         failed, and all {not_offered} that offered none succeeded: {error}"
+    );
+    let remedy = remedy::of_failed_offers(failure);
+    Some((Code::BreaksWhenResumed, text, Some(remedy)))
 }
 
 fn handshake_failed(evidence: &Evidence<'_>) -> Option<Answer> {
@@ -40,7 +53,14 @@ fn handshake_failed(evidence: &Evidence<'_>) -> Option<Answer> {
     } else {
         format!("{failed} of {total} handshakes failed: {error}")
     };
-    let remedy = remedy::of_failure(failure, evidence.speaks_tls);
+    let shown = if failed < total {
+        Shown::Handshakes
+    } else if evidence.speaks_tls {
+        Shown::Tls
+    } else {
+        Shown::Nothing
+    };
+    let remedy = remedy::of_failure(failure, shown);
     Some(answer(Code::HandshakeFailed, text, remedy))
 }
 
@@ -244,6 +264,13 @@ fn used_up(evidence: &Evidence<'_>) -> Option<Answer> {
         let text =
             format!("the server issues {tickets}{lifetime}; your {parallel} used them up: {full}");
         answer(Code::TicketsUsedUp, text, remedy::MORE_TICKETS)
+    } else if evidence.renews_nothing() && evidence.accepts_a_ticket_twice() {
+        let text = format!(
+            "the server issues {tickets}{lifetime} after a full handshake, and none after a \
+             resumed one, but accepts a ticket twice; connections in a row, which use each ticket \
+             once, used them up: {full}"
+        );
+        answer(Code::TicketsUsedUp, text, remedy::TICKETS_ACCEPTED_TWICE)
     } else {
         let text = format!(
             "the server issues {tickets}{lifetime} after a full handshake, and none after a \

@@ -73,6 +73,12 @@ pub(super) const TICKETS_ON_RESUMPTION: &str = "have the server issue tickets af
     handshakes too, or more after a full one (OpenSSL's num_tickets, rustls's send_tls13_tickets; \
     not every server has a setting for it)";
 
+pub(super) const TICKETS_ACCEPTED_TWICE: &str = "a client that uses each ticket once, as this one \
+    does, makes a full handshake whenever they are used up; one that offers a ticket again would \
+    resume, but an observer could link its connections. Have the server issue more tickets \
+    (OpenSSL's num_tickets). Postfix renews none on purpose; lighttpd, and Apache and HAProxy with \
+    ticket keys from a file, have no setting for it";
+
 pub(super) const SESSION_IDS: &str = "nothing for one server that is seldom restarted; with \
     several machines, switch tickets on with the same keys on all (nginx ssl_session_tickets on, \
     ssl_session_ticket_key), or allow TLS 1.3";
@@ -85,9 +91,38 @@ pub(super) const MORE_CONNECTIONS: &str = "make more connections with --connecti
 pub(super) const ADDRESS_FAILED: &str =
     "repair these addresses, or remove them from the DNS: clients lose time at each of them";
 
-/// The remedy of a failed handshake. With `speaks_tls`, the server has sent TLS records, so the
-/// port is right.
-pub(super) fn of_failure(failure: Failure, speaks_tls: bool) -> &'static str {
+/// What the server has shown of itself on other connections than the failed ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shown {
+    Nothing,
+    /// It has sent TLS records, so the port is right.
+    Tls,
+    /// Handshakes succeeded, so client and server have ciphers, groups and signatures in common.
+    Handshakes,
+}
+
+/// The remedy if exactly the handshakes fail in which a session is offered.
+pub(super) fn of_failed_offers(failure: Failure) -> String {
+    const CONTEXT: &str = "the server asks for client certificates and has no session-id context \
+        (with OpenSSL, call SSL_CTX_set_session_id_context; Dovecot with ssl_verify_client_cert = \
+        yes is such a server)";
+    const LONG_HELLO: &str = "a middlebox on the way, such as a firewall or a proxy that reads the \
+        server name, does not let a long ClientHello pass, which a session makes longer (update \
+        it, or have the server issue smaller tickets)";
+    // An error of the server's own is an alert; of what a middlebox drops, the server sees nothing.
+    let (first, second) = match failure {
+        Failure::Silent | Failure::Closed => (LONG_HELLO, CONTEXT),
+        _ => (CONTEXT, LONG_HELLO),
+    };
+    format!(
+        "either {first}, or {second}; the server's log should tell which. Until then, switch \
+         resumption off on the server or in its clients"
+    )
+}
+
+/// The remedy of a failed handshake with a server that has shown so much on other connections.
+pub(super) fn of_failure(failure: Failure, shown: Shown) -> &'static str {
+    let speaks_tls = shown >= Shown::Tls;
     match failure {
         Failure::UnknownName => "check the name, and whether its DNS server answers",
         Failure::Refused => "start the server, or give the right port",
@@ -121,9 +156,13 @@ pub(super) fn of_failure(failure: Failure, speaks_tls: bool) -> &'static str {
         Failure::Certificate => "check the server's certificates",
         Failure::StartTls => "check the port, --starttls and the server's TLS settings",
         Failure::ClientCertificate => {
-            "probe a port or name that requires no client certificate, or make it optional there"
+            "give a certificate that the server accepts with --cert and --key, or make it optional \
+             there"
         }
         Failure::Local => "raise the limit of open files (ulimit -n), or lower --concurrency",
+        Failure::Handshake if shown == Shown::Handshakes => {
+            "see the server's log: in other connections it accepted what this client offers"
+        }
         Failure::Handshake => {
             "see the server's log: it may require cipher suites, groups or signature algorithms \
              that this client does not offer; another --backend may offer them"
@@ -138,12 +177,12 @@ mod tests {
     #[test]
     fn a_server_that_speaks_tls_need_not_be_checked_for_it() {
         for failure in Failure::ALL {
-            let remedy = of_failure(failure, true);
+            let remedy = of_failure(failure, Shown::Tls);
             assert!(!remedy.contains("speaks TLS,"), "{failure:?}: {remedy}");
             assert!(!remedy.contains("begins with TLS"), "{failure:?}: {remedy}");
         }
         for failure in [Failure::Silent, Failure::Closed, Failure::NotTls] {
-            let remedy = of_failure(failure, false);
+            let remedy = of_failure(failure, Shown::Nothing);
             assert!(remedy.starts_with("check "), "{failure:?}: {remedy}");
         }
     }
@@ -151,8 +190,9 @@ mod tests {
     #[test]
     fn remedies_are_one_line() {
         for failure in Failure::ALL {
-            for speaks_tls in [false, true] {
-                let remedy = of_failure(failure, speaks_tls);
+            let shown = [Shown::Nothing, Shown::Tls, Shown::Handshakes];
+            let remedies = shown.map(|shown| of_failure(failure, shown).to_owned());
+            for remedy in remedies.into_iter().chain([of_failed_offers(failure)]) {
                 assert!(!remedy.contains("  ") && !remedy.contains('\n'), "{remedy}");
                 assert!(!remedy.ends_with('.'), "{remedy}");
             }

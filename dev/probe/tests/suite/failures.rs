@@ -221,7 +221,7 @@ fn a_client_certificate_is_required() {
                 two_connections(options);
                 options.tls = Some(tls);
             });
-            let message = "requires a client certificate, and this probe has none";
+            let message = "requires a client certificate: give one with --cert";
             assert_fails(&reports, Failure::ClientCertificate, message);
         }
     }

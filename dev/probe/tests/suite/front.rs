@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// The exchange with a client before it is forwarded; an error ends its connection.
+/// What comes before a client is forwarded; an error ends its connection.
 pub(crate) type Greeting = fn(&mut TcpStream) -> io::Result<()>;
 
 /// A proxy that forwards connections to servers on this machine, to each in turn.
@@ -22,7 +22,7 @@ impl Front {
         Self::start((Ipv4Addr::LOCALHOST, 0).into(), ports, |_| Ok(()))
     }
 
-    /// A proxy that begins in the clear.
+    /// A proxy that does this before it forwards a client.
     pub(crate) fn with_greeting(port: u16, greet: Greeting) -> Self {
         Self::start((Ipv4Addr::LOCALHOST, 0).into(), &[port], greet)
     }

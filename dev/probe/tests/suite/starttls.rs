@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 
-use lab::server::Library;
-use probe::{Code, Failure, StartTls};
+use lab::postfix::PostfixServer;
+use lab::server::{Library, Protocol};
+use lab::vsftpd::VsftpdServer;
+use probe::{Backend, Code, Failure, StartTls};
 
 use crate::front::{Front, read_line};
 use crate::support::{Lab, assert_code};
@@ -25,6 +27,11 @@ fn smtp(client: &mut TcpStream) -> io::Result<()> {
         b"250-localhost\r\n250-SIZE 100\r\n250 STARTTLS\r\n",
     )?;
     expect(client, "STARTTLS", b"220 Go ahead\r\n")
+}
+
+fn ftp(client: &mut TcpStream) -> io::Result<()> {
+    client.write_all(b"220-Welcome\r\n220 to these files\r\n")?;
+    expect(client, "AUTH TLS", b"234 Proceed\r\n")
 }
 
 fn smtp_without_starttls(client: &mut TcpStream) -> io::Result<()> {
@@ -83,5 +90,51 @@ fn a_port_for_starttls_probed_without() {
         assert!(error.contains("220 localhost ESMTP"), "{error}");
         let remedy = report.verdict.remedy.unwrap();
         assert!(remedy.contains("--starttls"), "{remedy}");
+    }
+}
+
+#[test]
+fn an_ftp_server() {
+    let lab = Lab::new();
+    let server = lab.serve(Library::OpenSsl);
+    let front = Front::with_greeting(server.port(), ftp);
+    let reports = lab.probe(front.port(), |options| {
+        options.starttls = Some(StartTls::Ftp);
+    });
+    assert_code(&reports, Code::Resumes);
+}
+
+#[test]
+fn vsftpd() {
+    let lab = Lab::new();
+    let vsftpd = VsftpdServer::start(&lab.identity()).expect("a vsftpd");
+    for version in Protocol::ALL {
+        let reports = lab.probe(vsftpd.port(), |options| {
+            options.starttls = Some(StartTls::Ftp);
+            options.tls = Some(version);
+        });
+        assert_code(&reports, Code::Resumes);
+    }
+}
+
+/// Postfix issues no ticket after a resumed handshake, and accepts each ticket any number of times.
+#[test]
+fn postfix_renews_nothing_and_accepts_a_ticket_twice() {
+    let lab = Lab::new();
+    let Some(postfix) = PostfixServer::start(&lab.identity()).expect("a Postfix") else {
+        eprintln!("SKIPPED: only root can start Postfix");
+        return;
+    };
+    let reports = lab.probe(postfix.port(), |options| {
+        options.starttls = Some(StartTls::Smtp);
+        options.tls = Some(Protocol::Tls13);
+    });
+    assert_code(&reports, Code::TicketsUsedUp);
+    for report in reports {
+        let text = report.verdict.text;
+        // Tickets of rustls 0.23 cannot be offered twice.
+        let is_known = report.backend != Backend::Rustls;
+        let named = text.contains("none after a resumed one, but accepts a ticket twice");
+        assert_eq!(named, is_known, "{text}");
     }
 }
