@@ -199,6 +199,9 @@ impl<S: Storable> SessionStore<S> {
             drop(locked);
             if let Some(observer) = &self.observer {
                 observer.revoked(hashed.key, generation);
+                if forgets {
+                    observer.avoided(hashed.key, None);
+                }
             }
             drop(notifying);
         }

@@ -11,6 +11,15 @@ pub struct Available {
     pub reusable: bool,
 }
 
+/// A server that is avoided: connections to it offer nothing, since handshakes with a session fail there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avoided {
+    /// Until when. Then one connection tries again.
+    pub until: Timestamp,
+    /// How often it was avoided since a session was last resumed: each time takes twice as long.
+    pub times: u8,
+}
+
 /// The operations of a [`SessionStore`](crate::SessionStore) for a tier, which implements
 /// [`StoreObserver`](crate::StoreObserver). None of them counts as an offer or a miss.
 pub trait TierAccess<S> {
@@ -34,6 +43,10 @@ pub trait TierAccess<S> {
         as_of: Generation,
         now: Timestamp,
     ) -> Result<EntryId, Refused>;
+
+    /// Avoids a server that another process avoids, unless it is known to be avoided for longer. Does not
+    /// notify the observer.
+    fn avoid<'k>(&self, key: impl Into<KeyRef<'k>>, avoided: Avoided);
 
     /// The servers that have a session now, in any order. Locks one shard at a time.
     fn servers(&self) -> impl Iterator<Item = SessionKey>;

@@ -173,6 +173,11 @@ impl KeyRing {
         ServerId(self.hash(&server.encode()))
     }
 
+    /// The id under which the tier remembers that a server is avoided.
+    pub(crate) fn avoided_id(&self, server: KeyRef<'_>) -> ServerId {
+        ServerId(self.hash(&[b"avoided", server.encode().as_slice()].concat()))
+    }
+
     fn hash(&self, bytes: &[u8]) -> [u8; 32] {
         // HMAC pads a shorter key with zeros to its block (RFC 2104), so this is the same key, in a
         // type that cannot have a wrong length.

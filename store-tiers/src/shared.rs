@@ -25,7 +25,7 @@ use self::completion::Completion;
 use self::completion::CompletionFuture;
 use self::queue::Queue;
 use self::revocations::Revocations;
-use self::worker::Worker;
+use self::worker::{AvoidedReads, Worker};
 use crate::{KeyRing, Tier};
 
 pub use self::settings::{SharedError, SharedSettings};
@@ -85,6 +85,7 @@ impl<S: Portable> SharedStore<S> {
             breaker: Breaker::default(),
             write_breaker: Breaker::default(),
             revocations: Revocations::new(),
+            avoided: AvoidedReads::new(),
         };
         thread::Builder::new()
             .name("tls-resume".into())

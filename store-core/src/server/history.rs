@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::entry::LookUp;
+use crate::tier::Avoided;
 use crate::{Outcome, Timestamp};
 
 /// How long a server is avoided the first time. Each further time takes twice as long.
@@ -199,6 +200,21 @@ impl History {
             }
         }
         self.changed();
+    }
+
+    /// Whether the server is avoided.
+    pub(crate) fn avoided(&self) -> Option<Avoided> {
+        let (until, times) = (self.at, self.times_avoided);
+        (self.state == State::Avoided).then_some(Avoided { until, times })
+    }
+
+    /// Another process avoids the server.
+    pub(crate) fn set_avoided(&mut self, avoided: Avoided) {
+        let Avoided { until, times } = avoided;
+        if self.avoided().is_none_or(|known| known.until < until) {
+            (self.state, self.at, self.times_avoided) = (State::Avoided, until, times);
+            self.changed();
+        }
     }
 
     /// A reusable session was declined, and the server gave no other. Returns whether to drop it.

@@ -4,6 +4,7 @@ use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
+use crate::tier::Avoided;
 use crate::{Begun, EntryId, Outcome, Start, Storable, Timestamp};
 
 impl<S: Storable> Shard<S> {
@@ -49,8 +50,16 @@ impl<S: Storable> Shard<S> {
         }
     }
 
+    /// Another process avoids a server.
+    pub(crate) fn set_avoided(&mut self, hashed: &HashedKey<'_>, avoided: Avoided) {
+        let found = self.slab.find(hashed).or_else(|| self.insert_empty(hashed));
+        if let Some(node) = found.and_then(|index| self.slab.get_mut(index)) {
+            node.history.set_avoided(avoided);
+        }
+    }
+
     /// Remembers how a handshake ended. A reusable session that was offered in it, declined again and
-    /// not replaced, is dropped.
+    /// not replaced, is dropped. Returns whether the server is avoided from now on.
     #[cold]
     pub(crate) fn remember(
         &mut self,
@@ -59,18 +68,16 @@ impl<S: Storable> Shard<S> {
         (outcome, begun): (Outcome, &Begun),
         now: Timestamp,
         dropped: &mut Dropped<S>,
-    ) {
+    ) -> Option<Avoided> {
         let found = self.slab.find_at(*index, hashed);
         let fails = outcome.shows(now.since(begun.at)).is_failed_offer();
-        let Some(found) = found.or_else(|| fails.then(|| self.insert_empty(hashed))?) else {
-            return;
-        };
+        let found = found.or_else(|| fails.then(|| self.insert_empty(hashed))?)?;
         *index = found;
-        let Some(node) = self.slab.get_mut(found) else {
-            return;
-        };
+        let node = self.slab.get_mut(found)?;
+        let before = node.history.avoided();
         let shows = outcome.shows(now.since(begun.at));
         node.history.ended(shows, begun.is_doubtful, now);
+        let avoided = node.history.avoided();
         if let Some(id) = begun.reusable.map(|id| EntryId(id.get()))
             && outcome == Outcome::Declined
             && node.server.holds(id)
@@ -79,5 +86,6 @@ impl<S: Storable> Shard<S> {
             let removed = self.change_at(found, |server, _| server.remove(id, dropped));
             self.stats.removed += u64::from(removed.flatten().is_some());
         }
+        avoided.filter(|_| avoided != before)
     }
 }

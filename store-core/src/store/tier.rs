@@ -4,7 +4,7 @@ use super::SessionStore;
 use super::shards::LockedShard;
 use crate::dropped::Dropped;
 use crate::shard::Index;
-use crate::tier::{Available, TierAccess};
+use crate::tier::{Available, Avoided, TierAccess};
 use crate::{Entry, EntryId, Generation, KeyRef, Refused, SessionKey, Storable, Timestamp};
 
 impl<S: Storable> TierAccess<S> for SessionStore<S> {
@@ -63,6 +63,13 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
             self.pack(shard, to_pack, now);
         }
         restored
+    }
+
+    fn avoid<'k>(&self, key: impl Into<KeyRef<'k>>, avoided: Avoided) {
+        let hashed = self.hashed(key);
+        if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
+            shard.lock().set_avoided(&hashed, avoided);
+        }
     }
 
     fn servers(&self) -> impl Iterator<Item = SessionKey> {

@@ -7,7 +7,8 @@ use store_core::{
     EntryId, Generation, KeyRef, Limits, Refused, SessionKey, SessionStore, StoreObserver, Usage,
 };
 
-use store_core::tier::{Available, TierAccess};
+use store_core::Outcome;
+use store_core::tier::{Available, Avoided, TierAccess};
 
 use crate::helpers::*;
 
@@ -17,6 +18,7 @@ enum Call {
     Stored(SessionKey, Usage),
     Missed(SessionKey),
     Revoked(SessionKey, Generation),
+    Avoided(SessionKey, Option<Avoided>),
     Cleared(Generation),
 }
 
@@ -44,6 +46,10 @@ impl StoreObserver for Recorder {
 
     fn revoked(&self, key: KeyRef<'_>, generation: Generation) {
         self.record(Call::Revoked(key.to_key(), generation));
+    }
+
+    fn avoided(&self, key: KeyRef<'_>, avoided: Option<Avoided>) {
+        self.record(Call::Avoided(key.to_key(), avoided));
     }
 
     fn cleared(&self, generation: Generation) {
@@ -75,9 +81,38 @@ fn puts_misses_and_clears_are_reported() {
     assert_eq!(calls.take(), []);
 
     store.clear_server(&a);
-    assert_eq!(calls.take(), [Call::Revoked(a.clone(), store.generation())]);
+    let revoked = Call::Revoked(a.clone(), store.generation());
+    assert_eq!(calls.take(), [revoked, Call::Avoided(a.clone(), None)]);
     store.clear();
     assert_eq!(calls.take(), [Call::Cleared(store.generation())]);
+}
+
+/// R29: and a store that is told so avoids the server, too.
+#[test]
+fn a_server_to_avoid_is_reported_once() {
+    let (calls, store) = recorded(Limits::default());
+    let a = key("a");
+    put(&store, &a, entry(SingleUse, 1), start()).expect("stored");
+    calls.take();
+    for outcome in [Outcome::Broken, Outcome::Full, Outcome::Full] {
+        let begun = store.begin(&a, Want::Any, start(), |_| true).begun;
+        store.finish(&a, begun, Some(outcome), None, None, start());
+    }
+    let avoided = Avoided {
+        until: start().after(std::time::Duration::from_secs(600)),
+        times: 1,
+    };
+    let reported = calls.take().into_iter();
+    let reported = reported.filter(|call| matches!(call, Call::Avoided(..)));
+    let reported: Vec<_> = reported.collect();
+    assert_eq!(reported, [Call::Avoided(a.clone(), Some(avoided))]);
+
+    let (calls, other) = recorded(Limits::default());
+    other.avoid(&a, avoided);
+    put(&other, &a, entry(SingleUse, 1), start()).expect("stored");
+    let start = other.begin(&a, Want::Any, start(), |_| true);
+    assert!(start.avoided && start.offer.is_none());
+    assert_eq!(calls.take(), [Call::Stored(a, SingleUse)]);
 }
 
 /// Nor do they count as offers.
@@ -214,9 +249,10 @@ fn generations_arrive_in_ascending_order() {
             });
         }
     });
-    let generations = calls.take().into_iter().map(|call| match call {
-        Call::Revoked(_, generation) | Call::Cleared(generation) => generation,
-        Call::Stored(..) | Call::Missed(_) => panic!("nothing else was done"),
+    let generations = calls.take().into_iter().filter_map(|call| match call {
+        Call::Revoked(_, generation) | Call::Cleared(generation) => Some(generation),
+        Call::Avoided(_, None) => None,
+        Call::Avoided(..) | Call::Stored(..) | Call::Missed(_) => panic!("nothing else was done"),
     });
     assert!(generations.is_sorted());
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
+use store_core::tier::Avoided;
 use store_core::{Generation, SecurityDomain, SessionKey, Usage};
 
 use super::completion::Completion;
@@ -22,7 +23,7 @@ const FETCHES_IN_A_ROW: usize = 16;
 /// Servers in one write job.
 const WRITE_BATCH: usize = 32;
 
-/// Jobs by urgency: revocations, fetches, requests of the caller, writes.
+/// Jobs by urgency: revocations, fetches, servers to avoid, requests of the caller, writes.
 pub(super) struct Backlog {
     /// Most servers in each of the queues below.
     capacity: usize,
@@ -35,6 +36,8 @@ pub(super) struct Backlog {
     /// The fetch that the worker is doing.
     in_flight: Option<FetchJob>,
     requests: VecDeque<Request>,
+    /// Servers that are avoided from now on, or (`None`) no longer.
+    avoided: HashMap<SessionKey, Option<Avoided>>,
     writes: VecDeque<SessionKey>,
     /// What to write of each server in `writes`.
     to_write: HashMap<SessionKey, WriteScope>,
@@ -61,6 +64,7 @@ pub(super) enum Job {
     Clear,
     Revoke(SessionKey),
     Fetch(FetchJob),
+    Avoid(SessionKey, Option<Avoided>),
     Request(Request),
     Write(Vec<(SessionKey, WriteScope)>),
     Stop,
@@ -106,6 +110,7 @@ impl Backlog {
             to_fetch: HashMap::new(),
             in_flight: None,
             requests: VecDeque::new(),
+            avoided: HashMap::new(),
             writes: VecDeque::new(),
             to_write: HashMap::new(),
             idle: VecDeque::new(),
@@ -255,6 +260,19 @@ impl Backlog {
         }
     }
 
+    /// Queues that a server is avoided from now on, or (`None`) no longer.
+    pub(super) fn avoided(
+        &mut self,
+        key: SessionKey,
+        avoided: Option<Avoided>,
+    ) -> Result<(), Full> {
+        if self.avoided.len() >= self.capacity && !self.avoided.contains_key(&key) {
+            return Err(Full);
+        }
+        self.avoided.insert(key, avoided);
+        Ok(())
+    }
+
     /// Queues a request of the caller; over capacity, the request is dropped, which completes it as
     /// failed.
     pub(super) fn request(&mut self, request: Request) {
@@ -309,6 +327,12 @@ impl Backlog {
                 self.in_flight = Some(job.clone());
                 return Some(Job::Fetch(job));
             }
+        }
+        if may_write
+            && let Some(key) = self.avoided.keys().next().cloned()
+            && let Some(avoided) = self.avoided.remove(&key)
+        {
+            return Some(Job::Avoid(key, avoided));
         }
         if let Some(request) = self.requests.pop_front() {
             return Some(Job::Request(request));

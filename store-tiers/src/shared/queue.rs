@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use store_core::tier::Avoided;
 use store_core::{Generation, KeyRef, SecurityDomain, SessionKey, StoreObserver, Usage};
 
 use super::backlog::{Backlog, Full, Job, Request};
@@ -216,6 +217,10 @@ impl StoreObserver for Queue {
         if !self.counters.breaker_open.load(Ordering::Relaxed) {
             self.add(|backlog| backlog.missed(&key.to_key(), Instant::now()));
         }
+    }
+
+    fn avoided(&self, key: KeyRef<'_>, avoided: Option<Avoided>) {
+        self.add(|backlog| backlog.avoided(key.to_key(), avoided));
     }
 
     fn revoked(&self, key: KeyRef<'_>, generation: Generation) {

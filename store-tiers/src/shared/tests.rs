@@ -1,5 +1,6 @@
 //! A shared store over a fake tier that can fail and hang.
 
+mod avoided;
 mod failures;
 mod moving;
 mod revoked;
@@ -144,8 +145,9 @@ impl Tier for FakeTier {
 
     fn load(&mut self, most: usize, _: Timestamp) -> Result<Vec<Sealed>, TierError> {
         self.call(|state| {
-            let all = state.single_use.values_mut().flat_map(std::mem::take);
-            all.take(most).collect()
+            let reusable = state.reusable.values().cloned().collect::<Vec<_>>();
+            let single_use = state.single_use.values_mut().flat_map(std::mem::take);
+            reusable.into_iter().chain(single_use).take(most).collect()
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The thread that moves sessions between memory and the tier.
 
+mod avoided;
 mod fetching;
 mod writing;
 
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
+pub(super) use self::avoided::AvoidedReads;
 use super::backlog::{Job, Request};
 use super::breaker::Breaker;
 use super::queue::{PauseEnd, Queue};
@@ -32,6 +34,7 @@ pub(super) struct Worker<S> {
     /// Open after a put failed: pauses writes only.
     pub(super) write_breaker: Breaker,
     pub(super) revocations: Revocations,
+    pub(super) avoided: AvoidedReads,
 }
 
 /// A call to the tier failed, which has opened a breaker.
@@ -88,6 +91,7 @@ impl<S: Portable> Worker<S> {
                 completion.complete(done.is_ok());
                 done
             }
+            Job::Avoid(key, avoided) => self.write_avoided(&key, avoided),
             Job::Write(batch) => self.write(batch, as_of),
             Job::Stop => Ok(()),
         }

@@ -13,7 +13,7 @@ use crate::servers::{HOST, PORT, each, listen, server, settings};
 
 /// An OpenSSL server that asks for client certificates and has no session-id context: it ends each
 /// handshake in which a session is offered.
-fn server_without_context(version: Protocol) -> TcpServer {
+pub(super) fn server_without_context(version: Protocol) -> TcpServer {
     let mut settings = settings(version);
     settings.openssl.no_session_id_context = true;
     listen(Server::new(Library::OpenSsl, &settings))

@@ -104,6 +104,8 @@ on_shareable_backends! {
         other_settings_or_keys_share_nothing,
         never_resume_hosts_leave_nothing_in_the_tier,
         revoked_sessions_are_gone_for_others,
+        what_one_process_avoids_others_avoid,
+        a_failed_transport_leaves_the_sessions_of_others,
         load_fetches_the_tiers_sessions,
         a_tier_that_is_down_is_no_error,
         memory_stores_have_no_tier,

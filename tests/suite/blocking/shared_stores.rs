@@ -5,12 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use lab::faults::{Fault, FaultyTransport};
 use lab::server::Protocol;
 use tempfile::TempDir;
 use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{ErrorKind, Resumption, Shareable};
 
 use super::clients::{builder, error_line, last, visit, visit_in_memory};
+use super::failed_resumption::server_without_context;
 use crate::servers::{HOST, LONG, PORT, each, good_server, listen, server};
 
 /// A directory for a store; dropping it deletes the files.
@@ -148,6 +150,47 @@ pub(crate) fn revoked_sessions_are_gone_for_others<B: Shareable>() {
                 "{version:?}"
             );
         }
+    }
+}
+
+/// R29: by the record of it in the tier.
+pub(crate) fn what_one_process_avoids_others_avoid<B: Shareable>() {
+    for version in Protocol::ALL {
+        let (dir, server) = (StoreDir::new(), server_without_context(version));
+        let client = dir.builder::<B>().retry_failed_resumption(false).build();
+        let client = client.expect("a store");
+        drop(visit(&client, &server));
+        client.connect(HOST, server.port()).expect_err("it breaks");
+        drop(visit(&client, &server));
+        flush(&client);
+        let other = dir.client::<B>();
+        for _ in 0..5 {
+            drop(visit(&other, &server));
+        }
+        let stats = other.stats();
+        assert!(stats.returned > 0, "{version}: {stats:?}");
+        assert_eq!(
+            (stats.failed, stats.offered),
+            (0, 0),
+            "{version}: {stats:?}"
+        );
+        assert!(stats.avoided > 0, "{version}: {stats:?}");
+    }
+}
+
+/// R31, R41.
+pub(crate) fn a_failed_transport_leaves_the_sessions_of_others<B: Shareable>() {
+    for version in Protocol::ALL {
+        let (dir, server) = (StoreDir::new(), good_server(version));
+        let client = dir.client::<B>();
+        drop(visit_in_memory(&client, &server));
+        flush(&client);
+        let io = FaultyTransport::new(&server, Fault::CloseAfterClientHello);
+        client.connect_stream(HOST, PORT, io).expect_err("closed");
+        flush(&client);
+        let other = dir.client::<B>();
+        let stream = visit_in_memory(&other, &server);
+        assert_eq!(stream.resumption(), Resumption::Resumed, "{version}");
     }
 }
 

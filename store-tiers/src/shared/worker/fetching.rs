@@ -7,6 +7,7 @@ use store_core::{
     Encoded, Entry, Generation, Portable, SecurityDomain, SessionKey, Timestamp, Usage,
 };
 
+use super::avoided::avoids;
 use super::{Failed, Worker};
 use crate::ring::expiry;
 use crate::shared::backlog::FetchJob;
@@ -71,6 +72,9 @@ impl<S: Portable> Worker<S> {
             if tier_is_empty || refused || stored >= job.wanted {
                 break;
             }
+        }
+        if stored > 0 {
+            self.read_avoided(key);
         }
         if stored == 0 && result.is_ok() {
             count(&self.queue.counters.missed, 1);
@@ -182,6 +186,10 @@ impl<S: Portable> Worker<S> {
                 {
                     let key = record.key.clone();
                     self.restore_opened(record, &key, &sealed.server, as_of, now);
+                    false
+                }
+                Ok(record) if record.key.as_key().domain() == domain && avoids(&record) => {
+                    self.avoid(&record);
                     false
                 }
                 Ok(_) | Err(Rejected::UnknownKey) => true,

@@ -1,0 +1,68 @@
+//! R29: what one process learns of a server that fails when a session is offered, the others know.
+
+use store_core::Outcome;
+
+use super::*;
+
+/// A connection that offers a session, which fails, and one without that succeeds.
+fn breaks(store: &SharedStore<Numbered>, host: &str) {
+    let (memory, key, now) = (store.memory(), key(host), store.clock().now());
+    for outcome in [Outcome::Broken, Outcome::Full] {
+        let start = memory.begin(&key, Want::Any, now, |_| true);
+        assert_eq!(start.offer.is_some(), outcome == Outcome::Broken);
+        memory.finish(&key, start.begun, Some(outcome), None, None, now);
+    }
+}
+
+/// Whether a connection offers nothing although there is a session.
+fn avoids(store: &SharedStore<Numbered>, host: &str) -> bool {
+    let now = store.clock().now();
+    let start = store.memory().begin(&key(host), Want::Any, now, |_| true);
+    start.avoided
+}
+
+/// The tier has a session of the server beside what it says of it.
+fn store_that_avoids(tier: &FakeTier) -> SharedStore<Numbered> {
+    let store = new_store(tier, settings());
+    put(&store, "a", Usage::SingleUse, 1);
+    breaks(&store, "a");
+    for number in 2..4 {
+        put(&store, "a", Usage::SingleUse, number);
+    }
+    eventually(|| tier.single_use() == 1 && tier.read(|state| state.reusable.len() == 1));
+    assert!(avoids(&store, "a"));
+    store
+}
+
+#[test]
+fn a_server_that_one_process_avoids_is_avoided_by_others() {
+    let tier = FakeTier::default();
+    let _store = store_that_avoids(&tier);
+    let other = new_store(&tier, settings());
+    assert!(other.prefetch(&key("a"), LONG), "it fetches a session");
+    assert!(avoids(&other, "a"), "and knows that it must not offer it");
+    assert!(!avoids(&other, "b"));
+}
+
+#[test]
+fn a_store_that_is_loaded_avoids_the_server() {
+    let tier = FakeTier::default();
+    let _store = store_that_avoids(&tier);
+    let other = new_store(&tier, settings());
+    assert!(other.load(&domain(), 10, LONG));
+    assert!(avoids(&other, "a"));
+}
+
+#[test]
+fn a_cleared_server_is_avoided_by_none() {
+    let tier = FakeTier::default();
+    let store = store_that_avoids(&tier);
+    store.memory().clear_server(&key("a"));
+    eventually(|| tier.read(|state| state.reusable.is_empty()));
+    put(&store, "a", Usage::SingleUse, 5);
+    assert!(store.flush(LONG));
+    let other = new_store(&tier, settings());
+    assert!(other.prefetch(&key("a"), LONG));
+    assert!(!avoids(&other, "a"));
+    assert!(!avoids(&store, "a"));
+}
