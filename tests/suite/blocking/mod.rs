@@ -2,6 +2,7 @@
 
 mod clients;
 mod early_data;
+mod error_texts;
 mod failed_resumption;
 mod failures;
 mod limits_and_hosts;
@@ -63,6 +64,11 @@ on_backends! {
         transports_that_accept_nothing_are_errors,
         advice_after_a_close_depends_on_the_server,
         an_unreadable_message_after_tls_records_is_no_wrong_port;
+    error_texts:
+        a_rejected_certificate_has_one_text,
+        an_alert_has_one_text,
+        an_answer_that_is_not_tls_has_one_text,
+        a_closed_handshake_has_one_text;
     failed_resumption:
         a_failed_resumption_is_retried,
         a_server_that_fails_on_resumption_fails_once,
