@@ -17,6 +17,8 @@
 //! 6. `SSL_CB_WRITE_ALERT`: [`closed`](Connection::closed) notes `close_notify`.
 //! 7. Drop, with the `SSL`: a handshake that is still under way has failed.
 
+mod receiving;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use openssl::ssl::{SslRef, SslSessionRef};
+use openssl::ssl::SslRef;
 use parking_lot::{Mutex, MutexGuard};
 use store_core::{
     Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Timestamp, Usage, Want,
@@ -256,46 +258,6 @@ impl Connection {
         }
     }
 
-    /// Stores a session that OpenSSL has received. Called within the `new_session` callback.
-    pub(crate) fn session_received(&self, ssl: &SslRef, session: &SslSessionRef) {
-        let mut state = self.state();
-        if let Some((entry, now)) = self.received(&mut state, ssl, session) {
-            self.finish(&mut state, None, None, Some(entry), now);
-        }
-    }
-
-    /// An entry for a session that OpenSSL has received, and the time. `None` if it is not to be
-    /// stored.
-    fn received(
-        &self,
-        state: &mut State,
-        ssl: &SslRef,
-        session: &SslSessionRef,
-    ) -> Option<(Entry<Session>, Timestamp)> {
-        state.received = state.received.saturating_add(1);
-        state.lifetime = Some(Duration::from_secs(ffi::ticket_lifetime(session)));
-        state.max_early_data = Some(session.max_early_data());
-        if state.revoked {
-            return None;
-        }
-        // A resumed handshake verifies nothing: its sessions inherit verification and age from the
-        // session that was offered. If the application set another one, neither is known.
-        let (peer, established) = if ssl.session_reused() {
-            let offered = self.offered.as_ref()?;
-            (self.inherited_peer(offered), Some(offered.established))
-        } else {
-            let verified = self.verified_peer(ssl)?;
-            let known = state.peer.take().filter(|known| **known == verified);
-            let peer = known.unwrap_or_else(|| Arc::new(verified));
-            state.peer = Some(Arc::clone(&peer));
-            (peer, None)
-        };
-        let now = self.settings.sessions.clock().now();
-        let (entry, in_use) = Session::received(session, peer, now)?;
-        state.in_use = in_use;
-        Some((entry.established_at(established.unwrap_or(now)), now))
-    }
-
     /// Counts the outcome of a handshake, and stores the server's group and a session.
     fn finish(
         &self,
@@ -314,27 +276,6 @@ impl Connection {
                 state.older.pop_front();
             }
         }
-    }
-
-    /// The peer of a full handshake. `None` if its sessions must not be stored.
-    fn verified_peer(&self, ssl: &SslRef) -> Option<PeerInfo> {
-        let verification = Verification::after_handshake(ssl)?;
-        let of_offered = || self.offered.as_ref().map(|it| &it.peer.verification);
-        // If the requirements have changed since `prepare`, it is unknown which ones were checked.
-        let unchanged = Some(&verification) == self.required.as_ref().or_else(of_offered);
-        unchanged
-            .then(|| PeerInfo::new(ssl, verification, self.settings.sessions.peer_certificate()))
-    }
-
-    /// The peer of the offered session, which a resumed handshake inherits, with this connection's
-    /// policy: the offered session may have another, from a tier or from another connection.
-    fn inherited_peer(&self, offered: &OfferedSession) -> Arc<PeerInfo> {
-        let policy = self.settings.sessions.peer_certificate();
-        if offered.peer.policy == policy {
-            return Arc::clone(&offered.peer);
-        }
-        let peer = PeerInfo::clone(&offered.peer);
-        Arc::new(PeerInfo { policy, ..peer })
     }
 
     /// Reports that the handshake of `ssl` has succeeded (`SSL_CB_HANDSHAKE_DONE`).
