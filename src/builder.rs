@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer};
-use store_core::{Clock, Limits};
+use store_core::{Clock, Limits, ReuseTickets};
 #[cfg(feature = "shared")]
 use zeroize::Zeroizing;
 
@@ -134,6 +134,22 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// none for a while.
     pub fn retry_failed_resumption(mut self, retry: bool) -> Self {
         self.settings.retry_failed_resumption = retry;
+        self
+    }
+
+    /// Sets whether TLS 1.3 tickets are offered more than once. Default [`ReuseTickets::Never`].
+    ///
+    /// With [`ReuseTickets::UntilRenewed`] every connection offers the newest ticket of its server, and
+    /// so resumes with servers that give one ticket and none after a resumption, such as Postfix, and
+    /// with one ticket for many connections at once. The ticket is dropped at the first decline or
+    /// failure. What it gives up: who observes the network can tell that the connections are of one
+    /// client (RFC 8446, appendix C.4), and a server that stores used tickets declines. Use it where
+    /// both ends are known anyway, such as between mail servers.
+    ///
+    /// `build` fails with [`early_data`](Self::early_data), which needs tickets that are used once, and
+    /// on rustls 0.23, whose tickets cannot be copied.
+    pub fn reuse_tickets(mut self, reuse: ReuseTickets) -> Self {
+        self.settings.reuse_tickets = reuse;
         self
     }
 

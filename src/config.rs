@@ -9,7 +9,7 @@ use std::time::Duration;
 use pki_types::PrivateKeyDer;
 use pki_types::pem::{self, PemObject};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use store_core::Limits;
+use store_core::{Limits, ReuseTickets};
 use zeroize::Zeroizing;
 
 use crate::builder::ConnectorBuilder;
@@ -107,6 +107,9 @@ pub struct Config {
     /// Makes a handshake again, without a session, if it failed with one
     /// ([`ConnectorBuilder::retry_failed_resumption`]). Default: true.
     pub retry_failed_resumption: bool,
+    /// Whether TLS 1.3 tickets are offered more than once, `"never"` or `"until-renewed"`
+    /// ([`ConnectorBuilder::reuse_tickets`]). Default: never.
+    pub reuse_tickets: ReuseTickets,
     /// The address of a tier to store sessions in, as in `ConnectorBuilder::store`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreUrl>,
@@ -170,6 +173,7 @@ impl Default for Config {
             timeout: TIMEOUT,
             early_data: false,
             retry_failed_resumption: true,
+            reuse_tickets: ReuseTickets::default(),
             store: None,
             store_keys: None,
             store_roots: Vec::new(),
@@ -206,6 +210,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             timeout,
             early_data,
             retry_failed_resumption,
+            reuse_tickets,
             store,
             store_keys,
             store_roots,
@@ -236,7 +241,8 @@ impl<B: Backend> ConnectorBuilder<B> {
             .never_resume(never_resume)
             .timeout(*timeout)
             .early_data(*early_data)
-            .retry_failed_resumption(*retry_failed_resumption);
+            .retry_failed_resumption(*retry_failed_resumption)
+            .reuse_tickets(*reuse_tickets);
         if timeout.is_zero() {
             return Err(Error::config(
                 "timeout is 0, so nothing could connect: raise it",

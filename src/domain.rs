@@ -1,6 +1,6 @@
 //! The security domain of a connector: a digest of everything that decides over trust.
 
-use store_core::{DomainBuilder, SecurityDomain};
+use store_core::{DomainBuilder, ReuseTickets, SecurityDomain};
 
 use crate::settings::Settings;
 
@@ -35,6 +35,11 @@ pub(crate) fn builder(settings: &Settings, backend: &str) -> DomainBuilder {
             settings.protocols.iter().map(ToString::to_string),
         )
         .list("alpn", &settings.alpn)
+        // A ticket that must be used once is not to be had by a connector that uses it again.
+        .field(
+            "reuses tickets",
+            &[u8::from(settings.reuse_tickets != ReuseTickets::Never)],
+        )
 }
 
 /// The domain of a connector's QUIC sessions: sessions made over TCP are not used over QUIC, and
@@ -75,6 +80,7 @@ mod tests {
         let domains = [
             domain(|_| {}),
             domain(|settings| settings.domain = "mail-out".into()),
+            domain(|settings| settings.reuse_tickets = ReuseTickets::UntilRenewed),
             domain(|settings| settings.roots = vec![root(1)]),
             domain(|settings| settings.roots = vec![root(2)]),
             domain(|settings| settings.roots = vec![root(1), root(2)]),

@@ -71,8 +71,8 @@ pub use connection_info::Resumption;
 pub use error::{Alert, CertificateError, Error, ErrorKind};
 pub use pki_types;
 pub use store_core::{
-    Clock, Limits, ManualClock, Protocol, SecurityDomain, ServerStats, Stats, SystemClock,
-    Timestamp,
+    Clock, Limits, ManualClock, Protocol, ReuseTickets, SecurityDomain, ServerStats, Stats,
+    SystemClock, Timestamp,
 };
 #[cfg(feature = "shared")]
 pub use store_tiers::TierStats;

@@ -105,7 +105,8 @@ impl sealed::Backend for OpenSsl {
         store: Arc<SessionStore<Session>>,
     ) -> Result<Self, Error> {
         let sessions = Sessions::over(store, Arc::clone(&settings.clock))
-            .with_peer_certificate(options.peer_certificate);
+            .with_peer_certificate(options.peer_certificate)
+            .with_reuse_tickets(settings.reuse_tickets);
         let builder = configure(settings)?;
         let domain = offers(domain::builder(settings, "openssl"), settings).finish();
         let connector = sessions

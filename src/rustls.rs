@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::rustls::crypto::CryptoProvider;
 use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use backend_rustls::{ConfigPool, Connection, PooledConnection, Session, Sessions};
-use store_core::{DomainBuilder, SecurityDomain, SessionStore};
+use store_core::{DomainBuilder, ReuseTickets, SecurityDomain, SessionStore};
 
 use self::details::RustlsDetails;
 use self::failure::{handshake_error, rustls_error};
@@ -85,6 +85,12 @@ impl sealed::Backend for Rustls {
         options: Options,
         store: Arc<SessionStore<Session>>,
     ) -> Result<Self, Error> {
+        if settings.reuse_tickets != ReuseTickets::Never {
+            return Err(Error::config(
+                "reuse_tickets: rustls 0.23 cannot copy a TLS 1.3 ticket: use the OpenSSL backend or \
+                 rustls_preview, or leave it at never",
+            ));
+        }
         let provider = options.provider.unwrap_or_else(backend_rustls::provider);
         let domain = domain_of(settings, &provider);
         let sessions = Sessions::over(store, Arc::clone(&settings.clock));
@@ -394,6 +400,17 @@ impl<IO: Write> Write for Counting<'_, IO> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// R32.
+    #[test]
+    fn tickets_cannot_be_reused() {
+        let reusing = Connector::builder().reuse_tickets(ReuseTickets::UntilRenewed);
+        let error = reusing.build().expect_err("not possible");
+        assert!(
+            error.to_string().contains("use the OpenSSL backend"),
+            "{error}"
+        );
+    }
 
     /// R1.
     #[test]

@@ -80,7 +80,8 @@ impl sealed::Backend for RustlsPreview {
         let domain = domain_of(settings, &provider);
         Ok(Self {
             config: config(settings, provider)?,
-            sessions: Sessions::over(store, Arc::clone(&settings.clock)),
+            sessions: Sessions::over(store, Arc::clone(&settings.clock))
+                .with_reuse_tickets(settings.reuse_tickets),
             domain,
         })
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pki_types::pem::{self, PemObject};
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use store_core::{Clock, Limits, SystemClock};
+use store_core::{Clock, Limits, ReuseTickets, SystemClock};
 #[cfg(feature = "shared")]
 use zeroize::Zeroizing;
 
@@ -45,6 +45,7 @@ pub struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) early_data: bool,
     pub(crate) retry_failed_resumption: bool,
+    pub(crate) reuse_tickets: ReuseTickets,
     #[cfg(feature = "tracing")]
     pub(crate) log_server_names: bool,
     /// Labels of the metrics. None: the domain's name.
@@ -105,6 +106,7 @@ impl Default for Settings {
             timeout: TIMEOUT,
             early_data: false,
             retry_failed_resumption: true,
+            reuse_tickets: ReuseTickets::default(),
             #[cfg(feature = "tracing")]
             log_server_names: false,
             #[cfg(feature = "metrics")]
@@ -130,6 +132,12 @@ impl Settings {
             return Err(Error::config(
                 "the list of roots is empty, so no server is trusted: give at least one root, or \
                  leave roots out for Mozilla's",
+            ));
+        }
+        if self.early_data && self.reuse_tickets != ReuseTickets::Never {
+            return Err(Error::config(
+                "early_data needs tickets that are used once: set reuse_tickets to never, or \
+                 early_data to false",
             ));
         }
         for host in &self.never_resume {

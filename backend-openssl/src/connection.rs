@@ -29,7 +29,7 @@ use std::time::Duration;
 use openssl::ssl::SslRef;
 use parking_lot::{Mutex, MutexGuard};
 use store_core::{
-    Begun, Chain, Entry, EntryId, Offer, Outcome, SessionKey, Timestamp, Usage, Want,
+    Begun, Chain, Entry, EntryId, Offer, Outcome, Protocol, SessionKey, Timestamp, Usage, Want,
 };
 
 use crate::ffi;
@@ -297,16 +297,31 @@ impl Connection {
             return;
         }
         // The connection's own copy of a TLS 1.2 session.
-        let copy = state.in_use.as_ref().filter(|_| phase == Phase::Resumed);
+        let is_tls12 = |offered: &OfferedSession| offered.protocol == Protocol::Tls12;
+        let resumes_tls12 = phase == Phase::Resumed && self.offered.as_ref().is_some_and(is_tls12);
+        let copy = state.in_use.as_ref().filter(|_| resumes_tls12);
         let renewed = copy.and_then(|own| ssl.session().filter(|session| !own.is(session)));
         let hint = match self.hint {
             Some(hint) if copy.is_none() => ffi::negotiated_group(ssl).filter(|new| *new != hint),
             _ => None, // a resumed TLS 1.2 connection has the group of the full handshake
         };
+        if outcome == Outcome::Declined {
+            self.remove_declined_ticket();
+        }
         let renewed = renewed.and_then(|session| self.received(&mut state, ssl, session));
         let (entry, now) = renewed.unzip();
         let now = now.unwrap_or_else(|| self.settings.sessions.clock().now());
         self.finish(&mut state, Some(outcome), hint, entry, now);
+    }
+
+    /// Removes a reusable ticket that the server declined: its keys are gone.
+    #[cold]
+    fn remove_declined_ticket(&self) {
+        if let Some(offered) = &self.offered
+            && (offered.usage, offered.protocol) == (Usage::Reusable, Protocol::Tls13)
+        {
+            self.settings.sessions.store().remove(&self.key, offered.id);
+        }
     }
 
     /// Reports that the transport failed in the handshake (`SSL_CB_CONNECT_EXIT` with an error):

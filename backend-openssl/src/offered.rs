@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::ssl::{SslRef, SslSessionRef};
-use store_core::{EntryId, Offer, Timestamp, Usage};
+use store_core::{EntryId, Offer, Protocol, Timestamp, Usage};
 
 use crate::ffi;
 use crate::live::InUse;
 use crate::peer::PeerInfo;
-use crate::session::Session;
+use crate::session::{Session, protocol};
 
 /// Properties of the session that a connection offered. The session itself now belongs to OpenSSL.
 pub(crate) struct OfferedSession {
     pub(crate) id: EntryId,
     pub(crate) usage: Usage,
+    pub(crate) protocol: Protocol,
     pub(crate) established: Timestamp,
     pub(crate) peer: Arc<PeerInfo>,
     /// Bytes of early data that the session allows.
@@ -31,13 +32,16 @@ impl OfferedSession {
         if usage == Usage::SingleUse {
             ffi::set_any_id(&mut live);
         }
-        if live.max_early_data() > 0 && !sends_ticket(&live) {
+        // A ticket that is used again carries none: the server may accept it once only.
+        let forbids = || usage == Usage::Reusable || !sends_ticket(&live);
+        if live.max_early_data() > 0 && forbids() {
             ffi::forbid_early_data(&mut live);
         }
         let max_early_data = live.max_early_data();
         let offered = Self {
             id,
             usage,
+            protocol: protocol(&live),
             established,
             peer,
             max_early_data,

@@ -1,12 +1,12 @@
 //! The encoding of sessions for tiers: OpenSSL's DER and a record of how the peer was verified.
 
 use openssl::ssl::SslSession;
-use store_core::{Encoded, Portable, Usage};
+use store_core::{Encoded, Portable, Protocol, Usage};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
 use crate::peer::PeerInfo;
-use crate::session::{Session, usage};
+use crate::session::{Session, protocol};
 use crate::verification::Verification;
 
 /// OpenSSL's DER (`i2d_SSL_SESSION`) contains the peer's own certificate, with either
@@ -30,7 +30,9 @@ impl Portable for Session {
         let session = SslSession::from_der(&encoded.session).ok()?;
         // OpenSSL ignores trailing bytes, and accepts several encodings of one session.
         let again = Zeroizing::new(session.to_der().ok()?);
-        if *again != *encoded.session || usage(&session) != expected {
+        // A ticket of either usage; a session of TLS 1.2 is reusable.
+        let fits = expected == Usage::Reusable || protocol(&session) == Protocol::Tls13;
+        if *again != *encoded.session || !fits {
             return None;
         }
         let certificate = Fields::read(&encoded.session)?.certificate;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::ssl::{SslSession, SslSessionRef, SslVersion};
-use store_core::{Entry, SharedPart, Storable, Timestamp, Usage};
+use store_core::{Entry, Protocol, ReuseTickets, SharedPart, Storable, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
@@ -55,9 +55,11 @@ impl Session {
     pub(crate) fn received(
         session: &SslSessionRef,
         peer: Arc<PeerInfo>,
+        reuse_tickets: ReuseTickets,
         now: Timestamp,
     ) -> Option<(Entry<Self>, Option<InUse>)> {
-        let usage = usage(session);
+        let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
+        let usage = reuse_tickets.usage(protocol(session), lifetime);
         let strip = peer.policy == PeerCertificate::Strip && ffi::has_peer_certificate(session);
         let (form, in_use) = if strip {
             (Form::pack(session, &peer)?, None)
@@ -65,7 +67,6 @@ impl Session {
             let (live, in_use) = Live::received(session, usage)?;
             (Form::Live(live), Some(in_use))
         };
-        let lifetime = Duration::from_secs(ffi::ticket_lifetime(session));
         let copy = Self { form, peer };
         let weight = copy.weight();
         let entry = Entry::new(copy, usage, Some(lifetime), weight, now)
@@ -205,11 +206,11 @@ fn unpack(der: &[u8], peer: &PeerInfo) -> Option<SslSession> {
     .ok()
 }
 
-/// TLS 1.3 tickets are for one use, sessions of earlier versions reusable.
-pub(crate) fn usage(session: &SslSessionRef) -> Usage {
+/// The version of a session; earlier ones than TLS 1.2 count as that.
+pub(crate) fn protocol(session: &SslSessionRef) -> Protocol {
     if session.protocol_version() == SslVersion::TLS1_3 {
-        Usage::SingleUse
+        Protocol::Tls13
     } else {
-        Usage::Reusable
+        Protocol::Tls12
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store_core::{Clock, Limits, LimitsError, SessionStore, SystemClock};
+use store_core::{Clock, Limits, LimitsError, ReuseTickets, SessionStore, SystemClock};
 
 use crate::peer::PeerCertificate;
 use crate::session::Session;
@@ -15,6 +15,7 @@ pub struct Sessions {
     store: Arc<SessionStore<Session>>,
     clock: Arc<dyn Clock>,
     peer_certificate: PeerCertificate,
+    reuse_tickets: ReuseTickets,
 }
 
 impl Sessions {
@@ -35,6 +36,7 @@ impl Sessions {
             store,
             clock,
             peer_certificate: PeerCertificate::default(),
+            reuse_tickets: ReuseTickets::default(),
         }
     }
 
@@ -46,6 +48,20 @@ impl Sessions {
             peer_certificate,
             ..self
         }
+    }
+
+    /// Sets whether TLS 1.3 tickets that new connections receive are offered more than once. Contexts
+    /// that differ in it need domains that differ.
+    #[must_use]
+    pub fn with_reuse_tickets(self, reuse_tickets: ReuseTickets) -> Self {
+        Self {
+            reuse_tickets,
+            ..self
+        }
+    }
+
+    pub(crate) fn reuse_tickets(&self) -> ReuseTickets {
+        self.reuse_tickets
     }
 
     /// Whether sessions keep their peer's certificate.

@@ -7,24 +7,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use rustls::pki_types::ServerName;
-use store_core::{Entry, KeyRef, SessionKey, Storable, Timestamp};
+use store_core::{Entry, KeyRef, Protocol, SessionKey, Storable, Timestamp};
 
 use self::state::State;
 use crate::clocked_store::ClockedStore;
+
+/// A session of any version of rustls.
+pub(crate) trait TlsSession: Storable {
+    /// The version of TLS that it belongs to.
+    fn protocol(&self) -> Protocol;
+}
 
 /// A connection's access to the store. The `Connection` of each version of rustls wraps one and
 /// converts the types of that version; its documentation lists the guarantees.
 ///
 /// Each callback of rustls takes the lock once. It is held while the store is called, so that
 /// `forget` knows every session that was stored.
-pub(crate) struct Handle<S: Storable> {
+pub(crate) struct Handle<S: TlsSession> {
     store: ClockedStore<S>,
     state: Mutex<State<S>>,
     /// Whether the server has sent application data.
     answered: AtomicBool,
 }
 
-impl<S: Storable> Handle<S> {
+impl<S: TlsSession> Handle<S> {
     pub(crate) fn new(store: ClockedStore<S>, key: SessionKey) -> Self {
         let state = Mutex::new(State::new(key, store.store().generation()));
         let answered = AtomicBool::new(false);
@@ -115,7 +121,7 @@ impl<S: Storable> Handle<S> {
         }
     }
 
-    /// A single-use session to offer.
+    /// A TLS 1.3 ticket to offer.
     ///
     /// Looks up a session of either kind, so that a connection counts as one offer or one miss:
     /// rustls calls for a TLS 1.3 ticket first, and then for a TLS 1.2 session.
@@ -123,13 +129,13 @@ impl<S: Storable> Handle<S> {
         self.state_for(name)?.take(&self.store)
     }
 
-    /// A reusable session to offer: the one that [`take`](Self::take) found, or of a look-up if
+    /// A TLS 1.2 session to offer: the one that [`take`](Self::take) found, or of a look-up if
     /// `take` was not called.
     pub(crate) fn copy(&self, name: &ServerName<'_>) -> Option<S> {
         self.state_for(name)?.copy(&self.store)
     }
 
-    /// Removes the reusable session that this connection offered, if it is still in the store. A
+    /// Removes the TLS 1.2 session that this connection offered, if it is still in the store. A
     /// newer one stays. rustls calls this when the handshake that offered the session failed, or
     /// negotiated TLS 1.3.
     pub(crate) fn remove_offered(&self, name: &ServerName<'_>) {
@@ -152,13 +158,13 @@ impl<S: Storable> Handle<S> {
     }
 }
 
-impl<S: Storable> Drop for Handle<S> {
+impl<S: TlsSession> Drop for Handle<S> {
     fn drop(&mut self) {
         self.state.get_mut().end(&self.store);
     }
 }
 
-impl<S: Storable> fmt::Debug for Handle<S> {
+impl<S: TlsSession> fmt::Debug for Handle<S> {
     /// Shows the key and the counts, never a session; under the public type's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();

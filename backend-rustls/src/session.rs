@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
-use store_core::{Entry, Storable, Timestamp, Usage};
+use store_core::{Entry, Protocol, Storable, Timestamp, Usage};
+
+use crate::handle::TlsSession;
 
 /// The smallest weight of a session in the store's byte limits: 4 KiB.
 ///
@@ -69,6 +71,15 @@ impl From<Tls12ClientSessionValue> for Session {
 impl From<Tls13ClientSessionValue> for Session {
     fn from(value: Tls13ClientSessionValue) -> Self {
         Self(Value::Tls13(Box::new(value)))
+    }
+}
+
+impl TlsSession for Session {
+    fn protocol(&self) -> Protocol {
+        match self.0 {
+            Value::Tls12(_) => Protocol::Tls12,
+            Value::Tls13(_) => Protocol::Tls13,
+        }
     }
 }
 

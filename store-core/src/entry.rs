@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Timestamp;
 use crate::shard::Index;
+use crate::{Protocol, Timestamp};
 
 /// A session type that a store can keep.
 ///
@@ -67,7 +67,8 @@ pub struct SharedPart {
 pub enum Usage {
     /// Once: a TLS 1.3 ticket (RFC 8446, appendix C.4). A connection takes it out of the store.
     SingleUse,
-    /// Until it expires: a TLS 1.2 session. A connection gets a copy.
+    /// Until it expires: a TLS 1.2 session, and a ticket where [`ReuseTickets`] says so. A connection
+    /// gets a copy.
     Reusable,
 }
 
@@ -79,6 +80,39 @@ impl Usage {
         match self {
             Self::SingleUse => Duration::from_secs(7 * DAY),
             Self::Reusable => Duration::from_secs(DAY),
+        }
+    }
+}
+
+/// Whether a TLS 1.3 ticket is offered more than once.
+///
+/// Once is the rule (RFC 8446, appendix C.4): who observes the network, and sees a ticket twice, knows
+/// that the same client came back. It is no secret where both ends have fixed addresses and names, such
+/// as between mail servers, some of which give one ticket and none after a resumption, to be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case")
+)]
+#[non_exhaustive]
+pub enum ReuseTickets {
+    /// Each ticket is offered once.
+    #[default]
+    Never,
+    /// The newest ticket of a server is offered by every connection, until the server sends another or
+    /// does not accept it, for 24 hours at most. Never with early data.
+    UntilRenewed,
+}
+
+impl ReuseTickets {
+    /// How often a session of this version may be used, which its server gave this `lifetime`.
+    pub fn usage(self, protocol: Protocol, lifetime: Duration) -> Usage {
+        match (protocol, self) {
+            (Protocol::Tls12, _) => Usage::Reusable,
+            // Zero means "do not store", for a single-use session only.
+            (Protocol::Tls13, Self::UntilRenewed) if !lifetime.is_zero() => Usage::Reusable,
+            (Protocol::Tls13, _) => Usage::SingleUse,
         }
     }
 }

@@ -85,7 +85,9 @@ pub mod fuzz;
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
-pub use entry::{Begun, Entry, EntryId, Generation, Offer, Refused, SharedPart, Start};
+pub use entry::{
+    Begun, Entry, EntryId, Generation, Offer, Refused, ReuseTickets, SharedPart, Start,
+};
 pub use entry::{Storable, Usage, Want};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};

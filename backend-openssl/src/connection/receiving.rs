@@ -49,7 +49,8 @@ impl Connection {
             (peer, None)
         };
         let now = self.settings.sessions.clock().now();
-        let (entry, in_use) = Session::received(session, peer, now)?;
+        let reuse = self.settings.sessions.reuse_tickets();
+        let (entry, in_use) = Session::received(session, peer, reuse, now)?;
         state.in_use = in_use;
         Some((entry.established_at(established.unwrap_or(now)), now))
     }

@@ -3,10 +3,11 @@
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use store_core::{
-    Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, SessionKey, Start,
-    Storable, Timestamp, Usage, Want,
+    Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol, SessionKey,
+    Start, Timestamp, Usage, Want,
 };
 
+use super::TlsSession;
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
 
@@ -44,7 +45,7 @@ enum Phase {
 /// The look-up of the connection, which the first callback makes.
 enum LookUp<S> {
     NotMade,
-    /// It found a reusable session, which rustls has not called for yet.
+    /// It found a TLS 1.2 session, which rustls has not called for yet.
     Found(Timestamp, Offer<S>),
     Made(Timestamp),
 }
@@ -62,8 +63,8 @@ struct Inherited {
 }
 
 impl Inherited {
-    fn apply<S>(self, entry: &mut Entry<S>) {
-        if entry.usage == Usage::Reusable {
+    fn apply<S: TlsSession>(self, entry: &mut Entry<S>) {
+        if entry.session.protocol() == Protocol::Tls12 {
             entry.expires = entry.expires.min(self.reusable_until);
         }
         entry.established = self.established;
@@ -75,6 +76,7 @@ impl Inherited {
 struct Offered {
     id: EntryId,
     usage: Usage,
+    protocol: Protocol,
     established: Timestamp,
     expires: Timestamp,
 }
@@ -86,7 +88,7 @@ impl Offered {
     }
 }
 
-impl<S: Storable> State<S> {
+impl<S: TlsSession> State<S> {
     /// The state of a connection to `key` that begins in `generation`.
     pub(super) fn new(key: SessionKey, generation: Generation) -> Self {
         Self {
@@ -146,8 +148,8 @@ impl<S: Storable> State<S> {
         }
     }
 
-    /// Makes the look-up, unless it was made or the connection may offer nothing. Returns a
-    /// single-use session; keeps a reusable one.
+    /// Makes the look-up, unless it was made or the connection may offer nothing. Returns a TLS 1.3
+    /// ticket; keeps a TLS 1.2 session.
     #[inline]
     fn look_up(&mut self, store: &ClockedStore<S>, want: Want) -> Option<Offer<S>> {
         if !matches!(self.look_up, LookUp::NotMade) || !self.may_offer() {
@@ -161,7 +163,7 @@ impl<S: Storable> State<S> {
         self.known_hint = hint;
         self.look_up = LookUp::Made(now);
         match offer {
-            Some(offer) if offer.entry.usage == Usage::Reusable => {
+            Some(offer) if offer.entry.session.protocol() == Protocol::Tls12 => {
                 self.look_up = LookUp::Found(now, offer);
                 None
             }
@@ -197,6 +199,7 @@ impl<S: Storable> State<S> {
         self.offered = Some(Offered {
             id,
             usage: entry.usage,
+            protocol: entry.session.protocol(),
             established: entry.established,
             expires: entry.expires,
         });
@@ -280,6 +283,9 @@ impl<S: Storable> State<S> {
             established: resumed.map_or(now, |offered| offered.established),
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
         };
+        if outcome == Outcome::Declined {
+            self.remove_declined_ticket(store);
+        }
         let outcome = self.report(outcome);
         if let Phase::Handshake = self.phase {
             self.phase = Phase::Settled(inherited);
@@ -390,7 +396,17 @@ impl<S: Storable> State<S> {
     }
 
     pub(super) fn remove_offered(&self, store: &ClockedStore<S>) {
-        if let Some(id) = self.offered.and_then(Offered::reusable) {
+        let is_tls12 = |offered: &Offered| offered.protocol == Protocol::Tls12;
+        if let Some(id) = self.offered.filter(is_tls12).and_then(Offered::reusable) {
+            store.store().remove(&self.key, id);
+        }
+    }
+
+    /// Removes a reusable ticket that the server declined: its keys are gone.
+    #[cold]
+    fn remove_declined_ticket(&self, store: &ClockedStore<S>) {
+        let is_ticket = |offered: &Offered| offered.protocol == Protocol::Tls13;
+        if let Some(id) = self.offered.filter(is_ticket).and_then(Offered::reusable) {
             store.store().remove(&self.key, id);
         }
     }
@@ -430,7 +446,7 @@ impl<S: Storable> State<S> {
 }
 
 /// How many sessions of one connection the store can hold.
-fn capacity<S: Storable>(store: &ClockedStore<S>) -> usize {
+fn capacity<S: TlsSession>(store: &ClockedStore<S>) -> usize {
     let limits = store.store().limits();
     match limits.servers {
         0 => 0,

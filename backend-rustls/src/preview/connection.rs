@@ -11,7 +11,7 @@ use rustls_next::client::{
 };
 use rustls_next::crypto::kx::NamedGroup;
 use rustls_next::pki_types::ServerName;
-use store_core::SessionKey;
+use store_core::{ReuseTickets, SessionKey};
 
 use super::session::Session;
 use crate::clocked_store::ClockedStore;
@@ -41,13 +41,19 @@ pub struct Connection {
     handle: Handle<Session>,
     /// Lifetime in seconds of the session received last, or `NO_SESSION`.
     lifetime: AtomicU64,
+    reuse_tickets: ReuseTickets,
 }
 
 impl Connection {
-    pub(super) fn new(store: ClockedStore<Session>, key: SessionKey) -> Self {
+    pub(super) fn new(
+        store: ClockedStore<Session>,
+        reuse_tickets: ReuseTickets,
+        key: SessionKey,
+    ) -> Self {
         Self {
             handle: Handle::new(store, key),
             lifetime: AtomicU64::new(NO_SESSION),
+            reuse_tickets,
         }
     }
 
@@ -147,7 +153,7 @@ impl Connection {
         self.handle.receive(name, early_data, |now| {
             let lifetime = session.lifetime();
             self.lifetime.store(lifetime.as_secs(), Ordering::Relaxed);
-            session.into_entry(now)
+            session.into_entry(self.reuse_tickets, now)
         });
     }
 }

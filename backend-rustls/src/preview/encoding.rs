@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use store_core::{Chain, Usage};
+use store_core::{Chain, Protocol};
 use zeroize::Zeroizing;
 
 /// The longest chain to accept: the peer chooses its length, and each certificate costs a look-up.
@@ -27,21 +27,21 @@ pub(super) struct Metadata {
 
 impl Metadata {
     /// Reads the metadata of an encoded session, or of its [body](Parts::body).
-    pub(super) fn read(mut encoded: &[u8], usage: Usage) -> Option<Self> {
-        Self::read_from(&mut encoded, usage)
+    pub(super) fn read(mut encoded: &[u8], protocol: Protocol) -> Option<Self> {
+        Self::read_from(&mut encoded, protocol)
     }
 
     /// Reads all fields before the peer's identity.
-    fn read_from(rest: &mut &[u8], usage: Usage) -> Option<Self> {
+    fn read_from(rest: &mut &[u8], protocol: Protocol) -> Option<Self> {
         rest.split_off(..2)?; // cipher suite
-        let max_early_data = match usage {
-            Usage::Reusable => {
+        let max_early_data = match protocol {
+            Protocol::Tls12 => {
                 read_field(rest, 1)?; // session id
                 rest.split_off(..48)?; // master secret
                 rest.split_off(..1)?; // extended master secret
                 None
             }
-            Usage::SingleUse => {
+            Protocol::Tls13 => {
                 read_field(rest, 1)?; // secret
                 rest.split_off(..4)?; // ticket_age_add
                 Some(u32::try_from(read_number(rest, 4)?).ok()?)
@@ -68,9 +68,9 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Splits a session for TCP. `None` for any other encoding: [`join`] of the parts would differ.
-    pub(super) fn split(encoded: &'a [u8], usage: Usage) -> Option<Self> {
+    pub(super) fn split(encoded: &'a [u8], protocol: Protocol) -> Option<Self> {
         let mut rest = encoded;
-        Metadata::read_from(&mut rest, usage)?;
+        Metadata::read_from(&mut rest, protocol)?;
         let mut certificates = Vec::new();
         let body_length = match read_number(&mut rest, 1)? {
             CERTIFICATES => {
@@ -88,7 +88,7 @@ impl<'a> Parts<'a> {
             }
             _ => return None,
         };
-        let valid = rest == end(usage) && certificates.len() <= MAX_CERTIFICATES;
+        let valid = rest == end(protocol) && certificates.len() <= MAX_CERTIFICATES;
         valid.then_some(Self {
             body: &encoded[..body_length],
             certificates,
@@ -96,12 +96,21 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Sets to zero how many bytes of early data the ticket allows whose body this is.
+pub(super) fn forbid_early_data(body: &mut [u8]) {
+    // After the cipher suite, the secret and `ticket_age_add`, as in `Metadata::read_from`.
+    let secret = body.get(2).copied().map_or(0, usize::from);
+    if let Some(max_early_data) = body.get_mut(3 + secret + 4..3 + secret + 8) {
+        max_early_data.fill(0);
+    }
+}
+
 /// Encodes a session from its parts.
-pub(super) fn join(body: &[u8], chain: &Chain, usage: Usage) -> Zeroizing<Vec<u8>> {
+pub(super) fn join(body: &[u8], chain: &Chain, protocol: Protocol) -> Zeroizing<Vec<u8>> {
     let others: usize = chain.iter().skip(1).map(|it| 3 + it.len()).sum();
     let first = chain.iter().next().map_or(0, |it| 3 + it.len() + 3);
     // A vector that grows leaves a copy of the secrets in freed memory.
-    let length = body.len() + first + others + end(usage).len();
+    let length = body.len() + first + others + end(protocol).len();
     let mut encoded = Zeroizing::new(Vec::with_capacity(length));
     encoded.extend_from_slice(body);
     for (position, certificate) in chain.iter().enumerate() {
@@ -111,15 +120,15 @@ pub(super) fn join(body: &[u8], chain: &Chain, usage: Usage) -> Zeroizing<Vec<u8
             encoded.extend(encode_length(others));
         }
     }
-    encoded.extend_from_slice(end(usage));
+    encoded.extend_from_slice(end(protocol));
     encoded
 }
 
 /// The constant end of a session for TCP.
-fn end(usage: Usage) -> &'static [u8] {
-    match usage {
-        Usage::Reusable => &[],
-        Usage::SingleUse => &NO_QUIC,
+fn end(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Tls12 => &[],
+        Protocol::Tls13 => &NO_QUIC,
     }
 }
 
@@ -178,18 +187,29 @@ mod tests {
             (&[1, 0, 0, 2, 5, 5], body + 5, &[]),
         ] {
             let bytes = ticket(identity, &[0, 0]);
-            let parts = Parts::split(&bytes, Usage::SingleUse).unwrap();
+            let parts = Parts::split(&bytes, Protocol::Tls13).unwrap();
             assert_eq!(parts.body, &bytes[..body]);
             assert_eq!(parts.certificates, certificates);
             let chain = Chains::default().intern(parts.certificates);
-            assert_eq!(*join(parts.body, &chain, Usage::SingleUse), bytes);
+            assert_eq!(*join(parts.body, &chain, Protocol::Tls13), bytes);
 
-            let metadata = Metadata::read(&bytes, Usage::SingleUse).unwrap();
+            let metadata = Metadata::read(&bytes, Protocol::Tls13).unwrap();
             assert_eq!(metadata.lifetime, Duration::from_secs(7_200));
             assert_eq!(metadata.max_early_data, Some(0x4000));
-            assert_eq!(Metadata::read(parts.body, Usage::SingleUse), Some(metadata));
+            let mut without = parts.body.to_vec();
+            forbid_early_data(&mut without);
+            let without = Metadata::read(&without, Protocol::Tls13);
+            let max_early_data = Some(0);
+            assert_eq!(
+                without,
+                Some(Metadata {
+                    max_early_data,
+                    ..metadata
+                })
+            );
+            assert_eq!(Metadata::read(parts.body, Protocol::Tls13), Some(metadata));
             for length in 0..bytes.len() {
-                assert_eq!(Parts::split(&bytes[..length], Usage::SingleUse), None);
+                assert_eq!(Parts::split(&bytes[..length], Protocol::Tls13), None);
             }
         }
     }
@@ -204,7 +224,7 @@ mod tests {
             (&[0, 0, 0, 1, 5, 0, 0, 3, 0, 0, 1], &[0, 0]), // a cut certificate
         ] {
             let bytes = ticket(identity, end);
-            assert_eq!(Parts::split(&bytes, Usage::SingleUse), None);
+            assert_eq!(Parts::split(&bytes, Protocol::Tls13), None);
         }
     }
 
@@ -215,7 +235,7 @@ mod tests {
             identity.extend(u16::try_from(3 * others).unwrap().to_be_bytes());
             identity.resize(identity.len() + 3 * others, 0);
             let bytes = ticket(&identity, &[0, 0]);
-            Parts::split(&bytes, Usage::SingleUse).map(|parts| parts.certificates.len())
+            Parts::split(&bytes, Protocol::Tls13).map(|parts| parts.certificates.len())
         };
         assert_eq!(with(MAX_CERTIFICATES - 1), Some(MAX_CERTIFICATES));
         assert_eq!(with(MAX_CERTIFICATES), None);

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use rustls_next::client::{Tls12Session, Tls13Session};
 use rustls_next::crypto::CipherSuite;
-use store_core::{Chain, Chains, Encoded, Entry, Portable, SharedPart, Storable, Timestamp, Usage};
+use store_core::{
+    Chain, Chains, Encoded, Entry, Portable, Protocol, ReuseTickets, SharedPart, Storable,
+    Timestamp, Usage,
+};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::encoding::{Metadata, Parts, join};
+use crate::handle::TlsSession;
+
+use super::encoding::{Metadata, Parts, forbid_early_data, join};
 use super::provider::PROVIDER;
 
 /// Upper bound of an encoding in bytes: a ticket and QUIC parameters have 16-bit lengths, and
@@ -37,6 +42,7 @@ pub struct Session {
     // invariant: from `Parts::split`, with readable metadata
     body: Zeroizing<Box<[u8]>>,
     chain: Chain,
+    protocol: Protocol,
     usage: Usage,
 }
 
@@ -65,25 +71,25 @@ fn with_encoded<T>(encode: impl FnOnce(&mut Vec<u8>), read: impl FnOnce(&[u8]) -
 impl Session {
     /// `None` if its encoding is not the known one, or its cipher suite is not of this provider.
     pub(super) fn from_tls12(session: &Tls12Session) -> Option<Self> {
-        let read = |encoded: &[u8]| Self::from_encoded(encoded, Usage::Reusable);
+        let read = |encoded: &[u8]| Self::from_encoded(encoded, Protocol::Tls12, Usage::Reusable);
         with_encoded(|buffer| session.encode(buffer), read)?
     }
 
     /// As [`from_tls12`](Self::from_tls12); `None` also for a ticket of QUIC.
     pub(super) fn from_tls13(session: &Tls13Session) -> Option<Self> {
-        let read = |encoded: &[u8]| Self::from_encoded(encoded, Usage::SingleUse);
+        let read = |encoded: &[u8]| Self::from_encoded(encoded, Protocol::Tls13, Usage::SingleUse);
         with_encoded(|buffer| session.encode(buffer), read)?
     }
 
-    fn from_encoded(encoded: &[u8], usage: Usage) -> Option<Self> {
-        let parts = Parts::split(encoded, usage)?;
+    fn from_encoded(encoded: &[u8], protocol: Protocol, usage: Usage) -> Option<Self> {
+        let parts = Parts::split(encoded, protocol)?;
         let suite = CipherSuite(u16::from_be_bytes(*encoded.first_chunk()?));
-        let known = match usage {
-            Usage::Reusable => {
+        let known = match protocol {
+            Protocol::Tls12 => {
                 let mut suites = PROVIDER.tls12_cipher_suites.iter();
                 suites.any(|known| known.common.suite == suite)
             }
-            Usage::SingleUse => {
+            Protocol::Tls13 => {
                 let mut suites = PROVIDER.tls13_cipher_suites.iter();
                 suites.any(|known| known.common.suite == suite)
             }
@@ -91,11 +97,13 @@ impl Session {
         known.then(|| Self {
             body: Zeroizing::new(parts.body.into()),
             chain: CHAINS.intern(parts.certificates),
+            protocol,
             usage,
         })
     }
 
-    /// Single-use for a TLS 1.3 ticket, reusable for a TLS 1.2 session.
+    /// Single-use for a TLS 1.3 ticket, unless it is [used again](ReuseTickets); reusable for a TLS 1.2
+    /// session.
     pub fn usage(&self) -> Usage {
         self.usage
     }
@@ -119,44 +127,57 @@ impl Session {
     }
 
     fn metadata(&self) -> Option<Metadata> {
-        Metadata::read(&self.body, self.usage)
+        Metadata::read(&self.body, self.protocol)
     }
 
     /// The whole encoding.
     fn encoded(&self) -> Zeroizing<Vec<u8>> {
-        join(&self.body, &self.chain, self.usage)
+        join(&self.body, &self.chain, self.protocol)
     }
 
     /// An entry for a session of a full handshake, received at `now`.
-    pub(super) fn into_entry(self, now: Timestamp) -> Entry<Self> {
-        let (usage, lifetime, weight) = (self.usage(), self.lifetime(), self.weight());
+    pub(super) fn into_entry(mut self, reuse_tickets: ReuseTickets, now: Timestamp) -> Entry<Self> {
+        let (lifetime, weight) = (self.lifetime(), self.weight());
+        let usage = reuse_tickets.usage(self.protocol, lifetime);
+        if usage != self.usage {
+            self.usage = usage;
+            // The server may accept it once only.
+            forbid_early_data(&mut self.body);
+        }
         // All but some 100 bytes are the ticket's.
         let ticket_bytes = self.body.len();
         Entry::new(self, usage, Some(lifetime), weight, now).with_ticket_bytes(ticket_bytes)
     }
 
     pub(super) fn to_tls12(&self) -> Option<Tls12Session> {
-        match self.usage {
-            Usage::Reusable => Tls12Session::from_slice(&self.encoded(), &PROVIDER).ok(),
-            Usage::SingleUse => None,
+        match self.protocol {
+            Protocol::Tls12 => Tls12Session::from_slice(&self.encoded(), &PROVIDER).ok(),
+            Protocol::Tls13 => None,
         }
     }
 
     pub(super) fn into_tls13(self) -> Option<Tls13Session> {
-        match self.usage {
-            Usage::SingleUse => Tls13Session::from_slice(&self.encoded(), &PROVIDER).ok(),
-            Usage::Reusable => None,
+        match self.protocol {
+            Protocol::Tls13 => Tls13Session::from_slice(&self.encoded(), &PROVIDER).ok(),
+            Protocol::Tls12 => None,
         }
     }
 }
 
+impl TlsSession for Session {
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+}
+
 impl Storable for Session {
-    /// A TLS 1.2 session is copied. A TLS 1.3 ticket is for one use and is not.
+    /// A reusable session is copied.
     fn duplicate(&self) -> Option<Self> {
         match self.usage {
             Usage::Reusable => Some(Self {
                 body: self.body.clone(),
                 chain: self.chain.clone(),
+                protocol: self.protocol,
                 usage: self.usage,
             }),
             Usage::SingleUse => None,
@@ -170,10 +191,10 @@ impl Storable for Session {
 }
 
 /// The minor version number of TLS on the wire, encoded beside the session.
-fn version(usage: Usage) -> &'static [u8] {
-    match usage {
-        Usage::Reusable => &[3],
-        Usage::SingleUse => &[4],
+fn version(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Tls12 => &[3],
+        Protocol::Tls13 => &[4],
     }
 }
 
@@ -183,37 +204,40 @@ impl Portable for Session {
 
     fn encode(&self) -> Option<Encoded> {
         Some(Encoded {
-            facts: version(self.usage).to_vec(),
+            facts: version(self.protocol).to_vec(),
             session: self.encoded(),
         })
     }
 
     /// Decodes sessions with cipher suites of [`provider`](super::provider).
     fn decode(encoded: &Encoded, usage: Usage) -> Option<(Self, usize)> {
-        if encoded.facts != version(usage) {
-            return None;
-        }
+        let protocols = match usage {
+            Usage::SingleUse => &[Protocol::Tls13][..],
+            Usage::Reusable => &Protocol::ALL,
+        };
+        let mut protocols = protocols.iter().copied();
+        let protocol = protocols.find(|protocol| encoded.facts == version(*protocol))?;
         let bytes = &encoded.session;
-        let metadata = Metadata::read(bytes, usage)?;
+        let metadata = Metadata::read(bytes, protocol)?;
         // rustls never encodes a longer lifetime. With one, a session could reach an age at which
         // rustls's arithmetic overflows. A TLS 1.3 ticket with a lifetime of zero is never stored.
-        let unlimited = usage == Usage::SingleUse && metadata.lifetime.is_zero();
+        let unlimited = protocol == Protocol::Tls13 && metadata.lifetime.is_zero();
         if metadata.lifetime > MAX_LIFETIME || unlimited {
             return None;
         }
         // rustls decodes several encodings to one session: as a flag, any byte but 1 means "no".
         let same = |again: &[u8]| again == bytes.as_slice();
-        let exact = match usage {
-            Usage::Reusable => {
+        let exact = match protocol {
+            Protocol::Tls12 => {
                 let session = Tls12Session::from_slice(bytes, &PROVIDER).ok()?;
                 with_encoded(|buffer| session.encode(buffer), same)?
             }
-            Usage::SingleUse => {
+            Protocol::Tls13 => {
                 let session = Tls13Session::from_slice(bytes, &PROVIDER).ok()?;
                 with_encoded(|buffer| session.encode(buffer), same)?
             }
         };
-        let session = exact.then(|| Self::from_encoded(bytes, usage))??;
+        let session = exact.then(|| Self::from_encoded(bytes, protocol, usage))??;
         let weight = session.weight();
         Some((session, weight))
     }

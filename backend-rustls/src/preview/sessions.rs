@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store_core::{Clock, Limits, LimitsError, SessionKey, SessionStore, SystemClock};
+use store_core::{Clock, Limits, LimitsError, ReuseTickets, SessionKey, SessionStore, SystemClock};
 
 use super::connection::Connection;
 use super::session::Session;
@@ -13,6 +13,7 @@ use crate::clocked_store::ClockedStore;
 #[derive(Clone, Debug)]
 pub struct Sessions {
     store: ClockedStore<Session>,
+    reuse_tickets: ReuseTickets,
 }
 
 impl Sessions {
@@ -31,6 +32,17 @@ impl Sessions {
     pub fn over(store: Arc<SessionStore<Session>>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store: ClockedStore::new(store, clock),
+            reuse_tickets: ReuseTickets::default(),
+        }
+    }
+
+    /// Sets whether TLS 1.3 tickets that new connections receive are offered more than once.
+    /// Configurations that differ in it need keys of different domains.
+    #[must_use]
+    pub fn with_reuse_tickets(self, reuse_tickets: ReuseTickets) -> Self {
+        Self {
+            reuse_tickets,
+            ..self
         }
     }
 
@@ -51,6 +63,7 @@ impl Sessions {
     /// separates them ([`preview`](super)). The connection's look-up also frees some expired
     /// sessions, in one bounded step.
     pub fn connection(&self, key: SessionKey) -> Arc<Connection> {
-        Arc::new(Connection::new(self.store.clone(), key))
+        let store = self.store.clone();
+        Arc::new(Connection::new(store, self.reuse_tickets, key))
     }
 }

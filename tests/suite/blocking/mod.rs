@@ -9,6 +9,8 @@ mod limits_and_hosts;
 #[cfg(feature = "openssl")]
 mod peer_certificates;
 mod resumption;
+#[cfg(all(feature = "lmdb", feature = "redis"))]
+mod reused_tickets;
 mod settings;
 #[cfg(all(feature = "lmdb", feature = "redis"))]
 mod shared_stores;
@@ -116,4 +118,11 @@ on_shareable_backends! {
         a_tier_that_is_down_is_no_error,
         memory_stores_have_no_tier,
         invalid_stores_are_rejected;
+    reused_tickets:
+        one_ticket_is_enough,
+        connections_at_once_share_a_ticket,
+        a_renewed_ticket_replaces_the_one_before,
+        a_declined_or_failed_ticket_is_dropped,
+        a_reused_ticket_goes_through_the_tier,
+        early_data_excludes_reused_tickets;
 }

@@ -16,10 +16,10 @@ use super::failed_resumption::server_without_context;
 use crate::servers::{HOST, LONG, PORT, each, good_server, listen, server};
 
 /// A directory for a store; dropping it deletes the files.
-struct StoreDir(TempDir);
+pub(super) struct StoreDir(TempDir);
 
 impl StoreDir {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
@@ -27,13 +27,13 @@ impl StoreDir {
         self.0.path().join("sessions")
     }
 
-    fn builder<B: Shareable>(&self) -> ConnectorBuilder<B> {
+    pub(super) fn builder<B: Shareable>(&self) -> ConnectorBuilder<B> {
         let url = format!("lmdb:{}", self.folder().display());
         // Long, since the machine may be busy.
         builder().store(url).store_timeout(LONG)
     }
 
-    fn client<B: Shareable>(&self) -> Connector<B> {
+    pub(super) fn client<B: Shareable>(&self) -> Connector<B> {
         self.builder().build().expect("a store")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tls_resume::{Config, Limits, Protocol};
+use tls_resume::{Config, Limits, Protocol, ReuseTickets};
 
 use super::toml;
 
@@ -47,6 +47,7 @@ fn every_key_is_read_from_toml_and_json() {
         never_resume = ["pinned.example"]
         timeout = "250ms"
         early_data = true
+        reuse_tickets = "until-renewed"
         store = "redis://:secret@host"
         store_keys = "keys"
         store_roots = ["redis.pem"]
@@ -73,6 +74,7 @@ fn every_key_is_read_from_toml_and_json() {
     config.never_resume = vec!["pinned.example".into()];
     config.timeout = Duration::from_millis(250);
     config.early_data = true;
+    config.reuse_tickets = ReuseTickets::UntilRenewed;
     config.store = Some("redis://:secret@host".into());
     config.store_keys = Some("keys".into());
     config.store_roots = vec!["redis.pem".into()];

@@ -88,19 +88,23 @@ pub(super) fn set_ticket_keys(
     }
 }
 
-/// Sets the ticket callbacks of a context, so that its connections can be observed.
+/// Sets the ticket callbacks of a context, so that its connections can be observed. With
+/// `renews_nothing`, a ticket that is accepted is not replaced by another.
 ///
 /// Corresponds to `SSL_CTX_set_session_ticket_cb`.
-pub(super) fn set_ticket_callbacks(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
+pub(super) fn set_ticket_callbacks(
+    context: &mut SslContextBuilder,
+    renews_nothing: bool,
+) -> Result<(), ErrorStack> {
     LazyLock::force(&OBSERVER);
     // SAFETY: the pointer comes from a live context that nobody else holds yet; the callbacks have
-    // the types that it expects, live forever and get a null argument that they do not use.
+    // the types that it expects, live forever and do not dereference their argument, which is a flag.
     let set = unsafe {
         SSL_CTX_set_session_ticket_cb(
             context.as_ptr(),
             Some(generate_ticket),
             Some(decrypt_ticket),
-            ptr::null_mut(),
+            ptr::without_provenance_mut(usize::from(renews_nothing)),
         )
     };
     if set == 1 {
@@ -131,15 +135,15 @@ extern "C" fn decrypt_ticket(
     _key_name: *const c_uchar,
     _key_name_length: usize,
     status: c_int,
-    _: *mut c_void,
+    renews_nothing: *mut c_void,
 ) -> c_int {
     // What OpenSSL does without a callback: it renews a ticket that is empty or cannot be
     // decrypted.
     let (default, decrypted) = match status {
         STATUS_EMPTY => return IGNORE_RENEW,
         STATUS_NO_DECRYPT => (IGNORE_RENEW, false),
-        STATUS_SUCCESS => (USE, true),
-        STATUS_SUCCESS_RENEW => (USE_RENEW, true),
+        STATUS_SUCCESS_RENEW if renews_nothing.is_null() => (USE_RENEW, true),
+        STATUS_SUCCESS | STATUS_SUCCESS_RENEW => (USE, true),
         _ => return ABORT,
     };
     // SAFETY: as above.

@@ -124,7 +124,7 @@ fn set_resumption(
     if let Some(keys) = &settings.ticket_keys {
         ffi::set_ticket_keys(context, keys)?;
     }
-    ffi::set_ticket_callbacks(context)?;
+    ffi::set_ticket_callbacks(context, settings.openssl.renews_nothing)?;
     let tickets = settings.resumption == ServerResumption::Tickets;
     let replays = tickets && settings.openssl.accepts_replays;
     if replays {

@@ -152,6 +152,7 @@ pub struct RustlsOnly {
 
 /// Settings of an OpenSSL server only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct OpenSslOnly {
     /// Supports TLS 1.0 and 1.1 only, whatever [`ServerSettings::protocols`] says. Handshakes of
     /// these versions are not reported, since [`Protocol`] does not have them.
@@ -162,6 +163,9 @@ pub struct OpenSslOnly {
     /// Asks for client certificates, without requiring one, and has no session-id context: OpenSSL
     /// then ends a handshake with `internal_error` whenever a session is offered.
     pub no_session_id_context: bool,
+    /// Sends no ticket after a resumed handshake of TLS 1.3: a client is to use its ticket again. Postfix
+    /// does so.
+    pub renews_nothing: bool,
 }
 
 impl ServerSettings {
