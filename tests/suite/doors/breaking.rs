@@ -97,6 +97,29 @@ pub(crate) fn a_resumption_that_breaks_fails_never_twice_in_a_row_without_the_re
     });
 }
 
+/// The server rejects the resumption when the client's handshake is done: an error of the first
+/// read, which no retry can hide.
+pub(crate) fn a_resumption_that_is_rejected_late_fails_never_twice_in_a_row<D: Door>() {
+    each(|library, version| {
+        let (_server, proxy) = servers(library, version);
+        let door = D::new(builder().build().expect("valid settings"));
+        hold_sessions(&door, proxy.port(), version);
+        proxy.set_fault_on_resumption(Fault::LateAlert);
+        let (mut failures, mut before) = (0, false);
+        for _ in 0..20 {
+            let talked = door.try_visit(proxy.port()).expect("a handshake");
+            let fails = talked.is_err();
+            assert!(!(fails && before), "{library} {version}: {talked:?}");
+            failures += u32::from(fails);
+            before = fails;
+        }
+        assert!(
+            (1..=2).contains(&failures),
+            "{library} {version}: {failures}"
+        );
+    });
+}
+
 /// A server that closes every connection fails twice, and that is the caller's error.
 pub(crate) fn a_server_that_always_fails_is_an_error_after_the_retry<D: Door>() {
     for version in Protocol::ALL {

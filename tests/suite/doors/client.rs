@@ -1,6 +1,6 @@
 //! The doors: ways in which a connector connects.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
 use tls_resume::generic::{Connector, Stream};
@@ -17,7 +17,13 @@ pub(crate) trait Door: Sync {
     fn connector(&self) -> &Connector<Self::Backend>;
 
     /// Connects to this port of [`HOST`], exchanges data, which brings the tickets, and closes.
-    fn visit(&self, port: u16) -> Result<Resumption, Error>;
+    fn visit(&self, port: u16) -> Result<Resumption, Error> {
+        let talked = self.try_visit(port)?;
+        Ok(talked.expect("an exchange of data"))
+    }
+
+    /// As [`visit`](Self::visit); the inner error is one after the handshake.
+    fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error>;
 }
 
 /// The connector's blocking connections.
@@ -34,21 +40,21 @@ impl<B: Backend> Door for Blocking<B> {
         &self.0
     }
 
-    fn visit(&self, port: u16) -> Result<Resumption, Error> {
+    fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
         Ok(talk(self.0.connect(HOST, port)?))
     }
 }
 
 /// Exchanges data, waits for the tickets, and closes.
-fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> Resumption {
+fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> io::Result<Resumption> {
     let mut echo = [0; 5];
-    stream.write_all(b"hello").expect("a write");
-    stream.flush().expect("a flush");
-    stream.read_exact(&mut echo).expect("a read");
+    stream.write_all(b"hello")?;
+    stream.flush()?;
+    stream.read_exact(&mut echo)?;
     assert_eq!(&echo, b"hello");
-    stream.wait_for_tickets(LONG).expect("a wait");
-    stream.close().expect("close_notify");
-    stream.resumption()
+    stream.wait_for_tickets(LONG)?;
+    stream.close()?;
+    Ok(stream.resumption())
 }
 
 /// Stores the sessions of so many full handshakes with a TLS 1.3 server: of connections that are
@@ -57,7 +63,7 @@ pub(crate) fn hold<B: Backend>(connector: &Connector<B>, port: u16, handshakes: 
     let connect = |_| connector.connect(HOST, port).expect("a connection");
     let streams: Vec<_> = (0..handshakes).map(connect).collect();
     for stream in streams {
-        talk(stream);
+        talk(stream).expect("an exchange of data");
     }
 }
 
@@ -68,6 +74,8 @@ pub(crate) use self::hyper::Hyper;
 
 #[cfg(feature = "tokio")]
 mod asynchronous {
+    use std::io;
+
     use tls_resume::generic::Connector;
     use tls_resume::tokio::{Backend, Stream};
     use tls_resume::{Error, Resumption};
@@ -96,7 +104,7 @@ mod asynchronous {
             &self.connector
         }
 
-        fn visit(&self, port: u16) -> Result<Resumption, Error> {
+        fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
             self.runtime.block_on(async {
                 let stream = self.connector.tokio().connect(HOST, port).await?;
                 Ok(talk(stream).await)
@@ -105,20 +113,24 @@ mod asynchronous {
     }
 
     /// Exchanges data and closes.
-    pub(super) async fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> Resumption {
+    pub(super) async fn talk<B: Backend>(
+        mut stream: Stream<B, TcpStream>,
+    ) -> io::Result<Resumption> {
         let mut echo = [0; 5];
-        stream.write_all(b"hello").await.expect("a write");
-        stream.flush().await.expect("a flush");
-        stream.read_exact(&mut echo).await.expect("a read");
+        stream.write_all(b"hello").await?;
+        stream.flush().await?;
+        stream.read_exact(&mut echo).await?;
         assert_eq!(&echo, b"hello");
-        stream.wait_for_tickets(LONG).await.expect("a wait");
-        stream.shutdown().await.expect("close_notify");
-        stream.resumption()
+        stream.wait_for_tickets(LONG).await?;
+        stream.shutdown().await?;
+        Ok(stream.resumption())
     }
 }
 
 #[cfg(feature = "hyper")]
 mod hyper {
+    use std::io;
+
     use hyper::Uri;
     use tls_resume::generic::Connector;
     use tls_resume::hyper::{HttpsConnector, MaybeHttpsStream};
@@ -149,7 +161,7 @@ mod hyper {
             self.https.connector()
         }
 
-        fn visit(&self, port: u16) -> Result<Resumption, Error> {
+        fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
             let uri: Uri = format!("https://{HOST}:{port}/").parse().expect("a URI");
             self.runtime.block_on(async {
                 let stream = self.https.clone().call(uri).await?;

@@ -57,6 +57,7 @@ at_doors! {
     breaking:
         a_resumption_that_breaks_causes_no_error,
         a_resumption_that_breaks_fails_never_twice_in_a_row_without_the_retry,
+        a_resumption_that_is_rejected_late_fails_never_twice_in_a_row,
         a_server_that_always_fails_is_an_error_after_the_retry,
         a_certificate_error_is_not_retried,
         silence_costs_two_deadlines_at_most,
