@@ -127,11 +127,13 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// Default `true`.
     ///
     /// For [`connect`](crate::generic::Connector::connect), which can open a second connection to the
-    /// same address, within the same timeout; also for the connections of hyper. Not if early data
-    /// may have been sent, nor if the server's certificate is rejected. The caller then sees no
-    /// error; [`Stream::retried`](crate::generic::Stream::retried) and the counter `retried` show it.
-    /// Some servers fail whenever a session is offered: the store remembers them, and offers them
-    /// none for a while.
+    /// same address, within the same timeout; also for the connections of hyper, of ureq (to the
+    /// first of the host's addresses that answers, within ureq's timeout) and of
+    /// `lettre::connect_starttls`. Not if early data may have been sent, nor if the server's
+    /// certificate is rejected. The caller then sees no error;
+    /// [`Stream::retried`](crate::generic::Stream::retried) and the counter `retried` show it. Some
+    /// servers fail whenever a session is offered: the store remembers them, and offers them none
+    /// for a while.
     pub fn retry_failed_resumption(mut self, retry: bool) -> Self {
         self.settings.retry_failed_resumption = retry;
         self

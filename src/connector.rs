@@ -133,15 +133,8 @@ impl<B: Backend> Connector<B> {
         self.wait_for(fetch);
         let again = tcp.again();
         let attempt = Attempt::new(key, early);
-        let (mut stream, accepted) = match self.handshake(&host, attempt.clone(), tcp) {
-            Err(error) if self.retries(&error, early) => {
-                let Ok(tcp) = again.and_then(Again::connect) else {
-                    return Err(error);
-                };
-                self.retry(&host, attempt, tcp)?
-            }
-            done => done?,
-        };
+        let again = || again.and_then(Again::connect).ok();
+        let (mut stream, accepted) = self.handshake_or_retry(&host, attempt, tcp, again)?;
         match stream.transport().lift_deadline() {
             Ok(()) => Ok((stream, accepted)),
             Err(error) => {
@@ -163,7 +156,22 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
-        self.over(host, port, &[], io).map(|(stream, _)| stream)
+        let connected = self.over(host, port, &[], io, || None);
+        connected.map(|(stream, _)| stream)
+    }
+
+    /// Makes the handshake over `io` as [`connect_stream`](Self::connect_stream) does, and makes a
+    /// failed one [again](Self::handshake_or_retry) over the transport that `again` returns.
+    #[cfg(feature = "ureq")]
+    pub(crate) fn connect_stream_or_retry<IO: Read + Write>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        again: impl FnOnce() -> Option<IO>,
+    ) -> Result<Stream<B, IO>, Error> {
+        let connected = self.over(host, port, &[], io, again);
+        connected.map(|(stream, _)| stream)
     }
 
     /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, with
@@ -175,7 +183,8 @@ impl<B: Backend> Connector<B> {
         io: IO,
         data: &[u8],
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        self.over(host, port, self.allowed_early_data(data), io)
+        let early = self.allowed_early_data(data);
+        self.over(host, port, early, io, || None)
     }
 
     fn over<IO: Read + Write>(
@@ -184,13 +193,15 @@ impl<B: Backend> Connector<B> {
         port: u16,
         early: &[u8],
         io: IO,
+        again: impl FnOnce() -> Option<IO>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
         let key = self.session_key(&host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
         let attempt = Attempt::new(key, early);
-        self.handshake(&host, attempt, Transport::new(io))
+        let again = || again().map(Transport::new);
+        self.handshake_or_retry(&host, attempt, Transport::new(io), again)
     }
 
     /// `data` if the connector allows early data, else nothing.
@@ -212,24 +223,33 @@ impl<B: Backend> Connector<B> {
         Ok((Stream::new(tls), accepted))
     }
 
-    /// Whether to make the handshake again, without a session, on another connection.
-    pub(crate) fn retries(&self, error: &Error, early: &[u8]) -> bool {
-        let settings = &self.inner.settings;
-        settings.retry_failed_resumption && early.is_empty() && error.may_be_of_session()
-    }
-
-    /// The second attempt, without a session.
-    fn retry(
+    /// Makes the handshake over `io`. If it fails and may succeed without the session that it
+    /// offered, makes it once more, without one, over the transport that `again` returns: a new
+    /// connection to the same server. `None` if there is none: then the first error is returned.
+    fn handshake_or_retry<IO: Read + Write>(
         &self,
         host: &Host,
         attempt: Attempt<'_>,
-        tcp: Transport<TcpStream>,
-    ) -> Result<(Stream<B, TcpStream>, usize), Error> {
-        let attempt = self.second(attempt);
-        let done = self.handshake(host, attempt, tcp);
-        let (mut stream, accepted) = done.map_err(Error::after_retry)?;
+        io: Transport<IO>,
+        again: impl FnOnce() -> Option<Transport<IO>>,
+    ) -> Result<(Stream<B, IO>, usize), Error> {
+        let error = match self.handshake(host, attempt.clone(), io) {
+            Err(error) if self.retries(&error, &attempt) => error,
+            done => return done,
+        };
+        let Some(io) = again() else {
+            return Err(error);
+        };
+        let second = self.handshake(host, self.second(attempt), io);
+        let (mut stream, accepted) = second.map_err(Error::after_retry)?;
         stream.set_retried();
         Ok((stream, accepted))
+    }
+
+    /// Whether to make a failed attempt again, without a session, on another connection.
+    pub(crate) fn retries(&self, error: &Error, attempt: &Attempt<'_>) -> bool {
+        let settings = &self.inner.settings;
+        settings.retry_failed_resumption && attempt.early.is_empty() && error.may_be_of_session()
     }
 
     /// What a second attempt does, which is counted.

@@ -6,13 +6,12 @@
 //! # -> Result<(), Box<dyn std::error::Error>> {
 //! use lettre::transport::smtp::client::AsyncSmtpConnection;
 //! use lettre::transport::smtp::extension::ClientId;
+//! use tls_resume::lettre::connect_starttls;
 //! use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
-//! use tokio::net::TcpStream;
 //!
 //! let connector = Connector::builder().build()?;
 //! let me = ClientId::Domain("client.example.com".to_owned());
-//! let tcp = TcpStream::connect(("mx.example.com", 25)).await?;
-//! let stream = tls_resume::lettre::starttls(&connector, "mx.example.com", 25, &me, tcp).await?;
+//! let stream = connect_starttls(&connector, "mx.example.com", 25, &me).await?;
 //! let mut smtp = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &me).await?;
 //! smtp.send(envelope, mail).await?;
 //! # Ok(())
@@ -20,7 +19,8 @@
 //! ```
 //!
 //! For TLS from the first byte (port 465), connect with [`generic::Connector::tokio`] and convert the
-//! stream: `SmtpStream::from(connector.tokio().connect(host, 465).await?)`.
+//! stream: `SmtpStream::from(connector.tokio().connect(host, 465).await?)`. For STARTTLS over a
+//! transport of your own, such as a proxy's tunnel, use [`starttls`].
 //!
 //! lettre's own transports and pools make their connections themselves and accept no session store.
 
@@ -34,6 +34,7 @@ use ::lettre::transport::smtp::extension::ClientId;
 use ::tokio::io::{
     self, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
 };
+use ::tokio::net::TcpStream;
 
 use crate::deadline::in_time;
 use crate::error::TlsEvidence;
@@ -45,8 +46,33 @@ use crate::{Error, ErrorKind, generic, transport};
 /// on: it came before TLS, where an attacker could have changed it.
 const GREETING: &[u8] = b"220 ready\r\n";
 
+/// Connects to a mail server over TCP, sends EHLO and STARTTLS (RFC 3207), and makes the handshake.
+/// `hello` is the client's name for EHLO.
+///
+/// Tries the host's addresses in turn, each for its share of the time that is left. The connector's
+/// timeout bounds all of it. If the handshake fails with a session offered, all of this is done once
+/// more, without a session, on a new connection to the same address, unless
+/// [`retry_failed_resumption`](generic::ConnectorBuilder::retry_failed_resumption) is off.
+///
+/// Fails as [`starttls`] does, and if no address accepts a connection.
+pub async fn connect_starttls<B: Backend>(
+    connector: &generic::Connector<B>,
+    host: &str,
+    port: u16,
+    hello: &ClientId,
+) -> Result<SmtpStream<B, TcpStream>, Error> {
+    let tls = connector.tokio();
+    let prepare = |tcp| start_tls(host, hello, tcp);
+    let (tls, _) = tls.over_prepared_tcp(host, port, &[], prepare).await?;
+    let greeting = GREETING;
+    Ok(SmtpStream { greeting, tls })
+}
+
 /// Sends EHLO and STARTTLS to a mail server (RFC 3207), and makes the handshake. `io` is a new
 /// connection to it, from which nothing was read; `hello` is the client's name for EHLO.
+///
+/// For a transport that [`connect_starttls`] cannot make. A handshake that fails with a session
+/// offered is not made again: the next connection offers none.
 ///
 /// An error if the server does not offer STARTTLS, or sends more than the replies before the
 /// handshake. Nothing else is sent without TLS. `host` is sent in SNI unless it is an IP address,
@@ -65,28 +91,35 @@ where
 {
     let (tls, timeout) = (connector.tokio(), connector.settings().timeout);
     let deadline = tls.deadline();
-    let starting = async {
-        let mut plain = Plain {
-            host,
-            io: BufReader::new(io),
-        };
-        let mut smtp = Smtp::new(hello.to_string());
-        loop {
-            let line = plain.line().await?;
-            match smtp.receive(&line).map_err(|error| plain.rejected(error))? {
-                Step::Read => {}
-                Step::Send { text, .. } => plain.send(&text).await?,
-                Step::StartTls => break,
-            }
-        }
-        plain.expect_nothing_buffered()?;
-        Ok(plain.io.into_inner())
-    };
+    let starting = start_tls(host, hello, io);
     let started = in_time(Some(deadline), starting).await;
     let io = started.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
     let tls = tls.connect_stream_until(host, port, io, deadline).await?;
     let greeting = GREETING;
     Ok(SmtpStream { greeting, tls })
+}
+
+/// Sends EHLO and STARTTLS; returns the transport for the handshake.
+async fn start_tls<IO: AsyncTokioStream>(
+    host: &str,
+    hello: &ClientId,
+    io: IO,
+) -> Result<IO, Error> {
+    let mut plain = Plain {
+        host,
+        io: BufReader::new(io),
+    };
+    let mut smtp = Smtp::new(hello.to_string());
+    loop {
+        let line = plain.line().await?;
+        match smtp.receive(&line).map_err(|error| plain.rejected(error))? {
+            Step::Read => {}
+            Step::Send { text, .. } => plain.send(&text).await?,
+            Step::StartTls => break,
+        }
+    }
+    plain.expect_nothing_buffered()?;
+    Ok(plain.io.into_inner())
 }
 
 /// SMTP before TLS.
@@ -137,8 +170,8 @@ impl<IO: AsyncTokioStream> Plain<'_, IO> {
     }
 }
 
-/// A connection for [`AsyncSmtpConnection::connect_with_transport`]. Made by [`starttls`], or from a
-/// [`Stream`] to a server that speaks TLS from the first byte.
+/// A connection for [`AsyncSmtpConnection::connect_with_transport`]. Made by [`connect_starttls`] and
+/// [`starttls`], or from a [`Stream`] to a server that speaks TLS from the first byte.
 ///
 /// [`AsyncSmtpConnection::connect_with_transport`]:
 /// ::lettre::transport::smtp::client::AsyncSmtpConnection::connect_with_transport

@@ -38,6 +38,7 @@
 mod stream;
 
 use std::fmt;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -106,37 +107,65 @@ impl<B: Backend> Connector<B> {
         port: u16,
         early: &[u8],
     ) -> Result<(Stream<B, TcpStream>, usize), Error> {
+        let prepare = |tcp| ready(Ok(tcp));
+        self.over_prepared_tcp(host, port, early, prepare).await
+    }
+
+    /// Connects to `host` over TCP, has `prepare` do what comes before TLS, such as STARTTLS, and
+    /// makes the handshake, all within the connector's timeout.
+    ///
+    /// If the handshake fails and may succeed without the session that it offered, all of this is
+    /// done once more, without one, on a new connection to the same address. If that connection
+    /// cannot be made or prepared, the first error is returned.
+    pub(crate) async fn over_prepared_tcp<IO, F>(
+        &self,
+        host: &str,
+        port: u16,
+        early: &[u8],
+        prepare: impl Fn(TcpStream) -> F,
+    ) -> Result<(Stream<B, IO>, usize), Error>
+    where
+        IO: AsyncIo,
+        F: Future<Output = Result<IO, Error>>,
+    {
         let deadline = self.deadline();
         let host = Host::parse(host)?;
+        let no_answer = || transport::no_answer(host.as_str(), port, self.timeout());
         let key = self.blocking.session_key(&host, port);
         #[cfg(feature = "shared")]
         let fetch = self.blocking.fetch(key.as_ref());
         let tcp = self.tcp(&host, port, deadline).await?;
+        let address = tcp.peer_addr();
+        let prepared = in_time(Some(deadline), prepare(tcp)).await;
+        let io = prepared.unwrap_or_else(|_| Err(no_answer()))?;
         #[cfg(feature = "shared")]
         self.wait_for(fetch).await;
         if Instant::now() >= deadline {
             // Other tasks may have kept the thread busy. A handshake would only use up a session.
-            return Err(transport::no_answer(host.as_str(), port, self.timeout()));
+            return Err(no_answer());
         }
-        let address = tcp.peer_addr();
         let attempt = Attempt::new(key, early);
-        let first = self.handshake(&host, attempt.clone(), tcp, Some(deadline));
-        match first.await {
-            Err(error) if self.blocking.retries(&error, early) => {
-                let Ok(address) = address else {
-                    return Err(error);
-                };
-                let Ok(tcp) = first_of(&[address], deadline).await else {
-                    return Err(error);
-                };
-                let attempt = self.blocking.second(attempt);
-                let second = self.handshake(&host, attempt, tcp, Some(deadline)).await;
-                let (mut stream, accepted) = second.map_err(Error::after_retry)?;
-                stream.set_retried();
-                Ok((stream, accepted))
+        let first = self.handshake(&host, attempt.clone(), io, Some(deadline));
+        let error = match first.await {
+            // After the deadline, a future that is ready at once would still be done.
+            Err(error) if self.blocking.retries(&error, &attempt) && Instant::now() < deadline => {
+                error
             }
-            done => done,
-        }
+            done => return done,
+        };
+        let again = async {
+            prepare(first_of(&[address.ok()?], deadline).await.ok()?)
+                .await
+                .ok()
+        };
+        let Ok(Some(io)) = in_time(Some(deadline), again).await else {
+            return Err(error);
+        };
+        let attempt = self.blocking.second(attempt);
+        let second = self.handshake(&host, attempt, io, Some(deadline)).await;
+        let (mut stream, accepted) = second.map_err(Error::after_retry)?;
+        stream.set_retried();
+        Ok((stream, accepted))
     }
 
     /// Makes the handshake with `host` over a transport that is already connected, without a

@@ -19,6 +19,10 @@
 //! ureq speaks HTTP/1.1, so do not offer `h2` by [ALPN](crate::generic::ConnectorBuilder::alpn): if a
 //! server chooses it, the request fails. HTTP proxies work. With a SOCKS proxy, in the settings or in
 //! the environment, a request fails rather than bypass the proxy.
+//!
+//! A handshake that fails with a session offered is made again without one, on a new connection, in
+//! what is left of ureq's timeout
+//! ([`retry_failed_resumption`](crate::generic::ConnectorBuilder::retry_failed_resumption)).
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -45,12 +49,12 @@ pub fn agent_with<B: Backend>(config: Config, connector: &generic::Connector<B>)
 where
     Connection<B>: Send + Sync,
 {
-    let chain =
+    let tcp =
         ().chain(RejectSocks)
             .chain(ConnectProxyConnector::default())
-            .chain(TcpConnector::default())
-            .chain(TlsConnector::new(connector));
-    Agent::with_parts(config, chain, DefaultResolver::default())
+            .chain(TcpConnector::default());
+    let connector = TlsConnector::new(connector, tcp);
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
 /// The first link of the chain: fails with a SOCKS proxy, which ureq would bypass without its own
@@ -80,42 +84,64 @@ impl<In: Transport> Connector<In> for RejectSocks {
     }
 }
 
-/// The last link of ureq's chain of connectors: makes a TLS connection over the transport of the link
-/// before it, if the URL is `https`.
-pub struct TlsConnector<B: Backend> {
+/// A connector for [`Agent::with_parts`], over a chain of ureq's connectors: makes a TLS connection
+/// over the chain's transport if the URL is `https`.
+///
+/// ```
+/// # #[cfg(feature = "rustls")]
+/// # fn main() -> Result<(), tls_resume::Error> {
+/// use tls_resume::{rustls::Connector, ureq::TlsConnector};
+/// use ureq::unversioned::resolver::DefaultResolver;
+/// use ureq::unversioned::transport::TcpConnector;
+///
+/// let connector = TlsConnector::new(&Connector::builder().build()?, TcpConnector::default());
+/// let agent = ureq::Agent::with_parts(Default::default(), connector, DefaultResolver::default());
+/// # let _ = agent;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "rustls"))]
+/// # fn main() {}
+/// ```
+pub struct TlsConnector<B: Backend, C> {
     connector: generic::Connector<B>,
+    chain: C,
 }
 
-impl<B: Backend> TlsConnector<B> {
-    /// A link that makes its connections with `connector`. ureq's timeouts apply, not the
-    /// connector's.
-    pub fn new(connector: &generic::Connector<B>) -> Self {
+impl<B: Backend, C> TlsConnector<B, C> {
+    /// A connector that connects by `chain` and makes TLS connections with `connector`. ureq's
+    /// timeouts apply, not the connector's.
+    ///
+    /// The chain connects twice if a handshake with a session fails and
+    /// [`retry_failed_resumption`](generic::ConnectorBuilder::retry_failed_resumption) is on.
+    pub fn new(connector: &generic::Connector<B>, chain: C) -> Self {
         Self {
             connector: connector.clone(),
+            chain,
         }
     }
 }
 
-impl<B: Backend> fmt::Debug for TlsConnector<B> {
+impl<B: Backend, C: fmt::Debug> fmt::Debug for TlsConnector<B, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TlsConnector")
-            .field(&self.connector)
+        f.debug_struct("TlsConnector")
+            .field("connector", &self.connector)
+            .field("chain", &self.chain)
             .finish()
     }
 }
 
-impl<B: Backend, In: Transport> Connector<In> for TlsConnector<B>
+impl<B: Backend, C: Connector> Connector for TlsConnector<B, C>
 where
     Connection<B>: Send + Sync,
 {
-    type Out = Either<In, Connection<B>>;
+    type Out = Either<C::Out, Connection<B>>;
 
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
-        chained: Option<In>,
+        chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        let Some(transport) = chained else {
+        let Some(transport) = self.chain.connect(details, chained)? else {
             return Ok(None);
         };
         if !details.needs_tls() || transport.is_tls() {
@@ -123,9 +149,15 @@ where
         }
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(443);
-        let mut io = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        io.set_timeout(time_left(details));
-        let connected = self.connector.connect_stream(host, port, io);
+        let io = adapter(transport, details);
+        let again = || {
+            let details = details_now(details)?;
+            let transport = self.chain.connect(&details, None).ok()??;
+            Some(adapter(transport, &details))
+        };
+        let connected = self
+            .connector
+            .connect_stream_or_retry(host, port, io, again);
         let stream = connected.map_err(|error| match ureq_timeout(&error) {
             Some(reason) => Error::Timeout(reason),
             None => Error::Other(error.into()),
@@ -141,7 +173,29 @@ where
     }
 }
 
-/// The time left for the handshake: the links before this one have used some of ureq's timeout.
+/// The chain's transport with the time left for the handshake.
+fn adapter(transport: impl Transport, details: &ConnectionDetails<'_>) -> TransportAdapter {
+    let mut io = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+    io.set_timeout(time_left(details));
+    io
+}
+
+/// The details of a second connection, which begins now; `None` if no time is left for it.
+fn details_now<'d>(details: &ConnectionDetails<'d>) -> Option<ConnectionDetails<'d>> {
+    let timeout = time_left(details);
+    // ureq replaces a timeout of zero by a second.
+    (!timeout.after.is_zero()).then(|| ConnectionDetails {
+        now: (details.current_time)(),
+        timeout,
+        addrs: details.addrs.clone(),
+        current_time: details.current_time.clone(),
+        run_connector: details.run_connector.clone(),
+        register_shutdown: details.register_shutdown.clone(),
+        ..*details
+    })
+}
+
+/// The time left of ureq's timeout, of which the chain has used some.
 fn time_left(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut left = details.timeout;
     if let (time::Duration::Exact(after), time::Instant::Exact(begun), time::Instant::Exact(now)) =

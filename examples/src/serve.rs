@@ -48,10 +48,12 @@ impl HttpsServer {
     /// Starts a server that answers every request with a line of text. Speaks the first protocol of
     /// `alpn` that the client offers, else HTTP/1.1.
     pub fn start(library: Library, protocol: Protocol, alpn: &[&str]) -> io::Result<Self> {
-        let answer = service_fn(|_: Request<Incoming>| async {
-            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello\n"))))
-        });
-        Self::start_with(library, protocol, alpn, answer)
+        Self::start_with(library, protocol, alpn, service_fn(hello))
+    }
+
+    /// Starts an HTTP/1.1 server on a TLS server, whose certificate is of `authority`.
+    pub fn start_on(authority: &Authority, server: Server) -> io::Result<Self> {
+        Self::serve(authority, server, service_fn(hello))
     }
 
     /// Starts a server that answers by `service`.
@@ -67,15 +69,22 @@ impl HttpsServer {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let authority = Authority::new(KeyKind::EcdsaP256);
-        let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join(ROOTS), authority.root_pem())?;
         let settings = ServerSettings {
             protocols: vec![protocol],
             alpn: alpn.iter().map(|name| name.as_bytes().to_vec()).collect(),
             ..ServerSettings::new(authority.issue(&[HOST, "127.0.0.1"]))
         };
-        let server = Server::new(library, &settings);
+        Self::serve(&authority, Server::new(library, &settings), service)
+    }
 
+    fn serve<S, B>(authority: &Authority, server: Server, service: S) -> io::Result<Self>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Future: Send, Error: Into<BoxError>>,
+        S: Clone + Send + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join(ROOTS), authority.root_pem())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
@@ -140,6 +149,10 @@ impl HttpsServer {
 const ROOTS: &str = "roots.pem";
 
 type BoxError = Box<dyn Error + Send + Sync>;
+
+async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::new(Bytes::from_static(b"hello\n"))))
+}
 
 async fn accept<S, B>(
     listener: TcpListener,

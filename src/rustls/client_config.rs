@@ -25,6 +25,12 @@ impl Connector {
     /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as for the connector's
     /// own connections.
     ///
+    /// A server that fails when a session is offered is recognized, and avoided for a while, after
+    /// two connections at most that failed. Not if it rejects the session only after the client's
+    /// `Finished`: rustls has reported success before, so each connection that offers a session
+    /// fails: in TLS 1.3 until no ticket is left, in TLS 1.2 until the session expires. The
+    /// connector's own connections see that, too.
+    ///
     /// ```
     /// # fn main() -> Result<(), tls_resume::Error> {
     /// use tls_resume::rustls::Connector;

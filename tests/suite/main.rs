@@ -65,6 +65,7 @@ macro_rules! on_async_backends {
 
 mod blocking;
 mod config_file;
+mod doors;
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(all(feature = "hyper", any(feature = "rustls", feature = "openssl")))]

@@ -39,6 +39,15 @@ pub(crate) fn good_server(version: Protocol) -> Server {
     server(Library::Rustls, version)
 }
 
+/// An OpenSSL server that asks for client certificates and has no session-id context: it ends each
+/// handshake in which a session is offered with `internal_error`.
+pub(crate) fn server_without_context(version: Protocol) -> TcpServer {
+    let mut settings = settings(version);
+    settings.client_root = Some(authority().root_der());
+    settings.openssl.no_session_id_context = true;
+    listen(Server::new(Library::OpenSsl, &settings))
+}
+
 pub(crate) fn listen(server: Server) -> TcpServer {
     TcpServer::start(server).expect("a free port")
 }
@@ -50,6 +59,16 @@ pub(crate) fn each(mut test: impl FnMut(Library, Protocol)) {
             test(library, version);
         }
     }
+}
+
+/// Calls `test` with every version, at the same time: for tests that wait for deadlines.
+pub(crate) fn each_version_at_once(test: impl Fn(Protocol) + Sync) {
+    std::thread::scope(|scope| {
+        for version in Protocol::ALL {
+            let test = &test;
+            scope.spawn(move || test(version));
+        }
+    });
 }
 
 /// Runs an asynchronous test on several threads, between which its futures may move.

@@ -16,7 +16,7 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`] and
+//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`] and
 //! [`vsftpd`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
@@ -28,6 +28,7 @@
 pub mod certificate;
 pub mod client_hello;
 pub mod daemon;
+pub mod dovecot;
 pub mod faults;
 pub mod postfix;
 pub mod postgres;

@@ -3,9 +3,8 @@
 use lettre::Message;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
-use tls_resume::lettre::starttls;
+use tls_resume::lettre::connect_starttls;
 use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
-use tokio::net::TcpStream;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,8 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .to("you@localhost".parse()?)
             .subject(format!("mail {number}"))
             .body("hello\r\n".to_owned())?;
-        let tcp = TcpStream::connect(&server).await?;
-        let stream = starttls(&connector, host, port.parse()?, &client_id, tcp).await?;
+        let stream = connect_starttls(&connector, host, port.parse()?, &client_id).await?;
         let mut smtp =
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), &client_id).await?;
         let answer = smtp.send(mail.envelope(), &mail.formatted()).await?;

@@ -1,6 +1,7 @@
 //! Tests that run the example programs, and other crates' clients with our connector, against real
 //! servers. Resumption is checked on the server where it reports it, and on the client.
 
+mod doors;
 mod http;
 mod mta;
 mod nats;

@@ -17,14 +17,15 @@ use tempfile::TempDir;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A nats-server on a free port. Dropping it stops it.
-struct NatsServer {
+pub(crate) struct NatsServer {
     process: Child,
-    address: String,
-    folder: TempDir,
+    pub(crate) address: String,
+    /// Has the root of its certificate in `roots.pem`.
+    pub(crate) folder: TempDir,
 }
 
 impl NatsServer {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let authority = Authority::new(KeyKind::EcdsaP256);
         let identity = authority.issue(&["localhost"]);
         let folder = tempfile::tempdir().expect("a directory");

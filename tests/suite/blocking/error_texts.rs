@@ -7,8 +7,9 @@ use lab::tcp::{Behaviour, TcpServer};
 use tls_resume::{Alert, Backend, Error};
 
 use super::clients::{builder, talk, visit};
-use super::failed_resumption::server_without_context;
-use crate::servers::{HOST, PORT, authority, good_server, listen, settings};
+use crate::servers::{
+    HOST, PORT, authority, good_server, listen, server_without_context, settings,
+};
 
 /// The error of a connection over TCP.
 fn error<B: Backend>(server: &TcpServer) -> Error {

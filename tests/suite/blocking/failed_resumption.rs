@@ -1,68 +1,15 @@
-//! R28 to R31: servers that fail when a session is offered.
+//! R28, R31: failures over a transport of the caller's, and of early data. `doors` has those of other
+//! connections that the library makes.
 
 use std::io::{Read, Write};
 
 use lab::certificate::{Authority, KeyKind};
-use lab::faults::{Fault, FaultyTransport};
+use lab::faults::{Fault, FaultyProxy, FaultyTransport};
 use lab::server::{Library, Protocol, Server, ServerSettings};
-use lab::tcp::TcpServer;
-use tls_resume::{Alert, Backend, ErrorKind, Resumption};
+use tls_resume::{Backend, ErrorKind, Resumption};
 
 use super::clients::{builder, talk};
 use crate::servers::{HOST, PORT, each, listen, server, settings};
-
-/// An OpenSSL server that asks for client certificates and has no session-id context: it ends each
-/// handshake in which a session is offered.
-pub(super) fn server_without_context(version: Protocol) -> TcpServer {
-    let mut settings = settings(version);
-    settings.openssl.no_session_id_context = true;
-    listen(Server::new(Library::OpenSsl, &settings))
-}
-
-/// R30: no error, and after the first failure no offer.
-pub(crate) fn a_failed_resumption_is_retried<B: Backend>() {
-    for version in Protocol::ALL {
-        let server = server_without_context(version);
-        let client = builder::<B>().build().expect("valid settings");
-        let mut retried = 0;
-        for _ in 0..20 {
-            let mut stream = client.connect(HOST, server.port()).expect("no error");
-            assert_eq!(stream.resumption(), Resumption::Full);
-            retried += u32::from(stream.retried());
-            talk(&mut stream);
-            stream.close().expect("closed");
-        }
-        let stats = client.stats();
-        assert_eq!((retried, stats.retried), (1, 1), "{version}: {stats:?}");
-        assert_eq!(
-            (stats.failed, stats.avoided),
-            (1, 18),
-            "{version}: {stats:?}"
-        );
-    }
-}
-
-/// R29: without the retry, one error.
-pub(crate) fn a_server_that_fails_on_resumption_fails_once<B: Backend>() {
-    for version in Protocol::ALL {
-        let server = server_without_context(version);
-        let client = builder::<B>().retry_failed_resumption(false).build();
-        let client = client.expect("valid settings");
-        let mut errors = Vec::new();
-        for _ in 0..20 {
-            match client.connect(HOST, server.port()) {
-                Ok(mut stream) => talk(&mut stream),
-                Err(error) => errors.push(error),
-            }
-        }
-        let [error] = errors.as_slice() else {
-            panic!("{version}: {errors:?}");
-        };
-        assert_eq!(error.kind(), ErrorKind::Handshake, "{error}");
-        assert_eq!(error.alert(), Some(Alert::Received(80)), "{error}"); // internal_error
-        assert!(error.offered_session() && !error.retried(), "{error}");
-    }
-}
 
 /// R28: whatever breaks, never twice in a row, and twice at most.
 pub(crate) fn a_resumption_that_breaks_fails_never_twice_in_a_row<B: Backend>() {
@@ -192,4 +139,27 @@ pub(crate) fn a_bad_certificate_blames_no_session<B: Backend>() {
     assert_eq!((stats.failed, stats.cancelled), (0, 1), "{stats:?}");
     let stream = connect(&good).expect("a handshake");
     assert_eq!(stream.resumption(), Resumption::Resumed);
+}
+
+/// R30: a handshake that may have sent early data is not made again.
+pub(crate) fn early_data_is_not_sent_again<B: Backend>() {
+    for library in Library::ALL {
+        let server = listen(Server::new(
+            library,
+            &ServerSettings {
+                max_early_data: 1024,
+                ..settings(Protocol::Tls13)
+            },
+        ));
+        let proxy = FaultyProxy::start(server.address()).expect("a port");
+        let client = builder::<B>().early_data(true).build();
+        let client = client.expect("valid settings");
+        let mut stream = client.connect(HOST, proxy.port()).expect("a connection");
+        talk(&mut stream);
+        proxy.set_fault_on_resumption(Fault::CloseAfterClientHello);
+        let error = client.connect_early(HOST, proxy.port(), b"GET /");
+        let error = error.expect_err("closed");
+        assert!(error.offered_session() && !error.retried(), "{error}");
+        assert_eq!((proxy.connections(), client.stats().retried), (2, 0));
+    }
 }

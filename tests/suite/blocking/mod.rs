@@ -1,6 +1,6 @@
 //! Blocking connections, on every backend.
 
-mod clients;
+pub(crate) mod clients;
 mod early_data;
 mod error_texts;
 mod failed_resumption;
@@ -72,12 +72,11 @@ on_backends! {
         an_answer_that_is_not_tls_has_one_text,
         a_closed_handshake_has_one_text;
     failed_resumption:
-        a_failed_resumption_is_retried,
-        a_server_that_fails_on_resumption_fails_once,
         a_resumption_that_breaks_fails_never_twice_in_a_row,
         a_resumption_that_is_rejected_late_fails_never_twice_in_a_row,
         a_failed_transport_spares_the_other_sessions,
-        a_bad_certificate_blames_no_session;
+        a_bad_certificate_blames_no_session,
+        early_data_is_not_sent_again;
     transports:
         close_sends_close_notify_once,
         close_fails_on_a_broken_connection,

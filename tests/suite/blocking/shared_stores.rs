@@ -12,8 +12,7 @@ use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{ErrorKind, Resumption, Shareable};
 
 use super::clients::{builder, error_line, last, visit, visit_in_memory};
-use super::failed_resumption::server_without_context;
-use crate::servers::{HOST, LONG, PORT, each, good_server, listen, server};
+use crate::servers::{HOST, LONG, PORT, each, good_server, listen, server, server_without_context};
 
 /// A directory for a store; dropping it deletes the files.
 pub(super) struct StoreDir(TempDir);

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
+use lab::faults::{Fault, FaultyProxy};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use tls_resume::tokio::{Backend, Connector, Stream};
@@ -149,4 +150,20 @@ pub(crate) async fn unanswered_early_data_runs_into_the_timeout<B: Backend>() {
     relay.set(Relaying::On);
     let (stream, accepted) = exchange(&client, relay.port, b"GET /").await;
     assert_eq!((stream.resumption(), accepted), (Resumption::Full, 0));
+}
+
+/// R30: a handshake that may have sent early data is not made again.
+pub(crate) async fn early_data_is_not_sent_again<B: Backend>() {
+    for library in Library::ALL {
+        let server = listen(library, &allowing());
+        let proxy = FaultyProxy::start(server.address()).expect("a port");
+        let client = early::<B>();
+        visit(&client, proxy.port()).await;
+        proxy.set_fault_on_resumption(Fault::CloseAfterClientHello);
+        let error = client.connect_early(HOST, proxy.port(), b"GET /").await;
+        let error = error.expect_err("closed");
+        assert!(error.offered_session() && !error.retried(), "{error}");
+        let retried = client.blocking().stats().retried;
+        assert_eq!((proxy.connections(), retried), (2, 0));
+    }
 }

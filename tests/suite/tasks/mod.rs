@@ -1,5 +1,6 @@
 //! Connections in tasks of tokio, on each backend that tasks can drive.
 
+mod bursts;
 mod cancellation;
 mod clients;
 mod early_data;
@@ -25,6 +26,8 @@ on_async_backends! {
         cancelled_handshakes_leave_the_other_sessions,
         the_connectors_timeout_is_a_failure,
         waiting_for_tickets_can_be_cancelled;
+    bursts:
+        bursts_with_cancels_to_a_healthy_server_resume;
     failures:
         advice_after_a_close_depends_on_the_server,
         bad_certificates_are_rejected,
@@ -45,7 +48,8 @@ on_async_backends! {
         early_data_is_limited_and_can_be_rejected,
         tickets_carry_early_data_once,
         cancelled_early_data_uses_up_its_ticket_only,
-        unanswered_early_data_runs_into_the_timeout;
+        unanswered_early_data_runs_into_the_timeout,
+        early_data_is_not_sent_again;
 }
 
 #[cfg(all(feature = "lmdb", feature = "openssl"))]

@@ -1,7 +1,7 @@
 //! Splits a byte stream into TLS records, and edits them.
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
+pub(super) const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 const SERVER_HELLO: u8 = 2;
 
@@ -35,6 +35,17 @@ pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(record)
     })
+}
+
+/// The length of the whole records at the beginning of `bytes`.
+pub(super) fn whole(bytes: &[u8]) -> usize {
+    let is_whole = |record: &&[u8]| match record {
+        [_, _, _, high, low, rest @ ..] => {
+            rest.len() == usize::from(u16::from_be_bytes([*high, *low]))
+        }
+        _ => false,
+    };
+    split(bytes).take_while(is_whole).map(<[u8]>::len).sum()
 }
 
 pub(super) fn is_change_cipher_spec(record: &[u8]) -> bool {
@@ -95,6 +106,8 @@ mod tests {
         let records: Vec<_> = split(&bytes).collect();
         assert_eq!(records, [&hello[..], &GARBAGE, &[22, 3, 3]]);
         assert!(is_server_hello(records[0]) && is_application_data(records[1]));
+        assert_eq!(whole(&bytes), bytes.len() - 3);
+        assert_eq!(whole(&bytes[..bytes.len() - 4]), hello.len());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! one.
 
 mod common;
-mod postgres;
+pub(crate) mod postgres;
 mod postgres_certificates;
 mod redis;
 mod smtp;
