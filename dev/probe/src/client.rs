@@ -6,7 +6,7 @@ use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
-use tls_resume::{Config, Error, Limits, Protocol, Resumption, Shareable, TierStats};
+use tls_resume::{Config, Error, Limits, Protocol, Resumption, ReuseTickets, Shareable, TierStats};
 
 use crate::abort::Abort;
 use crate::finding::SessionKind;
@@ -120,6 +120,9 @@ fn builder<B: tls_resume::Backend>(options: &Options) -> Result<ConnectorBuilder
     credential.client_certificate.clone_from(&options.cert);
     credential.client_key.clone_from(&options.key);
     let mut builder = Connector::<B>::builder().config(&credential)?;
+    if options.reuse_tickets {
+        builder = builder.reuse_tickets(ReuseTickets::UntilRenewed);
+    }
     if let Some(file) = &options.ca {
         builder = builder.roots_pem_file(file);
     }

@@ -62,6 +62,10 @@ pub struct Options {
     /// File with the keys that seal sessions in LMDB or Redis; created if it does not exist
     #[arg(long, value_name = "FILE")]
     pub store_keys: Option<PathBuf>,
+    /// Offer a TLS 1.3 ticket until the server renews it; not with rustls 0.23, whose tickets cannot be
+    /// copied
+    #[arg(long)]
+    pub reuse_tickets: bool,
     /// Share sessions only with probes that give the same name
     #[arg(long, value_name = "NAME")]
     pub domain: Option<String>,
@@ -92,6 +96,7 @@ impl Options {
             sni: None,
             store: StoreLocation::default(),
             store_keys: None,
+            reuse_tickets: false,
             domain: None,
             timeout: Duration::from_secs(10),
             json: false,

@@ -200,9 +200,13 @@ fn new_client(
     client::new(backend, options, storage).map_err(|error| Error::BadInput(error.to_string()))
 }
 
-/// The chosen backends. An error if one of them cannot use the store that was chosen.
+/// The chosen backends. An error if one of them cannot do what was chosen.
 fn backends(options: &Options) -> Result<&'static [Backend], Error> {
     let message = match (options.backend, options.store.tier_url()) {
+        (BackendChoice::Rustls, _) if options.reuse_tickets => {
+            "--reuse-tickets: tickets of rustls 0.23 cannot be copied: use --backend openssl or \
+             rustls-preview"
+        }
         (BackendChoice::Rustls, Some(_)) => {
             "--store: sessions of rustls 0.23 cannot leave memory: use --backend openssl or \
              rustls-preview"
@@ -212,6 +216,7 @@ fn backends(options: &Options) -> Result<&'static [Backend], Error> {
             "--store-keys: sessions in memory need no keys: also give --store lmdb:DIR or \
              redis://HOST[:PORT]"
         }
+        (BackendChoice::All, None) if options.reuse_tickets => return Ok(&Backend::SHAREABLE),
         (choice, _) => return Ok(choice.backends()),
     };
     Err(Error::BadInput(message.to_owned()))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tls_resume::generic::Connector;
-use tls_resume::{Resumption, Shareable, TierStats};
+use tls_resume::{Resumption, ReuseTickets, Shareable, TierStats};
 
 use super::arguments::{Destination, Job};
 use super::smtp::Smtp;
@@ -24,6 +24,8 @@ pub fn connector<B: Shareable>(job: &Job) -> Result<Connector<B>, tls_resume::Er
     let mut builder = Connector::builder()
         .roots_pem_file(&job.roots)
         .domain("mail-out")
+        // Mail servers are known by their addresses, and Postfix sends no second ticket.
+        .reuse_tickets(ReuseTickets::UntilRenewed)
         .store(&job.store)
         .store_timeout(STORE_TIMEOUT);
     if let Some(keys) = &job.keys {

@@ -319,6 +319,10 @@ fn wrong_stores_are_one_line_and_exit_code_2() {
             text(&open),
         ),
         (&["--store-keys", text(&open)], "--store lmdb:DIR"),
+        (
+            &["--backend", "rustls", "--reuse-tickets"],
+            "cannot be copied",
+        ),
         (&["--store"], "--store"),
     ] {
         let ran = compare(&[&["probe", "127.0.0.1:1"], args].concat());

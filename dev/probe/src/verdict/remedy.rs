@@ -75,8 +75,8 @@ pub(super) const TICKETS_ON_RESUMPTION: &str = "have the server issue tickets af
 
 pub(super) const TICKETS_ACCEPTED_TWICE: &str = "a client that uses each ticket once, as this one \
     does, makes a full handshake whenever they are used up; one that offers a ticket again would \
-    resume, but an observer could link its connections. Have the server issue more tickets \
-    (OpenSSL's num_tickets). Postfix renews none on purpose; lighttpd, and Apache and HAProxy with \
+    resume (try --reuse-tickets), but an observer could link its connections. Have the server issue \
+    more tickets (OpenSSL's num_tickets). Postfix renews none on purpose; lighttpd, and Apache and HAProxy with \
     ticket keys from a file, have no setting for it";
 
 pub(super) const SESSION_IDS: &str = "nothing for one server that is seldom restarted; with \

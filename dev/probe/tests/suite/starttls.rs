@@ -137,4 +137,13 @@ fn postfix_renews_nothing_and_accepts_a_ticket_twice() {
         let named = text.contains("none after a resumed one, but accepts a ticket twice");
         assert_eq!(named, is_known, "{text}");
     }
+    // R32.
+    let reports = lab.probe(postfix.port(), |options| {
+        options.starttls = Some(StartTls::Smtp);
+        options.tls = Some(Protocol::Tls13);
+        options.reuse_tickets = true;
+        options.connections = Some(8);
+    });
+    assert_eq!(reports.len(), 2, "OpenSSL and the preview");
+    assert_code(&reports, Code::Resumes);
 }
