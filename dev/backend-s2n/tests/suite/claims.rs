@@ -44,6 +44,18 @@ fn every_claim_holds() {
             "no ticket carries early data twice",
             "early data goes to its own server only",
             "early data that is rejected does not count as accepted",
+            "no two handshakes in a row fail because a session is offered, in tasks",
+            "no two handshakes in a row fail because a session is offered, with a ClientConfig",
+            "no two resumed connections in a row are rejected, in tasks",
+            "a server that fails whenever a session is offered is avoided, in tasks",
+            "a server that fails whenever a session is offered is avoided, with a ClientConfig",
+            "a server that rejects resumed connections is avoided, in tasks",
+            "a failed resumption is made again without a session",
+            "a failed resumption is made again without a session, in tasks",
+            "a failed transport takes only the session that was offered, in tasks",
+            "a failed transport takes only the session that was offered, with a ClientConfig",
+            "a ticket too large for a ClientHello is refused and counted, in tasks",
+            "a ticket too large for a ClientHello is refused and counted, with a ClientConfig",
             "the first key share is for the group that the server chose last",
         ]
     );
