@@ -63,14 +63,20 @@ impl Claim {
     /// title for each.
     pub(crate) fn through_each<C: Client>(
         rule: &'static str,
-        titles: &[&'static str],
+        titles: [&'static str; Door::ALL.len()],
         check: fn(Door) -> CheckResult,
     ) -> impl Iterator<Item = Self> {
         let through = move |(door, title): (Door, &'static str)| {
             let check = Check::Through(door, check);
             Self { rule, title, check }.unless(door.missing::<C>())
         };
-        Door::ALL.into_iter().zip(titles.to_vec()).map(through)
+        Door::ALL.into_iter().zip(titles).map(through)
+    }
+
+    /// Makes the claim about this door not applicable.
+    pub(crate) fn not_through(self, door: Door, reason: &'static str) -> Self {
+        let is_of_door = matches!(self.check, Check::Through(of, _) if of == door);
+        self.unless(is_of_door.then_some(reason))
     }
 
     /// A claim about processes that share sessions, if those of this client can be shared.

@@ -18,7 +18,7 @@ use crate::wire::Wire;
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     let failing = Claim::through_each::<C>(
         "R28",
-        &[
+        [
             "no two handshakes in a row fail because a session is offered",
             "no two handshakes in a row fail because a session is offered, in tasks",
             "no two handshakes in a row fail because a session is offered, with a ClientConfig",
@@ -27,15 +27,16 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     );
     let rejecting = Claim::through_each::<C>(
         "R28",
-        &[
+        [
             "no two resumed connections in a row are rejected",
             "no two resumed connections in a row are rejected, in tasks",
+            "no two resumed connections in a row are rejected, with a ClientConfig",
         ],
         no_two_are_rejected_in_a_row::<C>,
     );
     let avoiding = Claim::through_each::<C>(
         "R29",
-        &[
+        [
             "a server that fails whenever a session is offered is avoided",
             "a server that fails whenever a session is offered is avoided, in tasks",
             "a server that fails whenever a session is offered is avoided, with a ClientConfig",
@@ -44,34 +45,39 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     );
     let avoiding_late = Claim::through_each::<C>(
         "R29",
-        &[
+        [
             "a server that rejects resumed connections is avoided",
             "a server that rejects resumed connections is avoided, in tasks",
+            "a server that rejects resumed connections is avoided, with a ClientConfig",
         ],
         a_rejecting_server_is_avoided::<C>,
     );
     let retrying = Claim::through_each::<C>(
         "R30",
-        &[
+        [
             "a failed resumption is made again without a session",
             "a failed resumption is made again without a session, in tasks",
+            "a failed resumption is made again without a session, with a ClientConfig",
         ],
         a_failed_resumption_is_made_again::<C>,
     );
-    let retrying = retrying.map(|claim| claim.unless(C::NO_DIALING));
+    let retrying = retrying
+        .map(|claim| claim.not_through(Door::ClientConfig, "rustls makes no TCP connections"))
+        .map(|claim| claim.unless(C::NO_DIALING));
     let sparing = Claim::through_each::<C>(
         "R31",
-        &[
+        [
             "a failed transport takes only the session that was offered",
             "a failed transport takes only the session that was offered, in tasks",
             "a failed transport takes only the session that was offered, with a ClientConfig",
         ],
         a_failed_transport_takes_one_session::<C>,
     );
-    let all = failing
-        .chain(rejecting)
-        .chain(avoiding)
-        .chain(avoiding_late);
+    let untold = "rustls tells the store of a `ClientConfig` of no alert after the handshake";
+    let late = rejecting
+        .chain(avoiding_late)
+        .map(|claim| claim.not_through(Door::ClientConfig, untold));
+    let all = failing.chain(avoiding).chain(late);
     all.chain(retrying).chain(sparing).collect()
 }
 

@@ -62,19 +62,15 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     ];
     let of_tickets = Claim::through_each::<C>(
         "R34",
-        &[
+        [
             "a ticket too large for a ClientHello is refused and counted",
             "a ticket too large for a ClientHello is refused and counted, in tasks",
             "a ticket too large for a ClientHello is refused and counted, with a ClientConfig",
         ],
         large_tickets_are_refused::<C>,
     );
-    let hidden = C::NO_CLIENT_CONFIG.or(Some(
-        "rustls does not tell the store of a `ClientConfig` how large a ticket is",
-    ));
-    let reasons = [None, None, hidden];
-    let of_tickets = of_tickets.zip(reasons);
-    claims.extend(of_tickets.map(|(claim, reason)| claim.unless(reason)));
+    let hidden = "rustls does not tell the store of a `ClientConfig` how large a ticket is";
+    claims.extend(of_tickets.map(|claim| claim.not_through(Door::ClientConfig, hidden)));
     claims
 }
 
