@@ -95,6 +95,7 @@ impl Scenario {
             keys,
             backend: options.backend,
             tls: options.tls,
+            tickets_once: options.tickets_once,
             messages: options.messages.get(),
             first: 0,
         };

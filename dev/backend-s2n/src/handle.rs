@@ -33,6 +33,8 @@ pub(crate) struct OfferedSession {
 #[derive(Default)]
 struct State {
     phase: Phase,
+    /// Whether the server has sent application data, and so accepted the connection.
+    answered: bool,
     /// Set by `forget`: nothing more is stored.
     revoked: bool,
     /// The sessions stored, oldest first, as many as the store keeps of a server.
@@ -107,11 +109,13 @@ impl Handle {
     }
 
     /// The server sent a fatal alert: revokes what this connection stored (RFC 8446, section 6.2), and
-    /// if it was resumed, the session that it resumed and all older ones of the server. In TLS 1.2 a
-    /// server rejects a resumption by an alert after the client has finished.
+    /// if it was resumed, the session that it resumed and all older ones of the server. A server may
+    /// reject a resumption by an alert after the client has finished: the next connection then offers
+    /// nothing.
     pub(crate) fn alert_received(&self) {
         let mut state = self.state();
         let phase = std::mem::replace(&mut state.phase, Phase::Failed);
+        let answered = state.answered;
         drop(state);
         // Every later read reports the same alert.
         if phase == Phase::Failed {
@@ -121,8 +125,16 @@ impl Handle {
         let resumed = phase == Phase::Resumed;
         if resumed && let Some(offered) = &self.offered {
             let store = self.sessions.store();
+            if !answered {
+                self.report(Outcome::RejectedLate);
+            }
             store.remove_up_to(&self.key, offered.id);
         }
+    }
+
+    /// The server has sent application data.
+    pub(crate) fn received_data(&self) {
+        self.state().answered = true;
     }
 
     /// Revokes what this connection stored, and the reusable session that it offered.
@@ -161,8 +173,9 @@ impl Handle {
         let steady_now = self.sessions.steady_now();
         for ReceivedSession { bytes, lifetime } in received {
             let session = Session::new(bytes, steady_now);
-            let weight = session.weight();
+            let (weight, ticket_bytes) = (session.weight(), session.ticket_bytes());
             let entry = Entry::new(session, usage, lifetime, weight, now);
+            let entry = entry.with_ticket_bytes(ticket_bytes);
             self.put(entry.established_at(established), now);
         }
     }
@@ -192,10 +205,14 @@ impl Handle {
         }
         drop(state);
         if under_way && (self.offered() || outcome != Outcome::Cancelled) {
-            let now = self.sessions.now().unwrap_or(Timestamp::EPOCH);
-            self.sessions.store().report(&self.key, outcome, now);
+            self.report(outcome);
         }
         under_way
+    }
+
+    fn report(&self, outcome: Outcome) {
+        let now = self.sessions.now().unwrap_or(Timestamp::EPOCH);
+        self.sessions.store().report(&self.key, outcome, now);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -29,6 +29,17 @@ impl Session {
         self.bytes.capacity()
     }
 
+    /// Bytes of its ticket; 0 if it has a session id instead.
+    ///
+    /// The encoding begins with the byte 1, the length of the ticket and the ticket
+    /// (`s2n_client_serialize_resumption_state` in s2n-tls's `tls/s2n_resume.c`).
+    pub(crate) fn ticket_bytes(&self) -> usize {
+        match self.bytes.as_slice() {
+            [1, high, low, ..] => u16::from_be_bytes([*high, *low]).into(),
+            _ => 0,
+        }
+    }
+
     /// Whether it was received by `now`, so that s2n-tls can use it.
     pub(crate) fn is_received_by(&self, now: Timestamp) -> bool {
         self.received <= now

@@ -88,8 +88,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buf.filled().len();
         let read = Pin::new(&mut this.tls).poll_read(cx, buf);
         if let Some(handle) = &this.handle {
+            if buf.filled().len() > before {
+                handle.received_data();
+            }
             handle.store_received(this.tls.as_mut());
             let failed = matches!(read, Poll::Ready(Err(_)));
             let alert = this.tls.as_ref().alert();

@@ -12,6 +12,7 @@ use tls_resume::{Backend, Error, ErrorKind, Resumption, Shareable, Stats, TierSt
 
 use crate::check::message;
 use crate::client::{Client, Connection, Failure, Setup, Store};
+use crate::door::{self, Door};
 use crate::wire::Wire;
 
 /// How long a connection waits for a session from the tier: much longer than by default, so that
@@ -22,8 +23,18 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 trait TestedBackend: Backend {
     const HIDES_LIFETIME: Option<&'static str>;
     const NO_CALLBACKS: Option<&'static str>;
+    const NO_TASKS: Option<&'static str>;
+    const NO_CLIENT_CONFIG: Option<&'static str>;
     const NAME_FOR_CHILD: Result<&'static str, &'static str>;
 
+    /// Makes a connection through a door that the backend has, beside the blocking one.
+    fn visit_through(
+        connector: &Connector<Self>,
+        door: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure>;
     fn share(
         builder: ConnectorBuilder<Self>,
         store: Store,
@@ -32,13 +43,31 @@ trait TestedBackend: Backend {
 }
 
 const IS_RUST: Option<&str> = Some("rustls is Rust: nothing unwinds into C");
+const OF_RUSTLS: Option<&str> = Some("a `ClientConfig` of rustls 0.23 has sessions of rustls 0.23");
 const NOT_SHAREABLE: &str = "sessions of rustls 0.23 cannot leave the memory of their process";
 
 impl TestedBackend for Rustls {
     const HIDES_LIFETIME: Option<&'static str> =
         Some("rustls 0.23 does not show a session's lifetime");
     const NO_CALLBACKS: Option<&'static str> = IS_RUST;
+    const NO_TASKS: Option<&'static str> = None;
+    const NO_CLIENT_CONFIG: Option<&'static str> = None;
     const NAME_FOR_CHILD: Result<&'static str, &'static str> = Err(NOT_SHAREABLE);
+
+    fn visit_through(
+        connector: &Connector<Self>,
+        door: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure> {
+        match (door, wire) {
+            (Door::ClientConfig, Some(wire)) => {
+                door::visit_by_rustls(connector.client_config(), host, wire)
+            }
+            (_, wire) => door::visit_in_task(connector, host, port, wire),
+        }
+    }
 
     fn share(_: ConnectorBuilder<Self>, _: Store) -> Result<ConnectorBuilder<Self>, String> {
         Err(NOT_SHAREABLE.to_owned())
@@ -52,7 +81,19 @@ impl TestedBackend for Rustls {
 impl TestedBackend for OpenSsl {
     const HIDES_LIFETIME: Option<&'static str> = None;
     const NO_CALLBACKS: Option<&'static str> = None;
+    const NO_TASKS: Option<&'static str> = None;
+    const NO_CLIENT_CONFIG: Option<&'static str> = OF_RUSTLS;
     const NAME_FOR_CHILD: Result<&'static str, &'static str> = Ok("openssl");
+
+    fn visit_through(
+        connector: &Connector<Self>,
+        _: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure> {
+        door::visit_in_task(connector, host, port, wire)
+    }
 
     fn share(
         builder: ConnectorBuilder<Self>,
@@ -69,7 +110,19 @@ impl TestedBackend for OpenSsl {
 impl TestedBackend for RustlsPreview {
     const HIDES_LIFETIME: Option<&'static str> = None;
     const NO_CALLBACKS: Option<&'static str> = IS_RUST;
+    const NO_TASKS: Option<&'static str> = Some("the preview has no connector for tokio");
+    const NO_CLIENT_CONFIG: Option<&'static str> = OF_RUSTLS;
     const NAME_FOR_CHILD: Result<&'static str, &'static str> = Ok("rustls_preview");
+
+    fn visit_through(
+        _: &Connector<Self>,
+        door: Door,
+        _: &str,
+        _: u16,
+        _: Option<Wire>,
+    ) -> Result<bool, Failure> {
+        Err(Failure::Other(format!("the preview has no {door:?}")))
+    }
 
     fn share(
         builder: ConnectorBuilder<Self>,
@@ -92,7 +145,7 @@ fn with_tier<B: Shareable>(builder: ConnectorBuilder<B>, store: Store) -> Connec
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failure(error: Error) -> Failure {
+pub(crate) fn failure(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::Certificate => Failure::Certificate,
         _ => Failure::Other(error.to_string()),
@@ -104,6 +157,8 @@ impl<B: TestedBackend> Client for Connector<B> {
     type Connection = Stream<B, Wire>;
     const HIDES_LIFETIME: Option<&'static str> = B::HIDES_LIFETIME;
     const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
+    const NO_TASKS: Option<&'static str> = B::NO_TASKS;
+    const NO_CLIENT_CONFIG: Option<&'static str> = B::NO_CLIENT_CONFIG;
 
     fn name_for_child() -> Result<String, &'static str> {
         B::NAME_FOR_CHILD.map(str::to_owned)
@@ -141,6 +196,26 @@ impl<B: TestedBackend> Client for Connector<B> {
     ) -> Result<(Self::Connection, usize), Failure> {
         self.connect_stream_early(host, port, wire, data)
             .map_err(failure)
+    }
+
+    fn visit_through(
+        &self,
+        door: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure> {
+        match (door, wire) {
+            (Door::Blocking, Some(wire)) => {
+                let stream = self.connect_stream(host, port, wire);
+                door::finish(stream.map_err(failure)?)
+            }
+            (Door::Blocking, None) => {
+                let stream = Self::connect(self, host, port);
+                door::finish(stream.map_err(failure)?)
+            }
+            (_, wire) => B::visit_through(self, door, host, port, wire),
+        }
     }
 
     fn domain(&self) -> Vec<u8> {

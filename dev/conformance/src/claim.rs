@@ -3,6 +3,7 @@
 use crate::check::CheckResult;
 use crate::child::Launcher;
 use crate::client::Client;
+use crate::door::Door;
 
 /// A claim about one client.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug)]
 enum Check {
     InProcess(fn() -> CheckResult),
+    Through(Door, fn(Door) -> CheckResult),
     WithChildren(fn(&Launcher) -> CheckResult),
     NotApplicable(&'static str),
 }
@@ -42,6 +44,7 @@ impl Claim {
     pub fn verdict(&self, launcher: &Launcher) -> Verdict {
         let checked = match self.check {
             Check::InProcess(check) => check(),
+            Check::Through(door, check) => check(door),
             Check::WithChildren(check) => check(launcher),
             Check::NotApplicable(reason) => return Verdict::NotApplicable(reason.to_owned()),
         };
@@ -54,6 +57,26 @@ impl Claim {
     pub(crate) fn new(rule: &'static str, title: &'static str, check: fn() -> CheckResult) -> Self {
         let check = Check::InProcess(check);
         Self { rule, title, check }
+    }
+
+    /// A claim about the connections through each [`Door`], in the order of [`Door::ALL`], with one
+    /// title for each.
+    pub(crate) fn through_each<C: Client>(
+        rule: &'static str,
+        titles: [&'static str; Door::ALL.len()],
+        check: fn(Door) -> CheckResult,
+    ) -> impl Iterator<Item = Self> {
+        let through = move |(door, title): (Door, &'static str)| {
+            let check = Check::Through(door, check);
+            Self { rule, title, check }.unless(door.missing::<C>())
+        };
+        Door::ALL.into_iter().zip(titles).map(through)
+    }
+
+    /// Makes the claim about this door not applicable.
+    pub(crate) fn not_through(self, door: Door, reason: &'static str) -> Self {
+        let is_of_door = matches!(self.check, Check::Through(of, _) if of == door);
+        self.unless(is_of_door.then_some(reason))
     }
 
     /// A claim about processes that share sessions, if those of this client can be shared.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tls_resume::pki_types::CertificateDer;
 use tls_resume::{Clock, Limits, Protocol, Resumption, Stats, TierStats};
 
+use crate::door::Door;
 use crate::wire::Wire;
 
 /// A TLS client with a session store.
@@ -26,6 +27,12 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const NO_KEY_SHARES: Option<&'static str> = None;
     /// Why the client cannot send early data, if so.
     const NO_EARLY_DATA: Option<&'static str> = None;
+    /// Why the client has no connections in tasks of tokio, if so.
+    const NO_TASKS: Option<&'static str> = None;
+    /// Why there is no `ClientConfig` with the client's store, if so.
+    const NO_CLIENT_CONFIG: Option<&'static str> = None;
+    /// Why the client makes no TCP connections itself, if so.
+    const NO_DIALING: Option<&'static str> = None;
 
     /// The client's name in the [`Task`](crate::child::Task) of a child process; or why its
     /// sessions cannot leave the memory of their process, so that it cannot share them with a
@@ -44,6 +51,16 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
         wire: Wire,
         data: &[u8],
     ) -> Result<(Self::Connection, usize), Failure>;
+    /// Makes a whole connection through a door that the client has: a handshake, an echo of one
+    /// byte, with which the tickets arrive, and the end. Without a `wire`, the client connects over
+    /// TCP itself. Returns whether a session was resumed.
+    fn visit_through(
+        &self,
+        door: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure>;
     /// The security domain of its sessions.
     fn domain(&self) -> Vec<u8>;
     /// Clears the store.

@@ -4,17 +4,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lab::certificate::{Authority, Identity, KeyKind};
+use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use tls_resume::pki_types::CertificateDer;
 use tls_resume::{Clock, Limits, ManualClock, Resumption, SystemClock};
 
 use crate::check::{CheckResult, equal, message};
 use crate::client::{Client, Connection, Failure, Setup};
-use crate::wire::{Incident, Wire};
+use crate::door::Door;
+use crate::wire::Wire;
 
 /// The names in the server's certificate.
 pub(crate) const HOST: &str = "one.test";
 pub(crate) const OTHER_HOST: &str = "other.test";
+/// The one that resolves.
+pub(crate) const LOCALHOST: &str = "localhost";
 pub(crate) const PORT: u16 = 443;
 
 /// A server in this process, and a client that trusts it.
@@ -51,6 +55,18 @@ impl<C: Client> Fixture<C> {
         Self::on(Library::Rustls, protocol, |_| {}, limit)
     }
 
+    /// As [`new`](Self::new), with a rustls server that sends one of these tickets a connection.
+    pub(crate) fn with_tickets(
+        protocol: Protocol,
+        tickets: FaultyTicketer,
+    ) -> Result<Self, String> {
+        let faulty = |server: &mut ServerSettings| {
+            server.tickets = 1;
+            server.rustls.ticketer = Some(Arc::new(tickets));
+        };
+        Self::on(Library::Rustls, protocol, faulty, |_| {})
+    }
+
     fn on(
         library: Library,
         protocol: Protocol,
@@ -74,7 +90,7 @@ impl<C: Client> Fixture<C> {
 
     /// A new connection to the server.
     pub(crate) fn wire(&self) -> Wire {
-        Wire::new(&self.server, Incident::None)
+        Wire::new(FaultyTransport::new(&self.server, Fault::None))
     }
 
     /// Makes a handshake, and leaves the connection open and its tickets unread.
@@ -113,9 +129,24 @@ impl<C: Client> Fixture<C> {
         Ok((connection, visit, accepted))
     }
 
-    /// Starts a handshake, which an incident makes fail.
-    pub(crate) fn fail_handshake(&self, after_hello: Incident) -> CheckResult {
-        let wire = Wire::new(&self.server, after_hello);
+    /// Makes a whole connection through a door, and waits until the next one may begin. Returns
+    /// whether a session was resumed.
+    pub(crate) fn visit_through(&self, door: Door, fault: Fault) -> Result<bool, Failure> {
+        let wire = Wire::new(FaultyTransport::on_resumption(&self.server, fault));
+        let visit = self.client.visit_through(door, HOST, PORT, Some(wire));
+        self.advance(door.pause());
+        visit
+    }
+
+    /// Starts a handshake, which a cut connection makes fail.
+    pub(crate) fn cut_handshake(&self) -> CheckResult {
+        self.cut_handshake_after(|| {})
+    }
+
+    /// As [`cut_handshake`](Self::cut_handshake), with a call before the cut.
+    pub(crate) fn cut_handshake_after(&self, call: impl FnOnce() + Send + 'static) -> CheckResult {
+        let transport = FaultyTransport::new(&self.server, Fault::CloseAfterClientHello);
+        let wire = Wire::new(transport).calling(call);
         match self.client.connect(HOST, PORT, wire) {
             Ok(_) => Err("a handshake succeeded over a connection that was cut".into()),
             Err(_) => Ok(()),
@@ -211,6 +242,6 @@ fn authority() -> &'static Authority {
 /// The server's certificate.
 pub(crate) fn identity() -> Identity {
     static IDENTITY: OnceLock<Identity> = OnceLock::new();
-    let issue = || authority().issue(&[HOST, OTHER_HOST]);
+    let issue = || authority().issue(&[HOST, OTHER_HOST, LOCALHOST]);
     IDENTITY.get_or_init(issue).clone()
 }

@@ -16,6 +16,7 @@ pub mod child;
 mod claim;
 mod claims;
 mod client;
+mod door;
 mod fixture;
 mod lmdb_writer;
 mod process_fixture;
@@ -27,6 +28,7 @@ use tls_resume::{openssl, rustls, rustls_preview};
 pub use child::Launcher;
 pub use claim::{Claim, Verdict};
 pub use client::{Client, Connection, Failure, Setup, Store};
+pub use door::Door;
 pub use wire::Wire;
 
 /// A claim with its verdict on each backend.

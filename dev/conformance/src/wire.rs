@@ -1,76 +1,70 @@
 //! The transport between a client and a server, and what can happen to it.
 
+mod asynchronous;
+
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use lab::server::{Handshake, Server};
-use lab::transport::InMemory;
+use lab::faults::FaultyTransport;
+use lab::server::Handshake;
 use tls_resume::ReadTimeout;
 
 /// The client's end of a connection, in memory or over TCP.
-#[derive(Debug)]
+///
+/// Blocking clients read and write it, and those of tokio too: they poll until there is something to
+/// read.
 pub struct Wire {
     link: Link,
-    after_hello: Incident,
+    /// Called after the client's first write, which has the `ClientHello`.
+    after_hello: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[derive(Debug)]
 enum Link {
-    Memory(Box<InMemory>),
+    Memory(Box<FaultyTransport>),
     Tcp(TcpStream),
 }
 
-/// What happens after the client's first write, which has the `ClientHello`.
-#[derive(Default)]
-pub(crate) enum Incident {
-    /// Nothing.
-    #[default]
-    None,
-    /// The connection is cut.
-    Cut,
-    /// This is called, and then the connection is cut.
-    CallAndCut(Box<dyn FnOnce() + Send>),
-}
-
 impl Wire {
-    pub(crate) fn new(server: &Server, after_hello: Incident) -> Self {
+    /// A connection to a server in this process.
+    pub(crate) fn new(transport: FaultyTransport) -> Self {
         Self {
-            link: Link::Memory(Box::new(InMemory::new(server))),
-            after_hello,
+            link: Link::Memory(Box::new(transport)),
+            after_hello: None,
         }
     }
 
-    /// A connection to a server in another process.
-    pub(crate) fn tcp(stream: TcpStream) -> Self {
+    /// A connection to a server that listens.
+    pub fn tcp(stream: TcpStream) -> Self {
         Self {
             link: Link::Tcp(stream),
-            after_hello: Incident::None,
+            after_hello: None,
+        }
+    }
+
+    /// Calls `call` after the client's first write, which has the `ClientHello`.
+    pub(crate) fn calling(self, call: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            after_hello: Some(Box::new(call)),
+            ..self
         }
     }
 
     /// The handshake as the server reports it, once it is completed. `None` over TCP.
-    pub(crate) fn server_facts(&mut self) -> Option<Handshake> {
-        match &mut self.link {
+    pub(crate) fn server_facts(&self) -> Option<Handshake> {
+        match &self.link {
             Link::Memory(memory) => memory.server().facts(),
             Link::Tcp(_) => None,
         }
     }
 
     /// The early data that the server has accepted. `None` over TCP.
-    pub(crate) fn server_early_data(&mut self) -> Option<Vec<u8>> {
-        match &mut self.link {
+    pub(crate) fn server_early_data(&self) -> Option<Vec<u8>> {
+        match &self.link {
             Link::Memory(memory) => Some(memory.server().early_data().to_vec()),
             Link::Tcp(_) => None,
-        }
-    }
-
-    fn cut(&mut self) {
-        match &mut self.link {
-            Link::Memory(memory) => memory.cut(),
-            // Fails if the connection has ended.
-            Link::Tcp(stream) => drop(stream.shutdown(std::net::Shutdown::Both)),
         }
     }
 }
@@ -90,13 +84,8 @@ impl Write for Wire {
             Link::Memory(memory) => memory.write(buf),
             Link::Tcp(stream) => stream.write(buf),
         }?;
-        match std::mem::take(&mut self.after_hello) {
-            Incident::None => {}
-            Incident::Cut => self.cut(),
-            Incident::CallAndCut(call) => {
-                call();
-                self.cut();
-            }
+        if let Some(call) = self.after_hello.take() {
+            call();
         }
         Ok(written)
     }
@@ -126,12 +115,8 @@ impl ReadTimeout for Wire {
     }
 }
 
-impl fmt::Debug for Incident {
+impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Cut => "Cut",
-            Self::CallAndCut(_) => "CallAndCut",
-        })
+        f.debug_tuple("Wire").field(&self.link).finish()
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use openssl::ssl::SslContext;
 
 pub use connection::{Handshake, ServerConnection};
-pub use ffi::ticket_lifetime_hint;
+pub use ffi::{ticket_bytes, ticket_lifetime_hint};
 pub use settings::{
     Group, Library, OpenSslOnly, Protocol, RustlsOnly, ServerResumption, ServerSettings,
 };

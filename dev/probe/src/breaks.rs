@@ -11,8 +11,10 @@ use crate::{Backend, ConnectionRow, Error, series};
 const OFFERS: [bool; 6] = [false, false, true, true, false, true];
 
 /// Whether the first connections show a server that may fail exactly when a session is offered.
-pub(crate) fn is_suspected(rows: &[ConnectionRow]) -> bool {
-    rows.len() > 1 && rows.iter().any(|row| row.offered) && rows.iter().all(is_as_suspected)
+/// `avoids`: one offered none because offers had failed, those of another process perhaps.
+pub(crate) fn is_suspected(rows: &[ConnectionRow], avoids: bool) -> bool {
+    let offered = avoids || rows.iter().any(|row| row.offered);
+    rows.len() > 1 && offered && rows.iter().all(is_as_suspected)
 }
 
 /// Whether a connection failed if it offered a session, and succeeded if it offered none.

@@ -38,6 +38,8 @@ pub(crate) trait Client: Sync {
     fn prefetch(&self);
     /// Makes a handshake, waits for tickets if `keep`, else forgets those that arrived, and closes.
     fn connect(&self, io: &mut Transport, keep: bool) -> Result<Handshake, ClientError>;
+    /// Whether it offered nothing to the server because offers had failed, as the tier may tell.
+    fn avoids(&self) -> bool;
     /// Removes all sessions.
     fn clear(&self);
     /// Writes all sessions to the tier; `None` without one.
@@ -180,6 +182,10 @@ impl<B: tls_resume::Backend> Client for MemoryClient<B> {
         self.0.connect(io, keep)
     }
 
+    fn avoids(&self) -> bool {
+        self.0.connector.stats().avoided > 0
+    }
+
     fn clear(&self) {
         self.0.connector.clear();
     }
@@ -199,6 +205,10 @@ impl<B: Shareable> Client for ShareableClient<B> {
 
     fn connect(&self, io: &mut Transport, keep: bool) -> Result<Handshake, ClientError> {
         self.0.connect(io, keep)
+    }
+
+    fn avoids(&self) -> bool {
+        self.0.connector.stats().avoided > 0
     }
 
     fn clear(&self) {

@@ -2,13 +2,15 @@
 //!
 //! The store hands a ticket out once: a ticket that is seen twice on the wire shows that both
 //! connections are of one client, and a server with replay protection declines it. So this
-//! experiment has stores of its own, into which a ticket is put twice. Sessions of rustls 0.23
+//! experiment has stores of its own, into which a copy of one ticket is put before each offer. Sessions of rustls 0.23
 //! cannot be copied; those of OpenSSL and of the preview of the next rustls can.
 
 mod openssl;
 mod preview;
 
-use store_core::{Clock, Portable, SessionKey, SessionStore, Storable, SystemClock, Want};
+use store_core::{
+    Clock, Encoded, Entry, Portable, SessionKey, SessionStore, SystemClock, Usage, Want,
+};
 
 use crate::connection_error::ConnectionError;
 use crate::dialer::Dialer;
@@ -21,10 +23,10 @@ trait DoubleOffer {
     /// Makes a full handshake, waits for tickets, which are stored, and sends `close_notify`: a
     /// server that stores sessions may remove those of a connection that ends without.
     fn full_handshake(&self, io: &mut Transport) -> Result<(), String>;
-    /// Replaces the stored tickets by two copies of one; false if there is none.
-    fn duplicate_ticket(&self) -> bool;
-    /// Makes a handshake with a stored ticket, and stores none. Returns whether it was resumed.
-    fn offer(&self, io: &mut Transport) -> Result<bool, String>;
+    /// Takes a ticket out of the store; `None` if there is none.
+    fn ticket(&self) -> Option<Encoded>;
+    /// Makes a handshake with a copy of a ticket. Returns whether it was resumed.
+    fn offer(&self, ticket: &Encoded, io: &mut Transport) -> Result<bool, String>;
 }
 
 /// Makes three connections. `None` if the backend cannot copy tickets, or the server sends none.
@@ -42,14 +44,14 @@ pub(crate) fn run(backend: Backend, dialer: &Dialer<'_>) -> Option<TwiceRow> {
             .map_err(|error| ConnectionError::new(Failure::Handshake, error).message)
     };
     let full = connect(&|io| client.full_handshake(io).map(|()| false));
-    if !client.duplicate_ticket() {
+    let Some(ticket) = client.ticket() else {
         let error = Some(full.err()?);
         return Some(TwiceRow { error, ..row });
-    }
+    };
     // A connection that failed after its tickets arrived was good enough.
     let mut offer_twice = || -> Result<(), String> {
-        row.first = connect(&|io| client.offer(io))?;
-        row.second = connect(&|io| client.offer(io))?;
+        row.first = connect(&|io| client.offer(&ticket, io))?;
+        row.second = connect(&|io| client.offer(&ticket, io))?;
         Ok(())
     };
     row.error = offer_twice().err();
@@ -64,22 +66,19 @@ fn client(backend: Backend, options: &Options) -> Option<Box<dyn DoubleOffer>> {
     }
 }
 
-/// Replaces the sessions of `key` by two copies of one.
-fn duplicate<S: Storable + Portable>(store: &SessionStore<S>, key: &SessionKey) -> bool {
-    let now = SystemClock.now();
-    let Some(offer) = store.offer(key, Want::SingleUse, now, |_| true) else {
-        return false;
-    };
-    let entry = offer.entry;
-    let Some(encoded) = entry.session.encode() else {
-        return false;
-    };
+/// Takes a ticket of `key` out of the store.
+fn take<S: Portable>(store: &SessionStore<S>, key: &SessionKey) -> Option<Encoded> {
+    let offer = store.offer(key, Want::SingleUse, SystemClock.now(), |_| true)?;
+    offer.entry.session.encode()
+}
+
+/// Replaces the sessions of the store by a copy of a ticket.
+fn put<S: Portable>(store: &SessionStore<S>, key: &SessionKey, ticket: &Encoded) {
     store.clear();
-    (0..2).all(|_| {
-        let decoded = S::decode(&encoded, entry.usage);
-        decoded.is_some_and(|(session, weight)| {
-            let copy = store_core::Entry::new(session, entry.usage, None, weight, now);
-            store.put(key, copy, store.generation(), now).is_ok()
-        })
-    })
+    let now = SystemClock.now();
+    if let Some((session, weight)) = S::decode(ticket, Usage::SingleUse) {
+        let copy = Entry::new(session, Usage::SingleUse, None, weight, now);
+        // If it is refused, the offer does not resume, and the row says so.
+        let _ = store.put(key, copy, store.generation(), now);
+    }
 }

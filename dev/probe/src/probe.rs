@@ -140,7 +140,7 @@ impl<'a> Probe<'a> {
             again = session_source::offer_again(client.as_ref(), backend, dialer, address);
         }
         let mut breaks = None;
-        if breaks::is_suspected(&connections) {
+        if breaks::is_suspected(&connections, client.avoids()) {
             progress.set_step("failed resumptions");
             breaks = Some(breaks::run(backend, dialer, private_client)?);
         }

@@ -44,9 +44,9 @@ impl SessionSource<'_> {
     /// Offers a session at an address, and stores none that comes from there.
     fn offer(&mut self, to: SocketAddr) -> Result<Handshake, ConnectionError> {
         let handshake = self.connect(to, false)?;
-        // What is not kept takes the reusable session with it.
-        let reusable = handshake.protocol == Protocol::Tls12;
-        self.stored = if reusable {
+        // What is not kept takes the session with it that was resumed, and older ones.
+        let takes_all = handshake.resumed || handshake.protocol == Protocol::Tls12;
+        self.stored = if takes_all {
             0
         } else {
             self.stored.saturating_sub(1)

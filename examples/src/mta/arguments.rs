@@ -46,6 +46,9 @@ pub struct Options {
     /// Only this version of TLS
     #[arg(long, value_enum)]
     pub tls: Option<Tls>,
+    /// Use each TLS 1.3 ticket once, and not until the server renews it
+    #[arg(long)]
+    pub tickets_once: bool,
     /// Only this store: `memory:`, `lmdb:DIR` or `redis://HOST[:PORT]`
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
@@ -75,6 +78,9 @@ pub struct Job {
     /// Only this version of TLS
     #[arg(long, value_enum)]
     pub tls: Option<Tls>,
+    /// Use each TLS 1.3 ticket once, and not until the server renews it
+    #[arg(long)]
+    pub tickets_once: bool,
     /// Mails to deliver, each over a new connection
     #[arg(long, default_value_t = 1)]
     pub messages: usize,
@@ -111,6 +117,10 @@ impl Job {
         if let Some(tls) = self.tls {
             add("--tls", tls.to_string().into());
         }
+        if self.tickets_once {
+            arguments.push("--tickets-once".into());
+        }
+        let mut add = |name: &str, value: OsString| arguments.extend([name.into(), value]);
         add("--messages", self.messages.to_string().into());
         add("--first", self.first.to_string().into());
         arguments
@@ -207,6 +217,7 @@ mod tests {
             keys: Some("keys".into()),
             backend: Backend::RustlsPreview,
             tls: Some(Tls::Tls12),
+            tickets_once: true,
             messages: 3,
             first: 7,
         };
@@ -226,6 +237,7 @@ mod tests {
             keys: None,
             backend: Backend::Openssl,
             tls: None,
+            tickets_once: true,
             messages: 4,
             first: 0,
         };

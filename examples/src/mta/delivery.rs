@@ -24,10 +24,12 @@ pub fn connector<B: Shareable>(job: &Job) -> Result<Connector<B>, tls_resume::Er
     let mut builder = Connector::builder()
         .roots_pem_file(&job.roots)
         .domain("mail-out")
-        // Mail servers are known by their addresses, and Postfix sends no second ticket.
-        .reuse_tickets(ReuseTickets::UntilRenewed)
         .store(&job.store)
         .store_timeout(STORE_TIMEOUT);
+    if !job.tickets_once {
+        // Mail servers are known by their addresses, and Postfix sends no second ticket.
+        builder = builder.reuse_tickets(ReuseTickets::UntilRenewed);
+    }
     if let Some(keys) = &job.keys {
         builder = builder.store_keys(keys);
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use backend_s2n::{Connector, Error, Session, Sessions, Stream};
-use conformance::{Client, Connection, Failure, Setup, Store, Wire};
+use conformance::{Client, Connection, Door, Failure, Setup, Store, Wire};
 use openssl::x509::X509;
 use s2n_tls::config;
 use s2n_tls::enums::Version;
@@ -20,7 +20,7 @@ use store_tiers::{SharedSettings, SharedStore, Tier, key_file};
 use tls_resume::{Protocol, ReadTimeout, Resumption, Stats, TierStats};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
-use crate::blocking::{Blocking, finish};
+use crate::blocking::finish;
 
 /// Longer than a fetch from a working tier takes, and than a server delays its tickets.
 const TICKET_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub(crate) struct S2n {
 
 #[derive(Debug)]
 pub(crate) struct S2nConnection {
-    stream: Stream<Blocking<Wire>>,
+    stream: Stream<Wire>,
     /// Data received while tickets were read.
     data: Vec<u8>,
 }
@@ -44,10 +44,14 @@ fn text(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
+fn other(error: impl fmt::Display) -> Failure {
+    Failure::Other(text(error))
+}
+
 fn failure(error: Error) -> Failure {
     match error {
         Error::Tls(error) if error.name().starts_with("S2N_ERR_CERT") => Failure::Certificate,
-        error => Failure::Other(error.to_string()),
+        error => other(error),
     }
 }
 
@@ -116,6 +120,12 @@ impl Client for S2n {
         Some("the Rust bindings of s2n-tls cannot set the groups of one connection");
     const NO_EARLY_DATA: Option<&'static str> =
         Some("the Rust bindings of s2n-tls cannot send early data");
+    const NO_TASKS: Option<&'static str> =
+        Some("all connections of s2n-tls are asynchronous: the first row is of these");
+    const NO_CLIENT_CONFIG: Option<&'static str> =
+        Some("a `ClientConfig` of rustls has no sessions of s2n-tls");
+    const NO_DIALING: Option<&'static str> =
+        Some("s2n-tls is given a connected transport, and cannot connect again");
 
     fn name_for_child() -> Result<String, &'static str> {
         Ok("s2n".to_owned())
@@ -141,18 +151,14 @@ impl Client for S2n {
         let name = host.strip_suffix('.').unwrap_or(host);
         let mut never_resume = self.never_resume.iter();
         let connected = if never_resume.any(|host| host.eq_ignore_ascii_case(name)) {
-            finish(
-                self.connector
-                    .connect_without_resumption(host, Blocking(wire)),
-            )
+            finish(self.connector.connect_without_resumption(host, wire))
         } else {
             if let Some(shared) = &self.shared {
                 shared.prefetch(self.connector.key(host, port), TICKET_TIMEOUT);
             }
-            finish(self.connector.connect(host, port, Blocking(wire)))
+            finish(self.connector.connect(host, port, wire))
         };
-        let connected =
-            connected.ok_or_else(|| Failure::Other("the handshake timed out".to_owned()))?;
+        let connected = connected.ok_or_else(|| other("the handshake timed out"))?;
         Ok(S2nConnection {
             stream: connected.map_err(failure)?,
             data: Vec::new(),
@@ -167,6 +173,24 @@ impl Client for S2n {
         _: &[u8],
     ) -> Result<(S2nConnection, usize), Failure> {
         Ok((self.connect(host, port, wire)?, 0))
+    }
+
+    fn visit_through(
+        &self,
+        _: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure> {
+        let wire = wire.ok_or_else(|| other("no transport"))?;
+        let mut connection = self.connect(host, port, wire)?;
+        let sent = finish(connection.stream.write_all(b"a"));
+        sent.ok_or_else(|| other("the write timed out"))?
+            .map_err(other)?;
+        connection.read_data().map_err(other)?;
+        let resumed = connection.stream.resumed();
+        connection.close().map_err(other)?;
+        Ok(resumed)
     }
 
     fn domain(&self) -> Vec<u8> {
@@ -230,7 +254,7 @@ impl Connection for S2nConnection {
         }
         let start = Instant::now();
         loop {
-            let (wire, before) = (&self.stream.get_ref().0, self.stream.tickets());
+            let (wire, before) = (self.stream.get_ref(), self.stream.tickets());
             // One poll waits this long after each ticket.
             wire.set_read_timeout(Some(TICKET_GAP)).map_err(text)?;
             let waits = wire.read_timeout().map_err(text)?.is_some();
@@ -262,6 +286,6 @@ impl Connection for S2nConnection {
     }
 
     fn wire(&mut self) -> &mut Wire {
-        &mut self.stream.get_mut().0
+        self.stream.get_mut()
     }
 }

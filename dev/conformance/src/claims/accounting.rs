@@ -7,7 +7,6 @@ use crate::check::{CheckResult, equal};
 use crate::claim::Claim;
 use crate::client::Client;
 use crate::fixture::Fixture;
-use crate::wire::Incident;
 
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     vec![
@@ -47,7 +46,7 @@ fn counters_match<C: Client>() -> CheckResult {
     fixture.server.rotate_keys();
     fixture.visit()?;
     fixture.visit()?;
-    fixture.fail_handshake(Incident::Cut)?;
+    fixture.cut_handshake()?;
     let stats = fixture.client.stats();
     let counted = [
         stats.missed,

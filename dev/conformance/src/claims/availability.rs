@@ -10,7 +10,6 @@ use crate::check::{CheckResult, equal, holds, message};
 use crate::claim::Claim;
 use crate::client::{Client, Connection, Setup};
 use crate::fixture::{Fixture, HOST, PORT, observe};
-use crate::wire::Incident;
 
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     vec![
@@ -95,11 +94,11 @@ fn no_lock_is_held<C: Client>() -> CheckResult {
         // During a handshake, another handshake is made and the counters are read.
         let (during, done) = (Arc::clone(&fixture), Arc::new(AtomicBool::new(false)));
         let set_done = Arc::clone(&done);
-        fixture.fail_handshake(Incident::CallAndCut(Box::new(move || {
+        fixture.cut_handshake_after(move || {
             let visited = during.visit().is_ok();
             let counted = during.client.stats().stored > 0;
             set_done.store(visited && counted, Ordering::SeqCst);
-        })))?;
+        })?;
         holds(
             done.load(Ordering::SeqCst),
             "the store can be used during a handshake",

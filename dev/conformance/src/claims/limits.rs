@@ -1,17 +1,19 @@
-//! Limits, eviction and the sweep: R16 to R19.
+//! Limits, eviction and the sweep: R16 to R19, and R34.
 
 use std::time::Duration;
 
+use lab::faults::{Fault, FaultyTicketer};
 use lab::server::{Protocol, ServerSettings};
 use tls_resume::{Limits, Resumption};
 
 use crate::check::{CheckResult, equal, holds, message};
 use crate::claim::Claim;
 use crate::client::{Client, Connection};
+use crate::door::Door;
 use crate::fixture::{Fixture, HOST, OTHER_HOST, PORT, observe};
 
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
-    vec![
+    let mut claims = vec![
         Claim::new(
             "R16",
             "a flood of tickets stays within its server's limits",
@@ -57,7 +59,19 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
             "expired sessions are swept without a new connection",
             expired_are_swept::<C>,
         ),
-    ]
+    ];
+    let of_tickets = Claim::through_each::<C>(
+        "R34",
+        [
+            "a ticket too large for a ClientHello is refused and counted",
+            "a ticket too large for a ClientHello is refused and counted, in tasks",
+            "a ticket too large for a ClientHello is refused and counted, with a ClientConfig",
+        ],
+        large_tickets_are_refused::<C>,
+    );
+    let hidden = "rustls does not tell the store of a `ClientConfig` how large a ticket is";
+    claims.extend(of_tickets.map(|claim| claim.not_through(Door::ClientConfig, hidden)));
+    claims
 }
 
 fn floods_are_bounded<C: Client>() -> CheckResult {
@@ -215,4 +229,26 @@ fn expired_are_swept<C: Client>() -> CheckResult {
         fixture.visit_at(OTHER_HOST, PORT)?;
     }
     equal(&fixture.client.stats().servers, &1, "servers after a sweep")
+}
+
+fn large_tickets_are_refused<C: Client>(door: Door) -> CheckResult {
+    const CONNECTIONS: u64 = 3;
+    for protocol in Protocol::ALL {
+        let tickets = FaultyTicketer::new().with_size(9_000);
+        let fixture = Fixture::<C>::with_tickets(protocol, tickets)?;
+        for _ in 0..CONNECTIONS {
+            let visit = fixture.visit_through(door, Fault::None);
+            equal(&visit, &Ok(false), "with a ticket of 9,000 bytes")?;
+        }
+        let stats = fixture.client.stats();
+        let counted = (stats.refused_ticket_too_large, stats.stored);
+        equal(&counted, &(CONNECTIONS, 0), "refused and stored")?;
+        let tickets = FaultyTicketer::new().with_size(8_000);
+        let fixture = Fixture::<C>::with_tickets(protocol, tickets)?;
+        for resumed in [false, true] {
+            let visit = fixture.visit_through(door, Fault::None);
+            equal(&visit, &Ok(resumed), "with a ticket of 8,000 bytes")?;
+        }
+    }
+    Ok(())
 }

@@ -11,7 +11,6 @@ use crate::check::{CheckResult, equal, holds, message};
 use crate::claim::Claim;
 use crate::client::{Client, Connection};
 use crate::fixture::{Fixture, HOST, PORT, observe};
-use crate::wire::Incident;
 
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     vec![
@@ -148,7 +147,7 @@ fn once_among_threads<C: Client>() -> CheckResult {
 fn not_returned_by_a_failure<C: Client>() -> CheckResult {
     let fixture = with_tickets::<C>(1)?;
     fixture.visit()?;
-    fixture.fail_handshake(Incident::Cut)?;
+    fixture.cut_handshake()?;
     let left = "sessions after a failed handshake with the only ticket";
     equal(&fixture.sessions(), &0, left)?;
     fixture.visit()?.is(Resumption::Full, "after it")
@@ -179,7 +178,7 @@ fn reusable_is_reused<C: Client>() -> CheckResult {
 fn failure_removes_reusable<C: Client>() -> CheckResult {
     let fixture = Fixture::<C>::new(Protocol::Tls12)?;
     fixture.visit()?;
-    fixture.fail_handshake(Incident::Cut)?;
+    fixture.cut_handshake()?;
     equal(
         &fixture.sessions(),
         &0,
@@ -207,6 +206,7 @@ fn alert_removes_reusable<C: Client>() -> CheckResult {
         "the server ends the connection",
     )?;
     drop(connection);
+    equal(&fixture.sessions(), &0, "sessions after the server's alert")?;
     fixture
         .visit()?
         .is(Resumption::Full, "after the server's alert")
@@ -220,9 +220,9 @@ fn newer_reusable_is_not_removed<C: Client>() -> CheckResult {
     fixture.visit()?;
     // During a handshake with the session, another handshake renews it.
     let during = Arc::clone(&fixture);
-    fixture.fail_handshake(Incident::CallAndCut(Box::new(move || {
+    fixture.cut_handshake_after(move || {
         let _ = during.visit();
-    })))?;
+    })?;
     equal(
         &fixture.sessions(),
         &1,

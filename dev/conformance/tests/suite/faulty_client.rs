@@ -194,12 +194,46 @@ const FAULTS: &[(Fault, &[&str])] = &[
         Fault::ReportsNothing,
         &[
             "no two handshakes in a row fail because a session is offered",
+            "no two handshakes in a row fail because a session is offered, in tasks",
+            "no two handshakes in a row fail because a session is offered, with a ClientConfig",
             "a server that fails whenever a session is offered is avoided",
+            "a server that fails whenever a session is offered is avoided, in tasks",
+        ],
+    ),
+    (
+        Fault::ReportsNoSuccess,
+        &["a server that fails whenever a session is offered is avoided, with a ClientConfig"],
+    ),
+    (
+        Fault::ForgetsLateRejections,
+        &[
+            "no two resumed connections in a row are rejected",
+            "no two resumed connections in a row are rejected, in tasks",
+            "a server that rejects resumed connections is avoided",
+            "a server that rejects resumed connections is avoided, in tasks",
+        ],
+    ),
+    (
+        Fault::NeverRetries,
+        &[
+            "a failed resumption is made again without a session",
+            "a failed resumption is made again without a session, in tasks",
         ],
     ),
     (
         Fault::ClearsAfterFailure,
-        &["a failed transport takes the session that was offered, and no other"],
+        &[
+            "a failed transport takes only the session that was offered",
+            "a failed transport takes only the session that was offered, in tasks",
+            "a failed transport takes only the session that was offered, with a ClientConfig",
+        ],
+    ),
+    (
+        Fault::HidesTicketSize,
+        &[
+            "a ticket too large for a ClientHello is refused and counted",
+            "a ticket too large for a ClientHello is refused and counted, in tasks",
+        ],
     ),
     (
         Fault::ForgetsGroup,

@@ -35,6 +35,11 @@ type DecryptTicket =
 
 unsafe extern "C" {
     fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
+    fn SSL_SESSION_get0_ticket(
+        session: *const SSL_SESSION,
+        ticket: *mut *const c_uchar,
+        len: *mut usize,
+    );
     fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, seconds: c_long) -> c_long;
     fn SSL_CTX_set_session_ticket_cb(
         ctx: *mut SSL_CTX,
@@ -56,6 +61,17 @@ pub fn ticket_lifetime_hint(session: &SslSessionRef) -> Option<Duration> {
     // SAFETY: the session is valid for the call and only read.
     let seconds: u64 = unsafe { SSL_SESSION_get_ticket_lifetime_hint(session.as_ptr()) }.into();
     (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
+/// Bytes of a session's ticket; 0 if it has none.
+///
+/// Corresponds to `SSL_SESSION_get0_ticket`.
+pub fn ticket_bytes(session: &SslSessionRef) -> usize {
+    let (mut ticket, mut len) = (ptr::null(), 0);
+    // SAFETY: the session is valid for the call, and both out-pointers point to live variables. The
+    // ticket itself is not dereferenced.
+    unsafe { SSL_SESSION_get0_ticket(session.as_ptr(), &raw mut ticket, &raw mut len) };
+    len
 }
 
 /// Sets the lifetime of a context's sessions, which their tickets announce.

@@ -8,9 +8,9 @@ use backend_openssl::{Connector, Sessions};
 use openssl::ssl::{SslConnector, SslFiletype, SslMethod, SslStream, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
-use store_core::{Limits, SecurityDomain, SessionKey};
+use store_core::{Encoded, Limits, SecurityDomain, SessionKey};
 
-use super::{DoubleOffer, duplicate};
+use super::{DoubleOffer, put, take};
 use crate::Options;
 use crate::client::tickets_timeout;
 use crate::transport::Transport;
@@ -77,15 +77,13 @@ impl DoubleOffer for Client {
         }
     }
 
-    fn duplicate_ticket(&self) -> bool {
-        duplicate(self.connector.sessions().store(), &self.key)
+    fn ticket(&self) -> Option<Encoded> {
+        take(self.connector.sessions().store(), &self.key)
     }
 
-    fn offer(&self, io: &mut Transport) -> Result<bool, String> {
+    fn offer(&self, ticket: &Encoded, io: &mut Transport) -> Result<bool, String> {
+        put(self.connector.sessions().store(), &self.key, ticket);
         let mut stream = self.connect(io)?;
-        if let Some(connection) = backend_openssl::connection(stream.ssl()) {
-            connection.forget();
-        }
         let _ = stream.shutdown(); // fails if the server has already closed
         Ok(stream.ssl().session_reused())
     }

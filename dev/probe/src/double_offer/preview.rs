@@ -11,9 +11,9 @@ use rustls_next::crypto::Identity;
 use rustls_next::{
     ClientConfig, ClientConnection, Connection as _, HandshakeKind, RootCertStore, VecInput,
 };
-use store_core::{KeyRef, Limits, SecurityDomain, SessionKey};
+use store_core::{Encoded, KeyRef, Limits, SecurityDomain, SessionKey};
 
-use super::{DoubleOffer, duplicate};
+use super::{DoubleOffer, put, take};
 use crate::Options;
 use crate::client::tickets_timeout;
 use crate::transport::Transport;
@@ -102,13 +102,13 @@ impl DoubleOffer for Client {
         read
     }
 
-    fn duplicate_ticket(&self) -> bool {
-        duplicate(self.sessions.store(), &self.key)
+    fn ticket(&self) -> Option<Encoded> {
+        take(self.sessions.store(), &self.key)
     }
 
-    fn offer(&self, io: &mut Transport) -> Result<bool, String> {
+    fn offer(&self, ticket: &Encoded, io: &mut Transport) -> Result<bool, String> {
+        put(self.sessions.store(), &self.key, ticket);
         let mut tls = self.connect(io)?;
-        tls.handle.forget();
         let resumed = matches!(
             tls.connection.handshake_kind(),
             Some(HandshakeKind::Resumed | HandshakeKind::ResumedWithHelloRetryRequest)

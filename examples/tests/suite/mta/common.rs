@@ -42,6 +42,7 @@ impl Fixture {
             keys: Some(self.path("keys")),
             backend: Backend::Openssl,
             tls: None,
+            tickets_once: true,
             messages: 1,
             first: 0,
         }

@@ -5,9 +5,10 @@
 //! have.
 
 use std::fmt;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use conformance::{Client, Failure, Setup, Wire};
+use conformance::{Client, Door, Failure, Setup, Wire};
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslRef, SslSession, SslStream};
 use openssl::x509::X509VerifyResult;
@@ -21,7 +22,7 @@ use tls_resume::{Stats, TierStats};
 use super::connection::FaultyConnection;
 use super::fault::Fault;
 use super::setup::{builder, domain};
-use super::state::{ClientState, ConnectionState, Offered, StoredSession, index, lock};
+use super::state::{ClientState, ConnectionState, Manner, Offered, StoredSession, index, lock};
 use super::tier;
 
 /// The client.
@@ -114,6 +115,19 @@ impl Client for FaultyClient {
         connected.map(|(connection, _)| connection)
     }
 
+    fn visit_through(
+        &self,
+        door: Door,
+        host: &str,
+        port: u16,
+        wire: Option<Wire>,
+    ) -> Result<bool, Failure> {
+        match wire {
+            Some(wire) => self.visit(host, port, wire, Manner::through(door)),
+            None => self.dial(host, port),
+        }
+    }
+
     fn connect_early(
         &self,
         host: &str,
@@ -121,82 +135,7 @@ impl Client for FaultyClient {
         wire: Wire,
         data: &[u8],
     ) -> Result<(FaultyConnection, usize), Failure> {
-        let data = if self.state.early_data { data } else { b"" };
-        let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
-        let state = &self.state;
-        let _guard = if state.has(Fault::LocksHandshakes) {
-            let guard = state.handshake_lock.try_lock();
-            Some(guard.map_err(|_| other(&"another handshake is under way"))?)
-        } else {
-            None
-        };
-        if state.no_store && state.has(Fault::NoStoreIsAnError) {
-            return Err(other(&"no store"));
-        }
-        let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let hint = state.store.hint(&state.key(&name, port));
-        let hinted = self.by_group.iter().find(|(group, _)| Some(*group) == hint);
-        let connector = hinted.map_or(&self.connector, |(_, connector)| connector);
-        let configuration = connector.configure().map_err(|error| other(&error))?;
-        let mut ssl = configuration
-            .into_ssl(&name)
-            .map_err(|error| other(&error))?;
-        ssl.set_connect_state();
-        let never = state.never_resume.contains(&name) && !state.has(Fault::IgnoresNeverResume);
-        let mut offered = None;
-        if !never {
-            let host = if state.has(Fault::DistinguishesSpellings) {
-                host
-            } else {
-                name.as_str()
-            };
-            let key = state.key(host, port);
-            *lock(&state.latest_key) = Some(key.clone());
-            if let Some(shared_store) = &state.shared_store {
-                tier::fetch(shared_store, &key, state.fault)?;
-            }
-            let now = state.now();
-            if !state.has(Fault::NeverSweeps) {
-                state.store.sweep(now);
-            }
-            let begun = state.store.generation();
-            if let Some(Offer { id, entry }) = state.store.offer(&key, Want::Any, now, |_| true) {
-                offered = self.offer(&mut ssl, &key, id, entry);
-            }
-            let state = ConnectionState {
-                key,
-                begun,
-                offered: offered.clone(),
-                resumed: false,
-                revoked: false,
-                stored: Vec::new(),
-                received: 0,
-            };
-            ssl.set_ex_data(index(), Mutex::new(state));
-        }
-        let key = ssl.ex_data(index()).map(|state| lock(state).key.clone());
-        let stream = SslStream::new(ssl, wire).map_err(|error| other(&error))?;
-        let mut connection = FaultyConnection {
-            stream,
-            client: Arc::clone(state),
-            offered,
-        };
-        match connection.handshake(data) {
-            Ok(accepted) => {
-                connection.record_outcome();
-                Ok((connection, accepted))
-            }
-            Err(error) => {
-                if let (Some(key), Some(offered)) = (key, connection.offered) {
-                    state.failed(&key, offered);
-                }
-                if connection.stream.ssl().verify_result() == X509VerifyResult::OK {
-                    Err(other(&error))
-                } else {
-                    Err(Failure::Certificate)
-                }
-            }
-        }
+        self.open(host, port, wire, data, Manner::through(Door::Blocking))
     }
 
     fn domain(&self) -> Vec<u8> {
@@ -245,6 +184,134 @@ fn put_in_callback(client: &ClientState, ssl: &SslRef, session: SslSession) {
 }
 
 impl FaultyClient {
+    /// Makes a connection to its end.
+    fn visit(&self, host: &str, port: u16, wire: Wire, manner: Manner) -> Result<bool, Failure> {
+        let (connection, _) = self.open(host, port, wire, b"", manner)?;
+        connection.finish()
+    }
+
+    /// Makes a TCP connection, and another one without a session if a session may be to blame.
+    fn dial(&self, host: &str, port: u16) -> Result<bool, Failure> {
+        let wire = || {
+            let connected = TcpStream::connect((host, port)).map(Wire::tcp);
+            connected.map_err(|error| Failure::Other(error.to_string()))
+        };
+        let first = Manner::through(Door::Blocking);
+        let (failed, state) = (self.state.store.stats().failed, &self.state);
+        let visit = self.visit(host, port, wire()?, first);
+        let of_session = state.store.stats().failed > failed;
+        if visit.is_ok() || !of_session || state.has(Fault::NeverRetries) {
+            return visit;
+        }
+        state.store.count_retry(&state.key(host, port));
+        let second = Manner {
+            offers: false,
+            ..first
+        };
+        self.visit(host, port, wire()?, second)
+    }
+
+    /// Makes a handshake with as much of `data` as early data as the session allows.
+    fn open(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        data: &[u8],
+        manner: Manner,
+    ) -> Result<(FaultyConnection, usize), Failure> {
+        let data = if self.state.early_data { data } else { b"" };
+        let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
+        let state = &self.state;
+        let _guard = if state.has(Fault::LocksHandshakes) {
+            let guard = state.handshake_lock.try_lock();
+            Some(guard.map_err(|_| other(&"another handshake is under way"))?)
+        } else {
+            None
+        };
+        if state.no_store && state.has(Fault::NoStoreIsAnError) {
+            return Err(other(&"no store"));
+        }
+        let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let hint = state.store.hint(&state.key(&name, port));
+        let hinted = self.by_group.iter().find(|(group, _)| Some(*group) == hint);
+        let connector = hinted.map_or(&self.connector, |(_, connector)| connector);
+        let configuration = connector.configure().map_err(|error| other(&error))?;
+        let mut ssl = configuration
+            .into_ssl(&name)
+            .map_err(|error| other(&error))?;
+        ssl.set_connect_state();
+        let never = state.never_resume.contains(&name) && !state.has(Fault::IgnoresNeverResume);
+        let mut offered = None;
+        if !never {
+            let host = if state.has(Fault::DistinguishesSpellings) {
+                host
+            } else {
+                name.as_str()
+            };
+            let key = state.key(host, port);
+            *lock(&state.latest_key) = Some(key.clone());
+            if let Some(shared_store) = &state.shared_store {
+                tier::fetch(shared_store, &key, state.fault)?;
+            }
+            let now = state.now();
+            if !state.has(Fault::NeverSweeps) {
+                state.store.sweep(now);
+            }
+            let begun = state.store.generation();
+            if let Some(Offer { id, entry }) = self.look_up(&key, manner) {
+                offered = self.offer(&mut ssl, &key, id, entry);
+            }
+            let state = ConnectionState {
+                key,
+                begun,
+                offered: offered.clone(),
+                manner,
+                resumed: false,
+                revoked: false,
+                stored: Vec::new(),
+                received: 0,
+            };
+            ssl.set_ex_data(index(), Mutex::new(state));
+        }
+        let key = ssl.ex_data(index()).map(|state| lock(state).key.clone());
+        let stream = SslStream::new(ssl, wire).map_err(|error| other(&error))?;
+        let mut connection = FaultyConnection {
+            stream,
+            client: Arc::clone(state),
+            offered,
+        };
+        match connection.handshake(data) {
+            Ok(accepted) => {
+                connection.record_outcome();
+                Ok((connection, accepted))
+            }
+            Err(error) => {
+                if let (Some(key), Some(offered)) = (key, connection.offered) {
+                    state.failed(&key, offered, manner);
+                }
+                if connection.stream.ssl().verify_result() == X509VerifyResult::OK {
+                    Err(other(&error))
+                } else {
+                    Err(Failure::Certificate)
+                }
+            }
+        }
+    }
+
+    /// Looks up the session that a connection offers.
+    fn look_up(&self, key: &SessionKey, manner: Manner) -> Option<Offer<StoredSession>> {
+        let (store, now) = (&self.state.store, self.state.now());
+        let start = if !manner.offers {
+            return None;
+        } else if manner.reports || self.state.has(Fault::ReportsNothing) {
+            store.begin(key, Want::Any, now, |_| true)
+        } else {
+            store.begin_unreported(key, Want::Any, now, |_| true)
+        };
+        start.offer
+    }
+
     fn offer(
         &self,
         ssl: &mut SslRef,

@@ -1,11 +1,12 @@
 //! A connection of the faulty client.
 
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backend_openssl::{early_data_accepted, negotiated_group};
-use conformance::{Connection, Wire};
+use conformance::{Connection, Failure, Wire};
 use openssl::ssl::{ErrorCode, SslSession, SslStream, SslVersion};
 use store_core::Outcome;
 use tls_resume::{ReadTimeout, Resumption};
@@ -55,21 +56,27 @@ impl FaultyConnection {
             return;
         };
         let resumed = ssl.session_reused();
-        let key = {
+        let (key, manner) = {
             let mut state = lock(state);
             state.resumed = resumed;
-            state.key.clone()
+            (state.key.clone(), state.manner)
         };
         if let Some(group) = negotiated_group(ssl).filter(|_| !self.client.has(Fault::ForgetsGroup))
         {
             self.client.store.set_hint(&key, group);
         }
         let outcome = match &self.offered {
+            _ if !manner.reports => Outcome::Succeeded,
             Some(_) if resumed => Outcome::Resumed,
             Some(_) => Outcome::Declined,
             None => Outcome::Full,
         };
-        if !self.client.has(Fault::ReportsNothing) {
+        let silent = match self.client.fault {
+            Fault::ReportsNothing => true,
+            Fault::ReportsNoSuccess => !manner.reports,
+            _ => false,
+        };
+        if !silent {
             self.client.store.report(&key, outcome, self.client.now());
         }
         let Some(offered) = &self.offered else { return };
@@ -84,6 +91,18 @@ impl FaultyConnection {
         if let Some(session) = renewed.filter(differs) {
             self.client.put(ssl, session);
         }
+    }
+}
+
+impl FaultyConnection {
+    /// Sends a byte, reads its echo, and ends the connection. Returns whether it was resumed.
+    pub(crate) fn finish(mut self) -> Result<bool, Failure> {
+        let resumed = self.stream.ssl().session_reused();
+        let written = self.stream.write_all(b"a");
+        written.map_err(|error| Failure::Other(error.to_string()))?;
+        self.read_data().map_err(Failure::Other)?;
+        self.close().map_err(Failure::Other)?;
+        Ok(resumed)
     }
 }
 
@@ -134,13 +153,17 @@ impl Connection for FaultyConnection {
         let alert = read
             .as_ref()
             .is_err_and(|error| error.code() == ErrorCode::SSL);
+        let state = self.stream.ssl().ex_data(index());
         if alert
             && self.stream.ssl().session_reused()
-            && !self.client.has(Fault::KeepsReusableAfterAlert)
+            && let (Some(state), Some(offered)) = (state, &self.offered)
         {
-            let state = self.stream.ssl().ex_data(index());
-            if let (Some(state), Some(offered)) = (state, &self.offered) {
-                self.client.store.remove_up_to(&lock(state).key, offered.id);
+            let (store, key) = (&self.client.store, &lock(state).key);
+            if !self.client.has(Fault::ForgetsLateRejections) {
+                store.report(key, Outcome::RejectedLate, self.client.now());
+            }
+            if !self.client.has(Fault::KeepsReusableAfterAlert) {
+                store.remove_up_to(key, offered.id);
             }
         }
         read.map_err(|error| error.to_string())

@@ -68,8 +68,16 @@ pub(crate) enum Fault {
     ForgetsGroup,
     /// The store is not told how handshakes end.
     ReportsNothing,
+    /// With a `ClientConfig`, the store is not told which handshakes succeed.
+    ReportsNoSuccess,
+    /// The store is not told that a server rejects resumed connections.
+    ForgetsLateRejections,
+    /// A failed resumption is not made again.
+    NeverRetries,
     /// A failed handshake removes all sessions of its server.
     ClearsAfterFailure,
+    /// The size of a ticket is not in its entry.
+    HidesTicketSize,
     /// Only the server's last group is offered.
     OffersLastGroupOnly,
     CountsNothing,

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use lab::server::ticket_lifetime_hint;
+use conformance::Door;
+use lab::server::{ticket_bytes, ticket_lifetime_hint};
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef, SslSession, SslVersion};
 use store_core::{
@@ -60,10 +61,29 @@ pub(crate) struct ConnectionState {
     pub(crate) key: SessionKey,
     pub(crate) begun: Generation,
     pub(crate) offered: Option<Offered>,
+    pub(crate) manner: Manner,
     pub(crate) resumed: bool,
     pub(crate) revoked: bool,
     pub(crate) stored: Vec<EntryId>,
     pub(crate) received: usize,
+}
+
+/// How a connection uses the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    /// Whether it offers a session.
+    pub(crate) offers: bool,
+    /// Whether it reports how it ends, or only that it succeeded, as with a `ClientConfig`.
+    pub(crate) reports: bool,
+}
+
+impl Manner {
+    pub(crate) fn through(door: Door) -> Self {
+        Self {
+            offers: true,
+            reports: door != Door::ClientConfig,
+        }
+    }
 }
 
 /// The session that a connection offered.
@@ -144,12 +164,18 @@ impl ClientState {
         } else {
             ticket_lifetime_hint(&session)
         };
+        let size = if self.has(Fault::HidesTicketSize) {
+            0
+        } else {
+            ticket_bytes(&session)
+        };
         let stored = if self.has(Fault::SharesSessionObject) {
             StoredSession::Object(session)
         } else {
             StoredSession::Encoded(der.clone())
         };
-        let mut entry = Entry::new(stored, usage, lifetime, der.len(), now);
+        let entry = Entry::new(stored, usage, lifetime, der.len(), now);
+        let mut entry = entry.with_ticket_bytes(size);
         let established = state.offered.as_ref().map(|offered| offered.established);
         if state.resumed && !self.has(Fault::RenewalsResetAge) {
             entry.established = established.unwrap_or(now);
@@ -181,8 +207,8 @@ impl ClientState {
     }
 
     /// A handshake that offered a session has failed.
-    pub(crate) fn failed(&self, key: &SessionKey, offered: Offered) {
-        if !self.has(Fault::ReportsNothing) {
+    pub(crate) fn failed(&self, key: &SessionKey, offered: Offered, manner: Manner) {
+        if manner.reports && !self.has(Fault::ReportsNothing) {
             self.store.report(key, Outcome::Failed, self.now());
         }
         if self.has(Fault::ClearsAfterFailure) {
