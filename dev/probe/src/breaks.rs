@@ -38,6 +38,8 @@ pub(crate) fn run(
         offered_failed: 0,
         not_offered: 0,
         not_offered_failed: 0,
+        failure: None,
+        error: None,
     };
     let mut with_session = Vec::new();
     for offers in OFFERS {
@@ -53,6 +55,10 @@ pub(crate) fn run(
         };
         *count += 1;
         *failed += usize::from(connection.has_failed());
+        if row.failure.is_none() {
+            row.failure = connection.failure;
+            row.error.clone_from(&connection.error);
+        }
         if !is_as_suspected(&connection) || connection.has_timed_out() {
             break;
         }

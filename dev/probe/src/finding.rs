@@ -146,6 +146,10 @@ pub struct BreaksRow {
     pub not_offered: usize,
     /// Number of them that failed.
     pub not_offered_failed: usize,
+    /// Why the first one failed.
+    pub failure: Option<Failure>,
+    /// The same as a sentence.
+    pub error: Option<String>,
 }
 
 /// The connections after the first one, if several were made at the same time.

@@ -114,6 +114,13 @@ impl Evidence<'_> {
         (exactly && offered.min(not_offered) > 1).then_some((offered, not_offered))
     }
 
+    /// The most frequent failure, or if none failed in the series, that of the experiment with failed
+    /// offers.
+    pub(super) fn failure_of_offers(&self) -> Option<(Failure, &str)> {
+        let of_breaks = || Some((self.breaks?.failure?, self.breaks?.error.as_deref()?));
+        self.most_frequent_failure().or_else(of_breaks)
+    }
+
     /// Whether the server issued no ticket in any resumed handshake of TLS 1.3.
     pub(super) fn renews_nothing(&self) -> bool {
         let is_resumed =

@@ -33,7 +33,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Answer {
 
 fn breaks_when_resumed(evidence: &Evidence<'_>) -> Option<Answer> {
     let (offered, not_offered) = evidence.only_offers_failed()?;
-    let (failure, error) = evidence.most_frequent_failure()?;
+    let (failure, error) = evidence.failure_of_offers()?;
     let text = format!(
         "the server fails when a session is offered: all {offered} connections that offered one \
          failed, and all {not_offered} that offered none succeeded: {error}"

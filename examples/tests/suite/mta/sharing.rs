@@ -23,9 +23,18 @@ fn summaries(arguments: &[&str]) -> Vec<Summary> {
 #[test]
 fn processes_that_share_resume() {
     drop(redis()); // fails with instructions if there is no Redis
-    for (backend, once) in Backend::ALL.into_iter().flat_map(|one| [(one, true), (one, false)]) {
+    for (backend, once) in Backend::ALL
+        .into_iter()
+        .flat_map(|one| [(one, true), (one, false)])
+    {
         let backend = backend.to_string();
-        let arguments = ["--deliveries", "60", "--backend", &backend, "--tickets-once"];
+        let arguments = [
+            "--deliveries",
+            "60",
+            "--backend",
+            &backend,
+            "--tickets-once",
+        ];
         let used = if once { 5 } else { 4 };
         let summaries = summaries(&arguments[..used]);
         let [memory, lmdb, redis] = &summaries[..] else {

@@ -75,7 +75,7 @@ impl<S: Portable> Worker<S> {
         self.put(&[sealed], now).map_err(|_| Failed)
     }
 
-    /// Reads whether another process avoids a server whose sessions have just been fetched.
+    /// Reads whether another process avoids a server whose sessions are being fetched.
     pub(super) fn read_avoided(&mut self, key: &SessionKey) {
         if !self.avoided.is_due(key, Instant::now()) {
             return;

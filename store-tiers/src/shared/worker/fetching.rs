@@ -47,6 +47,10 @@ impl<S: Portable> Worker<S> {
                 single_use,
                 reusable,
             } = taken;
+            if !single_use.is_empty() || reusable.is_some() {
+                // Before a connection can offer one of them.
+                self.read_avoided(key);
+            }
             let tier_is_empty = single_use.len() < most;
             let mut refused = false;
             for sealed in single_use {
@@ -72,9 +76,6 @@ impl<S: Portable> Worker<S> {
             if tier_is_empty || refused || stored >= job.wanted {
                 break;
             }
-        }
-        if stored > 0 {
-            self.read_avoided(key);
         }
         if stored == 0 && result.is_ok() {
             count(&self.queue.counters.missed, 1);

@@ -35,6 +35,8 @@ fn breaks(rows: &[Row], failed: &[usize], experiment: Option<[usize; 4]>) -> Ver
             offered_failed,
             not_offered,
             not_offered_failed,
+            failure: None,
+            error: None,
         };
     Observed::new(rows)
         .with(|observed| {
