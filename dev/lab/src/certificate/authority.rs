@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::SystemTime;
 
 use pki_types::CertificateDer;
-use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
 
 use super::extensions;
 use super::identity::{Identity, KeyKind, certificate_pem};
@@ -89,6 +90,32 @@ impl Authority {
         self.leaf(names, ExtendedKeyUsagePurpose::ServerAuth, 2020..2021)
     }
 
+    /// Issues a server certificate that expires at `not_after`, a whole second.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`issue`](Self::issue) does.
+    pub fn issue_until(&self, names: &[&str], not_after: SystemTime) -> Identity {
+        let years = 2025..2045;
+        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
+        let mut params = leaf_params(names, self.kind, purpose, years, "e5");
+        params.not_after = not_after.into();
+        self.sign(&params)
+    }
+
+    /// Issues a client certificate that expires at `not_after`, a whole second.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `name` is not ASCII.
+    pub fn issue_client_until(&self, name: &str, not_after: SystemTime) -> Identity {
+        let years = 2025..2045;
+        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
+        let mut params = leaf_params(&[name], self.kind, purpose, years, "e5");
+        params.not_after = not_after.into();
+        self.sign(&params)
+    }
+
     /// Issues a server certificate that is not valid before 1 January 2040.
     ///
     /// # Panics
@@ -113,7 +140,11 @@ impl Authority {
         purpose: ExtendedKeyUsagePurpose,
         years: Range<i32>,
     ) -> Identity {
-        let params = leaf_params(names, self.kind, purpose, years, "e5");
+        self.sign(&leaf_params(names, self.kind, purpose, years, "e5"))
+    }
+
+    /// A leaf with a new key.
+    fn sign(&self, params: &CertificateParams) -> Identity {
         let key = self.kind.generate();
         let leaf = params
             .signed_by(&key, &self.issuer)

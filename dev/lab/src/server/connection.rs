@@ -24,6 +24,8 @@ pub struct Handshake {
     pub server_name: Option<String>,
     /// Whether the client presented a certificate, in this handshake or in the one resumed.
     pub client_certificate: bool,
+    /// The client's own certificate in DER, of this handshake or of the one resumed.
+    pub client_leaf: Option<Vec<u8>>,
     /// Whether the server accepted early data and received some.
     pub early_data: bool,
     /// The identifier of the session that the client offered: a ticket or a session id. Equal
@@ -67,11 +69,11 @@ pub(super) trait Engine: Send {
 }
 
 /// The part of a [`Handshake`] that the library reports.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Negotiated {
     pub(super) protocol: Protocol,
     pub(super) resumed: bool,
-    pub(super) client_certificate: bool,
+    pub(super) client_leaf: Option<Vec<u8>>,
     pub(super) early_data: bool,
 }
 
@@ -204,7 +206,8 @@ impl ServerConnection {
             resumed: negotiated.resumed,
             offered: ticket.is_some(),
             server_name: hello.and_then(|hello| hello.server_name.clone()),
-            client_certificate: negotiated.client_certificate,
+            client_certificate: negotiated.client_leaf.is_some(),
+            client_leaf: negotiated.client_leaf,
             early_data: negotiated.early_data,
             ticket: ticket.map(<[u8]>::to_vec),
             groups: hello.map(|hello| hello.groups.clone()).unwrap_or_default(),

@@ -258,7 +258,7 @@ impl Connection {
         Some(Negotiated {
             protocol,
             resumed: ssl.session_reused(),
-            client_certificate: ssl.peer_certificate().is_some(),
+            client_leaf: ssl.peer_certificate().and_then(|leaf| leaf.to_der().ok()),
             early_data: !self.early_data.is_empty(),
         })
     }
@@ -312,7 +312,7 @@ impl Engine for Connection {
     }
 
     fn negotiated(&self) -> Option<Negotiated> {
-        self.negotiated
+        self.negotiated.clone()
     }
 
     fn failed(&self) -> Option<&str> {

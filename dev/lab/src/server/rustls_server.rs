@@ -230,10 +230,11 @@ impl Engine for Connection {
             ProtocolVersion::TLSv1_3 => Protocol::Tls13,
             _ => Protocol::Tls12,
         };
+        let client_chain = self.tls.peer_certificates();
         Some(Negotiated {
             protocol,
             resumed: self.tls.handshake_kind()? == HandshakeKind::Resumed,
-            client_certificate: self.tls.peer_certificates().is_some(),
+            client_leaf: client_chain.and_then(|chain| Some(chain.first()?.to_vec())),
             early_data: !self.early_data.is_empty(),
         })
     }
