@@ -31,6 +31,8 @@
 //!   resumable. It marks no session that the store keeps, and none that another connection offers.
 //! - A session records how the peer was verified, and for which name. It is offered only to a
 //!   connection that requires no stricter verification ([`Connector::prepare`]).
+//! - A session expires with the certificates of its full handshake at the latest: those of the verified
+//!   chain, and the client's own. Sessions of resumed connections inherit this time.
 //! - A ticket renewed in a resumed TLS 1.2 handshake is stored when the handshake is done. OpenSSL
 //!   calls no `new_session` callback for it.
 //! - The key-exchange group that a server chose last is offered first, with a key share: the others
@@ -54,6 +56,7 @@ mod ex_data;
 mod ffi;
 mod groups;
 mod live;
+mod not_after;
 mod offered;
 mod peer;
 mod portable;

@@ -1,10 +1,11 @@
 //! The peer of a full handshake: how it was verified, and its certificates.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use openssl::ssl::SslRef;
-use store_core::{Chain, Chains};
+use store_core::{Chain, Chains, Timestamp};
 
+use crate::not_after;
 use crate::verification::Verification;
 
 /// Whether OpenSSL itself has the peer's certificate on resumed connections.
@@ -31,33 +32,54 @@ pub enum PeerCertificate {
 /// How the peer of a full handshake was verified, and its certificates.
 ///
 /// All sessions that descend from the handshake share it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct PeerInfo {
     pub(crate) verification: Verification,
     pub(crate) chain: Chain,
     pub(crate) policy: PeerCertificate,
+    /// When the certificates expire on which the sessions stand: the verified chain of the server, and
+    /// the client's own.
+    pub(crate) not_after: Timestamp,
 }
 
 impl PeerInfo {
-    /// The peer of the full handshake on `ssl`, verified as given.
-    pub(crate) fn new(ssl: &SslRef, verification: Verification, policy: PeerCertificate) -> Self {
+    /// The peer of the full handshake on `ssl`, verified as given: `known` if it is the same, which an
+    /// earlier session of the handshake gave.
+    pub(crate) fn new(
+        ssl: &SslRef,
+        verification: Verification,
+        policy: PeerCertificate,
+        known: Option<Arc<Self>>,
+    ) -> Arc<Self> {
         // OpenSSL bounds what a peer sends: 100 kB by default.
         let sent = ssl.peer_cert_chain().into_iter().flatten();
         let sent: Vec<_> = sent
             .filter_map(|certificate| certificate.to_der().ok())
             .collect();
         let chain = chains().intern(sent.iter().map(Vec::as_slice));
-        Self {
+        let is_same = |known: &Arc<Self>| {
+            known.verification == verification && known.chain == chain && known.policy == policy
+        };
+        if let Some(known) = known.filter(is_same) {
+            return known;
+        }
+        Arc::new(Self {
+            not_after: not_after::of_handshake(ssl, verification.verified),
             verification,
             chain,
             policy,
-        }
+        })
     }
 
     /// The peer of a decoded session. An encoding contains the peer's own certificate only.
-    pub(crate) fn decoded(verification: Verification, certificate: Option<&[u8]>) -> Self {
+    pub(crate) fn decoded(
+        verification: Verification,
+        not_after: Timestamp,
+        certificate: Option<&[u8]>,
+    ) -> Self {
         Self {
             verification,
+            not_after,
             chain: chains().intern(certificate),
             policy: PeerCertificate::Keep,
         }

@@ -1,7 +1,7 @@
 //! The encoding of sessions for tiers: OpenSSL's DER and a record of how the peer was verified.
 
 use openssl::ssl::SslSession;
-use store_core::{Encoded, Portable, Protocol, Usage};
+use store_core::{Encoded, Portable, Protocol, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
@@ -16,17 +16,18 @@ use crate::verification::Verification;
 /// tier.
 impl Portable for Session {
     // 2: the session of a ticket has no id, which only this version and later ones can offer.
-    const FORMAT: u32 = 0x0001_0002;
+    // 3: the facts contain when the certificates expire.
+    const FORMAT: u32 = 0x0001_0003;
 
     fn encode(&self) -> Option<Encoded> {
         Some(Encoded {
-            facts: encode_verification(self.verification()),
+            facts: encode_facts(self.verification(), self.not_after()),
             session: self.to_der()?,
         })
     }
 
     fn decode(encoded: &Encoded, expected: Usage) -> Option<(Self, usize)> {
-        let verification = decode_verification(&encoded.facts)?;
+        let (verification, not_after) = decode_facts(&encoded.facts)?;
         let session = SslSession::from_der(&encoded.session).ok()?;
         // OpenSSL ignores trailing bytes, and accepts several encodings of one session.
         let again = Zeroizing::new(session.to_der().ok()?);
@@ -39,11 +40,24 @@ impl Portable for Session {
         let session = Self::new(
             session,
             expected,
-            PeerInfo::decoded(verification, certificate),
+            PeerInfo::decoded(verification, not_after, certificate),
         );
         let weight = session.weight();
         Some((session, weight))
     }
+}
+
+/// Encodes when the certificates expire, in milliseconds, and the verification.
+fn encode_facts(verification: &Verification, not_after: Timestamp) -> Vec<u8> {
+    let mut out = not_after.as_millis().to_be_bytes().to_vec();
+    out.append(&mut encode_verification(verification));
+    out
+}
+
+fn decode_facts(facts: &[u8]) -> Option<(Verification, Timestamp)> {
+    let (millis, verification) = facts.split_first_chunk()?;
+    let not_after = Timestamp::from_millis(u64::from_be_bytes(*millis));
+    Some((decode_verification(verification)?, not_after))
 }
 
 /// Encodes a flag for `verified`, then the names and the client certificate: for each a flag and,
@@ -124,14 +138,26 @@ mod tests {
         assert_eq!(decode_verification(&not_utf8), None);
     }
 
+    const VERIFIED: Verification = Verification {
+        verified: true,
+        names: None,
+        client_certificate: None,
+    };
+
+    #[test]
+    fn the_time_at_which_certificates_expire_survives_encoding() {
+        for millis in [0, 1_795_982_400_000, u64::MAX] {
+            let not_after = Timestamp::from_millis(millis);
+            let encoded = encode_facts(&VERIFIED, not_after);
+            assert_eq!(decode_facts(&encoded), Some((VERIFIED, not_after)));
+            assert_eq!(decode_facts(&encoded[1..]), None);
+        }
+    }
+
     #[test]
     fn garbage_is_a_miss() {
         let encoded = |session: &[u8]| Encoded {
-            facts: encode_verification(&Verification {
-                verified: true,
-                names: None,
-                client_certificate: None,
-            }),
+            facts: encode_facts(&VERIFIED, Timestamp::NEVER),
             session: session.to_vec().into(),
         };
         for garbage in [&b""[..], b"\x30\x00", b"not a session", &[0x30; 64]] {

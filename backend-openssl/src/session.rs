@@ -92,6 +92,11 @@ impl Session {
         &self.peer.verification
     }
 
+    /// When the certificates of the full handshake expire.
+    pub(crate) fn not_after(&self) -> Timestamp {
+        self.peer.not_after
+    }
+
     /// OpenSSL's DER, with the peer's certificate if the session or its peer has it.
     pub(crate) fn to_der(&self) -> Option<Zeroizing<Vec<u8>>> {
         match &self.form {

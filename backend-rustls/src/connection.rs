@@ -9,7 +9,7 @@ use rustls::client::{
 };
 use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
-use store_core::{KeyRef, SessionKey};
+use store_core::{KeyRef, SessionKey, Timestamp};
 
 use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
@@ -100,6 +100,16 @@ impl Connection {
     fn count_from_zero(&self) {
         self.received.store(0, Ordering::Relaxed);
         self.received_before_write.store(0, Ordering::Relaxed);
+    }
+
+    /// Reports when the certificates of a full handshake expire: the earliest `notAfter` of the server's
+    /// chain ([`earliest_not_after`](crate::earliest_not_after)) and of the client certificate. No session
+    /// of the connection outlives it, and none that descends from them by resumption.
+    ///
+    /// Call it before [`settle`](Self::settle). Without it, only lifetimes and limits count. After a
+    /// resumed handshake it changes nothing.
+    pub fn certificates_expire(&self, at: Timestamp) {
+        self.handle.certificates_expire(at);
     }
 
     /// Ends a handshake that succeeded. Call it once, with

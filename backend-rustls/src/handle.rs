@@ -16,6 +16,9 @@ use crate::clocked_store::ClockedStore;
 pub(crate) trait TlsSession: Storable {
     /// The version of TLS that it belongs to.
     fn protocol(&self) -> Protocol;
+    /// When the certificates of its full handshake expire, as far as they are known.
+    fn not_after(&self) -> Timestamp;
+    fn set_not_after(&mut self, not_after: Timestamp);
 }
 
 /// A connection's access to the store. The `Connection` of each version of rustls wraps one and
@@ -63,6 +66,11 @@ impl<S: TlsSession> Handle<S> {
 
     pub(crate) fn max_early_data(&self) -> Option<u32> {
         self.state().max_early_data
+    }
+
+    /// The certificates of a full handshake expire at this time.
+    pub(crate) fn certificates_expire(&self, at: Timestamp) {
+        self.state().not_after = at;
     }
 
     /// Ends a handshake that succeeded, resumed or full. Later calls do nothing.

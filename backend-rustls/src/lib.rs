@@ -67,8 +67,10 @@
 mod clocked_store;
 mod config_pool;
 mod connection;
+mod follow_domain;
 mod handle;
 mod host;
+mod not_after;
 #[cfg(feature = "preview")]
 pub mod preview;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
@@ -79,6 +81,8 @@ mod shared_handle;
 
 pub use config_pool::{ConfigPool, PooledConnection};
 pub use connection::Connection;
+pub use follow_domain::{CurrentDomain, FollowDomain};
+pub use not_after::earliest_not_after;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 pub use provider::provider;
 pub use session::{SESSION_WEIGHT, Session};

@@ -22,7 +22,11 @@ pub const SESSION_WEIGHT: usize = 4 * 1024;
     missing_debug_implementations,
     reason = "a session is secret and is never printed"
 )]
-pub struct Session(Value);
+pub struct Session {
+    value: Value,
+    /// When the certificates of the full handshake expire, as far as they are known.
+    not_after: Timestamp,
+}
 
 // Behind a pointer: a value has some 150 bytes, and a handshake moves it seven times.
 enum Value {
@@ -33,7 +37,7 @@ enum Value {
 impl Session {
     /// Single-use for a TLS 1.3 ticket, reusable for a TLS 1.2 session.
     pub fn usage(&self) -> Usage {
-        match self.0 {
+        match self.value {
             Value::Tls12(_) => Usage::Reusable,
             Value::Tls13(_) => Usage::SingleUse,
         }
@@ -48,14 +52,14 @@ impl Session {
     }
 
     pub(crate) fn into_tls12(self) -> Option<Tls12ClientSessionValue> {
-        match self.0 {
+        match self.value {
             Value::Tls12(value) => Some(Arc::unwrap_or_clone(value)),
             Value::Tls13(_) => None,
         }
     }
 
     pub(crate) fn into_tls13(self) -> Option<Tls13ClientSessionValue> {
-        match self.0 {
+        match self.value {
             Value::Tls13(value) => Some(*value),
             Value::Tls12(_) => None,
         }
@@ -64,30 +68,48 @@ impl Session {
 
 impl From<Tls12ClientSessionValue> for Session {
     fn from(value: Tls12ClientSessionValue) -> Self {
-        Self(Value::Tls12(Arc::new(value)))
+        Value::Tls12(Arc::new(value)).into()
     }
 }
 
 impl From<Tls13ClientSessionValue> for Session {
     fn from(value: Tls13ClientSessionValue) -> Self {
-        Self(Value::Tls13(Box::new(value)))
+        Value::Tls13(Box::new(value)).into()
+    }
+}
+
+impl From<Value> for Session {
+    fn from(value: Value) -> Self {
+        let not_after = Timestamp::NEVER;
+        Self { value, not_after }
     }
 }
 
 impl TlsSession for Session {
     fn protocol(&self) -> Protocol {
-        match self.0 {
+        match self.value {
             Value::Tls12(_) => Protocol::Tls12,
             Value::Tls13(_) => Protocol::Tls13,
         }
+    }
+
+    fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    fn set_not_after(&mut self, not_after: Timestamp) {
+        self.not_after = not_after;
     }
 }
 
 impl Storable for Session {
     /// A TLS 1.2 session is copied. A TLS 1.3 ticket is for one use and is not.
     fn duplicate(&self) -> Option<Self> {
-        match &self.0 {
-            Value::Tls12(value) => Some(Self(Value::Tls12(Arc::clone(value)))),
+        match &self.value {
+            Value::Tls12(value) => Some(Self {
+                value: Value::Tls12(Arc::clone(value)),
+                not_after: self.not_after,
+            }),
             Value::Tls13(_) => None,
         }
     }

@@ -9,6 +9,7 @@ use store_core::{
 
 use crate::clocked_store::ClockedStore;
 use crate::connection::Connection;
+use crate::follow_domain::FollowDomain;
 use crate::session::Session;
 use crate::shared_handle::SharedHandle;
 
@@ -65,6 +66,17 @@ impl Sessions {
     /// client-certificate resolver `Arc`.
     pub fn shared_handle_in(&self, domain: SecurityDomain) -> SharedHandle {
         SharedHandle::new(self.store.clone(), domain)
+    }
+
+    /// Creates a handle for a configuration whose client certificate rotates: `domain` tells the domain
+    /// of the current one. The verifier and the resolver `Arc` stay the same, and the resolver must
+    /// return the certificate of that domain.
+    ///
+    /// rustls does not say which connection a session belongs to. So for 30 seconds after a rotation
+    /// the handle stores none. One that a connection from before receives even later counts as one of
+    /// the new certificate.
+    pub fn shared_handle_following(&self, domain: Arc<dyn FollowDomain>) -> SharedHandle {
+        SharedHandle::following(self.store.clone(), domain)
     }
 
     /// Creates the handle of one connection to the server `key`. Create it when the connection begins:

@@ -8,9 +8,10 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, Outcome, SecurityDomain, SessionKey, Want};
+use store_core::{KeyRef, Outcome, SecurityDomain, SessionKey, Timestamp, Want};
 
 use crate::clocked_store::ClockedStore;
+use crate::follow_domain::{CurrentDomain, FollowDomain};
 use crate::host::host_ref;
 use crate::session::Session;
 
@@ -30,6 +31,7 @@ use crate::session::Session;
 ///   stored.
 /// - When rustls removes a TLS 1.2 session, because its handshake failed or negotiated TLS 1.3, the
 ///   store removes the server's current one, even if it is newer.
+/// - When the server's certificates expire is not known, so its sessions may outlive them.
 /// - The sessions of one connection cannot be revoked. rustls stores only after its own verification
 ///   has succeeded; a later check of the application comes too late.
 ///
@@ -37,14 +39,43 @@ use crate::session::Session;
 #[derive(Clone, Debug)]
 pub struct SharedHandle {
     store: ClockedStore<Session>,
-    domain: SecurityDomain,
+    domain: Domain,
     port: Option<u16>,
-    /// Keys without a port.
+    /// Keys of one domain, without a port.
     never_resume: Arc<HashSet<SessionKey>>,
+}
+
+/// The domain of the sessions.
+#[derive(Clone, Debug)]
+enum Domain {
+    Fixed(CurrentDomain),
+    Followed(Arc<dyn FollowDomain>),
+}
+
+impl Domain {
+    fn current(&self) -> CurrentDomain {
+        match self {
+            Self::Fixed(domain) => *domain,
+            Self::Followed(domain) => domain.current(),
+        }
+    }
 }
 
 impl SharedHandle {
     pub(crate) fn new(store: ClockedStore<Session>, domain: SecurityDomain) -> Self {
+        let domain = CurrentDomain {
+            domain,
+            since: None,
+            certificate_expires: Timestamp::NEVER,
+        };
+        Self::in_domain(store, Domain::Fixed(domain))
+    }
+
+    pub(crate) fn following(store: ClockedStore<Session>, domain: Arc<dyn FollowDomain>) -> Self {
+        Self::in_domain(store, Domain::Followed(domain))
+    }
+
+    fn in_domain(store: ClockedStore<Session>, domain: Domain) -> Self {
         Self {
             store,
             domain,
@@ -66,7 +97,7 @@ impl SharedHandle {
     /// Adds hosts, DNS names or IP addresses, whose sessions are neither stored nor offered.
     #[must_use]
     pub fn with_never_resume<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
-        let key = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
+        let key = |host: H| KeyRef::new(&any_domain(), host.as_ref()).to_key();
         let keys = self.never_resume.iter().cloned();
         let never_resume = Arc::new(keys.chain(hosts.into_iter().map(key)).collect());
         Self {
@@ -75,9 +106,19 @@ impl SharedHandle {
         }
     }
 
-    /// The security domain of the sessions stored through this handle.
-    pub fn domain(&self) -> &SecurityDomain {
-        &self.domain
+    /// Sets when the client certificate expires: no session of its connections outlives it. Does
+    /// nothing to a handle that follows a certificate.
+    #[must_use]
+    pub fn with_client_certificate_expiry(mut self, at: Timestamp) -> Self {
+        if let Domain::Fixed(domain) = &mut self.domain {
+            domain.certificate_expires = at;
+        }
+        self
+    }
+
+    /// The security domain of connections that begin now.
+    pub fn domain(&self) -> SecurityDomain {
+        self.domain.current().domain
     }
 
     /// The `resumption` for the `ClientConfig`.
@@ -85,11 +126,15 @@ impl SharedHandle {
         Resumption::store(Arc::new(self))
     }
 
-    fn key<'k>(&'k self, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
-        let key = KeyRef::from_host(&self.domain, host_ref(name)?);
-        if !self.never_resume.is_empty() && self.never_resume.contains(&key.to_key()) {
-            return None;
+    fn key<'k>(&self, domain: &'k SecurityDomain, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
+        let host = host_ref(name)?;
+        if !self.never_resume.is_empty() {
+            let key = KeyRef::from_host(&any_domain(), host).to_key();
+            if self.never_resume.contains(&key) {
+                return None;
+            }
         }
+        let key = KeyRef::from_host(domain, host);
         Some(match self.port {
             Some(port) => key.with_port(port),
             None => key,
@@ -98,7 +143,8 @@ impl SharedHandle {
 
     fn look_up(&self, name: &ServerName<'_>, want: Want) -> Option<Session> {
         let (store, now) = (self.store.store(), self.store.now());
-        let start = store.begin_unreported(self.key(name)?, want, now, |_| true);
+        let domain = self.domain();
+        let start = store.begin_unreported(self.key(&domain, name)?, want, now, |_| true);
         Some(start.offer?.entry.session)
     }
 
@@ -110,12 +156,24 @@ impl SharedHandle {
         hint: Option<u16>,
         session: Option<Session>,
     ) {
-        let Some(key) = self.key(name) else { return };
+        let current = self.domain.current();
+        let Some(key) = self.key(&current.domain, name) else {
+            return;
+        };
         let (store, now) = (self.store.store(), self.store.now());
-        let entry = session.map(|session| session.into_entry(0, now));
+        let session = session.filter(|_| !current.is_unsettled(now));
+        let entry = session.map(|session| {
+            let entry = session.into_entry(0, now);
+            entry.expires_by(current.certificate_expires)
+        });
         // The store counts refusals; the next handshake is then a full one.
         store.finish(key, store.generation(), outcome, hint, entry, now);
     }
+}
+
+/// The domain of the keys of `never_resume`, which name hosts of every domain.
+fn any_domain() -> SecurityDomain {
+    SecurityDomain::from([0; 32])
 }
 
 impl ClientSessionStore for SharedHandle {
@@ -125,7 +183,8 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn kx_hint(&self, name: &ServerName<'_>) -> Option<NamedGroup> {
-        let group = self.store.store().hint(self.key(name)?)?;
+        let domain = self.domain();
+        let group = self.store.store().hint(self.key(&domain, name)?)?;
         Some(group.into())
     }
 
@@ -139,7 +198,8 @@ impl ClientSessionStore for SharedHandle {
     }
 
     fn remove_tls12_session(&self, name: &ServerName<'static>) {
-        if let Some(key) = self.key(name) {
+        let domain = self.domain();
+        if let Some(key) = self.key(&domain, name) {
             self.store.store().remove_reusable(key);
         }
     }

@@ -19,6 +19,16 @@ impl Timestamp {
         Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// The time that [`as_millis`](Self::as_millis) encodes, [`NEVER`](Self::NEVER) included.
+    pub fn from_millis(since_epoch: u64) -> Self {
+        Self(since_epoch)
+    }
+
+    /// The milliseconds since the Unix epoch.
+    pub fn as_millis(self) -> u64 {
+        self.0
+    }
+
     /// The time since the Unix epoch.
     pub fn since_epoch(self) -> Duration {
         Duration::from_millis(self.0)

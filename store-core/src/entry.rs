@@ -215,6 +215,16 @@ impl<S> Entry<S> {
         }
     }
 
+    /// Cuts the expiry to `latest`, if it is later: the time at which the certificates expire that
+    /// the session stands on.
+    #[must_use]
+    pub fn expires_by(self, latest: Timestamp) -> Self {
+        Self {
+            expires: self.expires.min(latest),
+            ..self
+        }
+    }
+
     /// Sets the time of the full handshake, for a session that a *resumed* handshake created: its
     /// total age counts from there.
     #[must_use]

@@ -42,27 +42,28 @@ impl Connection {
             let offered = self.offered.as_ref()?;
             (self.inherited_peer(offered), Some(offered.established))
         } else {
-            let verified = self.verified_peer(ssl)?;
-            let known = state.peer.take().filter(|known| **known == verified);
-            let peer = known.unwrap_or_else(|| Arc::new(verified));
+            let peer = self.verified_peer(ssl, state.peer.take())?;
             state.peer = Some(Arc::clone(&peer));
             (peer, None)
         };
         let now = self.settings.sessions.clock().now();
         let reuse = self.settings.sessions.reuse_tickets();
+        let not_after = peer.not_after;
         let (entry, in_use) = Session::received(session, peer, reuse, now)?;
+        let entry = entry.expires_by(not_after);
         state.in_use = in_use;
         Some((entry.established_at(established.unwrap_or(now)), now))
     }
 
-    /// The peer of a full handshake. `None` if its sessions must not be stored.
-    fn verified_peer(&self, ssl: &SslRef) -> Option<PeerInfo> {
+    /// The peer of a full handshake, `known` from an earlier session. `None` if its sessions must not be
+    /// stored.
+    fn verified_peer(&self, ssl: &SslRef, known: Option<Arc<PeerInfo>>) -> Option<Arc<PeerInfo>> {
         let verification = Verification::after_handshake(ssl)?;
         let of_offered = || self.offered.as_ref().map(|it| &it.peer.verification);
         // If the requirements have changed since `prepare`, it is unknown which ones were checked.
         let unchanged = Some(&verification) == self.required.as_ref().or_else(of_offered);
-        unchanged
-            .then(|| PeerInfo::new(ssl, verification, self.settings.sessions.peer_certificate()))
+        let policy = self.settings.sessions.peer_certificate();
+        unchanged.then(|| PeerInfo::new(ssl, verification, policy, known))
     }
 
     /// The peer of the offered session, which a resumed handshake inherits, with this connection's

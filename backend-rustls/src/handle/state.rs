@@ -25,6 +25,8 @@ pub(super) struct State<S> {
     /// The group that the store returned, and the one that the server chose.
     known_hint: Option<u16>,
     chosen_hint: Option<u16>,
+    /// When the certificates of this connection's full handshake expire.
+    pub(super) not_after: Timestamp,
     /// Whether the outcome was reported.
     reported: bool,
     /// The ids of stored sessions, oldest first: at most one more than the store can hold.
@@ -60,10 +62,14 @@ struct Inherited {
     /// The latest expiry of a TLS 1.2 session. After a resumed handshake rustls stores the same
     /// session again, with a lifetime that may be 0, "unspecified" (rustls issue 657).
     reusable_until: Timestamp,
+    /// When the certificates of the full handshake expire.
+    not_after: Timestamp,
 }
 
 impl Inherited {
     fn apply<S: TlsSession>(self, entry: &mut Entry<S>) {
+        entry.session.set_not_after(self.not_after);
+        entry.expires = entry.expires.min(self.not_after);
         if entry.session.protocol() == Protocol::Tls12 {
             entry.expires = entry.expires.min(self.reusable_until);
         }
@@ -79,6 +85,7 @@ struct Offered {
     protocol: Protocol,
     established: Timestamp,
     expires: Timestamp,
+    not_after: Timestamp,
 }
 
 impl Offered {
@@ -101,6 +108,7 @@ impl<S: TlsSession> State<S> {
             received_before: Vec::new(),
             known_hint: None,
             chosen_hint: None,
+            not_after: Timestamp::NEVER,
             reported: false,
             stored: SmallVec::new(),
             tickets: 0,
@@ -122,6 +130,7 @@ impl<S: TlsSession> State<S> {
         self.offered = None;
         self.phase = Phase::Handshake;
         (self.known_hint, self.chosen_hint) = (None, None);
+        self.not_after = Timestamp::NEVER;
         self.reported = false;
         self.stored.clear();
         self.tickets = 0;
@@ -202,6 +211,7 @@ impl<S: TlsSession> State<S> {
             protocol: entry.session.protocol(),
             established: entry.established,
             expires: entry.expires,
+            not_after: entry.session.not_after(),
         });
         entry.session
     }
@@ -282,6 +292,7 @@ impl<S: TlsSession> State<S> {
             resumed: resumed.map(|offered| offered.id),
             established: resumed.map_or(now, |offered| offered.established),
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
+            not_after: resumed.map_or(self.not_after, |offered| offered.not_after),
         };
         if outcome == Outcome::Declined {
             self.remove_declined_ticket(store);

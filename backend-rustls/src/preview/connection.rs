@@ -11,7 +11,7 @@ use rustls_next::client::{
 };
 use rustls_next::crypto::kx::NamedGroup;
 use rustls_next::pki_types::ServerName;
-use store_core::{ReuseTickets, SessionKey};
+use store_core::{ReuseTickets, SessionKey, Timestamp};
 
 use super::session::Session;
 use crate::clocked_store::ClockedStore;
@@ -91,6 +91,16 @@ impl Connection {
     /// Reports that the server has sent application data.
     pub fn received_data(&self) {
         self.handle.received_data();
+    }
+
+    /// Reports when the certificates of a full handshake expire: the earliest `notAfter` of the server's
+    /// chain ([`earliest_not_after`](crate::earliest_not_after)) and of the client certificate. No session
+    /// of the connection outlives it, and none that descends from them by resumption.
+    ///
+    /// Call it before [`settle`](Self::settle). Without it, only lifetimes and limits count. After a
+    /// resumed handshake it changes nothing.
+    pub fn certificates_expire(&self, at: Timestamp) {
+        self.handle.certificates_expire(at);
     }
 
     /// Ends a handshake that succeeded. Call it once, with the connection's `handshake_kind`, after

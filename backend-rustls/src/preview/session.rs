@@ -12,10 +12,9 @@ use store_core::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::handle::TlsSession;
-
 use super::encoding::{Metadata, Parts, forbid_early_data, join};
 use super::provider::PROVIDER;
+use crate::handle::TlsSession;
 
 /// Upper bound of an encoding in bytes: a ticket and QUIC parameters have 16-bit lengths, and
 /// rustls accepts 64 KiB of certificates.
@@ -44,6 +43,8 @@ pub struct Session {
     chain: Chain,
     protocol: Protocol,
     usage: Usage,
+    /// When the certificates of the full handshake expire.
+    not_after: Timestamp,
 }
 
 thread_local! {
@@ -99,6 +100,7 @@ impl Session {
             chain: CHAINS.intern(parts.certificates),
             protocol,
             usage,
+            not_after: Timestamp::NEVER,
         })
     }
 
@@ -168,6 +170,14 @@ impl TlsSession for Session {
     fn protocol(&self) -> Protocol {
         self.protocol
     }
+
+    fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    fn set_not_after(&mut self, not_after: Timestamp) {
+        self.not_after = not_after;
+    }
 }
 
 impl Storable for Session {
@@ -179,6 +189,7 @@ impl Storable for Session {
                 chain: self.chain.clone(),
                 protocol: self.protocol,
                 usage: self.usage,
+                not_after: self.not_after,
             }),
             Usage::SingleUse => None,
         }
@@ -190,7 +201,20 @@ impl Storable for Session {
     }
 }
 
-/// The minor version number of TLS on the wire, encoded beside the session.
+/// What is encoded beside the session: the minor version number of TLS on the wire, and when the
+/// certificates expire, in milliseconds.
+fn encode_facts(protocol: Protocol, not_after: Timestamp) -> Vec<u8> {
+    let millis = not_after.as_millis().to_be_bytes();
+    [version(protocol), &millis].concat()
+}
+
+fn decode_facts(facts: &[u8], protocol: Protocol) -> Option<Timestamp> {
+    let millis = facts.strip_prefix(version(protocol))?;
+    let millis = u64::from_be_bytes(millis.try_into().ok()?);
+    Some(Timestamp::from_millis(millis))
+}
+
+/// The minor version number of TLS on the wire.
 fn version(protocol: Protocol) -> &'static [u8] {
     match protocol {
         Protocol::Tls12 => &[3],
@@ -199,12 +223,12 @@ fn version(protocol: Protocol) -> &'static [u8] {
 }
 
 impl Portable for Session {
-    /// The first format of the rustls preview.
-    const FORMAT: u32 = 0x0002_0001;
+    // 2: the facts contain when the certificates expire.
+    const FORMAT: u32 = 0x0002_0002;
 
     fn encode(&self) -> Option<Encoded> {
         Some(Encoded {
-            facts: version(self.protocol).to_vec(),
+            facts: encode_facts(self.protocol, self.not_after),
             session: self.encoded(),
         })
     }
@@ -216,7 +240,8 @@ impl Portable for Session {
             Usage::Reusable => &Protocol::ALL,
         };
         let mut protocols = protocols.iter().copied();
-        let protocol = protocols.find(|protocol| encoded.facts == version(*protocol))?;
+        let read = |protocol| Some((protocol, decode_facts(&encoded.facts, protocol)?));
+        let (protocol, not_after) = protocols.find_map(read)?;
         let bytes = &encoded.session;
         let metadata = Metadata::read(bytes, protocol)?;
         // rustls never encodes a longer lifetime. With one, a session could reach an age at which
@@ -237,7 +262,8 @@ impl Portable for Session {
                 with_encoded(|buffer| session.encode(buffer), same)?
             }
         };
-        let session = exact.then(|| Self::from_encoded(bytes, protocol, usage))??;
+        let mut session = exact.then(|| Self::from_encoded(bytes, protocol, usage))??;
+        session.not_after = not_after;
         let weight = session.weight();
         Some((session, weight))
     }
