@@ -69,7 +69,7 @@ pub(crate) mod sealed {
     /// A TLS library with its configuration and a session store.
     pub trait Backend: Sized + Send + Sync + 'static {
         /// Settings of this backend alone.
-        type Options: Default + Send;
+        type Options: Clone + Default + Send + Sync;
         /// The library's session.
         type Session: Storable + Send + Sync + 'static;
         /// A connection whose handshake is done.
@@ -93,6 +93,17 @@ pub(crate) mod sealed {
             options: Self::Options,
             store: Arc<SessionStore<Self::Session>>,
         ) -> Result<Self, Error>;
+
+        /// Builds the configuration again, for the client credential in `settings` and with all other
+        /// settings as before.
+        fn with_credential(
+            &self,
+            settings: &Settings,
+            options: Self::Options,
+            store: Arc<SessionStore<Self::Session>>,
+        ) -> Result<Self, Error> {
+            Self::build(settings, options, store)
+        }
 
         /// The domain of the connector's sessions.
         fn domain(&self) -> &SecurityDomain;

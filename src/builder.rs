@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(feature = "metrics")]
+use std::sync::Mutex;
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,12 +14,12 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "shared")]
 use crate::backend::Shareable;
-use crate::connector::Connector;
+use crate::connector::{Connector, Opened};
 #[cfg(feature = "metrics")]
 use crate::metrics::Meter;
-use crate::settings::{ClientCredential, Settings};
+use crate::settings::Settings;
 use crate::store::{self, Open};
-use crate::{Backend, Error, Protocol};
+use crate::{Backend, ClientCredential, CredentialSource, Error, Protocol};
 
 /// Builder of a [`Connector`].
 #[must_use = "`build` makes the connector"]
@@ -64,7 +66,24 @@ impl<B: Backend> ConnectorBuilder<B> {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Self {
-        self.settings.client = Some(ClientCredential { chain, key });
+        let credential = ClientCredential::new(chain, key);
+        self.settings.client = Some(Arc::new(credential));
+        self.settings.client_source = None;
+        self
+    }
+
+    /// Authenticates the client with a certificate that changes while the connector is in use: each
+    /// connection asks `source` for the current one. Replaces
+    /// [`client_certificate`](Self::client_certificate).
+    ///
+    /// Each credential has a security domain of its own in the same store, within the same limits: a
+    /// connection resumes no session that another credential made. Connections that have begun end
+    /// with the one that they began with. If the TLS library rejects a new credential, for example
+    /// because its key does not belong to its certificate, the one before stays in use
+    /// ([`client_certificate_error`](Connector::client_certificate_error)). `build` fails if it rejects
+    /// the first one.
+    pub fn client_credentials(mut self, source: impl CredentialSource + 'static) -> Self {
+        self.settings.client_source = Some(Arc::new(source));
         self
     }
 
@@ -190,7 +209,6 @@ impl<B: Backend> ConnectorBuilder<B> {
         let store = (self.open)(&settings)?;
         #[cfg(feature = "tracing")]
         store.memory.log_server_names(settings.log_server_names);
-        let backend = B::build(&settings, self.options, Arc::clone(&store.memory))?;
         #[cfg(feature = "metrics")]
         let meter = Meter::new(
             settings
@@ -198,13 +216,12 @@ impl<B: Backend> ConnectorBuilder<B> {
                 .clone()
                 .unwrap_or_else(|| vec![::metrics::Label::new("domain", settings.domain.clone())]),
         );
-        Ok(Connector::new(
-            settings,
-            backend,
+        let opened = Opened {
             store,
             #[cfg(feature = "metrics")]
-            meter,
-        ))
+            meter: Mutex::new(meter),
+        };
+        Connector::new(settings, self.options, Arc::new(opened))
     }
 }
 

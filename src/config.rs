@@ -1,21 +1,20 @@
 //! The configuration of a connector, for a file.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pki_types::PrivateKeyDer;
-use pki_types::pem::{self, PemObject};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store_core::{Limits, ReuseTickets};
 use zeroize::Zeroizing;
 
 use crate::builder::ConnectorBuilder;
 use crate::connector::Connector;
-use crate::settings::{MAX_PEM_BYTES, STORE_TIMEOUT, TIMEOUT, read_certificates};
-use crate::{Backend, Error, Protocol};
+#[cfg(feature = "redis-tls")]
+use crate::settings::read_certificates;
+use crate::settings::{STORE_TIMEOUT, TIMEOUT};
+use crate::{Backend, ClientCredential, CredentialFiles, Error, Protocol};
 #[cfg(feature = "shared")]
 use crate::{settings::StoreSettings, store};
 
@@ -89,6 +88,9 @@ pub struct Config {
     /// A PEM file with the private key of the client's certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_key: Option<PathBuf>,
+    /// Reads the client's certificate and key again when their files change
+    /// ([`CredentialFiles`]). Default: false.
+    pub reload_client_certificate: bool,
     /// Application protocols to offer (ALPN), the preferred one first.
     pub alpn: Vec<String>,
     /// Versions of TLS to allow: `"1.2"`, `"1.3"`. Default: both.
@@ -165,6 +167,7 @@ impl Default for Config {
             roots: Vec::new(),
             client_certificate: None,
             client_key: None,
+            reload_client_certificate: false,
             alpn: Vec::new(),
             protocols: vec![Protocol::Tls12, Protocol::Tls13],
             limits: Limits::default(),
@@ -202,6 +205,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             roots,
             client_certificate,
             client_key,
+            reload_client_certificate,
             alpn,
             protocols,
             limits,
@@ -219,11 +223,21 @@ impl<B: Backend> ConnectorBuilder<B> {
         self.settings.own_roots = !roots.is_empty();
         self.settings.roots.clear();
         self.settings.root_files.clone_from(roots);
-        self.settings.client = None;
+        (self.settings.client, self.settings.client_source) = (None, None);
         match (client_certificate, client_key) {
+            (None, None) if *reload_client_certificate => {
+                return Err(Error::config(
+                    "reload_client_certificate is for a client certificate: give client_certificate \
+                     and client_key, or leave it out",
+                ));
+            }
             (None, None) => {}
+            (Some(chain), Some(key)) if *reload_client_certificate => {
+                self = self.client_credentials(CredentialFiles::open(chain, key)?);
+            }
             (Some(chain), Some(key)) => {
-                self = self.client_certificate(read_certificates(chain)?, read_key(key)?);
+                let credential = ClientCredential::from_pem_files(chain, key)?;
+                self.settings.client = Some(Arc::new(credential));
             }
             _ => {
                 return Err(Error::config(
@@ -323,15 +337,4 @@ impl<B: Backend> ConnectorBuilder<B> {
              store, or build it so",
         ))
     }
-}
-
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let key = File::open(path)
-        .map_err(pem::Error::Io)
-        .and_then(|file| PrivateKeyDer::from_pem_reader(file.take(MAX_PEM_BYTES)));
-    key.map_err(|error| {
-        let shown = path.display();
-        let message = format!("{shown}: cannot read a private key ({error}): give a PEM file");
-        Error::config(message).caused_by(error)
-    })
 }

@@ -1,5 +1,8 @@
 //! The connector, and its blocking connections.
 
+mod configured;
+mod reconfigure;
+
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,6 +16,8 @@ use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, Stats};
 #[cfg(feature = "shared")]
 use store_tiers::{Fetch, TierStats};
 
+pub(crate) use self::configured::Configured;
+use self::configured::Current;
 #[cfg(feature = "shared")]
 use crate::backend::Shareable;
 use crate::backend::sealed::Attempt;
@@ -35,28 +40,36 @@ pub struct Connector<B: Backend> {
 
 struct Inner<B: Backend> {
     settings: Settings,
-    backend: B,
-    store: Store<B::Session>,
+    options: B::Options,
+    current: Current<B>,
+    opened: Arc<Opened<B::Session>>,
+}
+
+/// A store with its metrics. All connectors that are made of one share it.
+pub(crate) struct Opened<S> {
+    pub(crate) store: Store<S>,
     #[cfg(feature = "metrics")]
-    meter: Mutex<Meter>,
+    pub(crate) meter: Mutex<Meter>,
 }
 
 impl<B: Backend> Connector<B> {
+    /// A connector of loaded settings. Fails if the backend rejects them.
     pub(crate) fn new(
-        settings: Settings,
-        backend: B,
-        store: Store<B::Session>,
-        #[cfg(feature = "metrics")] meter: Meter,
-    ) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                settings,
-                backend,
-                store,
-                #[cfg(feature = "metrics")]
-                meter: Mutex::new(meter),
-            }),
+        mut settings: Settings,
+        options: B::Options,
+        opened: Arc<Opened<B::Session>>,
+    ) -> Result<Self, Error> {
+        if let Some(source) = &settings.client_source {
+            settings.client = Some(source.current());
         }
+        let current = Current::new(&settings, options.clone(), &opened.store.memory)?;
+        let inner = Arc::new(Inner {
+            settings,
+            options,
+            current,
+            opened,
+        });
+        Ok(Self { inner })
     }
 
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
@@ -125,7 +138,8 @@ impl<B: Backend> Connector<B> {
         early: &[u8],
     ) -> Result<(Stream<B, TcpStream>, usize), Error> {
         let host = Host::parse(host)?;
-        let key = self.session_key(&host, port);
+        let configured = self.configured();
+        let key = configured.key(&self.inner.settings, &host, port);
         #[cfg(feature = "shared")]
         let fetch = self.fetch(key.as_ref());
         let tcp = transport::connect(host.as_str(), port, self.inner.settings.timeout)?;
@@ -134,7 +148,8 @@ impl<B: Backend> Connector<B> {
         let again = tcp.again();
         let attempt = Attempt::new(key, early);
         let again = || again.and_then(Again::connect).ok();
-        let (mut stream, accepted) = self.handshake_or_retry(&host, attempt, tcp, again)?;
+        let (mut stream, accepted) =
+            self.handshake_or_retry(&configured, &host, attempt, tcp, again)?;
         match stream.transport().lift_deadline() {
             Ok(()) => Ok((stream, accepted)),
             Err(error) => {
@@ -196,12 +211,13 @@ impl<B: Backend> Connector<B> {
         again: impl FnOnce() -> Option<IO>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
-        let key = self.session_key(&host, port);
+        let configured = self.configured();
+        let key = configured.key(&self.inner.settings, &host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
         let attempt = Attempt::new(key, early);
         let again = || again().map(Transport::new);
-        self.handshake_or_retry(&host, attempt, Transport::new(io), again)
+        self.handshake_or_retry(&configured, &host, attempt, Transport::new(io), again)
     }
 
     /// `data` if the connector allows early data, else nothing.
@@ -213,34 +229,25 @@ impl<B: Backend> Connector<B> {
         }
     }
 
-    fn handshake<IO: Read + Write>(
-        &self,
-        host: &Host,
-        attempt: Attempt<'_>,
-        io: Transport<IO>,
-    ) -> Result<(Stream<B, IO>, usize), Error> {
-        let (tls, accepted) = self.inner.backend.handshake(host, attempt, io)?;
-        Ok((Stream::new(tls), accepted))
-    }
-
     /// Makes the handshake over `io`. If it fails and may succeed without the session that it
     /// offered, makes it once more, without one, over the transport that `again` returns: a new
     /// connection to the same server. `None` if there is none: then the first error is returned.
     fn handshake_or_retry<IO: Read + Write>(
         &self,
+        configured: &Configured<B>,
         host: &Host,
         attempt: Attempt<'_>,
         io: Transport<IO>,
         again: impl FnOnce() -> Option<Transport<IO>>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        let error = match self.handshake(host, attempt.clone(), io) {
+        let error = match handshake(configured, host, attempt.clone(), io) {
             Err(error) if self.retries(&error, &attempt) => error,
             done => return done,
         };
         let Some(io) = again() else {
             return Err(error);
         };
-        let second = self.handshake(host, self.second(attempt), io);
+        let second = handshake(configured, host, self.second(attempt), io);
         let (mut stream, accepted) = second.map_err(Error::after_retry)?;
         stream.set_retried();
         Ok((stream, accepted))
@@ -255,7 +262,7 @@ impl<B: Backend> Connector<B> {
     /// What a second attempt does, which is counted.
     pub(crate) fn second<'e>(&self, attempt: Attempt<'e>) -> Attempt<'e> {
         if let Some(key) = &attempt.key {
-            self.inner.store.memory.count_retry(key);
+            self.inner.opened.store.memory.count_retry(key);
         }
         Attempt {
             offers: false,
@@ -263,9 +270,15 @@ impl<B: Backend> Connector<B> {
         }
     }
 
-    #[cfg(any(feature = "rustls", feature = "tokio"))]
-    pub(crate) fn backend(&self) -> &B {
-        &self.inner.backend
+    /// The backend for a connection that begins now.
+    pub(crate) fn configured(&self) -> Arc<Configured<B>> {
+        let Inner {
+            settings,
+            options,
+            current,
+            opened,
+        } = &*self.inner;
+        current.get(settings, options, &opened.store.memory)
     }
 
     #[cfg(any(feature = "rustls", feature = "tokio"))]
@@ -273,42 +286,41 @@ impl<B: Backend> Connector<B> {
         &self.inner.settings
     }
 
-    /// The key of the server's sessions; `None` if its host is in `never_resume`.
-    pub(crate) fn session_key(&self, host: &Host, port: u16) -> Option<SessionKey> {
-        let resumes = !self.inner.settings.never_resumes(host);
-        resumes.then(|| host.key(self.security_domain()).with_port(port).to_key())
-    }
-
     /// What the store has counted, and what it holds.
     pub fn stats(&self) -> Stats {
-        self.inner.store.memory.stats()
+        self.inner.opened.store.memory.stats()
     }
 
     /// Removes all sessions. Sessions that open connections receive later are not stored. With a
     /// tier, removes the sessions of all connectors that share it: everything sealed under the same
     /// keys.
     pub fn clear(&self) {
-        self.inner.store.memory.clear();
+        self.inner.opened.store.memory.clear();
     }
 
     /// Removes the sessions of one server as [`clear`](Self::clear) does. For clients with a
     /// `client_config` and for quinn, which store sessions without a port, removes those of the
     /// host.
     pub fn clear_server(&self, host: &str, port: u16) {
-        self.for_each_key(host, port, |key| self.inner.store.memory.clear_server(key));
+        self.for_each_key(host, port, |key| {
+            self.inner.opened.store.memory.clear_server(key);
+        });
     }
 
     /// Starts counters of one server, for [`server_stats`](Self::server_stats): to find out why it
     /// does not resume. Every operation of the store searches the watched servers, so watch only a
     /// few. For clients with a `client_config` and for quinn, the counters are those of all ports
-    /// of the host.
+    /// of the host. Watch again after the client certificate has changed: the counters are those of
+    /// connections with the one at the time of the call.
     pub fn watch(&self, host: &str, port: u16) {
-        self.for_each_key(host, port, |key| self.inner.store.memory.watch(key));
+        self.for_each_key(host, port, |key| self.inner.opened.store.memory.watch(key));
     }
 
     /// Stops and drops the counters of one server.
     pub fn unwatch(&self, host: &str, port: u16) {
-        self.for_each_key(host, port, |key| self.inner.store.memory.unwatch(key));
+        self.for_each_key(host, port, |key| {
+            self.inner.opened.store.memory.unwatch(key);
+        });
     }
 
     /// The counters of one server, `None` if it is not [watched](Self::watch): the sum over this
@@ -316,16 +328,17 @@ impl<B: Backend> Connector<B> {
     pub fn server_stats(&self, host: &str, port: u16) -> Option<ServerStats> {
         let mut sum: Option<ServerStats> = None;
         self.for_each_key(host, port, |key| {
-            if let Some(stats) = self.inner.store.memory.server_stats(key) {
+            if let Some(stats) = self.inner.opened.store.memory.server_stats(key) {
                 sum.get_or_insert_default().add(&stats);
             }
         });
         sum
     }
 
-    /// The security domain of this connector's sessions: a digest of its configuration.
-    pub fn security_domain(&self) -> &SecurityDomain {
-        self.inner.backend.domain()
+    /// The security domain of this connector's sessions: a digest of its configuration. It changes
+    /// with the credential of a [source](crate::generic::ConnectorBuilder::client_credentials).
+    pub fn security_domain(&self) -> SecurityDomain {
+        *self.configured().domain()
     }
 
     /// Calls `each` with every key of the server's sessions; not at all if `host` is not valid.
@@ -333,8 +346,9 @@ impl<B: Backend> Connector<B> {
         let Ok(host) = Host::parse(host) else {
             return;
         };
-        each(host.key(self.security_domain()).with_port(port));
-        for domain in self.inner.backend.domains_of_other_clients() {
+        let configured = self.configured();
+        each(host.key(configured.domain()).with_port(port));
+        for domain in configured.backend.domains_of_other_clients() {
             each(host.key(&domain));
         }
     }
@@ -351,21 +365,31 @@ impl<B: Backend> Connector<B> {
     /// the store: call it once a second at most.
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
-        let meter = self.inner.meter.lock();
+        let meter = self.inner.opened.meter.lock();
         let mut meter = meter.unwrap_or_else(PoisonError::into_inner);
         meter.record(&self.stats());
         #[cfg(feature = "shared")]
-        if let Some(shared) = &self.inner.store.shared {
+        if let Some(shared) = &self.inner.opened.store.shared {
             meter.record_tier(&shared.store.tier_stats());
         }
     }
+}
+
+fn handshake<B: Backend, IO: Read + Write>(
+    configured: &Configured<B>,
+    host: &Host,
+    attempt: Attempt<'_>,
+    io: Transport<IO>,
+) -> Result<(Stream<B, IO>, usize), Error> {
+    let (tls, accepted) = configured.backend.handshake(host, attempt, io)?;
+    Ok((Stream::new(tls), accepted))
 }
 
 #[cfg(feature = "shared")]
 impl<B: Backend> Connector<B> {
     /// Starts to fetch a session from the tier for a connection that is about to be made.
     pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
-        let shared = self.inner.store.shared.as_ref()?;
+        let shared = self.inner.opened.store.shared.as_ref()?;
         Some((shared.fetch)(&shared.store, key?.as_key()))
     }
 
@@ -386,7 +410,8 @@ impl<B: Shareable> Connector<B> {
     /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
     pub fn prefetch(&self, host: &str, port: u16) {
         if let Ok(host) = Host::parse(host) {
-            self.wait_for(self.fetch(self.session_key(&host, port).as_ref()));
+            let key = self.configured().key(&self.inner.settings, &host, port);
+            self.wait_for(self.fetch(key.as_ref()));
         }
     }
 
@@ -394,8 +419,8 @@ impl<B: Shareable> Connector<B> {
     /// and waits for at most `timeout`: for a process that starts and is the only user of the
     /// store. Returns whether loading finished. From Redis, it loads none.
     pub fn load(&self, max: usize, timeout: Duration) -> bool {
-        let domain = self.security_domain();
-        let shared = self.inner.store.shared.as_ref();
+        let domain = &self.security_domain();
+        let shared = self.inner.opened.store.shared.as_ref();
         shared.is_some_and(|shared| shared.store.load(domain, max, timeout))
     }
 
@@ -403,13 +428,13 @@ impl<B: Shareable> Connector<B> {
     /// that ends without dropping its connector. Returns whether all were written; false without a
     /// tier.
     pub fn flush(&self, timeout: Duration) -> bool {
-        let shared = self.inner.store.shared.as_ref();
+        let shared = self.inner.opened.store.shared.as_ref();
         shared.is_some_and(|shared| shared.store.flush(timeout))
     }
 
     /// What the tier has counted; `None` if the store is in memory alone.
     pub fn tier_stats(&self) -> Option<TierStats> {
-        let shared = self.inner.store.shared.as_ref();
+        let shared = self.inner.opened.store.shared.as_ref();
         shared.map(|shared| shared.store.tier_stats())
     }
 }

@@ -14,7 +14,7 @@ const FORMAT: &[u8] = b"1";
 /// preference.
 pub(crate) fn builder(settings: &Settings, backend: &str) -> DomainBuilder {
     let (chain, key) = match &settings.client {
-        Some(client) => (client.chain.as_slice(), Some(client.key.secret_der())),
+        Some(client) => (client.chain(), Some(client.key().secret_der())),
         None => (&[][..], None),
     };
     SecurityDomain::builder("tls-resume connector")
@@ -55,16 +55,15 @@ pub(crate) fn of_quic(connector: &SecurityDomain) -> SecurityDomain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Protocol;
-    use crate::settings::ClientCredential;
+    use std::sync::Arc;
+
+    use crate::{ClientCredential, Protocol};
     use pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-    fn credential(chain: u8, key: u8) -> ClientCredential {
+    fn credential(chain: u8, key: u8) -> Arc<ClientCredential> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vec![key]));
-        ClientCredential {
-            chain: vec![CertificateDer::from(vec![chain])],
-            key,
-        }
+        let chain = vec![CertificateDer::from(vec![chain])];
+        Arc::new(ClientCredential::new(chain, key))
     }
 
     fn domain(change: impl FnOnce(&mut Settings)) -> SecurityDomain {

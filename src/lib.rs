@@ -24,6 +24,7 @@ mod builder;
 mod config;
 mod connection_info;
 mod connector;
+mod credential;
 #[cfg(feature = "tokio")]
 mod deadline;
 mod domain;
@@ -68,6 +69,7 @@ pub use backend::Backend;
 pub use backend::Shareable;
 pub use config::{Config, StoreUrl};
 pub use connection_info::Resumption;
+pub use credential::{ClientCredential, CredentialFiles, CredentialSource, RotatingCredential};
 pub use error::{Alert, CertificateError, Error, ErrorKind};
 pub use pki_types;
 pub use store_core::{

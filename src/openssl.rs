@@ -46,7 +46,7 @@ pub struct OpenSsl {
 impl Backend for OpenSsl {}
 
 /// Settings of this backend alone.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     // Not part of the security domain: the certificate was verified either way, so connectors with
     // different policies may share sessions. Both offer the same groups.
@@ -353,7 +353,7 @@ mod tests {
                 .domain(name)
                 .build()
                 .expect("valid settings");
-            *connector.security_domain()
+            connector.security_domain()
         };
         assert_eq!(domain("a"), domain("a"));
         assert_ne!(domain("a"), domain("b"));

@@ -22,17 +22,19 @@
 //! streams again on the same connection.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ::quinn::TokenStore;
 use ::quinn::crypto::rustls::QuicClientConfig;
+use ::quinn::{ConnectError, TokenStore, crypto};
 use bytes::Bytes;
+use quinn_proto::transport_parameters::TransportParameters;
 use store_core::{
     Clock, Entry, KeyRef, Limits, LimitsError, SecurityDomain, SessionStore, Stats, Storable,
     Usage, Want,
 };
 
-use crate::rustls::Connector;
+use crate::connector::Configured;
+use crate::rustls::{Connector, Rustls};
 use crate::{Error, Protocol, domain};
 
 /// Builds a configuration for quinn's client that trusts and offers what this connector does. It
@@ -42,6 +44,9 @@ use crate::{Error, Protocol, domain};
 /// Make it once and clone it, so that its connections share tokens. The connector's `clear` removes
 /// sessions but no tokens: to remove those, set [`Tokens`] of your own by quinn's
 /// `ClientConfig::token_store`.
+///
+/// If the connector has a [source](crate::rustls::ConnectorBuilder::client_credentials) of credentials,
+/// each connection authenticates with the one at its begin, and resumes sessions of that one alone.
 ///
 /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) unless the connector allows TLS 1.3
 /// and offers a protocol by ALPN (RFC 9001, sections 4.2 and 8.1).
@@ -55,16 +60,66 @@ pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Err
             "QUIC needs an application protocol: offer one by alpn, such as h3",
         ));
     }
-    let mut tls = connector.client_config_in(domain::of_quic(connector.security_domain()));
+    let crypto = Crypto::new(connector)?;
+    let tokens = Tokens::new(settings.limits.clone(), Arc::clone(&settings.clock))?;
+    let mut config = ::quinn::ClientConfig::new(Arc::new(crypto));
+    config.token_store(Arc::new(tokens));
+    Ok(config)
+}
+
+/// quinn's TLS: each connection has the configuration of the connector's client credential at its begin.
+struct Crypto {
+    connector: Connector,
+    /// The configuration made last, with the security domain of its credential.
+    latest: Mutex<(SecurityDomain, Arc<QuicClientConfig>)>,
+}
+
+impl Crypto {
+    fn new(connector: &Connector) -> Result<Self, Error> {
+        let configured = connector.configured();
+        let latest = (*configured.domain(), quic_config(connector, &configured)?);
+        Ok(Self {
+            connector: connector.clone(),
+            latest: Mutex::new(latest),
+        })
+    }
+
+    fn current(&self) -> Arc<QuicClientConfig> {
+        let configured = self.connector.configured();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.0 != *configured.domain()
+            // The provider is the same, so it has the cipher suite as before.
+            && let Ok(config) = quic_config(&self.connector, &configured)
+        {
+            *latest = (*configured.domain(), config);
+        }
+        Arc::clone(&latest.1)
+    }
+}
+
+impl crypto::ClientConfig for Crypto {
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        server_name: &str,
+        params: &TransportParameters,
+    ) -> Result<Box<dyn crypto::Session>, ConnectError> {
+        self.current().start_session(version, server_name, params)
+    }
+}
+
+fn quic_config(
+    connector: &Connector,
+    configured: &Configured<Rustls>,
+) -> Result<Arc<QuicClientConfig>, Error> {
+    let settings = connector.settings();
+    let mut tls = configured.client_config(settings, domain::of_quic);
     // quinn sends early data after `into_0rtt` only.
     tls.enable_early_data = settings.early_data;
     let tls = QuicClientConfig::try_from(tls).map_err(|error| {
         Error::config("the crypto provider has no cipher suite for QUIC").caused_by(error)
     })?;
-    let tokens = Tokens::new(settings.limits.clone(), Arc::clone(&settings.clock))?;
-    let mut config = ::quinn::ClientConfig::new(Arc::new(tls));
-    config.token_store(Arc::new(tokens));
-    Ok(config)
+    Ok(Arc::new(tls))
 }
 
 /// A store of address validation tokens, which let a server skip the validation of the client's

@@ -5,30 +5,39 @@
 //! the bytes that they arrived in. Only the connector that received them can resume them.
 
 mod client_config;
+mod config;
+mod credential;
 mod details;
 mod failure;
+mod follower;
 #[cfg(feature = "tokio")]
 mod tokio;
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::rustls::crypto::CryptoProvider;
-use ::rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use backend_rustls::{ConfigPool, Connection, PooledConnection, Session, Sessions};
-use store_core::{DomainBuilder, ReuseTickets, SecurityDomain, SessionStore};
+use ::rustls::{ClientConfig, ClientConnection, HandshakeKind};
+use backend_rustls::{
+    ConfigPool, Connection, PooledConnection, Session, Sessions, earliest_not_after,
+};
+use store_core::{ReuseTickets, SecurityDomain, SessionStore};
 
+use self::config::{config, domain_of};
+use self::credential::Credential;
 use self::details::RustlsDetails;
 use self::failure::{handshake_error, rustls_error};
+use self::follower::FollowerCell;
 use crate::backend::sealed::{self, Attempt};
 use crate::connection_info::{self, Details};
+#[cfg(feature = "quinn")]
+use crate::domain;
 use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
 use crate::transport::Transport;
-use crate::{Backend, Error, Protocol, domain, early};
+use crate::{Backend, Error, early};
 
 /// Makes TLS connections with rustls that resume earlier sessions.
 pub type Connector = crate::connector::Connector<Rustls>;
@@ -42,12 +51,14 @@ pub type Stream<IO> = crate::stream::Stream<Rustls, IO>;
 pub struct Rustls {
     configs: ConfigPool,
     domain: SecurityDomain,
+    credential: Credential,
+    follower: FollowerCell,
 }
 
 impl Backend for Rustls {}
 
 /// Settings of this backend alone.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     provider: Option<Arc<CryptoProvider>>,
 }
@@ -74,9 +85,9 @@ impl sealed::Backend for Rustls {
 
     fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
         vec![
-            *self.domain(),
+            self.client_config_domain(),
             #[cfg(feature = "quinn")]
-            domain::of_quic(self.domain()),
+            domain::of_quic(&self.domain),
         ]
     }
 
@@ -93,9 +104,36 @@ impl sealed::Backend for Rustls {
         }
         let provider = options.provider.unwrap_or_else(backend_rustls::provider);
         let domain = domain_of(settings, &provider);
+        let credential = Credential::new(settings, &provider)?;
         let sessions = Sessions::over(store, Arc::clone(&settings.clock));
-        let configs = ConfigPool::new(config(settings, provider)?, sessions);
-        Ok(Self { configs, domain })
+        let config = config(settings, provider, credential.resolver())?;
+        let configs = ConfigPool::new(config, sessions);
+        let follower = FollowerCell::default();
+        Ok(Self {
+            configs,
+            domain,
+            credential,
+            follower,
+        })
+    }
+
+    /// Keeps the verifier, so that a `ClientConfig` that follows the credential stays valid.
+    fn with_credential(
+        &self,
+        settings: &Settings,
+        _: Options,
+        _: Arc<SessionStore<Session>>,
+    ) -> Result<Self, Error> {
+        let mut config = ClientConfig::clone(self.configs.config());
+        let domain = domain_of(settings, config.crypto_provider());
+        let credential = Credential::new(settings, config.crypto_provider())?;
+        config.client_auth_cert_resolver = credential.resolver();
+        Ok(Self {
+            configs: ConfigPool::new(config, self.configs.sessions().clone()),
+            domain,
+            credential,
+            follower: self.follower.clone(),
+        })
     }
 
     fn domain(&self) -> &SecurityDomain {
@@ -129,9 +167,7 @@ impl sealed::Backend for Rustls {
                 return Err(failed(&io, io::ErrorKind::BrokenPipe.into()));
             }
         }
-        if let (Some(handle), Some(kind)) = (&handle, connection.handshake_kind()) {
-            handle.settle(kind);
-        }
+        self.settle(&connection, handle.as_deref());
         let accepted = accepted(&connection, sent);
         let tls = Tls {
             connection,
@@ -154,6 +190,20 @@ impl Rustls {
             handle.offer_nothing();
         }
         Some(handle)
+    }
+
+    /// Ends a handshake that succeeded. Sessions of a full one expire with its certificates.
+    fn settle(&self, connection: &ClientConnection, handle: Option<&Connection>) {
+        let (Some(handle), Some(kind)) = (handle, connection.handshake_kind()) else {
+            return;
+        };
+        if kind != HandshakeKind::Resumed {
+            let chain = connection.peer_certificates().unwrap_or_default();
+            let now = self.configs.sessions().clock().now();
+            let server = earliest_not_after(chain, now);
+            handle.certificates_expire(server.min(self.credential.not_after()));
+        }
+        handle.settle(kind);
     }
 
     /// The configuration of a connection with this handle; one without resumption for `None`.
@@ -181,74 +231,6 @@ fn accepted(connection: &ClientConnection, sent: usize) -> usize {
         sent
     } else {
         0
-    }
-}
-
-/// The domain of a connector: its settings, its crypto provider, and an instance number. rustls
-/// 0.23 rejects a session that another verifier object has verified, and the session is lost.
-fn domain_of(settings: &Settings, provider: &CryptoProvider) -> SecurityDomain {
-    static INSTANCES: AtomicU64 = AtomicU64::new(0);
-    let instance = INSTANCES.fetch_add(1, Ordering::Relaxed);
-    // No field for the compiled-in roots: these sessions stay in the process, where they are the
-    // same.
-    offers(domain::builder(settings, "rustls 0.23"), provider)
-        .field("instance", &instance.to_be_bytes())
-        .finish()
-}
-
-/// Adds the cipher suites and groups that are offered to a server.
-fn offers(domain: DomainBuilder, provider: &CryptoProvider) -> DomainBuilder {
-    let suites = provider
-        .cipher_suites
-        .iter()
-        .map(|suite| u16::from(suite.suite()).to_be_bytes());
-    let groups = provider
-        .kx_groups
-        .iter()
-        .map(|group| u16::from(group.name()).to_be_bytes());
-    domain.list("cipher suites", suites).list("groups", groups)
-}
-
-fn config(settings: &Settings, provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
-    let config_error = |error: ::rustls::Error| {
-        Error::config(format_args!("rustls rejects the settings: {error}")).caused_by(error)
-    };
-    let mut roots = RootCertStore::empty();
-    if settings.roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    for root in &settings.roots {
-        roots.add(root.clone()).map_err(|error| {
-            let message = format!("a root certificate cannot be used: {error}");
-            Error::config(message).caused_by(error)
-        })?;
-    }
-    let versions: Vec<_> = settings
-        .protocols
-        .iter()
-        .map(|protocol| version(*protocol))
-        .collect();
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&versions)
-        .map_err(config_error)?
-        .with_root_certificates(roots);
-    let mut config = match &settings.client {
-        Some(client) => config
-            .with_client_auth_cert(client.chain.clone(), client.key.clone_key())
-            .map_err(|error| {
-                let message = format!("the client certificate cannot be used: {error}");
-                Error::config(message).caused_by(error)
-            })?,
-        None => config.with_no_client_auth(),
-    };
-    config.alpn_protocols.clone_from(&settings.alpn);
-    Ok(config)
-}
-
-fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
-    match protocol {
-        Protocol::Tls12 => &::rustls::version::TLS12,
-        Protocol::Tls13 => &::rustls::version::TLS13,
     }
 }
 
@@ -410,23 +392,5 @@ mod tests {
             error.to_string().contains("use the OpenSSL backend"),
             "{error}"
         );
-    }
-
-    /// R1.
-    #[test]
-    fn the_domain_depends_on_suites_groups_and_instance() {
-        let settings = Settings::default();
-        let domain = |provider: &CryptoProvider| {
-            offers(domain::builder(&settings, "rustls"), provider).finish()
-        };
-        let all = ::rustls::crypto::aws_lc_rs::default_provider();
-        let mut fewer_suites = all.clone();
-        fewer_suites.cipher_suites.pop();
-        let mut other_groups = all.clone();
-        other_groups.kx_groups.reverse();
-        assert_eq!(domain(&all), domain(&all.clone()));
-        assert_ne!(domain(&all), domain(&fewer_suites));
-        assert_ne!(domain(&all), domain(&other_groups));
-        assert_ne!(domain_of(&settings, &all), domain_of(&settings, &all));
     }
 }

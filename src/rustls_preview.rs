@@ -17,15 +17,17 @@ mod tls;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use backend_rustls::earliest_not_after;
 use backend_rustls::preview::{Session, Sessions, provider};
 use rustls_next::client::Resumption as RustlsResumption;
 use rustls_next::{ClientConfig, ClientConnection};
-use store_core::{SecurityDomain, SessionStore};
+use store_core::{SecurityDomain, SessionStore, Timestamp};
 
 use self::config::{config, domain_of, with_protocols};
 use self::failure::rustls_error;
 use self::tls::Tls;
 use crate::backend::sealed::{self, Attempt};
+use crate::connection_info::Details as _;
 use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
@@ -45,6 +47,8 @@ pub struct RustlsPreview {
     config: ClientConfig,
     sessions: Sessions,
     domain: SecurityDomain,
+    /// When the client certificate expires, if there is one.
+    client_expires: Timestamp,
 }
 
 impl Backend for RustlsPreview {}
@@ -78,7 +82,10 @@ impl sealed::Backend for RustlsPreview {
     ) -> Result<Self, Error> {
         let provider = with_protocols(&settings.protocols, provider());
         let domain = domain_of(settings, &provider);
+        let client = settings.client.as_ref();
+        let client_chain = client.map_or(&[][..], |client| client.chain());
         Ok(Self {
+            client_expires: earliest_not_after(client_chain, settings.clock.now()),
             config: config(settings, provider)?,
             sessions: Sessions::over(store, Arc::clone(&settings.clock))
                 .with_reuse_tickets(settings.reuse_tickets),
@@ -113,8 +120,26 @@ impl sealed::Backend for RustlsPreview {
             connection.map_err(|error| rustls_error(host.as_str(), TlsEvidence::None, error))?;
         let sent = send_early(&mut connection, early);
         let tls = Tls::handshake(host.as_str(), connection, io, handle)?;
+        self.settle(&tls);
         let is_accepted = tls.connection().is_early_data_accepted();
         Ok((tls, if is_accepted { sent } else { 0 }))
+    }
+}
+
+impl RustlsPreview {
+    /// Ends a handshake that succeeded. Sessions of a full one expire with its certificates.
+    fn settle<IO>(&self, tls: &Tls<IO>) {
+        let details = tls.details();
+        let (Some(handle), Some(kind)) = (details.handle, details.connection.handshake_kind())
+        else {
+            return;
+        };
+        if !details.resumed() {
+            let now = self.sessions.clock().now();
+            let server = earliest_not_after(&details.peer_certificates(), now);
+            handle.certificates_expire(server.min(self.client_expires));
+        }
+        handle.settle(kind);
     }
 }
 

@@ -15,25 +15,28 @@ use store_core::{Clock, Limits, ReuseTickets, SystemClock};
 use zeroize::Zeroizing;
 
 use crate::host::Host;
-use crate::{Error, Protocol};
+use crate::{ClientCredential, CredentialSource, Error, Protocol};
 
 /// The default timeout of a connection, handshake included.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// The default of how long a connection waits for a session from the tier.
 pub(crate) const STORE_TIMEOUT: Duration = Duration::from_millis(5);
 /// The most bytes read of a PEM file: fifty times the size of all public roots.
-pub(crate) const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_PEM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The settings of a builder. A field that decides over trust, or over what is offered to a server,
 /// must be in [`crate::domain`], too.
 #[allow(clippy::struct_excessive_bools, reason = "independent switches")]
+#[derive(Clone)]
 pub struct Settings {
     pub(crate) root_files: Vec<PathBuf>,
     /// Empty: Mozilla's roots. Not empty after `load` if `own_roots` is set.
     pub(crate) roots: Vec<CertificateDer<'static>>,
     /// Whether the caller gave roots, even an empty list of them.
     pub(crate) own_roots: bool,
-    pub(crate) client: Option<ClientCredential>,
+    pub(crate) client: Option<Arc<ClientCredential>>,
+    /// Where `client` comes from, if it may change.
+    pub(crate) client_source: Option<Arc<dyn CredentialSource>>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) limits: Limits,
@@ -56,15 +59,9 @@ pub struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The client's certificate and key. No `Debug`: the key is secret.
-pub(crate) struct ClientCredential {
-    /// The client's certificate, then intermediates.
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: PrivateKeyDer<'static>,
-}
-
 /// Where sessions are stored.
 #[cfg(feature = "shared")]
+#[derive(Clone)]
 pub(crate) struct StoreSettings {
     /// May contain a password.
     pub(crate) url: Zeroizing<String>,
@@ -97,6 +94,7 @@ impl Default for Settings {
             roots: Vec::new(),
             own_roots: false,
             client: None,
+            client_source: None,
             alpn: Vec::new(),
             protocols: vec![Protocol::Tls12, Protocol::Tls13],
             limits: Limits::default(),
@@ -200,6 +198,17 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'stati
         )));
     }
     Ok(certificates)
+}
+
+pub(crate) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    let key = File::open(path)
+        .map_err(pem::Error::Io)
+        .and_then(|file| PrivateKeyDer::from_pem_reader(file.take(MAX_PEM_BYTES)));
+    key.map_err(|error| {
+        let shown = path.display();
+        let message = format!("{shown}: cannot read a private key ({error}): give a PEM file");
+        Error::config(message).caused_by(error)
+    })
 }
 
 impl fmt::Debug for Settings {

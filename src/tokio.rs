@@ -50,6 +50,7 @@ use store_core::net;
 pub use self::stream::Stream;
 pub use crate::backend::AsyncBackend as Backend;
 use crate::backend::sealed::Attempt;
+use crate::connector::Configured;
 use crate::deadline::{after, in_time};
 use crate::host::Host;
 pub use crate::transport::AsyncIo;
@@ -131,7 +132,8 @@ impl<B: Backend> Connector<B> {
         let deadline = self.deadline();
         let host = Host::parse(host)?;
         let no_answer = || transport::no_answer(host.as_str(), port, self.timeout());
-        let key = self.blocking.session_key(&host, port);
+        let configured = self.blocking.configured();
+        let key = configured.key(self.blocking.settings(), &host, port);
         #[cfg(feature = "shared")]
         let fetch = self.blocking.fetch(key.as_ref());
         let tcp = self.tcp(&host, port, deadline).await?;
@@ -145,7 +147,7 @@ impl<B: Backend> Connector<B> {
             return Err(no_answer());
         }
         let attempt = Attempt::new(key, early);
-        let first = self.handshake(&host, attempt.clone(), io, Some(deadline));
+        let first = handshake(&configured, &host, attempt.clone(), io, Some(deadline));
         let error = match first.await {
             // After the deadline, a future that is ready at once would still be done.
             Err(error) if self.blocking.retries(&error, &attempt) && Instant::now() < deadline => {
@@ -162,7 +164,7 @@ impl<B: Backend> Connector<B> {
             return Err(error);
         };
         let attempt = self.blocking.second(attempt);
-        let second = self.handshake(&host, attempt, io, Some(deadline)).await;
+        let second = handshake(&configured, &host, attempt, io, Some(deadline)).await;
         let (mut stream, accepted) = second.map_err(Error::after_retry)?;
         stream.set_retried();
         Ok((stream, accepted))
@@ -220,29 +222,17 @@ impl<B: Backend> Connector<B> {
         deadline: Option<Instant>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
-        let key = self.blocking.session_key(&host, port);
+        let configured = self.blocking.configured();
+        let key = configured.key(self.blocking.settings(), &host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.blocking.fetch(key.as_ref())).await;
         let attempt = Attempt::new(key, early);
-        self.handshake(&host, attempt, io, deadline).await
+        handshake(&configured, &host, attempt, io, deadline).await
     }
 
     /// The blocking connector, with the statistics and the other methods.
     pub fn blocking(&self) -> &generic::Connector<B> {
         &self.blocking
-    }
-
-    async fn handshake<IO: AsyncIo>(
-        &self,
-        host: &Host,
-        attempt: Attempt<'_>,
-        io: IO,
-        deadline: Option<Instant>,
-    ) -> Result<(Stream<B, IO>, usize), Error> {
-        let backend = self.blocking.backend();
-        let handshake = backend.handshake_async(host, attempt, io, deadline);
-        let (tls, accepted) = handshake.await?;
-        Ok((Stream::new(tls), accepted))
     }
 
     #[cfg(feature = "shared")]
@@ -277,6 +267,19 @@ impl<B: Backend> Connector<B> {
         let connected = first_of(&addresses.collect::<Vec<_>>(), deadline).await;
         connected.map_err(|error| transport::unreached(host, port, timeout, error))
     }
+}
+
+async fn handshake<B: Backend, IO: AsyncIo>(
+    configured: &Configured<B>,
+    host: &Host,
+    attempt: Attempt<'_>,
+    io: IO,
+    deadline: Option<Instant>,
+) -> Result<(Stream<B, IO>, usize), Error> {
+    let backend = &configured.backend;
+    let handshake = backend.handshake_async(host, attempt, io, deadline);
+    let (tls, accepted) = handshake.await?;
+    Ok((Stream::new(tls), accepted))
 }
 
 /// Connects to the first of the addresses that answers, each with its share of the time left.

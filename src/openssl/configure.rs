@@ -7,8 +7,8 @@ use ::openssl::x509::X509;
 use ::openssl::x509::store::X509StoreBuilder;
 
 use super::failure::reasons;
-use crate::settings::{ClientCredential, Settings};
-use crate::{Error, Protocol};
+use crate::settings::Settings;
+use crate::{ClientCredential, Error, Protocol};
 
 pub(super) fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Error> {
     let mut builder = configure_trust(settings).map_err(|error| {
@@ -48,14 +48,14 @@ fn configure_client_certificate(
     builder: &mut SslConnectorBuilder,
     client: &ClientCredential,
 ) -> Result<(), ErrorStack> {
-    let mut chain = client.chain.iter();
+    let mut chain = client.chain().iter();
     if let Some(certificate) = chain.next() {
         builder.set_certificate(X509::from_der(certificate)?.as_ref())?;
     }
     for intermediate in chain {
         builder.add_extra_chain_cert(X509::from_der(intermediate)?)?;
     }
-    builder.set_private_key(PKey::private_key_from_der(client.key.secret_der())?.as_ref())?;
+    builder.set_private_key(PKey::private_key_from_der(client.key().secret_der())?.as_ref())?;
     builder.check_private_key()
 }
 

@@ -1,9 +1,14 @@
 //! A configuration for other crates' clients.
 
+use std::sync::Arc;
+
 use ::rustls::ClientConfig;
 use store_core::SecurityDomain;
 
-use super::Connector;
+use super::follower::Follower;
+use super::{Connector, Rustls};
+use crate::connector::Configured;
+use crate::settings::Settings;
 
 impl Connector {
     /// A configuration for a client that makes its connections itself: reqwest, hyper-rustls,
@@ -23,7 +28,21 @@ impl Connector {
     /// [`copied`](crate::Stats::copied) count the sessions offered, but not whether they were
     /// resumed. Limits, lifetimes and
     /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as for the connector's
-    /// own connections.
+    /// own connections. Sessions expire with the client certificate; when that of the server expires is
+    /// not known.
+    ///
+    /// # With a client certificate that rotates
+    /// If the connector has a [source](crate::rustls::ConnectorBuilder::client_credentials) of
+    /// credentials, so has the configuration: a connection authenticates with the current one, and
+    /// resumes no session of another. rustls does not say which connection a session belongs to. So
+    /// for 30 seconds after a rotation the configuration stores no session: one that a connection from
+    /// before receives so late would be taken for one of the new credential. What remains is a session
+    /// that such a connection receives later still, because its server sends it then or its client does
+    /// not read.
+    ///
+    /// Connections of the connector itself, and quinn's, know theirs and resume at once. So do those of
+    /// a configuration that is made anew for each certificate, from
+    /// [`with_client_certificate`](crate::rustls::Connector::with_client_certificate).
     ///
     /// A server that fails when a session is offered is recognized, and avoided for a while, after
     /// two connections at most that failed. Not if it rejects the session only after the client's
@@ -43,15 +62,36 @@ impl Connector {
     /// # }
     /// ```
     pub fn client_config(&self) -> ClientConfig {
-        self.client_config_in(*self.security_domain())
+        let configured = self.configured();
+        let mut config = configured.client_config(self.settings(), |domain| *domain);
+        if self.settings().client_source.is_some() {
+            let rustls = &configured.backend;
+            let follower = rustls.follower(self);
+            let sessions = rustls.configs.sessions();
+            let sessions = sessions.shared_handle_following(Arc::<Follower>::clone(&follower));
+            let sessions = sessions.with_never_resume(&self.settings().never_resume);
+            config.resumption = sessions.resumption();
+            config.client_auth_cert_resolver = follower;
+        }
+        config
     }
+}
 
-    /// As [`client_config`](Self::client_config), with its sessions in the given domain.
-    pub(crate) fn client_config_in(&self, domain: SecurityDomain) -> ClientConfig {
-        let rustls = self.backend();
+impl Configured<Rustls> {
+    /// A configuration with this credential, for connections that another crate makes, with its
+    /// sessions in the domain `of` the connector's.
+    pub(crate) fn client_config(
+        &self,
+        settings: &Settings,
+        of: fn(&SecurityDomain) -> SecurityDomain,
+    ) -> ClientConfig {
+        let rustls = &self.backend;
+        let sessions = rustls.configs.sessions();
+        let sessions = sessions
+            .shared_handle_in(of(self.domain()))
+            .with_client_certificate_expiry(rustls.credential.not_after())
+            .with_never_resume(&settings.never_resume);
         let mut config = ClientConfig::clone(rustls.configs.config());
-        let sessions = rustls.configs.sessions().shared_handle_in(domain);
-        let sessions = sessions.with_never_resume(&self.settings().never_resume);
         config.resumption = sessions.resumption();
         config
     }

@@ -74,9 +74,7 @@ impl sealed::AsyncBackend for Rustls {
             Ok(Err((error, io))) => return Err(failed(error, io.received)),
             Err(timed_out) => return Err(failed(timed_out, FirstBytes::default())),
         };
-        if let (Some(handle), Some(kind)) = (&handle, stream.get_ref().1.handshake_kind()) {
-            handle.settle(kind);
-        }
+        self.settle(stream.get_ref().1, handle.as_deref());
         let accepted = accepted(stream.get_ref().1, sent);
         let tls = AsyncTls { stream, handle };
         Ok((tls, accepted))

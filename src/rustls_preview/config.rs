@@ -81,10 +81,10 @@ pub(super) fn config(
     let mut config = match &settings.client {
         Some(client) => {
             let unusable = |error| config_error("the client certificate cannot be used", error);
-            let identity = Identity::from_cert_chain(client.chain.clone())
+            let identity = Identity::from_cert_chain(client.chain().to_vec())
                 .map_err(|error| unusable(error.into()))?;
             config
-                .with_client_auth_cert(Arc::new(identity), client.key.clone_key())
+                .with_client_auth_cert(Arc::new(identity), client.key().clone_key())
                 .map_err(unusable)?
         }
         None => config

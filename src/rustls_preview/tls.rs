@@ -35,10 +35,17 @@ impl<IO> Tls<IO> {
     pub(super) fn connection(&self) -> &ClientConnection {
         &self.connection
     }
+
+    pub(super) fn details(&self) -> RustlsDetails<'_> {
+        RustlsDetails {
+            connection: &self.connection,
+            handle: self.handle.as_deref(),
+        }
+    }
 }
 
 impl<IO: Read + Write> Tls<IO> {
-    /// Makes the handshake with `host`.
+    /// Makes the handshake with `host`. The handle is not settled.
     pub(super) fn handshake(
         host: &str,
         connection: ClientConnection,
@@ -59,9 +66,6 @@ impl<IO: Read + Write> Tls<IO> {
             }
             error.with_offered(offered)
         })?;
-        if let (Some(handle), Some(kind)) = (&tls.handle, tls.connection.handshake_kind()) {
-            handle.settle(kind);
-        }
         Ok(tls)
     }
 
@@ -157,10 +161,7 @@ impl<IO: Read + Write> Write for Tls<IO> {
 
 impl<IO> connection_info::Connection for Tls<IO> {
     fn details(&self) -> impl Details {
-        RustlsDetails {
-            connection: &self.connection,
-            handle: self.handle.as_deref(),
-        }
+        self.details()
     }
 }
 

@@ -143,11 +143,37 @@ fn connectors_with_the_same_labels_add_up<B: Backend>() {
     });
 }
 
+/// R38: a connector with another client certificate has the metrics of the first.
+fn connectors_onto_one_store_are_counted_once<B: Backend>() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let settings = ServerSettings::new(authority.issue(&["localhost"]));
+    let server = TcpServer::start(Server::new(Library::Rustls, &settings)).expect("a port");
+    let first = builder::<B>(&authority).build().expect("valid settings");
+    let identity = authority.issue_client("client.lab.example");
+    let second = first.with_client_certificate(identity.chain, identity.key);
+    let second = second.expect("a certificate");
+    for connector in [&first, &second] {
+        let connected = connector.connect("localhost", server.port());
+        connected.expect("connected").close().expect("closed");
+    }
+    let sink = DebuggingRecorder::new();
+    let snapshotter = sink.snapshotter();
+    let missed = || recorded(&snapshotter)["tls_resume_missed_total"].1;
+    metrics::with_local_recorder(&sink, || {
+        second.record_metrics();
+        drop(second);
+        first.record_metrics();
+        assert_eq!(missed(), 2);
+        assert_eq!(first.stats().missed, 2);
+    });
+}
+
 #[cfg(feature = "rustls")]
 #[test]
 fn rustls() {
     recorded_values_are_the_statistics::<tls_resume::rustls::Rustls>(|builder| builder);
     connectors_with_the_same_labels_add_up::<tls_resume::rustls::Rustls>();
+    connectors_onto_one_store_are_counted_once::<tls_resume::rustls::Rustls>();
 }
 
 #[cfg(feature = "rustls")]
@@ -166,6 +192,7 @@ fn metric_labels_replace_the_domain() {
 fn openssl() {
     recorded_values_are_the_statistics::<tls_resume::openssl::OpenSsl>(|builder| builder);
     connectors_with_the_same_labels_add_up::<tls_resume::openssl::OpenSsl>();
+    connectors_onto_one_store_are_counted_once::<tls_resume::openssl::OpenSsl>();
 }
 
 #[cfg(all(feature = "openssl", feature = "lmdb"))]

@@ -6,6 +6,7 @@ mod http;
 mod mta;
 mod nats;
 mod quinn;
+mod quinn_rotation;
 mod reqwest;
 mod servers;
 mod ureq;

@@ -1,5 +1,6 @@
 //! Blocking connections, on every backend.
 
+mod certificate_expiry;
 pub(crate) mod clients;
 mod early_data;
 mod error_texts;
@@ -11,6 +12,9 @@ mod peer_certificates;
 mod resumption;
 #[cfg(all(feature = "lmdb", feature = "redis"))]
 mod reused_tickets;
+#[cfg(feature = "rustls")]
+mod rotating_config;
+pub(crate) mod rotation;
 mod settings;
 #[cfg(all(feature = "lmdb", feature = "redis"))]
 mod shared_stores;
@@ -45,6 +49,17 @@ on_backends! {
         other_servers_and_connectors_do_not_resume,
         limits_off_turns_resumption_off,
         invalid_limits_are_rejected;
+    certificate_expiry:
+        no_session_outlives_the_servers_certificate,
+        no_session_outlives_the_clients_certificate,
+        an_expired_certificate_beside_the_chain_changes_nothing;
+    rotation:
+        a_rotated_credential_resumes_no_old_session,
+        a_connector_with_another_certificate_shares_the_store,
+        a_connector_with_other_roots_shares_the_store,
+        files_that_are_half_replaced_are_not_used,
+        threads_never_use_an_older_credential,
+        a_first_credential_that_does_not_match_is_rejected;
     settings:
         client_certificates_are_sent_and_sessions_resumed,
         client_keys_must_match,
@@ -105,6 +120,8 @@ on_backends! {
 
 #[cfg(all(feature = "lmdb", feature = "redis"))]
 on_shareable_backends! {
+    certificate_expiry:
+        sessions_from_a_tier_expire_with_the_certificate;
     shared_stores:
         sessions_outlive_their_connector,
         connections_over_the_callers_transport_wait_for_the_tier,

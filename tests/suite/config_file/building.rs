@@ -47,6 +47,10 @@ pub(crate) fn invalid_settings_are_rejected<B: Backend>() {
             "/nowhere/at/all.pem",
         ),
         (r#"client_certificate = "client.pem""#, "client_key"),
+        (
+            "reload_client_certificate = true",
+            "give client_certificate and client_key",
+        ),
         (r#"store = "elsewhere:""#, "store"),
         (r#"store_keys = "keys""#, "store_keys"),
         (r#"store_roots = ["roots.pem"]"#, "store_roots"),
@@ -121,6 +125,49 @@ pub(crate) fn client_certificates_are_sent_and_sessions_resumed<B: Backend>() {
     }
     let facts = server.wait_for_handshakes(2, Duration::from_secs(10));
     assert!(facts.iter().all(|facts| facts.client_certificate));
+}
+
+/// R38.
+pub(crate) fn client_certificates_are_read_again<B: Backend>() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let settings = ServerSettings {
+        client_root: Some(authority.root_der()),
+        ..ServerSettings::new(authority.issue(&["localhost"]))
+    };
+    let server = TcpServer::start(Server::new(Library::Rustls, &settings)).expect("a port");
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let issue = || {
+        let identity = authority.issue_client("client");
+        fs::write(path("client.pem"), identity.chain_pem()).expect("a file");
+        fs::write(path("client.key"), identity.key_pem()).expect("a file");
+        identity
+    };
+    fs::write(path("roots.pem"), authority.root_pem()).expect("a file");
+    let text = format!(
+        "roots = [{:?}]\nclient_certificate = {:?}\nclient_key = {:?}\n\
+         reload_client_certificate = true",
+        path("roots.pem"),
+        path("client.pem"),
+        path("client.key"),
+    );
+    let mut identity = issue();
+    let connector = Connector::<B>::from_config(&toml(&text).unwrap()).expect("valid settings");
+    for count in 1..=4 {
+        let connected = connector.connect("localhost", server.port());
+        let mut stream = connected.expect("a connection");
+        stream
+            .wait_for_tickets(Duration::from_secs(10))
+            .expect("a wait");
+        let seen = server.wait_for_handshakes(count, Duration::from_secs(10));
+        let seen = seen.last().expect("a handshake");
+        assert_eq!(seen.client_leaf.as_deref(), Some(&identity.chain[0][..]));
+        assert_eq!(seen.resumed, count % 2 == 0);
+        if count == 2 {
+            identity = issue();
+            std::thread::sleep(Duration::from_millis(1_100));
+        }
+    }
 }
 
 #[cfg(feature = "rustls")]

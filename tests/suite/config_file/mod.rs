@@ -22,5 +22,6 @@ on_backends! {
         invalid_settings_are_rejected,
         memory_is_a_store_for_every_backend,
         a_configuration_replaces_what_was_set_before,
-        client_certificates_are_sent_and_sessions_resumed;
+        client_certificates_are_sent_and_sessions_resumed,
+        client_certificates_are_read_again;
 }

@@ -6,6 +6,7 @@ mod clients;
 mod connecting;
 mod failures;
 mod plain;
+mod rotation;
 
 on_async_backends! {
     connecting:
@@ -13,6 +14,8 @@ on_async_backends! {
         answers_have_the_connections_resumption_and_protocol,
         hosts_are_those_of_the_uri,
         sessions_are_shared_with_the_connector;
+    rotation:
+        a_rotated_credential_resumes_no_old_session;
     failures:
         certificate_errors_are_among_the_sources,
         silent_servers_run_into_the_timeout,

@@ -6,6 +6,7 @@ mod clients;
 mod early_data;
 mod failures;
 mod resumption;
+mod rotation;
 #[cfg(all(feature = "lmdb", feature = "openssl"))]
 mod shared_stores;
 mod transports;
@@ -21,6 +22,8 @@ on_async_backends! {
         waiting_stores_tickets_and_loses_no_data,
         waiting_ends_at_the_timeout,
         application_data_does_not_count_as_session_size;
+    rotation:
+        a_rotated_credential_resumes_no_old_session;
     cancellation:
         no_session_is_taken_before_tcp_is_connected,
         cancelled_handshakes_leave_the_other_sessions,
