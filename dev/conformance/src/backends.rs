@@ -183,6 +183,11 @@ impl<B: TestedBackend> Client for Connector<B> {
         builder.build().map_err(message)
     }
 
+    fn with_identity(&self, identity: Identity) -> Result<Self, String> {
+        let Identity { chain, key } = identity;
+        self.with_client_certificate(chain, key).map_err(message)
+    }
+
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure> {
         self.connect_stream(host, port, wire).map_err(failure)
     }

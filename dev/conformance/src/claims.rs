@@ -2,6 +2,7 @@
 
 mod accounting;
 mod availability;
+mod certificates;
 mod early_data;
 mod expiry;
 mod failures;
@@ -29,6 +30,7 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         records::claims::<C>(),
         early_data::claims::<C>(),
         failures::claims::<C>(),
+        certificates::claims::<C>(),
         groups::claims::<C>(),
         accounting::claims::<C>(),
     ];

@@ -25,6 +25,10 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const NO_CALLBACKS: Option<&'static str> = None;
     /// Why the client cannot choose the group of the first key share, if so.
     const NO_KEY_SHARES: Option<&'static str> = None;
+    /// Why the store cannot read when certificates expire, if so.
+    const HIDES_CERTIFICATES: Option<&'static str> = None;
+    /// Why the client cannot change its certificate and keep its store, if so.
+    const NO_ROTATION: Option<&'static str> = None;
     /// Why the client cannot send early data, if so.
     const NO_EARLY_DATA: Option<&'static str> = None;
     /// Why the client has no connections in tasks of tokio, if so.
@@ -40,6 +44,8 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     fn name_for_child() -> Result<String, &'static str>;
     /// Creates a client with an empty memory.
     fn new(setup: Setup) -> Result<Self, String>;
+    /// A client with another client certificate onto the store of this one.
+    fn with_identity(&self, identity: Identity) -> Result<Self, String>;
     /// Makes a handshake.
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<Self::Connection, Failure>;
     /// Makes a handshake with as much of `data` as early data as the setup and the session allow.

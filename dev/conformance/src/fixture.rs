@@ -1,7 +1,7 @@
 //! What a claim is checked on: a server, a client, and a manual clock.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lab::certificate::{Authority, Identity, KeyKind};
 use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
@@ -175,6 +175,8 @@ pub(crate) struct Visit {
     pub(crate) groups: Vec<u16>,
     /// Those with a key share.
     pub(crate) key_shares: Vec<u16>,
+    /// The client's certificate, in DER, that the server knows.
+    pub(crate) client_leaf: Option<Vec<u8>>,
 }
 
 impl Visit {
@@ -202,6 +204,7 @@ pub(crate) fn observe(connection: &mut impl Connection) -> Result<Visit, String>
         early_data: by_server.early_data,
         groups: by_server.groups,
         key_shares: by_server.key_shares,
+        client_leaf: by_server.client_leaf,
     })
 }
 
@@ -232,6 +235,21 @@ pub(crate) fn foreign_root() -> CertificateDer<'static> {
 /// A client certificate.
 pub(crate) fn client_identity(name: &str) -> Identity {
     authority().issue_client(name)
+}
+
+/// A client certificate that expires at `not_after`.
+pub(crate) fn client_identity_until(name: &str, not_after: SystemTime) -> Identity {
+    authority().issue_client_until(name, not_after)
+}
+
+/// The root of client certificates.
+pub(crate) fn client_root() -> CertificateDer<'static> {
+    authority().root_der()
+}
+
+/// A certificate of the server that expires at `not_after`.
+pub(crate) fn identity_until(not_after: SystemTime) -> Identity {
+    authority().issue_until(&[HOST, OTHER_HOST], not_after)
 }
 
 fn authority() -> &'static Authority {

@@ -57,8 +57,11 @@ fn every_claim_holds() {
             "a failed resumption is made again without a session, with a ClientConfig",
             "a failed transport takes only the session that was offered, in tasks",
             "a failed transport takes only the session that was offered, with a ClientConfig",
+            "no session outlives the server's certificate",
+            "no session outlives the client's certificate",
             "a ticket too large for a ClientHello is refused and counted, in tasks",
             "a ticket too large for a ClientHello is refused and counted, with a ClientConfig",
+            "a changed client certificate resumes no session of the old one, in the same store",
             "the first key share is for the group that the server chose last",
         ]
     );

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use backend_s2n::{Connector, Error, Session, Sessions, Stream};
 use conformance::{Client, Connection, Door, Failure, Setup, Store, Wire};
+use lab::certificate::Identity;
 use openssl::x509::X509;
 use s2n_tls::config;
 use s2n_tls::enums::Version;
@@ -126,6 +127,15 @@ impl Client for S2n {
         Some("a `ClientConfig` of rustls has no sessions of s2n-tls");
     const NO_DIALING: Option<&'static str> =
         Some("s2n-tls is given a connected transport, and cannot connect again");
+
+    const HIDES_CERTIFICATES: Option<&'static str> =
+        Some("the adapter to s2n-tls does not read when certificates expire");
+    const NO_ROTATION: Option<&'static str> =
+        Some("the client under test has a store of its own for each certificate");
+
+    fn with_identity(&self, _: Identity) -> Result<Self, String> {
+        Err("the store is this client's own".to_owned())
+    }
 
     fn name_for_child() -> Result<String, &'static str> {
         Ok("s2n".to_owned())

@@ -236,6 +236,17 @@ const FAULTS: &[(Fault, &[&str])] = &[
         ],
     ),
     (
+        Fault::IgnoresCertificateExpiry,
+        &[
+            "no session outlives the server's certificate",
+            "no session outlives the client's certificate",
+        ],
+    ),
+    (
+        Fault::KeepsDomainOnRotation,
+        &["a changed client certificate resumes no session of the old one, in the same store"],
+    ),
+    (
         Fault::ForgetsGroup,
         &["the first key share is for the group that the server chose last"],
     ),

@@ -9,12 +9,13 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use conformance::{Client, Door, Failure, Setup, Wire};
+use lab::certificate::Identity;
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslRef, SslSession, SslStream};
 use openssl::x509::X509VerifyResult;
 use store_core::{
-    Clock, Entry, EntryId, KeyRef, Limits, Offer, SessionKey, SessionStore, SystemClock, Timestamp,
-    Usage, Want,
+    Clock, Entry, EntryId, KeyRef, Limits, Offer, SecurityDomain, SessionKey, SessionStore,
+    SystemClock, Timestamp, Usage, Want,
 };
 use store_tiers::SharedStore;
 use tls_resume::{Stats, TierStats};
@@ -31,6 +32,7 @@ pub(crate) struct FaultyClient {
     /// Contexts that offer one group first: the crate `openssl` sets groups on contexts only.
     by_group: Vec<(u16, SslConnector)>,
     state: Arc<ClientState>,
+    setup: Setup,
 }
 
 impl Client for FaultyClient {
@@ -50,7 +52,6 @@ impl Client for FaultyClient {
             }
             _ => setup.limits.clone(),
         };
-        let domain = domain(&setup, fault);
         let new_store = || {
             SessionStore::new(limits)
                 .map(Arc::new)
@@ -65,49 +66,18 @@ impl Client for FaultyClient {
             None if fault == Fault::IgnoresSettings => common_store(),
             None => new_store()?,
         };
-        let state = Arc::new(ClientState {
-            fault,
-            store,
-            shared_store,
-            clock: Arc::clone(&setup.clock),
-            domain,
-            never_resume: setup
-                .never_resume
-                .iter()
-                .map(|host| host.to_ascii_lowercase())
-                .collect(),
-            early_data: setup.early_data,
-            no_store: setup.limits.servers == 0,
-            latest_key: Mutex::new(None),
-            latest_time: Mutex::new(Timestamp::EPOCH),
-            handshake_lock: Mutex::new(()),
-            latest_session: Mutex::new(Vec::new()),
-        });
-        let context = |groups: &str| {
-            let mut builder = builder(&setup, fault)?;
-            builder.set_groups_list(groups)?;
-            let in_callback = Arc::clone(&state);
-            builder.set_new_session_callback(move |ssl, session| {
-                put_in_callback(&in_callback, ssl, session);
-            });
-            Ok(builder.build())
+        Self::over(setup, store, shared_store, None)
+    }
+
+    fn with_identity(&self, identity: Identity) -> Result<Self, String> {
+        let identity = Some(identity);
+        let setup = Setup {
+            identity,
+            ..self.setup.clone()
         };
-        let contexts = || {
-            let only = fault == Fault::OffersLastGroupOnly;
-            let [p256, x25519] = if only {
-                ["P-256", "X25519"]
-            } else {
-                ["P-256:X25519", "X25519:P-256"]
-            };
-            let by_group = vec![(23, context(p256)?), (29, context(x25519)?)];
-            Ok((context("X25519:P-256")?, by_group))
-        };
-        let (connector, by_group) = contexts().map_err(|error: ErrorStack| error.to_string())?;
-        Ok(Self {
-            connector,
-            by_group,
-            state,
-        })
+        let kept = self.state.has(Fault::KeepsDomainOnRotation);
+        let kept = kept.then_some(self.state.domain);
+        Self::over(setup, Arc::clone(&self.state.store), None, kept)
     }
 
     fn connect(&self, host: &str, port: u16, wire: Wire) -> Result<FaultyConnection, Failure> {
@@ -184,6 +154,60 @@ fn put_in_callback(client: &ClientState, ssl: &SslRef, session: SslSession) {
 }
 
 impl FaultyClient {
+    /// A client onto a store, in the domain of its setup unless one is kept.
+    fn over(
+        setup: Setup,
+        store: Arc<SessionStore<StoredSession>>,
+        shared_store: Option<SharedStore<StoredSession>>,
+        kept_domain: Option<SecurityDomain>,
+    ) -> Result<Self, String> {
+        let fault = Fault::current();
+        let state = Arc::new(ClientState {
+            fault,
+            store,
+            shared_store,
+            clock: Arc::clone(&setup.clock),
+            domain: kept_domain.unwrap_or_else(|| domain(&setup, fault)),
+            never_resume: setup
+                .never_resume
+                .iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
+            early_data: setup.early_data,
+            no_store: setup.limits.servers == 0,
+            latest_key: Mutex::new(None),
+            latest_time: Mutex::new(Timestamp::EPOCH),
+            handshake_lock: Mutex::new(()),
+            latest_session: Mutex::new(Vec::new()),
+        });
+        let context = |groups: &str| {
+            let mut builder = builder(&setup, fault)?;
+            builder.set_groups_list(groups)?;
+            let in_callback = Arc::clone(&state);
+            builder.set_new_session_callback(move |ssl, session| {
+                put_in_callback(&in_callback, ssl, session);
+            });
+            Ok(builder.build())
+        };
+        let contexts = || {
+            let only = fault == Fault::OffersLastGroupOnly;
+            let [p256, x25519] = if only {
+                ["P-256", "X25519"]
+            } else {
+                ["P-256:X25519", "X25519:P-256"]
+            };
+            let by_group = vec![(23, context(p256)?), (29, context(x25519)?)];
+            Ok((context("X25519:P-256")?, by_group))
+        };
+        let (connector, by_group) = contexts().map_err(|error: ErrorStack| error.to_string())?;
+        Ok(Self {
+            connector,
+            by_group,
+            state,
+            setup,
+        })
+    }
+
     /// Makes a connection to its end.
     fn visit(&self, host: &str, port: u16, wire: Wire, manner: Manner) -> Result<bool, Failure> {
         let (connection, _) = self.open(host, port, wire, b"", manner)?;

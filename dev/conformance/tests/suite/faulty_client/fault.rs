@@ -64,6 +64,10 @@ pub(crate) enum Fault {
     SendsEarlyDataByDefault,
     ExceedsEarlyDataLimit,
     ReportsAllEarlyDataAccepted,
+    /// Sessions outlive the certificates of their handshake.
+    IgnoresCertificateExpiry,
+    /// A client with another certificate has the security domain of the one before.
+    KeepsDomainOnRotation,
     /// The server's group is not remembered.
     ForgetsGroup,
     /// The store is not told how handshakes end.

@@ -45,6 +45,9 @@ pub(crate) fn builder(setup: &Setup, fault: Fault) -> Result<SslConnectorBuilder
     }
     if let Some(identity) = &setup.identity {
         builder.set_certificate(X509::from_der(&identity.chain[0])?.as_ref())?;
+        for issuer in &identity.chain[1..] {
+            builder.add_extra_chain_cert(X509::from_der(issuer)?)?;
+        }
         let key = PKey::private_key_from_der(identity.key.secret_der())?;
         builder.set_private_key(&key)?;
     }

@@ -1,11 +1,14 @@
 //! The state of a client, and what its callbacks do with it.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use conformance::Door;
 use lab::server::{ticket_bytes, ticket_lifetime_hint};
+use openssl::asn1::Asn1Time;
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef, SslSession, SslVersion};
+use openssl::x509::X509Ref;
 use store_core::{
     Clock, Entry, EntryId, Generation, KeyRef, Outcome, SecurityDomain, SessionKey, SessionStore,
     Storable, Timestamp, Usage,
@@ -105,6 +108,24 @@ pub(crate) fn index() -> Index<Ssl, Mutex<ConnectionState>> {
     *INDEX.get_or_init(|| Ssl::new_ex_index().expect("memory for an index"))
 }
 
+/// The earliest `notAfter` of the server's certificate, which a resumed session has too, and of the
+/// client's.
+fn certificates_expire(ssl: &SslRef) -> Timestamp {
+    let epoch = Asn1Time::from_unix(0).expect("a time");
+    let seconds = |certificate: &X509Ref| {
+        let since = epoch.diff(certificate.not_after()).expect("a difference");
+        i64::from(since.days) * 24 * 60 * 60 + i64::from(since.secs)
+    };
+    let server = ssl
+        .peer_certificate()
+        .map(|certificate| seconds(&certificate));
+    let own = ssl.certificate().map(seconds);
+    let earliest = server.into_iter().chain(own).min();
+    earliest.map_or(Timestamp::NEVER, |seconds| {
+        Timestamp::from_unix(Duration::from_secs(seconds.unsigned_abs()))
+    })
+}
+
 impl ClientState {
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.fault == fault
@@ -179,6 +200,9 @@ impl ClientState {
         let established = state.offered.as_ref().map(|offered| offered.established);
         if state.resumed && !self.has(Fault::RenewalsResetAge) {
             entry.established = established.unwrap_or(now);
+        }
+        if !self.has(Fault::IgnoresCertificateExpiry) {
+            entry = entry.expires_by(certificates_expire(ssl));
         }
         let key = match &*lock(&self.latest_key) {
             Some(latest) if self.has(Fault::StoresForLatestServer) => latest.clone(),
