@@ -78,10 +78,11 @@ impl<B: Backend> ConnectorBuilder<B> {
     ///
     /// Each credential has a security domain of its own in the same store, within the same limits: a
     /// connection resumes no session that another credential made. Connections that have begun end
-    /// with the one that they began with. If the TLS library rejects a new credential, for example
-    /// because its key does not belong to its certificate, the one before stays in use
-    /// ([`client_certificate_error`](Connector::client_certificate_error)). `build` fails if it rejects
-    /// the first one.
+    /// with the one that they began with. The first connection with a new credential configures the TLS
+    /// library again while others wait: some milliseconds with OpenSSL, less with rustls. If the library
+    /// rejects a new credential, for example because its key does not belong to its certificate, the
+    /// one before stays in use ([`client_certificate_error`](Connector::client_certificate_error)).
+    /// `build` fails if it rejects the first one.
     pub fn client_credentials(mut self, source: impl CredentialSource + 'static) -> Self {
         self.settings.client_source = Some(Arc::new(source));
         self

@@ -12,7 +12,9 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "shared")]
 use std::time::Duration;
 
-use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, Stats};
+#[cfg(feature = "shared")]
+use store_core::SessionKey;
+use store_core::{KeyRef, SecurityDomain, ServerStats, Stats};
 #[cfg(feature = "shared")]
 use store_tiers::{Fetch, TierStats};
 
@@ -359,7 +361,8 @@ impl<B: Backend> Connector<B> {
     ///
     /// The label `domain` is the name of the connector's
     /// [domain](crate::generic::ConnectorBuilder::domain), unless it has
-    /// [labels](crate::generic::ConnectorBuilder::metric_labels) of its own. Connectors with the
+    /// [labels](crate::generic::ConnectorBuilder::metric_labels) of its own. Connectors onto one store
+    /// ([`with_client_certificate`](Self::with_client_certificate)) record it once. Others with the
     /// same labels add up: a connector that replaces another continues its counters, and dropping
     /// the last clone of a connector subtracts its sessions from the gauges. Visits every shard of
     /// the store: call it once a second at most.

@@ -12,7 +12,45 @@ const UNSETTLED: Duration = Duration::from_secs(30);
 /// Tells the domain of a `ClientConfig` whose client certificate rotates
 /// ([`Sessions::shared_handle_following`](crate::Sessions::shared_handle_following)).
 ///
-/// Called for every look-up and for every session received: it should be cheap.
+/// Called for every look-up and for every session received: it should be cheap. A resolver implements
+/// both:
+///
+/// ```
+/// # #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))] {
+/// use std::sync::{Arc, RwLock};
+///
+/// use backend_rustls::{CurrentDomain, FollowDomain, Sessions};
+/// use rustls::client::ResolvesClientCert;
+/// use rustls::sign::CertifiedKey;
+/// use rustls::{ClientConfig, SignatureScheme};
+///
+/// /// The certificate, with its domain, which contains a digest of it.
+/// #[derive(Debug)]
+/// struct Rotating(RwLock<(Arc<CertifiedKey>, CurrentDomain)>);
+///
+/// impl ResolvesClientCert for Rotating {
+///     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+///         Some(Arc::clone(&self.0.read().unwrap().0))
+///     }
+///
+///     fn has_certs(&self) -> bool {
+///         true
+///     }
+/// }
+///
+/// impl FollowDomain for Rotating {
+///     fn current(&self) -> CurrentDomain {
+///         self.0.read().unwrap().1
+///     }
+/// }
+///
+/// fn follow(config: &mut ClientConfig, sessions: &Sessions, rotating: Arc<Rotating>) {
+///     let shared = sessions.shared_handle_following(Arc::<Rotating>::clone(&rotating));
+///     config.resumption = shared.resumption();
+///     config.client_auth_cert_resolver = rotating;
+/// }
+/// # }
+/// ```
 pub trait FollowDomain: fmt::Debug + Send + Sync {
     /// The domain of connections that begin now.
     fn current(&self) -> CurrentDomain;

@@ -52,6 +52,10 @@ impl Sessions {
     /// The domain is a digest of `name` and of a number that is unique in this process: rustls 0.23
     /// resumes only under the same verifier and client-certificate resolver `Arc`s, and a ticket
     /// that it rejects for that reason is lost.
+    ///
+    /// rustls does not compare the certificate that the resolver returns. If it changes, use
+    /// [`shared_handle_following`](Self::shared_handle_following): otherwise connections with the new
+    /// certificate resume the sessions of the old one, as its identity.
     pub fn shared_handle(&self, name: &str) -> SharedHandle {
         static HANDLES: AtomicU64 = AtomicU64::new(0);
         let handle = HANDLES.fetch_add(1, Ordering::Relaxed);

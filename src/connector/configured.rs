@@ -1,4 +1,4 @@
-//! The backend of a connector, configured with the client credential of today.
+//! The backend of a connector, configured with the current client credential.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -38,7 +38,8 @@ impl<B: Backend> Configured<B> {
     }
 }
 
-/// The configured backend of now, which follows the source of credentials if there is one.
+/// The configured backend that new connections use. It follows the source of credentials, if there is
+/// one.
 pub(super) struct Current<B> {
     configured: RwLock<Arc<Configured<B>>>,
     /// Held while a new credential is configured: connections wait for it.

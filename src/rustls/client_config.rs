@@ -31,19 +31,6 @@ impl Connector {
     /// own connections. Sessions expire with the client certificate; when that of the server expires is
     /// not known.
     ///
-    /// # With a client certificate that rotates
-    /// If the connector has a [source](crate::rustls::ConnectorBuilder::client_credentials) of
-    /// credentials, so has the configuration: a connection authenticates with the current one, and
-    /// resumes no session of another. rustls does not say which connection a session belongs to. So
-    /// for 30 seconds after a rotation the configuration stores no session: one that a connection from
-    /// before receives so late would be taken for one of the new credential. What remains is a session
-    /// that such a connection receives later still, because its server sends it then or its client does
-    /// not read.
-    ///
-    /// Connections of the connector itself, and quinn's, know theirs and resume at once. So do those of
-    /// a configuration that is made anew for each certificate, from
-    /// [`with_client_certificate`](crate::rustls::Connector::with_client_certificate).
-    ///
     /// A server that fails when a session is offered is recognized, and avoided for a while, after
     /// two connections at most that failed. Not if it rejects the session only after the client's
     /// `Finished`: rustls has reported success before, so each connection that offers a session
@@ -61,6 +48,19 @@ impl Connector {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # With a client certificate that rotates
+    /// If the connector has a [source](crate::rustls::ConnectorBuilder::client_credentials) of
+    /// credentials, so has the configuration: a connection authenticates with the current one, and
+    /// resumes no session of another. rustls does not say which connection a session belongs to. So
+    /// for 30 seconds after a rotation the configuration stores no session: it may belong to a
+    /// connection from before. A session that such a connection receives even later, because its server
+    /// sends it then or its client did not read, is stored as one of the new credential.
+    /// Configurations of one connector resume each other's sessions as long as one of them exists.
+    ///
+    /// Connections of the connector itself, and quinn's, know theirs and resume at once. So do those of
+    /// a configuration that is made anew for each certificate, from
+    /// [`with_client_certificate`](crate::rustls::Connector::with_client_certificate).
     pub fn client_config(&self) -> ClientConfig {
         let configured = self.configured();
         let mut config = configured.client_config(self.settings(), |domain| *domain);

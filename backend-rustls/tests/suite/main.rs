@@ -13,6 +13,7 @@ mod rustls_0_23 {
     #[path = "../fixture.rs"]
     #[allow(dead_code, reason = "the preview tests use the rest")]
     mod fixture;
+    mod following;
     #[path = "../resumption.rs"]
     mod resumption;
     mod shared_handle;

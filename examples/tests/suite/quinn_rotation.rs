@@ -11,7 +11,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 use tls_resume::quinn::client_config;
 use tls_resume::rustls::Connector;
-use tls_resume::{ClientCredential, Clock, ManualClock, RotatingCredential, SystemClock};
+use tls_resume::{ClientCredential, RotatingCredential};
 
 /// The client's own certificate in each connection.
 type Seen = Arc<Mutex<Vec<CertificateDer<'static>>>>;

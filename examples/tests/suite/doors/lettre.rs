@@ -34,7 +34,7 @@ fn runtime() -> Runtime {
 }
 
 /// Connects and exchanges data with a server that echoes it.
-async fn visit<B: Backend>(connector: &Connector<B>, port: u16) -> Result<(), Error> {
+pub(super) async fn visit<B: Backend>(connector: &Connector<B>, port: u16) -> Result<(), Error> {
     echo(connect_starttls(connector, "localhost", port, &hello()).await?).await;
     Ok(())
 }
