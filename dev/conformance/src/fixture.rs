@@ -175,8 +175,6 @@ pub(crate) struct Visit {
     pub(crate) groups: Vec<u16>,
     /// Those with a key share.
     pub(crate) key_shares: Vec<u16>,
-    /// The client's certificate, in DER, that the server knows.
-    pub(crate) client_leaf: Option<Vec<u8>>,
 }
 
 impl Visit {
@@ -204,7 +202,6 @@ pub(crate) fn observe(connection: &mut impl Connection) -> Result<Visit, String>
         early_data: by_server.early_data,
         groups: by_server.groups,
         key_shares: by_server.key_shares,
-        client_leaf: by_server.client_leaf,
     })
 }
 

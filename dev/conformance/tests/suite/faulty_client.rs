@@ -244,7 +244,11 @@ const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::KeepsDomainOnRotation,
-        &["a changed client certificate resumes no session of the old one, in the same store"],
+        &[
+            "a changed client certificate resumes no session of the old one",
+            "a changed client certificate resumes no session of the old one, in tasks",
+            "a changed client certificate resumes no session of the old one, with a ClientConfig",
+        ],
     ),
     (
         Fault::ForgetsGroup,
