@@ -97,8 +97,12 @@ pub struct Config {
     pub limits: Limits,
     /// The name of the security domain ([`ConnectorBuilder::domain`]). Default: empty.
     pub domain: String,
-    /// Hosts whose sessions are neither stored nor offered.
+    /// Hosts, and hosts with a port, whose sessions are neither stored nor offered
+    /// ([`ConnectorBuilder::never_resume`]).
     pub never_resume: Vec<String>,
+    /// Stores and offers sessions with a client certificate, too
+    /// ([`ConnectorBuilder::resume_with_client_certificate`]). Default: true.
+    pub resume_with_client_certificate: bool,
     /// The timeout of a connection, handshake included. Default 30 s; not zero.
     #[serde(with = "store_core::settings::whole_milliseconds")]
     pub timeout: Duration,
@@ -170,6 +174,7 @@ impl Default for Config {
             limits: Limits::default(),
             domain: String::new(),
             never_resume: Vec::new(),
+            resume_with_client_certificate: true,
             timeout: TIMEOUT,
             early_data: false,
             retry_failed_resumption: true,
@@ -207,6 +212,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             limits,
             domain,
             never_resume,
+            resume_with_client_certificate,
             timeout,
             early_data,
             retry_failed_resumption,
@@ -239,6 +245,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             .limits(limits.clone())
             .domain(domain)
             .never_resume(never_resume)
+            .resume_with_client_certificate(*resume_with_client_certificate)
             .timeout(*timeout)
             .early_data(*early_data)
             .retry_failed_resumption(*retry_failed_resumption)

@@ -16,10 +16,12 @@ use store_tiers::{Fetch, TierStats};
 #[cfg(feature = "shared")]
 use crate::backend::Shareable;
 use crate::backend::sealed::Attempt;
+use crate::connect_options::Scope;
 use crate::error::TlsEvidence;
 use crate::host::Host;
 #[cfg(feature = "metrics")]
 use crate::metrics::Meter;
+use crate::never_resume::{NeverResume, Servers};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::stream::Stream;
@@ -28,13 +30,17 @@ use crate::{Backend, Error};
 
 /// Makes TLS connections that resume earlier sessions with the same server where they can.
 ///
-/// Cheap to clone; all clones share one configuration and one store.
+/// Cheap to clone; all clones share one configuration and one store. A handle with
+/// [options](Self::with_options) of its own, such as a [partition](Self::partition), is a connector
+/// that shares them, too.
 pub struct Connector<B: Backend> {
     inner: Arc<Inner<B>>,
+    scope: Scope,
 }
 
 struct Inner<B: Backend> {
     settings: Settings,
+    never_resume: Arc<NeverResume>,
     backend: B,
     store: Store<B::Session>,
     #[cfg(feature = "metrics")]
@@ -43,13 +49,19 @@ struct Inner<B: Backend> {
 
 impl<B: Backend> Connector<B> {
     pub(crate) fn new(
-        settings: Settings,
+        mut settings: Settings,
         backend: B,
         store: Store<B::Session>,
         #[cfg(feature = "metrics")] meter: Meter,
     ) -> Self {
+        let scope = Scope {
+            resumes: settings.resumes(),
+            ..Scope::new(*backend.domain())
+        };
         Self {
+            scope,
             inner: Arc::new(Inner {
+                never_resume: Arc::new(NeverResume::new(settings.take_never_resume())),
                 settings,
                 backend,
                 store,
@@ -273,10 +285,61 @@ impl<B: Backend> Connector<B> {
         &self.inner.settings
     }
 
-    /// The key of the server's sessions; `None` if its host is in `never_resume`.
+    /// The key of the server's sessions; `None` if they are neither offered nor stored.
     pub(crate) fn session_key(&self, host: &Host, port: u16) -> Option<SessionKey> {
-        let resumes = !self.inner.settings.never_resumes(host);
-        resumes.then(|| host.key(self.security_domain()).with_port(port).to_key())
+        let never = &self.inner.never_resume;
+        let resumes = self.scope.resumes && !never.contains(host.server_name(), Some(port));
+        resumes.then(|| {
+            self.key(host, self.security_domain())
+                .with_port(port)
+                .to_key()
+        })
+    }
+
+    /// The key of a host's sessions in `domain`, without a port.
+    fn key<'k>(&'k self, host: &'k Host, domain: &'k SecurityDomain) -> KeyRef<'k> {
+        let key = host.key(domain);
+        match &self.scope.endpoint {
+            Some(endpoint) => key.with_endpoint(endpoint),
+            None => key,
+        }
+    }
+
+    #[cfg(feature = "rustls")]
+    pub(crate) fn never_resume(&self) -> &Arc<NeverResume> {
+        &self.inner.never_resume
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// A handle whose connections use these sessions.
+    pub(crate) fn in_scope(&self, scope: Scope) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            scope,
+        }
+    }
+
+    pub(crate) fn clear_domain(&self, domain: &SecurityDomain) {
+        self.inner.store.memory.clear_domain(domain);
+    }
+
+    /// Replaces the servers whose sessions are neither stored nor offered, for this connector, its
+    /// clones and handles, and clients with its `client_config`. Each is a host, or a host with a port,
+    /// as in [`never_resume`](crate::generic::ConnectorBuilder::never_resume).
+    ///
+    /// Connections that have begun are not affected. Sessions of these servers that are stored already
+    /// are not offered, but stay until they expire: to remove them, call
+    /// [`clear_server`](Self::clear_server). Fails with
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if one is not a host, and then changes nothing.
+    pub fn set_never_resume<H: AsRef<str>>(
+        &self,
+        servers: impl IntoIterator<Item = H>,
+    ) -> Result<(), Error> {
+        self.inner.never_resume.set(Servers::parse(servers)?);
+        Ok(())
     }
 
     /// What the store has counted, and what it holds.
@@ -284,7 +347,7 @@ impl<B: Backend> Connector<B> {
         self.inner.store.memory.stats()
     }
 
-    /// Removes all sessions. Sessions that open connections receive later are not stored. With a
+    /// Removes all sessions, those of all partitions included. Sessions that open connections receive later are not stored. With a
     /// tier, removes the sessions of all connectors that share it: everything sealed under the same
     /// keys.
     pub fn clear(&self) {
@@ -323,9 +386,10 @@ impl<B: Backend> Connector<B> {
         sum
     }
 
-    /// The security domain of this connector's sessions: a digest of its configuration.
+    /// The security domain of this connector's sessions: a digest of its configuration, and of the
+    /// [partition](Self::partition) if the handle has one.
     pub fn security_domain(&self) -> &SecurityDomain {
-        self.inner.backend.domain()
+        &self.scope.domain
     }
 
     /// Calls `each` with every key of the server's sessions; not at all if `host` is not valid.
@@ -333,9 +397,9 @@ impl<B: Backend> Connector<B> {
         let Ok(host) = Host::parse(host) else {
             return;
         };
-        each(host.key(self.security_domain()).with_port(port));
-        for domain in self.inner.backend.domains_of_other_clients() {
-            each(host.key(&domain));
+        each(self.key(&host, self.security_domain()).with_port(port));
+        for domain in B::domains_of_other_clients(self.security_domain()) {
+            each(self.key(&host, &domain));
         }
     }
 
@@ -416,9 +480,7 @@ impl<B: Shareable> Connector<B> {
 
 impl<B: Backend> Clone for Connector<B> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-        }
+        self.in_scope(self.scope.clone())
     }
 }
 

@@ -22,6 +22,7 @@ compile_error!("shared stores need Unix: switch off the cargo features `lmdb` an
 mod backend;
 mod builder;
 mod config;
+mod connect_options;
 mod connection_info;
 mod connector;
 #[cfg(feature = "tokio")]
@@ -43,6 +44,7 @@ pub mod hyper;
 pub mod lettre;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod never_resume;
 #[cfg(feature = "openssl")]
 pub mod openssl;
 #[cfg(feature = "tokio-postgres")]
@@ -67,6 +69,7 @@ pub use backend::Backend;
 #[cfg(feature = "shared")]
 pub use backend::Shareable;
 pub use config::{Config, StoreUrl};
+pub use connect_options::ConnectOptions;
 pub use connection_info::Resumption;
 pub use error::{Alert, CertificateError, Error, ErrorKind};
 pub use pki_types;

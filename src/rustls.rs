@@ -72,11 +72,11 @@ impl sealed::Backend for Rustls {
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
-    fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
+    fn domains_of_other_clients(domain: &SecurityDomain) -> Vec<SecurityDomain> {
         vec![
-            *self.domain(),
+            *domain,
             #[cfg(feature = "quinn")]
-            domain::of_quic(self.domain()),
+            domain::of_quic(domain),
         ]
     }
 

@@ -53,7 +53,7 @@ use crate::backend::sealed::Attempt;
 use crate::deadline::{after, in_time};
 use crate::host::Host;
 pub use crate::transport::AsyncIo;
-use crate::{Error, generic, transport};
+use crate::{ConnectOptions, Error, generic, transport};
 
 /// Makes TLS connections for tasks of tokio that resume earlier sessions with the same server where
 /// they can.
@@ -225,6 +225,36 @@ impl<B: Backend> Connector<B> {
         self.wait_for(self.blocking.fetch(key.as_ref())).await;
         let attempt = Attempt::new(key, early);
         self.handshake(&host, attempt, io, deadline).await
+    }
+
+    /// Connects as [`connect`](Self::connect) does, with these options.
+    pub async fn connect_with(
+        &self,
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+    ) -> Result<Stream<B, TcpStream>, Error> {
+        self.with_options(options).connect(host, port).await
+    }
+
+    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, with
+    /// these options.
+    pub async fn connect_stream_with<IO: AsyncIo>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        options: &ConnectOptions,
+    ) -> Result<Stream<B, IO>, Error> {
+        let connector = self.with_options(options);
+        connector.connect_stream(host, port, io).await
+    }
+
+    /// A handle of the same connector whose connections have these options, as
+    /// [the blocking connector's](generic::Connector::with_options).
+    #[must_use]
+    pub fn with_options(&self, options: &ConnectOptions) -> Self {
+        self.blocking.with_options(options).tokio()
     }
 
     /// The blocking connector, with the statistics and the other methods.

@@ -1,6 +1,6 @@
 //! One handle for all connections of a `ClientConfig`.
 
-use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::NamedGroup;
@@ -8,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, Outcome, SecurityDomain, SessionKey, Want};
+use store_core::{KeyRef, Outcome, SecurityDomain, Want};
 
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
@@ -34,14 +34,17 @@ use crate::session::Session;
 ///   has succeeded; a later check of the application comes too late.
 ///
 /// [`Connection`](crate::Connection) has none of these limits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SharedHandle {
     store: ClockedStore<Session>,
     domain: SecurityDomain,
     port: Option<u16>,
-    /// Keys without a port.
-    never_resume: Arc<HashSet<SessionKey>>,
+    endpoint: Option<Arc<[u8]>>,
+    condition: Option<Arc<Condition>>,
 }
+
+/// Whether sessions of a server are stored and offered.
+type Condition = dyn Fn(&ServerName<'_>) -> bool + Send + Sync;
 
 impl SharedHandle {
     pub(crate) fn new(store: ClockedStore<Session>, domain: SecurityDomain) -> Self {
@@ -49,7 +52,8 @@ impl SharedHandle {
             store,
             domain,
             port: None,
-            never_resume: Arc::default(),
+            endpoint: None,
+            condition: None,
         }
     }
 
@@ -63,14 +67,25 @@ impl SharedHandle {
         }
     }
 
-    /// Adds hosts, DNS names or IP addresses, whose sessions are neither stored nor offered.
+    /// Sets the endpoint of all connections of the configuration, as in [`KeyRef::with_endpoint`].
     #[must_use]
-    pub fn with_never_resume<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
-        let key = |host: H| KeyRef::new(&self.domain, host.as_ref()).to_key();
-        let keys = self.never_resume.iter().cloned();
-        let never_resume = Arc::new(keys.chain(hosts.into_iter().map(key)).collect());
+    pub fn with_endpoint(self, endpoint: impl Into<Arc<[u8]>>) -> Self {
         Self {
-            never_resume,
+            endpoint: Some(endpoint.into()),
+            ..self
+        }
+    }
+
+    /// Stores and offers sessions of those servers only for which `resumes` returns true. It is called
+    /// several times for each connection, with the name as the client gave it: with or without a
+    /// trailing dot.
+    #[must_use]
+    pub fn with_condition(
+        self,
+        resumes: impl Fn(&ServerName<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            condition: Some(Arc::new(resumes)),
             ..self
         }
     }
@@ -86,14 +101,21 @@ impl SharedHandle {
     }
 
     fn key<'k>(&'k self, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
-        let key = KeyRef::from_host(&self.domain, host_ref(name)?);
-        if !self.never_resume.is_empty() && self.never_resume.contains(&key.to_key()) {
+        let mut key = KeyRef::from_host(&self.domain, host_ref(name)?);
+        if self
+            .condition
+            .as_ref()
+            .is_some_and(|resumes| !resumes(name))
+        {
             return None;
         }
-        Some(match self.port {
-            Some(port) => key.with_port(port),
-            None => key,
-        })
+        if let Some(port) = self.port {
+            key = key.with_port(port);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            key = key.with_endpoint(endpoint);
+        }
+        Some(key)
     }
 
     fn look_up(&self, name: &ServerName<'_>, want: Want) -> Option<Session> {
@@ -115,6 +137,16 @@ impl SharedHandle {
         let entry = session.map(|session| session.into_entry(0, now));
         // The store counts refusals; the next handshake is then a full one.
         store.finish(key, store.generation(), outcome, hint, entry, now);
+    }
+}
+
+impl fmt::Debug for SharedHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedHandle")
+            .field("store", &self.store)
+            .field("domain", &self.domain)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,9 @@
 //! A configuration for other crates' clients.
 
+use std::sync::Arc;
+
 use ::rustls::ClientConfig;
+use pki_types::ServerName;
 use store_core::SecurityDomain;
 
 use super::Connector;
@@ -23,7 +26,9 @@ impl Connector {
     /// [`copied`](crate::Stats::copied) count the sessions offered, but not whether they were
     /// resumed. Limits, lifetimes and
     /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as for the connector's
-    /// own connections.
+    /// own connections; a server that is listed there with a port stands for its host. The
+    /// configuration keeps the [options](crate::rustls::Connector::with_options) of the handle that
+    /// made it.
     ///
     /// A server that fails when a session is offered is recognized, and avoided for a while, after
     /// two connections at most that failed. Not if it rejects the session only after the client's
@@ -49,10 +54,19 @@ impl Connector {
     /// As [`client_config`](Self::client_config), with its sessions in the given domain.
     pub(crate) fn client_config_in(&self, domain: SecurityDomain) -> ClientConfig {
         let rustls = self.backend();
+        // Its resumption is disabled.
         let mut config = ClientConfig::clone(rustls.configs.config());
-        let sessions = rustls.configs.sessions().shared_handle_in(domain);
-        let sessions = sessions.with_never_resume(&self.settings().never_resume);
-        config.resumption = sessions.resumption();
+        let scope = self.scope();
+        if scope.resumes {
+            let sessions = rustls.configs.sessions().shared_handle_in(domain);
+            let sessions = match &scope.endpoint {
+                Some(endpoint) => sessions.with_endpoint(Arc::clone(endpoint)),
+                None => sessions,
+            };
+            let never_resume = Arc::clone(self.never_resume());
+            let resumes = move |host: &ServerName<'_>| !never_resume.contains(host, None);
+            config.resumption = sessions.with_condition(resumes).resumption();
+        }
         config
     }
 }

@@ -12,7 +12,8 @@ on_async_backends! {
         second_connections_resume,
         answers_have_the_connections_resumption_and_protocol,
         hosts_are_those_of_the_uri,
-        sessions_are_shared_with_the_connector;
+        sessions_are_shared_with_the_connector,
+        requests_have_their_own_options;
     failures:
         certificate_errors_are_among_the_sources,
         silent_servers_run_into_the_timeout,
