@@ -1,20 +1,17 @@
 //! The connector, and its blocking connections.
 
+#[cfg(feature = "shared")]
+mod tier;
+
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 #[cfg(feature = "metrics")]
 use std::sync::{Mutex, PoisonError};
-#[cfg(feature = "shared")]
-use std::time::Duration;
 
 use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, Stats};
-#[cfg(feature = "shared")]
-use store_tiers::{Fetch, TierStats};
 
-#[cfg(feature = "shared")]
-use crate::backend::Shareable;
 use crate::backend::sealed::Attempt;
 use crate::connect_options::Scope;
 use crate::error::TlsEvidence;
@@ -280,7 +277,7 @@ impl<B: Backend> Connector<B> {
         &self.inner.backend
     }
 
-    #[cfg(any(feature = "rustls", feature = "tokio"))]
+    #[cfg(any(feature = "tokio", feature = "quinn"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
@@ -347,9 +344,9 @@ impl<B: Backend> Connector<B> {
         self.inner.store.memory.stats()
     }
 
-    /// Removes all sessions, those of all partitions included. Sessions that open connections receive later are not stored. With a
-    /// tier, removes the sessions of all connectors that share it: everything sealed under the same
-    /// keys.
+    /// Removes all sessions, those of all partitions included. Sessions that open connections receive
+    /// later are not stored. With a tier, removes the sessions of all connectors that share it:
+    /// everything sealed under the same keys.
     pub fn clear(&self) {
         self.inner.store.memory.clear();
     }
@@ -422,59 +419,6 @@ impl<B: Backend> Connector<B> {
         if let Some(shared) = &self.inner.store.shared {
             meter.record_tier(&shared.store.tier_stats());
         }
-    }
-}
-
-#[cfg(feature = "shared")]
-impl<B: Backend> Connector<B> {
-    /// Starts to fetch a session from the tier for a connection that is about to be made.
-    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
-        let shared = self.inner.store.shared.as_ref()?;
-        Some((shared.fetch)(&shared.store, key?.as_key()))
-    }
-
-    fn wait_for(&self, fetch: Option<Fetch>) {
-        if let Some(fetch) = fetch {
-            fetch.wait(self.inner.settings.store_timeout());
-        }
-    }
-}
-
-#[cfg(feature = "shared")]
-impl<B: Shareable> Connector<B> {
-    /// Fetches a session of this server from the tier if memory has none, and waits for it, for the
-    /// [store timeout](crate::generic::ConnectorBuilder::store_timeout) at most. Without a tier it
-    /// does nothing.
-    ///
-    /// Call it before the transport of [`connect_stream`](Self::connect_stream) is connected.
-    /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
-    pub fn prefetch(&self, host: &str, port: u16) {
-        if let Ok(host) = Host::parse(host) {
-            self.wait_for(self.fetch(self.session_key(&host, port).as_ref()));
-        }
-    }
-
-    /// Loads up to `max` sessions from an `lmdb:` store into memory, those that expire last first,
-    /// and waits for at most `timeout`: for a process that starts and is the only user of the
-    /// store. Returns whether loading finished. From Redis, it loads none.
-    pub fn load(&self, max: usize, timeout: Duration) -> bool {
-        let domain = self.security_domain();
-        let shared = self.inner.store.shared.as_ref();
-        shared.is_some_and(|shared| shared.store.load(domain, max, timeout))
-    }
-
-    /// Writes the sessions in memory to the tier, and waits for at most `timeout`: for a process
-    /// that ends without dropping its connector. Returns whether all were written; false without a
-    /// tier.
-    pub fn flush(&self, timeout: Duration) -> bool {
-        let shared = self.inner.store.shared.as_ref();
-        shared.is_some_and(|shared| shared.store.flush(timeout))
-    }
-
-    /// What the tier has counted; `None` if the store is in memory alone.
-    pub fn tier_stats(&self) -> Option<TierStats> {
-        let shared = self.inner.store.shared.as_ref();
-        shared.map(|shared| shared.store.tier_stats())
     }
 }
 

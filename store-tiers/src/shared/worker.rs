@@ -156,7 +156,7 @@ impl<S: Portable> Worker<S> {
         let done = match &revoked {
             Revoked::All => {
                 self.revocations.insert(None, now);
-                self.call(|tier| tier.clear())
+                self.call(Tier::clear)
             }
             Revoked::Domain(domain) => self.clear_domain(domain, now),
             Revoked::Server(key) => {

@@ -26,7 +26,7 @@ impl Model {
             return Some(position);
         }
         let excess = self.excess();
-        let all = (0..self.domains).collect();
+        let all: Vec<u8> = (0..self.domains).collect();
         let found = self.pass_hand(spared, &excess, now);
         found.or_else(|| self.pass_hand(spared, &all, now))
     }
@@ -56,12 +56,7 @@ impl Model {
     }
 
     /// The victim among the servers of these domains.
-    fn pass_hand(
-        &mut self,
-        spared: Option<u8>,
-        domains: &Vec<u8>,
-        now: Timestamp,
-    ) -> Option<usize> {
+    fn pass_hand(&mut self, spared: Option<u8>, domains: &[u8], now: Timestamp) -> Option<usize> {
         for ring in [Ring::Probation, Ring::Protected] {
             loop {
                 let may_go: Vec<usize> = (0..self.servers.len())

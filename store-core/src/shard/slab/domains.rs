@@ -8,7 +8,7 @@ use crate::SecurityDomain;
 /// is needed: it is made among their servers.
 pub(super) struct Domains {
     table: HashTable<Slot>,
-    slots: Vec<Domain>,
+    slots: Vec<Servers>,
     vacant: Vec<Slot>,
 }
 
@@ -16,11 +16,12 @@ pub(super) struct Domains {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot(u32);
 
-struct Domain {
+/// The servers of a domain.
+struct Servers {
     domain: SecurityDomain,
     // invariant: 0 only if the slot is vacant
-    servers: usize,
-    /// Bytes that its servers cost, when the domains were marked last.
+    count: usize,
+    /// Bytes that they cost, when the domains were marked last.
     bytes: usize,
     exceeds: bool,
 }
@@ -48,14 +49,14 @@ impl Domains {
     /// Counts one more server of a domain.
     pub(super) fn enter(&mut self, domain: &SecurityDomain) -> Slot {
         let slot = self.find(domain).unwrap_or_else(|| self.insert(domain));
-        self.slots[slot.as_usize()].servers += 1;
+        self.slots[slot.as_usize()].count += 1;
         slot
     }
 
     fn insert(&mut self, domain: &SecurityDomain) -> Slot {
-        let new = Domain {
+        let new = Servers {
             domain: *domain,
-            servers: 0,
+            count: 0,
             bytes: 0,
             exceeds: true,
         };
@@ -74,11 +75,9 @@ impl Domains {
 
     /// Counts one server of a domain less.
     pub(super) fn leave(&mut self, slot: Slot) {
-        let Domain {
-            domain, servers, ..
-        } = &mut self.slots[slot.as_usize()];
-        *servers -= 1;
-        if *servers > 0 {
+        let Servers { domain, count, .. } = &mut self.slots[slot.as_usize()];
+        *count -= 1;
+        if *count > 0 {
             return;
         }
         if let Ok(entry) = self.table.find_entry(hash(domain), |found| *found == slot) {
@@ -104,7 +103,7 @@ impl Domains {
     pub(super) fn mark_by_servers(&mut self, most: usize) {
         let share = most / self.len().max(1);
         for domain in &mut self.slots {
-            domain.exceeds = domain.servers > share;
+            domain.exceeds = domain.count > share;
         }
     }
 
