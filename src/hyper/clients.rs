@@ -54,13 +54,8 @@ where
     fn client(&self, options: ConnectOptions) -> Client<HttpsConnector<B>, T> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let known = used.iter().position(|(known, _)| *known == options);
-        let (options, client) = match known {
-            Some(index) => used.remove(index),
-            None => {
-                let client = super::client(&self.connector.with_options(&options));
-                (options, client)
-            }
-        };
+        let known = known.map(|index| used.remove(index).1);
+        let client = known.unwrap_or_else(|| super::client(&self.connector.with_options(&options)));
         used.push((options, client.clone()));
         let surplus = (used.len() > MOST).then(|| used.remove(0));
         drop(used);
