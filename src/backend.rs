@@ -75,8 +75,10 @@ pub(crate) mod sealed {
         /// A connection whose handshake is done.
         type Tls<IO: Read + Write>: Tls<IO>;
 
-        /// The domains of sessions that other crates' clients store, under keys without a port.
-        fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
+        /// The domains of sessions that other crates' clients store, under keys without a port, where
+        /// those of the connector's own connections are in `domain`.
+        fn domains_of_other_clients(&self, domain: &SecurityDomain) -> Vec<SecurityDomain> {
+            let _ = domain;
             Vec::new()
         }
 

@@ -17,6 +17,7 @@ use crate::backend::Shareable;
 use crate::connector::{Connector, Opened};
 #[cfg(feature = "metrics")]
 use crate::metrics::Meter;
+use crate::never_resume::NeverResume;
 use crate::settings::Settings;
 use crate::store::{self, Open};
 use crate::{Backend, ClientCredential, CredentialSource, Error, Protocol};
@@ -114,12 +115,27 @@ impl<B: Backend> ConnectorBuilder<B> {
         self
     }
 
-    /// Neither stores nor offers sessions of these hosts, DNS names or IP addresses without a port:
-    /// for servers whose certificate must be verified in every handshake, such as pinned ones, and
-    /// for application protocols that do not allow resumption.
-    pub fn never_resume<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
-        let hosts = hosts.into_iter().map(|host| host.as_ref().to_owned());
-        self.settings.never_resume.extend(hosts);
+    /// Neither stores nor offers sessions of these servers: those whose certificate must be verified
+    /// in every handshake, such as pinned ones, or whose application protocol does not allow
+    /// resumption.
+    ///
+    /// Each is a host, a DNS name or IP address, with all its ports, or a host with one port:
+    /// `"host:443"`, `"[2001:db8::1]:443"`. For a client that does not tell the port, as with a
+    /// `client_config`, a server with a port stands for its host. `build` fails if one is neither.
+    /// [`Connector::set_never_resume`] replaces them all later.
+    pub fn never_resume<H: AsRef<str>>(mut self, servers: impl IntoIterator<Item = H>) -> Self {
+        let servers = servers.into_iter().map(|server| server.as_ref().to_owned());
+        self.settings.never_resume.extend(servers);
+        self
+    }
+
+    /// Sets whether a connector with a [client certificate](Self::client_certificate) stores and
+    /// offers sessions. Default `true`.
+    ///
+    /// A resumed connection has the client's identity from the full handshake. Some servers lose it,
+    /// and some must see the certificate in every handshake: for those, `false`.
+    pub fn resume_with_client_certificate(mut self, resumes: bool) -> Self {
+        self.settings.resume_with_client_certificate = resumes;
         self
     }
 
@@ -206,7 +222,7 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// Reads the files, opens the store and builds the connector. Fails with
     /// [`ErrorKind::Config`](crate::ErrorKind::Config).
     pub fn build(self) -> Result<Connector<B>, Error> {
-        let settings = self.settings.load()?;
+        let mut settings = self.settings.load()?;
         let store = (self.open)(&settings)?;
         #[cfg(feature = "tracing")]
         store.memory.log_server_names(settings.log_server_names);
@@ -219,6 +235,7 @@ impl<B: Backend> ConnectorBuilder<B> {
         );
         let opened = Opened {
             store,
+            never_resume: Arc::new(NeverResume::new(settings.take_never_resume())),
             #[cfg(feature = "metrics")]
             meter: Mutex::new(meter),
         };

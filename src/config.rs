@@ -77,6 +77,7 @@ use crate::{settings::StoreSettings, store};
 /// [`serde_path_to_error`]: https://docs.rs/serde_path_to_error
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 #[non_exhaustive]
 pub struct Config {
     /// PEM files of root certificates to trust. Empty: Mozilla's roots.
@@ -99,8 +100,12 @@ pub struct Config {
     pub limits: Limits,
     /// The name of the security domain ([`ConnectorBuilder::domain`]). Default: empty.
     pub domain: String,
-    /// Hosts whose sessions are neither stored nor offered.
+    /// Hosts, and hosts with a port, whose sessions are neither stored nor offered
+    /// ([`ConnectorBuilder::never_resume`]).
     pub never_resume: Vec<String>,
+    /// Stores and offers sessions with a client certificate, too
+    /// ([`ConnectorBuilder::resume_with_client_certificate`]). Default: true.
+    pub resume_with_client_certificate: bool,
     /// The timeout of a connection, handshake included. Default 30 s; not zero.
     #[serde(with = "store_core::settings::whole_milliseconds")]
     pub timeout: Duration,
@@ -173,6 +178,7 @@ impl Default for Config {
             limits: Limits::default(),
             domain: String::new(),
             never_resume: Vec::new(),
+            resume_with_client_certificate: true,
             timeout: TIMEOUT,
             early_data: false,
             retry_failed_resumption: true,
@@ -211,6 +217,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             limits,
             domain,
             never_resume,
+            resume_with_client_certificate,
             timeout,
             early_data,
             retry_failed_resumption,
@@ -253,6 +260,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             .limits(limits.clone())
             .domain(domain)
             .never_resume(never_resume)
+            .resume_with_client_certificate(*resume_with_client_certificate)
             .timeout(*timeout)
             .early_data(*early_data)
             .retry_failed_resumption(*retry_failed_resumption)

@@ -2,6 +2,8 @@
 
 mod configured;
 mod reconfigure;
+#[cfg(feature = "shared")]
+mod tier;
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -9,24 +11,18 @@ use std::net::TcpStream;
 use std::sync::Arc;
 #[cfg(feature = "metrics")]
 use std::sync::{Mutex, PoisonError};
-#[cfg(feature = "shared")]
-use std::time::Duration;
 
-#[cfg(feature = "shared")]
-use store_core::SessionKey;
-use store_core::{KeyRef, SecurityDomain, ServerStats, Stats};
-#[cfg(feature = "shared")]
-use store_tiers::{Fetch, TierStats};
+use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, Stats};
 
 pub(crate) use self::configured::Configured;
 use self::configured::Current;
-#[cfg(feature = "shared")]
-use crate::backend::Shareable;
 use crate::backend::sealed::Attempt;
+use crate::connect_options::Scope;
 use crate::error::TlsEvidence;
 use crate::host::Host;
 #[cfg(feature = "metrics")]
 use crate::metrics::Meter;
+use crate::never_resume::{NeverResume, Servers};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::stream::Stream;
@@ -35,9 +31,12 @@ use crate::{Backend, Error};
 
 /// Makes TLS connections that resume earlier sessions with the same server where they can.
 ///
-/// Cheap to clone; all clones share one configuration and one store.
+/// Cheap to clone; all clones share one configuration and one store. A handle with
+/// [options](Self::with_options) of its own, such as a [partition](Self::partition), is a connector
+/// that shares them, too.
 pub struct Connector<B: Backend> {
     inner: Arc<Inner<B>>,
+    scope: Scope,
 }
 
 struct Inner<B: Backend> {
@@ -47,9 +46,10 @@ struct Inner<B: Backend> {
     opened: Arc<Opened<B::Session>>,
 }
 
-/// A store with its metrics. All connectors that are made of one share it.
+/// A store with what belongs to it. All connectors that are made of one share it.
 pub(crate) struct Opened<S> {
     pub(crate) store: Store<S>,
+    pub(crate) never_resume: Arc<NeverResume>,
     #[cfg(feature = "metrics")]
     pub(crate) meter: Mutex<Meter>,
 }
@@ -71,7 +71,8 @@ impl<B: Backend> Connector<B> {
             current,
             opened,
         });
-        Ok(Self { inner })
+        let scope = Scope::new();
+        Ok(Self { inner, scope })
     }
 
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
@@ -141,7 +142,7 @@ impl<B: Backend> Connector<B> {
     ) -> Result<(Stream<B, TcpStream>, usize), Error> {
         let host = Host::parse(host)?;
         let configured = self.configured();
-        let key = configured.key(&self.inner.settings, &host, port);
+        let key = self.session_key(&configured, &host, port);
         #[cfg(feature = "shared")]
         let fetch = self.fetch(key.as_ref());
         let tcp = transport::connect(host.as_str(), port, self.inner.settings.timeout)?;
@@ -214,7 +215,7 @@ impl<B: Backend> Connector<B> {
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
         let configured = self.configured();
-        let key = configured.key(&self.inner.settings, &host, port);
+        let key = self.session_key(&configured, &host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.fetch(key.as_ref()));
         let attempt = Attempt::new(key, early);
@@ -283,9 +284,75 @@ impl<B: Backend> Connector<B> {
         current.get(settings, options, &opened.store.memory)
     }
 
-    #[cfg(any(feature = "rustls", feature = "tokio"))]
+    #[cfg(any(feature = "tokio", feature = "quinn"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The key of the server's sessions; `None` if they are neither offered nor stored.
+    pub(crate) fn session_key(
+        &self,
+        configured: &Configured<B>,
+        host: &Host,
+        port: u16,
+    ) -> Option<SessionKey> {
+        let never = self.never_resume();
+        let resumes = self.resumes() && !never.contains(host.server_name(), Some(port));
+        resumes.then(|| {
+            let domain = self.scope.domain(configured.domain());
+            self.key(host, &domain).with_port(port).to_key()
+        })
+    }
+
+    /// The key of a host's sessions in `domain`, without a port.
+    fn key<'k>(&'k self, host: &'k Host, domain: &'k SecurityDomain) -> KeyRef<'k> {
+        let key = host.key(domain);
+        match &self.scope.endpoint {
+            Some(endpoint) => key.with_endpoint(endpoint),
+            None => key,
+        }
+    }
+
+    /// Whether any sessions are stored and offered.
+    pub(crate) fn resumes(&self) -> bool {
+        self.scope.resumes && self.inner.settings.resumes()
+    }
+
+    pub(crate) fn never_resume(&self) -> &Arc<NeverResume> {
+        &self.inner.opened.never_resume
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// A handle whose connections use these sessions.
+    pub(crate) fn in_scope(&self, scope: Scope) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            scope,
+        }
+    }
+
+    pub(crate) fn clear_domain(&self, domain: &SecurityDomain) {
+        self.inner.opened.store.memory.clear_domain(domain);
+    }
+
+    /// Replaces the servers whose sessions are neither stored nor offered, for this connector, its
+    /// clones and handles, connectors onto the same store, and clients with its `client_config`. Each is
+    /// a host, or a host with a port, as in
+    /// [`never_resume`](crate::generic::ConnectorBuilder::never_resume).
+    ///
+    /// Connections that have begun are not affected. Sessions of these servers that are stored already
+    /// are not offered, but stay until they expire: to remove them, call
+    /// [`clear_server`](Self::clear_server). Fails with
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if one is not a host, and then changes nothing.
+    pub fn set_never_resume<H: AsRef<str>>(
+        &self,
+        servers: impl IntoIterator<Item = H>,
+    ) -> Result<(), Error> {
+        self.never_resume().set(Servers::parse(servers)?);
+        Ok(())
     }
 
     /// What the store has counted, and what it holds.
@@ -293,9 +360,9 @@ impl<B: Backend> Connector<B> {
         self.inner.opened.store.memory.stats()
     }
 
-    /// Removes all sessions. Sessions that open connections receive later are not stored. With a
-    /// tier, removes the sessions of all connectors that share it: everything sealed under the same
-    /// keys.
+    /// Removes all sessions, those of all partitions included. Sessions that open connections receive
+    /// later are not stored. With a tier, removes the sessions of all connectors that share it:
+    /// everything sealed under the same keys.
     pub fn clear(&self) {
         self.inner.opened.store.memory.clear();
     }
@@ -337,10 +404,11 @@ impl<B: Backend> Connector<B> {
         sum
     }
 
-    /// The security domain of this connector's sessions: a digest of its configuration. It changes
-    /// with the credential of a [source](crate::generic::ConnectorBuilder::client_credentials).
+    /// The security domain of this connector's sessions: a digest of its configuration, and of the
+    /// [partition](Self::partition) if the handle has one. It changes with the credential of a
+    /// [source](crate::generic::ConnectorBuilder::client_credentials).
     pub fn security_domain(&self) -> SecurityDomain {
-        *self.configured().domain()
+        self.scope.domain(self.configured().domain())
     }
 
     /// Calls `each` with every key of the server's sessions; not at all if `host` is not valid.
@@ -349,9 +417,10 @@ impl<B: Backend> Connector<B> {
             return;
         };
         let configured = self.configured();
-        each(host.key(configured.domain()).with_port(port));
-        for domain in configured.backend.domains_of_other_clients() {
-            each(host.key(&domain));
+        let domain = self.scope.domain(configured.domain());
+        each(self.key(&host, &domain).with_port(port));
+        for domain in configured.backend.domains_of_other_clients(&domain) {
+            each(self.key(&host, &domain));
         }
     }
 
@@ -388,65 +457,9 @@ fn handshake<B: Backend, IO: Read + Write>(
     Ok((Stream::new(tls), accepted))
 }
 
-#[cfg(feature = "shared")]
-impl<B: Backend> Connector<B> {
-    /// Starts to fetch a session from the tier for a connection that is about to be made.
-    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
-        let shared = self.inner.opened.store.shared.as_ref()?;
-        Some((shared.fetch)(&shared.store, key?.as_key()))
-    }
-
-    fn wait_for(&self, fetch: Option<Fetch>) {
-        if let Some(fetch) = fetch {
-            fetch.wait(self.inner.settings.store_timeout());
-        }
-    }
-}
-
-#[cfg(feature = "shared")]
-impl<B: Shareable> Connector<B> {
-    /// Fetches a session of this server from the tier if memory has none, and waits for it, for the
-    /// [store timeout](crate::generic::ConnectorBuilder::store_timeout) at most. Without a tier it
-    /// does nothing.
-    ///
-    /// Call it before the transport of [`connect_stream`](Self::connect_stream) is connected.
-    /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
-    pub fn prefetch(&self, host: &str, port: u16) {
-        if let Ok(host) = Host::parse(host) {
-            let key = self.configured().key(&self.inner.settings, &host, port);
-            self.wait_for(self.fetch(key.as_ref()));
-        }
-    }
-
-    /// Loads up to `max` sessions from an `lmdb:` store into memory, those that expire last first,
-    /// and waits for at most `timeout`: for a process that starts and is the only user of the
-    /// store. Returns whether loading finished. From Redis, it loads none.
-    pub fn load(&self, max: usize, timeout: Duration) -> bool {
-        let domain = &self.security_domain();
-        let shared = self.inner.opened.store.shared.as_ref();
-        shared.is_some_and(|shared| shared.store.load(domain, max, timeout))
-    }
-
-    /// Writes the sessions in memory to the tier, and waits for at most `timeout`: for a process
-    /// that ends without dropping its connector. Returns whether all were written; false without a
-    /// tier.
-    pub fn flush(&self, timeout: Duration) -> bool {
-        let shared = self.inner.opened.store.shared.as_ref();
-        shared.is_some_and(|shared| shared.store.flush(timeout))
-    }
-
-    /// What the tier has counted; `None` if the store is in memory alone.
-    pub fn tier_stats(&self) -> Option<TierStats> {
-        let shared = self.inner.opened.store.shared.as_ref();
-        shared.map(|shared| shared.store.tier_stats())
-    }
-}
-
 impl<B: Backend> Clone for Connector<B> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-        }
+        self.in_scope(self.scope.clone())
     }
 }
 

@@ -42,6 +42,14 @@ pub(crate) fn builder(settings: &Settings, backend: &str) -> DomainBuilder {
         )
 }
 
+/// The domain of a partition's sessions.
+pub(crate) fn of_partition(connector: &SecurityDomain, name: &str) -> SecurityDomain {
+    SecurityDomain::builder("tls-resume partition")
+        .field("connector", connector.as_bytes())
+        .field("name", name.as_bytes())
+        .finish()
+}
+
 /// The domain of a connector's QUIC sessions: sessions made over TCP are not used over QUIC, and
 /// the other way round.
 #[cfg(feature = "quinn")]
@@ -98,6 +106,26 @@ mod tests {
                 assert_ne!(one, other, "{i} and {j}");
             }
         }
+    }
+
+    /// R1, R35: a partition within another is not one with a longer name.
+    #[test]
+    fn partitions_have_domains_of_their_own() {
+        let connector = domain(|_| {});
+        let a = of_partition(&connector, "a");
+        let domains = [
+            connector,
+            a,
+            of_partition(&connector, "b"),
+            of_partition(&connector, ""),
+            of_partition(&connector, "ab"),
+            of_partition(&a, "b"),
+            of_partition(&domain(|settings| settings.domain = "a".into()), "a"),
+        ];
+        for (i, one) in domains.iter().enumerate() {
+            assert!(!domains[..i].contains(one), "{i}");
+        }
+        assert_eq!(a, of_partition(&connector, "a"));
     }
 
     #[test]

@@ -25,6 +25,25 @@
 //! hyper-util's [`HttpInfo`](hyper_util::client::legacy::connect::HttpInfo). Clients reuse idle
 //! connections, so many responses can come from one handshake.
 //!
+//! # Options of a request
+//! hyper-util's client passes a request's host to the connector, not its extensions, and reuses any
+//! idle connection to the host. So requests with different [options](crate::ConnectOptions), such as
+//! partitions, need a client each. [`Clients`] has them:
+//!
+//! ```no_run
+//! # #[cfg(feature = "rustls")]
+//! # async fn visit() -> Result<(), Box<dyn std::error::Error>> {
+//! use tls_resume::{ConnectOptions, hyper::Clients, rustls::Connector};
+//!
+//! let clients = Clients::new(&Connector::builder().build()?);
+//! let mut request = hyper::Request::get("https://example.com/").body(String::new())?;
+//! request.extensions_mut().insert(ConnectOptions::new().partition("tenant-7"));
+//! let answer = clients.request(request).await?;
+//! # let _ = answer;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Limits
 //! Transports other than TCP, such as a proxy's tunnel, need a connector of your own that calls
 //! [`connect_stream`](crate::tokio::Connector::connect_stream) and returns the stream in a
@@ -47,6 +66,7 @@
 //! let channel = channel.connect_with_connector(connector).await?;
 //! ```
 
+mod clients;
 mod stream;
 
 use std::fmt;
@@ -61,6 +81,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
+pub use self::clients::Clients;
 pub use self::stream::MaybeHttpsStream;
 use crate::host::Host;
 use crate::tokio::Backend;

@@ -22,6 +22,7 @@ compile_error!("shared stores need Unix: switch off the cargo features `lmdb` an
 mod backend;
 mod builder;
 mod config;
+mod connect_options;
 mod connection_info;
 mod connector;
 mod credential;
@@ -44,6 +45,7 @@ pub mod hyper;
 pub mod lettre;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod never_resume;
 #[cfg(feature = "openssl")]
 pub mod openssl;
 #[cfg(feature = "tokio-postgres")]
@@ -68,6 +70,7 @@ pub use backend::Backend;
 #[cfg(feature = "shared")]
 pub use backend::Shareable;
 pub use config::{Config, StoreUrl};
+pub use connect_options::ConnectOptions;
 pub use connection_info::Resumption;
 pub use credential::{ClientCredential, CredentialFiles, CredentialSource, RotatingCredential};
 pub use error::{Alert, CertificateError, Error, ErrorKind};

@@ -113,7 +113,8 @@ fn quic_config(
     configured: &Configured<Rustls>,
 ) -> Result<Arc<QuicClientConfig>, Error> {
     let settings = connector.settings();
-    let mut tls = configured.client_config(settings, domain::of_quic);
+    let domain = domain::of_quic(&connector.scope().domain(configured.domain()));
+    let mut tls = connector.client_config_in(domain, configured);
     // quinn sends early data after `into_0rtt` only.
     tls.enable_early_data = settings.early_data;
     let tls = QuicClientConfig::try_from(tls).map_err(|error| {

@@ -83,11 +83,11 @@ impl sealed::Backend for Rustls {
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
 
-    fn domains_of_other_clients(&self) -> Vec<SecurityDomain> {
+    fn domains_of_other_clients(&self, domain: &SecurityDomain) -> Vec<SecurityDomain> {
         vec![
-            self.client_config_domain(),
+            self.client_config_domain(domain),
             #[cfg(feature = "quinn")]
-            domain::of_quic(&self.domain),
+            domain::of_quic(domain),
         ]
     }
 

@@ -1,6 +1,5 @@
 //! The settings of a connector: plain data, the same for every backend.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -9,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::pem::{self, PemObject};
-use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use pki_types::{CertificateDer, PrivateKeyDer};
 use store_core::{Clock, Limits, ReuseTickets, SystemClock};
 #[cfg(feature = "shared")]
 use zeroize::Zeroizing;
 
-use crate::host::Host;
+use crate::never_resume::Servers;
 use crate::{ClientCredential, CredentialSource, Error, Protocol};
 
 /// The default timeout of a connection, handshake included.
@@ -44,7 +43,8 @@ pub struct Settings {
     /// As the caller gave them.
     pub(crate) never_resume: Vec<String>,
     /// `never_resume` as parsed by `load`.
-    never_resume_names: HashSet<ServerName<'static>>,
+    never_resume_servers: Servers,
+    pub(crate) resume_with_client_certificate: bool,
     pub(crate) timeout: Duration,
     pub(crate) early_data: bool,
     pub(crate) retry_failed_resumption: bool,
@@ -100,7 +100,8 @@ impl Default for Settings {
             limits: Limits::default(),
             domain: String::new(),
             never_resume: Vec::new(),
-            never_resume_names: HashSet::new(),
+            never_resume_servers: Servers::default(),
+            resume_with_client_certificate: true,
             timeout: TIMEOUT,
             early_data: false,
             retry_failed_resumption: true,
@@ -138,15 +139,7 @@ impl Settings {
                  early_data to false",
             ));
         }
-        for host in &self.never_resume {
-            let Ok(parsed) = Host::parse(host) else {
-                return Err(Error::config(format_args!(
-                    "{host:?} in never_resume is not a host: give the host alone, a DNS name or an \
-                     IP address"
-                )));
-            };
-            self.never_resume_names.insert(parsed.server_name().clone());
-        }
+        self.never_resume_servers = Servers::parse(&self.never_resume)?;
         self.protocols.sort();
         self.protocols.dedup();
         if self.protocols.is_empty() {
@@ -177,9 +170,14 @@ impl Settings {
         self.store.timeout.min(self.timeout / 2)
     }
 
-    /// Whether sessions of this host are neither stored nor offered.
-    pub(crate) fn never_resumes(&self, host: &Host) -> bool {
-        self.never_resume_names.contains(host.server_name())
+    /// Whether any sessions are stored and offered, as far as it depends on the client's credential.
+    pub(crate) fn resumes(&self) -> bool {
+        self.client.is_none() || self.resume_with_client_certificate
+    }
+
+    /// The servers of loaded settings whose sessions are neither stored nor offered.
+    pub(crate) fn take_never_resume(&mut self) -> Servers {
+        std::mem::take(&mut self.never_resume_servers)
     }
 }
 
@@ -218,32 +216,5 @@ impl fmt::Debug for Settings {
             .field("limits", &self.limits)
             .field("domain", &self.domain)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use allocation_counter::measure;
-
-    use super::*;
-
-    /// Every connection asks.
-    #[test]
-    fn asking_whether_a_host_resumes_allocates_nothing() {
-        let settings = Settings {
-            never_resume: vec!["Pinned.example.".into(), "[2001:db8::1]".into()],
-            ..Settings::default()
-        };
-        let settings = settings.load().expect("valid settings");
-        for (host, never) in [
-            ("PINNED.example", true),
-            ("2001:db8::1", true),
-            ("other.example", false),
-            ("192.0.2.1", false),
-        ] {
-            let host = Host::parse(host).expect("a host");
-            let counted = measure(|| assert_eq!(settings.never_resumes(&host), never));
-            assert_eq!(counted.count_total, 0, "{host:?}");
-        }
     }
 }

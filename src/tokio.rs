@@ -54,7 +54,7 @@ use crate::connector::Configured;
 use crate::deadline::{after, in_time};
 use crate::host::Host;
 pub use crate::transport::AsyncIo;
-use crate::{Error, generic, transport};
+use crate::{ConnectOptions, Error, generic, transport};
 
 /// Makes TLS connections for tasks of tokio that resume earlier sessions with the same server where
 /// they can.
@@ -133,7 +133,7 @@ impl<B: Backend> Connector<B> {
         let host = Host::parse(host)?;
         let no_answer = || transport::no_answer(host.as_str(), port, self.timeout());
         let configured = self.blocking.configured();
-        let key = configured.key(self.blocking.settings(), &host, port);
+        let key = self.blocking.session_key(&configured, &host, port);
         #[cfg(feature = "shared")]
         let fetch = self.blocking.fetch(key.as_ref());
         let tcp = self.tcp(&host, port, deadline).await?;
@@ -223,11 +223,41 @@ impl<B: Backend> Connector<B> {
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
         let configured = self.blocking.configured();
-        let key = configured.key(self.blocking.settings(), &host, port);
+        let key = self.blocking.session_key(&configured, &host, port);
         #[cfg(feature = "shared")]
         self.wait_for(self.blocking.fetch(key.as_ref())).await;
         let attempt = Attempt::new(key, early);
         handshake(&configured, &host, attempt, io, deadline).await
+    }
+
+    /// Connects as [`connect`](Self::connect) does, with these options.
+    pub async fn connect_with(
+        &self,
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+    ) -> Result<Stream<B, TcpStream>, Error> {
+        self.with_options(options).connect(host, port).await
+    }
+
+    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, with
+    /// these options.
+    pub async fn connect_stream_with<IO: AsyncIo>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        options: &ConnectOptions,
+    ) -> Result<Stream<B, IO>, Error> {
+        let connector = self.with_options(options);
+        connector.connect_stream(host, port, io).await
+    }
+
+    /// A handle of the same connector whose connections have these options, as
+    /// [the blocking connector's](generic::Connector::with_options).
+    #[must_use]
+    pub fn with_options(&self, options: &ConnectOptions) -> Self {
+        self.blocking.with_options(options).tokio()
     }
 
     /// The blocking connector, with the statistics and the other methods.

@@ -1,6 +1,6 @@
 //! One handle for all connections of a `ClientConfig`.
 
-use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::NamedGroup;
@@ -8,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, Outcome, SecurityDomain, SessionKey, Timestamp, Want};
+use store_core::{KeyRef, Outcome, SecurityDomain, Timestamp, Want};
 
 use crate::clocked_store::ClockedStore;
 use crate::follow_domain::{CurrentDomain, FollowDomain};
@@ -36,14 +36,17 @@ use crate::session::Session;
 ///   has succeeded; a later check of the application comes too late.
 ///
 /// [`Connection`](crate::Connection) has none of these limits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SharedHandle {
     store: ClockedStore<Session>,
     domain: Domain,
     port: Option<u16>,
-    /// Keys of one domain, without a port.
-    never_resume: Arc<HashSet<SessionKey>>,
+    endpoint: Option<Arc<[u8]>>,
+    condition: Option<Arc<Condition>>,
 }
+
+/// Whether sessions of a server are stored and offered.
+type Condition = dyn Fn(&ServerName<'_>) -> bool + Send + Sync;
 
 /// The domain of the sessions.
 #[derive(Clone, Debug)]
@@ -80,7 +83,8 @@ impl SharedHandle {
             store,
             domain,
             port: None,
-            never_resume: Arc::default(),
+            endpoint: None,
+            condition: None,
         }
     }
 
@@ -94,14 +98,25 @@ impl SharedHandle {
         }
     }
 
-    /// Adds hosts, DNS names or IP addresses, whose sessions are neither stored nor offered.
+    /// Sets the endpoint of all connections of the configuration, as in [`KeyRef::with_endpoint`].
     #[must_use]
-    pub fn with_never_resume<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
-        let key = |host: H| KeyRef::new(&any_domain(), host.as_ref()).to_key();
-        let keys = self.never_resume.iter().cloned();
-        let never_resume = Arc::new(keys.chain(hosts.into_iter().map(key)).collect());
+    pub fn with_endpoint(self, endpoint: impl Into<Arc<[u8]>>) -> Self {
         Self {
-            never_resume,
+            endpoint: Some(endpoint.into()),
+            ..self
+        }
+    }
+
+    /// Stores and offers sessions of those servers only for which `resumes` returns true. It is called
+    /// several times for each connection, with the name as the client gave it: with or without a
+    /// trailing dot.
+    #[must_use]
+    pub fn with_condition(
+        self,
+        resumes: impl Fn(&ServerName<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            condition: Some(Arc::new(resumes)),
             ..self
         }
     }
@@ -126,19 +141,26 @@ impl SharedHandle {
         Resumption::store(Arc::new(self))
     }
 
-    fn key<'k>(&self, domain: &'k SecurityDomain, name: &'k ServerName<'_>) -> Option<KeyRef<'k>> {
-        let host = host_ref(name)?;
-        if !self.never_resume.is_empty() {
-            let key = KeyRef::from_host(&any_domain(), host).to_key();
-            if self.never_resume.contains(&key) {
-                return None;
-            }
+    fn key<'k>(
+        &'k self,
+        domain: &'k SecurityDomain,
+        name: &'k ServerName<'_>,
+    ) -> Option<KeyRef<'k>> {
+        let mut key = KeyRef::from_host(domain, host_ref(name)?);
+        if self
+            .condition
+            .as_ref()
+            .is_some_and(|resumes| !resumes(name))
+        {
+            return None;
         }
-        let key = KeyRef::from_host(domain, host);
-        Some(match self.port {
-            Some(port) => key.with_port(port),
-            None => key,
-        })
+        if let Some(port) = self.port {
+            key = key.with_port(port);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            key = key.with_endpoint(endpoint);
+        }
+        Some(key)
     }
 
     fn look_up(&self, name: &ServerName<'_>, want: Want) -> Option<Session> {
@@ -171,9 +193,14 @@ impl SharedHandle {
     }
 }
 
-/// The domain of the keys of `never_resume`, which name hosts of every domain.
-fn any_domain() -> SecurityDomain {
-    SecurityDomain::from([0; 32])
+impl fmt::Debug for SharedHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedHandle")
+            .field("store", &self.store)
+            .field("domain", &self.domain)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ClientSessionStore for SharedHandle {

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use store_core::{SecurityDomain, SessionKey, SessionStore, Timestamp};
+use store_core::{SecurityDomain, SessionStore, Timestamp};
 
-use crate::host::Host;
 use crate::settings::Settings;
 use crate::{Backend, ClientCredential, Error};
 
@@ -24,12 +23,6 @@ pub(crate) struct Configured<B> {
 impl<B: Backend> Configured<B> {
     pub(crate) fn domain(&self) -> &SecurityDomain {
         self.backend.domain()
-    }
-
-    /// The key of the server's sessions; `None` if its host is in `never_resume`.
-    pub(crate) fn key(&self, settings: &Settings, host: &Host, port: u16) -> Option<SessionKey> {
-        let resumes = !settings.never_resumes(host);
-        resumes.then(|| host.key(self.domain()).with_port(port).to_key())
     }
 
     fn has(&self, credential: &Arc<ClientCredential>) -> bool {

@@ -59,7 +59,9 @@ impl<B: Backend> Connector<B> {
         let mut settings = self.inner.settings.clone();
         change(&mut settings);
         let options = self.inner.options.clone();
-        Self::new(settings.load()?, options, Arc::clone(&self.inner.opened))
+        let opened = Arc::clone(&self.inner.opened);
+        let reconfigured = Self::new(settings.load()?, options, opened)?;
+        Ok(reconfigured.in_scope(self.scope.clone()))
     }
 
     /// Why the newest credential of the connector's

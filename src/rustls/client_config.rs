@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use ::rustls::ClientConfig;
+use backend_rustls::SharedHandle;
+use pki_types::ServerName;
 use store_core::SecurityDomain;
 
-use super::follower::Follower;
+use super::follower::Following;
 use super::{Connector, Rustls};
 use crate::connector::Configured;
-use crate::settings::Settings;
 
 impl Connector {
     /// A configuration for a client that makes its connections itself: reqwest, hyper-rustls,
@@ -28,8 +29,10 @@ impl Connector {
     /// [`copied`](crate::Stats::copied) count the sessions offered, but not whether they were
     /// resumed. Limits, lifetimes and
     /// [`never_resume`](crate::rustls::ConnectorBuilder::never_resume) apply as for the connector's
-    /// own connections. Sessions expire with the client certificate; when that of the server expires is
-    /// not known.
+    /// own connections; a server that is listed there with a port stands for its host. The
+    /// configuration keeps the [options](crate::rustls::Connector::with_options) of the handle that
+    /// made it. Sessions expire with the client certificate; when that of the server expires is not
+    /// known.
     ///
     /// A server that fails when a session is offered is recognized, and avoided for a while, after
     /// two connections at most that failed. Not if it rejects the session only after the client's
@@ -63,36 +66,49 @@ impl Connector {
     /// [`with_client_certificate`](crate::rustls::Connector::with_client_certificate).
     pub fn client_config(&self) -> ClientConfig {
         let configured = self.configured();
-        let mut config = configured.client_config(self.settings(), |domain| *domain);
+        let domain = self.scope().domain(configured.domain());
+        let mut config = self.client_config_in(domain, &configured);
         if self.settings().client_source.is_some() {
             let rustls = &configured.backend;
             let follower = rustls.follower(self);
+            let following = Following::new(Arc::clone(&follower), self.scope().clone());
             let sessions = rustls.configs.sessions();
-            let sessions = sessions.shared_handle_following(Arc::<Follower>::clone(&follower));
-            let sessions = sessions.with_never_resume(&self.settings().never_resume);
-            config.resumption = sessions.resumption();
+            let sessions = sessions.shared_handle_following(Arc::new(following));
+            self.resume_from(sessions, &mut config);
             config.client_auth_cert_resolver = follower;
         }
         config
     }
 }
 
-impl Configured<Rustls> {
+impl Connector {
     /// A configuration with this credential, for connections that another crate makes, with its
-    /// sessions in the domain `of` the connector's.
-    pub(crate) fn client_config(
+    /// sessions in `domain`.
+    pub(crate) fn client_config_in(
         &self,
-        settings: &Settings,
-        of: fn(&SecurityDomain) -> SecurityDomain,
+        domain: SecurityDomain,
+        configured: &Configured<Rustls>,
     ) -> ClientConfig {
-        let rustls = &self.backend;
-        let sessions = rustls.configs.sessions();
-        let sessions = sessions
-            .shared_handle_in(of(self.domain()))
-            .with_client_certificate_expiry(rustls.credential.not_after())
-            .with_never_resume(&settings.never_resume);
+        let rustls = &configured.backend;
+        let sessions = rustls.configs.sessions().shared_handle_in(domain);
+        let sessions = sessions.with_client_certificate_expiry(rustls.credential.not_after());
+        // Its resumption is disabled.
         let mut config = ClientConfig::clone(rustls.configs.config());
-        config.resumption = sessions.resumption();
+        self.resume_from(sessions, &mut config);
         config
+    }
+
+    /// Sets the resumption of a configuration, with the options of this handle.
+    fn resume_from(&self, sessions: SharedHandle, config: &mut ClientConfig) {
+        if !self.resumes() {
+            return;
+        }
+        let sessions = match &self.scope().endpoint {
+            Some(endpoint) => sessions.with_endpoint(Arc::clone(endpoint)),
+            None => sessions,
+        };
+        let never_resume = Arc::clone(self.never_resume());
+        let resumes = move |host: &ServerName<'_>| !never_resume.contains(host, None);
+        config.resumption = sessions.with_condition(resumes).resumption();
     }
 }

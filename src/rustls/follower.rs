@@ -10,6 +10,7 @@ use backend_rustls::{CurrentDomain, FollowDomain};
 use store_core::SecurityDomain;
 
 use super::{Connector, Rustls};
+use crate::connect_options::Scope;
 
 /// What the configurations of one connector follow: the resolver of their client certificate, of
 /// which rustls compares the address before it resumes.
@@ -46,11 +47,11 @@ impl FollowerCell {
 }
 
 impl Rustls {
-    /// The domain of a configuration's sessions: the connector's, unless it follows a source.
-    pub(super) fn client_config_domain(&self) -> SecurityDomain {
-        self.follower
-            .get()
-            .map_or(self.domain, |follower| follower.domain(self))
+    /// The domain of a configuration's sessions: that of the connection's own, unless it follows a
+    /// source.
+    pub(super) fn client_config_domain(&self, domain: &SecurityDomain) -> SecurityDomain {
+        let follower = self.follower.get();
+        follower.map_or(*domain, |follower| follower.domain(domain))
     }
 
     /// The follower of `connector`, to which this backend belongs.
@@ -60,9 +61,9 @@ impl Rustls {
 }
 
 impl Follower {
-    fn domain(&self, rustls: &Rustls) -> SecurityDomain {
+    fn domain(&self, connector: &SecurityDomain) -> SecurityDomain {
         SecurityDomain::builder("tls-resume client config")
-            .field("connector", rustls.domain.as_bytes())
+            .field("connector", connector.as_bytes())
             .field("instance", &self.instance.to_be_bytes())
             .finish()
     }
@@ -78,12 +79,26 @@ impl ResolvesClientCert for Follower {
     }
 }
 
-impl FollowDomain for Follower {
+/// The domain of the sessions of one configuration.
+#[derive(Debug)]
+pub(super) struct Following {
+    follower: Arc<Follower>,
+    scope: Scope,
+}
+
+impl Following {
+    pub(super) fn new(follower: Arc<Follower>, scope: Scope) -> Self {
+        Self { follower, scope }
+    }
+}
+
+impl FollowDomain for Following {
     fn current(&self) -> CurrentDomain {
-        let configured = self.connector.configured();
+        let configured = self.follower.connector.configured();
         let rustls = &configured.backend;
+        let domain = self.scope.domain(configured.domain());
         CurrentDomain {
-            domain: self.domain(rustls),
+            domain: self.follower.domain(&domain),
             since: configured.since,
             certificate_expires: rustls.credential.not_after(),
         }

@@ -19,28 +19,30 @@ const MAX_OPERATIONS: usize = 1_000;
 /// # Panics
 /// If the shard and the model differ.
 pub fn store(mut data: &[u8]) {
-    let Ok(limits) = limits(&mut data) else {
+    let Ok((limits, domains)) = limits(&mut data) else {
         return;
     };
     let ops = std::iter::from_fn(|| op(&mut data).ok()).take(MAX_OPERATIONS);
-    compare(&limits, &ops.collect::<Vec<_>>());
+    compare(&limits, domains, &ops.collect::<Vec<_>>());
 }
 
-/// Reads valid limits, small enough to be reached.
-fn limits(data: &mut &[u8]) -> Result<Limits, TryGetError> {
-    let servers = 1 + data.try_get_u8()? % 10;
+/// Reads valid limits, small enough to be reached, and the number of security domains.
+fn limits(data: &mut &[u8]) -> Result<(Limits, u8), TryGetError> {
+    let first = data.try_get_u8()?;
+    let (servers, domains) = (1 + first % 10, 1 + first / 10 % 4);
     let sessions = 1 + data.try_get_u8()? % 6;
     let session_bytes = data.try_get_u8()?.into();
     let server_bytes = session_bytes + usize::from(data.try_get_u8()?) * 2;
     let total_bytes = server_bytes + usize::from(data.try_get_u16()?) / 8;
     let tenths = |byte: u8| Duration::from_millis(u64::from(byte) * 100);
-    Ok(Limits::default()
+    let limits = Limits::default()
         .with_servers(servers.into())
         .with_sessions_per_server(sessions.into())
         .with_bytes(session_bytes, server_bytes, total_bytes)
         .with_lifetimes(tenths(data.try_get_u8()?), tenths(data.try_get_u8()?))
         .with_total_age(tenths(data.try_get_u8()?.max(1)))
-        .with_unpacked_sessions(usize::from(sessions) - 1))
+        .with_unpacked_sessions(usize::from(sessions) - 1);
+    Ok((limits, domains))
 }
 
 fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
@@ -120,7 +122,8 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             shares: data.try_get_u8()? % 4,
         },
         6 => match flags & 7 {
-            0 => Op::Clear,
+            0 if flags & 8 == 0 => Op::Clear,
+            0 => Op::ClearDomain { domain: flags >> 4 },
             1..4 => Op::ClearServer {
                 server: data.try_get_u8()? % SERVERS,
                 forgets: flags & 8 == 0,

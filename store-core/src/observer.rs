@@ -1,7 +1,7 @@
 //! The interface between a store and a tier.
 
 use crate::tier::Avoided;
-use crate::{Generation, KeyRef, Usage};
+use crate::{Generation, KeyRef, SecurityDomain, Usage};
 
 /// Receives the puts, misses and revocations of a store, so that a tier can keep sessions outside
 /// its process.
@@ -35,6 +35,10 @@ pub trait StoreObserver: Send + Sync + 'static {
     /// All sessions of this server from before `generation` were revoked: they must not be used any
     /// more, in no tier either.
     fn revoked(&self, key: KeyRef<'_>, generation: Generation);
+
+    /// All sessions of this security domain from before `generation` were revoked, as by
+    /// [`revoked`](Self::revoked).
+    fn domain_cleared(&self, domain: &SecurityDomain, generation: Generation);
 
     /// All sessions of all servers from before `generation` were revoked.
     fn cleared(&self, generation: Generation);

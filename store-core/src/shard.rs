@@ -28,6 +28,7 @@ use crate::{
     Storable, Timestamp, Usage, Want,
 };
 
+pub(crate) use self::clear::{Cleared, Part};
 pub(crate) use self::pack::ToPack;
 pub(crate) use self::slab::{HashedKey, Index};
 
@@ -36,7 +37,8 @@ pub(crate) use self::slab::{HashedKey, Index};
 /// Eviction is by two rings. A server enters [`Ring::Probation`]. When the hand of eviction comes to
 /// it, it moves to [`Ring::Protected`] if it was looked up meanwhile, else it is evicted. So a scan
 /// of servers that are connected to once passes through probation and does not touch the protected
-/// servers. An operation on a server that is there moves it in no ring: it sets a bit.
+/// servers. An operation on a server that is there moves it in no ring: it sets a bit. With several
+/// security domains, the hand passes over those that have no more than an equal share.
 ///
 /// A connection remembers the [`Index`] of its server, and finds it there at its end.
 pub(crate) struct Shard<S> {
@@ -50,17 +52,14 @@ pub(crate) struct Shard<S> {
     sweep_hand: u32,
     pack_hand: u32,
     last_id: u64,
-    // Puts of connections that began before this generation are refused.
-    cleared: Generation,
-    // The same for single servers, by hash; oldest first, MAX_CLEARED_SERVERS at most.
-    cleared_servers: Vec<(u64, Generation)>,
+    cleared: Cleared,
     pub(crate) stats: Stats,
 }
 
 impl<S: Storable> Shard<S> {
-    /// Creates an empty shard, and allocates nothing. `limits` are the share of this shard; with
-    /// `trims`, servers keep only the sessions that they need when bytes are short.
-    pub(crate) fn new(limits: &Limits, trims: bool) -> Self {
+    /// Creates an empty shard. `limits` are the share of this shard; with `trims`, servers keep only
+    /// the sessions that they need when bytes are short. `cleared` is what was cleared before.
+    pub(crate) fn new(limits: &Limits, trims: bool, cleared: Cleared) -> Self {
         Self {
             limits: Limits {
                 // An index has 32 bits.
@@ -73,8 +72,7 @@ impl<S: Storable> Shard<S> {
             sweep_hand: 0,
             pack_hand: 0,
             last_id: 0,
-            cleared: Generation(0),
-            cleared_servers: Vec::new(),
+            cleared,
             stats: Stats::default(),
         }
     }
@@ -155,7 +153,7 @@ impl<S: Storable> Shard<S> {
         let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
         let shared = session.shared_part().map_or(0, |shared| shared.bytes);
         let fixed = fixed_bytes::<S>(&hashed.key);
-        let refused = if self.is_cleared(hashed.hash, begun) {
+        let refused = if self.cleared.covers(hashed, begun) {
             Some(Refused::Cleared)
         } else if self.is_too_large(weight.saturating_add(shared), fixed) {
             Some(Refused::TooLarge)

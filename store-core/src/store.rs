@@ -15,10 +15,10 @@ use crate::dropped::Dropped;
 use crate::events::Events;
 use crate::hashing::KeyHasher;
 use crate::server_stats::Watched;
-use crate::shard::HashedKey;
+use crate::shard::{HashedKey, Part};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, ServerStats, Stats, Storable};
-use crate::{StoreObserver, Timestamp, Usage};
+use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, SecurityDomain, ServerStats};
+use crate::{Stats, Storable, StoreObserver, Timestamp, Usage};
 
 /// A shard that grows moves its servers, so shards are small.
 const SERVERS_A_SHARD: usize = 512;
@@ -46,6 +46,10 @@ const FULL_SERVERS_A_SHARD: usize = 4;
 ///   and the [`Limits`], and was not stored at a time that is now the future.
 /// - **Bounded.** Servers, sessions per server, and bytes stay within the [`Limits`] whatever a
 ///   server sends; one server cannot evict the sessions of all others.
+/// - **Fair.** Where security domains share a store, room is made in those that have more than an
+///   equal share of their shard: of servers if there are too many, of bytes if those are short. The
+///   others keep their servers. Only where the excess is a single server's, which a server's own
+///   limit bounds, others are evicted.
 /// - **Secret.** Sessions are dropped, and wiped by their own `Drop`, while no lock is held. No
 ///   `Debug` or event shows one.
 ///
@@ -207,6 +211,26 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
+    /// Removes all sessions of one security domain, the hints of its servers, and what is remembered
+    /// of their handshakes. Later puts of connections in it that have already begun are refused.
+    /// Visits all servers of each shard that has one of this domain.
+    pub fn clear_domain(&self, domain: &SecurityDomain) {
+        let mut dropped = Dropped::new();
+        let notifying = self.lock_notifying();
+        let mut cleared = self.shards.lock_cleared();
+        cleared.insert(Part::Domain(*domain), self.next_generation());
+        for shard in self.shards.iter() {
+            let mut locked = shard.lock();
+            locked.clear_domain(domain, self.next_generation(), &mut dropped);
+        }
+        drop(cleared);
+        if let Some(observer) = &self.observer {
+            let generation = Generation(self.generation.load(Ordering::Acquire));
+            observer.domain_cleared(domain, generation);
+        }
+        drop(notifying);
+    }
+
     /// Removes all sessions and hints. Later puts of connections that have already begun are
     /// refused.
     pub fn clear(&self) {
@@ -221,7 +245,7 @@ impl<S: Storable> SessionStore<S> {
     fn clear_memory(&self) {
         let mut dropped = Dropped::new();
         let mut cleared = self.shards.lock_cleared();
-        *cleared = self.next_generation();
+        cleared.clear(self.next_generation());
         for shard in self.shards.iter() {
             let mut locked = shard.lock();
             locked.clear(self.next_generation(), &mut dropped);

@@ -6,7 +6,7 @@ use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use store_core::{KeyRef, Timestamp};
+use store_core::{KeyRef, SecurityDomain, Timestamp};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -176,6 +176,11 @@ impl KeyRing {
     /// The id under which the tier remembers that a server is avoided.
     pub(crate) fn avoided_id(&self, server: KeyRef<'_>) -> ServerId {
         ServerId(self.hash(&[b"avoided", server.encode().as_slice()].concat()))
+    }
+
+    /// The id under which the tier remembers when a security domain was cleared.
+    pub(crate) fn domain_id(&self, domain: &SecurityDomain) -> ServerId {
+        ServerId(self.hash(&[b"cleared domain", domain.as_bytes().as_slice()].concat()))
     }
 
     fn hash(&self, bytes: &[u8]) -> [u8; 32] {

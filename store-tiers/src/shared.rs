@@ -25,7 +25,7 @@ use self::completion::Completion;
 use self::completion::CompletionFuture;
 use self::queue::Queue;
 use self::revocations::Revocations;
-use self::worker::{AvoidedReads, Worker};
+use self::worker::{AvoidedReads, ClearedDomains, Worker};
 use crate::{KeyRing, Tier};
 
 pub use self::settings::{SharedError, SharedSettings};
@@ -49,6 +49,13 @@ pub use self::stats::TierStats;
 /// written to the tier at once, and the newest one after a second without use, so that other
 /// processes can use it. A session that memory does not have is fetched: for the connection that
 /// misses it, if that waits, else for the next one.
+///
+/// # Clearing
+/// `clear` and `clear_server` of [`memory`](Self::memory) remove records from the tier. `clear_domain`
+/// cannot find them, since a server's id in the tier hides its domain: it writes when the domain was
+/// cleared, for 7 days, the longest lifetime of a session. A process that fetches a session of the
+/// domain reads this record, at most once in 10 seconds, and rejects sessions whose full handshake
+/// was earlier. Other processes keep what they have in memory, as with the other two.
 ///
 /// # Fork
 /// A forked child has no worker thread, so its store has no tier: create the store after the fork.
@@ -85,6 +92,7 @@ impl<S: Portable> SharedStore<S> {
             breaker: Breaker::default(),
             write_breaker: Breaker::default(),
             revocations: Revocations::new(),
+            cleared_domains: ClearedDomains::new(),
             avoided: AvoidedReads::new(),
         };
         thread::Builder::new()

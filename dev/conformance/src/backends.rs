@@ -8,10 +8,12 @@ use tls_resume::generic::{ConnectionInfo, Connector, ConnectorBuilder, Stream};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
-use tls_resume::{Backend, Error, ErrorKind, Resumption, Shareable, Stats, TierStats};
+use tls_resume::{
+    Backend, ConnectOptions, Error, ErrorKind, Resumption, Shareable, Stats, TierStats,
+};
 
 use crate::check::message;
-use crate::client::{Client, Connection, Failure, Setup, Store};
+use crate::client::{Client, Connection, Failure, Options, Setup, Store};
 use crate::door::{self, Door};
 use crate::wire::Wire;
 
@@ -159,6 +161,7 @@ impl<B: TestedBackend> Client for Connector<B> {
     const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
     const NO_TASKS: Option<&'static str> = B::NO_TASKS;
     const NO_CLIENT_CONFIG: Option<&'static str> = B::NO_CLIENT_CONFIG;
+    const NO_OPTIONS: Option<&'static str> = None;
 
     fn name_for_child() -> Result<String, &'static str> {
         B::NAME_FOR_CHILD.map(str::to_owned)
@@ -172,6 +175,7 @@ impl<B: TestedBackend> Client for Connector<B> {
             .limits(setup.limits)
             .domain(setup.domain)
             .never_resume(setup.never_resume)
+            .resume_with_client_certificate(setup.resume_with_client_certificate)
             .early_data(setup.early_data)
             .clock(setup.clock);
         if let Some(Identity { chain, key }) = setup.identity {
@@ -221,6 +225,32 @@ impl<B: TestedBackend> Client for Connector<B> {
             }
             (_, wire) => B::visit_through(self, door, host, port, wire),
         }
+    }
+
+    fn connect_with(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        options: &Options,
+    ) -> Result<Self::Connection, Failure> {
+        let mut given = ConnectOptions::new().resumption(options.resumption);
+        if let Some(name) = &options.partition {
+            given = given.partition(name.as_str());
+        }
+        if let Some(name) = &options.endpoint {
+            given = given.endpoint(name.as_str());
+        }
+        self.connect_stream_with(host, port, wire, &given)
+            .map_err(failure)
+    }
+
+    fn clear_partition(&self, name: &str) {
+        Self::clear_partition(self, name);
+    }
+
+    fn set_never_resume(&self, servers: &[String]) {
+        Self::set_never_resume(self, servers).expect("valid servers");
     }
 
     fn domain(&self) -> Vec<u8> {

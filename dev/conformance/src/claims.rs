@@ -9,6 +9,8 @@ mod failures;
 mod groups;
 mod keys;
 mod limits;
+mod options;
+mod partitions;
 mod records;
 mod shared_store;
 mod single_use;
@@ -25,6 +27,8 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         single_use::claims::<C>(),
         expiry::claims::<C>(),
         limits::claims::<C>(),
+        partitions::claims::<C>(),
+        options::claims::<C>(),
         availability::claims::<C>(),
         shared_store::claims::<C>(),
         records::claims::<C>(),

@@ -37,6 +37,9 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const NO_CLIENT_CONFIG: Option<&'static str> = None;
     /// Why the client makes no TCP connections itself, if so.
     const NO_DIALING: Option<&'static str> = None;
+    /// Why a connection cannot have [`Options`], if so. Without, implement
+    /// [`connect_with`](Self::connect_with) and the two methods after it.
+    const NO_OPTIONS: Option<&'static str> = Some("the client has no options of a connection");
 
     /// The client's name in the [`Task`](crate::child::Task) of a child process; or why its
     /// sessions cannot leave the memory of their process, so that it cannot share them with a
@@ -67,6 +70,25 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
         port: u16,
         wire: Option<Wire>,
     ) -> Result<bool, Failure>;
+    /// Makes a handshake with these options.
+    fn connect_with(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        options: &Options,
+    ) -> Result<Self::Connection, Failure> {
+        let _ = options;
+        self.connect(host, port, wire)
+    }
+    /// Removes the sessions of a partition.
+    fn clear_partition(&self, name: &str) {
+        let _ = name;
+    }
+    /// Replaces the servers that are never resumed.
+    fn set_never_resume(&self, servers: &[String]) {
+        let _ = servers;
+    }
     /// The security domain of its sessions.
     fn domain(&self) -> Vec<u8>;
     /// Clears the store.
@@ -95,6 +117,27 @@ pub trait Connection: Debug {
     fn wire(&mut self) -> &mut Wire;
 }
 
+/// The options of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether sessions are offered and stored.
+    pub resumption: bool,
+    /// The partition of the store.
+    pub partition: Option<String>,
+    /// The endpoint.
+    pub endpoint: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            resumption: true,
+            partition: None,
+            endpoint: None,
+        }
+    }
+}
+
 /// The settings of a [`Client`].
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -110,8 +153,10 @@ pub struct Setup {
     pub limits: Limits,
     /// The name of the security domain.
     pub domain: String,
-    /// The hosts that are never resumed.
+    /// The hosts, and hosts with a port, that are never resumed.
     pub never_resume: Vec<String>,
+    /// Whether connections resume with a client certificate.
+    pub resume_with_client_certificate: bool,
     /// Whether early data is allowed.
     pub early_data: bool,
     /// The clock of the store.

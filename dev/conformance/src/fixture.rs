@@ -10,7 +10,7 @@ use tls_resume::pki_types::CertificateDer;
 use tls_resume::{Clock, Limits, ManualClock, Resumption, SystemClock};
 
 use crate::check::{CheckResult, equal, message};
-use crate::client::{Client, Connection, Failure, Setup};
+use crate::client::{Client, Connection, Failure, Options, Setup};
 use crate::door::Door;
 use crate::wire::Wire;
 
@@ -110,6 +110,16 @@ impl<C: Client> Fixture<C> {
     /// As [`visit_at`](Self::visit_at), for [`HOST`] and [`PORT`].
     pub(crate) fn visit(&self) -> Result<Visit, String> {
         self.visit_at(HOST, PORT)
+    }
+
+    /// As [`visit_at`](Self::visit_at), with these options.
+    pub(crate) fn visit_with(&self, port: u16, options: &Options) -> Result<Visit, String> {
+        let opened = self.client.connect_with(HOST, port, self.wire(), options);
+        let mut connection = opened.map_err(message)?;
+        connection.read_tickets()?;
+        let visit = observe(&mut connection)?;
+        connection.close()?;
+        Ok(visit)
     }
 
     /// Makes a handshake with early data, and leaves the connection open and its tickets unread.
@@ -215,6 +225,7 @@ pub(crate) fn setup() -> Setup {
         limits: Limits::default(),
         domain: String::new(),
         never_resume: Vec::new(),
+        resume_with_client_certificate: true,
         early_data: false,
         clock: Arc::new(SystemClock),
         store: None,

@@ -27,7 +27,7 @@ use tls_resume::{openssl, rustls, rustls_preview};
 
 pub use child::Launcher;
 pub use claim::{Claim, Verdict};
-pub use client::{Client, Connection, Failure, Setup, Store};
+pub use client::{Client, Connection, Failure, Options, Setup, Store};
 pub use door::Door;
 pub use wire::Wire;
 

@@ -354,6 +354,25 @@ async fn connectors_do_not_share_sessions_and_never_resume_holds() {
     assert!(server.log.lock().unwrap().offered.is_empty());
 }
 
+/// R35.
+#[tokio::test]
+async fn partitions_do_not_resume_each_others_sessions() {
+    let server = QuicServer::start();
+    let connector = server.builder().build().expect("valid settings");
+    let resumes = async |handle: &Connector| {
+        let before = server.log.lock().unwrap().offered.len();
+        connect(&client(handle), &server).await;
+        server.log.lock().unwrap().offered.len() > before
+    };
+    let (a, b) = (connector.partition("a"), connector.partition("b"));
+    for (handle, expected) in [(&a, false), (&b, false), (&a, true), (&connector, false)] {
+        assert_eq!(resumes(handle).await, expected);
+    }
+    connector.clear_partition("a");
+    assert!(!resumes(&a).await);
+    assert!(resumes(&b).await);
+}
+
 #[test]
 fn settings_that_quic_does_not_support_are_refused() {
     for (builder, problem) in [

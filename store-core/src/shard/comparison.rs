@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::model::Model;
 use super::sweep::SERVERS_A_STEP;
 use super::tracked::{Sizes, Tracked};
-use super::{HashedKey, Index, Shard, ToPack, fixed_bytes};
+use super::{Cleared, HashedKey, Index, Shard, ToPack, fixed_bytes};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
 use crate::held::Held;
@@ -87,6 +87,9 @@ pub(crate) enum Op {
         server: u8,
         forgets: bool,
     },
+    ClearDomain {
+        domain: u8,
+    },
     Clear,
     Sweep,
     SweepStep,
@@ -110,23 +113,28 @@ pub(crate) enum Op {
     },
 }
 
-/// Runs `ops` on a shard and on its model. Panics if they differ, if a bound is exceeded or if a
+/// Runs `ops` on a shard with servers of `domains` security domains, and on its model. Panics if they differ, if a bound is exceeded or if a
 /// session leaks.
 #[allow(clippy::too_many_lines, reason = "one arm an operation")]
-pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
-    let domain = SecurityDomain::from([0; 32]);
+pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
+    let all_domains: Vec<_> = (0..domains)
+        .map(|n| SecurityDomain::from([n; 32]))
+        .collect();
     let names: Vec<String> = (0..SERVERS).map(|n| format!("server-{n:02}")).collect();
     let key = |server: u8| HashedKey {
         hash: u64::from(server),
-        key: KeyRef::new(&domain, &names[usize::from(server)]),
+        key: KeyRef::new(
+            &all_domains[usize::from(server % domains)],
+            &names[usize::from(server)],
+        ),
     };
     let alive = Arc::new(AtomicUsize::new(0));
-    let mut shard = Shard::<Tracked>::new(limits, true);
+    let mut shard = Shard::<Tracked>::new(limits, true, Cleared::new());
     let sizes = Sizes {
         fixed: fixed_bytes::<Tracked>(&key(0).key),
         slot: size_of::<Held<Tracked>>(),
     };
-    let mut model = Model::new(limits, sizes);
+    let mut model = Model::new(limits, domains, sizes);
     let mut packing: VecDeque<ToPack<Tracked>> = VecDeque::new();
     let mut now = Timestamp::from_unix(Duration::from_secs(1_000_000));
     let mut generation = Generation(1);
@@ -287,6 +295,16 @@ pub(crate) fn compare(limits: &Limits, ops: &[Op]) {
                 cleared[usize::from(server)] = generation;
                 shard.clear_server(&key(server), generation, forgets, &mut dropped);
                 model.clear_server(server, forgets);
+            }
+            Op::ClearDomain { domain } => {
+                let domain = domain % domains;
+                generation.0 += 1;
+                for server in (0..SERVERS).filter(|server| server % domains == domain) {
+                    cleared[usize::from(server)] = generation;
+                }
+                let domain_key = &all_domains[usize::from(domain)];
+                shard.clear_domain(domain_key, generation, &mut dropped);
+                model.clear_domain(domain);
             }
             Op::Clear => {
                 generation.0 += 1;

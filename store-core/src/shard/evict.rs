@@ -48,34 +48,38 @@ impl<S: Storable> Shard<S> {
         Some(self.slab.insert(hashed, Ring::Empty))
     }
 
-    /// Moves the hand of eviction to the next server to evict: one without a session, else one on
-    /// probation that was not looked up since the hand passed, else a protected one.
+    /// The next server to evict: one without a session, else one of a security domain that has more
+    /// than an equal share. If `spared` is the only such server, any other.
     fn victim(&mut self, spared: Index, now: Timestamp) -> Option<Index> {
         if let Some(index) = self.slab.oldest(Ring::Empty) {
             return Some(index);
         }
-        while let Some(index) = self.slab.oldest(Ring::Probation) {
-            if index == spared {
-                if self.slab.len(Ring::Probation) == 1 {
-                    break;
+        self.slab.mark_excess(&self.limits);
+        self.pass_hand(spared, now).or_else(|| {
+            self.slab.mark_all();
+            self.pass_hand(spared, now)
+        })
+    }
+
+    /// Moves the hand of eviction over the servers of marked domains, to one on probation that was
+    /// not looked up since the hand passed, else to a protected one.
+    fn pass_hand(&mut self, spared: Index, now: Timestamp) -> Option<Index> {
+        for ring in [Ring::Probation, Ring::Protected] {
+            while let Some(index) = self.slab.oldest_marked(ring) {
+                if index == spared {
+                    if self.slab.newer_marked(index).is_none() {
+                        break;
+                    }
+                    self.slab.move_to(index, ring);
+                } else if self.keeps(index, now) {
+                    self.slab.move_to(index, Ring::Protected);
+                    if ring == Ring::Probation {
+                        self.bound_protected(now);
+                    }
+                } else {
+                    return Some(index);
                 }
-                self.slab.move_to(index, Ring::Probation);
-            } else if self.keeps(index, now) {
-                self.slab.move_to(index, Ring::Protected);
-                self.bound_protected(now);
-            } else {
-                return Some(index);
             }
-        }
-        while let Some(index) = self.slab.oldest(Ring::Protected) {
-            let passes = index == spared || self.keeps(index, now);
-            if !passes {
-                return Some(index);
-            }
-            if self.slab.len(Ring::Protected) == 1 && index == spared {
-                break;
-            }
-            self.slab.move_to(index, Ring::Protected);
         }
         None
     }

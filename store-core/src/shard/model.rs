@@ -1,5 +1,6 @@
 //! A model of the shard: the same behaviour, written as simply as possible.
 
+mod evict;
 mod server;
 
 use self::server::{Server, Session};
@@ -12,6 +13,8 @@ use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
 /// A shard with one vector of servers, in the order in which they entered their rings.
 pub(super) struct Model {
     limits: Limits,
+    /// The number of security domains. A server is in that of its name, modulo this number.
+    domains: u8,
     sizes: Sizes,
     servers: Vec<Server>,
     /// The slots of the slab, with the server in each, and those that are vacant, the next last.
@@ -25,9 +28,10 @@ pub(super) struct Model {
 
 impl Model {
     /// An empty shard.
-    pub(super) fn new(limits: &Limits, sizes: Sizes) -> Self {
+    pub(super) fn new(limits: &Limits, domains: u8, sizes: Sizes) -> Self {
         Self {
             limits: limits.clone(),
+            domains,
             sizes,
             servers: Vec::new(),
             slots: Vec::new(),
@@ -151,70 +155,6 @@ impl Model {
     fn len(&self, ring: Ring) -> usize {
         let servers = self.servers.iter();
         servers.filter(|server| server.ring == ring).count()
-    }
-
-    fn make_room(&mut self, spared: Option<u8>, now: Timestamp) {
-        while !self.fits() {
-            let Some(position) = self.victim(spared, now) else {
-                return;
-            };
-            let server = self.remove(position);
-            let counter = if server.is_expired(now) {
-                &mut self.stats.expired
-            } else {
-                &mut self.stats.evicted
-            };
-            *counter += server.sessions.len() as u64;
-        }
-    }
-
-    fn victim(&mut self, spared: Option<u8>, now: Timestamp) -> Option<usize> {
-        if let Some(position) = self.oldest(Ring::Empty) {
-            return Some(position);
-        }
-        for ring in [Ring::Probation, Ring::Protected] {
-            while let Some(position) = self.oldest(ring) {
-                if spared == Some(self.servers[position].name) {
-                    if self.len(ring) == 1 {
-                        break;
-                    }
-                    self.move_to(position, ring);
-                } else if self.keeps(position, now) {
-                    self.move_to(position, Ring::Protected);
-                    if ring == Ring::Probation {
-                        self.bound_protected(now);
-                    }
-                } else {
-                    return Some(position);
-                }
-            }
-        }
-        None
-    }
-
-    fn keeps(&mut self, position: usize, now: Timestamp) -> bool {
-        let server = &mut self.servers[position];
-        std::mem::take(&mut server.visited) && !server.is_expired(now)
-    }
-
-    fn bound_protected(&mut self, now: Timestamp) {
-        let limits = self.limits.clone();
-        let bytes = |model: &Self| {
-            let protected = model.servers.iter().filter(|it| it.ring == Ring::Protected);
-            let costs = protected.map(|it| model.sizes.fixed + it.footprint(model.sizes));
-            costs.sum::<usize>()
-        };
-        while self.len(Ring::Protected) > (limits.servers * 4 / 5).max(1)
-            || (bytes(self) > limits.total_bytes / 5 * 4 && self.len(Ring::Protected) > 1)
-        {
-            let oldest = self.oldest(Ring::Protected).expect("more than one");
-            let ring = if self.keeps(oldest, now) {
-                Ring::Protected
-            } else {
-                Ring::Probation
-            };
-            self.move_to(oldest, ring);
-        }
     }
 
     /// The ids and the numbers of the sessions to pack after a put to `put`; `None` if that was
@@ -455,6 +395,18 @@ impl Model {
             let position = self.position(name).expect("it is there");
             self.servers[position].slots = 0;
         } else {
+            self.remove(self.position(name).expect("it is there"));
+        }
+    }
+
+    pub(super) fn clear_domain(&mut self, domain: u8) {
+        let of_domain = |server: &Server| server.name % self.domains == domain;
+        // In the order of their slots, in which the shard removes them.
+        let slots = self.slots.iter().flatten().copied();
+        let names: Vec<u8> = slots.filter(|name| self.domain(*name) == domain).collect();
+        let removed = self.servers.iter().filter(|it| of_domain(it));
+        self.stats.removed += removed.map(|it| it.sessions.len() as u64).sum::<u64>();
+        for name in names {
             self.remove(self.position(name).expect("it is there"));
         }
     }

@@ -44,6 +44,7 @@ fn ops() -> impl Strategy<Value = Op> {
         2 => (server.clone(), 0..GROUPS).prop_map(|(server, group)| Op::SetHint { server, group }),
         1 => (server, any::<bool>())
             .prop_map(|(server, forgets)| Op::ClearServer { server, forgets }),
+        1 => (0..4_u8).prop_map(|domain| Op::ClearDomain { domain }),
         1 => Just(Op::Clear),
         1 => Just(Op::Sweep),
         2 => Just(Op::SweepStep),
@@ -83,9 +84,10 @@ proptest! {
     #[test]
     fn a_shard_behaves_as_its_model(
         limits in limits(),
+        domains in prop_oneof![1 => Just(1_u8), 2 => 2..5_u8],
         ops in prop::collection::vec(ops(), 200),
     ) {
-        compare(&limits, &ops);
+        compare(&limits, domains, &ops);
     }
 }
 

@@ -1,9 +1,14 @@
 //! The servers of a shard: a slab, a map by key, and rings in the order of eviction.
 
+mod domains;
+
 use hashbrown::HashTable;
 
+use self::domains::{Domains, Slot};
 use crate::server::{History, Need, Server, Size};
-use crate::{Begun, Generation, KeyRef, SessionKey, Start, Storable, Timestamp};
+use crate::{
+    Begun, Generation, KeyRef, Limits, SecurityDomain, SessionKey, Start, Storable, Timestamp,
+};
 
 /// The rings. A server enters a ring at its newest end; the hand of eviction takes the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,7 @@ pub(super) struct Slab<S> {
     nodes: Vec<Option<Node<S>>>,
     vacant: Vec<Index>,
     rings: [Ends; 3],
+    domains: Domains,
     // invariant: the sums of the sessions, of those not packed, and of the bytes of all servers
     sessions: usize,
     unpacked: usize,
@@ -52,6 +58,7 @@ pub(super) struct Node<S> {
     hash: u64,
     newer: Index,
     older: Index,
+    domain: Slot,
     ring: Ring,
     /// Whether the server was looked up since the hand of eviction passed it.
     pub(super) visited: bool,
@@ -88,6 +95,7 @@ impl<S: Storable> Slab<S> {
             nodes: Vec::new(),
             vacant: Vec::new(),
             rings: [empty; 3],
+            domains: Domains::new(),
             sessions: 0,
             unpacked: 0,
             bytes: 0,
@@ -163,6 +171,7 @@ impl<S: Storable> Slab<S> {
             hash: hashed.hash,
             newer: Index::NONE,
             older: Index::NONE,
+            domain: self.domains.enter(hashed.key.domain()),
             ring,
             visited: false,
             used: false,
@@ -199,6 +208,7 @@ impl<S: Storable> Slab<S> {
             entry.remove();
         }
         self.vacant.push(index);
+        self.domains.leave(node.domain);
         let size = node.server.size();
         self.sessions -= size.sessions;
         self.unpacked -= size.unpacked;
@@ -287,6 +297,55 @@ impl<S: Storable> Slab<S> {
     #[inline]
     pub(super) fn oldest(&self, ring: Ring) -> Option<Index> {
         self.rings[ring as usize].oldest.get()
+    }
+
+    /// Marks the security domains that have more than an equal share of what is short: of servers
+    /// if there are too many, else of bytes. With one domain, that one.
+    pub(super) fn mark_excess(&mut self, limits: &Limits) {
+        if self.domains.len() <= 1 {
+            self.domains.mark_all();
+        } else if self.servers() > limits.servers {
+            self.domains.mark_by_servers(limits.servers);
+        } else {
+            let nodes = self.nodes.iter().flatten();
+            let costs = nodes.map(|node| (node.domain, node.bytes()));
+            self.domains.mark_by_bytes(limits.total_bytes, costs);
+        }
+    }
+
+    /// Marks all security domains.
+    pub(super) fn mark_all(&mut self) {
+        self.domains.mark_all();
+    }
+
+    /// The server that has been in a ring longest, of those in a marked domain.
+    pub(super) fn oldest_marked(&self, ring: Ring) -> Option<Index> {
+        self.marked_from(self.rings[ring as usize].oldest)
+    }
+
+    /// The next newer server in the same ring and a marked domain.
+    pub(super) fn newer_marked(&self, index: Index) -> Option<Index> {
+        self.marked_from(self.get(index)?.newer)
+    }
+
+    fn marked_from(&self, mut index: Index) -> Option<Index> {
+        while let Some(node) = self.get(index) {
+            if self.domains.exceeds(node.domain) {
+                return Some(index);
+            }
+            index = node.newer;
+        }
+        None
+    }
+
+    /// The servers of a security domain.
+    pub(super) fn of_domain(&self, domain: &SecurityDomain) -> Vec<Index> {
+        let Some(slot) = self.domains.find(domain) else {
+            return Vec::new();
+        };
+        let is_in_domain = |index: &Index| self.get(*index).is_some_and(|it| it.domain == slot);
+        let indices = (0..).map(Index).take(self.slots());
+        indices.filter(is_in_domain).collect()
     }
 
     /// The number of nodes, vacant ones included.

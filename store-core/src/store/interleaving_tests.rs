@@ -148,13 +148,16 @@ fn clear_acts_on_concurrent_puts() {
     explore(|| clear_wins(&small(4), |store| store.clear()));
 }
 
-/// R22: with several shards, which `clear` visits one after the other.
+/// R22: with several shards, which `clear` and `clear_domain` visit one after the other.
 #[test]
 fn clear_acts_on_concurrent_puts_to_any_shard() {
     explore(|| {
-        let store = small(2_048);
-        assert!(store.shards.len() > 1);
-        clear_wins(&store, |store| store.clear());
+        let clears: [fn(&Store); 2] = [|store| store.clear(), clear_domain];
+        for clear in clears {
+            let store = small(2_048);
+            assert!(store.shards.len() > 1);
+            clear_wins(&store, clear);
+        }
     });
 }
 
@@ -186,6 +189,10 @@ fn clears_add_up(other: fn(&Store), mine: fn(&Store)) {
     put(&store, "a", Usage::SingleUse, 2).expect("begun after all clears");
 }
 
+fn clear_domain(store: &Store) {
+    store.clear_domain(key("a").as_key().domain());
+}
+
 fn clear_server(store: &Store) {
     store.clear_server(&key("a"));
 }
@@ -196,8 +203,9 @@ fn clears_of_one_server_at_once_add_up() {
 }
 
 #[test]
-fn clears_of_one_server_and_of_all_at_once_add_up() {
+fn clears_of_parts_and_of_all_at_once_add_up() {
     explore(|| {
+        clears_add_up(clear_server, clear_domain);
         clears_add_up(clear_server, |store| store.clear());
         clears_add_up(|store| store.clear(), clear_server);
     });

@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::dropped::Dropped;
-use crate::shard::Shard;
+use crate::shard::{Cleared, Shard};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
-use crate::{Generation, Limits, Storable};
+use crate::{Limits, Storable};
 
 /// The shards of a store.
 pub(super) struct Shards<S> {
@@ -13,9 +13,9 @@ pub(super) struct Shards<S> {
     slots: Box<[OnceLock<Box<LockedShard<S>>>]>,
     // `Shard::new`'s argument.
     trims: bool,
-    // The generation of the last `clear`, for shards that are created later. Locked while a shard
-    // is created and while all are cleared, so that no new shard misses a clear.
-    cleared: Mutex<Generation>,
+    // What was cleared in all shards, for those that are created later. Locked while a shard is
+    // created and while all are cleared, so that no new shard misses a clear.
+    cleared: Mutex<Cleared>,
 }
 
 /// A shard behind a lock.
@@ -33,7 +33,7 @@ impl<S: Storable> Shards<S> {
         Self {
             slots: (0..shards).map(|_| OnceLock::new()).collect(),
             trims,
-            cleared: Mutex::new(Generation(0)),
+            cleared: Mutex::new(Cleared::new()),
         }
     }
 
@@ -74,16 +74,16 @@ impl<S: Storable> Shards<S> {
     ) -> &'s LockedShard<S> {
         let cleared = self.lock_cleared();
         slot.get_or_init(|| {
-            let mut shard = Shard::new(&limits.share(self.slots.len()), self.trims);
-            shard.clear(*cleared, &mut Dropped::new());
+            let limits = limits.share(self.slots.len());
+            let shard = Shard::new(&limits, self.trims, cleared.clone());
             Box::new(LockedShard {
                 shard: Mutex::new(shard),
             })
         })
     }
 
-    /// The generation of the last `clear`. No shard is created while this is locked.
-    pub(super) fn lock_cleared(&self) -> MutexGuard<'_, Generation> {
+    /// What was cleared in all shards. No shard is created while this is locked.
+    pub(super) fn lock_cleared(&self) -> MutexGuard<'_, Cleared> {
         self.cleared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -16,6 +16,7 @@ mod observer;
 mod once;
 mod order;
 mod packing;
+mod partitions;
 mod secret;
 #[cfg(feature = "serde")]
 mod serde;

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use store_core::{
-    EntryId, Generation, KeyRef, Limits, Refused, SessionKey, SessionStore, StoreObserver, Usage,
+    EntryId, Generation, KeyRef, Limits, Refused, SecurityDomain, SessionKey, SessionStore,
+    StoreObserver, Usage,
 };
 
 use store_core::Outcome;
@@ -19,6 +20,7 @@ enum Call {
     Missed(SessionKey),
     Revoked(SessionKey, Generation),
     Avoided(SessionKey, Option<Avoided>),
+    DomainCleared(SecurityDomain, Generation),
     Cleared(Generation),
 }
 
@@ -52,6 +54,10 @@ impl StoreObserver for Recorder {
         self.record(Call::Avoided(key.to_key(), avoided));
     }
 
+    fn domain_cleared(&self, domain: &SecurityDomain, generation: Generation) {
+        self.record(Call::DomainCleared(*domain, generation));
+    }
+
     fn cleared(&self, generation: Generation) {
         self.record(Call::Cleared(generation));
     }
@@ -83,6 +89,12 @@ fn puts_misses_and_clears_are_reported() {
     store.clear_server(&a);
     let revoked = Call::Revoked(a.clone(), store.generation());
     assert_eq!(calls.take(), [revoked, Call::Avoided(a.clone(), None)]);
+    let domain = *a.as_key().domain();
+    store.clear_domain(&domain);
+    assert_eq!(
+        calls.take(),
+        [Call::DomainCleared(domain, store.generation())]
+    );
     store.clear();
     assert_eq!(calls.take(), [Call::Cleared(store.generation())]);
 }
@@ -243,6 +255,7 @@ fn generations_arrive_in_ascending_order() {
                     match n % 20 {
                         0 => store.clear(),
                         1 => drop(store.remove_reusable(&server)),
+                        2 => store.clear_domain(server.as_key().domain()),
                         _ => store.clear_server(&server),
                     }
                 }
@@ -250,7 +263,9 @@ fn generations_arrive_in_ascending_order() {
         }
     });
     let generations = calls.take().into_iter().filter_map(|call| match call {
-        Call::Revoked(_, generation) | Call::Cleared(generation) => Some(generation),
+        Call::Revoked(_, generation)
+        | Call::DomainCleared(_, generation)
+        | Call::Cleared(generation) => Some(generation),
         Call::Avoided(_, None) => None,
         Call::Avoided(..) | Call::Stored(..) | Call::Missed(_) => panic!("nothing else was done"),
     });

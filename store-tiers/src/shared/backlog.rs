@@ -10,6 +10,7 @@ use store_core::tier::Avoided;
 use store_core::{Generation, SecurityDomain, SessionKey, Usage};
 
 use super::completion::Completion;
+use super::revocations::Revoked;
 
 /// For this time after a fetch that found nothing, a miss does not queue another fetch of that
 /// server.
@@ -29,7 +30,8 @@ pub(super) struct Backlog {
     capacity: usize,
     /// The latest generation that the store reported; `None` until the store exists.
     generation: Option<Generation>,
-    revocations: PendingRevocations,
+    // invariant: nothing else beside `Revoked::All`
+    revocations: HashSet<Revoked>,
     fetches: VecDeque<SessionKey>,
     /// How many sessions of each server in `fetches` to fetch, and the completion for its waiters.
     to_fetch: HashMap<SessionKey, (usize, Arc<Completion>)>,
@@ -54,15 +56,9 @@ pub(super) struct Backlog {
     stop: bool,
 }
 
-enum PendingRevocations {
-    Servers(HashSet<SessionKey>),
-    All,
-}
-
 /// A job for the worker.
 pub(super) enum Job {
-    Clear,
-    Revoke(SessionKey),
+    Revoke(Revoked),
     Fetch(FetchJob),
     Avoid(SessionKey, Option<Avoided>),
     Request(Request),
@@ -105,7 +101,7 @@ impl Backlog {
         Self {
             capacity: capacity.max(1),
             generation: None,
-            revocations: PendingRevocations::Servers(HashSet::new()),
+            revocations: HashSet::new(),
             fetches: VecDeque::new(),
             to_fetch: HashMap::new(),
             in_flight: None,
@@ -172,22 +168,19 @@ impl Backlog {
         }
     }
 
-    /// Queues the removal of a server's records.
-    pub(super) fn revoke(&mut self, key: SessionKey, generation: Generation) {
+    /// Queues a revocation.
+    pub(super) fn revoke(&mut self, revoked: Revoked, generation: Generation) {
         self.generation = self.generation.max(Some(generation));
-        if let PendingRevocations::Servers(servers) = &mut self.revocations {
-            servers.insert(key);
-            if servers.len() > self.capacity {
-                // A revocation must not be lost: remove the records of all servers instead.
-                self.revocations = PendingRevocations::All;
-            }
+        if self.revocations.contains(&Revoked::All) {
+            return;
         }
-    }
-
-    /// Queues the removal of all records.
-    pub(super) fn clear(&mut self, generation: Generation) {
-        self.generation = self.generation.max(Some(generation));
-        self.revocations = PendingRevocations::All;
+        // A revocation must not be lost: if there are too many, all records are removed instead.
+        let all = revoked == Revoked::All || self.revocations.len() >= self.capacity;
+        if all {
+            self.revocations.clear();
+        }
+        self.revocations
+            .insert(if all { Revoked::All } else { revoked });
     }
 
     /// Counts one more connection to `key` that is about to look for a session, and returns how
@@ -297,17 +290,9 @@ impl Backlog {
     }
 
     fn next_job(&mut self, now: Instant, may_write: bool) -> Option<Job> {
-        match &mut self.revocations {
-            PendingRevocations::All => {
-                self.revocations = PendingRevocations::Servers(HashSet::new());
-                return Some(Job::Clear);
-            }
-            PendingRevocations::Servers(servers) => {
-                if let Some(key) = servers.iter().next().cloned() {
-                    servers.remove(&key);
-                    return Some(Job::Revoke(key));
-                }
-            }
+        if let Some(revoked) = self.revocations.iter().next().cloned() {
+            self.revocations.remove(&revoked);
+            return Some(Job::Revoke(revoked));
         }
         let write_first = may_write && self.fetches_in_a_row >= FETCHES_IN_A_ROW;
         if write_first && let Some(job) = self.next_write(now) {

@@ -9,6 +9,7 @@ use store_core::{Generation, KeyRef, SecurityDomain, SessionKey, StoreObserver, 
 
 use super::backlog::{Backlog, Full, Job, Request};
 use super::completion::Completion;
+use super::revocations::Revoked;
 use super::settings::SharedSettings;
 use super::stats::{Counters, count};
 
@@ -225,14 +226,21 @@ impl StoreObserver for Queue {
 
     fn revoked(&self, key: KeyRef<'_>, generation: Generation) {
         self.add(|backlog| {
-            backlog.revoke(key.to_key(), generation);
+            backlog.revoke(Revoked::Server(key.to_key()), generation);
+            Ok(())
+        });
+    }
+
+    fn domain_cleared(&self, domain: &SecurityDomain, generation: Generation) {
+        self.add(|backlog| {
+            backlog.revoke(Revoked::Domain(*domain), generation);
             Ok(())
         });
     }
 
     fn cleared(&self, generation: Generation) {
         self.add(|backlog| {
-            backlog.clear(generation);
+            backlog.revoke(Revoked::All, generation);
             Ok(())
         });
     }

@@ -1,14 +1,23 @@
-//! When servers were revoked, so that another process cannot bring a revoked session back.
+//! What is revoked; and when servers were, so that another process cannot bring a revoked session
+//! back.
 
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use store_core::Timestamp;
+use store_core::{SecurityDomain, SessionKey, Timestamp};
 
 use crate::ServerId;
 
 /// Servers with a revocation time of their own.
 const SERVERS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
+/// The sessions that a revocation is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Revoked {
+    All,
+    Domain(SecurityDomain),
+    Server(SessionKey),
+}
 
 /// When each server, and when all servers, were last revoked. A session whose full handshake was
 /// earlier is rejected, wherever it was stored meanwhile.

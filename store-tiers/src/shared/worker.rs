@@ -1,6 +1,7 @@
 //! The thread that moves sessions between memory and the tier.
 
 mod avoided;
+mod cleared_domains;
 mod fetching;
 mod writing;
 
@@ -10,10 +11,11 @@ use std::time::{Duration, Instant};
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
 pub(super) use self::avoided::AvoidedReads;
+pub(super) use self::cleared_domains::ClearedDomains;
 use super::backlog::{Job, Request};
 use super::breaker::Breaker;
 use super::queue::{PauseEnd, Queue};
-use super::revocations::Revocations;
+use super::revocations::{Revocations, Revoked};
 use super::stats::count;
 use crate::{KeyRing, Sealed, ServerId, Tier, TierError};
 
@@ -34,6 +36,7 @@ pub(super) struct Worker<S> {
     /// Open after a put failed: pauses writes only.
     pub(super) write_breaker: Breaker,
     pub(super) revocations: Revocations,
+    pub(super) cleared_domains: ClearedDomains,
     pub(super) avoided: AvoidedReads,
 }
 
@@ -72,8 +75,7 @@ impl<S: Portable> Worker<S> {
 
     fn run_job(&mut self, job: Job, as_of: Generation) -> Result<(), Failed> {
         match job {
-            Job::Clear => self.revoke(None, as_of),
-            Job::Revoke(key) => self.revoke(Some(key), as_of),
+            Job::Revoke(revoked) => self.revoke(revoked, as_of),
             Job::Fetch(job) => {
                 let fetched = self.fetch(&job, as_of);
                 let (is_empty, now) = (matches!(fetched, Ok(false)), Instant::now());
@@ -147,20 +149,24 @@ impl<S: Portable> Worker<S> {
         result
     }
 
-    /// Removes the records of a server, or of all (`None`). After a failure, the revocation is
-    /// queued again, before any fetch.
-    fn revoke(&mut self, key: Option<SessionKey>, as_of: Generation) -> Result<(), Failed> {
-        let id = key.as_ref().map(|key| self.ring.server_id(key.as_key()));
-        self.revocations.insert(id, self.clock.now());
-        let revoked = self.call(|tier| match &id {
-            Some(id) => tier.remove(id),
-            None => tier.clear(),
-        });
-        revoked.map_err(|_| {
-            self.queue.change(|backlog| match key {
-                Some(key) => backlog.revoke(key, as_of),
-                None => backlog.clear(as_of),
-            });
+    /// Revokes sessions in the tier. After a failure, the revocation is queued again, before any
+    /// fetch.
+    fn revoke(&mut self, revoked: Revoked, as_of: Generation) -> Result<(), Failed> {
+        let now = self.clock.now();
+        let done = match &revoked {
+            Revoked::All => {
+                self.revocations.insert(None, now);
+                self.call(Tier::clear)
+            }
+            Revoked::Domain(domain) => self.clear_domain(domain, now),
+            Revoked::Server(key) => {
+                let id = self.ring.server_id(key.as_key());
+                self.revocations.insert(Some(id), now);
+                self.call(|tier| tier.remove(&id))
+            }
+        };
+        done.map_err(|_| {
+            self.queue.change(|backlog| backlog.revoke(revoked, as_of));
             Failed
         })
     }

@@ -1,12 +1,16 @@
 //! Blocking connections, on every backend.
 
 mod certificate_expiry;
+#[cfg(feature = "rustls")]
+mod client_config;
 pub(crate) mod clients;
+mod connect_options;
 mod early_data;
 mod error_texts;
 mod failed_resumption;
 mod failures;
 mod limits_and_hosts;
+mod partitions;
 #[cfg(feature = "openssl")]
 mod peer_certificates;
 mod resumption;
@@ -60,6 +64,18 @@ on_backends! {
         files_that_are_half_replaced_are_not_used,
         threads_never_use_an_older_credential,
         a_first_credential_that_does_not_match_is_rejected;
+    partitions:
+        partitions_do_not_resume_each_others_sessions,
+        clear_partition_empties_one,
+        methods_about_a_server_are_about_the_partition,
+        empty_partitions_cost_nothing,
+        a_partition_does_not_push_out_the_others;
+    connect_options:
+        a_connection_without_resumption_neither_stores_nor_offers,
+        endpoints_are_servers_of_their_own,
+        never_resume_takes_a_port,
+        never_resume_changes_at_run_time,
+        sessions_with_a_client_certificate_can_be_turned_off;
     settings:
         client_certificates_are_sent_and_sessions_resumed,
         client_keys_must_match,
@@ -69,7 +85,7 @@ on_backends! {
         invalid_alpn_names_are_rejected,
         invalid_root_files_are_rejected,
         an_empty_list_of_roots_is_rejected,
-        never_resume_takes_hosts_only,
+        never_resume_takes_servers_only,
         debug_shows_no_secret;
     failures:
         invalid_hosts_are_rejected,
@@ -128,6 +144,7 @@ on_shareable_backends! {
         other_settings_or_keys_share_nothing,
         never_resume_hosts_leave_nothing_in_the_tier,
         revoked_sessions_are_gone_for_others,
+        a_cleared_partition_is_empty_for_others,
         what_one_process_avoids_others_avoid,
         a_failed_transport_leaves_the_sessions_of_others,
         load_fetches_the_tiers_sessions,

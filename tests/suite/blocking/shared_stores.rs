@@ -122,6 +122,25 @@ pub(crate) fn never_resume_hosts_leave_nothing_in_the_tier<B: Shareable>() {
     assert_eq!((stats.written, stats.fetched, stats.missed), (0, 0, 0));
 }
 
+/// R35: the records of a cleared partition are in the tier, and nobody uses them.
+pub(crate) fn a_cleared_partition_is_empty_for_others<B: Shareable>() {
+    for version in Protocol::ALL {
+        let (dir, server) = (StoreDir::new(), good_server(version));
+        let client = dir.client::<B>();
+        for name in ["a", "b"] {
+            drop(visit_in_memory(&client.partition(name), &server));
+        }
+        flush(&client);
+        client.clear_partition("a");
+        flush(&client);
+        for (name, expected) in [("a", Resumption::Full), ("b", Resumption::Resumed)] {
+            let other = dir.client::<B>();
+            let stream = visit_in_memory(&other.partition(name), &server);
+            assert_eq!(stream.resumption(), expected, "{version:?} {name}");
+        }
+    }
+}
+
 /// R4, R22: the tier has them no more.
 pub(crate) fn revoked_sessions_are_gone_for_others<B: Shareable>() {
     for version in Protocol::ALL {

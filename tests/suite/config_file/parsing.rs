@@ -44,7 +44,8 @@ fn every_key_is_read_from_toml_and_json() {
         alpn = ["h2"]
         protocols = ["1.3"]
         domain = "mail"
-        never_resume = ["pinned.example"]
+        never_resume = ["pinned.example", "mail.example:25"]
+        resume_with_client_certificate = false
         timeout = "250ms"
         early_data = true
         reuse_tickets = "until-renewed"
@@ -71,7 +72,8 @@ fn every_key_is_read_from_toml_and_json() {
     config.alpn = vec!["h2".into()];
     config.protocols = vec![Protocol::Tls13];
     config.domain = "mail".into();
-    config.never_resume = vec!["pinned.example".into()];
+    config.never_resume = vec!["pinned.example".into(), "mail.example:25".into()];
+    config.resume_with_client_certificate = false;
     config.timeout = Duration::from_millis(250);
     config.early_data = true;
     config.reuse_tickets = ReuseTickets::UntilRenewed;

@@ -1,11 +1,12 @@
 //! Connections that are made.
 
+use hyper::Request;
 use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::HttpInfo;
 use lab::server::Library;
-use tls_resume::hyper::HttpsConnector;
+use tls_resume::hyper::{Clients, HttpsConnector};
 use tls_resume::tokio::Backend;
-use tls_resume::{Protocol, Resumption};
+use tls_resume::{ConnectOptions, Protocol, Resumption};
 
 use super::clients::{connector, listen, uri, visit};
 use crate::servers::HOST;
@@ -76,4 +77,33 @@ pub(crate) async fn sessions_are_shared_with_the_connector<B: Backend>() {
     visit(&HttpsConnector::new(&connector), uri(HOST, server.port())).await;
     let stream = connector.tokio().connect(HOST, server.port()).await;
     assert_eq!(stream.expect("connected").resumption(), Resumption::Resumed);
+}
+
+/// R35, R36. The server's answer is no HTTP, so each request makes a connection.
+pub(crate) async fn requests_have_their_own_options<B: Backend>() {
+    let server = listen(Library::OpenSsl, Protocol::Tls13, &["http/1.1"]);
+    let clients = Clients::<B, String>::new(&connector());
+    let partition = |name: &str| Some(ConnectOptions::new().partition(name));
+    let off = Some(ConnectOptions::new().resumption(false));
+    for (options, expected) in [
+        (None, false),
+        (partition("a"), false),
+        (off.clone(), false),
+        (partition("b"), false),
+        (partition("a"), true),
+        (off, false),
+        (None, true),
+    ] {
+        let request = Request::get(uri(HOST, server.port()));
+        let mut request = request.body(String::new()).expect("a request");
+        let seen = server.handshakes().len();
+        let text = format!("{options:?}");
+        if let Some(options) = options {
+            request.extensions_mut().insert(options);
+        }
+        clients.clone().request(request).await.expect_err("an echo");
+        let handshakes = server.handshakes();
+        assert_eq!(handshakes.len(), seen + 1, "{text}");
+        assert_eq!(handshakes[seen].resumed, expected, "{text}");
+    }
 }

@@ -13,7 +13,8 @@ on_async_backends! {
         second_connections_resume,
         answers_have_the_connections_resumption_and_protocol,
         hosts_are_those_of_the_uri,
-        sessions_are_shared_with_the_connector;
+        sessions_are_shared_with_the_connector,
+        requests_have_their_own_options;
     rotation:
         a_rotated_credential_resumes_no_old_session;
     failures:

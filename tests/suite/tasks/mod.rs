@@ -19,6 +19,7 @@ on_async_backends! {
         tasks_use_each_ticket_once,
         the_servers_last_group_is_offered_first,
         never_resume_hosts_neither_store_nor_offer,
+        connections_have_their_own_options,
         waiting_stores_tickets_and_loses_no_data,
         waiting_ends_at_the_timeout,
         application_data_does_not_count_as_session_size;

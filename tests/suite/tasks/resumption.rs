@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use lab::server::{Group, Library, Protocol, ServerSettings};
-use tls_resume::Resumption;
 use tls_resume::tokio::Backend;
+use tls_resume::{ConnectOptions, Resumption};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -106,6 +106,32 @@ pub(crate) async fn never_resume_hosts_neither_store_nor_offer<B: Backend>() {
             assert_eq!(stream.resumption(), Resumption::Full);
         }
         assert_eq!(client.blocking().stats().sessions, 0);
+    }
+}
+
+/// R35, R36.
+pub(crate) async fn connections_have_their_own_options<B: Backend>() {
+    for (version, server) in servers() {
+        let client = client::<B>();
+        let partition = ConnectOptions::new().partition("a");
+        let off = ConnectOptions::new().resumption(false);
+        for (options, expected) in [
+            (&ConnectOptions::new(), Resumption::Full),
+            (&partition, Resumption::Full),
+            (&off, Resumption::Full),
+            (&partition, Resumption::Resumed),
+            (&ConnectOptions::new(), Resumption::Resumed),
+        ] {
+            let stream = client.connect_with(HOST, server.port(), options).await;
+            let mut stream = stream.expect("a connection");
+            talk(&mut stream).await;
+            assert_eq!(stream.resumption(), expected, "{version} {options:?}");
+        }
+        let tcp = TcpStream::connect(server.address()).await.expect("TCP");
+        let port = server.port();
+        let connected = client.connect_stream_with(HOST, port, tcp, &partition);
+        let stream = connected.await.expect("a connection");
+        assert_eq!(stream.resumption(), Resumption::Resumed, "{version}");
     }
 }
 

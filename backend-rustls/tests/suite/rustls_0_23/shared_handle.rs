@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use lab::certificate::{Authority, KeyKind};
@@ -184,16 +185,19 @@ fn debug_shows_no_session() {
     }
 }
 
-/// R6: in any spelling of the host, and on all ports.
+/// R6, R36: on all ports, and as long as the condition says so.
 #[test]
-fn never_resumed_hosts_have_no_sessions() {
+fn servers_that_the_condition_excludes_have_no_sessions() {
     for (library, protocol) in servers() {
         let fixture = Fixture::new(library, protocol);
-        let shared = fixture
-            .sessions
-            .shared_handle("test")
-            .with_never_resume(["192.0.2.7"]);
-        let shared = shared.with_never_resume([NAME.to_uppercase() + "."]);
+        let lifted = Arc::new(AtomicBool::new(false));
+        let is_lifted = Arc::clone(&lifted);
+        let resumes = move |name: &ServerName<'_>| match name {
+            ServerName::DnsName(name) if name.as_ref() == NAME => is_lifted.load(Relaxed),
+            name => matches!(name, ServerName::DnsName(_)),
+        };
+        let shared = fixture.sessions.shared_handle("test");
+        let shared = shared.with_condition(resumes);
         for handle in [shared.clone().with_port(443), shared.clone()] {
             for name in [NAME, "192.0.2.7"] {
                 for _ in 0..2 {
@@ -207,11 +211,36 @@ fn never_resumed_hosts_have_no_sessions() {
         }
         let stats = fixture.sessions.store().stats();
         assert_eq!((stats.stored, stats.offered), (0, 0));
-        for expected in [Full, Resumed] {
-            let other = shared.clone().resumption();
-            let mut client = fixture.handshake(other, "other.lab.example").unwrap();
+        for name in ["other.lab.example", NAME] {
+            for expected in [Full, Resumed] {
+                let handle = shared.clone().resumption();
+                let mut client = fixture.handshake(handle, name).unwrap();
+                client.echo();
+                assert_eq!(client.kind(), expected, "{name}");
+            }
+            lifted.store(true, Relaxed);
+        }
+    }
+}
+
+/// R1.
+#[test]
+fn endpoints_are_servers_of_their_own() {
+    for (library, protocol) in servers() {
+        let fixture = Fixture::new(library, protocol);
+        let shared = fixture.sessions.shared_handle("test");
+        let [one, other] = ["one", "other"].map(|it| shared.clone().with_endpoint(it.as_bytes()));
+        for (handle, expected) in [
+            (&one, Full),
+            (&one, Resumed),
+            (&other, Full),
+            (&shared, Full),
+            (&other, Resumed),
+        ] {
+            let resumption = handle.clone().resumption();
+            let mut client = fixture.handshake(resumption, NAME).unwrap();
             client.echo();
-            assert_eq!(client.kind(), expected);
+            assert_eq!(client.kind(), expected, "{library} {protocol}");
         }
     }
 }

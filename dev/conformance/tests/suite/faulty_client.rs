@@ -63,6 +63,42 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["a host can be kept from resuming"],
     ),
     (
+        Fault::IgnoresNeverResumePort,
+        &["one port can be kept from resuming"],
+    ),
+    (
+        Fault::NeverResumeIsFixed,
+        &["the servers that are kept from resuming can change"],
+    ),
+    (
+        Fault::ResumesWithClientCertificate,
+        &["with a client certificate, resumption can be turned off"],
+    ),
+    (
+        Fault::IgnoresPartition,
+        &["partitions do not resume each other's sessions"],
+    ),
+    (
+        Fault::PartitionsHaveNoShares,
+        &["one partition does not push out the others"],
+    ),
+    (
+        Fault::ClearPartitionClearsAll,
+        &["clear of one partition leaves the others"],
+    ),
+    (
+        Fault::StoresAfterClearPartition,
+        &["after clear of a partition, its late tickets are refused"],
+    ),
+    (
+        Fault::IgnoresEndpoint,
+        &["another endpoint is another server"],
+    ),
+    (
+        Fault::IgnoresResumptionOff,
+        &["a connection can be kept from storing and offering"],
+    ),
+    (
         Fault::ReusesTickets,
         &[
             "no ticket is used twice by many threads",

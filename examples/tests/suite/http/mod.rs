@@ -2,4 +2,5 @@
 
 mod foreign;
 mod grpc;
+mod partitions;
 mod programs;

@@ -109,3 +109,76 @@ fn a_revoked_session_does_not_come_back_from_another_process() {
     thread::sleep(Duration::from_millis(60)); // past CONNECTION_RETRY
     assert!(store.prefetch(&key("a"), LONG));
 }
+
+/// A session of another domain than [`domain`].
+fn put_elsewhere(store: &SharedStore<Numbered>, host: &str, number: u64) -> SessionKey {
+    let key = KeyRef::new(&SecurityDomain::from([8; 32]), host).to_key();
+    let (memory, now) = (store.memory(), store.clock().now());
+    let lifetime = Some(Duration::from_secs(3_600));
+    let entry = Entry::new(Numbered(number), Usage::SingleUse, lifetime, 8, now);
+    memory.put(&key, entry, memory.generation(), now).unwrap();
+    key
+}
+
+/// R35: not in a process that begins later, either.
+#[test]
+fn sessions_of_a_cleared_domain_do_not_come_back() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    put(&store, "a", Usage::SingleUse, 1);
+    put(&store, "b", Usage::Reusable, 2);
+    let elsewhere = put_elsewhere(&store, "a", 3);
+    assert!(store.flush(LONG));
+    store.memory().clear_domain(&domain());
+    assert!(store.flush(LONG));
+    let later = new_store(&tier, settings());
+    for store in [&store, &later] {
+        assert!(!store.prefetch(&key("a"), LONG));
+        assert!(!store.prefetch(&key("b"), LONG));
+    }
+    assert!(later.prefetch(&elsewhere, LONG), "another domain");
+    assert!(later.load(&domain(), 10, LONG));
+    assert_eq!(offered(&later, "b"), None);
+    // A session of a later full handshake is good.
+    thread::sleep(Duration::from_millis(2));
+    put(&store, "c", Usage::SingleUse, 4);
+    assert!(store.flush(LONG));
+    assert!(later.prefetch(&key("c"), LONG));
+}
+
+/// R35: the clear is written when the tier is up again, before anything is fetched.
+#[test]
+fn a_domain_that_is_cleared_while_the_tier_is_down_stays_cleared() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    put(&store, "a", Usage::SingleUse, 1);
+    assert!(store.flush(LONG));
+    tier.set(|state| state.error = Some(TierError::NotApplied("down".into())));
+    store.memory().clear_domain(&domain());
+    eventually(|| store.tier_stats().resting);
+    tier.set(|state| state.error = None);
+    eventually(|| !store.tier_stats().resting);
+    assert!(!store.prefetch(&key("a"), LONG));
+    let later = new_store(&tier, settings());
+    assert!(!later.prefetch(&key("a"), LONG));
+}
+
+/// R35: if it is unknown when the domain was cleared, its sessions are rejected.
+#[test]
+fn a_changed_record_of_a_clear_revokes() {
+    let tier = FakeTier::default();
+    let store = new_store(&tier, settings());
+    store.memory().clear_domain(&domain());
+    assert!(store.flush(LONG));
+    thread::sleep(Duration::from_millis(2));
+    put(&store, "a", Usage::SingleUse, 1);
+    assert!(store.flush(LONG));
+    tier.set(|state| {
+        for record in state.reusable.values_mut() {
+            *record.bytes.last_mut().unwrap() ^= 1;
+        }
+    });
+    let later = new_store(&tier, settings());
+    assert!(!later.prefetch(&key("a"), LONG));
+    assert_eq!(later.tier_stats().rejected_tampered, 1);
+}

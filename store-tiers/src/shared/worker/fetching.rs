@@ -53,6 +53,13 @@ impl<S: Portable> Worker<S> {
             }
             let tier_is_empty = single_use.len() < most;
             let mut refused = false;
+            let is_found = !single_use.is_empty() || reusable.is_some();
+            if is_found && self.read_cleared_domain(key.as_key().domain()).is_err() {
+                // Whether the sessions are revoked is unknown: they are lost.
+                count(&self.queue.counters.lost, single_use.len());
+                result = Err(Failed);
+                break;
+            }
             for sealed in single_use {
                 match self.restore(key, &id, &sealed, as_of, now) {
                     Restored::Stored => stored += 1,
@@ -150,7 +157,12 @@ impl<S: Portable> Worker<S> {
         }
         // Another process may have written it to the tier after this one revoked it.
         let from_future = record.established > now.after(CLOCK_SKEW);
-        if from_future || self.revocations.covers(id, record.established) {
+        let server = key.as_key();
+        let is_revoked = self.revocations.covers(id, record.established)
+            || self
+                .cleared_domains
+                .covers(server.domain(), record.established);
+        if from_future || is_revoked {
             return Err(Rejected::Expired);
         }
         let encoded = Encoded {
@@ -178,6 +190,7 @@ impl<S: Portable> Worker<S> {
         as_of: Generation,
     ) -> Result<(), Failed> {
         let now = self.clock.now();
+        self.read_cleared_domain(domain)?;
         let loaded = self.call(|tier| tier.load(most, now)).map_err(|_| Failed)?;
         let mut others = Vec::new();
         for sealed in loaded {

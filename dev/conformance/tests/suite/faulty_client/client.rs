@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use conformance::{Client, Door, Failure, Setup, Wire};
+use conformance::{Client, Door, Failure, Options, Setup, Wire};
 use lab::certificate::Identity;
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslRef, SslSession, SslStream};
@@ -37,6 +37,7 @@ pub(crate) struct FaultyClient {
 
 impl Client for FaultyClient {
     type Connection = FaultyConnection;
+    const NO_OPTIONS: Option<&'static str> = None;
 
     /// The name of its fault.
     fn name_for_child() -> Result<String, &'static str> {
@@ -105,7 +106,34 @@ impl Client for FaultyClient {
         wire: Wire,
         data: &[u8],
     ) -> Result<(FaultyConnection, usize), Failure> {
-        self.open(host, port, wire, data, Manner::through(Door::Blocking))
+        let manner = Manner::through(Door::Blocking);
+        self.open(host, port, wire, data, (manner, &Options::default()))
+    }
+
+    fn connect_with(
+        &self,
+        host: &str,
+        port: u16,
+        wire: Wire,
+        options: &Options,
+    ) -> Result<FaultyConnection, Failure> {
+        let manner = Manner::through(Door::Blocking);
+        let connected = self.open(host, port, wire, b"", (manner, options));
+        connected.map(|(connection, _)| connection)
+    }
+
+    fn clear_partition(&self, name: &str) {
+        if self.state.has(Fault::ClearPartitionClearsAll) {
+            return self.state.store.clear();
+        }
+        let domain = self.state.domain_of(Some(name));
+        self.state.store.clear_domain(&domain);
+    }
+
+    fn set_never_resume(&self, servers: &[String]) {
+        if !self.state.has(Fault::NeverResumeIsFixed) {
+            *lock(&self.state.never_resume) = lower_case(servers);
+        }
     }
 
     fn domain(&self) -> Vec<u8> {
@@ -122,7 +150,10 @@ impl Client for FaultyClient {
         match self.state.fault {
             Fault::IgnoresClear => {}
             Fault::ClearServerClearsAll => self.state.store.clear(),
-            _ => self.state.store.clear_server(&self.state.key(host, port)),
+            _ => {
+                let key = self.state.key(host, port, &Options::default());
+                self.state.store.clear_server(&key);
+            }
         }
     }
 
@@ -168,11 +199,10 @@ impl FaultyClient {
             shared_store,
             clock: Arc::clone(&setup.clock),
             domain: kept_domain.unwrap_or_else(|| domain(&setup, fault)),
-            never_resume: setup
-                .never_resume
-                .iter()
-                .map(|host| host.to_ascii_lowercase())
-                .collect(),
+            never_resume: Mutex::new(lower_case(&setup.never_resume)),
+            identity_never_resumes: setup.identity.is_some()
+                && !setup.resume_with_client_certificate
+                && fault != Fault::ResumesWithClientCertificate,
             early_data: setup.early_data,
             no_store: setup.limits.servers == 0,
             latest_key: Mutex::new(None),
@@ -210,7 +240,8 @@ impl FaultyClient {
 
     /// Makes a connection to its end.
     fn visit(&self, host: &str, port: u16, wire: Wire, manner: Manner) -> Result<bool, Failure> {
-        let (connection, _) = self.open(host, port, wire, b"", manner)?;
+        let how = (manner, &Options::default());
+        let (connection, _) = self.open(host, port, wire, b"", how)?;
         connection.finish()
     }
 
@@ -227,7 +258,8 @@ impl FaultyClient {
         if visit.is_ok() || !of_session || state.has(Fault::NeverRetries) {
             return visit;
         }
-        state.store.count_retry(&state.key(host, port));
+        let key = state.key(host, port, &Options::default());
+        state.store.count_retry(&key);
         let second = Manner {
             offers: false,
             ..first
@@ -242,7 +274,7 @@ impl FaultyClient {
         port: u16,
         wire: Wire,
         data: &[u8],
-        manner: Manner,
+        (manner, options): (Manner, &Options),
     ) -> Result<(FaultyConnection, usize), Failure> {
         let data = if self.state.early_data { data } else { b"" };
         let other = |error: &dyn fmt::Display| Failure::Other(error.to_string());
@@ -257,7 +289,7 @@ impl FaultyClient {
             return Err(other(&"no store"));
         }
         let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let hint = state.store.hint(&state.key(&name, port));
+        let hint = state.store.hint(&state.key(&name, port, options));
         let hinted = self.by_group.iter().find(|(group, _)| Some(*group) == hint);
         let connector = hinted.map_or(&self.connector, |(_, connector)| connector);
         let configuration = connector.configure().map_err(|error| other(&error))?;
@@ -265,7 +297,8 @@ impl FaultyClient {
             .into_ssl(&name)
             .map_err(|error| other(&error))?;
         ssl.set_connect_state();
-        let never = state.never_resume.contains(&name) && !state.has(Fault::IgnoresNeverResume);
+        let is_off = !options.resumption && !state.has(Fault::IgnoresResumptionOff);
+        let never = is_off || state.never_resumes(&name, port);
         let mut offered = None;
         if !never {
             let host = if state.has(Fault::DistinguishesSpellings) {
@@ -273,7 +306,7 @@ impl FaultyClient {
             } else {
                 name.as_str()
             };
-            let key = state.key(host, port);
+            let key = state.key(host, port, options);
             *lock(&state.latest_key) = Some(key.clone());
             if let Some(shared_store) = &state.shared_store {
                 tier::fetch(shared_store, &key, state.fault)?;
@@ -374,6 +407,10 @@ impl fmt::Debug for FaultyClient {
         }
         shown.finish_non_exhaustive()
     }
+}
+
+fn lower_case(servers: &[String]) -> Vec<String> {
+    servers.iter().map(|it| it.to_ascii_lowercase()).collect()
 }
 
 /// The store of all clients with [`Fault::IgnoresSettings`].

@@ -24,6 +24,20 @@ pub(crate) enum Fault {
     IgnoresForget,
     StoresAfterForget,
     IgnoresNeverResume,
+    /// A server with a port in `never_resume` is ignored.
+    IgnoresNeverResumePort,
+    /// The servers in `never_resume` do not change.
+    NeverResumeIsFixed,
+    ResumesWithClientCertificate,
+    IgnoresPartition,
+    /// Partitions are not domains, so they have no shares.
+    PartitionsHaveNoShares,
+    /// A clear of a partition clears all.
+    ClearPartitionClearsAll,
+    /// A clear of a partition removes its sessions now, and refuses none.
+    StoresAfterClearPartition,
+    IgnoresEndpoint,
+    IgnoresResumptionOff,
     ReusesTickets,
     /// Only the first ticket of a server is stored, and reused.
     ReusesFirstTicket,

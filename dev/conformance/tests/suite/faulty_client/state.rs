@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use conformance::Door;
+use conformance::{Door, Options};
 use lab::server::{ticket_bytes, ticket_lifetime_hint};
 use openssl::asn1::Asn1Time;
 use openssl::ex_data::Index;
@@ -48,7 +48,10 @@ pub(crate) struct ClientState {
     pub(crate) shared_store: Option<SharedStore<StoredSession>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) domain: SecurityDomain,
-    pub(crate) never_resume: Vec<String>,
+    /// In lower case.
+    pub(crate) never_resume: Mutex<Vec<String>>,
+    /// Whether there is a client certificate with which nothing is resumed.
+    pub(crate) identity_never_resumes: bool,
     pub(crate) early_data: bool,
     /// Whether the limits allow no session.
     pub(crate) no_store: bool,
@@ -142,13 +145,44 @@ impl ClientState {
         *latest
     }
 
-    pub(crate) fn key(&self, host: &str, port: u16) -> SessionKey {
+    /// The domain of a partition's sessions.
+    pub(crate) fn domain_of(&self, partition: Option<&str>) -> SecurityDomain {
+        let ignores = self.has(Fault::IgnoresPartition) || self.has(Fault::PartitionsHaveNoShares);
+        match partition {
+            Some(name) if !ignores => SecurityDomain::builder("faulty partition")
+                .field("client", self.domain.as_bytes())
+                .field("name", name.as_bytes())
+                .finish(),
+            _ => self.domain,
+        }
+    }
+
+    /// Whether no connection to this server, in lower case, resumes.
+    pub(crate) fn never_resumes(&self, host: &str, port: u16) -> bool {
+        let never = lock(&self.never_resume);
+        let with_port = format!("{host}:{port}");
+        let by_host = never.iter().any(|server| *server == host);
+        let by_port = never.contains(&with_port) && !self.has(Fault::IgnoresNeverResumePort);
+        (by_host || by_port) && !self.has(Fault::IgnoresNeverResume) || self.identity_never_resumes
+    }
+
+    pub(crate) fn key(&self, host: &str, port: u16, options: &Options) -> SessionKey {
         let host = if self.has(Fault::IgnoresHost) {
             "any"
         } else {
             host
         };
-        let mut key = KeyRef::new(&self.domain, host);
+        let domain = self.domain_of(options.partition.as_deref());
+        let named = match &options.partition {
+            Some(name) if self.has(Fault::PartitionsHaveNoShares) => format!("{name}/{host}"),
+            _ => host.to_owned(),
+        };
+        let mut key = KeyRef::new(&domain, &named);
+        if let Some(endpoint) = &options.endpoint
+            && !self.has(Fault::IgnoresEndpoint)
+        {
+            key = key.with_endpoint(endpoint.as_bytes());
+        }
         if !self.has(Fault::IgnoresPort) {
             key = key.with_port(port);
         }
@@ -208,7 +242,9 @@ impl ClientState {
             Some(latest) if self.has(Fault::StoresForLatestServer) => latest.clone(),
             _ => state.key.clone(),
         };
-        let begun = if self.has(Fault::StoresAfterClear) {
+        let ignores_clear =
+            self.has(Fault::StoresAfterClear) || self.has(Fault::StoresAfterClearPartition);
+        let begun = if ignores_clear {
             self.store.generation()
         } else {
             state.begun

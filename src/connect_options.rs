@@ -1,0 +1,206 @@
+//! Options of a connection, and handles of a connector whose connections have them.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use store_core::SecurityDomain;
+
+use crate::connector::Connector;
+use crate::domain;
+use crate::stream::Stream;
+use crate::{Backend, Error};
+
+/// What a connection does with sessions, other than its connector's settings say.
+///
+/// For one connection: [`connect_with`](crate::generic::Connector::connect_with). For a handle whose
+/// connections, clients and configurations all have them:
+/// [`with_options`](crate::generic::Connector::with_options). For a request of hyper: in the request's
+/// extensions, with `tls_resume::hyper::Clients`.
+///
+/// ```
+/// # #[cfg(feature = "rustls")]
+/// # fn main() -> Result<(), tls_resume::Error> {
+/// use tls_resume::{ConnectOptions, rustls::Connector};
+///
+/// let connector = Connector::builder().build()?;
+/// let fresh = ConnectOptions::new().resumption(false);
+/// let tenant = ConnectOptions::new().partition("tenant-7");
+/// let error = connector.connect_with("not a host", 443, &fresh).unwrap_err();
+/// assert_eq!(error.kind(), tls_resume::ErrorKind::Name);
+/// assert_ne!(connector.security_domain(), connector.with_options(&tenant).security_domain());
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "rustls"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct ConnectOptions {
+    no_resumption: bool,
+    partition: Option<Arc<str>>,
+    endpoint: Option<Arc<[u8]>>,
+}
+
+impl ConnectOptions {
+    /// The connector's settings alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether the connection offers a session and stores those that it receives. Default
+    /// `true`, which does not override a setting of the connector or of its handle.
+    #[must_use]
+    pub fn resumption(mut self, resumes: bool) -> Self {
+        self.no_resumption = !resumes;
+        self
+    }
+
+    /// Keeps the sessions of the connection in this [partition](crate::generic::Connector::partition)
+    /// of the connector's store.
+    #[must_use]
+    pub fn partition(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.partition = Some(name.into());
+        self
+    }
+
+    /// Names the machine that the connection is made to, usually by its address, where machines of
+    /// one host and port do not accept each other's sessions: each is then a server of its own.
+    #[must_use]
+    pub fn endpoint(mut self, name: impl Into<Vec<u8>>) -> Self {
+        self.endpoint = Some(name.into().into());
+        self
+    }
+}
+
+impl fmt::Debug for ConnectOptions {
+    /// Shows no name: it may identify a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectOptions")
+            .field("resumption", &!self.no_resumption)
+            .field("has_partition", &self.partition.is_some())
+            .field("has_endpoint", &self.endpoint.is_some())
+            .finish()
+    }
+}
+
+/// The sessions that the connections of a handle use.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    /// The names of partitions, each within the one before.
+    partitions: Vec<Arc<str>>,
+    pub(crate) endpoint: Option<Arc<[u8]>>,
+    /// Whether there are any.
+    pub(crate) resumes: bool,
+}
+
+impl Scope {
+    /// All sessions of a connector.
+    pub(crate) fn new() -> Self {
+        Self {
+            partitions: Vec::new(),
+            endpoint: None,
+            resumes: true,
+        }
+    }
+
+    /// The domain of the sessions, of a connector whose domain is `connector`.
+    pub(crate) fn domain(&self, connector: &SecurityDomain) -> SecurityDomain {
+        let mut domain = *connector;
+        for name in &self.partitions {
+            domain = domain::of_partition(&domain, name);
+        }
+        domain
+    }
+
+    fn with(&self, options: &ConnectOptions) -> Self {
+        let partitions = self.partitions.iter().chain(&options.partition);
+        let endpoint = options.endpoint.as_ref().or(self.endpoint.as_ref());
+        Self {
+            partitions: partitions.cloned().collect(),
+            endpoint: endpoint.cloned(),
+            resumes: self.resumes && !options.no_resumption,
+        }
+    }
+}
+
+impl<B: Backend> Connector<B> {
+    /// A handle of the same connector whose connections, `client_config`, and clients of other crates
+    /// have these options. As cheap as a clone; what it stores, it stores in the same store.
+    ///
+    /// Options add up: a partition of a handle with a partition is one within it, and resumption that
+    /// is off stays off.
+    #[must_use]
+    pub fn with_options(&self, options: &ConnectOptions) -> Self {
+        self.in_scope(self.scope().with(options))
+    }
+
+    /// A handle of the same connector with a partition of its store: for a tenant, an identity, or an
+    /// exit of a network, whose connections must not resume the sessions of others.
+    ///
+    /// The name is part of the key of each session, so a partition costs nothing while it is empty. All
+    /// partitions share the store and its [`limits`](crate::generic::ConnectorBuilder::limits). Room is
+    /// made in those that have more than an equal share, so that one does not push out the others.
+    /// Methods about one server, such as [`clear_server`](Self::clear_server), are about that server in
+    /// the partition; [`stats`](Self::stats) and [`clear`](Self::clear) are about the whole store.
+    ///
+    /// With a tier, every process that names the partition has the same one.
+    ///
+    /// ```
+    /// # #[cfg(feature = "rustls")]
+    /// # fn main() -> Result<(), tls_resume::Error> {
+    /// use tls_resume::rustls::Connector;
+    ///
+    /// let connector = Connector::builder().build()?;
+    /// let tenant = connector.partition("tenant-7"); // tenant.connect(...), tenant.client_config()
+    /// assert_ne!(tenant.security_domain(), connector.security_domain());
+    /// connector.clear_partition("tenant-7");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "rustls"))]
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn partition(&self, name: &str) -> Self {
+        self.with_options(&ConnectOptions::new().partition(name))
+    }
+
+    /// Removes the sessions of a partition. Sessions that its open connections receive later are not
+    /// stored. Partitions within it stay.
+    ///
+    /// With a tier, its records there are not removed, but no process stores them in memory again:
+    /// a process learns it when it fetches one, other than in the 10 seconds after it last fetched one
+    /// of this partition. What other processes have in memory stays.
+    pub fn clear_partition(&self, name: &str) {
+        let domain = domain::of_partition(&self.security_domain(), name);
+        self.clear_domain(&domain);
+        let configured = self.configured();
+        for other in configured.backend.domains_of_other_clients(&domain) {
+            if other != domain {
+                self.clear_domain(&other);
+            }
+        }
+    }
+
+    /// Connects as [`connect`](Self::connect) does, with these options.
+    pub fn connect_with(
+        &self,
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+    ) -> Result<Stream<B, TcpStream>, Error> {
+        self.with_options(options).connect(host, port)
+    }
+
+    /// Makes the handshake over a transport as [`connect_stream`](Self::connect_stream) does, with
+    /// these options.
+    pub fn connect_stream_with<IO: Read + Write>(
+        &self,
+        host: &str,
+        port: u16,
+        io: IO,
+        options: &ConnectOptions,
+    ) -> Result<Stream<B, IO>, Error> {
+        self.with_options(options).connect_stream(host, port, io)
+    }
+}
