@@ -23,6 +23,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A backend of tls-resume, with the constants of [`Client`] and the sharing of sessions.
 trait TestedBackend: Backend {
+    const NO_REUSE: Option<&'static str> = None;
     const HIDES_LIFETIME: Option<&'static str>;
     const NO_CALLBACKS: Option<&'static str>;
     const NO_TASKS: Option<&'static str>;
@@ -49,6 +50,7 @@ const OF_RUSTLS: Option<&str> = Some("a `ClientConfig` of rustls 0.23 has sessio
 const NOT_SHAREABLE: &str = "sessions of rustls 0.23 cannot leave the memory of their process";
 
 impl TestedBackend for Rustls {
+    const NO_REUSE: Option<&'static str> = Some("rustls 0.23 cannot copy a ticket");
     const HIDES_LIFETIME: Option<&'static str> =
         Some("rustls 0.23 does not show a session's lifetime");
     const NO_CALLBACKS: Option<&'static str> = IS_RUST;
@@ -162,6 +164,7 @@ impl<B: TestedBackend> Client for Connector<B> {
     const NO_TASKS: Option<&'static str> = B::NO_TASKS;
     const NO_CLIENT_CONFIG: Option<&'static str> = B::NO_CLIENT_CONFIG;
     const NO_OPTIONS: Option<&'static str> = None;
+    const NO_REUSE: Option<&'static str> = B::NO_REUSE;
 
     fn name_for_child() -> Result<String, &'static str> {
         B::NAME_FOR_CHILD.map(str::to_owned)
@@ -176,6 +179,7 @@ impl<B: TestedBackend> Client for Connector<B> {
             .domain(setup.domain)
             .never_resume(setup.never_resume)
             .resume_with_client_certificate(setup.resume_with_client_certificate)
+            .reuse_tickets(setup.reuse_tickets)
             .early_data(setup.early_data)
             .clock(setup.clock);
         if let Some(Identity { chain, key }) = setup.identity {

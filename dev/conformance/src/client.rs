@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lab::certificate::Identity;
 use serde::{Deserialize, Serialize};
 use tls_resume::pki_types::CertificateDer;
-use tls_resume::{Clock, Limits, Protocol, Resumption, Stats, TierStats};
+use tls_resume::{Clock, Limits, Protocol, Resumption, ReuseTickets, Stats, TierStats};
 
 use crate::door::Door;
 use crate::wire::Wire;
@@ -31,6 +31,8 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const NO_ROTATION: Option<&'static str> = None;
     /// Why the client cannot send early data, if so.
     const NO_EARLY_DATA: Option<&'static str> = None;
+    /// Why the client cannot offer a TLS 1.3 ticket more than once, if so.
+    const NO_REUSE: Option<&'static str> = None;
     /// Why the client has no connections in tasks of tokio, if so.
     const NO_TASKS: Option<&'static str> = None;
     /// Why there is no `ClientConfig` with the client's store, if so.
@@ -157,6 +159,8 @@ pub struct Setup {
     pub never_resume: Vec<String>,
     /// Whether connections resume with a client certificate.
     pub resume_with_client_certificate: bool,
+    /// Whether TLS 1.3 tickets are offered more than once.
+    pub reuse_tickets: ReuseTickets,
     /// Whether early data is allowed.
     pub early_data: bool,
     /// The clock of the store.

@@ -7,7 +7,7 @@ use lab::certificate::{Authority, Identity, KeyKind};
 use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use tls_resume::pki_types::CertificateDer;
-use tls_resume::{Clock, Limits, ManualClock, Resumption, SystemClock};
+use tls_resume::{Clock, Limits, ManualClock, Resumption, ReuseTickets, SystemClock};
 
 use crate::check::{CheckResult, equal, message};
 use crate::client::{Client, Connection, Failure, Options, Setup};
@@ -226,6 +226,7 @@ pub(crate) fn setup() -> Setup {
         domain: String::new(),
         never_resume: Vec::new(),
         resume_with_client_certificate: true,
+        reuse_tickets: ReuseTickets::Never,
         early_data: false,
         clock: Arc::new(SystemClock),
         store: None,

@@ -28,7 +28,7 @@ pub(crate) async fn no_session_is_taken_before_tcp_is_connected<B: Backend>() {
             let mut connecting = pin!(client.connect(HOST, server.port()));
             tokio::select! {
                 biased;
-                _ = &mut connecting => panic!("connected without waiting"),
+                connected = &mut connecting => panic!("it did not wait: {connected:?}"),
                 () = std::future::ready(()) => {}
             }
         }

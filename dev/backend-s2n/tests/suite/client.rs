@@ -117,6 +117,7 @@ fn open(setup: &Setup, location: &Store) -> Result<SharedStore<Session>, String>
 
 impl Client for S2n {
     type Connection = S2nConnection;
+    const NO_REUSE: Option<&'static str> = Some("backend-s2n uses each ticket once");
     const NO_KEY_SHARES: Option<&'static str> =
         Some("the Rust bindings of s2n-tls cannot set the groups of one connection");
     const NO_EARLY_DATA: Option<&'static str> =

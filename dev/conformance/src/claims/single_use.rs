@@ -1,15 +1,15 @@
-//! Single-use and reusable sessions: R7 to R10, R14 and R15.
+//! Single-use and reusable sessions: R7 to R10, R14, R15 and R32.
 
 use std::collections::HashSet;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lab::server::Protocol;
-use tls_resume::{Limits, Resumption};
+use lab::server::{Protocol, ServerSettings};
+use tls_resume::{Limits, Resumption, ReuseTickets};
 
 use crate::check::{CheckResult, equal, holds, message};
 use crate::claim::Claim;
-use crate::client::{Client, Connection};
+use crate::client::{Client, Connection, Setup};
 use crate::fixture::{Fixture, HOST, PORT, observe};
 
 pub(crate) fn claims<C: Client>() -> Vec<Claim> {
@@ -74,6 +74,12 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
             "open connections share no session object",
             connections_share_no_object::<C>,
         ),
+        Claim::new(
+            "R32",
+            "a ticket is offered until it is renewed, if so set",
+            reused_until_renewed::<C>,
+        )
+        .unless(C::NO_REUSE),
     ]
 }
 
@@ -277,4 +283,21 @@ fn connections_share_no_object<C: Client>() -> CheckResult {
     fixture
         .visit()?
         .is(Resumption::Resumed, "after one of them was dropped")
+}
+
+/// One ticket, from a server that sends no other after a resumption.
+fn reused_until_renewed<C: Client>() -> CheckResult {
+    let renews_nothing = |server: &mut ServerSettings| {
+        server.tickets = 1;
+        server.openssl.renews_nothing = true;
+    };
+    let reuse = |setup: &mut Setup| setup.reuse_tickets = ReuseTickets::UntilRenewed;
+    let fixture = Fixture::<C>::with(Protocol::Tls13, renews_nothing, reuse)?;
+    fixture.visit()?.is(Resumption::Full, "the first visit")?;
+    for _ in 0..7 {
+        fixture
+            .visit()?
+            .is(Resumption::Resumed, "every other visit")?;
+    }
+    equal(&fixture.sessions(), &1, "sessions in the store")
 }

@@ -106,6 +106,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
         ],
     ),
     (
+        Fault::UsesTicketsOnce,
+        &["a ticket is offered until it is renewed, if so set"],
+    ),
+    (
         Fault::ReusesFirstTicket,
         &["no ticket is used twice, one after another"],
     ),

@@ -18,7 +18,7 @@ use store_core::{
     SystemClock, Timestamp, Usage, Want,
 };
 use store_tiers::SharedStore;
-use tls_resume::{Stats, TierStats};
+use tls_resume::{ReuseTickets, Stats, TierStats};
 
 use super::connection::FaultyConnection;
 use super::fault::Fault;
@@ -203,6 +203,8 @@ impl FaultyClient {
             identity_never_resumes: setup.identity.is_some()
                 && !setup.resume_with_client_certificate
                 && fault != Fault::ResumesWithClientCertificate,
+            reuses_tickets: setup.reuse_tickets != ReuseTickets::Never
+                && fault != Fault::UsesTicketsOnce,
             early_data: setup.early_data,
             no_store: setup.limits.servers == 0,
             latest_key: Mutex::new(None),

@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     IgnoresEndpoint,
     IgnoresResumptionOff,
     ReusesTickets,
+    /// Tickets are used once, though they are to be offered until they are renewed.
+    UsesTicketsOnce,
     /// Only the first ticket of a server is stored, and reused.
     ReusesFirstTicket,
     KeepsOfferedTickets,

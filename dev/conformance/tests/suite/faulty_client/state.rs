@@ -52,6 +52,8 @@ pub(crate) struct ClientState {
     pub(crate) never_resume: Mutex<Vec<String>>,
     /// Whether there is a client certificate with which nothing is resumed.
     pub(crate) identity_never_resumes: bool,
+    /// Whether TLS 1.3 tickets are offered until they are renewed.
+    pub(crate) reuses_tickets: bool,
     pub(crate) early_data: bool,
     /// Whether the limits allow no session.
     pub(crate) no_store: bool,
@@ -210,7 +212,7 @@ impl ClientState {
         let usage = match self.fault {
             Fault::ReusesTickets | Fault::ReusesFirstTicket => Usage::Reusable,
             Fault::UsesReusableOnce => Usage::SingleUse,
-            _ if single_use => Usage::SingleUse,
+            _ if single_use && !self.reuses_tickets => Usage::SingleUse,
             _ => Usage::Reusable,
         };
         let der = session.to_der().unwrap_or_default();
