@@ -237,8 +237,14 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
-        if self.state().end_handshake(Phase::Cancelled) && self.offered() {
-            self.report(Outcome::Cancelled, None);
+        if self.state().end_handshake(Phase::Cancelled) {
+            // One without a session was perhaps to show whether the server works, and did not.
+            let outcome = if self.offered() {
+                Outcome::Cancelled
+            } else {
+                Outcome::FullFailed
+            };
+            self.report(outcome, None);
         }
     }
 

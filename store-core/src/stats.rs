@@ -25,7 +25,7 @@ pub enum Outcome {
     RejectedLate,
     /// No session was offered; the handshake succeeded.
     Full,
-    /// No session was offered; the handshake failed.
+    /// No session was offered; the handshake failed, or the application cancelled it.
     FullFailed,
     /// The handshake succeeded, and the client does not know whether a session was offered or
     /// resumed. It looks sessions up by

@@ -380,9 +380,8 @@ impl<S: TlsSession> State<S> {
         if matches!(self.phase, Phase::Handshake) {
             // A reusable session that was offered stays in the store.
             self.hold_nothing();
-            let outcome = self.report(Outcome::Cancelled);
-            let outcome = outcome.filter(|_| self.offered.is_some());
-            self.finish(store, outcome, None, store.now());
+            // One without a session was perhaps to show whether the server works, and did not.
+            self.fail(store, Outcome::Cancelled);
         }
     }
 
@@ -423,7 +422,7 @@ impl<S: TlsSession> State<S> {
         }
     }
 
-    /// Reports a handshake that failed, by `outcome` if a session was offered.
+    /// Reports a handshake that failed or was cancelled, by `outcome` if a session was offered.
     fn fail(&mut self, store: &ClockedStore<S>, outcome: Outcome) {
         let outcome = match self.offered {
             Some(_) => outcome,
