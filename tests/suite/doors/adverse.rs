@@ -70,7 +70,11 @@ fn forward(mut client: TcpStream, fresh: SocketAddr, resumed: SocketAddr) -> io:
         }
         hello.extend_from_slice(&bytes[..length]);
         if let Ok(parsed) = ClientHello::parse(&hello) {
-            break if parsed.offered().is_some() { resumed } else { fresh };
+            break if parsed.offered().is_some() {
+                resumed
+            } else {
+                fresh
+            };
         }
     };
     let mut server = TcpStream::connect(address)?;
@@ -130,7 +134,9 @@ pub(crate) fn short_processes_fail_never_twice_in_a_row<B: tls_resume::Shareable
             let place = tempfile::tempdir().expect("a temporary folder");
             let url = format!("lmdb:{}", place.path().join("sessions").display());
             let process = |fault| {
-                let client = builder::<B>().store(url.clone()).store_timeout(crate::servers::LONG);
+                let client = builder::<B>()
+                    .store(url.clone())
+                    .store_timeout(crate::servers::LONG);
                 let client = client.build().expect("a store");
                 let io = FaultyTransport::on_resumption(&server, fault);
                 let fails = match client.connect_stream(HOST, PORT, io) {
@@ -170,7 +176,10 @@ pub(crate) fn cancelled_connections<B: tls_resume::tokio::Backend>() {
             },
         ));
         let proxy = FaultyProxy::start(server.address()).expect("a port");
-        let client = builder::<B>().retry_failed_resumption(false).build().expect("valid settings");
+        let client = builder::<B>()
+            .retry_failed_resumption(false)
+            .build()
+            .expect("valid settings");
         hold(&client, proxy.port(), 2);
         // An offer that fails; then a connection to silence, which is cancelled.
         let mut offered = Vec::new();

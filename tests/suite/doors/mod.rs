@@ -1,9 +1,9 @@
 //! R28 to R31 at each door of a connector: its blocking connections, those in tasks, and those of
 //! hyper's client. The clients of other crates are tested in the package `examples`.
 
+mod adverse;
 mod avoiding;
 mod breaking;
-mod adverse;
 mod client;
 mod outages;
 
