@@ -221,8 +221,13 @@ impl History {
     pub(crate) fn set_avoided(&mut self, avoided: Avoided) {
         let Avoided { until, times } = avoided;
         if self.avoided().is_none_or(|known| known.until < until) {
+            // The failure was the other's, unless there was one here, too.
+            self.rested = match self.state {
+                State::Failed { .. } | State::Tested { .. } => false,
+                State::Avoided => self.rested,
+                State::Good | State::Doubtful | State::Tried => true,
+            };
             (self.state, self.at, self.times_avoided) = (State::Avoided, until, times);
-            self.rested = true; // the failure was the other's
             self.changed();
         }
     }
@@ -363,5 +368,7 @@ fn has_passed(duration: Duration, since: Timestamp, now: Timestamp) -> bool {
     now < since || now >= since.after(duration)
 }
 
+#[cfg(test)]
+mod random_tests;
 #[cfg(test)]
 mod tests;
