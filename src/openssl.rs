@@ -197,7 +197,7 @@ fn failed(host: &Host, evidence: TlsEvidence, ssl: &SslRef, error: ::openssl::ss
     let error = handshake_error(host.as_str(), evidence, ssl.verify_result(), error);
     error.report(
         |alert| report(ssl, |handle| handle.alert_received(alert)),
-        || report(ssl, Connection::cancel),
+        || report(ssl, Connection::distrusted),
     );
     error.with_offered(offered(ssl))
 }

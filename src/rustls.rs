@@ -263,7 +263,7 @@ pub struct Tls<IO> {
 /// Reports to the handle why its handshake failed.
 fn report_failure(error: &Error, handle: Option<&Connection>) {
     if let Some(handle) = handle {
-        error.report(|alert| handle.alert_received(alert), || handle.cancel());
+        error.report(|alert| handle.alert_received(alert), || handle.distrusted());
     }
 }
 

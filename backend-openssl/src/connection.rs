@@ -237,10 +237,21 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
+        self.abandon(Outcome::Cancelled);
+    }
+
+    /// Reports that the server's certificate is not accepted. As after [`cancel`](Self::cancel), the
+    /// server's sessions stay. The next connection offers nothing: perhaps the server, or a load
+    /// balancer, answers by another certificate because a session is offered.
+    pub fn distrusted(&self) {
+        self.abandon(Outcome::Distrusted);
+    }
+
+    fn abandon(&self, outcome: Outcome) {
         if self.state().end_handshake(Phase::Cancelled) {
             // One without a session was perhaps to show whether the server works, and did not.
             let outcome = if self.offered() {
-                Outcome::Cancelled
+                outcome
             } else {
                 Outcome::FullFailed
             };

@@ -128,6 +128,14 @@ impl Connection {
         self.handle.cancel();
     }
 
+    /// Ends a handshake because the server's certificate is not accepted. As after
+    /// [`cancel`](Self::cancel), the server's sessions stay. The next connection offers nothing:
+    /// perhaps the server, or a load balancer, answers by another certificate because a session is
+    /// offered.
+    pub fn distrusted(&self) {
+        self.handle.distrusted();
+    }
+
     /// Reports that the server has sent a fatal alert
     /// ([`Error::AlertReceived`](rustls::Error::AlertReceived)), or in the handshake what rustls
     /// rejects: a record that cannot be decrypted, a message that is not allowed.

@@ -55,7 +55,7 @@ impl<IO: Read + Write> Tls<IO> {
             let offered = tls.handle.as_ref().is_some_and(|handle| handle.offered());
             let error = handshake_error(host, tls.io.evidence(offered), error);
             if let Some(handle) = &tls.handle {
-                error.report(|alert| handle.alert_received(alert), || handle.cancel());
+                error.report(|alert| handle.alert_received(alert), || handle.distrusted());
             }
             error.with_offered(offered)
         })?;

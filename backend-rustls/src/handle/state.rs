@@ -376,12 +376,13 @@ impl<S: TlsSession> State<S> {
     }
 
     /// Does nothing if the handshake is settled.
-    pub(super) fn cancel(&mut self, store: &ClockedStore<S>) {
+    /// `outcome`: if a session was offered.
+    pub(super) fn cancel(&mut self, store: &ClockedStore<S>, outcome: Outcome) {
         if matches!(self.phase, Phase::Handshake) {
             // A reusable session that was offered stays in the store.
             self.hold_nothing();
             // One without a session was perhaps to show whether the server works, and did not.
-            self.fail(store, Outcome::Cancelled);
+            self.fail(store, outcome);
         }
     }
 

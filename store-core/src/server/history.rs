@@ -191,7 +191,9 @@ impl History {
                 self.forget();
                 (self.declined, self.reusable_declined) = (declined, reusable_declined);
             }
-            Outcome::Failed | Outcome::Rejected => self.fail(false, began_doubtful, now),
+            Outcome::Failed | Outcome::Rejected | Outcome::Distrusted => {
+                self.fail(false, began_doubtful, now);
+            }
             Outcome::Broken => self.fail(true, began_doubtful, now),
             Outcome::RejectedLate => self.reject_late(now),
             Outcome::Full => self.work(now),

@@ -4,10 +4,11 @@ use super::*;
 use crate::Want;
 
 const PAUSES: [u64; 5] = [1_000, 10_000, 700_000, 4_000_000, 200_000_000];
-const FAILURES: [Outcome; 4] = [
+const FAILURES: [Outcome; 5] = [
     Outcome::Failed,
     Outcome::Rejected,
     Outcome::Broken,
+    Outcome::Distrusted,
     Outcome::RejectedLate,
 ];
 
