@@ -396,6 +396,19 @@ impl Connection {
         }
     }
 
+    /// Reports that the transport has ended, after the handshake, without `close_notify`. A server that
+    /// ends a resumed connection so, within 2 seconds and before it has sent
+    /// [data](Self::received_data), counts as one that rejects it by an alert; no session is revoked.
+    pub fn transport_ended(&self) {
+        let now = self.settings.sessions.clock().now();
+        if !self.answered.swap(true, Ordering::Relaxed)
+            && self.state().is_resumed()
+            && self.begun.is_recent(now)
+        {
+            self.report(Outcome::RejectedLate, None);
+        }
+    }
+
     /// Reports that the server has sent application data. Optional, and only for connections whose
     /// driver reports alerts itself.
     pub fn received_data(&self) {

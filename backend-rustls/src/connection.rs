@@ -152,6 +152,13 @@ impl Connection {
         self.handle.alert_received(alert);
     }
 
+    /// Reports that the transport has ended, after the handshake, without `close_notify`. A server that
+    /// ends a resumed connection so, within 2 seconds and before it has sent
+    /// [data](Self::received_data), counts as one that rejects it by an alert; no session is revoked.
+    pub fn transport_ended(&self) {
+        self.handle.closed();
+    }
+
     /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered. If
     /// the connection was resumed, also the session that it resumed and all older ones of the server.
     /// Sessions received later are not stored.

@@ -91,6 +91,13 @@ impl<S: TlsSession> Handle<S> {
         self.state().alert_received(&self.store, alert, answered);
     }
 
+    /// The transport has ended after the handshake. Only the first end counts.
+    pub(crate) fn closed(&self) {
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            self.state().closed(&self.store);
+        }
+    }
+
     /// The server has sent application data.
     pub(crate) fn received_data(&self) {
         self.answered.store(true, Ordering::Relaxed);
