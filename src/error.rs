@@ -170,13 +170,13 @@ impl Error {
     }
 
     /// Tells the connection's handle in the store why the handshake failed: by `rejected`, with the
-    /// server's alert, or by `cancelled`. Without either, dropping the handle means that the transport
+    /// server's alert, or by `distrusted`. Without either, dropping the handle means that the transport
     /// failed.
-    pub(crate) fn report(&self, rejected: impl FnOnce(Option<u8>), cancelled: impl FnOnce()) {
+    pub(crate) fn report(&self, rejected: impl FnOnce(Option<u8>), distrusted: impl FnOnce()) {
         match self.kind {
             ErrorKind::Handshake => rejected(self.alert.and_then(Alert::received)),
-            // A full handshake. The session that was offered is not to blame.
-            ErrorKind::Certificate => cancelled(),
+            // A full handshake: the session that was offered stays, if it can be used again.
+            ErrorKind::Certificate => distrusted(),
             _ => {}
         }
     }

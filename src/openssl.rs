@@ -25,7 +25,7 @@ use crate::connection_info::{self, Details};
 use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
-use crate::transport::Transport;
+use crate::transport::{Transport, is_end};
 use crate::{Backend, Error, domain, early};
 
 /// Makes TLS connections with OpenSSL that resume earlier sessions.
@@ -178,10 +178,13 @@ fn report(ssl: &SslRef, event: impl FnOnce(&Connection)) {
     }
 }
 
-/// Reports that the server has sent a fatal alert, if this is why a read failed.
+/// Reports that the server has sent a fatal alert, or that the transport has ended, if this is why a
+/// read failed.
 fn report_alert(ssl: &SslRef, error: &::openssl::ssl::Error) {
     if let Some(alert) = fatal_alert(error) {
         report(ssl, |handle| handle.alert_received(Some(alert)));
+    } else if is_unexpected_eof(error) || error.io_error().is_some_and(|io| is_end(io.kind())) {
+        report(ssl, Connection::transport_ended);
     }
 }
 
@@ -197,7 +200,7 @@ fn failed(host: &Host, evidence: TlsEvidence, ssl: &SslRef, error: ::openssl::ss
     let error = handshake_error(host.as_str(), evidence, ssl.verify_result(), error);
     error.report(
         |alert| report(ssl, |handle| handle.alert_received(alert)),
-        || report(ssl, Connection::cancel),
+        || report(ssl, Connection::distrusted),
     );
     error.with_offered(offered(ssl))
 }

@@ -36,7 +36,7 @@ use crate::domain;
 use crate::error::TlsEvidence;
 use crate::host::Host;
 use crate::settings::Settings;
-use crate::transport::Transport;
+use crate::transport::{Transport, is_end};
 use crate::{Backend, Error, early};
 
 /// Makes TLS connections with rustls that resume earlier sessions.
@@ -245,16 +245,20 @@ pub struct Tls<IO> {
 /// Reports to the handle why its handshake failed.
 fn report_failure(error: &Error, handle: Option<&Connection>) {
     if let Some(handle) = handle {
-        error.report(|alert| handle.alert_received(alert), || handle.cancel());
+        error.report(|alert| handle.alert_received(alert), || handle.distrusted());
     }
 }
 
-/// Reports to the handle if `result` is a fatal alert from the server.
+/// Reports to the handle if `result` is a fatal alert from the server, or the end of the transport.
 fn report_alert<T>(result: io::Result<T>, handle: Option<&Connection>) -> io::Result<T> {
     result.inspect_err(|error| {
-        let error = error.get_ref().and_then(|inner| inner.downcast_ref());
-        if let (Some(::rustls::Error::AlertReceived(alert)), Some(handle)) = (error, handle) {
-            handle.alert_received(Some((*alert).into()));
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match (inner, handle) {
+            (Some(::rustls::Error::AlertReceived(alert)), Some(handle)) => {
+                handle.alert_received(Some((*alert).into()));
+            }
+            (_, Some(handle)) if is_end(error.kind()) => handle.transport_ended(),
+            _ => {}
         }
     })
 }

@@ -11,6 +11,15 @@ use crate::error::TlsEvidence;
 use crate::first_bytes::FirstBytes;
 use crate::{Error, ErrorKind};
 
+/// Whether an error of this kind is the end of a transport.
+pub(crate) fn is_end(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe
+    )
+}
+
 /// A transport for tokio's tasks: anything that implements `AsyncRead`, `AsyncWrite`, `Send` and
 /// `Unpin`.
 #[cfg(feature = "tokio")]

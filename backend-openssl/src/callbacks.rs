@@ -55,9 +55,8 @@ impl HandshakeObserver for ConnectionObserver {
     }
 
     fn distrusted(ssl: &SslRef) {
-        // A full handshake. The session that was offered is not to blame.
         if let Some(connection) = connection(ssl) {
-            connection.cancel();
+            connection.distrusted();
         }
     }
 

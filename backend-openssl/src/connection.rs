@@ -237,8 +237,25 @@ impl Connection {
     /// store. A ticket that was offered is used up all the same. After the handshake, and on later
     /// calls, it does nothing.
     pub fn cancel(&self) {
-        if self.state().end_handshake(Phase::Cancelled) && self.offered() {
-            self.report(Outcome::Cancelled, None);
+        self.abandon(Outcome::Cancelled);
+    }
+
+    /// Reports that the server's certificate is not accepted. As after [`cancel`](Self::cancel), the
+    /// server's sessions stay. The next connection offers nothing: perhaps the server, or a load
+    /// balancer, answers by another certificate because a session is offered.
+    pub fn distrusted(&self) {
+        self.abandon(Outcome::Distrusted);
+    }
+
+    fn abandon(&self, outcome: Outcome) {
+        if self.state().end_handshake(Phase::Cancelled) {
+            // One without a session was perhaps to show whether the server works, and did not.
+            let outcome = if self.offered() {
+                outcome
+            } else {
+                Outcome::FullFailed
+            };
+            self.report(outcome, None);
         }
     }
 
@@ -376,6 +393,19 @@ impl Connection {
         if rejected && let Some(offered) = &self.offered {
             let store = self.settings.sessions.store();
             store.remove_up_to(&self.key, offered.id);
+        }
+    }
+
+    /// Reports that the transport has ended, after the handshake, without `close_notify`. A server that
+    /// ends a resumed connection so, within 2 seconds and before it has sent
+    /// [data](Self::received_data), counts as one that rejects it by an alert; no session is revoked.
+    pub fn transport_ended(&self) {
+        let now = self.settings.sessions.clock().now();
+        if !self.answered.swap(true, Ordering::Relaxed)
+            && self.state().is_resumed()
+            && self.begun.is_recent(now)
+        {
+            self.report(Outcome::RejectedLate, None);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use rustls::pki_types::ServerName;
-use store_core::{Entry, KeyRef, Protocol, SessionKey, Storable, Timestamp};
+use store_core::{Entry, KeyRef, Outcome, Protocol, SessionKey, Storable, Timestamp};
 
 use self::state::State;
 use crate::clocked_store::ClockedStore;
@@ -85,13 +85,25 @@ impl<S: TlsSession> Handle<S> {
 
     /// Ends a handshake that the application abandons.
     pub(crate) fn cancel(&self) {
-        self.state().cancel(&self.store);
+        self.state().cancel(&self.store, Outcome::Cancelled);
+    }
+
+    /// Ends a handshake because the server's certificate is not accepted.
+    pub(crate) fn distrusted(&self) {
+        self.state().cancel(&self.store, Outcome::Distrusted);
     }
 
     /// The server has sent a fatal alert, or in the handshake what cannot be read (`None`).
     pub(crate) fn alert_received(&self, alert: Option<u8>) {
         let answered = self.answered.load(Ordering::Relaxed);
         self.state().alert_received(&self.store, alert, answered);
+    }
+
+    /// The transport has ended after the handshake. Only the first end counts.
+    pub(crate) fn closed(&self) {
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            self.state().closed(&self.store);
+        }
     }
 
     /// The server has sent application data.

@@ -23,7 +23,7 @@ use crate::connection_info::{self, Details};
 use crate::deadline::in_time;
 use crate::host::Host;
 use crate::tokio::Stream;
-use crate::transport::AsyncIo;
+use crate::transport::{AsyncIo, is_end};
 
 /// The most bytes of a record's content (RFC 8446, section 5.1). A longer write makes several
 /// records, and the buffer might be full after the first.
@@ -163,7 +163,7 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
         if let Some(error) = read.as_ref().err().and_then(of_openssl) {
             report_alert(self.stream.ssl(), error);
         }
-        Poll::Ready(match read {
+        let read = match read {
             // tokio-openssl reports a truncated connection as the end.
             Ok(())
                 if has_space && buf.filled().len() == before && !self.received_close_notify(cx) =>
@@ -179,7 +179,11 @@ impl<IO: AsyncIo> AsyncRead for AsyncTls<IO> {
                 }
                 done
             }
-        })
+        };
+        if read.as_ref().is_err_and(|error| is_end(error.kind())) {
+            report(self.stream.ssl(), Connection::transport_ended);
+        }
+        Poll::Ready(read)
     }
 }
 

@@ -14,7 +14,7 @@ use super::failure::handshake_error;
 use crate::Error;
 use crate::backend::sealed;
 use crate::connection_info::{self, Details};
-use crate::transport::Transport;
+use crate::transport::{Transport, is_end};
 
 /// A connection of rustls whose handshake is done, with its transport.
 pub struct Tls<IO> {
@@ -62,7 +62,7 @@ impl<IO: Read + Write> Tls<IO> {
             let offered = tls.handle.as_ref().is_some_and(|handle| handle.offered());
             let error = handshake_error(host, tls.io.evidence(offered), error);
             if let Some(handle) = &tls.handle {
-                error.report(|alert| handle.alert_received(alert), || handle.cancel());
+                error.report(|alert| handle.alert_received(alert), || handle.distrusted());
             }
             error.with_offered(offered)
         })?;
@@ -128,8 +128,12 @@ impl<IO: Read + Write> Read for Tls<IO> {
             match self.connection.reader().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => {
-                    if let (Ok(1..), Some(handle)) = (&done, &self.handle) {
-                        handle.received_data();
+                    match (&done, &self.handle) {
+                        (Ok(1..), Some(handle)) => handle.received_data(),
+                        (Err(error), Some(handle)) if is_end(error.kind()) => {
+                            handle.transport_ended();
+                        }
+                        _ => {}
                     }
                     return done;
                 }
@@ -139,7 +143,11 @@ impl<IO: Read + Write> Read for Tls<IO> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => done?,
             }
-            self.receive()?;
+            self.receive().inspect_err(|error| {
+                if let (true, Some(handle)) = (is_end(error.kind()), &self.handle) {
+                    handle.transport_ended();
+                }
+            })?;
         }
     }
 }

@@ -282,6 +282,12 @@ impl Begun {
         self.generation
     }
 
+    /// Whether the look-up was less than 2 seconds ago.
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        const RECENT: Duration = Duration::from_secs(2);
+        self.is_looked_up && now.since(self.at).is_some_and(|age| age < RECENT)
+    }
+
     /// The same for a connection that began before its look-up, in `generation`.
     #[inline]
     #[must_use]

@@ -105,7 +105,7 @@ mod enabled {
                 Outcome::Resumed => "resumed",
                 Outcome::Declined => "declined",
                 Outcome::Failed | Outcome::Rejected | Outcome::Broken => "failed",
-                Outcome::Cancelled => "cancelled",
+                Outcome::Cancelled | Outcome::Distrusted => "cancelled",
                 Outcome::RejectedLate => "rejected",
                 Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => return,
             };

@@ -77,7 +77,7 @@ impl ServerStats {
             Outcome::Resumed => self.resumed += 1,
             Outcome::Declined => self.declined += 1,
             Outcome::Failed | Outcome::Rejected | Outcome::Broken => self.failed += 1,
-            Outcome::Cancelled => self.cancelled += 1,
+            Outcome::Cancelled | Outcome::Distrusted => self.cancelled += 1,
             Outcome::RejectedLate | Outcome::Full | Outcome::FullFailed | Outcome::Succeeded => {}
         }
     }

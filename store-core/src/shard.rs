@@ -259,7 +259,7 @@ impl<S: Storable> Shard<S> {
         let counter = match outcome {
             Outcome::Declined => &mut self.stats.declined,
             Outcome::Failed | Outcome::Rejected | Outcome::Broken => &mut self.stats.failed,
-            Outcome::Cancelled => &mut self.stats.cancelled,
+            Outcome::Cancelled | Outcome::Distrusted => &mut self.stats.cancelled,
             Outcome::Resumed
             | Outcome::RejectedLate
             | Outcome::Full

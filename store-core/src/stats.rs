@@ -20,12 +20,15 @@ pub enum Outcome {
     /// The application cancelled the handshake before its outcome was known. After 2 seconds or more,
     /// no answer counts as a failure of the server.
     Cancelled,
+    /// A session was offered; the server made a full handshake, and its certificate was not accepted.
+    /// Counted as cancelled: the session is not to blame, but without one another machine may answer.
+    Distrusted,
     /// The server rejected a handshake that had already been reported as [`Resumed`](Self::Resumed), by
     /// an alert as its first answer.
     RejectedLate,
     /// No session was offered; the handshake succeeded.
     Full,
-    /// No session was offered; the handshake failed.
+    /// No session was offered; the handshake failed, or the application cancelled it.
     FullFailed,
     /// The handshake succeeded, and the client does not know whether a session was offered or
     /// resumed. It looks sessions up by
@@ -48,7 +51,7 @@ impl Outcome {
     pub(crate) fn is_failed_offer(self) -> bool {
         matches!(
             self,
-            Self::Failed | Self::Rejected | Self::Broken | Self::RejectedLate
+            Self::Failed | Self::Rejected | Self::Broken | Self::Distrusted | Self::RejectedLate
         )
     }
 

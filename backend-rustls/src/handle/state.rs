@@ -363,6 +363,15 @@ impl<S: TlsSession> State<S> {
         }
     }
 
+    /// The transport ended before the server sent data. Soon after a resumption, it may be for the
+    /// session; no session is removed, since the transport may have failed.
+    pub(super) fn closed(&mut self, store: &ClockedStore<S>) {
+        let now = store.now();
+        if self.resumed().is_some() && self.begun.is_recent(now) {
+            self.finish(store, Some(Outcome::RejectedLate), None, now);
+        }
+    }
+
     pub(super) fn forget(&mut self, store: &ClockedStore<S>) {
         let resumed = self.resumed();
         self.hold_nothing();
@@ -387,13 +396,13 @@ impl<S: TlsSession> State<S> {
     }
 
     /// Does nothing if the handshake is settled.
-    pub(super) fn cancel(&mut self, store: &ClockedStore<S>) {
+    /// `outcome`: if a session was offered.
+    pub(super) fn cancel(&mut self, store: &ClockedStore<S>, outcome: Outcome) {
         if matches!(self.phase, Phase::Handshake) {
             // A reusable session that was offered stays in the store.
             self.hold_nothing();
-            let outcome = self.report(Outcome::Cancelled);
-            let outcome = outcome.filter(|_| self.offered.is_some());
-            self.finish(store, outcome, None, store.now());
+            // One without a session was perhaps to show whether the server works, and did not.
+            self.fail(store, outcome);
         }
     }
 
@@ -434,7 +443,7 @@ impl<S: TlsSession> State<S> {
         }
     }
 
-    /// Reports a handshake that failed, by `outcome` if a session was offered.
+    /// Reports a handshake that failed or was cancelled, by `outcome` if a session was offered.
     fn fail(&mut self, store: &ClockedStore<S>, outcome: Outcome) {
         let outcome = match self.offered {
             Some(_) => outcome,

@@ -132,6 +132,14 @@ impl Connection {
         self.handle.cancel();
     }
 
+    /// Ends a handshake because the server's certificate is not accepted. As after
+    /// [`cancel`](Self::cancel), the server's sessions stay. The next connection offers nothing:
+    /// perhaps the server, or a load balancer, answers by another certificate because a session is
+    /// offered.
+    pub fn distrusted(&self) {
+        self.handle.distrusted();
+    }
+
     /// Reports that the server has sent a fatal alert
     /// ([`Error::AlertReceived`](rustls_next::Error::AlertReceived)), or in the handshake what
     /// rustls rejects: a record that cannot be decrypted, a message that is not allowed.
@@ -146,6 +154,13 @@ impl Connection {
     /// handshake, and in a TLS 1.2 resumption.
     pub fn alert_received(&self, alert: Option<u8>) {
         self.handle.alert_received(alert);
+    }
+
+    /// Reports that the transport has ended, after the handshake, without `close_notify`. A server that
+    /// ends a resumed connection so, within 2 seconds and before it has sent
+    /// [data](Self::received_data), counts as one that rejects it by an alert; no session is revoked.
+    pub fn transport_ended(&self) {
+        self.handle.closed();
     }
 
     /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered. If

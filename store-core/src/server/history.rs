@@ -46,6 +46,8 @@ pub(crate) struct History {
     at: Timestamp,
     // How often the server was avoided since a session was last resumed.
     times_avoided: u8,
+    // Whether a connection has offered nothing since the failure for which the server is avoided.
+    rested: bool,
     // Offers declined in a row, and look-ups since.
     declined: u8,
     lookups: u8,
@@ -86,6 +88,7 @@ impl Default for History {
             state: State::Good,
             at: Timestamp::EPOCH,
             times_avoided: 0,
+            rested: false,
             declined: 0,
             lookups: 0,
             reusable_declined: 0,
@@ -149,6 +152,12 @@ impl History {
                 false
             }
             State::Good | State::Doubtful | State::Tested { .. } => true,
+            // Even when the time is over, two connections in a row would fail otherwise: those of a
+            // client that connects seldom.
+            State::Avoided if !self.rested => {
+                self.rested = !is_second;
+                false
+            }
             State::Avoided => now >= self.at || self.at > now.after(LONGEST_AVOIDED),
             State::Tried => has_passed(TRIED, self.at, now),
         };
@@ -182,7 +191,9 @@ impl History {
                 self.forget();
                 (self.declined, self.reusable_declined) = (declined, reusable_declined);
             }
-            Outcome::Failed | Outcome::Rejected => self.fail(false, began_doubtful, now),
+            Outcome::Failed | Outcome::Rejected | Outcome::Distrusted => {
+                self.fail(false, began_doubtful, now);
+            }
             Outcome::Broken => self.fail(true, began_doubtful, now),
             Outcome::RejectedLate => self.reject_late(now),
             Outcome::Full => self.work(now),
@@ -212,6 +223,12 @@ impl History {
     pub(crate) fn set_avoided(&mut self, avoided: Avoided) {
         let Avoided { until, times } = avoided;
         if self.avoided().is_none_or(|known| known.until < until) {
+            // The failure was the other's, unless there was one here, too.
+            self.rested = match self.state {
+                State::Failed { .. } | State::Tested { .. } => false,
+                State::Avoided => self.rested,
+                State::Good | State::Doubtful | State::Tried => true,
+            };
             (self.state, self.at, self.times_avoided) = (State::Avoided, until, times);
             self.changed();
         }
@@ -330,6 +347,7 @@ impl History {
         match self.state {
             State::Failed { surely: true } | State::Tested { surely: true } => {
                 self.avoid(AVOIDED, LONGEST_AVOIDED, now);
+                self.rested = true;
             }
             State::Failed { surely: false } | State::Tested { surely: false } => {
                 self.state = State::Doubtful;
@@ -342,6 +360,7 @@ impl History {
         let times = 1 << u32::from(self.times_avoided).min(8);
         self.times_avoided = self.times_avoided.saturating_add(1);
         self.state = State::Avoided;
+        self.rested = false;
         self.at = now.after((first * times).min(longest));
     }
 }
@@ -351,5 +370,7 @@ fn has_passed(duration: Duration, since: Timestamp, now: Timestamp) -> bool {
     now < since || now >= since.after(duration)
 }
 
+#[cfg(test)]
+mod random_tests;
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) const SERVERS: u8 = 12;
 
 /// Every way in which a handshake ends.
-pub(crate) const OUTCOMES: [Outcome; 10] = [
+pub(crate) const OUTCOMES: [Outcome; 11] = [
     Outcome::Resumed,
     Outcome::Declined,
     Outcome::Failed,
@@ -33,6 +33,7 @@ pub(crate) const OUTCOMES: [Outcome; 10] = [
     Outcome::FullFailed,
     Outcome::Succeeded,
     Outcome::RejectedLate,
+    Outcome::Distrusted,
 ];
 
 /// One operation on a shard; times are milliseconds.

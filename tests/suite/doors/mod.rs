@@ -1,6 +1,7 @@
 //! R28 to R31 at each door of a connector: its blocking connections, those in tasks, and those of
 //! hyper's client. The clients of other crates are tested in the package `examples`.
 
+mod adverse;
 mod avoiding;
 mod breaking;
 mod client;
@@ -28,6 +29,11 @@ macro_rules! at_doors {
             use tls_resume::rustls::Rustls;
             on_door! { blocking: crate::doors::client::Blocking<super::Rustls>; $($tests)+ }
             #[cfg(feature = "tokio")]
+            #[test]
+            fn cancelled_connections() {
+                crate::doors::adverse::cancelled_connections::<Rustls>();
+            }
+            #[cfg(feature = "tokio")]
             on_door! { tasks: crate::doors::client::Tasks<super::Rustls>; $($tests)+ }
             #[cfg(feature = "hyper")]
             on_door! { hyper: crate::doors::client::Hyper<super::Rustls>; $($tests)+ }
@@ -36,6 +42,16 @@ macro_rules! at_doors {
         mod openssl {
             use tls_resume::openssl::OpenSsl;
             on_door! { blocking: crate::doors::client::Blocking<super::OpenSsl>; $($tests)+ }
+            #[cfg(feature = "lmdb")]
+            #[test]
+            fn short_processes_with_a_tier() {
+                crate::doors::adverse::short_processes_fail_never_twice_in_a_row::<OpenSsl>();
+            }
+            #[cfg(feature = "tokio")]
+            #[test]
+            fn cancelled_connections() {
+                crate::doors::adverse::cancelled_connections::<OpenSsl>();
+            }
             #[cfg(feature = "tokio")]
             on_door! { tasks: crate::doors::client::Tasks<super::OpenSsl>; $($tests)+ }
             #[cfg(feature = "hyper")]
@@ -54,6 +70,9 @@ at_doors! {
         a_server_without_session_id_context_causes_no_error,
         a_server_without_session_id_context_causes_one_error_without_the_retry,
         a_server_is_avoided_twice_as_long_each_time;
+    adverse:
+        a_resumption_that_is_closed_late_fails_never_twice_in_a_row,
+        a_wrong_certificate_on_resumption_fails_never_twice_in_a_row;
     breaking:
         a_resumption_that_breaks_causes_no_error,
         a_resumption_that_breaks_fails_never_twice_in_a_row_without_the_retry,

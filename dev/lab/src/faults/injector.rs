@@ -35,6 +35,8 @@ pub enum Fault {
     /// The server receives a wrong last byte of the client's `Finished`, and answers by an alert: after
     /// the end of the handshake for the client, in TLS 1.3 and in a TLS 1.2 resumption.
     LateAlert,
+    /// The connection ends instead of the client's `Finished`, without an alert.
+    LateClose,
 }
 
 /// Whether the fault has been injected.
@@ -91,9 +93,15 @@ impl Injector {
         if self.has_ended() {
             return Vec::new();
         }
-        let corrupts = self.fault == Fault::LateAlert && self.affected_hello().is_some();
+        let affected = self.affected_hello().is_some();
+        let corrupts = self.fault == Fault::LateAlert && affected;
+        let closes = self.fault == Fault::LateClose && affected;
         let mut received = Vec::with_capacity(written.len());
         for record in records::split(written) {
+            if closes && self.client_encrypts {
+                self.progress = Progress::Ended;
+                return received;
+            }
             received.extend_from_slice(record);
             if corrupts && self.client_encrypts && !self.is_injected() {
                 if let Some(last) = received.last_mut() {

@@ -82,6 +82,49 @@ fn a_server_that_closes_on_offers_is_avoided_after_two() {
     assert_eq!(offers.iter().filter(|offers| **offers).count(), 2);
 }
 
+/// R28: a client that connects more seldom than a server is avoided, and a clock that jumps.
+#[test]
+fn seldom_connections_fail_never_twice_in_a_row() {
+    for hours in [1, 25, 24 * 8] {
+        for server in [CLOSES, BREAKS] {
+            let mut history = History::default();
+            let connection = |n: u64| connect(&mut history, server, at(n * hours * 3_600_000));
+            let offers: Vec<_> = (0..20).map(connection).collect();
+            let twice = offers.windows(2).any(|pair| pair == [true, true]);
+            assert!(!twice, "{hours}: {offers:?}");
+        }
+    }
+}
+
+/// The same, of a server that resumes and then rejects.
+#[test]
+fn seldom_connections_are_never_rejected_late_twice_in_a_row() {
+    for minutes in [15, 45, 90] {
+        let mut history = History::default();
+        let connection = |n: u64| {
+            let now = at(n * minutes * 60_000);
+            let offers = connect(
+                &mut history,
+                |offers| {
+                    if offers {
+                        Outcome::Resumed
+                    } else {
+                        Outcome::Full
+                    }
+                },
+                now,
+            );
+            if offers {
+                history.ended(Outcome::RejectedLate, false, now);
+            }
+            offers
+        };
+        let offers: Vec<_> = (0..20).map(connection).collect();
+        let twice = offers.windows(2).any(|pair| pair == [true, true]);
+        assert!(!twice, "{minutes}: {offers:?}");
+    }
+}
+
 /// R28, R29: a server that resumes, and then rejects: never twice in a row, and two in all.
 #[test]
 fn a_server_that_rejects_late_is_avoided_after_two() {
