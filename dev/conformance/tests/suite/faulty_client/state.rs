@@ -42,6 +42,7 @@ impl Storable for StoredSession {
 }
 
 /// The state of a client, which its callbacks and connections share.
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct ClientState {
     pub(crate) fault: Fault,
     pub(crate) store: Arc<SessionStore<StoredSession>>,
