@@ -6,7 +6,7 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use heed::{Env, EnvFlags, EnvOpenOptions};
+use heed::{Env, EnvFlags, EnvOpenOptions, WithoutTls};
 #[cfg(target_os = "linux")]
 use rustix::fs::{FallocateFlags, fallocate, fstatfs};
 
@@ -17,7 +17,7 @@ const TABLES: u32 = 3;
 
 /// An open LMDB environment.
 #[derive(Debug)]
-pub(super) struct Environment(Env);
+pub(super) struct Environment(Env<WithoutTls>);
 
 impl Environment {
     /// Creates a file of `bytes`, a multiple of the page size, in a directory that no other process
@@ -61,7 +61,9 @@ impl Environment {
     /// All processes must use the size in the file: with `WRITE_MAP`, LMDB truncates the file to
     /// the map size.
     fn open_with(dir: &Path, bytes: Option<usize>, flags: EnvFlags) -> heed::Result<Self> {
-        let mut options = EnvOpenOptions::new();
+        // MDB_NOTLS: otherwise a thread that ends while another one closes the environment reads the
+        // unmapped lock file (`mdb_env_reader_dest`).
+        let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.max_readers(READERS).max_dbs(TABLES);
         if let Some(bytes) = bytes {
             options.map_size(bytes);
@@ -95,9 +97,9 @@ impl Environment {
 }
 
 impl Deref for Environment {
-    type Target = Env;
+    type Target = Env<WithoutTls>;
 
-    fn deref(&self) -> &Env {
+    fn deref(&self) -> &Env<WithoutTls> {
         &self.0
     }
 }
