@@ -204,7 +204,12 @@ impl Handle {
             state.phase = phase;
         }
         drop(state);
-        if under_way && (self.offered() || outcome != Outcome::Cancelled) {
+        if under_way {
+            // One without a session was perhaps to show whether the server works, and did not.
+            let outcome = match outcome {
+                Outcome::Cancelled if !self.offered() => Outcome::FullFailed,
+                outcome => outcome,
+            };
             self.report(outcome);
         }
         under_way
