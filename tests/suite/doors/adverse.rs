@@ -6,12 +6,12 @@ use std::thread;
 
 use lab::certificate::{Authority, KeyKind};
 use lab::client_hello::ClientHello;
-use lab::faults::{Fault, FaultyProxy, FaultyTransport};
+use lab::faults::{Fault, FaultyProxy};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 
 use super::client::{Door, hold};
-use crate::blocking::clients::{builder, talk};
-use crate::servers::{HOST, PORT, each, listen, settings};
+use crate::blocking::clients::builder;
+use crate::servers::{HOST, each, listen, settings};
 
 /// How each of `count` connections ended.
 fn failures<D: Door>(door: &D, port: u16, count: usize) -> Vec<usize> {
