@@ -284,7 +284,7 @@ impl<B: Backend> Connector<B> {
         current.get(settings, options, &opened.store.memory)
     }
 
-    #[cfg(any(feature = "tokio", feature = "quinn"))]
+    #[cfg(any(feature = "rustls", feature = "tokio"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
