@@ -3,6 +3,7 @@
 mod avoided;
 mod cleared_domains;
 mod fetching;
+mod notices;
 mod writing;
 
 use std::sync::Arc;

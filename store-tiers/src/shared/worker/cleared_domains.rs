@@ -1,56 +1,39 @@
-//! When security domains were cleared, told to other processes: as a reusable record under an id of
-//! the domain's own. The records of its sessions stay, and are rejected when they are fetched.
+//! When security domains were cleared, told to other processes by notices. The records of their
+//! sessions stay, and are rejected when they are fetched.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use lru::LruCache;
 use store_core::{KeyRef, Portable, SecurityDomain, Timestamp, Usage};
 
+use super::notices::{DOMAIN_CLEARED, LastReads};
 use super::{Failed, Worker};
-use crate::{Record, Sealed, TierError};
+use crate::{Record, TierError};
 
-/// The format of these records: no backend's.
-const FORMAT: u32 = 1;
-/// How long they live: longer than any session from before the clear.
+/// How long a notice lives: longer than any session from before the clear.
 const LIFETIME: Duration = Usage::SingleUse.longest_lifetime();
-/// For this time after a read, the record of a domain is not read again.
-const REREAD: Duration = Duration::from_secs(10);
-/// Domains whose record is remembered. Others are read again.
-const DOMAINS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 /// When domains were cleared last, as far as it was read or written in this process.
-pub(in crate::shared) struct ClearedDomains(LruCache<SecurityDomain, Known>);
-
-struct Known {
-    read: Instant,
-    cleared: Option<Timestamp>,
-}
+pub(in crate::shared) struct ClearedDomains(LastReads<SecurityDomain, Option<Timestamp>>);
 
 impl ClearedDomains {
     pub(in crate::shared) fn new() -> Self {
-        Self(LruCache::new(DOMAINS))
+        Self(LastReads::new())
     }
 
-    /// Whether the record of a domain has to be read.
-    fn is_due(&self, domain: &SecurityDomain, now: Instant) -> bool {
-        let recent = |known: &Known| now.saturating_duration_since(known.read) < REREAD;
-        !self.0.peek(domain).is_some_and(recent)
-    }
-
-    /// A domain was cleared at this time, or (`None`) there is no record of it.
+    /// A domain was cleared at this time, or (`None`) there is no notice of it.
     fn insert(&mut self, domain: SecurityDomain, cleared: Option<Timestamp>, read: Instant) {
-        let before = self.0.get(&domain).and_then(|known| known.cleared);
-        let cleared = before.max(cleared);
-        self.0.put(domain, Known { read, cleared });
+        let cleared = cleared.max(self.cleared(&domain));
+        self.0.insert(domain, cleared, read);
+    }
+
+    fn cleared(&self, domain: &SecurityDomain) -> Option<Timestamp> {
+        self.0.said(domain).copied().flatten()
     }
 
     /// Whether a session of this domain, from a full handshake at `established`, is revoked.
     pub(super) fn covers(&self, domain: &SecurityDomain, established: Timestamp) -> bool {
-        let known = self.0.peek(domain);
-        known
-            .and_then(|known| known.cleared)
-            .is_some_and(|cleared| established <= cleared)
+        let cleared = self.cleared(domain);
+        cleared.is_some_and(|cleared| established <= cleared)
     }
 }
 
@@ -63,25 +46,18 @@ impl<S: Portable> Worker<S> {
     ) -> Result<(), TierError> {
         self.cleared_domains
             .insert(*domain, Some(now), Instant::now());
-        let (server, expires) = (self.ring.domain_id(domain), now.after(LIFETIME));
-        let record = Record {
+        let notice = Record {
             key: KeyRef::new(domain, "").to_key(),
-            format: FORMAT,
+            format: DOMAIN_CLEARED,
             usage: Usage::Reusable,
             established: now,
-            expires,
+            expires: now.after(LIFETIME),
             facts: Vec::new(),
             session: Vec::new().into(),
         };
-        let Ok(bytes) = self.ring.seal(&record, &server) else {
+        let Some(sealed) = self.sealed(&notice, self.ring.domain_id(domain)) else {
             // No session can be sealed either.
             return Ok(());
-        };
-        let sealed = Sealed {
-            server,
-            usage: record.usage,
-            expires,
-            bytes,
         };
         self.call(|tier| tier.put(&[sealed], now))
     }
@@ -89,23 +65,15 @@ impl<S: Portable> Worker<S> {
     /// Reads whether another process has cleared a domain of which a session was found.
     pub(super) fn read_cleared_domain(&mut self, domain: &SecurityDomain) -> Result<(), Failed> {
         let read = Instant::now();
-        if !self.cleared_domains.is_due(domain, read) {
+        if !self.cleared_domains.0.is_due(domain, read) {
             return Ok(());
         }
-        let (server, now) = (self.ring.domain_id(domain), self.clock.now());
-        let taken = self.call(|tier| tier.take(&server, 0, now));
-        let taken = taken.map_err(|_| Failed)?;
-        let record = taken
-            .reusable
-            .map(|bytes| self.ring.open(&bytes, &server, now));
-        let cleared = match record {
-            Some(Ok(record)) if record.format == FORMAT => Some(record.established),
-            Some(Ok(_)) | None => None,
-            Some(Err(why)) => {
-                self.queue.counters.reject(why);
-                // It may have said that the domain was cleared just now.
-                Some(now)
-            }
+        let id = self.ring.domain_id(domain);
+        let cleared = match self.read_notice(&id, DOMAIN_CLEARED)? {
+            Some(Ok(notice)) => Some(notice.established),
+            // It may have said that the domain was cleared just now.
+            Some(Err(_)) => Some(self.clock.now()),
+            None => None,
         };
         self.cleared_domains.insert(*domain, cleared, read);
         Ok(())

@@ -7,7 +7,7 @@ use store_core::{
     Encoded, Entry, Generation, Portable, SecurityDomain, SessionKey, Timestamp, Usage,
 };
 
-use super::avoided::avoids;
+use super::notices::SERVER_AVOIDED;
 use super::{Failed, Worker};
 use crate::ring::expiry;
 use crate::shared::backlog::FetchJob;
@@ -47,18 +47,17 @@ impl<S: Portable> Worker<S> {
                 single_use,
                 reusable,
             } = taken;
+            let tier_is_empty = single_use.len() < most;
+            let mut refused = false;
             if !single_use.is_empty() || reusable.is_some() {
                 // Before a connection can offer one of them.
                 self.read_avoided(key);
-            }
-            let tier_is_empty = single_use.len() < most;
-            let mut refused = false;
-            let is_found = !single_use.is_empty() || reusable.is_some();
-            if is_found && self.read_cleared_domain(key.as_key().domain()).is_err() {
-                // Whether the sessions are revoked is unknown: they are lost.
-                count(&self.queue.counters.lost, single_use.len());
-                result = Err(Failed);
-                break;
+                if self.read_cleared_domain(key.as_key().domain()).is_err() {
+                    // Whether the sessions are revoked is unknown: they are lost.
+                    count(&self.queue.counters.lost, single_use.len());
+                    result = Err(Failed);
+                    break;
+                }
             }
             for sealed in single_use {
                 match self.restore(key, &id, &sealed, as_of, now) {
@@ -202,7 +201,10 @@ impl<S: Portable> Worker<S> {
                     self.restore_opened(record, &key, &sealed.server, as_of, now);
                     false
                 }
-                Ok(record) if record.key.as_key().domain() == domain && avoids(&record) => {
+                Ok(record)
+                    if record.format == SERVER_AVOIDED
+                        && record.key.as_key().domain() == domain =>
+                {
                     self.avoid(&record);
                     false
                 }

@@ -147,11 +147,6 @@ impl<S: Portable> Worker<S> {
             facts,
             session,
         };
-        Some(Sealed {
-            bytes: self.ring.seal(&record, &server).ok()?,
-            server,
-            usage: entry.usage,
-            expires: entry.expires,
-        })
+        self.sealed(&record, server)
     }
 }
