@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::shard::Index;
-use crate::{Protocol, Timestamp};
+use crate::{Outcome, Protocol, Timestamp};
 
 /// A session type that a store can keep.
 ///
@@ -83,6 +83,9 @@ impl Usage {
         }
     }
 }
+
+/// Longer than a server takes to answer.
+const LONG: Duration = Duration::from_secs(2);
 
 /// Whether a TLS 1.3 ticket is offered more than once.
 ///
@@ -268,7 +271,7 @@ pub struct Begun {
     pub(crate) is_looked_up: bool,
     pub(crate) hash: u64,
     pub(crate) index: Index,
-    // The time of the look-up.
+    // The time of the look-up; never, if the key was not looked up.
     pub(crate) at: Timestamp,
     // Whether it shows if the server is to be avoided.
     pub(crate) is_doubtful: bool,
@@ -284,8 +287,22 @@ impl Begun {
 
     /// Whether the look-up was less than 2 seconds ago.
     pub fn is_recent(&self, now: Timestamp) -> bool {
-        const RECENT: Duration = Duration::from_secs(2);
-        self.is_looked_up && now.since(self.at).is_some_and(|age| age < RECENT)
+        self.age(now).is_some_and(|age| age < LONG)
+    }
+
+    /// What a handshake with this outcome shows of the server: an application that waits for long, and
+    /// then gives up, tells of a failure.
+    pub(crate) fn shows(&self, outcome: Outcome, now: Timestamp) -> Outcome {
+        if outcome == Outcome::Cancelled && self.age(now) >= Some(LONG) {
+            Outcome::Failed
+        } else {
+            outcome
+        }
+    }
+
+    /// The time since the look-up; `None` without one, or if the clock was set back.
+    fn age(&self, now: Timestamp) -> Option<Duration> {
+        now.since(self.at)
     }
 
     /// The same for a connection that began before its look-up, in `generation`.

@@ -1,7 +1,5 @@
 //! Counters of a store.
 
-use std::time::Duration;
-
 /// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -53,17 +51,6 @@ impl Outcome {
             self,
             Self::Failed | Self::Rejected | Self::Broken | Self::Distrusted | Self::RejectedLate
         )
-    }
-
-    /// What a handshake with this outcome shows of the server, when it took as long as `took`, if that
-    /// is known: an application that waits for long, and then gives up, tells of a failure.
-    pub(crate) fn shows(self, took: Option<Duration>) -> Self {
-        const LONG: Duration = Duration::from_secs(2);
-        if self == Self::Cancelled && took >= Some(LONG) {
-            Self::Failed
-        } else {
-            self
-        }
     }
 }
 

@@ -70,12 +70,12 @@ impl<S: Storable> Shard<S> {
         dropped: &mut Dropped<S>,
     ) -> Option<Avoided> {
         let found = self.slab.find_at(*index, hashed);
-        let fails = outcome.shows(now.since(begun.at)).is_failed_offer();
-        let found = found.or_else(|| fails.then(|| self.insert_empty(hashed))?)?;
+        let shows = begun.shows(outcome, now);
+        let found =
+            found.or_else(|| shows.is_failed_offer().then(|| self.insert_empty(hashed))?)?;
         *index = found;
         let node = self.slab.get_mut(found)?;
         let before = node.history.avoided();
-        let shows = outcome.shows(now.since(begun.at));
         node.history.ended(shows, begun.is_doubtful, now);
         let avoided = node.history.avoided();
         if let Some(id) = begun.reusable.map(|id| EntryId(id.get()))
