@@ -1,5 +1,8 @@
 //! R28: connections one after the other, with servers, pauses and clocks drawn at random.
 
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+
 use super::*;
 use crate::Want;
 
@@ -16,43 +19,34 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::from_unix(Duration::from_secs(1_000_000) + Duration::from_millis(millis))
 }
 
-/// Numbers that look random, and are the same in each run.
-struct Numbers(u64);
+/// Numbers that are the same in each run.
+fn seeded(seed: u64) -> TestRng {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
+}
 
-impl Numbers {
-    fn seeded(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
+/// The time between two connections, in milliseconds: from a moment to days.
+fn pause(random: &mut TestRng) -> u64 {
+    let longest = one_of(random, &PAUSES);
+    random.random_range(0..longest)
+}
 
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[usize::try_from(self.below(values.len() as u64)).unwrap()]
-    }
-
-    /// The time between two connections, in milliseconds: from a moment to days.
-    fn pause(&mut self) -> u64 {
-        let longest = self.one_of(&PAUSES);
-        self.below(longest)
-    }
+fn one_of<T: Copy>(random: &mut TestRng, values: &[T]) -> T {
+    values[random.random_range(0..values.len())]
 }
 
 #[test]
 fn no_two_connections_in_a_row_fail() {
     for seed in 1..2_000 {
-        let mut random = Numbers::seeded(seed);
-        let (breaks, is_down) = (random.below(101), random.below(30));
+        let mut random = seeded(seed);
+        let (breaks, is_down) = (random.random_range(0..101), random.random_range(0..30));
         let mut history = History::default();
         let (mut now, mut before) = (1_000, false);
         for connection in 0..200 {
-            now += random.pause();
-            if random.below(20) == 0 {
-                now -= random.below(now.min(100_000_000)); // the clock is set back
+            now += pause(&mut random);
+            if random.random_range(0..20) == 0 {
+                now -= random.random_range(0..now.min(100_000_000)); // the clock is set back
             }
             let look_up = LookUp {
                 want: Want::Any,
@@ -60,18 +54,20 @@ fn no_two_connections_in_a_row_fail() {
             };
             let offers = history.may_offer(look_up, at(now));
             let doubtful = history.is_doubtful();
-            let is_down = random.below(100) < is_down;
-            let breaks = random.below(100) < breaks;
+            let is_down = random.random_range(0..100) < is_down;
+            let breaks = random.random_range(0..100) < breaks;
             let outcome = match (offers, is_down) {
                 (true, true) => Outcome::Failed,
-                (true, false) if breaks => random.one_of(&FAILURES),
-                (true, false) => {
-                    random.one_of(&[Outcome::Resumed, Outcome::Declined, Outcome::Cancelled])
-                }
+                (true, false) if breaks => one_of(&mut random, &FAILURES),
+                (true, false) => one_of(
+                    &mut random,
+                    &[Outcome::Resumed, Outcome::Declined, Outcome::Cancelled],
+                ),
                 (false, true) => Outcome::FullFailed,
-                (false, false) => {
-                    random.one_of(&[Outcome::Full, Outcome::Full, Outcome::FullFailed])
-                }
+                (false, false) => one_of(
+                    &mut random,
+                    &[Outcome::Full, Outcome::Full, Outcome::FullFailed],
+                ),
             };
             if offers {
                 history.offered(look_up, at(now));
@@ -83,8 +79,8 @@ fn no_two_connections_in_a_row_fail() {
             let fails = outcome.is_failed_offer();
             assert!(!(fails && before), "seed {seed}, connection {connection}");
             before = fails;
-            if random.below(40) == 0 {
-                let until = at(now + random.below(200_000_000));
+            if random.random_range(0..40) == 0 {
+                let until = at(now + random.random_range(0..200_000_000));
                 history.set_avoided(Avoided { until, times: 1 });
             }
         }
@@ -95,8 +91,8 @@ fn no_two_connections_in_a_row_fail() {
 #[test]
 fn no_two_connections_in_a_row_fail_unreported() {
     for seed in 1..2_000 {
-        let mut random = Numbers::seeded(seed);
-        let (breaks, took) = (random.below(101), 1 + random.below(45));
+        let mut random = seeded(seed);
+        let (breaks, took) = (random.random_range(0..101), 1 + random.random_range(0..45));
         let look_up = LookUp {
             want: Want::SingleUseFirst,
             reports: false,
@@ -106,12 +102,12 @@ fn no_two_connections_in_a_row_fail_unreported() {
         history.ended(Outcome::Succeeded, false, at(took));
         let (mut now, mut before) = (1_000, false);
         for connection in 0..200 {
-            now += 250 + random.pause();
+            now += 250 + pause(&mut random);
             let offers = history.may_offer(look_up, at(now));
             if offers {
                 history.offered(look_up, at(now));
             }
-            let fails = offers && random.below(100) < breaks;
+            let fails = offers && random.random_range(0..100) < breaks;
             if !fails {
                 history.ended(Outcome::Succeeded, false, at(now + took));
             }
