@@ -38,23 +38,19 @@ fn partition(name: &str) -> Options {
     }
 }
 
+fn visit<C: Client>(fixture: &Fixture<C>, options: &Options, expected: Resumption) -> CheckResult {
+    let what = format!("in the partition {:?}", options.partition);
+    fixture.visit_with(PORT, options)?.is(expected, &what)
+}
+
 fn partitions_are_separate<C: Client>() -> CheckResult {
     for protocol in Protocol::ALL {
         let fixture = Fixture::<C>::new(protocol)?;
         let (none, a, b) = (Options::default(), partition("a"), partition("b"));
-        for (options, expected) in [
-            (&a, Resumption::Full),
-            (&b, Resumption::Full),
-            (&none, Resumption::Full),
-            (&a, Resumption::Resumed),
-            (&b, Resumption::Resumed),
-            (&none, Resumption::Resumed),
-        ] {
-            let visit = fixture.visit_with(PORT, options)?;
-            visit.is(
-                expected,
-                &format!("in the partition {:?}", options.partition),
-            )?;
+        for expected in [Resumption::Full, Resumption::Resumed] {
+            for options in [&a, &b, &none] {
+                visit(&fixture, options, expected)?;
+            }
         }
     }
     Ok(())
@@ -68,17 +64,9 @@ fn one_partition_is_cleared<C: Client>() -> CheckResult {
             fixture.visit_with(PORT, options)?;
         }
         fixture.client.clear_partition("a");
-        for (options, expected) in [
-            (&a, Resumption::Full),
-            (&b, Resumption::Resumed),
-            (&none, Resumption::Resumed),
-        ] {
-            let visit = fixture.visit_with(PORT, options)?;
-            visit.is(
-                expected,
-                &format!("in the partition {:?}", options.partition),
-            )?;
-        }
+        visit(&fixture, &a, Resumption::Full)?;
+        visit(&fixture, &b, Resumption::Resumed)?;
+        visit(&fixture, &none, Resumption::Resumed)?;
     }
     Ok(())
 }

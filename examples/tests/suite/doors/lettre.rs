@@ -196,28 +196,11 @@ where
     }
 }
 
-macro_rules! on_each_backend {
-    ($($test:ident),+ $(,)?) => {
-        on_each_backend! { @ rustls: Rustls, $($test),+ }
-        on_each_backend! { @ openssl: OpenSsl, $($test),+ }
-    };
-    (@ $backend:ident: $type:ident, $($test:ident),+) => {
-        mod $backend {
-            $(
-                #[test]
-                fn $test() {
-                    super::$test::<super::$type>();
-                }
-            )+
-        }
-    };
-}
-
-on_each_backend!(
+on_backends! { rustls: Rustls, openssl: OpenSsl;
     a_server_without_session_id_context_causes_no_error,
     a_server_without_session_id_context_causes_one_error_without_the_retry,
     a_resumption_that_breaks_causes_no_error,
     silence_costs_two_deadlines_at_most,
     a_second_connection_that_is_rejected_leaves_the_first_error,
     postfix_causes_no_error,
-);
+}

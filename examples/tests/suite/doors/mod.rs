@@ -4,6 +4,26 @@
 //! ureq and lettre connect by our adapters, which make a failed resumption again: their callers see
 //! no error. The others connect themselves: at most two connections fail, and never two in a row.
 
+/// Makes a test of each function on each backend. Lists repeat each other by recursion: a macro cannot
+/// repeat one within the other.
+macro_rules! on_backends {
+    ($($backend:ident: $type:ident),+; $($tests:tt)+) => {
+        on_backends! { @ [$($backend: $type),+] [$($tests)+] }
+    };
+    (@ [$backend:ident: $type:ident $(, $more:ident: $more_type:ident)*] [$($test:ident),+ $(,)?]) => {
+        mod $backend {
+            $(
+                #[test]
+                fn $test() {
+                    super::$test::<super::$type>();
+                }
+            )+
+        }
+        on_backends! { @ [$($more: $more_type),*] [$($test),+] }
+    };
+    (@ [] $tests:tt) => {};
+}
+
 mod common;
 mod dovecot;
 mod lettre;

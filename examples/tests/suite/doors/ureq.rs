@@ -222,25 +222,7 @@ fn http_proxy(port: u16) -> (SocketAddr, Arc<AtomicUsize>) {
     (address, asked)
 }
 
-macro_rules! on_each_backend {
-    ($($test:ident),+ $(,)?) => {
-        on_each_backend! { @ rustls: Rustls, $($test),+ }
-        on_each_backend! { @ openssl: OpenSsl, $($test),+ }
-        on_each_backend! { @ rustls_preview: RustlsPreview, $($test),+ }
-    };
-    (@ $backend:ident: $type:ident, $($test:ident),+) => {
-        mod $backend {
-            $(
-                #[test]
-                fn $test() {
-                    super::$test::<super::$type>();
-                }
-            )+
-        }
-    };
-}
-
-on_each_backend!(
+on_backends! { rustls: Rustls, openssl: OpenSsl, rustls_preview: RustlsPreview;
     a_server_without_session_id_context_causes_no_error,
     a_server_without_session_id_context_causes_one_error_without_the_retry,
     a_resumption_that_breaks_causes_no_error,
@@ -248,4 +230,4 @@ on_each_backend!(
     the_second_connection_has_the_rest_of_the_timeout,
     an_http_proxy_is_used_again,
     a_certificate_error_is_not_retried,
-);
+}
