@@ -1,6 +1,6 @@
 //! The interface between a store and a tier.
 
-use crate::tier::Avoided;
+use crate::tier::Standing;
 use crate::{Generation, KeyRef, SecurityDomain, Usage};
 
 /// Receives the puts, misses and revocations of a store, so that a tier can keep sessions outside
@@ -26,10 +26,10 @@ pub trait StoreObserver: Send + Sync + 'static {
     /// A connection to this server found no session.
     fn missed(&self, key: KeyRef<'_>);
 
-    /// This server is avoided from now on; or, with `None`, what was remembered of its handshakes is
-    /// forgotten. By default, other processes are not told.
-    fn avoided(&self, key: KeyRef<'_>, avoided: Option<Avoided>) {
-        let _ = (key, avoided);
+    /// The standing of this server has changed, by the end of a handshake or because it was cleared. By
+    /// default, other processes are not told.
+    fn standing(&self, key: KeyRef<'_>, standing: Standing) {
+        let _ = (key, standing);
     }
 
     /// All sessions of this server from before `generation` were revoked: they must not be used any

@@ -17,6 +17,7 @@ use crate::hashing::KeyHasher;
 use crate::server_stats::Watched;
 use crate::shard::{HashedKey, Part};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::tier::Standing;
 use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, SecurityDomain, ServerStats};
 use crate::{Stats, Storable, StoreObserver, Timestamp, Usage};
 
@@ -204,7 +205,7 @@ impl<S: Storable> SessionStore<S> {
             if let Some(observer) = &self.observer {
                 observer.revoked(hashed.key, generation);
                 if forgets {
-                    observer.avoided(hashed.key, None);
+                    observer.standing(hashed.key, Standing::Good);
                 }
             }
             drop(notifying);

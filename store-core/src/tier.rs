@@ -11,13 +11,27 @@ pub struct Available {
     pub reusable: bool,
 }
 
-/// A server that is avoided: connections to it offer nothing, since handshakes with a session fail there.
+/// Whether handshakes with a session succeed at a server, as far as processes tell each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Avoided {
-    /// Until when. Then one connection tries again.
-    pub until: Timestamp,
-    /// How often it was avoided since a session was last resumed: each time takes twice as long.
-    pub times: u8,
+pub enum Standing {
+    /// Nothing speaks against an offer.
+    Good,
+    /// An offer failed. The next connection offers nothing: it shows whether the server works at all.
+    Failed {
+        /// Whether the server said that the reason was its own.
+        surely: bool,
+    },
+    /// An offer failed, and a full handshake succeeded. If the next offer fails, the server is avoided.
+    Doubtful,
+    /// Offers fail, and full handshakes succeed: nothing is offered.
+    Avoided {
+        /// Until when. Then one connection tries again.
+        until: Timestamp,
+        /// How often it was avoided since a session was last resumed: each time takes twice as long.
+        times: u8,
+        /// Whether a handshake without a session has succeeded since.
+        rested: bool,
+    },
 }
 
 /// The operations of a [`SessionStore`](crate::SessionStore) for a tier, which implements
@@ -44,9 +58,9 @@ pub trait TierAccess<S> {
         now: Timestamp,
     ) -> Result<EntryId, Refused>;
 
-    /// Avoids a server that another process avoids, unless it is known to be avoided for longer. Does not
-    /// notify the observer.
-    fn avoid<'k>(&self, key: impl Into<KeyRef<'k>>, avoided: Avoided);
+    /// Another process tells of a server. What this process knows by itself stands, but for a server that
+    /// is avoided, until a later time than is known here. Does not notify the observer.
+    fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing, now: Timestamp);
 
     /// The servers that have a session now, in any order. Locks one shard at a time.
     fn servers(&self) -> impl Iterator<Item = SessionKey>;

@@ -173,9 +173,9 @@ impl KeyRing {
         ServerId(self.hash(&server.encode()))
     }
 
-    /// The id under which the tier remembers that a server is avoided.
-    pub(crate) fn avoided_id(&self, server: KeyRef<'_>) -> ServerId {
-        ServerId(self.hash(&[b"avoided", server.encode().as_slice()].concat()))
+    /// The id under which the tier remembers the standing of a server.
+    pub(crate) fn standing_id(&self, server: KeyRef<'_>) -> ServerId {
+        ServerId(self.hash(&[b"standing", server.encode().as_slice()].concat()))
     }
 
     /// The id under which the tier remembers when a security domain was cleared.

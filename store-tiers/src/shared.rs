@@ -25,7 +25,7 @@ use self::completion::Completion;
 use self::completion::CompletionFuture;
 use self::queue::Queue;
 use self::revocations::Revocations;
-use self::worker::{AvoidedReads, ClearedDomains, Worker};
+use self::worker::{ClearedDomains, StandingReads, Worker};
 use crate::{KeyRing, Tier};
 
 pub use self::settings::{SharedError, SharedSettings};
@@ -93,7 +93,7 @@ impl<S: Portable> SharedStore<S> {
             write_breaker: Breaker::default(),
             revocations: Revocations::new(),
             cleared_domains: ClearedDomains::new(),
-            avoided: AvoidedReads::new(),
+            standings: StandingReads::new(),
         };
         thread::Builder::new()
             .name("tls-resume".into())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::entry::LookUp;
-use crate::tier::Avoided;
+use crate::tier::Standing;
 use crate::{Outcome, Timestamp};
 
 /// How long a server is avoided the first time. Each further time takes twice as long.
@@ -46,7 +46,8 @@ pub(crate) struct History {
     at: Timestamp,
     // How often the server was avoided since a session was last resumed.
     times_avoided: u8,
-    // Whether a connection has offered nothing since the failure for which the server is avoided.
+    // Whether a handshake without a session has succeeded since the failure for which the server is
+    // avoided.
     rested: bool,
     // Offers declined in a row, and look-ups since.
     declined: u8,
@@ -154,10 +155,7 @@ impl History {
             State::Good | State::Doubtful | State::Tested { .. } => true,
             // Even when the time is over, two connections in a row would fail otherwise: those of a
             // client that connects seldom.
-            State::Avoided if !self.rested => {
-                self.rested = !is_second;
-                false
-            }
+            State::Avoided if !self.rested => false,
             State::Avoided => now >= self.at || self.at > now.after(LONGEST_AVOIDED),
             State::Tried => has_passed(TRIED, self.at, now),
         };
@@ -213,25 +211,48 @@ impl History {
         self.changed();
     }
 
-    /// Whether the server is avoided.
-    pub(crate) fn avoided(&self) -> Option<Avoided> {
-        let (until, times) = (self.at, self.times_avoided);
-        (self.state == State::Avoided).then_some(Avoided { until, times })
+    /// What other processes are told.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.state {
+            State::Good => Standing::Good,
+            State::Failed { surely } | State::Tested { surely } => Standing::Failed { surely },
+            State::Doubtful => Standing::Doubtful,
+            State::Avoided | State::Tried => Standing::Avoided {
+                until: self.at,
+                times: self.times_avoided,
+                rested: self.rested,
+            },
+        }
     }
 
-    /// Another process avoids the server.
-    pub(crate) fn set_avoided(&mut self, avoided: Avoided) {
-        let Avoided { until, times } = avoided;
-        if self.avoided().is_none_or(|known| known.until < until) {
-            // The failure was the other's, unless there was one here, too.
-            self.rested = match self.state {
-                State::Failed { .. } | State::Tested { .. } => false,
-                State::Avoided => self.rested,
-                State::Good | State::Doubtful | State::Tried => true,
-            };
-            (self.state, self.at, self.times_avoided) = (State::Avoided, until, times);
-            self.changed();
+    /// Another process tells of the server, which is known here, or not yet.
+    pub(crate) fn learn(&mut self, standing: Standing, is_known: bool, now: Timestamp) {
+        match standing {
+            Standing::Avoided {
+                until,
+                times,
+                rested,
+            } => {
+                if !is_known || (until > now && self.avoided_until().is_none_or(|at| at < until)) {
+                    self.rested = match self.state {
+                        State::Good if !is_known => rested,
+                        State::Failed { .. } | State::Tested { .. } => false,
+                        State::Avoided => self.rested,
+                        // The failure was the other's.
+                        State::Good | State::Doubtful | State::Tried => true,
+                    };
+                    (self.state, self.at, self.times_avoided) = (State::Avoided, until, times);
+                }
+            }
+            Standing::Failed { surely } if !is_known => self.state = State::Failed { surely },
+            Standing::Doubtful if !is_known => self.state = State::Doubtful,
+            Standing::Failed { .. } | Standing::Doubtful | Standing::Good => {}
         }
+        self.changed();
+    }
+
+    fn avoided_until(&self) -> Option<Timestamp> {
+        (self.state == State::Avoided).then_some(self.at)
     }
 
     /// A reusable session was declined, and the server gave no other. Returns whether to drop it.
@@ -336,7 +357,7 @@ impl History {
                 self.unanswered = Timestamp::EPOCH;
                 self.work(now);
             }
-            State::Avoided => {}
+            State::Avoided => self.rested = true,
             _ if self.withheld > 0 => self.withheld -= 1,
             State::Good | State::Doubtful | State::Tried => self.forget(),
         }
@@ -352,7 +373,8 @@ impl History {
             State::Failed { surely: false } | State::Tested { surely: false } => {
                 self.state = State::Doubtful;
             }
-            State::Good | State::Doubtful | State::Avoided | State::Tried => {}
+            State::Avoided => self.rested = true,
+            State::Good | State::Doubtful | State::Tried => {}
         }
     }
 

@@ -4,7 +4,7 @@ use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
-use crate::tier::Avoided;
+use crate::tier::Standing;
 use crate::{Begun, EntryId, Outcome, Start, Storable, Timestamp};
 
 impl<S: Storable> Shard<S> {
@@ -50,16 +50,17 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Another process avoids a server.
-    pub(crate) fn set_avoided(&mut self, hashed: &HashedKey<'_>, avoided: Avoided) {
-        let found = self.slab.find(hashed).or_else(|| self.insert_empty(hashed));
+    /// Another process tells of a server.
+    pub(crate) fn learn(&mut self, hashed: &HashedKey<'_>, standing: Standing, now: Timestamp) {
+        let known = self.slab.find(hashed);
+        let found = known.or_else(|| self.insert_empty(hashed));
         if let Some(node) = found.and_then(|index| self.slab.get_mut(index)) {
-            node.history.set_avoided(avoided);
+            node.history.learn(standing, known.is_some(), now);
         }
     }
 
     /// Remembers how a handshake ended. A reusable session that was offered in it, declined again and
-    /// not replaced, is dropped. Returns whether the server is avoided from now on.
+    /// not replaced, is dropped. Returns the standing of the server if it has changed.
     #[cold]
     pub(crate) fn remember(
         &mut self,
@@ -68,16 +69,16 @@ impl<S: Storable> Shard<S> {
         (outcome, begun): (Outcome, &Begun),
         now: Timestamp,
         dropped: &mut Dropped<S>,
-    ) -> Option<Avoided> {
+    ) -> Option<Standing> {
         let found = self.slab.find_at(*index, hashed);
         let shows = begun.shows(outcome, now);
         let found =
             found.or_else(|| shows.is_failed_offer().then(|| self.insert_empty(hashed))?)?;
         *index = found;
         let node = self.slab.get_mut(found)?;
-        let before = node.history.avoided();
+        let before = node.history.standing();
         node.history.ended(shows, begun.is_doubtful, now);
-        let avoided = node.history.avoided();
+        let standing = node.history.standing();
         if let Some(id) = begun.reusable.map(|id| EntryId(id.get()))
             && outcome == Outcome::Declined
             && node.server.holds(id)
@@ -86,6 +87,6 @@ impl<S: Storable> Shard<S> {
             let removed = self.change_at(found, |server, _| server.remove(id, dropped));
             self.stats.removed += u64::from(removed.flatten().is_some());
         }
-        avoided.filter(|_| avoided != before)
+        (standing != before).then_some(standing)
     }
 }

@@ -5,7 +5,7 @@ use crate::dropped::Dropped;
 use crate::entry::LookUp;
 use crate::shard::{HashedKey, Index};
 use crate::sync::Ordering;
-use crate::tier::Avoided;
+use crate::tier::Standing;
 use crate::{
     Begun, Entry, EntryId, KeyRef, Offer, Outcome, Refused, Start, Storable, Timestamp, Usage, Want,
 };
@@ -127,13 +127,13 @@ impl<S: Storable> SessionStore<S> {
         let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return session.map(|_| Err(Refused::Off));
         };
-        let (mut dropped, mut avoided) = (Dropped::new(), None);
+        let (mut dropped, mut standing) = (Dropped::new(), None);
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
             if outcome != Outcome::Resumed || locked.remembers(index) {
                 let ended = (outcome, &begun);
-                avoided = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
+                standing = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }
         }
         if let Some(group) = hint {
@@ -142,7 +142,7 @@ impl<S: Storable> SessionStore<S> {
         let Some(entry) = session else {
             drop(locked);
             self.tell(&hashed.key, outcome, None);
-            self.tell_avoided(&hashed.key, avoided);
+            self.tell_standing(&hashed.key, standing);
             return None;
         };
         let usage = entry.usage;
@@ -157,7 +157,7 @@ impl<S: Storable> SessionStore<S> {
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
         self.tell(&hashed.key, outcome, Some(put));
-        self.tell_avoided(&hashed.key, avoided);
+        self.tell_standing(&hashed.key, standing);
         if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
         }
@@ -205,11 +205,9 @@ impl<S: Storable> SessionStore<S> {
     }
 
     #[inline]
-    fn tell_avoided(&self, key: &KeyRef<'_>, avoided: Option<Avoided>) {
-        if avoided.is_some()
-            && let Some(observer) = &self.observer
-        {
-            observer.avoided(*key, avoided);
+    fn tell_standing(&self, key: &KeyRef<'_>, changed: Option<Standing>) {
+        if let (Some(standing), Some(observer)) = (changed, &self.observer) {
+            observer.standing(*key, standing);
         }
     }
 

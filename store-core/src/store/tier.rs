@@ -4,7 +4,7 @@ use super::SessionStore;
 use super::shards::LockedShard;
 use crate::dropped::Dropped;
 use crate::shard::Index;
-use crate::tier::{Available, Avoided, TierAccess};
+use crate::tier::{Available, Standing, TierAccess};
 use crate::{Entry, EntryId, Generation, KeyRef, Refused, SessionKey, Storable, Timestamp};
 
 impl<S: Storable> TierAccess<S> for SessionStore<S> {
@@ -65,10 +65,10 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         restored
     }
 
-    fn avoid<'k>(&self, key: impl Into<KeyRef<'k>>, avoided: Avoided) {
+    fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing, now: Timestamp) {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
-            shard.lock().set_avoided(&hashed, avoided);
+            shard.lock().learn(&hashed, standing, now);
         }
     }
 

@@ -9,7 +9,7 @@ use store_core::{
 };
 
 use store_core::Outcome;
-use store_core::tier::{Available, Avoided, TierAccess};
+use store_core::tier::{Available, Standing, TierAccess};
 
 use crate::helpers::*;
 
@@ -19,7 +19,7 @@ enum Call {
     Stored(SessionKey, Usage),
     Missed(SessionKey),
     Revoked(SessionKey, Generation),
-    Avoided(SessionKey, Option<Avoided>),
+    Standing(SessionKey, Standing),
     DomainCleared(SecurityDomain, Generation),
     Cleared(Generation),
 }
@@ -50,8 +50,8 @@ impl StoreObserver for Recorder {
         self.record(Call::Revoked(key.to_key(), generation));
     }
 
-    fn avoided(&self, key: KeyRef<'_>, avoided: Option<Avoided>) {
-        self.record(Call::Avoided(key.to_key(), avoided));
+    fn standing(&self, key: KeyRef<'_>, standing: Standing) {
+        self.record(Call::Standing(key.to_key(), standing));
     }
 
     fn domain_cleared(&self, domain: &SecurityDomain, generation: Generation) {
@@ -88,7 +88,10 @@ fn puts_misses_and_clears_are_reported() {
 
     store.clear_server(&a);
     let revoked = Call::Revoked(a.clone(), store.generation());
-    assert_eq!(calls.take(), [revoked, Call::Avoided(a.clone(), None)]);
+    assert_eq!(
+        calls.take(),
+        [revoked, Call::Standing(a.clone(), Standing::Good)]
+    );
     let domain = *a.as_key().domain();
     store.clear_domain(&domain);
     assert_eq!(
@@ -101,7 +104,7 @@ fn puts_misses_and_clears_are_reported() {
 
 /// R29: and a store that is told so avoids the server, too.
 #[test]
-fn a_server_to_avoid_is_reported_once() {
+fn a_change_of_standing_is_reported_once() {
     let (calls, store) = recorded(Limits::default());
     let a = key("a");
     put(&store, &a, entry(SingleUse, 1), start()).expect("stored");
@@ -110,17 +113,20 @@ fn a_server_to_avoid_is_reported_once() {
         let begun = store.begin(&a, Want::Any, start(), |_| true).begun;
         store.finish(&a, begun, Some(outcome), None, None, start());
     }
-    let avoided = Avoided {
+    let failed = Standing::Failed { surely: true };
+    let avoided = Standing::Avoided {
         until: start().after(std::time::Duration::from_secs(600)),
         times: 1,
+        rested: true,
     };
     let reported = calls.take().into_iter();
-    let reported = reported.filter(|call| matches!(call, Call::Avoided(..)));
+    let reported = reported.filter(|call| matches!(call, Call::Standing(..)));
     let reported: Vec<_> = reported.collect();
-    assert_eq!(reported, [Call::Avoided(a.clone(), Some(avoided))]);
+    let expected = [failed, avoided].map(|standing| Call::Standing(a.clone(), standing));
+    assert_eq!(reported, expected);
 
     let (calls, other) = recorded(Limits::default());
-    other.avoid(&a, avoided);
+    other.learn(&a, avoided, start());
     put(&other, &a, entry(SingleUse, 1), start()).expect("stored");
     let start = other.begin(&a, Want::Any, start(), |_| true);
     assert!(start.avoided && start.offer.is_none());
@@ -266,8 +272,8 @@ fn generations_arrive_in_ascending_order() {
         Call::Revoked(_, generation)
         | Call::DomainCleared(_, generation)
         | Call::Cleared(generation) => Some(generation),
-        Call::Avoided(_, None) => None,
-        Call::Avoided(..) | Call::Stored(..) | Call::Missed(_) => panic!("nothing else was done"),
+        Call::Standing(_, Standing::Good) => None,
+        Call::Standing(..) | Call::Stored(..) | Call::Missed(_) => panic!("nothing else was done"),
     });
     assert!(generations.is_sorted());
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
-use store_core::tier::Avoided;
+use store_core::tier::Standing;
 use store_core::{Generation, SecurityDomain, SessionKey, Usage};
 
 use super::completion::Completion;
@@ -24,7 +24,7 @@ const FETCHES_IN_A_ROW: usize = 16;
 /// Servers in one write job.
 const WRITE_BATCH: usize = 32;
 
-/// Jobs by urgency: revocations, fetches, servers to avoid, requests of the caller, writes.
+/// Jobs by urgency: revocations, fetches, standings of servers, requests of the caller, writes.
 pub(super) struct Backlog {
     /// Most servers in each of the queues below.
     capacity: usize,
@@ -38,8 +38,8 @@ pub(super) struct Backlog {
     /// The fetch that the worker is doing.
     in_flight: Option<FetchJob>,
     requests: VecDeque<Request>,
-    /// Servers that are avoided from now on, or (`None`) no longer.
-    avoided: HashMap<SessionKey, Option<Avoided>>,
+    /// The standings of servers that have changed.
+    standings: HashMap<SessionKey, Standing>,
     writes: VecDeque<SessionKey>,
     /// What to write of each server in `writes`.
     to_write: HashMap<SessionKey, WriteScope>,
@@ -60,7 +60,7 @@ pub(super) struct Backlog {
 pub(super) enum Job {
     Revoke(Revoked),
     Fetch(FetchJob),
-    Avoid(SessionKey, Option<Avoided>),
+    Tell(SessionKey, Standing),
     Request(Request),
     Write(Vec<(SessionKey, WriteScope)>),
     Stop,
@@ -106,7 +106,7 @@ impl Backlog {
             to_fetch: HashMap::new(),
             in_flight: None,
             requests: VecDeque::new(),
-            avoided: HashMap::new(),
+            standings: HashMap::new(),
             writes: VecDeque::new(),
             to_write: HashMap::new(),
             idle: VecDeque::new(),
@@ -253,16 +253,12 @@ impl Backlog {
         }
     }
 
-    /// Queues that a server is avoided from now on, or (`None`) no longer.
-    pub(super) fn avoided(
-        &mut self,
-        key: SessionKey,
-        avoided: Option<Avoided>,
-    ) -> Result<(), Full> {
-        if self.avoided.len() >= self.capacity && !self.avoided.contains_key(&key) {
+    /// Queues that the standing of a server has changed.
+    pub(super) fn tell(&mut self, key: SessionKey, standing: Standing) -> Result<(), Full> {
+        if self.standings.len() >= self.capacity && !self.standings.contains_key(&key) {
             return Err(Full);
         }
-        self.avoided.insert(key, avoided);
+        self.standings.insert(key, standing);
         Ok(())
     }
 
@@ -314,10 +310,10 @@ impl Backlog {
             }
         }
         if may_write
-            && let Some(key) = self.avoided.keys().next().cloned()
-            && let Some(avoided) = self.avoided.remove(&key)
+            && let Some(key) = self.standings.keys().next().cloned()
+            && let Some(standing) = self.standings.remove(&key)
         {
-            return Some(Job::Avoid(key, avoided));
+            return Some(Job::Tell(key, standing));
         }
         if let Some(request) = self.requests.pop_front() {
             return Some(Job::Request(request));

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use store_core::tier::Avoided;
+use store_core::tier::Standing;
 use store_core::{Generation, KeyRef, SecurityDomain, SessionKey, StoreObserver, Usage};
 
 use super::backlog::{Backlog, Full, Job, Request};
@@ -220,8 +220,8 @@ impl StoreObserver for Queue {
         }
     }
 
-    fn avoided(&self, key: KeyRef<'_>, avoided: Option<Avoided>) {
-        self.add(|backlog| backlog.avoided(key.to_key(), avoided));
+    fn standing(&self, key: KeyRef<'_>, standing: Standing) {
+        self.add(|backlog| backlog.tell(key.to_key(), standing));
     }
 
     fn revoked(&self, key: KeyRef<'_>, generation: Generation) {

@@ -1,9 +1,9 @@
 //! A shared store over a fake tier that can fail and hang.
 
-mod avoided;
 mod failures;
 mod moving;
 mod revoked;
+mod standings;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Condvar, Mutex};

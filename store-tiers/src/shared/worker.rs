@@ -1,9 +1,9 @@
 //! The thread that moves sessions between memory and the tier.
 
-mod avoided;
 mod cleared_domains;
 mod fetching;
 mod notices;
+mod standings;
 mod writing;
 
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
-pub(super) use self::avoided::AvoidedReads;
 pub(super) use self::cleared_domains::ClearedDomains;
+pub(super) use self::standings::StandingReads;
 use super::backlog::{Job, Request};
 use super::breaker::Breaker;
 use super::queue::{PauseEnd, Queue};
@@ -38,7 +38,7 @@ pub(super) struct Worker<S> {
     pub(super) write_breaker: Breaker,
     pub(super) revocations: Revocations,
     pub(super) cleared_domains: ClearedDomains,
-    pub(super) avoided: AvoidedReads,
+    pub(super) standings: StandingReads,
 }
 
 /// A call to the tier failed, which has opened a breaker.
@@ -94,7 +94,7 @@ impl<S: Portable> Worker<S> {
                 completion.complete(done.is_ok());
                 done
             }
-            Job::Avoid(key, avoided) => self.write_avoided(&key, avoided),
+            Job::Tell(key, standing) => self.write_standing(&key, standing),
             Job::Write(batch) => self.write(batch, as_of),
             Job::Stop => Ok(()),
         }

@@ -200,15 +200,25 @@ pub(crate) fn what_one_process_avoids_others_avoid<B: Shareable>() {
 pub(crate) fn a_failed_transport_leaves_the_sessions_of_others<B: Shareable>() {
     for version in Protocol::ALL {
         let (dir, server) = (StoreDir::new(), good_server(version));
-        let client = dir.client::<B>();
+        let (client, other) = (dir.client::<B>(), dir.client::<B>());
+        drop(visit_in_memory(&other, &server));
         drop(visit_in_memory(&client, &server));
-        flush(&client);
         let io = FaultyTransport::new(&server, Fault::CloseAfterClientHello);
         client.connect_stream(HOST, PORT, io).expect_err("closed");
+        assert_eq!(client.stats().failed, 1, "{version}");
         flush(&client);
-        let other = dir.client::<B>();
         let stream = visit_in_memory(&other, &server);
         assert_eq!(stream.resumption(), Resumption::Resumed, "{version}");
+        drop(stream);
+        flush(&other);
+        // A process that does not know the server yet finds out first whether it works at all.
+        let new = dir.client::<B>();
+        assert!(new.load(10, LONG));
+        assert!(new.stats().sessions > 0, "{version}");
+        for expected in [Resumption::Full, Resumption::Resumed] {
+            let stream = visit_in_memory(&new, &server);
+            assert_eq!(stream.resumption(), expected, "{version}");
+        }
     }
 }
 

@@ -118,6 +118,50 @@ pub(crate) fn a_wrong_certificate_on_resumption_fails_never_twice_in_a_row<D: Do
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Each process makes one connection, without the retry, and leaves what it knows to the tier.
+#[cfg(feature = "lmdb")]
+pub(crate) fn short_processes_fail_never_twice_in_a_row<B: tls_resume::Shareable>() {
+    use crate::blocking::clients::talk;
+    use crate::servers::{LONG, PORT};
+    use lab::faults::FaultyTransport;
+    let mut wrong = Vec::new();
+    for version in Protocol::ALL {
+        let server = Server::new(
+            Library::OpenSsl,
+            &ServerSettings {
+                tickets: 8,
+                ..settings(version)
+            },
+        );
+        for fault in [Fault::CloseAfterClientHello, Fault::Corrupt] {
+            let place = tempfile::tempdir().expect("a temporary folder");
+            let url = format!("lmdb:{}", place.path().join("sessions").display());
+            let process = |fault| {
+                let client = builder::<B>().store(url.clone()).store_timeout(LONG);
+                let client = client.build().expect("a store");
+                let io = FaultyTransport::on_resumption(&server, fault);
+                let fails = match client.connect_stream(HOST, PORT, io) {
+                    Ok(mut stream) => {
+                        talk(&mut stream);
+                        false
+                    }
+                    Err(_) => true,
+                };
+                assert!(client.flush(LONG));
+                fails
+            };
+            for _ in 0..2 {
+                assert!(!process(Fault::None));
+            }
+            let failed: Vec<usize> = (0..20).filter(|_| process(fault)).collect();
+            if is_wrong(&failed) {
+                wrong.push(format!("{version} {fault:?}: {failed:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Each connection that offers nothing is cancelled, and the next begins within a second.
 #[cfg(feature = "tokio")]
 pub(crate) fn cancelled_connections<B: tls_resume::tokio::Backend>() {

@@ -42,6 +42,11 @@ macro_rules! at_doors {
         mod openssl {
             use tls_resume::openssl::OpenSsl;
             on_door! { blocking: crate::doors::client::Blocking<super::OpenSsl>; $($tests)+ }
+            #[cfg(feature = "lmdb")]
+            #[test]
+            fn short_processes_with_a_tier() {
+                crate::doors::adverse::short_processes_fail_never_twice_in_a_row::<OpenSsl>();
+            }
             #[cfg(feature = "tokio")]
             #[test]
             fn cancelled_connections() {
@@ -56,6 +61,11 @@ macro_rules! at_doors {
         mod rustls_preview {
             use tls_resume::rustls_preview::RustlsPreview;
             on_door! { blocking: crate::doors::client::Blocking<super::RustlsPreview>; $($tests)+ }
+            #[cfg(feature = "lmdb")]
+            #[test]
+            fn short_processes_with_a_tier() {
+                crate::doors::adverse::short_processes_fail_never_twice_in_a_row::<RustlsPreview>();
+            }
         }
     };
 }

@@ -38,6 +38,16 @@ fn one_of<T: Copy>(random: &mut TestRng, values: &[T]) -> T {
 
 #[test]
 fn no_two_connections_in_a_row_fail() {
+    no_two_fail(false);
+}
+
+#[test]
+fn no_two_connections_in_a_row_fail_in_short_processes() {
+    no_two_fail(true);
+}
+
+/// With `processes`, some connections are the first of a new process, which learns what the last one told.
+fn no_two_fail(processes: bool) {
     for seed in 1..2_000 {
         let mut random = seeded(seed);
         let (breaks, is_down) = (random.random_range(0..101), random.random_range(0..30));
@@ -79,9 +89,18 @@ fn no_two_connections_in_a_row_fail() {
             let fails = outcome.is_failed_offer();
             assert!(!(fails && before), "seed {seed}, connection {connection}");
             before = fails;
+            if processes && random.random_range(0..3) > 0 {
+                let standing = history.standing();
+                history = History::default();
+                history.learn(standing, false, at(now));
+            }
             if random.random_range(0..40) == 0 {
-                let until = at(now + random.random_range(0..200_000_000));
-                history.set_avoided(Avoided { until, times: 1 });
+                let standing = Standing::Avoided {
+                    until: at(now + random.random_range(0..200_000_000)),
+                    times: 1,
+                    rested: false,
+                };
+                history.learn(standing, true, at(now));
             }
         }
     }

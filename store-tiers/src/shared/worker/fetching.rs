@@ -7,7 +7,7 @@ use store_core::{
     Encoded, Entry, Generation, Portable, SecurityDomain, SessionKey, Timestamp, Usage,
 };
 
-use super::notices::SERVER_AVOIDED;
+use super::notices::STANDING;
 use super::{Failed, Worker};
 use crate::ring::expiry;
 use crate::shared::backlog::FetchJob;
@@ -51,7 +51,7 @@ impl<S: Portable> Worker<S> {
             let mut refused = false;
             if !single_use.is_empty() || reusable.is_some() {
                 // Before a connection can offer one of them.
-                self.read_avoided(key);
+                self.read_standing(key);
                 if self.read_cleared_domain(key.as_key().domain()).is_err() {
                     // Whether the sessions are revoked is unknown: they are lost.
                     count(&self.queue.counters.lost, single_use.len());
@@ -191,21 +191,20 @@ impl<S: Portable> Worker<S> {
         let now = self.clock.now();
         self.read_cleared_domain(domain)?;
         let loaded = self.call(|tier| tier.load(most, now)).map_err(|_| Failed)?;
+        let open = |sealed: Sealed| (self.ring.open(&sealed.bytes, &sealed.server, now), sealed);
+        let opened: Vec<_> = loaded.into_iter().map(open).collect();
+        let in_domain = |record: &Record| record.key.as_key().domain() == domain;
+        let records = opened.iter().filter_map(|(opened, _)| opened.as_ref().ok());
+        // Before sessions: what memory knows of a server by itself stands.
+        for notice in records.filter(|record| record.format == STANDING && in_domain(record)) {
+            self.learn(notice);
+        }
         let mut others = Vec::new();
-        for sealed in loaded {
-            let is_other = match self.ring.open(&sealed.bytes, &sealed.server, now) {
-                Ok(record)
-                    if record.format == S::FORMAT && record.key.as_key().domain() == domain =>
-                {
+        for (opened, sealed) in opened {
+            let is_other = match opened {
+                Ok(record) if record.format == S::FORMAT && in_domain(&record) => {
                     let key = record.key.clone();
                     self.restore_opened(record, &key, &sealed.server, as_of, now);
-                    false
-                }
-                Ok(record)
-                    if record.format == SERVER_AVOIDED
-                        && record.key.as_key().domain() == domain =>
-                {
-                    self.avoid(&record);
                     false
                 }
                 Ok(_) | Err(Rejected::UnknownKey) => true,

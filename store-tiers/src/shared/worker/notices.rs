@@ -11,8 +11,8 @@ use store_core::Portable;
 use super::{Failed, Worker};
 use crate::{Record, Rejected, Sealed, ServerId};
 
-/// The format of a notice that a server is avoided. No backend's, as the next.
-pub(super) const SERVER_AVOIDED: u32 = 0;
+/// The format of a notice of a server's standing. No backend's, as the next.
+pub(super) const STANDING: u32 = 0;
 /// The format of a notice that a security domain was cleared.
 pub(super) const DOMAIN_CLEARED: u32 = 1;
 /// For this time after a read, a notice is not read again.

@@ -34,6 +34,42 @@ fn store_that_avoids(tier: &FakeTier) -> SharedStore<Numbered> {
     store
 }
 
+/// Processes that make one connection each.
+#[test]
+fn a_failure_in_one_process_is_known_to_the_next() {
+    let tier = FakeTier::default();
+    let first = new_store(&tier, settings());
+    for number in 1..6 {
+        put(&first, "a", Usage::SingleUse, number);
+    }
+    drop(first);
+    for (ends, offers) in [
+        (Outcome::Failed, true),
+        (Outcome::FullFailed, false),
+        (Outcome::Full, false),
+        (Outcome::Resumed, true),
+        (Outcome::Failed, true),
+        (Outcome::Full, false),
+        (Outcome::Failed, true),
+        (Outcome::Full, false),
+        (Outcome::Full, false),
+    ] {
+        let process = new_store(&tier, settings());
+        assert!(process.prefetch(&key("a"), LONG));
+        let (memory, now) = (process.memory(), process.clock().now());
+        let start = memory.begin(&key("a"), Want::Any, now, |_| true);
+        assert_eq!(
+            start.offer.is_some(),
+            offers,
+            "the one that ends as {ends:?}"
+        );
+        memory.finish(&key("a"), start.begun, Some(ends), None, None, now);
+    }
+    let last = new_store(&tier, settings());
+    assert!(last.prefetch(&key("a"), LONG));
+    assert!(avoids(&last, "a"));
+}
+
 #[test]
 fn a_server_that_one_process_avoids_is_avoided_by_others() {
     let tier = FakeTier::default();
