@@ -179,7 +179,7 @@ impl Connection {
         self.handle.forget();
     }
 
-    /// Ends this connection and begins another one, to `key`.
+    /// Begins another connection, to `key`, after this one has [ended](Self::end).
     pub(crate) fn begin_again(&self, key: KeyRef<'_>) {
         self.count_from_zero();
         self.handle.begin_again(key);

@@ -44,11 +44,11 @@ impl<S: TlsSession> Handle<S> {
         }
     }
 
-    /// Ends the connection, and begins another one, to `key`. Reuses the memory.
+    /// Begins another connection, to `key`, after this one has [ended](Self::end). Reuses the memory.
     pub(crate) fn begin_again(&self, key: KeyRef<'_>) {
         self.answered.store(false, Ordering::Relaxed);
         let generation = self.store.store().generation();
-        self.state().begin_again(&self.store, key, generation);
+        self.state().begin_again(key, generation);
     }
 
     /// Ends a connection that is dropped. A handshake that is not settled has failed.

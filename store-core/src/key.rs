@@ -276,22 +276,35 @@ impl Hash for KeyRef<'_> {
         let endpoint = self
             .endpoint
             .map_or(0, |endpoint| endpoint.len() as u64 + 1);
-        let (kind, len) = match self.host {
-            HostRef::Name(name) => (0, name.len() as u64),
-            HostRef::Address(IpAddr::V4(_)) => (1, 0),
-            HostRef::Address(IpAddr::V6(_)) => (2, 0),
-        };
-        let shape = port | kind << 17 | (len << 19) | endpoint.rotate_right(16);
-        state.write_u128(u128::from(domain) << 64 | u128::from(shape));
+        let shape = port | endpoint.rotate_right(16);
         match self.host {
-            HostRef::Name(name) => hash_name(name.as_bytes(), state),
-            HostRef::Address(IpAddr::V4(address)) => state.write_u32(address.to_bits()),
-            HostRef::Address(IpAddr::V6(address)) => state.write_u128(address.to_bits()),
+            HostRef::Name(name) => {
+                let shape = shape | (name.len() as u64) << 19;
+                state.write_u128(u128::from(domain) << 64 | u128::from(shape));
+                hash_name(name.as_bytes(), state);
+            }
+            HostRef::Address(address) => hash_address(address, domain, shape, state),
         }
         if let Some(endpoint) = self.endpoint {
-            state.write(endpoint);
+            hash_endpoint(endpoint, state);
         }
     }
+}
+
+#[cold]
+fn hash_address<H: Hasher>(address: IpAddr, domain: u64, shape: u64, state: &mut H) {
+    let (kind, bits) = match address {
+        IpAddr::V4(address) => (1, address.to_bits().into()),
+        IpAddr::V6(address) => (2, address.to_bits()),
+    };
+    let shape = shape | kind << 17;
+    state.write_u128(u128::from(domain) << 64 | u128::from(shape));
+    state.write_u128(bits);
+}
+
+#[cold]
+fn hash_endpoint<H: Hasher>(endpoint: &[u8], state: &mut H) {
+    state.write(endpoint);
 }
 
 /// Hashes a name without regard to case, sixteen bytes at a time.

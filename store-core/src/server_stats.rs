@@ -1,6 +1,6 @@
 //! Counters of single servers, on request.
 
-use crate::sync::{AtomicU64, Mutex, Ordering, PoisonError};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 use crate::{KeyRef, Outcome, SessionKey};
 
 /// Counters of one server since [`SessionStore::watch`](crate::SessionStore::watch) was last called
@@ -128,7 +128,7 @@ impl Watched {
 
     #[cold]
     fn count_if_watched(&self, key: &KeyRef<'_>, count: impl FnOnce(&mut ServerStats)) {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers = lock(&self.servers);
         let watched = servers
             .iter_mut()
             .find(|(watched, _)| watched.as_key() == *key);
@@ -138,7 +138,7 @@ impl Watched {
     }
 
     fn update(&self, update: impl FnOnce(&mut Vec<(SessionKey, ServerStats)>)) {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers = lock(&self.servers);
         update(&mut servers);
         self.watched.store(servers.len() as u64, Ordering::Relaxed);
     }

@@ -53,6 +53,8 @@ pub(crate) struct Shard<S> {
     pack_hand: u32,
     last_id: u64,
     cleared: Cleared,
+    // invariant: false, but in `begin` and `put`, and after one of them panicked
+    is_changing: bool,
     pub(crate) stats: Stats,
 }
 
@@ -73,23 +75,31 @@ impl<S: Storable> Shard<S> {
             pack_hand: 0,
             last_id: 0,
             cleared,
+            is_changing: false,
             stats: Stats::default(),
         }
     }
 
-    /// Looks up a session for a connection that begins in `generation`.
+    /// Whether an `accept` panicked, so that no invariant holds.
+    #[inline]
+    pub(crate) fn is_half_changed(&self) -> bool {
+        self.is_changing
+    }
+
+    /// Looks up a session for a connection. `start` is what a connection begins with if there is none;
+    /// it is updated, since it is large.
     #[inline]
     pub(crate) fn begin(
         &mut self,
         hashed: &HashedKey<'_>,
-        generation: Generation,
         look_up: LookUp,
         now: Timestamp,
         accept: &mut dyn FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
-    ) -> Start<S> {
+        start: &mut Start<S>,
+    ) {
         let index = self.slab.find(hashed).unwrap_or(Index::NONE);
-        let mut start = hashed.start(generation, index, now);
+        start.begun.index = index;
         if let Some(node) = self.slab.get_mut(index) {
             start.hint = node.hint;
             node.need.count_lookup();
@@ -107,7 +117,9 @@ impl<S: Storable> Shard<S> {
             }
             if before.sessions > 0 {
                 let stats = &mut self.stats;
+                self.is_changing = true;
                 start.offer = node.server.offer(look_up.want, now, accept, stats, dropped);
+                self.is_changing = false;
                 if observes && start.offer.is_some() {
                     node.history.offered(look_up, now);
                 }
@@ -127,7 +139,6 @@ impl<S: Storable> Shard<S> {
         if !look_up.reports && index == Index::NONE {
             self.remember_begin(hashed, look_up, now);
         }
-        start
     }
 
     /// Stores a session. `index` is that of its server, if it is known; it is updated.
@@ -153,21 +164,12 @@ impl<S: Storable> Shard<S> {
         let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
         let shared = session.shared_part().map_or(0, |shared| shared.bytes);
         let fixed = fixed_bytes::<S>(&hashed.key);
-        let refused = if self.cleared.covers(hashed, begun) {
-            Some(Refused::Cleared)
-        } else if self.is_too_large(weight.saturating_add(shared), fixed) {
-            Some(Refused::TooLarge)
-        } else if ticket_bytes > self.limits.ticket_bytes {
-            Some(Refused::TicketTooLarge)
-        } else if expires <= now {
-            Some(Refused::Expired)
-        } else {
-            None
-        };
-        if let Some(why) = refused {
-            self.count_refused(why);
+        let is_cleared = self.cleared.covers(hashed, begun);
+        let is_too_large = self.is_too_large(weight.saturating_add(shared), fixed);
+        let has_large_ticket = ticket_bytes > self.limits.ticket_bytes;
+        if is_cleared || is_too_large || has_large_ticket || expires <= now {
             dropped.push(session);
-            return Err(why);
+            return Err(self.refuse(is_cleared, is_too_large, has_large_ticket));
         }
 
         self.last_id += 1;
@@ -183,6 +185,7 @@ impl<S: Storable> Shard<S> {
             packed: false,
         };
         self.stats.stored += 1;
+        self.is_changing = true;
         let found = self.slab.find_at(*index, hashed);
         *index = found.unwrap_or_else(|| self.slab.insert(hashed, Ring::Probation));
         let mut bounds = self.bounds(fixed);
@@ -207,6 +210,7 @@ impl<S: Storable> Shard<S> {
         if !self.fits() {
             self.make_room(*index, now, dropped);
         }
+        self.is_changing = false;
         Ok(id)
     }
 
@@ -224,16 +228,21 @@ impl<S: Storable> Shard<S> {
             || bytes.saturating_add(fixed) > self.limits.total_bytes
     }
 
+    /// Counts a session that is not stored: it has expired, unless there is another reason.
     #[cold]
-    fn count_refused(&mut self, why: Refused) {
-        let counter = match why {
-            Refused::Cleared => &mut self.stats.refused_cleared,
-            Refused::TooLarge => &mut self.stats.refused_too_large,
-            Refused::TicketTooLarge => &mut self.stats.refused_ticket_too_large,
-            Refused::Expired => &mut self.stats.refused_expired,
-            Refused::Off => return,
+    fn refuse(&mut self, cleared: bool, too_large: bool, large_ticket: bool) -> Refused {
+        let stats = &mut self.stats;
+        let (why, counter) = if cleared {
+            (Refused::Cleared, &mut stats.refused_cleared)
+        } else if too_large {
+            (Refused::TooLarge, &mut stats.refused_too_large)
+        } else if large_ticket {
+            (Refused::TicketTooLarge, &mut stats.refused_ticket_too_large)
+        } else {
+            (Refused::Expired, &mut stats.refused_expired)
         };
         *counter += 1;
+        why
     }
 
     fn bounds(&self, fixed: usize) -> Bounds {

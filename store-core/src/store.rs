@@ -16,7 +16,7 @@ use crate::events::Events;
 use crate::hashing::KeyHasher;
 use crate::server_stats::Watched;
 use crate::shard::{HashedKey, Part};
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 use crate::tier::Standing;
 use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, SecurityDomain, ServerStats};
 use crate::{Stats, Storable, StoreObserver, Timestamp, Usage};
@@ -255,11 +255,7 @@ impl<S: Storable> SessionStore<S> {
     }
 
     fn lock_notifying(&self) -> Option<MutexGuard<'_, ()>> {
-        let lock = || {
-            let guard = self.notifying.lock();
-            guard.unwrap_or_else(PoisonError::into_inner)
-        };
-        self.observer.is_some().then(lock)
+        self.observer.is_some().then(|| lock(&self.notifying))
     }
 
     /// Frees the expired sessions of one shard per call, which has some 100 to 1,000 servers (more

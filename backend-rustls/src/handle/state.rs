@@ -116,14 +116,8 @@ impl<S: TlsSession> State<S> {
         }
     }
 
-    /// Ends the connection, and begins another one.
-    pub(super) fn begin_again(
-        &mut self,
-        store: &ClockedStore<S>,
-        key: KeyRef<'_>,
-        generation: Generation,
-    ) {
-        self.end(store);
+    /// Begins another connection after this one has [ended](Self::end).
+    pub(super) fn begin_again(&mut self, key: KeyRef<'_>, generation: Generation) {
         self.key.set(key);
         self.begun = generation.into();
         self.look_up = LookUp::NotMade;

@@ -30,8 +30,13 @@ impl Need {
         if run >= self.longest {
             self.longest = run;
         } else if run > 0 {
-            self.longest -= (self.longest - run).div_ceil(DECAY);
+            self.decay(run);
         }
+    }
+
+    #[cold]
+    fn decay(&mut self, run: u16) {
+        self.longest -= (self.longest - run).div_ceil(DECAY);
     }
 
     /// How many sessions to keep when the shard is short of bytes; at least one.

@@ -125,6 +125,7 @@ impl<S: Storable> Shard<S> {
     /// Empties the shard after a panic in the middle of a change. Keeps the counters and the
     /// refusals.
     pub(crate) fn reset(&mut self, dropped: &mut Dropped<S>) {
+        self.is_changing = false;
         self.clear(self.cleared.latest(), dropped);
     }
 }

@@ -231,7 +231,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
             } => {
                 let mut accept = |tracked: &Tracked| !only_even || tracked.number.is_multiple_of(2);
                 let (key, dropped) = (key(server), &mut dropped);
-                let start = shard.begin(&key, generation, look_up, now, &mut accept, dropped);
+                let mut start = key.start(generation, now);
+                shard.begin(&key, look_up, now, &mut accept, dropped, &mut start);
                 let found = start.offer.map(|it| (it.id.0, it.entry.session.number));
                 assert_eq!(
                     found,

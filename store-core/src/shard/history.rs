@@ -10,7 +10,7 @@ use crate::{Begun, EntryId, Outcome, Start, Storable, Timestamp};
 impl<S: Storable> Shard<S> {
     /// A connection to the server at `index` offers nothing because of earlier handshakes.
     #[cold]
-    pub(super) fn avoid(&mut self, index: Index, look_up: LookUp, mut start: Start<S>) -> Start<S> {
+    pub(super) fn avoid(&mut self, index: Index, look_up: LookUp, start: &mut Start<S>) {
         let is_second = look_up.is_second();
         let holds = self
             .slab
@@ -25,7 +25,6 @@ impl<S: Storable> Shard<S> {
             };
             *counter += 1;
         }
-        start
     }
 
     /// Whether there is something that the outcome of a handshake changes, even a resumed one.

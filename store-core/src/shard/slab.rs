@@ -151,8 +151,13 @@ impl<S: Storable> Slab<S> {
     pub(super) fn find_at(&self, index: Index, hashed: &HashedKey<'_>) -> Option<Index> {
         match self.get(index) {
             Some(node) if node.key.matches(&hashed.key) => Some(index),
-            _ => self.find(hashed),
+            _ => self.find_again(hashed),
         }
+    }
+
+    #[cold]
+    fn find_again(&self, hashed: &HashedKey<'_>) -> Option<Index> {
+        self.find(hashed)
     }
 
     #[inline]
@@ -407,20 +412,15 @@ pub(crate) struct HashedKey<'a> {
 }
 
 impl HashedKey<'_> {
-    /// What a connection to a server at `index` begins with if there is no session.
+    /// What a connection to a server begins with that is not known.
     #[inline]
-    pub(crate) fn start<S>(
-        &self,
-        generation: Generation,
-        index: Index,
-        now: Timestamp,
-    ) -> Start<S> {
+    pub(crate) fn start<S>(&self, generation: Generation, now: Timestamp) -> Start<S> {
         Start {
             begun: Begun {
                 generation,
                 is_looked_up: true,
                 hash: self.hash,
-                index,
+                index: Index::NONE,
                 at: now,
                 is_doubtful: false,
                 reusable: None,

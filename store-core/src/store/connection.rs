@@ -55,16 +55,18 @@ impl<S: Storable> SessionStore<S> {
             // It has to remember how long handshakes take.
             self.shards.get_or_create(hashed.hash, &self.limits)
         };
+        let mut start = hashed.start(generation, now);
         let Some(shard) = shard else {
             if self.shards.len() > 0 && look_up.want != Want::SingleUseFirst {
                 self.counters.missed.fetch_add(1, Ordering::Relaxed);
                 self.count_miss(&hashed.key);
             }
-            return hashed.start(generation, Index::NONE, now);
+            return start;
         };
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let mut start = locked.begin(&hashed, generation, look_up, now, &mut accept, &mut dropped);
+        let (accept, to_drop) = (&mut accept, &mut dropped);
+        locked.begin(&hashed, look_up, now, accept, to_drop, &mut start);
         drop(locked);
         if S::PACKS {
             let unpack = |offer| self.unpack(shard, &hashed, offer, now);
@@ -141,23 +143,14 @@ impl<S: Storable> SessionStore<S> {
         }
         let Some(entry) = session else {
             drop(locked);
-            self.tell(&hashed.key, outcome, None);
-            self.tell_standing(&hashed.key, standing);
+            self.tell(&hashed.key, outcome, None, standing);
             return None;
         };
-        let usage = entry.usage;
-        let put = locked.put(
-            &hashed,
-            &mut index,
-            entry,
-            begun.generation,
-            now,
-            &mut dropped,
-        );
+        let (usage, generation) = (entry.usage, begun.generation);
+        let put = locked.put(&hashed, &mut index, entry, generation, now, &mut dropped);
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
-        self.tell(&hashed.key, outcome, Some(put));
-        self.tell_standing(&hashed.key, standing);
+        self.tell(&hashed.key, outcome, Some(put), standing);
         if let Some(to_pack) = to_pack {
             self.pack(shard, to_pack, now);
         }
@@ -181,13 +174,15 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Counts the end of a connection for a watched server, and emits its event.
+    /// Counts the end of a connection for a watched server, and emits its event. The observer learns
+    /// the server's standing if it has changed.
     #[inline]
     fn tell(
         &self,
         key: &KeyRef<'_>,
         outcome: Option<Outcome>,
         put: Option<Result<EntryId, Refused>>,
+        changed: Option<Standing>,
     ) {
         self.watched.count(key, |stats| {
             if let Some(outcome) = outcome {
@@ -202,10 +197,6 @@ impl<S: Storable> SessionStore<S> {
         if let Some(outcome) = outcome {
             self.events.ended(key, outcome);
         }
-    }
-
-    #[inline]
-    fn tell_standing(&self, key: &KeyRef<'_>, changed: Option<Standing>) {
         if let (Some(standing), Some(observer)) = (changed, &self.observer) {
             observer.standing(*key, standing);
         }

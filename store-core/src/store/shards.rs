@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::dropped::Dropped;
 use crate::shard::{Cleared, Shard};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::{Limits, Storable};
 
 /// The shards of a store.
@@ -84,7 +84,7 @@ impl<S: Storable> Shards<S> {
 
     /// What was cleared in all shards. No shard is created while this is locked.
     pub(super) fn lock_cleared(&self) -> MutexGuard<'_, Cleared> {
-        self.cleared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.cleared)
     }
 
     /// The shards that exist.
@@ -105,20 +105,20 @@ pub(super) fn number_of(hash: u64) -> usize {
 impl<S: Storable> LockedShard<S> {
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, Shard<S>> {
-        loop {
-            match self.shard.lock() {
-                Ok(shard) => return shard,
-                Err(poisoned) => self.reset(poisoned.into_inner()),
-            }
+        let shard = lock(&self.shard);
+        if shard.is_half_changed() {
+            return self.reset(shard);
         }
+        shard
     }
 
-    /// Empties the shard after an `accept` or an allocation panicked in the middle of a change.
+    /// Empties the shard after an `accept` panicked in the middle of a change.
     #[cold]
-    fn reset(&self, mut shard: MutexGuard<'_, Shard<S>>) {
+    fn reset<'s>(&'s self, mut shard: MutexGuard<'s, Shard<S>>) -> MutexGuard<'s, Shard<S>> {
         let mut dropped = Dropped::new();
         shard.reset(&mut dropped);
-        self.shard.clear_poison();
         drop(shard);
+        drop(dropped);
+        self.lock()
     }
 }
