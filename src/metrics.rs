@@ -195,6 +195,10 @@ const COUNTERS: &[(&str, &str)] = &[
         "tier_rejected_expired",
         "Records that had expired or were revoked",
     ),
+    (
+        "tier_from_future",
+        "Records from more than 5 seconds in the future: clocks differ",
+    ),
     ("tier_failures", "Calls of the tier that failed"),
 ];
 

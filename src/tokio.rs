@@ -30,12 +30,13 @@
 //! failed handshake, use [`Connector::connect_stream_until`].
 //!
 //! # Blocking calls
-//! With a tier, dropping the last connector writes the sessions that are still in memory, for up to a
-//! second if the tier is slow. `flush`, `load` and `prefetch` of the
-//! [blocking connector](Connector::blocking) block as well. Call them within tokio's
-//! `spawn_blocking`. Connections do not block their thread.
+//! Connections do not block their thread. With a tier, dropping the last connector writes the sessions
+//! that are still in memory, and blocks meanwhile, for a second at most: await its `flush`
+//! before. A tier that hangs is not waited for.
 
 mod stream;
+#[cfg(feature = "shared")]
+mod tier;
 
 use std::fmt;
 use std::future::ready;

@@ -30,6 +30,7 @@ unsafe extern "C" {
     fn SSL_SESSION_set1_id(session: *mut SSL_SESSION, id: *const c_uchar, len: c_uint) -> c_int;
     fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
     fn SSL_SESSION_set_max_early_data(session: *mut SSL_SESSION, bytes: u32) -> c_int;
+    fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long;
     fn SSL_SESSION_get_ticket_lifetime_hint(session: *const SSL_SESSION) -> c_ulong;
     fn SSL_SESSION_get0_ticket(
         session: *const SSL_SESSION,
@@ -96,6 +97,15 @@ pub(crate) fn clear_id(session: &SslSessionRef) {
     // SAFETY: called in the `new_session` callback, on the thread that drives the connection, before
     // the session is stored: no other thread has it. With length 0 the id is not read.
     unsafe { SSL_SESSION_set1_id(session.as_ptr(), ptr::null(), 0) };
+}
+
+/// Sets when a session was received, in seconds since the Unix epoch. For private copies only.
+///
+/// Corresponds to `SSL_SESSION_set_time`.
+pub(crate) fn set_time(session: &mut SslSession, time: c_long) {
+    // SAFETY: the session is valid for the call and the caller's private copy: no other thread has
+    // it. The result is the time, or 0 for a null session.
+    unsafe { SSL_SESSION_set_time(session.as_ptr(), time) };
 }
 
 /// Gives a ticket some id, since the store keeps it without. For private copies only.

@@ -1,10 +1,11 @@
 //! The encoding of sessions for tiers: OpenSSL's DER and a record of how the peer was verified.
 
 use openssl::ssl::SslSession;
-use store_core::{Encoded, Portable, Protocol, Timestamp, Usage};
+use store_core::{Clock, Encoded, Portable, Protocol, SystemClock, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
+use crate::ffi;
 use crate::peer::PeerInfo;
 use crate::session::{Session, protocol};
 use crate::verification::Verification;
@@ -28,7 +29,7 @@ impl Portable for Session {
 
     fn decode(encoded: &Encoded, expected: Usage) -> Option<(Self, usize)> {
         let (verification, not_after) = decode_facts(&encoded.facts)?;
-        let session = SslSession::from_der(&encoded.session).ok()?;
+        let mut session = SslSession::from_der(&encoded.session).ok()?;
         // OpenSSL ignores trailing bytes, and accepts several encodings of one session.
         let again = Zeroizing::new(session.to_der().ok()?);
         // A ticket of either usage; a session of TLS 1.2 is reusable.
@@ -36,6 +37,7 @@ impl Portable for Session {
         if *again != *encoded.session || !fits {
             return None;
         }
+        not_from_future(&mut session);
         let certificate = Fields::read(&encoded.session)?.certificate;
         let session = Self::new(
             session,
@@ -44,6 +46,17 @@ impl Portable for Session {
         );
         let weight = session.weight();
         Some((session, weight))
+    }
+}
+
+/// A session of a machine whose clock is ahead was received now. OpenSSL 3.0 takes it for one that is
+/// older than its lifetime, and silently does not offer it.
+fn not_from_future(session: &mut SslSession) {
+    let now = SystemClock.now().since_epoch().as_secs();
+    if let Ok(now) = now.try_into()
+        && session.time() > now
+    {
+        ffi::set_time(session, now);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use store_core::SessionKey;
-use store_tiers::{Fetch, TierStats};
+use store_tiers::{Fetch, SharedStore, TierStats};
 
 use super::Connector;
 use crate::Backend;
@@ -32,9 +32,12 @@ impl<B: Shareable> Connector<B> {
     /// Call it before the transport of [`connect_stream`](Self::connect_stream) is connected.
     /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
     pub fn prefetch(&self, host: &str, port: u16) {
-        if let Ok(host) = Host::parse(host) {
-            self.wait_for(self.fetch(self.session_key(&self.configured(), &host, port).as_ref()));
-        }
+        self.wait_for(self.fetch_for(host, port));
+    }
+
+    pub(crate) fn fetch_for(&self, host: &str, port: u16) -> Option<Fetch> {
+        let host = Host::parse(host).ok()?;
+        self.fetch(self.session_key(&self.configured(), &host, port).as_ref())
     }
 
     /// Loads up to `max` sessions from an `lmdb:` store into memory, those that expire last first,
@@ -42,21 +45,24 @@ impl<B: Shareable> Connector<B> {
     /// store. Returns whether loading finished. From Redis, it loads none.
     pub fn load(&self, max: usize, timeout: Duration) -> bool {
         let domain = &self.security_domain();
-        let shared = self.inner.opened.store.shared.as_ref();
-        shared.is_some_and(|shared| shared.store.load(domain, max, timeout))
+        let shared = self.shared();
+        shared.is_some_and(|store| store.load(domain, max, timeout))
     }
 
     /// Writes the sessions in memory to the tier, and waits for at most `timeout`: for a process
     /// that ends without dropping its connector. Returns whether all were written; false without a
     /// tier.
     pub fn flush(&self, timeout: Duration) -> bool {
-        let shared = self.inner.opened.store.shared.as_ref();
-        shared.is_some_and(|shared| shared.store.flush(timeout))
+        self.shared().is_some_and(|store| store.flush(timeout))
+    }
+
+    pub(crate) fn shared(&self) -> Option<&SharedStore<B::Session>> {
+        let shared = self.inner.opened.store.shared.as_ref()?;
+        Some(&shared.store)
     }
 
     /// What the tier has counted; `None` if the store is in memory alone.
     pub fn tier_stats(&self) -> Option<TierStats> {
-        let shared = self.inner.opened.store.shared.as_ref();
-        shared.map(|shared| shared.store.tier_stats())
+        self.shared().map(SharedStore::tier_stats)
     }
 }

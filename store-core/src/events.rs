@@ -34,6 +34,9 @@ mod disabled {
         pub(crate) fn retried(&self, _: &KeyRef<'_>) {}
 
         #[inline]
+        pub(crate) fn session_from_future(&self, _: &KeyRef<'_>) {}
+
+        #[inline]
         pub(crate) fn ended(&self, _: &KeyRef<'_>, _: Outcome) {}
     }
 }
@@ -97,6 +100,11 @@ mod enabled {
         /// A handshake is made again without a session.
         pub(crate) fn retried(&self, key: &KeyRef<'_>) {
             self.emit(key, "retried", None);
+        }
+
+        /// A tier has a session from the future.
+        pub(crate) fn session_from_future(&self, key: &KeyRef<'_>) {
+            self.emit(key, "from the future", None);
         }
 
         /// A handshake in which a session was offered has ended.

@@ -62,6 +62,10 @@ pub trait TierAccess<S> {
     /// is avoided, until a later time than is known here. Does not notify the observer.
     fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing, now: Timestamp);
 
+    /// Emits an event: a tier has a session of this server from the future, since the clocks of machines
+    /// differ.
+    fn tell_from_future<'k>(&self, key: impl Into<KeyRef<'k>>);
+
     /// The servers that have a session now, in any order. Locks one shard at a time.
     fn servers(&self) -> impl Iterator<Item = SessionKey>;
 }

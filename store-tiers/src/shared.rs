@@ -14,15 +14,13 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use store_core::tier::TierAccess;
 use store_core::{Clock, KeyRef, Limits, Portable, SecurityDomain, SessionKey, SessionStore};
 
 use self::breaker::Breaker;
 use self::completion::Completion;
-#[cfg(feature = "tokio")]
-use self::completion::CompletionFuture;
 use self::queue::Queue;
 use self::revocations::Revocations;
 use self::worker::{ClearedDomains, StandingReads, Worker};
@@ -30,6 +28,9 @@ use crate::{KeyRing, Tier};
 
 pub use self::settings::{SharedError, SharedSettings};
 pub use self::stats::TierStats;
+
+/// A call to the tier that takes longer is not waited for when the store is dropped.
+const HUNG: Duration = Duration::from_millis(40);
 
 /// A store in memory with a [`Tier`], so that sessions outlive the process.
 ///
@@ -60,8 +61,11 @@ pub use self::stats::TierStats;
 /// # Fork
 /// A forked child has no worker thread, so its store has no tier: create the store after the fork.
 ///
+/// # Dropping
 /// Dropping the store writes the sessions in memory to the tier, for at most
-/// [`shutdown_timeout`](SharedSettings::shutdown_timeout).
+/// [`shutdown_timeout`](SharedSettings::shutdown_timeout). It returns within 50 ms if the tier hangs;
+/// the worker then ends by itself, and what it has not written when the process ends is lost. In a
+/// task, call `flush_async` before: dropping then finds nothing to write.
 pub struct SharedStore<S> {
     memory: Arc<SessionStore<S>>,
     queue: Arc<Queue>,
@@ -179,19 +183,47 @@ impl<S: Portable> SharedStore<S> {
         self.queue.has_worker() && self.queue.load(*domain, most).wait(timeout) == Some(true)
     }
 
+    /// [`load`](Self::load) without blocking the thread; needs a tokio runtime with timers.
+    #[cfg(feature = "tokio")]
+    pub async fn load_async(
+        &self,
+        domain: &SecurityDomain,
+        most: usize,
+        timeout: Duration,
+    ) -> bool {
+        self.queue.has_worker() && self.queue.load(*domain, most).wait_async(timeout).await
+    }
+
     /// Writes the sessions in memory to the tier, and waits for at most `timeout`. Returns whether
     /// all were written; if not, the others are still in memory, or were dropped because it is
     /// unknown whether the tier has them.
     pub fn flush(&self, timeout: Duration) -> bool {
         self.queue.has_worker() && self.queue.flush(false).wait(timeout) == Some(true)
     }
+
+    /// [`flush`](Self::flush) without blocking the thread; needs a tokio runtime with timers.
+    #[cfg(feature = "tokio")]
+    pub async fn flush_async(&self, timeout: Duration) -> bool {
+        self.queue.has_worker() && self.queue.flush(false).wait_async(timeout).await
+    }
 }
 
 impl<S> Drop for SharedStore<S> {
     fn drop(&mut self) {
-        if self.queue.has_worker() {
-            // The thread is not joined: a hung tier must not block the caller.
-            self.queue.flush(true).wait(self.settings.shutdown_timeout);
+        if !self.queue.has_worker() {
+            return;
+        }
+        // The thread is not joined: a hung tier must not block the caller.
+        let flushed = self.queue.flush(true);
+        let began = Instant::now();
+        while !self.queue.takes_longer_than(HUNG) {
+            let left = self
+                .settings
+                .shutdown_timeout
+                .saturating_sub(began.elapsed());
+            if left.is_zero() || flushed.wait(left.min(HUNG / 4)).is_some() {
+                return;
+            }
         }
     }
 }
@@ -231,9 +263,7 @@ impl Fetch {
     #[cfg(feature = "tokio")]
     pub async fn wait_async(self, timeout: Duration) {
         if let Some(completion) = self.worth_waiting_for() {
-            let completion = CompletionFuture(Arc::clone(completion));
-            // A timeout is a miss.
-            let _ = tokio::time::timeout(timeout, completion).await;
+            completion.wait_async(timeout).await; // a timeout is a miss
         }
     }
 

@@ -148,3 +148,29 @@ fn a_damaged_encoding_is_a_miss_or_does_no_harm() {
         close(&mut stream);
     });
 }
+
+/// R13: OpenSSL 3.0 silently does not offer a session from the future.
+#[test]
+fn a_session_of_a_machine_whose_clock_is_ahead_resumes() {
+    for_each_server(|library, protocol| {
+        let server = server(library, protocol);
+        let first = Client::new(protocol);
+        assert!(!first.visit(&server));
+        let sessions = encoded_sessions(&first);
+        let other = Client::new(protocol);
+        for (mut encoded, metadata) in sessions {
+            set_back(&mut encoded.session, -5);
+            put(&other, decode(&encoded, &metadata).expect("it decodes"));
+        }
+        assert!(other.visit(&server), "{library} {protocol}");
+    });
+}
+
+/// Changes when a session was received: `[1]` with an INTEGER of four bytes, in OpenSSL's DER.
+fn set_back(der: &mut [u8], seconds: i32) {
+    const TIME: [u8; 4] = [0xa1, 0x06, 0x02, 0x04];
+    let start = der.windows(4).position(|window| window == TIME);
+    let start = start.expect("the time of a session") + TIME.len();
+    let time = der[start..].first_chunk_mut().expect("four bytes");
+    *time = (i32::from_be_bytes(*time) - seconds).to_be_bytes();
+}

@@ -72,6 +72,10 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         }
     }
 
+    fn tell_from_future<'k>(&self, key: impl Into<KeyRef<'k>>) {
+        self.events.session_from_future(&key.into());
+    }
+
     fn servers(&self) -> impl Iterator<Item = SessionKey> {
         let servers = |shard: &LockedShard<S>| shard.lock().servers();
         self.shards.iter().flat_map(servers)

@@ -55,6 +55,13 @@ impl Completion {
         }
     }
 
+    /// [`wait`](Self::wait) without blocking the thread. Returns whether the job succeeded in time.
+    #[cfg(feature = "tokio")]
+    pub(super) async fn wait_async(self: &Arc<Self>, timeout: Duration) -> bool {
+        let completed = CompletionFuture(Arc::clone(self));
+        matches!(tokio::time::timeout(timeout, completed).await, Ok(true))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,7 +69,7 @@ impl Completion {
 
 /// Waits for a [`Completion`] in a task.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "for tasks"))]
-pub(super) struct CompletionFuture(pub(super) Arc<Completion>);
+struct CompletionFuture(Arc<Completion>);
 
 impl Future for CompletionFuture {
     type Output = bool;

@@ -59,12 +59,14 @@ impl Queue {
 
     /// Whether the current call to the tier takes longer than the stall timeout.
     pub(super) fn is_stalled(&self) -> bool {
-        let began = self.call_began.load(Ordering::Relaxed);
-        began != 0 && self.micros().saturating_sub(began) > self.stall_micros()
+        self.takes_longer_than(self.settings.stall_timeout)
     }
 
-    fn stall_micros(&self) -> u64 {
-        u64::try_from(self.settings.stall_timeout.as_micros()).unwrap_or(u64::MAX)
+    /// Whether the current call to the tier takes longer.
+    pub(super) fn takes_longer_than(&self, time: Duration) -> bool {
+        let began = self.call_began.load(Ordering::Relaxed);
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        began != 0 && self.micros().saturating_sub(began) > micros
     }
 
     fn micros(&self) -> u64 {

@@ -19,7 +19,8 @@ pub struct SharedSettings {
     /// A call to the tier that takes longer counts as stalled, and no connection waits for it.
     /// Default 5 ms.
     pub stall_timeout: Duration,
-    /// How long dropping the store may block. Default 1 s.
+    /// How long dropping the store may block while the tier answers. Default 1 s. A call that takes
+    /// longer than 40 ms is not waited for: the worker writes the rest, and ends, by itself.
     pub shutdown_timeout: Duration,
 }
 

@@ -31,6 +31,9 @@ pub struct TierStats {
     pub rejected_tampered: u64,
     /// Records rejected: expired, established in the future, or revoked by this process.
     pub rejected_expired: u64,
+    /// Records from full handshakes more than 5 s in the future: the clocks of the machines differ.
+    /// Those more than a minute ahead are rejected as well.
+    pub from_future: u64,
     /// Calls to the tier that failed.
     pub failures: u64,
     /// Whether the circuit breaker is open: the tier failed, and is not called for now.
@@ -41,7 +44,7 @@ pub struct TierStats {
 
 impl TierStats {
     /// The counters with the names of their fields.
-    pub fn counters(&self) -> [(&'static str, u64); 10] {
+    pub fn counters(&self) -> [(&'static str, u64); 11] {
         let Self {
             written,
             fetched,
@@ -52,6 +55,7 @@ impl TierStats {
             rejected_unknown_key,
             rejected_tampered,
             rejected_expired,
+            from_future,
             failures,
             resting: _,
             stopped: _,
@@ -66,6 +70,7 @@ impl TierStats {
             ("rejected_unknown_key", rejected_unknown_key),
             ("rejected_tampered", rejected_tampered),
             ("rejected_expired", rejected_expired),
+            ("from_future", from_future),
             ("failures", failures),
         ]
     }
@@ -99,6 +104,7 @@ pub(super) struct Counters {
     unknown_key: AtomicU64,
     tampered: AtomicU64,
     expired: AtomicU64,
+    pub(super) from_future: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) breaker_open: AtomicBool,
     pub(super) stopped: AtomicBool,
@@ -132,6 +138,7 @@ impl Counters {
             rejected_unknown_key: load(&self.unknown_key),
             rejected_tampered: load(&self.tampered),
             rejected_expired: load(&self.expired),
+            from_future: load(&self.from_future),
             failures: load(&self.failures),
             resting: self.breaker_open.load(Ordering::Relaxed),
             stopped: self.stopped.load(Ordering::Relaxed),

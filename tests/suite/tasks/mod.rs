@@ -61,3 +61,9 @@ on_async_backends! {
 fn sessions_are_fetched_from_a_file_while_tcp_connects() {
     crate::servers::run(shared_stores::sessions_are_fetched_from_a_file_while_tcp_connects());
 }
+
+#[cfg(all(feature = "lmdb", feature = "openssl"))]
+#[test]
+fn sessions_move_while_other_tasks_run() {
+    crate::servers::run(shared_stores::sessions_move_while_other_tasks_run());
+}

@@ -34,6 +34,27 @@ fn a_tier_that_hangs_stalls_its_worker_only() {
     tier.set(|state| state.hang = false);
 }
 
+/// R41: the worker ends by itself.
+#[test]
+fn dropping_does_not_wait_for_a_tier_that_hangs() {
+    let tier = FakeTier::default();
+    let store = new_store(
+        &tier,
+        SharedSettings {
+            shutdown_timeout: Duration::MAX,
+            ..settings()
+        },
+    );
+    put(&store, "a", Usage::SingleUse, 1);
+    tier.set(|state| state.hang = true);
+    let queue = Arc::clone(&store.queue);
+    drop(store);
+    assert!(queue.has_worker(), "it hangs");
+    tier.set(|state| state.hang = false);
+    eventually(|| !queue.has_worker());
+    assert_eq!(tier.single_use(), 1, "and writes the rest then");
+}
+
 #[test]
 fn sessions_that_were_not_written_stay_in_memory() {
     let tier = FakeTier::default();
@@ -214,7 +235,7 @@ fn records_under_an_unknown_key_are_put_back() {
 /// R13: the clocks of machines may differ a little.
 #[test]
 fn a_session_from_the_future_is_not_used() {
-    for (ahead, accepted) in [(10, true), (3_600, false)] {
+    for (ahead, accepted) in [(4, true), (10, true), (3_600, false)] {
         let tier = FakeTier::default();
         let clock = SystemClock.now().after(Duration::from_secs(ahead));
         let clock = Arc::new(store_core::ManualClock::new(clock));
@@ -222,10 +243,9 @@ fn a_session_from_the_future_is_not_used() {
         let other = SharedStore::new(limits, boxed, ring(), settings(), clock).unwrap();
         put(&other, "a", Usage::SingleUse, 1);
         assert!(other.flush(LONG));
-        assert_eq!(
-            new_store(&tier, settings()).prefetch(&key("a"), LONG),
-            accepted
-        );
+        let store = new_store(&tier, settings());
+        assert_eq!(store.prefetch(&key("a"), LONG), accepted);
+        assert_eq!(store.tier_stats().from_future, u64::from(ahead > 5));
     }
 }
 

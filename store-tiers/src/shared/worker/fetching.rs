@@ -16,8 +16,10 @@ use crate::{Record, Rejected, Sealed, ServerId, Taken};
 
 /// Most takes per fetch. Another take follows if records were rejected.
 const TRIES: usize = 8;
-/// The largest accepted difference between the clocks of machines that share sessions.
+/// The largest accepted difference between the clocks of machines that share sessions, and the largest
+/// of which nothing is said.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
+const USUAL_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// The result of restoring one record.
 enum Restored {
@@ -153,6 +155,10 @@ impl<S: Portable> Worker<S> {
     ) -> Result<Entry<S>, Rejected> {
         if record.format != S::FORMAT || record.key != *key {
             return Err(Rejected::Foreign);
+        }
+        if record.established > now.after(USUAL_CLOCK_SKEW) {
+            count(&self.queue.counters.from_future, 1);
+            self.memory.tell_from_future(key);
         }
         // Another process may have written it to the tier after this one revoked it.
         let from_future = record.established > now.after(CLOCK_SKEW);
