@@ -5,14 +5,19 @@ use std::time::Duration;
 use store_core::SessionKey;
 use store_tiers::{Fetch, TierStats};
 
-use super::Connector;
+use super::{Beginning, Connector};
 use crate::Backend;
 use crate::backend::Shareable;
 use crate::host::Host;
 
 impl<B: Backend> Connector<B> {
     /// Starts to fetch a session from the tier for a connection that is about to be made.
-    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+    pub(crate) fn fetch(&self, beginning: &Beginning<B>) -> Option<Fetch> {
+        let is_private = self.kin.is_some() || beginning.kept.is_some();
+        self.fetch_for(beginning.key.as_ref().filter(|_| !is_private))
+    }
+
+    fn fetch_for(&self, key: Option<&SessionKey>) -> Option<Fetch> {
         let shared = self.inner.opened.store.shared.as_ref()?;
         Some((shared.fetch)(&shared.store, key?.as_key()))
     }
@@ -33,7 +38,9 @@ impl<B: Shareable> Connector<B> {
     /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
     pub fn prefetch(&self, host: &str, port: u16) {
         if let Ok(host) = Host::parse(host) {
-            self.wait_for(self.fetch(self.session_key(&self.configured(), &host, port).as_ref()));
+            self.wait_for(
+                self.fetch_for(self.session_key(&self.configured(), &host, port).as_ref()),
+            );
         }
     }
 

@@ -211,6 +211,14 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
+    /// Whether sessions of `key` were cleared after `begun`: a put by a connection that began then would
+    /// be refused. For a session that is kept elsewhere, and that a clear is to revoke, too.
+    pub fn is_cleared_since<'k>(&self, key: impl Into<KeyRef<'k>>, begun: Generation) -> bool {
+        let hashed = self.hashed(key);
+        let shard = self.shards.get_or_create(hashed.hash, &self.limits);
+        shard.is_some_and(|shard| shard.lock().is_cleared_since(&hashed, begun))
+    }
+
     /// Removes all sessions of one security domain, the hints of its servers, and what is remembered
     /// of their handshakes. Later puts of connections in it that have already begun are refused.
     /// Visits all servers of each shard that has one of this domain.
