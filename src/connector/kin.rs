@@ -80,6 +80,8 @@ impl<B: Backend> Connector<B> {
         // Its bytes are bounded by those of a server.
         let store = SessionStore::new(limits.with_servers(servers));
         let store = store.expect("fewer servers than the connector's valid limits");
+        // A server that wants kin has no use for a connection that offers nothing.
+        let store = store.with_history(false);
         #[cfg(feature = "tracing")]
         store.log_server_names(self.inner.settings.log_server_names);
         Arc::new(store)
@@ -106,8 +108,8 @@ impl<B: Backend> Connector<B> {
     ///   long as there are tickets, of which most servers send one or two in each connection.
     ///   They arrive when the application reads.
     /// - Tickets that `connection` receives later are offered, too, and those of resumed connections.
-    /// - Nothing is taken from the connector's store, or put into it: the counters of
-    ///   [`stats`](Self::stats) do not change.
+    /// - Nothing is taken from the connector's store, or put into it: of the counters of
+    ///   [`stats`](Self::stats) only `retried` may change.
     /// - A connection makes a full handshake if there is no session any more: it has expired, the server
     ///   declined it, a handshake with it failed, or it was revoked: by [`clear`](Self::clear) and its
     ///   like, or by [`forget`](crate::generic::ConnectionInfo::forget) of the connection that received

@@ -64,6 +64,8 @@ pub struct SessionStore<S> {
     watched: Watched,
     events: Events,
     observer: Option<Arc<dyn StoreObserver>>,
+    // Whether it remembers how handshakes ended.
+    has_history: bool,
     // Locked from drawing a generation until the observer has received it: they arrive in order.
     notifying: Mutex<()>,
     counters: Counters,
@@ -93,6 +95,17 @@ impl<S: Storable> SessionStore<S> {
         Self::build(limits, Some(observer))
     }
 
+    /// Sets whether the store remembers how handshakes ended, and so offers nothing to a server after one
+    /// that failed. Default `true`. Without, it offers a session as long as it has one: for connections
+    /// that are of no use if they are not resumed.
+    #[must_use]
+    pub fn with_history(self, has_history: bool) -> Self {
+        Self {
+            has_history,
+            ..self
+        }
+    }
+
     fn build(
         limits: Limits,
         observer: Option<Arc<dyn StoreObserver>>,
@@ -108,6 +121,7 @@ impl<S: Storable> SessionStore<S> {
             watched: Watched::new(),
             events: Events::new(),
             observer,
+            has_history: true,
             notifying: Mutex::new(()),
             counters: Counters {
                 next_swept: AtomicUsize::new(0),

@@ -131,7 +131,7 @@ impl<S: Storable> SessionStore<S> {
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
-            if outcome != Outcome::Resumed || locked.remembers(index) {
+            if (outcome != Outcome::Resumed || locked.remembers(index)) && self.has_history {
                 let ended = (outcome, &begun);
                 avoided = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }

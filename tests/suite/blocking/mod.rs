@@ -84,7 +84,8 @@ on_backends! {
         without_a_session_kin_make_full_handshakes,
         a_declined_session_is_not_replaced,
         a_kept_session_expires,
-        kin_fail_never_twice_in_a_row,
+        a_failed_handshake_takes_its_session,
+        an_end_without_close_notify_costs_no_session,
         a_failed_kin_is_made_again,
         a_kept_session_goes_to_its_server_only,
         only_a_connection_that_keeps_its_session_has_kin;
