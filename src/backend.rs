@@ -107,6 +107,10 @@ pub(crate) mod sealed {
             Self::build(settings, options, store)
         }
 
+        /// The same configuration over another store, with the same clock. TLS 1.3 tickets are offered
+        /// until they are renewed, if the library can copy them.
+        fn over(&self, store: Arc<SessionStore<Self::Session>>) -> Self;
+
         /// The domain of the connector's sessions.
         fn domain(&self) -> &SecurityDomain;
 

@@ -38,6 +38,7 @@ use crate::{Backend, Error};
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct ConnectOptions {
     no_resumption: bool,
+    keep_session: bool,
     partition: Option<Arc<str>>,
     endpoint: Option<Arc<[u8]>>,
 }
@@ -53,6 +54,19 @@ impl ConnectOptions {
     #[must_use]
     pub fn resumption(mut self, resumes: bool) -> Self {
         self.no_resumption = !resumes;
+        self
+    }
+
+    /// Sets whether the connection keeps its session for connections that
+    /// [resume it](crate::generic::Connector::resuming) and no other: FTPS data connections. Default
+    /// `false`.
+    ///
+    /// Its sessions are its own: none of the connector's store is offered, so the connection itself
+    /// makes a full handshake, and none is stored there, so that no other connection offers a ticket
+    /// which these offer, too. A `client_config` and quinn do not have this option.
+    #[must_use]
+    pub fn keep_session(mut self, keep: bool) -> Self {
+        self.keep_session = keep;
         self
     }
 
@@ -78,6 +92,7 @@ impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectOptions")
             .field("resumption", &!self.no_resumption)
+            .field("keep_session", &self.keep_session)
             .field("has_partition", &self.partition.is_some())
             .field("has_endpoint", &self.endpoint.is_some())
             .finish()
@@ -92,6 +107,8 @@ pub(crate) struct Scope {
     pub(crate) endpoint: Option<Arc<[u8]>>,
     /// Whether there are any.
     pub(crate) resumes: bool,
+    /// Whether each connection keeps its session for its kin.
+    pub(crate) keeps_session: bool,
 }
 
 impl Scope {
@@ -101,6 +118,7 @@ impl Scope {
             partitions: Vec::new(),
             endpoint: None,
             resumes: true,
+            keeps_session: false,
         }
     }
 
@@ -113,6 +131,14 @@ impl Scope {
         domain
     }
 
+    /// The same, with no sessions of the connector's store.
+    pub(crate) fn without_sessions(&self) -> Self {
+        Self {
+            resumes: false,
+            ..self.clone()
+        }
+    }
+
     fn with(&self, options: &ConnectOptions) -> Self {
         let partitions = self.partitions.iter().chain(&options.partition);
         let endpoint = options.endpoint.as_ref().or(self.endpoint.as_ref());
@@ -120,6 +146,7 @@ impl Scope {
             partitions: partitions.cloned().collect(),
             endpoint: endpoint.cloned(),
             resumes: self.resumes && !options.no_resumption,
+            keeps_session: self.keeps_session || options.keep_session,
         }
     }
 }

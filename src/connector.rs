@@ -1,6 +1,8 @@
 //! The connector, and its blocking connections.
 
+mod beginning;
 mod configured;
+mod kin;
 mod reconfigure;
 #[cfg(feature = "shared")]
 mod tier;
@@ -12,10 +14,12 @@ use std::sync::Arc;
 #[cfg(feature = "metrics")]
 use std::sync::{Mutex, PoisonError};
 
-use store_core::{KeyRef, SecurityDomain, ServerStats, SessionKey, Stats};
+use store_core::{KeyRef, SecurityDomain, ServerStats, Stats};
 
+pub(crate) use self::beginning::Beginning;
 pub(crate) use self::configured::Configured;
 use self::configured::Current;
+pub(crate) use self::kin::Kin;
 use crate::backend::sealed::Attempt;
 use crate::connect_options::Scope;
 use crate::error::TlsEvidence;
@@ -37,6 +41,8 @@ use crate::{Backend, Error};
 pub struct Connector<B: Backend> {
     inner: Arc<Inner<B>>,
     scope: Scope,
+    /// Connections resume its session, and no others.
+    kin: Option<Arc<Kin<B>>>,
 }
 
 struct Inner<B: Backend> {
@@ -71,8 +77,11 @@ impl<B: Backend> Connector<B> {
             current,
             opened,
         });
-        let scope = Scope::new();
-        Ok(Self { inner, scope })
+        Ok(Self {
+            inner,
+            scope: Scope::new(),
+            kin: None,
+        })
     }
 
     /// Connects to `host`, a DNS name or IP address, over TCP, and makes the handshake.
@@ -141,18 +150,16 @@ impl<B: Backend> Connector<B> {
         early: &[u8],
     ) -> Result<(Stream<B, TcpStream>, usize), Error> {
         let host = Host::parse(host)?;
-        let configured = self.configured();
-        let key = self.session_key(&configured, &host, port);
+        let beginning = self.begin(&host, port);
         #[cfg(feature = "shared")]
-        let fetch = self.fetch(key.as_ref());
+        let fetch = self.fetch(&beginning);
         let tcp = transport::connect(host.as_str(), port, self.inner.settings.timeout)?;
         #[cfg(feature = "shared")]
         self.wait_for(fetch);
         let again = tcp.again();
-        let attempt = Attempt::new(key, early);
         let again = || again.and_then(Again::connect).ok();
         let (mut stream, accepted) =
-            self.handshake_or_retry(&configured, &host, attempt, tcp, again)?;
+            self.handshake_or_retry(beginning, &host, early, tcp, again)?;
         match stream.transport().lift_deadline() {
             Ok(()) => Ok((stream, accepted)),
             Err(error) => {
@@ -214,18 +221,17 @@ impl<B: Backend> Connector<B> {
         again: impl FnOnce() -> Option<IO>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
-        let configured = self.configured();
-        let key = self.session_key(&configured, &host, port);
+        let beginning = self.begin(&host, port);
         #[cfg(feature = "shared")]
-        self.wait_for(self.fetch(key.as_ref()));
-        let attempt = Attempt::new(key, early);
+        self.wait_for(self.fetch(&beginning));
         let again = || again().map(Transport::new);
-        self.handshake_or_retry(&configured, &host, attempt, Transport::new(io), again)
+        self.handshake_or_retry(beginning, &host, early, Transport::new(io), again)
     }
 
-    /// `data` if the connector allows early data, else nothing.
+    /// `data` if the connector allows early data, else nothing. Kin send none: their session is
+    /// offered more than once.
     pub(crate) fn allowed_early_data<'d>(&self, data: &'d [u8]) -> &'d [u8] {
-        if self.inner.settings.early_data {
+        if self.inner.settings.early_data && self.kin.is_none() {
             data
         } else {
             &[]
@@ -237,22 +243,28 @@ impl<B: Backend> Connector<B> {
     /// connection to the same server. `None` if there is none: then the first error is returned.
     fn handshake_or_retry<IO: Read + Write>(
         &self,
-        configured: &Configured<B>,
+        beginning: Beginning<B>,
         host: &Host,
-        attempt: Attempt<'_>,
+        early: &[u8],
         io: Transport<IO>,
         again: impl FnOnce() -> Option<Transport<IO>>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
-        let error = match handshake(configured, host, attempt.clone(), io) {
-            Err(error) if self.retries(&error, &attempt) => error,
-            done => return done,
+        let backend = &beginning.configured.backend;
+        let attempt = Attempt::new(beginning.key, early);
+        let (tls, accepted, retried) = match backend.handshake(host, attempt.clone(), io) {
+            Ok((tls, accepted)) => (tls, accepted, false),
+            Err(error) if self.retries(&error, &attempt) => {
+                let Some(io) = again() else {
+                    return Err(error);
+                };
+                let second = backend.handshake(host, self.second(attempt), io);
+                let (tls, accepted) = second.map_err(Error::after_retry)?;
+                (tls, accepted, true)
+            }
+            Err(error) => return Err(error),
         };
-        let Some(io) = again() else {
-            return Err(error);
-        };
-        let second = handshake(configured, host, self.second(attempt), io);
-        let (mut stream, accepted) = second.map_err(Error::after_retry)?;
-        stream.set_retried();
+        let stream = Stream::new(tls, beginning.kept, retried);
+        self.keep_kin_alone(&stream);
         Ok((stream, accepted))
     }
 
@@ -273,44 +285,9 @@ impl<B: Backend> Connector<B> {
         }
     }
 
-    /// The backend for a connection that begins now.
-    pub(crate) fn configured(&self) -> Arc<Configured<B>> {
-        let Inner {
-            settings,
-            options,
-            current,
-            opened,
-        } = &*self.inner;
-        current.get(settings, options, &opened.store.memory)
-    }
-
     #[cfg(any(feature = "rustls", feature = "tokio"))]
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
-    }
-
-    /// The key of the server's sessions; `None` if they are neither offered nor stored.
-    pub(crate) fn session_key(
-        &self,
-        configured: &Configured<B>,
-        host: &Host,
-        port: u16,
-    ) -> Option<SessionKey> {
-        let never = self.never_resume();
-        let resumes = self.resumes() && !never.contains(host.server_name(), Some(port));
-        resumes.then(|| {
-            let domain = self.scope.domain(configured.domain());
-            self.key(host, &domain).with_port(port).to_key()
-        })
-    }
-
-    /// The key of a host's sessions in `domain`, without a port.
-    fn key<'k>(&'k self, host: &'k Host, domain: &'k SecurityDomain) -> KeyRef<'k> {
-        let key = host.key(domain);
-        match &self.scope.endpoint {
-            Some(endpoint) => key.with_endpoint(endpoint),
-            None => key,
-        }
     }
 
     /// Whether any sessions are stored and offered.
@@ -331,6 +308,7 @@ impl<B: Backend> Connector<B> {
         Self {
             inner: Arc::clone(&self.inner),
             scope,
+            kin: None,
         }
     }
 
@@ -447,19 +425,13 @@ impl<B: Backend> Connector<B> {
     }
 }
 
-fn handshake<B: Backend, IO: Read + Write>(
-    configured: &Configured<B>,
-    host: &Host,
-    attempt: Attempt<'_>,
-    io: Transport<IO>,
-) -> Result<(Stream<B, IO>, usize), Error> {
-    let (tls, accepted) = configured.backend.handshake(host, attempt, io)?;
-    Ok((Stream::new(tls), accepted))
-}
-
 impl<B: Backend> Clone for Connector<B> {
     fn clone(&self) -> Self {
-        self.in_scope(self.scope.clone())
+        Self {
+            inner: Arc::clone(&self.inner),
+            scope: self.scope.clone(),
+            kin: self.kin.clone(),
+        }
     }
 }
 

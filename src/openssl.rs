@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ::openssl::ssl::{ErrorCode, ShutdownState, Ssl, SslRef, SslStream};
 use backend_openssl::{Connection, Session, Sessions};
-use store_core::{DomainBuilder, SecurityDomain, SessionStore};
+use store_core::{DomainBuilder, ReuseTickets, SecurityDomain, SessionStore};
 
 use self::configure::configure;
 use self::details::OpenSslDetails;
@@ -114,6 +114,15 @@ impl sealed::Backend for OpenSsl {
             .map_err(|error| Error::config(error).caused_by(error))?
             .keep_post_quantum(options.keep_post_quantum);
         Ok(Self { connector })
+    }
+
+    fn over(&self, store: Arc<SessionStore<Session>>) -> Self {
+        let own = self.connector.sessions();
+        let sessions = Sessions::over(store, Arc::clone(own.clock()))
+            .with_peer_certificate(own.peer_certificate())
+            .with_reuse_tickets(ReuseTickets::UntilRenewed);
+        let connector = self.connector.over(sessions);
+        Self { connector }
     }
 
     fn domain(&self) -> &SecurityDomain {

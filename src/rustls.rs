@@ -136,6 +136,17 @@ impl sealed::Backend for Rustls {
         })
     }
 
+    fn over(&self, store: Arc<SessionStore<Session>>) -> Self {
+        let config = ClientConfig::clone(self.configs.config());
+        let sessions = Sessions::over(store, Arc::clone(self.configs.sessions().clock()));
+        Self {
+            configs: ConfigPool::new(config, sessions),
+            domain: self.domain,
+            credential: self.credential.clone(),
+            follower: self.follower.clone(),
+        }
+    }
+
     fn domain(&self) -> &SecurityDomain {
         &self.domain
     }

@@ -21,7 +21,7 @@ use backend_rustls::earliest_not_after;
 use backend_rustls::preview::{Session, Sessions, provider};
 use rustls_next::client::Resumption as RustlsResumption;
 use rustls_next::{ClientConfig, ClientConnection};
-use store_core::{SecurityDomain, SessionStore, Timestamp};
+use store_core::{ReuseTickets, SecurityDomain, SessionStore, Timestamp};
 
 use self::config::{config, domain_of, with_protocols};
 use self::failure::rustls_error;
@@ -91,6 +91,16 @@ impl sealed::Backend for RustlsPreview {
                 .with_reuse_tickets(settings.reuse_tickets),
             domain,
         })
+    }
+
+    fn over(&self, store: Arc<SessionStore<Session>>) -> Self {
+        let clock = Arc::clone(self.sessions.clock());
+        Self {
+            config: self.config.clone(),
+            sessions: Sessions::over(store, clock).with_reuse_tickets(ReuseTickets::UntilRenewed),
+            domain: self.domain,
+            client_expires: self.client_expires,
+        }
     }
 
     fn domain(&self) -> &SecurityDomain {

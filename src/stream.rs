@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use store_core::net::Deadline;
 
 use crate::backend::sealed::Tls;
 use crate::connection_info::{Connection, ConnectionInfo, Details};
+use crate::connector::Kin;
 use crate::transport::Transport;
 use crate::{Backend, Protocol, ReadTimeout};
 
@@ -22,21 +24,24 @@ pub(crate) const MORE_TICKETS: Duration = Duration::from_millis(2);
 /// none, unless it [waits for them](Self::wait_for_tickets).
 pub struct Stream<B: Backend, IO: Read + Write> {
     info: ConnectionInfo<B::Tls<IO>>,
+    /// What it keeps for connections that resume its session.
+    kept: Option<Arc<Kin<B>>>,
     closed: bool,
     retried: bool,
 }
 
 impl<B: Backend, IO: Read + Write> Stream<B, IO> {
-    pub(crate) fn new(tls: B::Tls<IO>) -> Self {
+    pub(crate) fn new(tls: B::Tls<IO>, kept: Option<Arc<Kin<B>>>, retried: bool) -> Self {
         Self {
             info: ConnectionInfo::new(tls),
+            kept,
             closed: false,
-            retried: false,
+            retried,
         }
     }
 
-    pub(crate) fn set_retried(&mut self) {
-        self.retried = true;
+    pub(crate) fn kept(&self) -> Option<&Arc<Kin<B>>> {
+        self.kept.as_ref()
     }
 
     /// Whether this connection is a second attempt, after a handshake with a session failed

@@ -42,6 +42,7 @@ use std::fmt;
 use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::tokio::net::{TcpStream, lookup_host};
@@ -51,7 +52,7 @@ use store_core::net;
 pub use self::stream::Stream;
 pub use crate::backend::AsyncBackend as Backend;
 use crate::backend::sealed::Attempt;
-use crate::connector::Configured;
+use crate::connector::Kin;
 use crate::deadline::{after, in_time};
 use crate::host::Host;
 pub use crate::transport::AsyncIo;
@@ -133,10 +134,9 @@ impl<B: Backend> Connector<B> {
         let deadline = self.deadline();
         let host = Host::parse(host)?;
         let no_answer = || transport::no_answer(host.as_str(), port, self.timeout());
-        let configured = self.blocking.configured();
-        let key = self.blocking.session_key(&configured, &host, port);
+        let beginning = self.blocking.begin(&host, port);
         #[cfg(feature = "shared")]
-        let fetch = self.blocking.fetch(key.as_ref());
+        let fetch = self.blocking.fetch(&beginning);
         let tcp = self.tcp(&host, port, deadline).await?;
         let address = tcp.peer_addr();
         let prepared = in_time(Some(deadline), prepare(tcp)).await;
@@ -147,14 +147,15 @@ impl<B: Backend> Connector<B> {
             // Other tasks may have kept the thread busy. A handshake would only use up a session.
             return Err(no_answer());
         }
-        let attempt = Attempt::new(key, early);
-        let first = handshake(&configured, &host, attempt.clone(), io, Some(deadline));
+        let backend = &beginning.configured.backend;
+        let attempt = Attempt::new(beginning.key, early);
+        let first = backend.handshake_async(&host, attempt.clone(), io, Some(deadline));
         let error = match first.await {
             // After the deadline, a future that is ready at once would still be done.
             Err(error) if self.blocking.retries(&error, &attempt) && Instant::now() < deadline => {
                 error
             }
-            done => return done,
+            done => return done.map(|done| self.connected(done, beginning.kept, false)),
         };
         let again = async {
             prepare(first_of(&[address.ok()?], deadline).await.ok()?)
@@ -165,10 +166,21 @@ impl<B: Backend> Connector<B> {
             return Err(error);
         };
         let attempt = self.blocking.second(attempt);
-        let second = handshake(&configured, &host, attempt, io, Some(deadline)).await;
-        let (mut stream, accepted) = second.map_err(Error::after_retry)?;
-        stream.set_retried();
-        Ok((stream, accepted))
+        let second = backend.handshake_async(&host, attempt, io, Some(deadline));
+        let done = second.await.map_err(Error::after_retry)?;
+        Ok(self.connected(done, beginning.kept, true))
+    }
+
+    /// The stream of a handshake that succeeded.
+    fn connected<IO: AsyncIo>(
+        &self,
+        (tls, accepted): (B::AsyncTls<IO>, usize),
+        kept: Option<Arc<Kin<B>>>,
+        retried: bool,
+    ) -> (Stream<B, IO>, usize) {
+        let stream = Stream::new(tls, kept, retried);
+        self.blocking.keep_kin_alone(&stream);
+        (stream, accepted)
     }
 
     /// Makes the handshake with `host` over a transport that is already connected, without a
@@ -223,12 +235,15 @@ impl<B: Backend> Connector<B> {
         deadline: Option<Instant>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
-        let configured = self.blocking.configured();
-        let key = self.blocking.session_key(&configured, &host, port);
+        let beginning = self.blocking.begin(&host, port);
         #[cfg(feature = "shared")]
-        self.wait_for(self.blocking.fetch(key.as_ref())).await;
-        let attempt = Attempt::new(key, early);
-        handshake(&configured, &host, attempt, io, deadline).await
+        self.wait_for(self.blocking.fetch(&beginning)).await;
+        let backend = &beginning.configured.backend;
+        let attempt = Attempt::new(beginning.key, early);
+        let done = backend
+            .handshake_async(&host, attempt, io, deadline)
+            .await?;
+        Ok(self.connected(done, beginning.kept, false))
     }
 
     /// Connects as [`connect`](Self::connect) does, with these options.
@@ -259,6 +274,25 @@ impl<B: Backend> Connector<B> {
     #[must_use]
     pub fn with_options(&self, options: &ConnectOptions) -> Self {
         self.blocking.with_options(options).tokio()
+    }
+
+    /// A handle of the same connector whose connections resume the session of `connection`, and no
+    /// other, as [the blocking connector's](generic::Connector::resuming).
+    pub fn resuming<IO: AsyncIo>(&self, connection: &Stream<B, IO>) -> Result<Self, Error> {
+        let handle = self.blocking.resuming_kept(connection.kept())?;
+        Ok(handle.tokio())
+    }
+
+    /// Makes the handshake over a transport that is already connected, with the host of `connection`,
+    /// whose session it resumes: [`resuming`](Self::resuming) for one connection, such as a data
+    /// connection of FTPS.
+    pub async fn connect_stream_resuming<Of: AsyncIo, IO: AsyncIo>(
+        &self,
+        connection: &Stream<B, Of>,
+        io: IO,
+    ) -> Result<Stream<B, IO>, Error> {
+        let (handle, host, port) = self.blocking.resuming_server(connection.kept())?;
+        handle.tokio().connect_stream(host, port, io).await
     }
 
     /// The blocking connector, with the statistics and the other methods.
@@ -298,19 +332,6 @@ impl<B: Backend> Connector<B> {
         let connected = first_of(&addresses.collect::<Vec<_>>(), deadline).await;
         connected.map_err(|error| transport::unreached(host, port, timeout, error))
     }
-}
-
-async fn handshake<B: Backend, IO: AsyncIo>(
-    configured: &Configured<B>,
-    host: &Host,
-    attempt: Attempt<'_>,
-    io: IO,
-    deadline: Option<Instant>,
-) -> Result<(Stream<B, IO>, usize), Error> {
-    let backend = &configured.backend;
-    let handshake = backend.handshake_async(host, attempt, io, deadline);
-    let (tls, accepted) = handshake.await?;
-    Ok((Stream::new(tls), accepted))
 }
 
 /// Connects to the first of the addresses that answers, each with its share of the time left.

@@ -116,6 +116,19 @@ impl Connector {
         }
     }
 
+    /// The same context over other sessions: for connections that share none with this connector's.
+    ///
+    /// The domain is the same. Sessions in one store that are used in different ways
+    /// ([`Sessions::with_reuse_tickets`]) need domains that differ, so give it another store.
+    #[must_use]
+    pub fn over(&self, sessions: Sessions) -> Self {
+        let lists = self.settings.lists.clone();
+        Self {
+            settings: Arc::new(Settings { sessions, lists }),
+            ..self.clone()
+        }
+    }
+
     /// Makes a TLS handshake with `host`, a name or an IP address, over `io`, resumed if possible.
     ///
     /// `host` is sent as SNI and verified; with `port` it is the key of the sessions.

@@ -10,5 +10,6 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod ftps;
 pub mod mta;
 pub mod serve;

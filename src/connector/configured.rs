@@ -25,6 +25,15 @@ impl<B: Backend> Configured<B> {
         self.backend.domain()
     }
 
+    /// The same, over another store.
+    pub(super) fn over(&self, store: Arc<SessionStore<B::Session>>) -> Self {
+        Self {
+            backend: self.backend.over(store),
+            credential: self.credential.clone(),
+            since: self.since,
+        }
+    }
+
     fn has(&self, credential: &Arc<ClientCredential>) -> bool {
         let own = self.credential.as_ref();
         own.is_some_and(|own| Arc::ptr_eq(own, credential))

@@ -5,14 +5,19 @@ use std::time::Duration;
 use store_core::SessionKey;
 use store_tiers::{Fetch, SharedStore, TierStats};
 
-use super::Connector;
+use super::{Beginning, Connector};
 use crate::Backend;
 use crate::backend::Shareable;
 use crate::host::Host;
 
 impl<B: Backend> Connector<B> {
     /// Starts to fetch a session from the tier for a connection that is about to be made.
-    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+    pub(crate) fn fetch(&self, beginning: &Beginning<B>) -> Option<Fetch> {
+        let is_private = self.kin.is_some() || beginning.kept.is_some();
+        self.fetch_for(beginning.key.as_ref().filter(|_| !is_private))
+    }
+
+    fn fetch_for(&self, key: Option<&SessionKey>) -> Option<Fetch> {
         let shared = self.inner.opened.store.shared.as_ref()?;
         Some((shared.fetch)(&shared.store, key?.as_key()))
     }
@@ -32,12 +37,12 @@ impl<B: Shareable> Connector<B> {
     /// Call it before the transport of [`connect_stream`](Self::connect_stream) is connected.
     /// `connect_stream` does the same before its handshake, but then the server waits meanwhile.
     pub fn prefetch(&self, host: &str, port: u16) {
-        self.wait_for(self.fetch_for(host, port));
+        self.wait_for(self.fetch_to(host, port));
     }
 
-    pub(crate) fn fetch_for(&self, host: &str, port: u16) -> Option<Fetch> {
+    pub(crate) fn fetch_to(&self, host: &str, port: u16) -> Option<Fetch> {
         let host = Host::parse(host).ok()?;
-        self.fetch(self.session_key(&self.configured(), &host, port).as_ref())
+        self.fetch_for(self.session_key(&self.configured(), &host, port).as_ref())
     }
 
     /// Loads up to `max` sessions from an `lmdb:` store into memory, those that expire last first,

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::settings::Settings;
 
 /// A client credential as rustls uses it, or none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Credential {
     certified: Option<Arc<CertifiedKey>>,
     /// The earliest `notAfter` of its certificates.

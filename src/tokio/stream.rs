@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::Deref;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::Protocol;
 use crate::backend::AsyncBackend;
 use crate::backend::sealed::AsyncTls;
 use crate::connection_info::{Connection, ConnectionInfo, Details};
+use crate::connector::Kin;
 use crate::deadline::after;
 use crate::stream::MORE_TICKETS;
 use crate::transport::AsyncIo;
@@ -29,21 +31,24 @@ use crate::transport::AsyncIo;
 /// ([`AsyncWrite::poll_shutdown`]) sends `close_notify`: the client will send nothing more.
 pub struct Stream<B: AsyncBackend, IO: AsyncIo> {
     info: ConnectionInfo<B::AsyncTls<IO>>,
+    /// What it keeps for connections that resume its session.
+    kept: Option<Arc<Kin<B>>>,
     closed: bool,
     retried: bool,
 }
 
 impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
-    pub(super) fn new(tls: B::AsyncTls<IO>) -> Self {
+    pub(super) fn new(tls: B::AsyncTls<IO>, kept: Option<Arc<Kin<B>>>, retried: bool) -> Self {
         Self {
             info: ConnectionInfo::new(tls),
+            kept,
             closed: false,
-            retried: false,
+            retried,
         }
     }
 
-    pub(crate) fn set_retried(&mut self) {
-        self.retried = true;
+    pub(super) fn kept(&self) -> Option<&Arc<Kin<B>>> {
+        self.kept.as_ref()
     }
 
     /// Whether this connection is a second attempt, after a handshake with a session failed

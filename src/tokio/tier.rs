@@ -9,7 +9,7 @@ impl<B: AsyncBackend + Shareable> Connector<B> {
     /// As [`prefetch`](crate::generic::Connector::prefetch) of the blocking connector: call it before
     /// the transport of [`connect_stream`](Self::connect_stream) is connected.
     pub async fn prefetch(&self, host: &str, port: u16) {
-        if let Some(fetch) = self.blocking.fetch_for(host, port) {
+        if let Some(fetch) = self.blocking.fetch_to(host, port) {
             fetch
                 .wait_async(self.blocking.settings().store_timeout())
                 .await;

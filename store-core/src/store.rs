@@ -65,6 +65,8 @@ pub struct SessionStore<S> {
     watched: Watched,
     events: Events,
     observer: Option<Arc<dyn StoreObserver>>,
+    // Whether it remembers how handshakes ended.
+    has_history: bool,
     // Locked from drawing a generation until the observer has received it: they arrive in order.
     notifying: Mutex<()>,
     counters: Counters,
@@ -94,6 +96,17 @@ impl<S: Storable> SessionStore<S> {
         Self::build(limits, Some(observer))
     }
 
+    /// Sets whether the store remembers how handshakes ended, and so offers nothing to a server after one
+    /// that failed. Default `true`. Without, it offers a session as long as it has one: for connections
+    /// that are of no use if they are not resumed.
+    #[must_use]
+    pub fn with_history(self, has_history: bool) -> Self {
+        Self {
+            has_history,
+            ..self
+        }
+    }
+
     fn build(
         limits: Limits,
         observer: Option<Arc<dyn StoreObserver>>,
@@ -109,6 +122,7 @@ impl<S: Storable> SessionStore<S> {
             watched: Watched::new(),
             events: Events::new(),
             observer,
+            has_history: true,
             notifying: Mutex::new(()),
             counters: Counters {
                 next_swept: AtomicUsize::new(0),
@@ -210,6 +224,14 @@ impl<S: Storable> SessionStore<S> {
             }
             drop(notifying);
         }
+    }
+
+    /// Whether sessions of `key` were cleared after `begun`: a put by a connection that began then would
+    /// be refused. For a session that is kept elsewhere, and that a clear is to revoke, too.
+    pub fn is_cleared_since<'k>(&self, key: impl Into<KeyRef<'k>>, begun: Generation) -> bool {
+        let hashed = self.hashed(key);
+        let shard = self.shards.get_or_create(hashed.hash, &self.limits);
+        shard.is_some_and(|shard| shard.lock().is_cleared_since(&hashed, begun))
     }
 
     /// Removes all sessions of one security domain, the hints of its servers, and what is remembered

@@ -164,6 +164,7 @@ impl<B: TestedBackend> Client for Connector<B> {
     const NO_TASKS: Option<&'static str> = B::NO_TASKS;
     const NO_CLIENT_CONFIG: Option<&'static str> = B::NO_CLIENT_CONFIG;
     const NO_OPTIONS: Option<&'static str> = None;
+    const NO_KIN: Option<&'static str> = None;
     const NO_REUSE: Option<&'static str> = B::NO_REUSE;
 
     fn name_for_child() -> Result<String, &'static str> {
@@ -238,7 +239,9 @@ impl<B: TestedBackend> Client for Connector<B> {
         wire: Wire,
         options: &Options,
     ) -> Result<Self::Connection, Failure> {
-        let mut given = ConnectOptions::new().resumption(options.resumption);
+        let mut given = ConnectOptions::new()
+            .resumption(options.resumption)
+            .keep_session(options.keep_session);
         if let Some(name) = &options.partition {
             given = given.partition(name.as_str());
         }
@@ -246,6 +249,15 @@ impl<B: TestedBackend> Client for Connector<B> {
             given = given.endpoint(name.as_str());
         }
         self.connect_stream_with(host, port, wire, &given)
+            .map_err(failure)
+    }
+
+    fn connect_kin(
+        &self,
+        connection: &Self::Connection,
+        wire: Wire,
+    ) -> Result<Self::Connection, Failure> {
+        self.connect_stream_resuming(connection, wire)
             .map_err(failure)
     }
 

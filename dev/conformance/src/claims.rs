@@ -8,6 +8,7 @@ mod expiry;
 mod failures;
 mod groups;
 mod keys;
+mod kin;
 mod limits;
 mod options;
 mod partitions;
@@ -29,6 +30,7 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         limits::claims::<C>(),
         partitions::claims::<C>(),
         options::claims::<C>(),
+        kin::claims::<C>(),
         availability::claims::<C>(),
         shared_store::claims::<C>(),
         records::claims::<C>(),

@@ -43,6 +43,10 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     /// [`connect_with`](Self::connect_with) and the two methods after it.
     const NO_OPTIONS: Option<&'static str> = Some("the client has no options of a connection");
 
+    /// Why a connection cannot keep its session for its kin, if so. Without, implement
+    /// [`connect_kin`](Self::connect_kin).
+    const NO_KIN: Option<&'static str> = Some("the client has no kin of a connection");
+
     /// The client's name in the [`Task`](crate::child::Task) of a child process; or why its
     /// sessions cannot leave the memory of their process, so that it cannot share them with a
     /// child.
@@ -82,6 +86,16 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     ) -> Result<Self::Connection, Failure> {
         let _ = options;
         self.connect(host, port, wire)
+    }
+    /// Makes a handshake that resumes the session of `connection`, which keeps it
+    /// ([`Options::keep_session`]), and no other.
+    fn connect_kin(
+        &self,
+        connection: &Self::Connection,
+        wire: Wire,
+    ) -> Result<Self::Connection, Failure> {
+        let _ = (connection, wire);
+        Err(Failure::Other("the client has no kin".to_owned()))
     }
     /// Removes the sessions of a partition.
     fn clear_partition(&self, name: &str) {
@@ -124,6 +138,8 @@ pub trait Connection: Debug {
 pub struct Options {
     /// Whether sessions are offered and stored.
     pub resumption: bool,
+    /// Whether the connection keeps its session for its kin.
+    pub keep_session: bool,
     /// The partition of the store.
     pub partition: Option<String>,
     /// The endpoint.
@@ -134,6 +150,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             resumption: true,
+            keep_session: false,
             partition: None,
             endpoint: None,
         }

@@ -33,6 +33,14 @@ pub enum DaemonError {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// The program is not unpacked, nor installed.
+    #[error("{program} is not there: ./scripts/unpack {packages}")]
+    NotUnpacked {
+        /// The program.
+        program: &'static str,
+        /// The Debian packages that have it.
+        packages: &'static str,
+    },
     /// The program ended, or was not ready in time.
     #[error("{program} does not start; its output: {output}")]
     NotStarted {
@@ -161,6 +169,11 @@ pub(crate) fn require_program(
     package: &'static str,
 ) -> Result<PathBuf, DaemonError> {
     find_program(program).ok_or(DaemonError::Missing { program, package })
+}
+
+/// The directory in which `scripts/unpack` puts packages.
+pub(crate) fn unpacked() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debian")
 }
 
 /// Whether a server listens on this port of 127.0.0.1.

@@ -16,8 +16,8 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`] and
-//! [`vsftpd`] start real daemons.
+//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`],
+//! [`vsftpd`] and [`proftpd`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -33,6 +33,7 @@ pub mod faults;
 pub mod postfix;
 pub mod postgres;
 mod process_group;
+pub mod proftpd;
 pub mod redis;
 pub mod server;
 pub mod tcp;

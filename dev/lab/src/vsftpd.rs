@@ -1,6 +1,9 @@
 //! A vsftpd for a test: FTP with `AUTH TLS` on a free port of 127.0.0.1, with a temporary directory.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use crate::certificate::Identity;
 use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program};
@@ -12,18 +15,33 @@ use crate::tcp::free_port;
 pub struct VsftpdServer {
     port: u16,
     _process: ProcessGroup,
-    _dir: ServerDir,
+    dir: ServerDir,
 }
 
 impl VsftpdServer {
     /// Starts a server, and waits until it listens. Nobody can log in.
     pub fn start(identity: &Identity) -> Result<Self, DaemonError> {
+        Self::start_with(identity, "anonymous_enable=NO\n")
+    }
+
+    /// Starts a server with files for `anonymous`, who may write to the directory `in`. Data
+    /// connections must resume the session of their control connection (`require_ssl_reuse`). `None`
+    /// unless this process is root's.
+    pub fn with_files(identity: &Identity) -> Result<Option<Self>, DaemonError> {
+        if !is_root() {
+            return Ok(None);
+        }
+        Self::start_with(identity, ANONYMOUS).map(Some)
+    }
+
+    fn start_with(identity: &Identity, access: &str) -> Result<Self, DaemonError> {
         let vsftpd = require_program("vsftpd", "vsftpd")?;
         let port = free_port()?;
         let dir = ServerDir::new(None)?;
         dir.write_identity(identity)?;
+        create_files(&dir.join("files"))?;
         let launching_user = if is_root() { "NO" } else { "YES" };
-        let config = CONFIG
+        let config = format!("{CONFIG}{access}")
             .replace("@DIR@", &dir.path().display().to_string())
             .replace("@PORT@", &port.to_string())
             .replace("@LAUNCHING_USER@", launching_user);
@@ -37,7 +55,7 @@ impl VsftpdServer {
         Ok(Self {
             port,
             _process: process,
-            _dir: dir,
+            dir,
         })
     }
 
@@ -45,6 +63,19 @@ impl VsftpdServer {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// The content of a file that was written to `in`.
+    pub fn written(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.dir.join("files").join("in").join(name))
+    }
+}
+
+/// Creates a directory of files for an FTP server, with a directory `in` that all may write to.
+pub(crate) fn create_files(dir: &Path) -> io::Result<()> {
+    let uploads = dir.join("in");
+    fs::create_dir_all(&uploads)?;
+    fs::set_permissions(dir, PermissionsExt::from_mode(0o755))?;
+    fs::set_permissions(uploads, PermissionsExt::from_mode(0o777))
 }
 
 const CONFIG: &str = "\
@@ -54,11 +85,22 @@ listen_port=@PORT@
 background=NO
 run_as_launching_user=@LAUNCHING_USER@
 secure_chroot_dir=@DIR@/empty
-anonymous_enable=NO
 local_enable=YES
 xferlog_enable=NO
 ssl_enable=YES
 rsa_cert_file=@DIR@/cert.pem
 rsa_private_key_file=@DIR@/key.pem
 ssl_ciphers=HIGH
+";
+
+const ANONYMOUS: &str = "\
+anonymous_enable=YES
+no_anon_password=YES
+anon_root=@DIR@/files
+anon_umask=022
+anon_upload_enable=YES
+write_enable=YES
+allow_anon_ssl=YES
+force_anon_data_ssl=YES
+require_ssl_reuse=YES
 ";

@@ -74,6 +74,11 @@ impl Cleared {
 }
 
 impl<S: Storable> Shard<S> {
+    /// Whether a put of a connection that began in `begun` would be refused.
+    pub(crate) fn is_cleared_since(&self, hashed: &HashedKey<'_>, begun: Generation) -> bool {
+        self.cleared.covers(hashed, begun)
+    }
+
     /// Removes a server with its hint, and with `forgets` what is remembered of its handshakes.
     /// Refuses later puts of connections that began before `generation`.
     pub(crate) fn clear_server(

@@ -133,7 +133,7 @@ impl<S: Storable> SessionStore<S> {
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
-            if outcome != Outcome::Resumed || locked.remembers(index) {
+            if (outcome != Outcome::Resumed || locked.remembers(index)) && self.has_history {
                 let ended = (outcome, &begun);
                 standing = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }

@@ -24,6 +24,7 @@ fn clear_acts_at_once() {
     assert_eq!(stats.removed, 400);
     let after = store.generation();
     for key in &servers {
+        assert!(store.is_cleared_since(key, begun) && !store.is_cleared_since(key, after));
         assert_eq!(offered(&store, key, start()), None);
         assert_eq!(store.hint(key), None);
         let late = store.put(key, entry(SingleUse, 3), begun, start());
@@ -46,7 +47,9 @@ fn clear_server_acts_on_its_server_only() {
         put(&store, key, entry(SingleUse, 1), start()).expect("stored");
         put(&store, key, entry(Reusable, 2), start()).expect("stored");
     }
+    assert!(!store.is_cleared_since(&a, begun));
     store.clear_server(&a);
+    assert!(store.is_cleared_since(&a, begun) && !store.is_cleared_since(&b, begun));
     assert_eq!(store.stats().removed, 2);
     assert_eq!(offered(&store, &a, start()), None);
     let late = store.put(&a, entry(SingleUse, 3), begun, start());

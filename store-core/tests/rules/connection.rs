@@ -34,6 +34,27 @@ fn the_end_of_a_connection_is_one_step() {
     assert_eq!((stats.resumed, stats.stored, stats.missed), (1, 1, 1));
 }
 
+/// R37: kin of a connection are of no use if they are not resumed.
+#[test]
+fn without_history_sessions_are_offered_after_failures() {
+    for has_history in [true, false] {
+        let (store, key) = (small(4).with_history(has_history), key("a"));
+        for number in 1..=4 {
+            put(&store, &key, entry(SingleUse, number), start()).expect("stored");
+        }
+        let ends = [Outcome::Failed, Outcome::RejectedLate, Outcome::Declined];
+        for (number, end) in [4, 3, 2].into_iter().zip(ends) {
+            let (begun, _, offered) = begin(&store, &key);
+            assert_eq!(offered, Some(number));
+            store.finish(&key, begun, Some(end), None, None, start());
+            if has_history {
+                assert_eq!(begin(&store, &key).2, None, "after {end:?}");
+                break;
+            }
+        }
+    }
+}
+
 /// The store may have moved or evicted the server meanwhile.
 #[test]
 fn a_connection_finds_its_server_wherever_it_is() {

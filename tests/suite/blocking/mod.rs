@@ -9,6 +9,7 @@ mod early_data;
 mod error_texts;
 mod failed_resumption;
 mod failures;
+mod kin;
 mod limits_and_hosts;
 mod partitions;
 #[cfg(feature = "openssl")]
@@ -76,6 +77,18 @@ on_backends! {
         never_resume_takes_a_port,
         never_resume_changes_at_run_time,
         sessions_with_a_client_certificate_can_be_turned_off;
+    kin:
+        kin_resume_as_often_as_asked,
+        kin_of_different_connections_are_kept_apart,
+        the_newest_ticket_is_offered,
+        without_a_session_kin_make_full_handshakes,
+        a_declined_session_is_not_replaced,
+        a_kept_session_expires,
+        a_failed_handshake_takes_its_session,
+        an_end_without_close_notify_costs_no_session,
+        a_failed_kin_is_made_again,
+        a_kept_session_goes_to_its_server_only,
+        only_a_connection_that_keeps_its_session_has_kin;
     settings:
         client_certificates_are_sent_and_sessions_resumed,
         client_keys_must_match,
@@ -151,6 +164,9 @@ on_shareable_backends! {
         a_tier_that_is_down_is_no_error,
         memory_stores_have_no_tier,
         invalid_stores_are_rejected;
+    kin:
+        kin_need_one_ticket,
+        kin_leave_the_tier_alone;
     reused_tickets:
         one_ticket_is_enough,
         connections_at_once_share_a_ticket,

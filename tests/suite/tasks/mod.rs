@@ -5,6 +5,7 @@ mod cancellation;
 mod clients;
 mod early_data;
 mod failures;
+mod kin;
 mod resumption;
 mod rotation;
 #[cfg(all(feature = "lmdb", feature = "openssl"))]
@@ -23,6 +24,8 @@ on_async_backends! {
         waiting_stores_tickets_and_loses_no_data,
         waiting_ends_at_the_timeout,
         application_data_does_not_count_as_session_size;
+    kin:
+        kin_resume_their_own_connection;
     rotation:
         a_rotated_credential_resumes_no_old_session;
     cancellation:

@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod fault;
+mod kin;
 mod setup;
 mod state;
 mod tier;
@@ -97,6 +98,25 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (
         Fault::IgnoresResumptionOff,
         &["a connection can be kept from storing and offering"],
+    ),
+    (
+        Fault::KinShareTheStore,
+        &[
+            "kin of a connection resume its session and no other",
+            "kin of a connection leave the store as it is",
+        ],
+    ),
+    (
+        Fault::KinUseTicketsOnce,
+        &["kin of a connection resume as often as asked"],
+    ),
+    (
+        Fault::KinKeepOtherSessions,
+        &["after a full handshake of kin, the next one is full, too"],
+    ),
+    (
+        Fault::KinSurviveClear,
+        &["clear revokes the session that a connection keeps"],
     ),
     (
         Fault::ReusesTickets,

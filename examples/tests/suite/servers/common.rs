@@ -5,8 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use lab::certificate::{Authority, Identity, KeyKind};
-use tls_resume::tokio::Backend;
-use tls_resume::{Protocol, generic};
+use tls_resume::{Backend, Protocol, generic};
 
 pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::Tls12, Protocol::Tls13];
 

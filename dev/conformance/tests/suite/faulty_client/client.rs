@@ -31,13 +31,14 @@ pub(crate) struct FaultyClient {
     connector: SslConnector,
     /// Contexts that offer one group first: the crate `openssl` sets groups on contexts only.
     by_group: Vec<(u16, SslConnector)>,
-    state: Arc<ClientState>,
-    setup: Setup,
+    pub(super) state: Arc<ClientState>,
+    pub(super) setup: Setup,
 }
 
 impl Client for FaultyClient {
     type Connection = FaultyConnection;
     const NO_OPTIONS: Option<&'static str> = None;
+    const NO_KIN: Option<&'static str> = None;
 
     /// The name of its fault.
     fn name_for_child() -> Result<String, &'static str> {
@@ -117,9 +118,20 @@ impl Client for FaultyClient {
         wire: Wire,
         options: &Options,
     ) -> Result<FaultyConnection, Failure> {
+        if options.keep_session {
+            return self.connect_keeping(host, port, wire);
+        }
         let manner = Manner::through(Door::Blocking);
         let connected = self.open(host, port, wire, b"", (manner, options));
         connected.map(|(connection, _)| connection)
+    }
+
+    fn connect_kin(
+        &self,
+        connection: &FaultyConnection,
+        wire: Wire,
+    ) -> Result<FaultyConnection, Failure> {
+        self.resume_kept(connection, wire)
     }
 
     fn clear_partition(&self, name: &str) {
@@ -186,7 +198,7 @@ fn put_in_callback(client: &ClientState, ssl: &SslRef, session: SslSession) {
 
 impl FaultyClient {
     /// A client onto a store, in the domain of its setup unless one is kept.
-    fn over(
+    pub(super) fn over(
         setup: Setup,
         store: Arc<SessionStore<StoredSession>>,
         shared_store: Option<SharedStore<StoredSession>>,
@@ -339,6 +351,7 @@ impl FaultyClient {
             stream,
             client: Arc::clone(state),
             offered,
+            kept: None,
         };
         match connection.handshake(data) {
             Ok(accepted) => {

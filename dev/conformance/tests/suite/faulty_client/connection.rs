@@ -12,6 +12,7 @@ use store_core::Outcome;
 use tls_resume::{ReadTimeout, Resumption};
 
 use super::fault::Fault;
+use super::kin::Kept;
 use super::state::{ClientState, Offered, index, lock};
 
 /// A connection of the client.
@@ -19,6 +20,8 @@ pub(crate) struct FaultyConnection {
     pub(crate) stream: SslStream<Wire>,
     pub(crate) client: Arc<ClientState>,
     pub(crate) offered: Option<Offered>,
+    /// What it keeps for its kin.
+    pub(crate) kept: Option<Arc<Kept>>,
 }
 
 impl FaultyConnection {

@@ -38,6 +38,14 @@ pub(crate) enum Fault {
     StoresAfterClearPartition,
     IgnoresEndpoint,
     IgnoresResumptionOff,
+    /// Kin use the store of the client.
+    KinShareTheStore,
+    /// Kin use each ticket once.
+    KinUseTicketsOnce,
+    /// The session of a kin after a full handshake is kept for the next one.
+    KinKeepOtherSessions,
+    /// A clear leaves what a connection keeps for its kin.
+    KinSurviveClear,
     ReusesTickets,
     /// Tickets are used once, though they are to be offered until they are renewed.
     UsesTicketsOnce,
