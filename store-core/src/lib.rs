@@ -65,6 +65,7 @@ mod limits;
 #[cfg(feature = "net")]
 pub mod net;
 mod observer;
+mod outlook;
 mod portable;
 mod protocol;
 mod server;
@@ -92,6 +93,7 @@ pub use entry::{Storable, Usage, Want};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use observer::StoreObserver;
+pub use outlook::Outlook;
 pub use portable::{Encoded, Portable};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use server_stats::ServerStats;
