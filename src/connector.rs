@@ -1,6 +1,7 @@
 //! The connector, and its blocking connections.
 
 mod configured;
+mod facts;
 mod reconfigure;
 #[cfg(feature = "shared")]
 mod tier;

@@ -1,5 +1,6 @@
 //! The properties of a connection, from OpenSSL and from its handle in the store.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ::openssl::ssl::{SslRef, SslVersion};
@@ -83,6 +84,22 @@ impl Details for OpenSslDetails<'_> {
             return None; // OpenSSL returns the group of the full handshake
         }
         backend_openssl::negotiated_group(ssl)
+    }
+
+    fn export(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if output.is_empty() {
+            return Err("no bytes of keying material are asked for".into());
+        }
+        Ok(self.0.export_keying_material(output, label, context)?)
+    }
+
+    fn has_extended_master_secret(&self) -> bool {
+        backend_openssl::has_extended_master_secret(self.0)
     }
 
     fn forget(&self) {

@@ -1,5 +1,6 @@
 //! The properties of a connection, from rustls and from its handle in the store.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ::rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
@@ -72,6 +73,21 @@ impl Details for RustlsDetails<'_> {
                 .name()
                 .into(),
         )
+    }
+
+    fn export(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let connection = self.connection;
+        connection.export_keying_material(output, label.as_bytes(), context)?;
+        Ok(())
+    }
+
+    fn has_extended_master_secret(&self) -> bool {
+        false // rustls does not tell
     }
 
     fn forget(&self) {

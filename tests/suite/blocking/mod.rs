@@ -7,9 +7,12 @@ pub(crate) mod clients;
 mod connect_options;
 mod early_data;
 mod error_texts;
+mod exporter;
 mod failed_resumption;
 mod failures;
+mod groups;
 mod limits_and_hosts;
+mod outlook;
 mod partitions;
 #[cfg(feature = "openssl")]
 mod peer_certificates;
@@ -76,6 +79,21 @@ on_backends! {
         never_resume_takes_a_port,
         never_resume_changes_at_run_time,
         sessions_with_a_client_certificate_can_be_turned_off;
+    groups:
+        the_groups_that_are_set_are_offered_in_their_order,
+        a_known_group_comes_first_and_adds_none,
+        other_groups_are_another_domain,
+        both_versions_resume_with_groups,
+        groups_that_are_not_supported_are_rejected;
+    exporter:
+        both_ends_export_the_same_keying_material,
+        the_channel_binding_is_the_servers;
+    outlook:
+        a_connector_knows_its_backend,
+        the_outlook_is_what_happens_next,
+        the_outlook_follows_options_and_settings,
+        the_outlook_knows_what_has_expired,
+        the_outlook_knows_what_is_avoided;
     settings:
         client_certificates_are_sent_and_sessions_resumed,
         client_keys_must_match,
@@ -110,6 +128,8 @@ on_backends! {
         early_data_is_not_sent_again;
     transports:
         close_sends_close_notify_once,
+        close_with_unread_tickets_is_no_reset,
+        close_keeps_the_timeout_and_the_data,
         close_fails_on_a_broken_connection,
         close_ends_over_a_transport_that_accepts_nothing,
         an_end_without_close_notify_is_unexpected,
