@@ -52,6 +52,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod application_data;
 mod chain;
 mod clock;
 mod domain;
@@ -83,6 +84,7 @@ pub mod tier;
 #[doc(hidden)]
 pub mod fuzz;
 
+pub use application_data::{ApplicationData, ApplicationDataError};
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};

@@ -33,6 +33,7 @@ impl<S: Portable> Worker<S> {
             expires: until,
             facts: vec![times],
             session: Vec::new().into(),
+            application_data: None,
         };
         let Some(sealed) = self.sealed(&notice, server) else {
             return Ok(());
