@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pki_types::CertificateDer;
 
-use crate::{NamedGroup, Protocol};
+use crate::{ApplicationData, ApplicationDataError, NamedGroup, Protocol};
 
 /// How a handshake used the session store, as the TLS library reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +128,32 @@ impl<T: Connection> ConnectionInfo<T> {
         exported.is_ok().then_some(binding)
     }
 
+    /// What the application keeps beside the sessions of this connection: what it has
+    /// [set](Self::set_application_data), else what it kept beside the session that was resumed.
+    ///
+    /// `None` if that is nothing, and after a full handshake until it is set.
+    pub fn application_data(&self) -> Option<ApplicationData> {
+        self.tls.details().application_data()
+    }
+
+    /// Keeps `data` beside the sessions of this connection, of which a connection that resumes one gets it
+    /// back: what the application learned from the server and need not ask again, such as the answer to
+    /// SMTP's EHLO. Replaces what was kept before; nothing is kept if it is empty.
+    ///
+    /// It goes with those received later, too, so it can be set at any time. Sessions that another connection
+    /// has taken before, or that have moved to a tier, do not have it. It is stored as sessions are, sealed
+    /// in a tier, and its bytes count as theirs. Data of more than [`ApplicationData::MAX`] bytes is an
+    /// error, and what was kept before stays. Does nothing on a connection that stores no sessions.
+    ///
+    /// The server is not bound to it: it may have changed since. Treat it as what the server said once.
+    pub fn set_application_data(&self, data: &[u8]) -> Result<(), ApplicationDataError> {
+        let is_empty = data.is_empty();
+        let data = (!is_empty).then(|| ApplicationData::try_from(data));
+        let data = data.transpose()?;
+        self.tls.details().set_application_data(data);
+        Ok(())
+    }
+
     /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered:
     /// for an application whose own check of the server fails after the handshake. If the connection was
     /// resumed, also the session that it resumed and all older ones of the server: a server that lost
@@ -176,5 +202,7 @@ pub trait Details {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
     /// Whether a TLS 1.2 connection is known to have the extended master secret.
     fn has_extended_master_secret(&self) -> bool;
+    fn application_data(&self) -> Option<ApplicationData>;
+    fn set_application_data(&self, data: Option<ApplicationData>);
     fn forget(&self);
 }

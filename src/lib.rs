@@ -79,8 +79,8 @@ pub use named_group::{NamedGroup, UnknownGroup};
 pub use pki_types;
 pub use store_core::tier::Available;
 pub use store_core::{
-    Clock, Limits, ManualClock, Outlook, Protocol, ReuseTickets, SecurityDomain, ServerStats,
-    Stats, SystemClock, Timestamp,
+    ApplicationData, ApplicationDataError, Clock, Limits, ManualClock, Outlook, Protocol,
+    ReuseTickets, SecurityDomain, ServerStats, Stats, SystemClock, Timestamp,
 };
 #[cfg(feature = "shared")]
 pub use store_tiers::TierStats;

@@ -7,8 +7,8 @@ use ::openssl::ssl::{SslRef, SslVersion};
 use backend_openssl::Connection;
 use pki_types::CertificateDer;
 
-use crate::Protocol;
 use crate::connection_info::Details;
+use crate::{ApplicationData, Protocol};
 
 /// A connection whose handshake is done. Its handle is in its `ex_data`.
 pub(super) struct OpenSslDetails<'c>(pub(super) &'c SslRef);
@@ -100,6 +100,16 @@ impl Details for OpenSslDetails<'_> {
 
     fn has_extended_master_secret(&self) -> bool {
         backend_openssl::has_extended_master_secret(self.0)
+    }
+
+    fn application_data(&self) -> Option<ApplicationData> {
+        self.handle()?.application_data()
+    }
+
+    fn set_application_data(&self, data: Option<ApplicationData>) {
+        if let Some(handle) = self.handle() {
+            handle.set_application_data(data);
+        }
     }
 
     fn forget(&self) {

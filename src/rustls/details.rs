@@ -7,8 +7,8 @@ use ::rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use backend_rustls::Connection;
 use pki_types::CertificateDer;
 
-use crate::Protocol;
 use crate::connection_info::Details;
+use crate::{ApplicationData, Protocol};
 
 /// A connection whose handshake is done, with its handle if it stores sessions.
 pub(super) struct RustlsDetails<'c> {
@@ -88,6 +88,16 @@ impl Details for RustlsDetails<'_> {
 
     fn has_extended_master_secret(&self) -> bool {
         false // rustls does not tell
+    }
+
+    fn application_data(&self) -> Option<ApplicationData> {
+        self.handle?.application_data()
+    }
+
+    fn set_application_data(&self, data: Option<ApplicationData>) {
+        if let Some(handle) = self.handle {
+            handle.set_application_data(data);
+        }
     }
 
     fn forget(&self) {

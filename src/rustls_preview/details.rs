@@ -9,8 +9,8 @@ use rustls_next::crypto::Identity;
 use rustls_next::enums::ProtocolVersion;
 use rustls_next::{ClientConnection, HandshakeKind, KeyingMaterialExporter};
 
-use crate::Protocol;
 use crate::connection_info::Details;
+use crate::{ApplicationData, Protocol};
 
 /// A connection whose handshake is done, with its handle if it stores sessions.
 pub(super) struct RustlsDetails<'c> {
@@ -93,6 +93,16 @@ impl Details for RustlsDetails<'_> {
 
     fn has_extended_master_secret(&self) -> bool {
         false // rustls does not tell
+    }
+
+    fn application_data(&self) -> Option<ApplicationData> {
+        self.handle?.application_data()
+    }
+
+    fn set_application_data(&self, data: Option<ApplicationData>) {
+        if let Some(handle) = self.handle {
+            handle.set_application_data(data);
+        }
     }
 
     fn forget(&self) {

@@ -1,5 +1,6 @@
 //! Blocking connections, on every backend.
 
+mod application_data;
 mod certificate_expiry;
 #[cfg(feature = "rustls")]
 mod client_config;
@@ -85,6 +86,13 @@ on_backends! {
         other_groups_are_another_domain,
         both_versions_resume_with_groups,
         groups_that_are_not_supported_are_rejected;
+    application_data:
+        application_data_comes_back_with_the_session,
+        late_tickets_have_the_application_data,
+        a_declined_session_gives_no_application_data,
+        servers_and_partitions_have_their_own_application_data,
+        application_data_is_bounded_and_counted,
+        revoked_sessions_keep_no_application_data;
     exporter:
         both_ends_export_the_same_keying_material,
         the_channel_binding_is_the_servers;
@@ -171,6 +179,8 @@ on_shareable_backends! {
         a_tier_that_is_down_is_no_error,
         memory_stores_have_no_tier,
         invalid_stores_are_rejected;
+    application_data:
+        application_data_goes_through_the_tier;
     reused_tickets:
         one_ticket_is_enough,
         connections_at_once_share_a_ticket,

@@ -21,6 +21,7 @@ on_async_backends! {
         never_resume_hosts_neither_store_nor_offer,
         connections_have_their_own_options,
         both_ends_export_the_same_keying_material,
+        application_data_comes_back_with_the_session,
         waiting_stores_tickets_and_loses_no_data,
         waiting_ends_at_the_timeout,
         application_data_does_not_count_as_session_size;

@@ -224,3 +224,22 @@ pub(crate) async fn both_ends_export_the_same_keying_material<B: Backend>() {
         }
     }
 }
+
+/// What the application keeps beside a session, it has again on a connection that resumes it.
+pub(crate) async fn application_data_comes_back_with_the_session<B: Backend>() {
+    for (version, server) in servers() {
+        let client = client::<B>();
+        let first = visit(&client, server.port()).await;
+        assert_eq!(first.application_data(), None);
+        first
+            .set_application_data(b"250 PIPELINING")
+            .expect("it fits");
+        drop(first);
+        for _ in 0..3 {
+            let stream = visit(&client, server.port()).await;
+            assert_eq!(stream.resumption(), Resumption::Resumed);
+            let kept = stream.application_data().expect("beside the session");
+            assert_eq!(*kept, *b"250 PIPELINING", "{version}");
+        }
+    }
+}
