@@ -68,6 +68,8 @@ pub(crate) mod sealed {
 
     /// A TLS library with its configuration and a session store.
     pub trait Backend: Sized + Send + Sync + 'static {
+        /// Its name, as in the names of modules and of `compare`.
+        const NAME: &'static str;
         /// Settings of this backend alone.
         type Options: Clone + Default + Send + Sync;
         /// The library's session.

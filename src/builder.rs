@@ -20,7 +20,7 @@ use crate::metrics::Meter;
 use crate::never_resume::NeverResume;
 use crate::settings::Settings;
 use crate::store::{self, Open};
-use crate::{Backend, ClientCredential, CredentialSource, Error, Protocol};
+use crate::{Backend, ClientCredential, CredentialSource, Error, NamedGroup, Protocol};
 
 /// Builder of a [`Connector`].
 #[must_use = "`build` makes the connector"]
@@ -99,6 +99,21 @@ impl<B: Backend> ConnectorBuilder<B> {
     /// Allows only these versions of TLS. Default: 1.2 and 1.3. `build` fails without any.
     pub fn protocols(mut self, protocols: impl IntoIterator<Item = Protocol>) -> Self {
         self.settings.protocols = protocols.into_iter().collect();
+        self
+    }
+
+    /// Offers only these key-exchange groups, the preferred one first. Default, and with an empty list:
+    /// those of the TLS library.
+    ///
+    /// The first message has a key share for the first of them; the library may add others. With a server
+    /// that is known, the one that it chose last comes first. `build` fails if the library does not
+    /// support a group, and names those that it supports: with rustls those of the
+    /// [provider](crate::rustls::ConnectorBuilder::provider), if one is set.
+    ///
+    /// A TLS 1.2 handshake uses none of the post-quantum groups: without an elliptic curve beside them,
+    /// allow only TLS 1.3.
+    pub fn groups<G: Into<NamedGroup>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
+        self.settings.groups = groups.into_iter().map(Into::into).collect();
         self
     }
 

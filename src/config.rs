@@ -14,7 +14,7 @@ use crate::connector::Connector;
 #[cfg(feature = "redis-tls")]
 use crate::settings::read_certificates;
 use crate::settings::{STORE_TIMEOUT, TIMEOUT};
-use crate::{Backend, ClientCredential, CredentialFiles, Error, Protocol};
+use crate::{Backend, ClientCredential, CredentialFiles, Error, NamedGroup, Protocol};
 #[cfg(feature = "shared")]
 use crate::{settings::StoreSettings, store};
 
@@ -96,6 +96,9 @@ pub struct Config {
     pub alpn: Vec<String>,
     /// Versions of TLS to allow: `"1.2"`, `"1.3"`. Default: both.
     pub protocols: Vec<Protocol>,
+    /// Key-exchange groups to offer, the preferred one first: `"X25519MLKEM768"`, `"x25519"`
+    /// ([`ConnectorBuilder::groups`]). Empty: those of the TLS library.
+    pub groups: Vec<NamedGroup>,
     /// The limits of the store.
     pub limits: Limits,
     /// The name of the security domain ([`ConnectorBuilder::domain`]). Default: empty.
@@ -175,6 +178,7 @@ impl Default for Config {
             reload_client_certificate: false,
             alpn: Vec::new(),
             protocols: vec![Protocol::Tls12, Protocol::Tls13],
+            groups: Vec::new(),
             limits: Limits::default(),
             domain: String::new(),
             never_resume: Vec::new(),
@@ -214,6 +218,7 @@ impl<B: Backend> ConnectorBuilder<B> {
             reload_client_certificate,
             alpn,
             protocols,
+            groups,
             limits,
             domain,
             never_resume,
@@ -257,6 +262,7 @@ impl<B: Backend> ConnectorBuilder<B> {
         let builder = self
             .alpn(alpn)
             .protocols(protocols.iter().copied())
+            .groups(groups.iter().copied())
             .limits(limits.clone())
             .domain(domain)
             .never_resume(never_resume)

@@ -1,11 +1,12 @@
 //! Properties of a connection after its handshake, for every backend and every kind of stream.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use pki_types::CertificateDer;
 
-use crate::Protocol;
+use crate::{ApplicationData, ApplicationDataError, NamedGroup, Protocol};
 
 /// How a handshake used the session store, as the TLS library reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,10 +90,68 @@ impl<T: Connection> ConnectionInfo<T> {
         self.tls.details().cipher()
     }
 
-    /// The key-exchange group by its number in IANA's "TLS Supported Groups" registry; `None` if
-    /// there was no key exchange.
-    pub fn group(&self) -> Option<u16> {
-        self.tls.details().group()
+    /// The key-exchange group; `None` if there was no key exchange.
+    pub fn group(&self) -> Option<NamedGroup> {
+        self.tls.details().group().map(NamedGroup::from)
+    }
+
+    /// Fills `output` with keying material that both ends of this connection, and nobody else, can derive
+    /// (RFC 5705; RFC 8446, section 7.5). `label` and `context` separate uses: labels are in IANA's "TLS
+    /// Exporter Labels" registry. In TLS 1.2, no context and an empty one give different material.
+    ///
+    /// A resumed connection has other material than the one that its session comes from. Fails with
+    /// [`io::ErrorKind::InvalidInput`] if `output` is empty, or anything is too long: `output` has 8,160
+    /// bytes at most in TLS 1.3, and `context` 65,535.
+    pub fn export_keying_material(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> io::Result<()> {
+        let exported = self.tls.details().export(output, label, context);
+        exported.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+
+    /// The channel binding `tls-exporter` of this connection (RFC 9266), which authentication inside it,
+    /// such as SCRAM, can be bound to.
+    ///
+    /// `None` if the connection is not safe to bind to: in TLS 1.2 that needs the extended master secret
+    /// (RFC 7627). rustls does not tell whether it was negotiated, so there it is `None` in TLS 1.2.
+    pub fn tls_exporter(&self) -> Option<[u8; 32]> {
+        let details = self.tls.details();
+        if details.protocol() == Protocol::Tls12 && !details.has_extended_master_secret() {
+            return None;
+        }
+        let mut binding = [0; 32];
+        let (label, context) = ("EXPORTER-Channel-Binding", Some(&[][..]));
+        let exported = details.export(&mut binding, label, context);
+        exported.is_ok().then_some(binding)
+    }
+
+    /// What the application keeps beside the sessions of this connection: what it has
+    /// [set](Self::set_application_data), else what it kept beside the session that was resumed.
+    ///
+    /// `None` if that is nothing, and after a full handshake until it is set.
+    pub fn application_data(&self) -> Option<ApplicationData> {
+        self.tls.details().application_data()
+    }
+
+    /// Keeps `data` beside the sessions of this connection, of which a connection that resumes one gets it
+    /// back: what the application learned from the server and need not ask again, such as the answer to
+    /// SMTP's EHLO. Replaces what was kept before; nothing is kept if it is empty.
+    ///
+    /// It goes with those received later, too, so it can be set at any time. Sessions that another connection
+    /// has taken before, or that have moved to a tier, do not have it. It is stored as sessions are, sealed
+    /// in a tier, and its bytes count as theirs. Data of more than [`ApplicationData::MAX`] bytes is an
+    /// error, and what was kept before stays. Does nothing on a connection that stores no sessions.
+    ///
+    /// The server is not bound to it: it may have changed since. Treat it as what the server said once.
+    pub fn set_application_data(&self, data: &[u8]) -> Result<(), ApplicationDataError> {
+        let is_empty = data.is_empty();
+        let data = (!is_empty).then(|| ApplicationData::try_from(data));
+        let data = data.transpose()?;
+        self.tls.details().set_application_data(data);
+        Ok(())
     }
 
     /// Revokes the sessions that this connection stored, and the TLS 1.2 session that it offered:
@@ -132,6 +191,18 @@ pub trait Details {
     fn peer_certificates(&self) -> Vec<CertificateDer<'static>>;
     fn alpn(&self) -> Option<Vec<u8>>;
     fn cipher(&self) -> Option<String>;
+    /// Its number in IANA's "TLS Supported Groups" registry.
     fn group(&self) -> Option<u16>;
+    /// Fills `output` with keying material.
+    fn export(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    /// Whether a TLS 1.2 connection is known to have the extended master secret.
+    fn has_extended_master_secret(&self) -> bool;
+    fn application_data(&self) -> Option<ApplicationData>;
+    fn set_application_data(&self, data: Option<ApplicationData>);
     fn forget(&self);
 }

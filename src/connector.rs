@@ -2,6 +2,7 @@
 
 mod beginning;
 mod configured;
+mod facts;
 mod kin;
 mod reconfigure;
 #[cfg(feature = "shared")]

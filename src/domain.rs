@@ -35,6 +35,11 @@ pub(crate) fn builder(settings: &Settings, backend: &str) -> DomainBuilder {
             settings.protocols.iter().map(ToString::to_string),
         )
         .list("alpn", &settings.alpn)
+        // Those of the TLS library, if there are none, are for the backend to add.
+        .list(
+            "groups that are set",
+            settings.groups.iter().map(|group| group.to_be_bytes()),
+        )
         // A ticket that must be used once is not to be had by a connector that uses it again.
         .field(
             "reuses tickets",
@@ -65,7 +70,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::{ClientCredential, Protocol};
+    use crate::{ClientCredential, NamedGroup, Protocol};
     use pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
     fn credential(chain: u8, key: u8) -> Arc<ClientCredential> {
@@ -99,6 +104,9 @@ mod tests {
             domain(|settings| settings.alpn = vec![b"h2".to_vec()]),
             domain(|settings| settings.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()]),
             domain(|settings| settings.alpn = vec![b"http/1.1".to_vec(), b"h2".to_vec()]),
+            domain(|settings| settings.groups = vec![NamedGroup::X25519]),
+            domain(|settings| settings.groups = vec![NamedGroup::X25519, NamedGroup::X448]),
+            domain(|settings| settings.groups = vec![NamedGroup::X448, NamedGroup::X25519]),
             builder(&Settings::default().load().expect("valid"), "other backend").finish(),
         ];
         for (i, one) in domains.iter().enumerate() {

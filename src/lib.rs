@@ -45,6 +45,7 @@ pub mod hyper;
 pub mod lettre;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod named_group;
 mod never_resume;
 #[cfg(feature = "openssl")]
 pub mod openssl;
@@ -74,10 +75,12 @@ pub use connect_options::ConnectOptions;
 pub use connection_info::Resumption;
 pub use credential::{ClientCredential, CredentialFiles, CredentialSource, RotatingCredential};
 pub use error::{Alert, CertificateError, Error, ErrorKind};
+pub use named_group::{NamedGroup, UnknownGroup};
 pub use pki_types;
+pub use store_core::tier::Available;
 pub use store_core::{
-    Clock, Limits, ManualClock, Protocol, ReuseTickets, SecurityDomain, ServerStats, Stats,
-    SystemClock, Timestamp,
+    ApplicationData, ApplicationDataError, Clock, Limits, ManualClock, Outlook, Protocol,
+    ReuseTickets, SecurityDomain, ServerStats, Stats, SystemClock, Timestamp,
 };
 #[cfg(feature = "shared")]
 pub use store_tiers::TierStats;

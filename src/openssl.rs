@@ -90,6 +90,8 @@ impl<IO: Read + Write> Stream<IO> {
 }
 
 impl sealed::Backend for OpenSsl {
+    const NAME: &'static str = "openssl";
+
     type Options = Options;
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;

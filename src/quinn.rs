@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::quinn::crypto::rustls::QuicClientConfig;
 use ::quinn::{ConnectError, TokenStore, crypto};
+pub use backend_rustls::SessionData;
 use bytes::Bytes;
 use quinn_proto::transport_parameters::TransportParameters;
 use store_core::{
@@ -51,6 +52,15 @@ use crate::{Error, Protocol, domain};
 /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) unless the connector allows TLS 1.3
 /// and offers a protocol by ALPN (RFC 9001, sections 4.2 and 8.1).
 pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Error> {
+    check(connector)?;
+    let crypto = Crypto::new(connector)?;
+    let mut config = ::quinn::ClientConfig::new(Arc::new(crypto));
+    config.token_store(tokens(connector)?);
+    Ok(config)
+}
+
+/// Whether the connector is for QUIC.
+fn check(connector: &Connector) -> Result<(), Error> {
     let settings = connector.settings();
     if !settings.protocols.contains(&Protocol::Tls13) {
         return Err(Error::config("QUIC needs TLS 1.3: allow it"));
@@ -60,11 +70,67 @@ pub fn client_config(connector: &Connector) -> Result<::quinn::ClientConfig, Err
             "QUIC needs an application protocol: offer one by alpn, such as h3",
         ));
     }
-    let crypto = Crypto::new(connector)?;
+    Ok(())
+}
+
+/// A store of address tokens with the connector's limits.
+fn tokens(connector: &Connector) -> Result<Arc<Tokens>, Error> {
+    let settings = connector.settings();
     let tokens = Tokens::new(settings.limits.clone(), Arc::clone(&settings.clock))?;
-    let mut config = ::quinn::ClientConfig::new(Arc::new(crypto));
-    config.token_store(Arc::new(tokens));
-    Ok(config)
+    Ok(Arc::new(tokens))
+}
+
+/// Makes a configuration for each connection, with what the application keeps beside its sessions. For
+/// HTTP/3 with early data; otherwise [`client_config`] is enough.
+///
+/// A client that sends early data must keep to the server's SETTINGS of the connection that the session
+/// comes from (RFC 9114, section 7.2.4.2). [`SessionData::offered`] has them as soon as
+/// `Endpoint::connect_with` has returned, before `into_0rtt`. [`SessionData::set`] keeps those of this
+/// connection, when they arrive.
+///
+/// ```no_run
+/// # async fn visit() -> Result<(), Box<dyn std::error::Error>> {
+/// # let endpoint = quinn::Endpoint::client("[::]:0".parse()?)?;
+/// use tls_resume::{quinn::Client, rustls::Connector};
+///
+/// let connector = Connector::builder().alpn(["h3"]).early_data(true).build()?;
+/// let client = Client::new(&connector)?;
+/// let (config, data) = client.connection()?;
+/// let connecting = endpoint.connect_with(config, "192.0.2.1:443".parse()?, "example.com")?;
+/// let remembered = data.offered(); // the SETTINGS for early data
+/// // ... and when those of this connection arrive:
+/// data.set(Some(b"encoded SETTINGS"[..].try_into()?));
+/// # let _ = (connecting, remembered);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    connector: Connector,
+    tokens: Arc<Tokens>,
+}
+
+impl Client {
+    /// Connections that trust and offer what `connector` does, as with [`client_config`], and resume the
+    /// sessions that it resumes. Fails for the same reasons.
+    pub fn new(connector: &Connector) -> Result<Self, Error> {
+        check(connector)?;
+        Ok(Self {
+            connector: connector.clone(),
+            tokens: tokens(connector)?,
+        })
+    }
+
+    /// A configuration for the next connection alone. All of them share their address tokens. Fails as
+    /// [`new`](Self::new) does, which a client that was made never does.
+    pub fn connection(&self) -> Result<(::quinn::ClientConfig, SessionData), Error> {
+        let (data, configured) = (SessionData::new(), self.connector.configured());
+        let crypto = quic_config(&self.connector, &configured, Some(&data))?;
+        let mut config = ::quinn::ClientConfig::new(crypto);
+        let tokens: Arc<dyn TokenStore> = Arc::<Tokens>::clone(&self.tokens);
+        config.token_store(tokens);
+        Ok((config, data))
+    }
 }
 
 /// quinn's TLS: each connection has the configuration of the connector's client credential at its begin.
@@ -77,7 +143,10 @@ struct Crypto {
 impl Crypto {
     fn new(connector: &Connector) -> Result<Self, Error> {
         let configured = connector.configured();
-        let latest = (*configured.domain(), quic_config(connector, &configured)?);
+        let latest = (
+            *configured.domain(),
+            quic_config(connector, &configured, None)?,
+        );
         Ok(Self {
             connector: connector.clone(),
             latest: Mutex::new(latest),
@@ -89,7 +158,7 @@ impl Crypto {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if latest.0 != *configured.domain()
             // The provider is the same, so it has the cipher suite as before.
-            && let Ok(config) = quic_config(&self.connector, &configured)
+            && let Ok(config) = quic_config(&self.connector, &configured, None)
         {
             *latest = (*configured.domain(), config);
         }
@@ -111,10 +180,11 @@ impl crypto::ClientConfig for Crypto {
 fn quic_config(
     connector: &Connector,
     configured: &Configured<Rustls>,
+    data: Option<&SessionData>,
 ) -> Result<Arc<QuicClientConfig>, Error> {
     let settings = connector.settings();
     let domain = domain::of_quic(&connector.scope().domain(configured.domain()));
-    let mut tls = connector.client_config_in(domain, configured);
+    let mut tls = connector.client_config_in(domain, configured, data);
     // quinn sends early data after `into_0rtt` only.
     tls.enable_early_data = settings.early_data;
     let tls = QuicClientConfig::try_from(tls).map_err(|error| {

@@ -24,7 +24,7 @@ use backend_rustls::{
 };
 use store_core::{ReuseTickets, SecurityDomain, SessionStore};
 
-use self::config::{config, domain_of};
+use self::config::{config, domain_of, provider};
 use self::credential::Credential;
 use self::details::RustlsDetails;
 use self::failure::{handshake_error, rustls_error};
@@ -79,6 +79,8 @@ impl<IO: Read + Write> Stream<IO> {
 }
 
 impl sealed::Backend for Rustls {
+    const NAME: &'static str = "rustls";
+
     type Options = Options;
     type Session = Session;
     type Tls<IO: Read + Write> = Tls<IO>;
@@ -102,7 +104,7 @@ impl sealed::Backend for Rustls {
                  rustls_preview, or leave it at never",
             ));
         }
-        let provider = options.provider.unwrap_or_else(backend_rustls::provider);
+        let provider = provider(settings, options.provider)?;
         let domain = domain_of(settings, &provider);
         let credential = Credential::new(settings, &provider)?;
         let sessions = Sessions::over(store, Arc::clone(&settings.clock));

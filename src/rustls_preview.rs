@@ -23,7 +23,7 @@ use rustls_next::client::Resumption as RustlsResumption;
 use rustls_next::{ClientConfig, ClientConnection};
 use store_core::{ReuseTickets, SecurityDomain, SessionStore, Timestamp};
 
-use self::config::{config, domain_of, with_protocols};
+use self::config::{config, domain_of, with_groups, with_protocols};
 use self::failure::rustls_error;
 use self::tls::Tls;
 use crate::backend::sealed::{self, Attempt};
@@ -64,6 +64,8 @@ impl<IO: Read + Write> Stream<IO> {
 }
 
 impl sealed::Backend for RustlsPreview {
+    const NAME: &'static str = "rustls-preview";
+
     /// No options: decoded sessions refer to the cipher suites of aws-lc-rs, so the provider is
     /// fixed.
     type Options = ();
@@ -80,7 +82,8 @@ impl sealed::Backend for RustlsPreview {
         (): (),
         store: Arc<SessionStore<Session>>,
     ) -> Result<Self, Error> {
-        let provider = with_protocols(&settings.protocols, provider());
+        let provider = with_groups(settings, provider())?;
+        let provider = with_protocols(&settings.protocols, provider);
         let domain = domain_of(settings, &provider);
         let client = settings.client.as_ref();
         let client_chain = client.map_or(&[][..], |client| client.chain());

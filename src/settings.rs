@@ -14,7 +14,7 @@ use store_core::{Clock, Limits, ReuseTickets, SystemClock};
 use zeroize::Zeroizing;
 
 use crate::never_resume::Servers;
-use crate::{ClientCredential, CredentialSource, Error, Protocol};
+use crate::{ClientCredential, CredentialSource, Error, NamedGroup, Protocol};
 
 /// The default timeout of a connection, handshake included.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,6 +38,8 @@ pub struct Settings {
     pub(crate) client_source: Option<Arc<dyn CredentialSource>>,
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) protocols: Vec<Protocol>,
+    /// Empty: those of the TLS library.
+    pub(crate) groups: Vec<NamedGroup>,
     pub(crate) limits: Limits,
     pub(crate) domain: String,
     /// As the caller gave them.
@@ -97,6 +99,7 @@ impl Default for Settings {
             client_source: None,
             alpn: Vec::new(),
             protocols: vec![Protocol::Tls12, Protocol::Tls13],
+            groups: Vec::new(),
             limits: Limits::default(),
             domain: String::new(),
             never_resume: Vec::new(),
@@ -140,6 +143,12 @@ impl Settings {
             ));
         }
         self.never_resume_servers = Servers::parse(&self.never_resume)?;
+        let mut seen = Vec::new();
+        self.groups.retain(|group| {
+            let is_new = !seen.contains(group);
+            seen.push(*group);
+            is_new
+        });
         self.protocols.sort();
         self.protocols.dedup();
         if self.protocols.is_empty() {

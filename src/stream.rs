@@ -17,6 +17,9 @@ use crate::{Backend, Protocol, ReadTimeout};
 /// How long to wait for another ticket after the first: servers send their tickets together.
 pub(crate) const MORE_TICKETS: Duration = Duration::from_millis(2);
 
+/// The most reads of a transport that has something to read when it is closed: 1 MB or more.
+pub(crate) const MAX_READS: usize = 64;
+
 /// A TLS connection over `IO`, to read from and write to. Dereferences to [`ConnectionInfo`].
 ///
 /// Sessions that the server sends are stored automatically. TLS 1.3 servers send them after
@@ -99,12 +102,39 @@ impl<B: Backend, IO: Read + Write> Stream<B, IO> {
         }
     }
 
-    /// Sends `close_notify` (RFC 8446, section 6.1): the client will send nothing more, and writing
-    /// fails from now on. Data from the server can still be read. Later
-    /// calls do nothing.
-    pub fn close(&mut self) -> io::Result<()> {
+    /// Sends `close_notify` (RFC 8446, section 6.1), and reads what has arrived, without waiting: the
+    /// client will send nothing more, and writing fails from now on. Data from the server can still be
+    /// read. Later calls send nothing.
+    ///
+    /// A TCP connection that is dropped with unread bytes is reset, which can cost the server the client's
+    /// last data. Unread tickets are such bytes. They are read here, and stored, up to the first
+    /// application data, which is for the caller to read. What arrives after this call still makes a
+    /// reset: read to the end to be sure.
+    ///
+    /// A `TcpStream` or `UnixStream` is blocking afterwards.
+    pub fn close(&mut self) -> io::Result<()>
+    where
+        IO: ReadTimeout,
+    {
         self.closed = true;
-        self.info.tls.close()
+        self.info.tls.close()?;
+        let before = self.get_ref().read_timeout()?;
+        self.get_ref().set_nonblocking(true)?;
+        self.read_arrived();
+        self.get_ref().set_nonblocking(false)?;
+        self.get_ref().set_read_timeout(before)
+    }
+
+    fn read_arrived(&mut self) {
+        // A server that never stops sending is not read for ever.
+        for _ in 0..MAX_READS {
+            match self.info.tls.read_ahead() {
+                Ok(true) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The connection has ended: an error, such as a reset, changes nothing.
+                Ok(false) | Err(_) => return,
+            }
+        }
     }
 
     /// The transport.

@@ -28,8 +28,9 @@ pub trait AsyncIo: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {
 #[cfg(feature = "tokio")]
 impl<IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> AsyncIo for IO {}
 
-/// A transport with a read timeout, which
-/// [`Stream::wait_for_tickets`](crate::generic::Stream::wait_for_tickets) sets.
+/// A transport whose reads can be kept from waiting, which
+/// [`Stream::wait_for_tickets`](crate::generic::Stream::wait_for_tickets) and
+/// [`Stream::close`](crate::generic::Stream::close) do.
 ///
 /// A transport whose reads never block may implement `set_read_timeout` as `Ok(())`.
 pub trait ReadTimeout {
@@ -37,9 +38,15 @@ pub trait ReadTimeout {
     /// [`io::ErrorKind::TimedOut`]. With `None` it waits without limit.
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The timeout set last. `wait_for_tickets` restores it. Default: `None`.
+    /// The timeout set last, which is restored afterwards. Default: `None`.
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         Ok(None)
+    }
+
+    /// Sets whether a read fails with [`io::ErrorKind::WouldBlock`] or [`io::ErrorKind::TimedOut`] if
+    /// nothing has arrived. Default: by a read timeout of a millisecond; `close` sets the one before again.
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.set_read_timeout(nonblocking.then_some(Duration::from_millis(1)))
     }
 }
 
@@ -50,6 +57,10 @@ impl ReadTimeout for TcpStream {
 
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         self.read_timeout()
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.set_nonblocking(nonblocking)
     }
 }
 
@@ -62,6 +73,10 @@ impl ReadTimeout for std::os::unix::net::UnixStream {
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         self.read_timeout()
     }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.set_nonblocking(nonblocking)
+    }
 }
 
 impl<T: ReadTimeout + ?Sized> ReadTimeout for &T {
@@ -72,6 +87,10 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for &T {
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         (**self).read_timeout()
     }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        (**self).set_nonblocking(nonblocking)
+    }
 }
 
 impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
@@ -81,6 +100,10 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
 
     fn read_timeout(&self) -> io::Result<Option<Duration>> {
         (**self).read_timeout()
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        (**self).set_nonblocking(nonblocking)
     }
 }
 

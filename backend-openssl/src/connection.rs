@@ -17,6 +17,7 @@
 //! 6. `SSL_CB_WRITE_ALERT`: [`closed`](Connection::closed) notes `close_notify`.
 //! 7. Drop, with the `SSL`: a handshake that is still under way has failed.
 
+mod application_data;
 mod receiving;
 
 use std::collections::VecDeque;
@@ -29,7 +30,8 @@ use std::time::Duration;
 use openssl::ssl::SslRef;
 use parking_lot::{Mutex, MutexGuard};
 use store_core::{
-    Begun, Chain, Entry, EntryId, Offer, Outcome, Protocol, SessionKey, Timestamp, Usage, Want,
+    ApplicationData, Begun, Chain, Entry, EntryId, Offer, Outcome, Protocol, SessionKey, Timestamp,
+    Usage, Want,
 };
 
 use crate::ffi;
@@ -82,6 +84,8 @@ struct State {
     received: usize,
     lifetime: Option<Duration>,
     max_early_data: Option<u32>,
+    /// What the application keeps beside the sessions of the connection.
+    application_data: Option<ApplicationData>,
     /// The session that OpenSSL holds for this connection.
     in_use: Option<InUse>,
     /// `close_notify` was sent.
@@ -324,6 +328,9 @@ impl Connection {
         };
         if outcome == Outcome::Declined {
             self.remove_declined_ticket();
+        }
+        if let (Some(offered), Phase::Resumed) = (&self.offered, phase) {
+            state.application_data.clone_from(&offered.application_data);
         }
         let renewed = renewed.and_then(|session| self.received(&mut state, ssl, session));
         let (entry, now) = renewed.unzip();

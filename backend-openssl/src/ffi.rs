@@ -18,6 +18,7 @@ const SSL3_AL_FATAL: c_int = 2;
 const CLOSE_NOTIFY: c_int = 1 << 8;
 const SSL_CB_CONNECT_EXIT: c_int = 0x1002;
 const SSL_CTRL_SET_GROUPS_LIST: c_int = 92;
+const SSL_CTRL_GET_EXTMS_SUPPORT: c_int = 122;
 const SSL_CTRL_GET_NEGOTIATED_GROUP: c_int = 134;
 const SSL_EARLY_DATA_ACCEPTED: c_int = 2;
 const TLSEXT_NID_UNKNOWN: c_int = 0x0100_0000;
@@ -284,6 +285,17 @@ pub fn negotiated_group(ssl: &SslRef) -> Option<u16> {
         }
         _ => None,
     }
+}
+
+/// Whether the connection has the extended master secret (RFC 7627), an extension of TLS 1.2. `false`
+/// before the handshake.
+///
+/// Corresponds to `SSL_get_extms_support`.
+pub fn has_extended_master_secret(ssl: &SslRef) -> bool {
+    let get = SSL_CTRL_GET_EXTMS_SUPPORT;
+    // SAFETY: the object is valid for the call, and the control only reads and takes no argument.
+    ssl.session().is_some()
+        && unsafe { openssl_sys::SSL_ctrl(ssl.as_ptr(), get, 0, ptr::null_mut()) } == 1
 }
 
 /// The name of a group, given as a number of IANA's registry. `None` if OpenSSL does not have it.

@@ -7,7 +7,7 @@
 use std::ffi::CString;
 use std::io::{self, Read, Write};
 
-use openssl::ssl::{Ssl, SslRef, SslStream};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslRef, SslStream};
 
 use crate::ffi;
 
@@ -80,6 +80,15 @@ impl Groups {
         let list: Vec<_> = order.iter().map(entry).collect();
         CString::new(list.join(":")).ok()
     }
+}
+
+/// The names of key-exchange groups in OpenSSL's group lists, by their numbers in IANA's "TLS Supported
+/// Groups" registry. `None` for a group that this OpenSSL does not have.
+pub fn group_names(groups: impl IntoIterator<Item = u16>) -> Vec<Option<String>> {
+    let context = SslContext::builder(SslMethod::tls_client());
+    let ssl = context.and_then(|context| Ssl::new(&context.build())).ok();
+    let name = |group| ffi::group_name(ssl.as_ref()?, group);
+    groups.into_iter().map(name).collect()
 }
 
 /// Makes `ssl` offer the group first, and with a key share, that `hint` names.

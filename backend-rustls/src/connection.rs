@@ -9,7 +9,7 @@ use rustls::client::{
 };
 use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup};
-use store_core::{KeyRef, SessionKey, Timestamp};
+use store_core::{ApplicationData, KeyRef, SessionKey, Timestamp};
 
 use crate::clocked_store::ClockedStore;
 use crate::handle::Handle;
@@ -70,6 +70,26 @@ impl Connection {
     /// 8446, section 4.2.10); zero if they allow no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
+    }
+
+    /// What the application keeps beside the sessions of this connection: what it has
+    /// [set](Self::set_application_data), else what it kept beside the session that was resumed. `None`
+    /// before `settle`.
+    pub fn application_data(&self) -> Option<ApplicationData> {
+        self.handle.application_data()
+    }
+
+    /// What the application keeps beside the session that was given to rustls, from before the handshake
+    /// on: for early data.
+    pub fn offered_application_data(&self) -> Option<ApplicationData> {
+        self.handle.offered_application_data()
+    }
+
+    /// Sets what the application keeps beside the sessions of this connection: those stored already,
+    /// unless they were taken or moved to a tier meanwhile, and those received later. A reusable session that
+    /// was resumed is one of them.
+    pub fn set_application_data(&self, data: Option<ApplicationData>) {
+        self.handle.set_application_data(data);
     }
 
     /// Reports how many bytes the transport has just passed to rustls. The next session received

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use rustls::pki_types::ServerName;
-use store_core::{Entry, KeyRef, Outcome, Protocol, SessionKey, Storable, Timestamp};
+use store_core::{
+    ApplicationData, Entry, KeyRef, Outcome, Protocol, SessionKey, Storable, Timestamp,
+};
 
 use self::state::State;
 use crate::clocked_store::ClockedStore;
@@ -66,6 +68,18 @@ impl<S: TlsSession> Handle<S> {
 
     pub(crate) fn max_early_data(&self) -> Option<u32> {
         self.state().max_early_data
+    }
+
+    pub(crate) fn application_data(&self) -> Option<ApplicationData> {
+        self.state().application_data.clone()
+    }
+
+    pub(crate) fn offered_application_data(&self) -> Option<ApplicationData> {
+        self.state().offered_data.clone()
+    }
+
+    pub(crate) fn set_application_data(&self, data: Option<ApplicationData>) {
+        self.state().set_application_data(&self.store, data);
     }
 
     /// The certificates of a full handshake expire at this time.

@@ -76,6 +76,7 @@ pub mod preview;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 mod provider;
 mod session;
+mod session_data;
 mod sessions;
 mod shared_handle;
 
@@ -86,6 +87,7 @@ pub use not_after::earliest_not_after;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring", feature = "graviola"))]
 pub use provider::provider;
 pub use session::{SESSION_WEIGHT, Session};
+pub use session_data::SessionData;
 pub use sessions::Sessions;
 pub use shared_handle::SharedHandle;
 #[cfg(feature = "tokio")]

@@ -61,7 +61,7 @@ mod session;
 mod sessions;
 
 pub use connection::Connection;
-pub use provider::provider;
+pub use provider::{all_groups, provider};
 pub use session::Session;
 pub use sessions::Sessions;
 

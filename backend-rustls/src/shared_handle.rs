@@ -14,6 +14,7 @@ use crate::clocked_store::ClockedStore;
 use crate::follow_domain::{CurrentDomain, FollowDomain};
 use crate::host::host_ref;
 use crate::session::Session;
+use crate::session_data::SessionData;
 
 /// A handle for a whole `ClientConfig`, for clients that take one and connect themselves.
 ///
@@ -43,6 +44,7 @@ pub struct SharedHandle {
     port: Option<u16>,
     endpoint: Option<Arc<[u8]>>,
     condition: Option<Arc<Condition>>,
+    data: Option<SessionData>,
 }
 
 /// Whether sessions of a server are stored and offered.
@@ -85,6 +87,7 @@ impl SharedHandle {
             port: None,
             endpoint: None,
             condition: None,
+            data: None,
         }
     }
 
@@ -131,6 +134,16 @@ impl SharedHandle {
         self
     }
 
+    /// Keeps what the application sets in `data` beside the sessions, and shows there what it kept beside
+    /// the one offered. For a handle of one connection: rustls does not say which one a session belongs to.
+    #[must_use]
+    pub fn with_session_data(self, data: SessionData) -> Self {
+        Self {
+            data: Some(data),
+            ..self
+        }
+    }
+
     /// The security domain of connections that begin now.
     pub fn domain(&self) -> SecurityDomain {
         self.domain.current().domain
@@ -167,7 +180,11 @@ impl SharedHandle {
         let (store, now) = (self.store.store(), self.store.now());
         let domain = self.domain();
         let start = store.begin_unreported(self.key(&domain, name)?, want, now, |_| true);
-        Some(start.offer?.entry.session)
+        let entry = start.offer?.entry;
+        if let Some(data) = &self.data {
+            data.set_offered(entry.application_data);
+        }
+        Some(entry.session)
     }
 
     /// Stores what rustls passes on, with `outcome` if it thereby tells of a handshake that succeeded.
@@ -189,7 +206,16 @@ impl SharedHandle {
             entry.expires_by(current.certificate_expires)
         });
         // The store counts refusals; the next handshake is then a full one.
-        store.finish(key, store.generation(), outcome, hint, entry, now);
+        let finish = |entry| store.finish(key, store.generation(), outcome, hint, entry, now);
+        match (&self.data, entry) {
+            (Some(data), Some(mut entry)) => data.store(&self.store, key, |beside| {
+                entry.application_data = beside;
+                finish(Some(entry))?.ok()
+            }),
+            (_, entry) => {
+                finish(entry);
+            }
+        }
     }
 }
 

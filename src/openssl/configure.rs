@@ -8,7 +8,7 @@ use ::openssl::x509::store::X509StoreBuilder;
 
 use super::failure::reasons;
 use crate::settings::Settings;
-use crate::{ClientCredential, Error, Protocol};
+use crate::{ClientCredential, Error, NamedGroup, Protocol, named_group};
 
 pub(super) fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Error> {
     let mut builder = configure_trust(settings).map_err(|error| {
@@ -21,7 +21,8 @@ pub(super) fn configure(settings: &Settings) -> Result<SslConnectorBuilder, Erro
             Error::config(message).caused_by(error)
         })?;
     }
-    let offered = configure_offers(&mut builder, settings);
+    let groups = groups_list(settings)?;
+    let offered = configure_offers(&mut builder, settings, groups.as_deref());
     offered.map(|()| builder).map_err(|error| {
         let message = format!("OpenSSL rejects the settings: {}", reasons(&error));
         Error::config(message).caused_by(error)
@@ -62,13 +63,34 @@ fn configure_client_certificate(
 fn configure_offers(
     builder: &mut SslConnectorBuilder,
     settings: &Settings,
+    groups: Option<&str>,
 ) -> Result<(), ErrorStack> {
+    if let Some(groups) = groups {
+        builder.set_groups_list(groups)?;
+    }
     if !settings.alpn.is_empty() {
         builder.set_alpn_protos(&alpn_wire(&settings.alpn))?;
     }
     // Loaded settings have at least one version, in ascending order.
     builder.set_min_proto_version(settings.protocols.first().map(|oldest| version(*oldest)))?;
     builder.set_max_proto_version(settings.protocols.last().map(|newest| version(*newest)))
+}
+
+/// The groups of the settings by their names in OpenSSL; `None` for OpenSSL's own.
+fn groups_list(settings: &Settings) -> Result<Option<String>, Error> {
+    if settings.groups.is_empty() {
+        return Ok(None);
+    }
+    let mut known = settings.groups.clone();
+    known.extend(NamedGroup::all_named());
+    let names = backend_openssl::group_names(known.iter().map(|group| u16::from(*group)));
+    let supported: Vec<_> = known
+        .into_iter()
+        .zip(&names)
+        .filter_map(|(group, name)| Some((group, name.as_deref()?)))
+        .collect();
+    let names = named_group::select(&settings.groups, &supported)?;
+    Ok(Some(names.join(":")))
 }
 
 /// Encodes the names, each with its length before it (RFC 7301, section 3.1). In loaded settings a

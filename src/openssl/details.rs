@@ -1,13 +1,14 @@
 //! The properties of a connection, from OpenSSL and from its handle in the store.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ::openssl::ssl::{SslRef, SslVersion};
 use backend_openssl::Connection;
 use pki_types::CertificateDer;
 
-use crate::Protocol;
 use crate::connection_info::Details;
+use crate::{ApplicationData, Protocol};
 
 /// A connection whose handshake is done. Its handle is in its `ex_data`.
 pub(super) struct OpenSslDetails<'c>(pub(super) &'c SslRef);
@@ -83,6 +84,32 @@ impl Details for OpenSslDetails<'_> {
             return None; // OpenSSL returns the group of the full handshake
         }
         backend_openssl::negotiated_group(ssl)
+    }
+
+    fn export(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if output.is_empty() {
+            return Err("no bytes of keying material are asked for".into());
+        }
+        Ok(self.0.export_keying_material(output, label, context)?)
+    }
+
+    fn has_extended_master_secret(&self) -> bool {
+        backend_openssl::has_extended_master_secret(self.0)
+    }
+
+    fn application_data(&self) -> Option<ApplicationData> {
+        self.handle()?.application_data()
+    }
+
+    fn set_application_data(&self, data: Option<ApplicationData>) {
+        if let Some(handle) = self.handle() {
+            handle.set_application_data(data);
+        }
     }
 
     fn forget(&self) {

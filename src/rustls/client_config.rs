@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::rustls::ClientConfig;
-use backend_rustls::SharedHandle;
+use backend_rustls::{SessionData, SharedHandle};
 use pki_types::ServerName;
 use store_core::SecurityDomain;
 
@@ -67,7 +67,7 @@ impl Connector {
     pub fn client_config(&self) -> ClientConfig {
         let configured = self.configured();
         let domain = self.scope().domain(configured.domain());
-        let mut config = self.client_config_in(domain, &configured);
+        let mut config = self.client_config_in(domain, &configured, None);
         if self.settings().client_source.is_some() {
             let rustls = &configured.backend;
             let follower = rustls.follower(self);
@@ -83,15 +83,20 @@ impl Connector {
 
 impl Connector {
     /// A configuration with this credential, for connections that another crate makes, with its
-    /// sessions in `domain`.
+    /// sessions in `domain`. With `data`, for one connection alone.
     pub(crate) fn client_config_in(
         &self,
         domain: SecurityDomain,
         configured: &Configured<Rustls>,
+        data: Option<&SessionData>,
     ) -> ClientConfig {
         let rustls = &configured.backend;
         let sessions = rustls.configs.sessions().shared_handle_in(domain);
         let sessions = sessions.with_client_certificate_expiry(rustls.credential.not_after());
+        let sessions = match data {
+            Some(data) => sessions.with_session_data(data.clone()),
+            None => sessions,
+        };
         // Its resumption is disabled.
         let mut config = ClientConfig::clone(rustls.configs.config());
         self.resume_from(sessions, &mut config);

@@ -4,12 +4,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::rustls::client::ResolvesClientCert;
-use ::rustls::crypto::CryptoProvider;
+use ::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use ::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use store_core::{DomainBuilder, SecurityDomain};
 
 use crate::settings::Settings;
-use crate::{Error, Protocol, domain};
+use crate::{Error, Protocol, domain, named_group};
+
+/// The provider with the groups of the settings: `own`, if it is set, else aws-lc-rs, which implements
+/// more groups than it offers by default.
+pub(super) fn provider(
+    settings: &Settings,
+    own: Option<Arc<CryptoProvider>>,
+) -> Result<Arc<CryptoProvider>, Error> {
+    let is_own = own.is_some();
+    let mut provider = own.unwrap_or_else(backend_rustls::provider);
+    if !settings.groups.is_empty() {
+        let supported = if is_own {
+            &provider.kx_groups
+        } else {
+            aws_lc_rs::ALL_KX_GROUPS
+        };
+        let supported = supported.iter().copied();
+        let supported = supported.map(|group| (u16::from(group.name()).into(), group));
+        let groups = named_group::select(&settings.groups, &supported.collect::<Vec<_>>())?;
+        Arc::make_mut(&mut provider).kx_groups = groups;
+    }
+    Ok(provider)
+}
 
 /// The domain of a connector: its settings, its crypto provider, and an instance number. rustls
 /// 0.23 rejects a session that another verifier object has verified, and the session is lost.

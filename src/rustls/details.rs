@@ -1,13 +1,14 @@
 //! The properties of a connection, from rustls and from its handle in the store.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ::rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use backend_rustls::Connection;
 use pki_types::CertificateDer;
 
-use crate::Protocol;
 use crate::connection_info::Details;
+use crate::{ApplicationData, Protocol};
 
 /// A connection whose handshake is done, with its handle if it stores sessions.
 pub(super) struct RustlsDetails<'c> {
@@ -72,6 +73,31 @@ impl Details for RustlsDetails<'_> {
                 .name()
                 .into(),
         )
+    }
+
+    fn export(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let connection = self.connection;
+        connection.export_keying_material(output, label.as_bytes(), context)?;
+        Ok(())
+    }
+
+    fn has_extended_master_secret(&self) -> bool {
+        false // rustls does not tell
+    }
+
+    fn application_data(&self) -> Option<ApplicationData> {
+        self.handle?.application_data()
+    }
+
+    fn set_application_data(&self, data: Option<ApplicationData>) {
+        if let Some(handle) = self.handle {
+            handle.set_application_data(data);
+        }
     }
 
     fn forget(&self) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend_rustls::preview::RUSTLS_VERSION;
+use backend_rustls::preview::{RUSTLS_VERSION, all_groups};
 use pki_types::TrustAnchor;
 use rustls_next::crypto::kx::NamedGroup;
 use rustls_next::crypto::{CryptoProvider, Identity};
@@ -11,7 +11,7 @@ use rustls_next::{ClientConfig, RootCertStore};
 use store_core::SecurityDomain;
 
 use crate::settings::Settings;
-use crate::{Error, Protocol, domain};
+use crate::{Error, Protocol, domain, named_group};
 
 /// Removes the cipher suites of versions that are not in `protocols` from the provider: this rustls
 /// speaks each version that it has a cipher suite for.
@@ -27,6 +27,20 @@ pub(super) fn with_protocols(
         suites.tls13_cipher_suites.to_mut().clear();
     }
     provider
+}
+
+/// The provider with the groups of the settings, if there are any.
+pub(super) fn with_groups(
+    settings: &Settings,
+    mut provider: Arc<CryptoProvider>,
+) -> Result<Arc<CryptoProvider>, Error> {
+    if !settings.groups.is_empty() {
+        let supported = all_groups().iter().copied();
+        let supported = supported.map(|group| (group.name().0.into(), group));
+        let groups = named_group::select(&settings.groups, &supported.collect::<Vec<_>>())?;
+        Arc::make_mut(&mut provider).kx_groups = groups.into();
+    }
+    Ok(provider)
 }
 
 /// The domain of a connector: its settings, its crypto provider, the version of rustls, and the

@@ -1,20 +1,22 @@
 //! The properties of a connection, from rustls and from its handle in the store.
 
+use std::error::Error;
 use std::time::Duration;
 
 use backend_rustls::preview::Connection as Handle;
 use pki_types::CertificateDer;
 use rustls_next::crypto::Identity;
 use rustls_next::enums::ProtocolVersion;
-use rustls_next::{ClientConnection, HandshakeKind};
+use rustls_next::{ClientConnection, HandshakeKind, KeyingMaterialExporter};
 
-use crate::Protocol;
 use crate::connection_info::Details;
+use crate::{ApplicationData, Protocol};
 
 /// A connection whose handshake is done, with its handle if it stores sessions.
 pub(super) struct RustlsDetails<'c> {
     pub(super) connection: &'c ClientConnection,
     pub(super) handle: Option<&'c Handle>,
+    pub(super) exporter: Option<&'c KeyingMaterialExporter>,
 }
 
 impl Details for RustlsDetails<'_> {
@@ -76,6 +78,31 @@ impl Details for RustlsDetails<'_> {
     fn group(&self) -> Option<u16> {
         let group = self.connection.negotiated_key_exchange_group()?;
         Some(group.name().0)
+    }
+
+    fn export(
+        &self,
+        output: &mut [u8],
+        label: &str,
+        context: Option<&[u8]>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let exporter = self.exporter.ok_or("rustls has no keying material")?;
+        exporter.derive(label.as_bytes(), context, output)?;
+        Ok(())
+    }
+
+    fn has_extended_master_secret(&self) -> bool {
+        false // rustls does not tell
+    }
+
+    fn application_data(&self) -> Option<ApplicationData> {
+        self.handle?.application_data()
+    }
+
+    fn set_application_data(&self, data: Option<ApplicationData>) {
+        if let Some(handle) = self.handle {
+            handle.set_application_data(data);
+        }
     }
 
     fn forget(&self) {

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use backend_rustls::preview::Connection as Handle;
-use rustls_next::{ClientConnection, Connection as _, VecInput};
+use rustls_next::{ClientConnection, Connection as _, KeyingMaterialExporter, VecInput};
 
 use super::details::RustlsDetails;
 use super::failure::handshake_error;
@@ -23,6 +23,8 @@ pub struct Tls<IO> {
     input: VecInput,
     io: Transport<IO>,
     handle: Option<Arc<Handle>>,
+    /// Set after the handshake. rustls gives it once.
+    exporter: Option<KeyingMaterialExporter>,
 }
 
 impl<IO> fmt::Debug for Tls<IO> {
@@ -40,6 +42,7 @@ impl<IO> Tls<IO> {
         RustlsDetails {
             connection: &self.connection,
             handle: self.handle.as_deref(),
+            exporter: self.exporter.as_ref(),
         }
     }
 }
@@ -57,6 +60,7 @@ impl<IO: Read + Write> Tls<IO> {
             input: VecInput::default(),
             io,
             handle,
+            exporter: None,
         };
         tls.complete().map_err(|error| {
             let offered = tls.handle.as_ref().is_some_and(|handle| handle.offered());
@@ -66,6 +70,7 @@ impl<IO: Read + Write> Tls<IO> {
             }
             error.with_offered(offered)
         })?;
+        tls.exporter = tls.connection.exporter().ok();
         Ok(tls)
     }
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use ::tokio::task::yield_now;
 use ::tokio::time::{Instant, sleep_until};
 
 use crate::Protocol;
@@ -28,13 +29,27 @@ use crate::transport::AsyncIo;
 /// none, unless it [waits for them](Self::wait_for_tickets).
 ///
 /// The stream may buffer what is written: flush it before reading the answer. Shutting it down
-/// ([`AsyncWrite::poll_shutdown`]) sends `close_notify`: the client will send nothing more.
+/// ([`AsyncWrite::poll_shutdown`]) sends `close_notify`: the client will send nothing more. It also reads
+/// what has arrived, without waiting, up to the first application data, since a TCP connection that is
+/// dropped with unread bytes, such as tickets, is reset.
 pub struct Stream<B: AsyncBackend, IO: AsyncIo> {
     info: ConnectionInfo<B::AsyncTls<IO>>,
     /// What it keeps for connections that resume its session.
     kept: Option<Arc<Kin<B>>>,
     closed: bool,
+    shutdown: Shutdown,
     retried: bool,
+}
+
+/// How far a shutdown is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shutdown {
+    /// `close_notify` is to be sent.
+    Unsent,
+    /// It is sent. The runtime is about to look what has arrived.
+    Sent,
+    /// What had arrived is read.
+    Done,
 }
 
 impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
@@ -43,6 +58,7 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
             info: ConnectionInfo::new(tls),
             kept,
             closed: false,
+            shutdown: Shutdown::Unsent,
             retried,
         }
     }
@@ -90,6 +106,12 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
                 return read.map(|()| self.tickets());
             }
         }
+    }
+
+    /// Reads what has arrived, up to the first application data.
+    fn read_arrived(&mut self, cx: &mut Context<'_>) {
+        // An error, such as a reset, changes nothing: the connection has ended.
+        let _ = self.info.tls.poll_read_ahead(cx);
     }
 
     /// The transport.
@@ -142,7 +164,18 @@ impl<B: AsyncBackend, IO: AsyncIo> AsyncWrite for Stream<B, IO> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.closed = true;
-        ready!(Pin::new(&mut self.info.tls).poll_shutdown(cx))?;
+        if self.shutdown != Shutdown::Sent {
+            ready!(Pin::new(&mut self.info.tls).poll_shutdown(cx))?;
+        }
+        if self.shutdown == Shutdown::Unsent {
+            self.shutdown = Shutdown::Sent;
+            // tokio learns at its next look at the sockets what has arrived.
+            ready!(pin!(yield_now()).poll(cx));
+        }
+        if self.shutdown == Shutdown::Sent {
+            self.shutdown = Shutdown::Done;
+            self.read_arrived(cx);
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::shard::Index;
-use crate::{Outcome, Protocol, Timestamp};
+use crate::{ApplicationData, Outcome, Protocol, Timestamp};
 
 /// A session type that a store can keep.
 ///
@@ -178,6 +178,8 @@ pub struct Entry<S> {
     /// At most so many bytes of it go into a `ClientHello`: those of its ticket. 0 if they are not
     /// known, as in an offer.
     pub ticket_bytes: usize,
+    /// What the application keeps beside the session. Not part of `weight`: the store adds it.
+    pub application_data: Option<ApplicationData>,
 }
 
 impl<S> Entry<S> {
@@ -206,6 +208,7 @@ impl<S> Entry<S> {
             expires: now.after(lifetime),
             weight,
             ticket_bytes: 0,
+            application_data: None,
         }
     }
 
@@ -248,6 +251,7 @@ impl<S> fmt::Debug for Entry<S> {
             .field("expires", &self.expires)
             .field("weight", &self.weight)
             .field("ticket_bytes", &self.ticket_bytes)
+            .field("application_data", &self.application_data)
             .finish_non_exhaustive()
     }
 }

@@ -74,6 +74,7 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             } else {
                 data.try_get_u8()? % 4
             },
+            beside: if flags & 0x18 == 0x18 { 20 } else { 0 },
         },
         2 | 3 => Op::Offer {
             server: data.try_get_u8()? % SERVERS,
@@ -115,6 +116,11 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             which: flags >> 2,
             weight: data.try_get_u8()?.into(),
             shares: data.try_get_u8()? % 4,
+        },
+        5 if flags & 4 == 0 => Op::SetData {
+            server: data.try_get_u8()? % SERVERS,
+            id: data.try_get_u8()?.into(),
+            bytes: data.try_get_u8()?.into(),
         },
         5 => Op::Unpack {
             server: data.try_get_u8()? % SERVERS,

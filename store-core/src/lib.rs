@@ -52,6 +52,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod application_data;
 mod chain;
 mod clock;
 mod domain;
@@ -65,6 +66,7 @@ mod limits;
 #[cfg(feature = "net")]
 pub mod net;
 mod observer;
+mod outlook;
 mod portable;
 mod protocol;
 mod server;
@@ -82,6 +84,7 @@ pub mod tier;
 #[doc(hidden)]
 pub mod fuzz;
 
+pub use application_data::{ApplicationData, ApplicationDataError};
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
@@ -92,6 +95,7 @@ pub use entry::{Storable, Usage, Want};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use observer::StoreObserver;
+pub use outlook::Outlook;
 pub use portable::{Encoded, Portable};
 pub use protocol::{Protocol, UnknownProtocol};
 pub use server_stats::ServerStats;

@@ -1,5 +1,6 @@
 //! The sessions of one server.
 
+mod application_data;
 mod history;
 mod need;
 mod offer;
@@ -8,7 +9,7 @@ use std::collections::VecDeque;
 
 use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::{EntryId, Stats, Storable, Timestamp, Usage};
+use crate::{ApplicationData, EntryId, Stats, Storable, Timestamp, Usage};
 
 pub(crate) use self::history::History;
 pub(crate) use self::need::Need;
@@ -369,13 +370,15 @@ impl<S: Storable> Server<S> {
         self.bytes = self.bytes.saturating_sub(self.bytes_of(held));
     }
 
-    /// Bytes of a session that is not stored: its own, and those of a part that it shares with none
+    /// Bytes of a session that is not stored: its own, those of its application data, and those of a part that it shares with none
     /// that is.
     #[inline]
     fn bytes_of(&self, held: &Held<S>) -> usize {
         let session = held.session.as_ref();
         let shared = session.map_or(0, |session| self.uncounted_share(session));
-        held.weight.saturating_add(shared)
+        let beside = held.application_data.as_ref();
+        let beside = beside.map_or(0, ApplicationData::bytes);
+        held.weight.saturating_add(shared).saturating_add(beside)
     }
 
     /// Bytes of the shared part of `session`; 0 if a stored session has the same part.

@@ -1,5 +1,6 @@
 //! The store: shards behind locks, for many connections at once.
 
+mod application_data;
 mod connection;
 mod fork_guard;
 mod packing;

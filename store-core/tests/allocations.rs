@@ -107,9 +107,10 @@ fn counted_bytes_are_allocated_bytes() {
         let real = u64::try_from(real.bytes_current).expect("positive");
         let total = TOTAL as u64;
         assert!(stats.evicted > 0, "the store is full");
-        assert!(real.abs_diff(total) < total / 20, "{real} of {total}");
+        // A slab has up to an eighth of its slots vacant, and a sixteenth is counted.
+        assert!(real.abs_diff(total) < total / 15, "{real} of {total}");
         assert!(
-            real.abs_diff(stats.bytes) < total / 20,
+            real.abs_diff(stats.bytes) < total / 15,
             "{real}, {}",
             stats.bytes
         );

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::time::Duration;
-use store_core::{SessionKey, Timestamp, Usage};
+use store_core::{ApplicationData, SessionKey, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 /// A serialized session: the TLS library's encoding of it, and the metadata that the store and the
@@ -28,6 +28,8 @@ pub struct Record {
     pub facts: Vec<u8>,
     /// The session in the TLS library's encoding. Wiped on drop.
     pub session: Zeroizing<Vec<u8>>,
+    /// What the application keeps beside the session.
+    pub application_data: Option<ApplicationData>,
 }
 
 impl Record {
@@ -35,7 +37,8 @@ impl Record {
     /// authenticated header.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let key = self.key.as_key().encode();
-        let parts: [&[u8]; 3] = [&key, &self.facts, &self.session];
+        let beside = self.application_data.as_deref().unwrap_or_default();
+        let parts: [&[u8]; 4] = [&key, &self.facts, &self.session, beside];
         let capacity = 1 + 8 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         // Exact, because a buffer that grows leaves secrets in freed memory.
         let mut out = Zeroizing::new(Vec::with_capacity(capacity));
@@ -65,6 +68,11 @@ impl Record {
         let (key, rest) = split_field(rest)?;
         let (facts, rest) = split_field(rest)?;
         let (session, rest) = split_field(rest)?;
+        let (beside, rest) = split_field(rest)?;
+        let application_data = match beside {
+            [] => None,
+            beside => Some(beside.try_into().ok()?),
+        };
         rest.is_empty().then_some(Self {
             key: SessionKey::decode(key)?,
             format,
@@ -73,6 +81,7 @@ impl Record {
             expires,
             facts: facts.to_vec(),
             session: session.to_vec().into(),
+            application_data,
         })
     }
 }
@@ -121,14 +130,18 @@ mod tests {
             expires: timestamp(5_678),
             facts: b"facts".to_vec(),
             session: b"session".to_vec().into(),
+            application_data: Some((&b"settings"[..]).try_into().expect("it fits")),
         }
     }
 
     #[test]
     fn an_encoded_record_decodes() {
-        let record = record();
-        let decoded = Record::decode(&record.encode(), record.format, record.expires);
-        assert_eq!(decoded, Some(record));
+        let mut record = record();
+        for _ in 0..2 {
+            let decoded = Record::decode(&record.encode(), record.format, record.expires);
+            assert_eq!(decoded.as_ref(), Some(&record));
+            record.application_data = None;
+        }
     }
 
     /// R23: neither a truncated record nor one with trailing bytes decodes.

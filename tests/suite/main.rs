@@ -70,6 +70,7 @@ mod doors;
 mod events;
 #[cfg(all(feature = "hyper", any(feature = "rustls", feature = "openssl")))]
 mod http;
+mod reading_to_the_end;
 #[cfg(feature = "metrics")]
 mod recorded_metrics;
 mod servers;

@@ -50,7 +50,8 @@ impl Connection {
         let reuse = self.settings.sessions.reuse_tickets();
         let not_after = peer.not_after;
         let (entry, in_use) = Session::received(session, peer, reuse, now)?;
-        let entry = entry.expires_by(not_after);
+        let mut entry = entry.expires_by(not_after);
+        entry.application_data.clone_from(&state.application_data);
         state.in_use = in_use;
         Some((entry.established_at(established.unwrap_or(now)), now))
     }

@@ -3,8 +3,8 @@
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use store_core::{
-    Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol, SessionKey,
-    Start, Timestamp, Usage, Want,
+    ApplicationData, Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol,
+    SessionKey, Start, Timestamp, Usage, Want,
 };
 
 use super::TlsSession;
@@ -33,6 +33,9 @@ pub(super) struct State<S> {
     stored: SmallVec<[EntryId; 4]>,
     pub(super) tickets: usize,
     pub(super) max_early_data: Option<u32>,
+    /// What the application keeps beside the session offered, and beside those of the connection.
+    pub(super) offered_data: Option<ApplicationData>,
+    pub(super) application_data: Option<ApplicationData>,
 }
 
 enum Phase {
@@ -113,6 +116,8 @@ impl<S: TlsSession> State<S> {
             stored: SmallVec::new(),
             tickets: 0,
             max_early_data: None,
+            offered_data: None,
+            application_data: None,
         }
     }
 
@@ -129,6 +134,8 @@ impl<S: TlsSession> State<S> {
         self.stored.clear();
         self.tickets = 0;
         self.max_early_data = None;
+        self.offered_data = None;
+        self.application_data = None;
     }
 
     pub(super) fn key(&self) -> &SessionKey {
@@ -207,6 +214,7 @@ impl<S: TlsSession> State<S> {
             expires: entry.expires,
             not_after: entry.session.not_after(),
         });
+        self.offered_data = entry.application_data;
         entry.session
     }
 
@@ -288,8 +296,10 @@ impl<S: TlsSession> State<S> {
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
             not_after: resumed.map_or(self.not_after, |offered| offered.not_after),
         };
-        if outcome == Outcome::Declined {
-            self.remove_declined_ticket(store);
+        match outcome {
+            Outcome::Declined => self.remove_declined_ticket(store),
+            Outcome::Resumed => self.application_data.clone_from(&self.offered_data),
+            _ => {}
         }
         let outcome = self.report(outcome);
         if let Phase::Handshake = self.phase {
@@ -314,9 +324,12 @@ impl<S: TlsSession> State<S> {
         &mut self,
         store: &ClockedStore<S>,
         outcome: Option<Outcome>,
-        session: Option<Entry<S>>,
+        mut session: Option<Entry<S>>,
         now: Timestamp,
     ) {
+        if let (Some(entry), Some(data)) = (&mut session, &self.application_data) {
+            entry.application_data = Some(data.clone());
+        }
         let hint = self.chosen_hint.take();
         if outcome.is_none() && hint.is_none() && session.is_none() {
             return;
@@ -379,6 +392,20 @@ impl<S: TlsSession> State<S> {
         if let Some(id) = resumed {
             store.store().remove_up_to(&self.key, id);
         }
+    }
+
+    pub(super) fn set_application_data(
+        &mut self,
+        store: &ClockedStore<S>,
+        data: Option<ApplicationData>,
+    ) {
+        let resumed = self.offered.filter(|_| self.resumed().is_some());
+        let ids = self.stored.iter().copied();
+        let ids = ids.chain(resumed.and_then(Offered::reusable));
+        let now = store.now();
+        let store = store.store();
+        store.set_application_data(&self.key, ids, data.as_ref(), now);
+        self.application_data = data;
     }
 
     /// The session that the connection resumed, unless it is forgotten.

@@ -11,7 +11,7 @@ use rustls_next::client::{
 };
 use rustls_next::crypto::kx::NamedGroup;
 use rustls_next::pki_types::ServerName;
-use store_core::{ReuseTickets, SessionKey, Timestamp};
+use store_core::{ApplicationData, ReuseTickets, SessionKey, Timestamp};
 
 use super::session::Session;
 use crate::clocked_store::ClockedStore;
@@ -86,6 +86,26 @@ impl Connection {
     /// 8446, section 4.2.10); zero if they allow no early data. `None` before the first.
     pub fn max_early_data(&self) -> Option<u32> {
         self.handle.max_early_data()
+    }
+
+    /// What the application keeps beside the sessions of this connection: what it has
+    /// [set](Self::set_application_data), else what it kept beside the session that was resumed. `None`
+    /// before `settle`.
+    pub fn application_data(&self) -> Option<ApplicationData> {
+        self.handle.application_data()
+    }
+
+    /// What the application keeps beside the session that was given to rustls, from before the handshake
+    /// on: for early data.
+    pub fn offered_application_data(&self) -> Option<ApplicationData> {
+        self.handle.offered_application_data()
+    }
+
+    /// Sets what the application keeps beside the sessions of this connection: those stored already,
+    /// unless they were taken or moved to a tier meanwhile, and those received later. A reusable session that
+    /// was resumed is one of them.
+    pub fn set_application_data(&self, data: Option<ApplicationData>) {
+        self.handle.set_application_data(data);
     }
 
     /// Reports that the server has sent application data.

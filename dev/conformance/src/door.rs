@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use tls_resume::generic::{self, Stream};
-use tls_resume::{Backend, Error, Resumption, tokio as tasks};
+use tls_resume::{Backend, Error, ReadTimeout, Resumption, tokio as tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime;
 use tokio::time::timeout;
@@ -69,7 +69,7 @@ fn echo(stream: &mut (impl Read + Write)) -> Result<(), Failure> {
 }
 
 /// Ends a blocking connection after an echo.
-pub(crate) fn finish<B: Backend, IO: Read + Write>(
+pub(crate) fn finish<B: Backend, IO: Read + Write + ReadTimeout>(
     mut stream: Stream<B, IO>,
 ) -> Result<bool, Failure> {
     echo(&mut stream)?;

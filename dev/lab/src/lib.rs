@@ -34,6 +34,7 @@ pub mod postfix;
 pub mod postgres;
 mod process_group;
 pub mod proftpd;
+pub mod prometheus;
 pub mod redis;
 pub mod server;
 pub mod tcp;

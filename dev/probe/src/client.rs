@@ -265,7 +265,7 @@ impl<B: tls_resume::Backend> ToServer<B> {
             session,
             lifetime: stream.lifetime().or(lifetime_hint),
             early_data_max: stream.max_early_data(),
-            group: stream.group(),
+            group: stream.group().map(u16::from),
             cipher: stream.cipher(),
             duration,
             bytes_in: stream.get_ref().bytes_in(),

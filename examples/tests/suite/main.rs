@@ -3,6 +3,7 @@
 
 mod doors;
 mod http;
+mod metrics;
 mod mta;
 mod nats;
 mod quinn;

@@ -15,7 +15,8 @@ use crate::dropped::Dropped;
 use crate::entry::LookUp;
 use crate::held::Held;
 use crate::{
-    Begun, Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain, Timestamp, Usage,
+    ApplicationData, Begun, Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain,
+    Timestamp, Usage,
 };
 
 /// The number of servers in the operations.
@@ -49,6 +50,15 @@ pub(crate) enum Op {
         returns: bool,
         /// The id of the shared part; 0 for none.
         shares: u8,
+        /// Bytes of application data; 0 for none.
+        beside: usize,
+    },
+    /// The application data of some sessions is set.
+    SetData {
+        server: u8,
+        /// The first of them; three follow.
+        id: u64,
+        bytes: usize,
     },
     Offer {
         server: u8,
@@ -129,6 +139,7 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
             &names[usize::from(server)],
         ),
     };
+    let data = |bytes: usize| ApplicationData::try_from(&vec![1; bytes][..]).ok();
     let alive = Arc::new(AtomicUsize::new(0));
     let mut shard = Shard::<Tracked>::new(limits, true, Cleared::new());
     let sizes = Sizes {
@@ -154,6 +165,7 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 late,
                 returns,
                 shares,
+                beside,
             } => {
                 number += 1;
                 let session = Tracked::new(number, shares, &alive);
@@ -163,9 +175,10 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                     .map_or(now, Timestamp::from_unix);
                 // Every 16th ticket is one byte too large.
                 let ticket_bytes = limits.ticket_bytes + usize::from(number.is_multiple_of(16));
-                let entry = Entry::new(session, usage, lifetime, weight, now)
+                let mut entry = Entry::new(session, usage, lifetime, weight, now)
                     .established_at(established)
                     .with_ticket_bytes(ticket_bytes);
+                entry.application_data = data(beside);
                 let begun = Generation(if late { generation.0 - 1 } else { generation.0 });
                 let too_late = begun < cleared[usize::from(server)];
                 let expected = if too_late {
@@ -233,13 +246,24 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 let (key, dropped) = (key(server), &mut dropped);
                 let mut start = key.start(generation, now);
                 shard.begin(&key, look_up, now, &mut accept, dropped, &mut start);
-                let found = start.offer.map(|it| (it.id.0, it.entry.session.number));
+                let found = start.offer.map(|it| {
+                    let beside = it.entry.application_data.as_ref();
+                    let beside = beside.map_or(0, ApplicationData::bytes);
+                    (it.id.0, it.entry.session.number, beside)
+                });
                 assert_eq!(
                     found,
                     model.offer(server, look_up, only_even, now),
                     "{op:?}"
                 );
                 assert_eq!(start.hint, model.hint(server), "{op:?}");
+            }
+            Op::SetData { server, id, bytes } => {
+                let (key, data) = (key(server), data(bytes));
+                let bytes = data.as_ref().map_or(0, ApplicationData::bytes);
+                model.set_beside(server, id..id + 4, bytes, now);
+                let ids = &mut (id..id + 4).map(EntryId);
+                shard.set_application_data(&key, ids, data.as_ref(), now, &mut dropped);
             }
             Op::End {
                 server,

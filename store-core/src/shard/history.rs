@@ -4,8 +4,8 @@ use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
-use crate::tier::Standing;
-use crate::{Begun, EntryId, Outcome, Start, Storable, Timestamp};
+use crate::tier::{Available, Standing};
+use crate::{Begun, EntryId, Outcome, Outlook, Start, Storable, Timestamp, Want};
 
 impl<S: Storable> Shard<S> {
     /// A connection to the server at `index` offers nothing because of earlier handshakes.
@@ -25,6 +25,26 @@ impl<S: Storable> Shard<S> {
             };
             *counter += 1;
         }
+    }
+
+    /// What a connection that begins at `now`, and reports its outcome, would find.
+    pub(crate) fn outlook(&self, hashed: &HashedKey<'_>, now: Timestamp) -> Outlook {
+        let (single_use, reusable) = self.available(hashed, now);
+        if single_use == 0 && !reusable {
+            return Outlook::NoSession;
+        }
+        let look_up = LookUp {
+            want: Want::Any,
+            reports: true,
+        };
+        let history = self.peek(hashed).map(|node| node.history);
+        if history.is_some_and(|mut copy| !copy.may_offer(look_up, now)) {
+            return Outlook::Avoided;
+        }
+        Outlook::Offers(Available {
+            single_use,
+            reusable,
+        })
     }
 
     /// Whether there is something that the outcome of a handshake changes, even a resumed one.

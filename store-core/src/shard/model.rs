@@ -3,12 +3,14 @@
 mod evict;
 mod server;
 
+use std::ops::Range;
+
 use self::server::{Server, Session};
 use super::pack::MOST_PASSED;
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
 use crate::entry::LookUp;
-use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
+use crate::{ApplicationData, Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
 
 /// A shard with one vector of servers, in the order in which they entered their rings.
 pub(super) struct Model {
@@ -96,7 +98,9 @@ impl Model {
             .min(entry.established.after(limits.total_age));
         let shared = entry.session.shared_part();
         let bytes = shared.map_or(0, |shared| shared.bytes);
-        let bytes = entry.weight.saturating_add(bytes);
+        let beside = entry.application_data.as_ref();
+        let beside = beside.map_or(0, ApplicationData::bytes);
+        let bytes = entry.weight.saturating_add(beside).saturating_add(bytes);
         if most.is_none_or(|most| bytes > most) {
             self.stats.refused_too_large += 1;
             return false;
@@ -122,7 +126,7 @@ impl Model {
             }
             Some(_) => {}
         }
-        let short = self.bytes() + entry.weight > limits.total_bytes;
+        let short = self.bytes() + entry.weight + beside > limits.total_bytes;
         let position = self.position(name).expect("inserted above");
         let server = &mut self.servers[position];
         server.need.count_put();
@@ -142,6 +146,7 @@ impl Model {
             shared,
             packed: false,
             packing: None,
+            beside,
         };
         server.put(session, &limits, self.sizes, now, &mut self.stats);
         self.make_room(Some(name), now);
@@ -217,7 +222,7 @@ impl Model {
         look_up: LookUp,
         even: bool,
         now: Timestamp,
-    ) -> Option<(u64, u64)> {
+    ) -> Option<(u64, u64, usize)> {
         let mut found = None;
         if let Some(position) = self.position(name) {
             let server = &mut self.servers[position];
@@ -324,6 +329,21 @@ impl Model {
         });
         self.make_room(None, now);
         replaced.flatten().is_some()
+    }
+
+    pub(super) fn set_beside(&mut self, name: u8, ids: Range<u64>, bytes: usize, now: Timestamp) {
+        let (limits, sizes) = (self.limits.clone(), self.sizes);
+        let most = limits.session_bytes.min(limits.server_bytes);
+        let most = most.min(limits.total_bytes.saturating_sub(sizes.fixed));
+        let set = self.change(name, |server, stats| {
+            for id in ids {
+                server.set_beside(id, bytes, most);
+            }
+            server.drop_excess(&limits, sizes, None, now, stats);
+        });
+        if set.is_some() {
+            self.make_room(None, now);
+        }
     }
 
     /// The server of the session `id`.

@@ -19,12 +19,15 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => Just(Want::SingleUseFirst),
         1 => Just(Want::Reusable),
     ];
+    let beside = prop_oneof![3 => Just(0_usize), 1 => 1..60_usize];
     let outcome = prop::sample::select(OUTCOMES.to_vec());
     prop_oneof![
-        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2), 0..4_u8)
-            .prop_map(|(server, usage, weight, lives, age, late, returns, shares)| {
-                Op::Put { server, usage, weight, lives, age, late, returns, shares }
+        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2), 0..4_u8, beside.clone())
+            .prop_map(|(server, usage, weight, lives, age, late, returns, shares, beside)| {
+                Op::Put { server, usage, weight, lives, age, late, returns, shares, beside }
             }),
+        2 => (server.clone(), 0..60_u64, beside)
+            .prop_map(|(server, id, bytes)| Op::SetData { server, id, bytes }),
         3 => (0..4_u8, 0..200_usize, 0..4_u8)
             .prop_map(|(which, weight, shares)| Op::Pack { which, weight, shares }),
         1 => (server.clone(), 0..200_usize, 0..4_u8)

@@ -7,7 +7,8 @@ use crate::shard::{HashedKey, Index};
 use crate::sync::Ordering;
 use crate::tier::Standing;
 use crate::{
-    Begun, Entry, EntryId, KeyRef, Offer, Outcome, Refused, Start, Storable, Timestamp, Usage, Want,
+    Begun, Entry, EntryId, KeyRef, Offer, Outcome, Outlook, Refused, Start, Storable, Timestamp,
+    Usage, Want,
 };
 
 impl<S: Storable> SessionStore<S> {
@@ -91,6 +92,20 @@ impl<S: Storable> SessionStore<S> {
             None => self.count_miss(&hashed.key),
         }
         start
+    }
+
+    /// What a connection to `key` that begins at `now` would find, if it accepts every session and reports
+    /// its outcome. Changes nothing, and counts nothing.
+    pub fn outlook<'k>(&self, key: impl Into<KeyRef<'k>>, now: Timestamp) -> Outlook {
+        self.clear_after_fork();
+        if self.shards.len() == 0 {
+            return Outlook::Off;
+        }
+        let hashed = self.hashed(key);
+        let shard = self.shards.get(hashed.hash);
+        shard.map_or(Outlook::NoSession, |shard| {
+            shard.lock().outlook(&hashed, now)
+        })
     }
 
     /// Returns the session that a connection to `key` should offer, as [`begin`](Self::begin) does.

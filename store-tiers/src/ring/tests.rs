@@ -29,6 +29,7 @@ fn record() -> Record {
         expires: at(NOW + 100),
         facts: b"verified for example.com".to_vec(),
         session: b"a secret session that nobody may see".to_vec().into(),
+        application_data: None,
     }
 }
 
@@ -156,7 +157,7 @@ fn the_layout_is_stable() {
     let sealed = ring.seal_with(&record(), &id, [5; NONCE]).unwrap();
     assert_eq!(
         sealed[..HEADER - NONCE],
-        *b"TLR\x01\0\0\0\x02\0\0\0\x07\0\0\x01\x8b\xcf\xe6\xee\xa0"
+        *b"TLR\x02\0\0\0\x02\0\0\0\x07\0\0\x01\x8b\xcf\xe6\xee\xa0"
     );
     assert_eq!(sealed.len(), HEADER + record().encode().len() + TAG);
 }
@@ -182,7 +183,7 @@ proptest! {
     #[test]
     fn any_record_opens_unchanged(
         (format, single_use, established, lives) in any::<(u32, bool, u32, u32)>(),
-        (facts, session) in any::<(Vec<u8>, Vec<u8>)>(),
+        (facts, session, beside) in any::<(Vec<u8>, Vec<u8>, Vec<u8>)>(),
     ) {
         let ring = ring();
         let id = server(&ring, "example.com");
@@ -194,6 +195,7 @@ proptest! {
             expires: at(NOW + 1 + u64::from(lives)),
             facts,
             session: session.into(),
+            application_data: beside[..].try_into().ok(),
         };
         let sealed = ring.seal(&record, &id).unwrap();
         prop_assert_eq!(ring.open(&sealed, &id, at(NOW)), Ok(record));
@@ -204,7 +206,7 @@ proptest! {
         let ring = ring();
         let id = server(&ring, "example.com");
         prop_assert!(ring.open(&bytes, &id, at(NOW)).is_err());
-        let with_header = [&b"TLR\x01\0\0\0\x02"[..], &bytes].concat();
+        let with_header = [&b"TLR\x02\0\0\0\x02"[..], &bytes].concat();
         prop_assert!(ring.open(&with_header, &id, at(NOW)).is_err());
     }
 }

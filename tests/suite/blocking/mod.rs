@@ -1,5 +1,6 @@
 //! Blocking connections, on every backend.
 
+mod application_data;
 mod certificate_expiry;
 #[cfg(feature = "rustls")]
 mod client_config;
@@ -7,10 +8,13 @@ pub(crate) mod clients;
 mod connect_options;
 mod early_data;
 mod error_texts;
+mod exporter;
 mod failed_resumption;
 mod failures;
+mod groups;
 mod kin;
 mod limits_and_hosts;
+mod outlook;
 mod partitions;
 #[cfg(feature = "openssl")]
 mod peer_certificates;
@@ -89,6 +93,28 @@ on_backends! {
         a_failed_kin_is_made_again,
         a_kept_session_goes_to_its_server_only,
         only_a_connection_that_keeps_its_session_has_kin;
+    groups:
+        the_groups_that_are_set_are_offered_in_their_order,
+        a_known_group_comes_first_and_adds_none,
+        other_groups_are_another_domain,
+        both_versions_resume_with_groups,
+        groups_that_are_not_supported_are_rejected;
+    application_data:
+        application_data_comes_back_with_the_session,
+        late_tickets_have_the_application_data,
+        a_declined_session_gives_no_application_data,
+        servers_and_partitions_have_their_own_application_data,
+        application_data_is_bounded_and_counted,
+        revoked_sessions_keep_no_application_data;
+    exporter:
+        both_ends_export_the_same_keying_material,
+        the_channel_binding_is_the_servers;
+    outlook:
+        a_connector_knows_its_backend,
+        the_outlook_is_what_happens_next,
+        the_outlook_follows_options_and_settings,
+        the_outlook_knows_what_has_expired,
+        the_outlook_knows_what_is_avoided;
     settings:
         client_certificates_are_sent_and_sessions_resumed,
         client_keys_must_match,
@@ -123,6 +149,8 @@ on_backends! {
         early_data_is_not_sent_again;
     transports:
         close_sends_close_notify_once,
+        close_with_unread_tickets_is_no_reset,
+        close_keeps_the_timeout_and_the_data,
         close_fails_on_a_broken_connection,
         close_ends_over_a_transport_that_accepts_nothing,
         an_end_without_close_notify_is_unexpected,
@@ -167,6 +195,8 @@ on_shareable_backends! {
     kin:
         kin_need_one_ticket,
         kin_leave_the_tier_alone;
+    application_data:
+        application_data_goes_through_the_tier;
     reused_tickets:
         one_ticket_is_enough,
         connections_at_once_share_a_ticket,

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use lab::server::{Group, Library, Server, ServerSettings};
-use tls_resume::{Backend, Protocol, Resumption};
+use tls_resume::{Backend, NamedGroup, Protocol, Resumption};
 
 use super::clients::{client, last, talk, visit, visit_in_memory};
 use crate::servers::{LONG, each, good_server, listen, server, settings};
@@ -69,9 +69,9 @@ pub(crate) fn a_connection_reports_what_was_negotiated<B: Backend>() {
             assert_eq!(of_tls13, version == Protocol::Tls13, "{cipher}");
             assert_eq!(stream.alpn(), None);
         }
-        assert_eq!(full.group(), Some(0x001d), "X25519");
+        assert_eq!(full.group(), Some(NamedGroup::X25519));
         // TLS 1.2 resumes without a key exchange.
-        let group = (version == Protocol::Tls13).then_some(0x001d);
+        let group = (version == Protocol::Tls13).then_some(NamedGroup::X25519);
         assert_eq!(resumed.group(), group, "{library} {version:?}");
 
         let tickets = if version == Protocol::Tls13 { 2 } else { 1 };

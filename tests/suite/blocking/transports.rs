@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use lab::server::{Library, Protocol};
 use lab::transport::InMemory;
-use tls_resume::Backend;
+use tls_resume::{Backend, ReadTimeout};
 
 use super::clients::{builder, client, start, talk, visit};
+use crate::reading_to_the_end::ReadingToTheEnd;
 use crate::servers::{HOST, PORT, each, good_server, listen, server};
 
 /// Later calls do nothing, and the server's `close_notify` is the end.
@@ -34,6 +35,48 @@ pub(crate) fn close_sends_close_notify_once<B: Backend>() {
         stream.close().expect("close_notify");
         assert_eq!(stream.read(&mut [0; 8]).expect("the end"), 0);
         stream.close().expect("nothing to do");
+    }
+}
+
+/// Tickets that the client has not read make no reset, which could cost the server the last data.
+pub(crate) fn close_with_unread_tickets_is_no_reset<B: Backend>() {
+    each(|library, version| {
+        let server = ReadingToTheEnd::start(&server(library, version));
+        let client = client::<B>();
+        let mut stream = client.connect(HOST, server.port()).expect("a connection");
+        stream.write_all(b"last words").expect("a write");
+        server.wait_for_the_tickets();
+        let before = stream.tickets();
+        stream.close().expect("close_notify");
+        let tickets = stream.tickets();
+        drop(stream);
+        let received = server.received().expect("an end without a reset");
+        assert_eq!(received, b"last words", "{library} {version:?}");
+        if version == Protocol::Tls13 {
+            assert!(tickets > before, "{library}");
+            assert!(client.stats().sessions > 0, "they are stored");
+        }
+    });
+}
+
+/// The caller's timeout is as before, and data can still be read.
+pub(crate) fn close_keeps_the_timeout_and_the_data<B: Backend>() {
+    for version in Protocol::ALL {
+        let server = listen(good_server(version));
+        let client = client::<B>();
+        let mut stream = client.connect(HOST, server.port()).expect("a connection");
+        let timeout = Some(Duration::from_secs(7));
+        stream
+            .get_ref()
+            .set_read_timeout(timeout)
+            .expect("a timeout");
+        stream.write_all(b"hello").expect("a write");
+        stream.close().expect("close_notify");
+        let after = stream.get_ref().read_timeout().expect("a timeout");
+        assert_eq!(after, timeout);
+        let mut echo = Vec::new();
+        stream.read_to_end(&mut echo).expect("the rest");
+        assert_eq!(echo, b"hello", "{version}");
     }
 }
 
@@ -68,6 +111,12 @@ impl Write for Filling {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ReadTimeout for Filling {
+    fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,14 +1,15 @@
 //! Futures that are dropped before they are done.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use lab::server::{Library, Protocol};
 use tls_resume::tokio::{Backend, Connector};
 use tls_resume::{ErrorKind, Resumption, Stats};
 use tokio::net::TcpStream;
+use tokio::runtime;
 use tokio::time::{sleep, timeout};
 
 use super::clients::{Relay, Relaying, Stuck, builder, client, listen, servers, settings, visit};
@@ -23,21 +24,33 @@ fn assert_accounted_for(stats: &Stats) {
 pub(crate) async fn no_session_is_taken_before_tcp_is_connected<B: Backend>() {
     for (_, server) in servers() {
         let client = client::<B>();
-        loop {
-            visit(&client, server.port()).await;
-            let before = client.blocking().stats();
-            // The first poll starts to resolve the name. On a busy machine, it may do all the rest.
-            let mut connecting = pin!(client.connect(HOST, server.port()));
-            let poll =
-                |cx: &mut Context<'_>| Poll::Ready(connecting.as_mut().poll(cx).is_pending());
-            if poll_fn(poll).await {
-                assert_eq!(client.blocking().stats(), before);
-                break;
-            }
-        }
+        visit(&client, server.port()).await;
+        let before = client.blocking().stats();
+        let (connects, port) = (client.clone(), server.port());
+        let cancels = thread::spawn(move || cancel_while_resolving(&connects, port));
+        cancels.join().expect("no panic");
+        assert_eq!(client.blocking().stats(), before);
         let stream = visit(&client, server.port()).await;
         assert_eq!(stream.resumption(), Resumption::Resumed);
     }
+}
+
+/// Polls a connection in a runtime whose only thread for names is busy, and drops it.
+fn cancel_while_resolving<B: Backend>(client: &Connector<B>, port: u16) {
+    let mut runtime = runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    let runtime = runtime.expect("a runtime");
+    let (free, busy) = mpsc::channel::<()>();
+    runtime.spawn_blocking(move || busy.recv());
+    runtime.block_on(async {
+        let mut connecting = pin!(client.connect(HOST, port));
+        tokio::select! {
+            biased;
+            connected = &mut connecting => panic!("it did not wait: {connected:?}"),
+            () = std::future::ready(()) => {}
+        }
+    });
+    drop(free);
 }
 
 /// Cancels a handshake after `left` bytes from the server. False if the handshake was done by then.

@@ -21,6 +21,8 @@ on_async_backends! {
         the_servers_last_group_is_offered_first,
         never_resume_hosts_neither_store_nor_offer,
         connections_have_their_own_options,
+        both_ends_export_the_same_keying_material,
+        application_data_comes_back_with_the_session,
         waiting_stores_tickets_and_loses_no_data,
         waiting_ends_at_the_timeout,
         application_data_does_not_count_as_session_size;
@@ -48,6 +50,7 @@ on_async_backends! {
         other_writes_may_follow_a_cancelled_write,
         shutdown_may_follow_a_cancelled_write,
         shutdown_does_not_wait_for_the_server,
+        shutdown_with_unread_tickets_is_no_reset,
         a_busy_thread_costs_no_session,
         connect_stream_until_counts_a_timeout_as_a_failure;
     early_data:

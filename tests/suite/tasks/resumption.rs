@@ -204,3 +204,42 @@ pub(crate) async fn the_servers_last_group_is_offered_first<B: Backend>() {
     assert_ne!(shares[0], Some(&23), "the first visit knows nothing");
     assert_eq!(shares[1..], [Some(&23); 2]);
 }
+
+/// The channel binding is the server's (RFC 9266), and so is other keying material.
+pub(crate) async fn both_ends_export_the_same_keying_material<B: Backend>() {
+    for (version, server) in servers() {
+        let client = client::<B>();
+        for count in 1..=2 {
+            let stream = visit(&client, server.port()).await;
+            let seen = server.wait_for_handshakes(count, LONG);
+            let expected = seen[count - 1].tls_exporter;
+            let mut material = [0; 32];
+            let label = "EXPORTER-Channel-Binding";
+            let exported = stream.export_keying_material(&mut material, label, Some(b""));
+            exported.expect("keying material");
+            assert_eq!(Some(material), expected, "{version:?}");
+            let is_openssl = client.blocking().backend_name() == "openssl";
+            let knows = version == Protocol::Tls13 || is_openssl;
+            assert_eq!(stream.tls_exporter(), expected.filter(|_| knows));
+        }
+    }
+}
+
+/// What the application keeps beside a session, it has again on a connection that resumes it.
+pub(crate) async fn application_data_comes_back_with_the_session<B: Backend>() {
+    for (version, server) in servers() {
+        let client = client::<B>();
+        let first = visit(&client, server.port()).await;
+        assert_eq!(first.application_data(), None);
+        first
+            .set_application_data(b"250 PIPELINING")
+            .expect("it fits");
+        drop(first);
+        for _ in 0..3 {
+            let stream = visit(&client, server.port()).await;
+            assert_eq!(stream.resumption(), Resumption::Resumed);
+            let kept = stream.application_data().expect("beside the session");
+            assert_eq!(*kept, *b"250 PIPELINING", "{version}");
+        }
+    }
+}

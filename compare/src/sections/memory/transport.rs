@@ -2,9 +2,11 @@
 
 use std::error::Error;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use lab::server::Server;
 use lab::transport::InMemory;
+use tls_resume::ReadTimeout;
 
 /// What runs before the first read.
 type BeforeRead<'a> = &'a mut dyn FnMut() -> Result<(), Box<dyn Error>>;
@@ -56,5 +58,12 @@ impl Write for Transport<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+impl ReadTimeout for &mut Transport<'_> {
+    /// Does nothing: reads in memory do not block.
+    fn set_read_timeout(&self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
     }
 }

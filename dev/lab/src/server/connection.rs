@@ -35,6 +35,8 @@ pub struct Handshake {
     pub groups: Vec<u16>,
     /// Those of [`groups`](Self::groups) for which the first message has a key share.
     pub key_shares: Vec<u16>,
+    /// The channel binding `tls-exporter` (RFC 9266), extended master secret or not.
+    pub tls_exporter: Option<[u8; 32]>,
 }
 
 impl fmt::Debug for Handshake {
@@ -64,6 +66,8 @@ pub(super) trait Engine: Send {
     fn close(&mut self);
     /// `None` before the handshake is completed.
     fn negotiated(&self) -> Option<Negotiated>;
+    /// 32 bytes of keying material.
+    fn export(&self, label: &str, context: Option<&[u8]>) -> Option<[u8; 32]>;
     fn failed(&self) -> Option<&str>;
     fn client_closed(&self) -> bool;
 }
@@ -153,6 +157,11 @@ impl ServerConnection {
         self.facts.clone()
     }
 
+    /// 32 bytes of keying material (RFC 5705). `None` before the handshake is completed.
+    pub fn export_keying_material(&self, label: &str, context: Option<&[u8]>) -> Option<[u8; 32]> {
+        self.engine.export(label, context)
+    }
+
     /// How many tickets were made, if the connection is
     /// [observed](super::Server::observed_connection). The next [`send`](Self::send) has them.
     pub fn tickets_made(&self) -> Option<usize> {
@@ -214,6 +223,7 @@ impl ServerConnection {
             key_shares: hello
                 .map(|hello| hello.key_shares.clone())
                 .unwrap_or_default(),
+            tls_exporter: self.engine.export("EXPORTER-Channel-Binding", Some(&[])),
         }
     }
 }

@@ -315,6 +315,12 @@ impl Engine for Connection {
         self.negotiated.clone()
     }
 
+    fn export(&self, label: &str, context: Option<&[u8]>) -> Option<[u8; 32]> {
+        let (ssl, mut output) = (self.tls.ssl(), [0; 32]);
+        let exported = ssl.export_keying_material(&mut output, label, context);
+        exported.ok().map(|()| output)
+    }
+
     fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
     }

@@ -239,6 +239,12 @@ impl Engine for Connection {
         })
     }
 
+    fn export(&self, label: &str, context: Option<&[u8]>) -> Option<[u8; 32]> {
+        let tls = &self.tls;
+        tls.export_keying_material([0; 32], label.as_bytes(), context)
+            .ok()
+    }
+
     fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
     }

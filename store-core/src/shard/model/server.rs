@@ -20,6 +20,8 @@ pub(in crate::shard) struct Session {
     pub(super) packed: bool,
     /// Being packed: the bytes that its slot counts for its shared part.
     pub(super) packing: Option<usize>,
+    /// Bytes of its application data.
+    pub(in crate::shard) beside: usize,
 }
 
 impl Session {
@@ -74,7 +76,7 @@ impl Server {
 
     /// Bytes of the sessions.
     pub(super) fn weight(&self) -> usize {
-        let own = |session: &Session| session.weight + session.packing.unwrap_or(0);
+        let own = |it: &Session| it.weight + it.packing.unwrap_or(0) + it.beside;
         let own: usize = self.sessions.iter().map(own).sum();
         let shared = self.present().filter_map(|session| session.shared);
         let shared: HashSet<(usize, usize)> =
@@ -140,6 +142,16 @@ impl Server {
         self.drop_excess(limits, sizes, Some(usage), now, stats);
     }
 
+    /// Sets the bytes beside the session `id`, unless it would then have more than `most`.
+    pub(super) fn set_beside(&mut self, id: u64, bytes: usize, most: usize) {
+        let mut sessions = self.sessions.iter_mut();
+        if let Some(session) = sessions.find(|session| session.id == id) {
+            let shared = session.shared.map_or(0, |shared| shared.bytes);
+            let own = session.weight + session.packing.unwrap_or(shared);
+            session.beside = if own + bytes <= most { bytes } else { 0 };
+        }
+    }
+
     /// Drops sessions that exceed the limits, except the newest one of the usage `spared`.
     pub(super) fn drop_excess(
         &mut self,
@@ -170,14 +182,14 @@ impl Server {
         }
     }
 
-    /// The id and the number of the session that a look-up returns.
+    /// The id, the number and the bytes beside the session that a look-up returns.
     pub(super) fn offer(
         &mut self,
         want: Want,
         accept: impl Fn(u64) -> bool,
         now: Timestamp,
         stats: &mut Stats,
-    ) -> Option<(u64, u64)> {
+    ) -> Option<(u64, u64, usize)> {
         let mut reusable = None;
         for index in (0..self.sessions.len()).rev() {
             let session = self.sessions[index].clone();
@@ -192,9 +204,9 @@ impl Server {
                 if session.usage == Usage::SingleUse {
                     self.sessions.remove(index);
                     stats.taken += 1;
-                    return Some((session.id, session.number));
+                    return Some((session.id, session.number, session.beside));
                 }
-                reusable = Some((session.id, session.number));
+                reusable = Some((session.id, session.number, session.beside));
             }
         }
         stats.copied += u64::from(reusable.is_some());

@@ -183,6 +183,7 @@ impl<S: Portable> Worker<S> {
             weight,
             // The process that put it has checked it.
             ticket_bytes: 0,
+            application_data: record.application_data,
         })
     }
 

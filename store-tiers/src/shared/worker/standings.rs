@@ -37,6 +37,7 @@ impl<S: Portable> Worker<S> {
             expires: now.after(LIFETIME),
             facts,
             session: Vec::new().into(),
+            application_data: None,
         };
         let Some(sealed) = self.sealed(&notice, server) else {
             return Ok(());

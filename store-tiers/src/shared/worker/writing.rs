@@ -146,6 +146,7 @@ impl<S: Portable> Worker<S> {
             expires: entry.expires,
             facts,
             session,
+            application_data: entry.application_data.clone(),
         };
         self.sealed(&record, server)
     }
