@@ -13,13 +13,32 @@ pub fn url_and_roots() -> Result<(String, PathBuf), &'static str> {
     }
 }
 
-/// The program's arguments: a URL, a PEM file with the roots to trust, and an address to listen at.
-pub fn url_roots_and_address() -> Result<(String, PathBuf, SocketAddr), &'static str> {
+/// What a program needs whose metrics are read.
+#[derive(Debug)]
+pub struct Exporter {
+    /// The URL to request.
+    pub url: String,
+    /// A PEM file with the roots to trust.
+    pub roots: PathBuf,
+    /// The address at which the metrics are read.
+    pub listen: SocketAddr,
+    /// The store, such as `lmdb:/var/lib/sessions`.
+    pub store: String,
+}
+
+/// The program's arguments: a URL, a PEM file with the roots to trust, an address to listen at, and a
+/// store.
+pub fn exporter() -> Result<Exporter, &'static str> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [url, roots, listen] = &arguments[..]
+    if let [url, roots, listen, store] = &arguments[..]
         && let Ok(listen) = listen.parse()
     {
-        return Ok((url.clone(), roots.into(), listen));
+        return Ok(Exporter {
+            url: url.clone(),
+            roots: roots.into(),
+            listen,
+            store: store.clone(),
+        });
     }
-    Err("give a URL, a PEM file with the roots to trust, and an address to listen at")
+    Err("give a URL, a PEM file with the roots to trust, an address to listen at, and a store")
 }
