@@ -25,12 +25,12 @@ impl<B: Backend> Configured<B> {
         self.backend.domain()
     }
 
-    /// The same, over another store.
+    /// The same, over another store. No `ClientConfig` has it.
     pub(super) fn over(&self, store: Arc<SessionStore<B::Session>>) -> Self {
         Self {
             backend: self.backend.over(store),
             credential: self.credential.clone(),
-            since: self.since,
+            since: None,
         }
     }
 
