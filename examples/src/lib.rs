@@ -10,5 +10,6 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod h3;
 pub mod mta;
 pub mod serve;
