@@ -8,6 +8,11 @@ use pki_types::CertificateDer;
 
 use crate::{ApplicationData, ApplicationDataError, NamedGroup, Protocol};
 
+/// The most bytes that HKDF derives with SHA-256 (RFC 5869, section 2.3).
+const MAX_OUTPUT: usize = 255 * 32;
+/// The most bytes of a label: 255 with its prefix `tls13 ` (RFC 8446, section 7.1).
+const MAX_LABEL: usize = 249;
+
 /// How a handshake used the session store, as the TLS library reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resumption {
@@ -100,16 +105,28 @@ impl<T: Connection> ConnectionInfo<T> {
     /// Exporter Labels" registry. In TLS 1.2, no context and an empty one give different material.
     ///
     /// A resumed connection has other material than the one that its session comes from. Fails with
-    /// [`io::ErrorKind::InvalidInput`] if `output` is empty, or anything is too long: `output` has 8,160
-    /// bytes at most in TLS 1.3, and `context` 65,535.
+    /// [`io::ErrorKind::InvalidInput`] if `output` is empty or has more than the 8,160 bytes that TLS 1.3
+    /// derives with SHA-256, if `label` has more than 249 bytes, or `context` more than 65,535.
     pub fn export_keying_material(
         &self,
         output: &mut [u8],
         label: &str,
         context: Option<&[u8]>,
     ) -> io::Result<()> {
+        let invalid = |error: Box<dyn std::error::Error + Send + Sync>| {
+            io::Error::new(io::ErrorKind::InvalidInput, error)
+        };
+        // Libraries differ: some panic.
+        let fits = (1..=MAX_OUTPUT).contains(&output.len())
+            && label.len() <= MAX_LABEL
+            && context.is_none_or(|context| u16::try_from(context.len()).is_ok());
+        if !fits {
+            let message = "no keying material is exported for an empty output, or for a long output, \
+                 label or context";
+            return Err(invalid(message.into()));
+        }
         let exported = self.tls.details().export(output, label, context);
-        exported.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+        exported.map_err(invalid)
     }
 
     /// The channel binding `tls-exporter` of this connection (RFC 9266), which authentication inside it,

@@ -74,10 +74,6 @@ impl<S: TlsSession> Handle<S> {
         self.state().application_data.clone()
     }
 
-    pub(crate) fn offered_application_data(&self) -> Option<ApplicationData> {
-        self.state().offered_data.clone()
-    }
-
     pub(crate) fn set_application_data(&self, data: Option<ApplicationData>) {
         self.state().set_application_data(&self.store, data);
     }

@@ -11,5 +11,6 @@
 
 pub mod arguments;
 pub mod ftps;
+pub mod h3;
 pub mod mta;
 pub mod serve;

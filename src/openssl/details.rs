@@ -92,9 +92,6 @@ impl Details for OpenSslDetails<'_> {
         label: &str,
         context: Option<&[u8]>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        if output.is_empty() {
-            return Err("no bytes of keying material are asked for".into());
-        }
         Ok(self.0.export_keying_material(output, label, context)?)
     }
 

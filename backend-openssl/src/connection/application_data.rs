@@ -12,13 +12,6 @@ impl Connection {
         self.state().application_data.clone()
     }
 
-    /// What the application keeps beside the session that was offered, from before the handshake on: for
-    /// early data.
-    pub fn offered_application_data(&self) -> Option<ApplicationData> {
-        let offered = self.offered.as_ref();
-        offered?.application_data.clone()
-    }
-
     /// Sets what the application keeps beside the sessions of this connection: those stored already,
     /// unless they were taken or moved to a tier meanwhile, and those received later. A reusable session that
     /// was resumed is one of them.

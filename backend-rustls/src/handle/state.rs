@@ -1,5 +1,7 @@
 //! The state of one connection: the sessions that it offered, received and stored.
 
+mod application_data;
+
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use store_core::{
@@ -34,7 +36,7 @@ pub(super) struct State<S> {
     pub(super) tickets: usize,
     pub(super) max_early_data: Option<u32>,
     /// What the application keeps beside the session offered, and beside those of the connection.
-    pub(super) offered_data: Option<ApplicationData>,
+    offered_data: Option<ApplicationData>,
     pub(super) application_data: Option<ApplicationData>,
 }
 
@@ -392,20 +394,6 @@ impl<S: TlsSession> State<S> {
         if let Some(id) = resumed {
             store.store().remove_up_to(&self.key, id);
         }
-    }
-
-    pub(super) fn set_application_data(
-        &mut self,
-        store: &ClockedStore<S>,
-        data: Option<ApplicationData>,
-    ) {
-        let resumed = self.offered.filter(|_| self.resumed().is_some());
-        let ids = self.stored.iter().copied();
-        let ids = ids.chain(resumed.and_then(Offered::reusable));
-        let now = store.now();
-        let store = store.store();
-        store.set_application_data(&self.key, ids, data.as_ref(), now);
-        self.application_data = data;
     }
 
     /// The session that the connection resumed, unless it is forgotten.

@@ -95,12 +95,6 @@ impl Connection {
         self.handle.application_data()
     }
 
-    /// What the application keeps beside the session that was given to rustls, from before the handshake
-    /// on: for early data.
-    pub fn offered_application_data(&self) -> Option<ApplicationData> {
-        self.handle.offered_application_data()
-    }
-
     /// Sets what the application keeps beside the sessions of this connection: those stored already,
     /// unless they were taken or moved to a tier meanwhile, and those received later. A reusable session that
     /// was resumed is one of them.

@@ -1,9 +1,8 @@
 //! A model of the shard: the same behaviour, written as simply as possible.
 
+mod application_data;
 mod evict;
 mod server;
-
-use std::ops::Range;
 
 use self::server::{Server, Session};
 use super::pack::MOST_PASSED;
@@ -329,21 +328,6 @@ impl Model {
         });
         self.make_room(None, now);
         replaced.flatten().is_some()
-    }
-
-    pub(super) fn set_beside(&mut self, name: u8, ids: Range<u64>, bytes: usize, now: Timestamp) {
-        let (limits, sizes) = (self.limits.clone(), self.sizes);
-        let most = limits.session_bytes.min(limits.server_bytes);
-        let most = most.min(limits.total_bytes.saturating_sub(sizes.fixed));
-        let set = self.change(name, |server, stats| {
-            for id in ids {
-                server.set_beside(id, bytes, most);
-            }
-            server.drop_excess(&limits, sizes, None, now, stats);
-        });
-        if set.is_some() {
-            self.make_room(None, now);
-        }
     }
 
     /// The server of the session `id`.

@@ -6,6 +6,7 @@
 )]
 
 mod accounting;
+mod application_data;
 mod bounds;
 mod clearing;
 mod connection;

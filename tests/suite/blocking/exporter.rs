@@ -37,8 +37,20 @@ pub(crate) fn both_ends_export_the_same_keying_material<B: Backend>() {
             let exported = stream.export_keying_material(&mut empty, label, Some(b""));
             exported.expect("with an empty one");
             assert_eq!(none == empty, version == Protocol::Tls13, "{library}");
-            let nothing = stream.export_keying_material(&mut [], label, None);
-            assert_eq!(nothing.unwrap_err().kind(), ErrorKind::InvalidInput);
+            let (long, long_label) = (vec![0; 65_536], "x".repeat(250));
+            for (length, label, context) in [
+                (0, label, None),
+                (8_161, label, None),
+                (32, &*long_label, None),
+                (32, label, Some(&*long)),
+            ] {
+                let exported = stream.export_keying_material(&mut vec![0; length], label, context);
+                let error = exported.expect_err("too short or too long");
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{library}");
+            }
+            let exported =
+                stream.export_keying_material(&mut [0; 8_160], &long_label[1..], Some(&long[1..]));
+            exported.expect("the most of everything");
         }
     });
 }
