@@ -1,6 +1,6 @@
 //! The names of the keys in Redis.
 
-use std::fmt::Write as _;
+use crc16::{State, XMODEM};
 
 use super::run_id::RunId;
 use super::settings::RedisError;
@@ -13,7 +13,7 @@ const MAX_NAMESPACE: usize = 64;
 
 /// The names of keys: `namespace:1:{server}:once:run_id` for single-use records and
 /// `namespace:1:{server}:often:run_id` for the reusable one, the server as 64 hexadecimal digits.
-/// The part in braces is the hash tag, which decides the slot in a cluster.
+/// The part in braces is the hash tag, which decides the [`slot`] in a cluster.
 #[derive(Debug)]
 pub(super) struct Keys {
     prefix: String,
@@ -51,13 +51,21 @@ impl Keys {
     }
 
     fn server(&self, server: &ServerId) -> String {
-        let mut name = format!("{}{{", self.prefix);
-        for byte in server.as_bytes() {
-            let _ = write!(name, "{byte:02x}"); // writing to a string does not fail
-        }
-        name.push('}');
-        name
+        format!("{}{{{}}}", self.prefix, digits(server))
     }
+}
+
+/// The slot of a server's keys in a cluster (Redis Cluster specification, "Key distribution model").
+pub(super) fn slot(server: &ServerId) -> u16 {
+    State::<XMODEM>::calculate(digits(server).as_bytes()) % 16_384
+}
+
+fn digits(server: &ServerId) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    let bytes = server.as_bytes().iter();
+    bytes
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 #[cfg(test)]
@@ -72,7 +80,7 @@ mod tests {
         let domain = SecurityDomain::builder("test").finish();
         let server = ring.server_id(KeyRef::new(&domain, "example.com"));
         let keys = Keys::new("tls-resume").unwrap();
-        let run_id = RunId::parse("run_id:a\r\nrole:master\r\nmaster_replid:b\r\n").unwrap();
+        let run_id = RunId::parse("run_id:a\nrole:master\nmaster_replid:b\n", None).unwrap();
         let single_use = keys.single_use(&server, &run_id);
         let reusable = keys.reusable(&server, &run_id);
 

@@ -181,10 +181,14 @@ fn invalid_replies() {
     let server = thread::spawn(move || {
         for reply in replies {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(INFO).unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let request = lines.find(|line| line.as_ref().map_or(true, |it| it == "ZPOPMAX"));
-            assert!(request.is_some());
+            let mut read_to = |word: &str| {
+                let found = lines.find(|line| line.as_ref().map_or(true, |it| it == word));
+                assert!(found.is_some(), "no {word}");
+            };
+            read_to("replication");
+            stream.write_all(INFO).unwrap();
+            read_to("ZPOPMAX");
             stream.write_all(reply).unwrap();
         }
     });
