@@ -6,27 +6,29 @@
 //! The reusable record is a plain key. Every key expires with its last record. All keys of a TLS
 //! server have one hash tag, so that a cluster stores them on one node.
 //!
-//! # Single use across restarts and failovers
+//! # Single use across restarts, failovers and moved slots
 //! A Redis that restarts from a snapshot has records again that were taken or revoked since the
-//! snapshot; so has a replica that is promoted before these changes reached it. So every key
-//! contains a *run id*: a digest of Redis's `run_id`, new at each start, and `master_replid`, new
-//! at each promotion. No client reads the keys of an earlier run, and they expire: a restart of
-//! Redis costs full handshakes.
+//! snapshot; so has a replica that is promoted before these changes reached it, and a node of a
+//! cluster that gets back a slot it had before. So every key contains a *run id*: a digest of the
+//! node's `run_id`, new at each start, `master_replid`, new at each promotion, and in a cluster
+//! `cluster_my_epoch`, which is higher whenever the node gets a slot back. No client reads the keys of
+//! another run, and they expire: a restart, a failover, and slots that move to a node cost full
+//! handshakes.
 //!
 //! The run id is read when a connection is made, and again in the round trip of any call more than
-//! a second later; what a call took from another run is discarded. Two cases are not detected: a
-//! proxy that moves a connection to another Redis within that second, and a virtual machine that is
-//! reset to an earlier state while Redis runs in it.
+//! a second later; what a call took from another run is discarded. Three cases are not detected:
+//! within that second, a proxy that moves a connection to another Redis, and a slot that moves away
+//! and back; and a virtual machine that is reset to an earlier state while Redis runs in it.
 //!
 //! # Limits
-//! One node, with or without replicas: a Redis Cluster refuses a transaction over several servers'
-//! records. Redis limits its own memory (`maxmemory`): the policy `volatile-ttl` evicts the
+//! Redis limits its own memory (`maxmemory`): the policy `volatile-ttl` evicts the
 //! keys that expire first, other policies other keys, and with `noeviction` puts fail with
 //! [`TierError::NotApplied`]. The clocks of the clients and of Redis should agree: a key expires by
 //! the clock of Redis, a record by that of the client that takes it.
 //!
 //! The least rights of an ACL user: `~tls-resume:* +multi +exec +zadd +zpopmax +zremrangebyscore
-//! +zremrangebyrank +pexpireat +set +get +unlink +scan +info`.
+//! +zremrangebyrank +pexpireat +set +get +unlink +scan +info`, and in a cluster `+cluster|info
+//! +cluster|slots`.
 
 mod address;
 mod commands;

@@ -108,6 +108,23 @@ impl RedisCluster {
         &mut self.nodes[index]
     }
 
+    /// The slots of this node that have keys.
+    pub fn used_slots(&self, index: usize) -> io::Result<Vec<u16>> {
+        let node = &self.nodes[index];
+        let mut slots = Vec::new();
+        for key in node.list("KEYS *")? {
+            let slot = node.ask(&format!("CLUSTER KEYSLOT {key}"))?;
+            let slot = String::from_utf8_lossy(&slot)
+                .trim()
+                .trim_start_matches(':')
+                .parse();
+            slots.push(slot.map_err(io::Error::other)?);
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        Ok(slots)
+    }
+
     /// Moves a slot with its keys from one primary to another, by their indexes, as `redis-cli
     /// --cluster reshard` does.
     pub fn move_slot(&self, slot: u16, from: usize, to: usize) -> io::Result<()> {
@@ -115,12 +132,7 @@ impl RedisCluster {
         target.tell(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", source.id))?;
         source.tell(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", target.id))?;
         loop {
-            let reply = source.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 100"))?;
-            let reply = String::from_utf8_lossy(&reply).into_owned();
-            let keys: Vec<_> = reply
-                .lines()
-                .filter(|line| !line.starts_with(['*', '$']))
-                .collect();
+            let keys = source.list(&format!("CLUSTER GETKEYSINSLOT {slot} 100"))?;
             if keys.is_empty() {
                 break;
             }
@@ -173,6 +185,14 @@ impl ClusterNode {
             is_primary
         })?;
         Ok(())
+    }
+
+    /// Sends a command whose reply is a list of words.
+    fn list(&self, command: &str) -> io::Result<Vec<String>> {
+        let reply = self.ask(command)?;
+        let reply = String::from_utf8_lossy(&reply).into_owned();
+        let words = reply.lines().filter(|line| !line.starts_with(['*', '$']));
+        Ok(words.map(str::to_owned).collect())
     }
 
     /// Sends a command that succeeds with `OK`.

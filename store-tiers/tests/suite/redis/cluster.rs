@@ -107,6 +107,25 @@ fn values_of_another_type_are_deleted_in_a_cluster() {
     }
 }
 
+#[test]
+fn the_documented_rights_suffice_in_a_cluster() {
+    let cluster = cluster();
+    for node in cluster.nodes() {
+        node.tell(
+            "ACL SETUSER me reset on >pw ~tls-resume:* +multi +exec +zadd +zpopmax \
+             +zremrangebyscore +zremrangebyrank +pexpireat +set +get +unlink +scan +info \
+             +cluster|info +cluster|slots",
+        )
+        .unwrap();
+    }
+    let mut tier = tier(&cluster.url().replace("//", "//me:pw@"));
+    tier.put(&[single_use("a", "ticket", hours(1))], now())
+        .unwrap();
+    assert_eq!(take(&mut tier, "a", 9).unwrap(), ["ticket"]);
+    tier.remove(&id("a")).unwrap();
+    tier.clear().unwrap();
+}
+
 /// R7, R4: the slot's node has the same run as before, but another epoch.
 #[test]
 fn a_slot_that_comes_back_restores_no_taken_or_removed_record() {
