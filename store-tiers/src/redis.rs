@@ -82,12 +82,17 @@ const SCAN_REPLY_BYTES: usize = 16 * 1024 * 1024;
 /// # Ok::<(), store_tiers::redis::RedisError>(())
 /// ```
 pub struct RedisTier {
+    client: Client,
+    /// Runs the client, in the calls of the tier alone. Started by the first one.
+    runtime: Option<Runtime>,
+}
+
+/// What the calls of the tier use.
+struct Client {
     keys: Keys,
     /// Most single-use records per server.
     max_records: usize,
     nodes: Nodes,
-    /// Runs the client, in the calls of the tier alone. Started by the first one.
-    runtime: Option<Runtime>,
 }
 
 impl RedisTier {
@@ -103,10 +108,13 @@ impl RedisTier {
     ///
     /// `valkey` may stand for `redis`.
     pub fn new(url: &str, settings: &RedisSettings) -> Result<Self, RedisError> {
-        Ok(Self {
+        let client = Client {
             keys: Keys::new(&settings.namespace)?,
             max_records: settings.sessions_per_server,
             nodes: Nodes::new(Target::new(url, settings)?),
+        };
+        Ok(Self {
+            client,
             runtime: None,
         })
     }
@@ -114,23 +122,23 @@ impl RedisTier {
     /// Runs a call.
     fn run<T>(
         &mut self,
-        call: impl AsyncFnOnce(&mut Nodes, &Keys) -> Result<T, TierError>,
+        call: impl AsyncFnOnce(&mut Client) -> Result<T, TierError>,
     ) -> Result<T, TierError> {
-        let failed = |text: String| TierError::NotApplied(format!("redis: {text}"));
+        let failed = |text: &str| TierError::NotApplied(format!("redis: {text}"));
         if Handle::try_current().is_ok() {
-            let text = "a blocking call in an async task: call it from a thread";
-            return Err(failed(String::from(text)));
+            return Err(failed(
+                "a blocking call in an async task: call it from a thread",
+            ));
         }
-        let runtime = match self.runtime.take() {
-            Some(runtime) => runtime,
-            None => Builder::new_current_thread()
+        if self.runtime.is_none() {
+            let runtime = Builder::new_current_thread()
                 .enable_io()
                 .enable_time()
-                .build()
-                .map_err(|error| failed(error.to_string()))?,
-        };
-        let runtime = self.runtime.insert(runtime);
-        runtime.block_on(call(&mut self.nodes, &self.keys))
+                .build();
+            self.runtime = Some(runtime.map_err(|error| failed(&error.to_string()))?);
+        }
+        let runtime = self.runtime.as_ref().expect("it was just set");
+        runtime.block_on(call(&mut self.client))
     }
 }
 
@@ -147,34 +155,18 @@ impl Tier for RedisTier {
     /// Puts all records or none, in one round trip; in a cluster all or none of each server, in one
     /// round trip for each primary.
     fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-        let max_records = self.max_records;
         let batch = Batch::new(records, now);
         if batch.is_empty() {
             return Ok(());
         }
-        self.run(async |nodes, keys| {
-            let mut result = Ok(());
-            let mut is_applied = false;
-            for (endpoint, servers) in nodes.group(batch.servers()).await? {
-                let put = put_at(nodes, &endpoint, keys, &batch, &servers, max_records).await;
-                is_applied |= put.is_ok();
-                result = result.and(put);
-            }
-            match result {
-                Err(TierError::NotApplied(text)) if is_applied => {
-                    Err(TierError::MaybeApplied(text))
-                }
-                result => result,
-            }
-        })
+        self.run(async |client| client.put(&batch).await)
     }
 
     fn take(&mut self, server: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
-        let most = most.min(self.max_records);
-        self.run(async |nodes, keys| {
-            let first = take_from(nodes, keys, server, most, now).await;
-            if nodes.has_moved(server, &first) {
-                return take_from(nodes, keys, server, most, now).await;
+        self.run(async |client| {
+            let first = client.take(server, most, now).await;
+            if client.nodes.has_moved(server, &first) {
+                return client.take(server, most, now).await;
             }
             first
         })
@@ -182,10 +174,10 @@ impl Tier for RedisTier {
 
     /// Removes the server's keys of the current run of its primary; no client reads those of others.
     fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
-        self.run(async |nodes, keys| {
-            let first = remove_from(nodes, keys, server).await;
-            if nodes.has_moved(server, &first) {
-                return remove_from(nodes, keys, server).await;
+        self.run(async |client| {
+            let first = client.remove(server).await;
+            if client.nodes.has_moved(server, &first) {
+                return client.remove(server).await;
             }
             first
         })
@@ -194,115 +186,122 @@ impl Tier for RedisTier {
     /// Removes all keys of this namespace, of all runs. Redis scans all keys of its database, a
     /// thousand at a time. Fails after a minute.
     fn clear(&mut self) -> Result<(), TierError> {
-        let deadline = Instant::now() + CLEAR_TIMEOUT;
-        self.run(async |nodes, keys| {
+        self.run(async |client| {
             let mut removed = false;
-            for endpoint in nodes.primaries().await? {
-                let cleared = clear_at(nodes, &endpoint, keys, deadline, &mut removed).await;
-                cleared.map_err(|error| match error {
-                    TierError::NotApplied(text) if removed => TierError::MaybeApplied(text),
-                    error => error,
-                })?;
-            }
-            Ok(())
+            let cleared = client.clear(&mut removed).await;
+            cleared.map_err(|error| match error {
+                TierError::NotApplied(text) if removed => TierError::MaybeApplied(text),
+                error => error,
+            })
         })
     }
 }
 
-/// Puts the records of servers that are at one primary.
-async fn put_at(
-    nodes: &mut Nodes,
-    endpoint: &Endpoint,
-    keys: &Keys,
-    batch: &Batch<'_>,
-    servers: &[ServerId],
-    max_records: usize,
-) -> Result<(), TierError> {
-    let node = nodes.at(endpoint).await?;
-    let wrong_type = batch.put(servers, node, keys, max_records, false).await?;
-    if wrong_type.is_empty() {
-        return Ok(());
-    }
-    // Another application has values under our keys: delete them and retry.
-    match batch.put(&wrong_type, node, keys, max_records, true).await {
-        Ok(wrong_type) if wrong_type.is_empty() => Ok(()),
-        Ok(_) => Err(TierError::MaybeApplied(String::from(
-            "redis: another application writes to our keys: give each a namespace of its own",
-        ))),
-        // The records of the other servers were put.
-        Err(TierError::NotApplied(text) | TierError::MaybeApplied(text)) => {
-            Err(TierError::MaybeApplied(text))
+impl Client {
+    async fn put(&mut self, batch: &Batch<'_>) -> Result<(), TierError> {
+        let (mut result, mut is_applied) = (Ok(()), false);
+        for (endpoint, servers) in self.nodes.group(batch.servers()).await? {
+            let put = self.put_at(&endpoint, batch, &servers).await;
+            is_applied |= put.is_ok();
+            result = result.and(put);
+        }
+        match result {
+            Err(TierError::NotApplied(text)) if is_applied => Err(TierError::MaybeApplied(text)),
+            result => result,
         }
     }
-}
 
-async fn take_from(
-    nodes: &mut Nodes,
-    keys: &Keys,
-    server: &ServerId,
-    most: usize,
-    now: Timestamp,
-) -> Result<Taken, TierError> {
-    let node = nodes.primary_of(server).await?;
-    let single_use_key = keys.single_use(server, node.run_id());
-    let reusable_key = keys.reusable(server, node.run_id());
-    let [single_use, reusable] = take(node, &single_use_key, &reusable_key, most).await?;
-
-    let wrong_type: Vec<&String> = [(&single_use_key, &single_use), (&reusable_key, &reusable)]
-        .into_iter()
-        .filter_map(|(key, reply)| is_wrong_type(reply).then_some(key))
-        .collect();
-    if !wrong_type.is_empty() {
-        // Another application's values. If this fails, the next take tries again.
-        let mut commands = pipe();
-        commands.cmd("UNLINK").arg(wrong_type);
-        let _ = node.exchange(commands, SHORT_REPLY).await;
-    }
-    decode_taken(single_use, reusable, most, now)
-}
-
-async fn remove_from(nodes: &mut Nodes, keys: &Keys, server: &ServerId) -> Result<(), TierError> {
-    let node = nodes.primary_of(server).await?;
-    let mut commands = pipe();
-    commands
-        .cmd("UNLINK")
-        .arg(keys.single_use(server, node.run_id()))
-        .arg(keys.reusable(server, node.run_id()));
-    let replies = node.exchange(commands, SHORT_REPLY).await?;
-    node.check(&replies)
-}
-
-/// Removes all keys of the namespace at one primary.
-async fn clear_at(
-    nodes: &mut Nodes,
-    endpoint: &Endpoint,
-    keys: &Keys,
-    deadline: Instant,
-    removed: &mut bool,
-) -> Result<(), TierError> {
-    let node = nodes.at(endpoint).await?;
-    let mut cursor = Vec::from(*b"0");
-    let mut found: Vec<Vec<u8>> = Vec::new();
-    loop {
-        let mut commands = pipe();
-        // One command for each key: a cluster accepts several only in one slot.
-        for key in &found {
-            commands.cmd("UNLINK").arg(key);
-            *removed = true;
-        }
-        commands.cmd("SCAN").arg(&cursor);
-        commands.arg("MATCH").arg(keys.pattern());
-        commands.arg("COUNT").arg(SCAN_COUNT);
-        let replies = node.exchange(commands, SCAN_REPLY_BYTES).await?;
-        node.check(&replies)?;
-        (cursor, found) = decode_scan(replies).ok_or_else(|| node.unexpected_reply())?;
-        if cursor == b"0" && found.is_empty() {
+    /// Puts the records of servers that are at one primary.
+    async fn put_at(
+        &mut self,
+        endpoint: &Endpoint,
+        batch: &Batch<'_>,
+        servers: &[ServerId],
+    ) -> Result<(), TierError> {
+        let (keys, most) = (&self.keys, self.max_records);
+        let node = self.nodes.at(endpoint).await?;
+        let wrong_type = batch.put(servers, node, keys, most, false).await?;
+        if wrong_type.is_empty() {
             return Ok(());
         }
-        if Instant::now() > deadline {
-            let text = "redis: too many keys to clear in a minute: clear again";
-            return Err(TierError::MaybeApplied(String::from(text)));
+        // Another application has values under our keys: delete them and retry.
+        match batch.put(&wrong_type, node, keys, most, true).await {
+            Ok(wrong_type) if wrong_type.is_empty() => Ok(()),
+            Ok(_) => Err(TierError::MaybeApplied(String::from(
+                "redis: another application writes to our keys: give each a namespace of its own",
+            ))),
+            // The records of the other servers were put.
+            Err(TierError::NotApplied(text) | TierError::MaybeApplied(text)) => {
+                Err(TierError::MaybeApplied(text))
+            }
         }
+    }
+
+    async fn take(
+        &mut self,
+        server: &ServerId,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Taken, TierError> {
+        let most = most.min(self.max_records);
+        let node = self.nodes.primary_of(server).await?;
+        let single_use_key = self.keys.single_use(server, node.run_id());
+        let reusable_key = self.keys.reusable(server, node.run_id());
+        let [single_use, reusable] = take(node, &single_use_key, &reusable_key, most).await?;
+
+        let wrong_type: Vec<&String> = [(&single_use_key, &single_use), (&reusable_key, &reusable)]
+            .into_iter()
+            .filter_map(|(key, reply)| is_wrong_type(reply).then_some(key))
+            .collect();
+        if !wrong_type.is_empty() {
+            // Another application's values. If this fails, the next take tries again.
+            let mut commands = pipe();
+            commands.cmd("UNLINK").arg(wrong_type);
+            let _ = node.exchange(commands, SHORT_REPLY).await;
+        }
+        decode_taken(single_use, reusable, most, now)
+    }
+
+    async fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
+        let node = self.nodes.primary_of(server).await?;
+        let mut commands = pipe();
+        commands
+            .cmd("UNLINK")
+            .arg(self.keys.single_use(server, node.run_id()))
+            .arg(self.keys.reusable(server, node.run_id()));
+        let replies = node.exchange(commands, SHORT_REPLY).await?;
+        node.check(&replies)
+    }
+
+    /// Sets `removed` when it has removed keys.
+    async fn clear(&mut self, removed: &mut bool) -> Result<(), TierError> {
+        let deadline = Instant::now() + CLEAR_TIMEOUT;
+        for endpoint in self.nodes.primaries().await? {
+            let node = self.nodes.at(&endpoint).await?;
+            let (mut cursor, mut found) = (Vec::from(*b"0"), Vec::new());
+            loop {
+                let mut commands = pipe();
+                // One command for each key: a cluster accepts several only in one slot.
+                for key in &found {
+                    commands.cmd("UNLINK").arg(key);
+                    *removed = true;
+                }
+                commands.cmd("SCAN").arg(&cursor);
+                commands.arg("MATCH").arg(self.keys.pattern());
+                commands.arg("COUNT").arg(SCAN_COUNT);
+                let replies = node.exchange(commands, SCAN_REPLY_BYTES).await?;
+                node.check(&replies)?;
+                (cursor, found) = decode_scan(replies).ok_or_else(|| node.unexpected_reply())?;
+                if cursor == b"0" && found.is_empty() {
+                    break;
+                }
+                if Instant::now() > deadline {
+                    let text = "redis: too many keys to clear in a minute: clear again";
+                    return Err(TierError::MaybeApplied(String::from(text)));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -315,8 +314,8 @@ impl fmt::Debug for RedisTier {
     /// Shows the address, never a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisTier")
-            .field("address", &self.nodes.target().address.to_string())
-            .field("connected", &self.nodes.are_connected())
+            .field("address", &self.client.nodes.target().address.to_string())
+            .field("connected", &self.client.nodes.are_connected())
             .finish_non_exhaustive()
     }
 }

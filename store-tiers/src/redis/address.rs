@@ -51,77 +51,53 @@ pub(super) struct Address {
 impl Address {
     /// Parses an address as [`RedisTier::new`](super::RedisTier::new) describes it.
     pub(super) fn parse(url: &str) -> Result<Self, RedisError> {
-        let (scheme, rest) = url.split_once(':').ok_or(RedisError::Url)?;
+        let (scheme, rest) = url.split_once("://").ok_or(RedisError::Url)?;
         // The redis crate ignores certificates after `#insecure`: reject it.
         if rest.contains('#') {
             return Err(RedisError::Url);
         }
         let scheme = scheme.replace("valkey", "redis");
-        let kind = match scheme
-            .trim_start_matches("rediss")
-            .trim_start_matches("redis")
-        {
-            "" | "+unix" => Kind::Node,
-            "-sentinel" => Kind::Sentinel(String::new()),
-            "-cluster" => Kind::Cluster,
-            _ => return Err(RedisError::Url),
-        };
-        if scheme == "redis+unix" {
-            let (endpoint, sign_in) = parse_one(&Zeroizing::new(format!("{scheme}:{rest}")))?;
-            return Ok(Self {
-                kind,
-                endpoints: vec![endpoint],
-                has_tls: false,
-                sign_in,
-            });
-        }
         let has_tls = scheme.starts_with("rediss");
-        let rest = rest.strip_prefix("//").ok_or(RedisError::Url)?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user_info, hosts) = authority
-            .rsplit_once('@')
-            .map_or(("", authority), |(_, hosts)| {
-                (&authority[..authority.len() - hosts.len()], hosts)
-            });
-        let (kind, database) = match kind {
-            Kind::Node => (Kind::Node, path),
-            Kind::Sentinel(_) => {
+        let hosts = authority.rsplit('@').next().unwrap_or_default();
+        let user_info = authority.strip_suffix(hosts).unwrap_or_default();
+        // TLS is done here: the redis crate uses the process's default provider, and there is none
+        // when two are linked.
+        let (kind, urls) = match scheme.replace("rediss", "redis").as_str() {
+            "redis+unix" if !has_tls => (Kind::Node, vec![format!("redis+unix://{rest}")]),
+            "redis" => (Kind::Node, vec![format!("redis://{rest}")]),
+            "redis-sentinel" => {
                 let (name, database) = path.split_once('/').unwrap_or((path, ""));
                 // A word of a command, and part of messages.
                 if name.is_empty() || name.contains(|it: char| !it.is_ascii_graphic()) {
                     return Err(RedisError::Url);
                 }
-                (Kind::Sentinel(name.to_owned()), database)
+                let url = |host: &str| {
+                    let port = host
+                        .rsplit_once(':')
+                        .filter(|(_, port)| !port.contains(']'));
+                    let port = port.map_or_else(|| format!(":{SENTINEL_PORT}"), |_| String::new());
+                    format!("redis://{user_info}{host}{port}/{database}")
+                };
+                (
+                    Kind::Sentinel(name.to_owned()),
+                    hosts.split(',').map(url).collect(),
+                )
             }
-            // A cluster has one database.
-            Kind::Cluster if matches!(path, "" | "0") => (Kind::Cluster, ""),
-            Kind::Cluster => return Err(RedisError::Url),
+            // It has one database.
+            "redis-cluster" if matches!(path, "" | "0") => {
+                let url = |host: &str| format!("redis://{user_info}{host}");
+                (Kind::Cluster, hosts.split(',').map(url).collect())
+            }
+            _ => return Err(RedisError::Url),
         };
-        if kind == Kind::Node && hosts.contains(',') {
-            return Err(RedisError::Url);
-        }
-        let mut endpoints = Vec::new();
-        let mut sign_in = RedisConnectionInfo::default();
-        for host in hosts.split(',') {
-            let names_port = host
-                .rsplit_once(':')
-                .is_some_and(|(_, port)| !port.contains(']'));
-            let port = match kind {
-                Kind::Sentinel(_) if !names_port => format!(":{SENTINEL_PORT}"),
-                _ => String::new(),
-            };
-            // TLS is done here: the redis crate uses the process's default provider, and there is
-            // none when two are linked.
-            let one = Zeroizing::new(format!("redis://{user_info}{host}{port}/{database}"));
-            let (endpoint, same_sign_in) = parse_one(&one)?;
-            endpoints.push(endpoint);
-            sign_in = same_sign_in;
-        }
+        let parsed = urls.into_iter().map(|url| parse_one(&Zeroizing::new(url)));
+        let (endpoints, mut sign_ins): (_, Vec<_>) = parsed.collect::<Result<_, _>>()?;
         Ok(Self {
             kind,
             endpoints,
             has_tls,
-            sign_in,
+            sign_in: sign_ins.pop().ok_or(RedisError::Url)?,
         })
     }
 }
@@ -133,6 +109,7 @@ fn parse_one(url: &str) -> Result<(Endpoint, RedisConnectionInfo), RedisError> {
         ConnectionAddr::Tcp(host, _) if matches!(&**host, "0.0.0.0" | "::") => {
             return Err(RedisError::Url);
         }
+        ConnectionAddr::Tcp(host, _) if host.contains(',') => return Err(RedisError::Url),
         ConnectionAddr::Tcp(host, port) => Endpoint::Tcp(host.clone(), *port),
         ConnectionAddr::Unix(path) if path.is_absolute() => Endpoint::Unix(path.clone()),
         _ => return Err(RedisError::Url),

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, ErrorKind, Pipeline, RedisConnectionInfo, RedisError};
-use ::redis::{RedisResult, ServerError, Value};
+use ::redis::{ServerError, Value};
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::address::Endpoint;
 use super::settings::Target;
@@ -21,6 +21,8 @@ pub(super) const SHORT_REPLY: usize = 32 * 1024;
 
 /// A connection to one process: a primary, another node of a cluster, or a Sentinel.
 pub(super) struct Connection {
+    /// The process, for messages.
+    pub(super) name: String,
     client: MultiplexedConnection,
     driver: Driver,
     /// The time until the reply to a request must have arrived. One timer for all requests: a new one
@@ -35,20 +37,22 @@ pub(super) struct Connection {
 struct Driver(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
 
 impl Connection {
-    /// Connects and signs in. The error says what is wrong, and never has the password.
+    /// Connects and signs in. The error says where and what is wrong, and never has the password.
     pub(super) async fn open(
         target: &Target,
         endpoint: &Endpoint,
         sign_in: &RedisConnectionInfo,
     ) -> Result<Self, String> {
+        let name = format!("redis at {endpoint}");
         let allowance = Allowance::default();
         allowance.set(SHORT_REPLY);
         let stream = BoundedStream::connect(target, endpoint, allowance.clone()).await;
-        let stream = stream.map_err(|error| error.to_string())?;
+        let stream = stream.map_err(|error| format!("{name}: {error}"))?;
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let opened = MultiplexedConnection::new_with_config(sign_in, stream, config).await;
-        let (client, driver) = opened.map_err(|error| shown(&error))?;
+        let (client, driver) = opened.map_err(|error| format!("{name}: {}", shown(&error)))?;
         Ok(Self {
+            name,
             client,
             driver: Driver(Some(Box::pin(driver))),
             timer: Box::pin(sleep(target.answer_timeout)),
@@ -74,7 +78,7 @@ impl Connection {
         &mut self,
         commands: &Pipeline,
         reply_bytes: usize,
-    ) -> RedisResult<Vec<Value>> {
+    ) -> Result<Vec<Value>, String> {
         self.allowance.set(reply_bytes);
         self.timer
             .as_mut()
@@ -97,11 +101,21 @@ impl Connection {
         });
         let replies = replies.await;
         self.allowance.set(0);
-        replies
+        replies.map_err(|error| shown(&error))
+    }
+
+    /// Sends one command, and returns its reply unless that is an error.
+    pub(super) async fn ask(&mut self, command: &Pipeline, bytes: usize) -> Result<Value, String> {
+        let reply = match self.send(command, bytes).await?.pop() {
+            Some(Value::ServerError(error)) => Err(shown_reply(&error)),
+            reply => reply.ok_or_else(|| String::from("no reply")),
+        };
+        reply.map_err(|text| format!("{}: {text}", self.name))
     }
 }
 
 impl Driver {
+    /// Reads and writes what it can.
     fn poll(&mut self, cx: &mut Context<'_>) {
         let running = self.0.as_mut();
         if running.is_some_and(|driver| driver.as_mut().poll(cx).is_ready()) {
@@ -110,22 +124,8 @@ impl Driver {
     }
 }
 
-/// Opens a connection within a timeout.
-pub(super) async fn open_within(
-    within: Duration,
-    target: &Target,
-    endpoint: &Endpoint,
-    sign_in: &RedisConnectionInfo,
-) -> Result<Connection, String> {
-    let opening = Connection::open(target, endpoint, sign_in);
-    timeout(within, opening)
-        .await
-        .unwrap_or_else(|_| Err(String::from("it does not answer in time")))
-        .map_err(|text| format!("{endpoint}: {text}"))
-}
-
 /// The error of a call, for a message.
-pub(super) fn shown(error: &RedisError) -> String {
+fn shown(error: &RedisError) -> String {
     if error.is_timeout() {
         return String::from("it does not answer in time");
     }

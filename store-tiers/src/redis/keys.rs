@@ -36,22 +36,23 @@ impl Keys {
 
     /// The sorted set of a server's single-use records.
     pub(super) fn single_use(&self, server: &ServerId, run_id: &RunId) -> String {
-        format!("{}:once:{}", self.server(server), run_id.as_str())
+        self.key(server, "once", run_id)
     }
 
     /// A server's reusable record. It has the run id, too, because a revoked record must not come
     /// back after a restart.
     pub(super) fn reusable(&self, server: &ServerId, run_id: &RunId) -> String {
-        format!("{}:often:{}", self.server(server), run_id.as_str())
+        self.key(server, "often", run_id)
+    }
+
+    fn key(&self, server: &ServerId, kind: &str, run_id: &RunId) -> String {
+        let (prefix, server, run_id) = (&self.prefix, digits(server), run_id.as_str());
+        [prefix, "{", &server, "}:", kind, ":", run_id].concat()
     }
 
     /// The `SCAN` pattern of the keys of this namespace and layout.
     pub(super) fn pattern(&self) -> String {
         format!("{}{{*", self.prefix)
-    }
-
-    fn server(&self, server: &ServerId) -> String {
-        format!("{}{{{}}}", self.prefix, digits(server))
     }
 }
 
@@ -62,10 +63,12 @@ pub(super) fn slot(server: &ServerId) -> u16 {
 
 fn digits(server: &ServerId) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-    let bytes = server.as_bytes().iter();
-    bytes
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    let mut digits = String::with_capacity(64);
+    for byte in server.as_bytes() {
+        digits.push(digit(byte >> 4));
+        digits.push(digit(byte & 15));
+    }
+    digits
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ::redis::{Pipeline, RedisConnectionInfo, ServerError, Value};
 
 use super::address::{Endpoint, Kind};
-use super::connection::{Connection, SHORT_REPLY, first_error, open_within, shown, shown_reply};
+use super::connection::{Connection, SHORT_REPLY, first_error, shown_reply};
 use super::run_id::RunId;
 use super::settings::Target;
 use crate::TierError;
@@ -20,8 +20,6 @@ const HARMLESS: [&str; 3] = ["OOM", "WRONGTYPE", "EXECABORT"];
 /// still the same run of the primary, or which reply comes next.
 pub(super) struct Node {
     connection: Connection,
-    /// The endpoint, for error messages.
-    name: String,
     is_in_cluster: bool,
     run_id: RunId,
     /// When the last request for the run id was sent.
@@ -38,19 +36,16 @@ impl Node {
         endpoint: &Endpoint,
         sign_in: &RedisConnectionInfo,
     ) -> Result<Self, String> {
-        let within = target.connect_timeout;
-        let mut connection = open_within(within, target, endpoint, sign_in).await?;
+        let mut connection = Connection::open(target, endpoint, sign_in).await?;
         let is_in_cluster = target.address.kind == Kind::Cluster;
         let mut commands = ::redis::pipe();
         add_run_commands(&mut commands, is_in_cluster);
-        let name = format!("redis at {endpoint}");
         let run_id_read_at = Instant::now();
         let replies = connection.send(&commands, SHORT_REPLY).await;
-        let replies = replies.map_err(|error| format!("{endpoint}: {}", shown(&error)))?;
-        let run_id = run_id_of(&replies).map_err(|text| format!("{endpoint}: {text}"))?;
+        let run_id = replies.and_then(|replies| run_id_of(&replies));
+        let run_id = run_id.map_err(|text| format!("{}: {text}", connection.name))?;
         Ok(Self {
             connection,
-            name,
             is_in_cluster,
             run_id,
             run_id_read_at,
@@ -95,7 +90,7 @@ impl Node {
         let sent = self.connection.send(&commands, reply_bytes + SHORT_REPLY);
         let mut replies = match sent.await {
             Ok(replies) => replies,
-            Err(error) => return Err(self.maybe_applied(&shown(&error))),
+            Err(text) => return Err(self.maybe_applied(&text)),
         };
         if replies.len() != commands.len() {
             return Err(self.unexpected_reply());
@@ -117,13 +112,13 @@ impl Node {
     pub(super) fn not_applied(&mut self, error: &ServerError) -> TierError {
         self.usable &= HARMLESS.contains(&error.code());
         self.was_redirected |= error.code() == "MOVED";
-        TierError::NotApplied(format!("{}: {}", self.name, shown_reply(error)))
+        TierError::NotApplied(format!("{}: {}", self.connection.name, shown_reply(error)))
     }
 
     /// The error for a request that the node may have executed. The connection is not used again.
     pub(super) fn maybe_applied(&mut self, error: &(impl Display + ?Sized)) -> TierError {
         self.usable = false;
-        TierError::MaybeApplied(format!("{}: {error}", self.name))
+        TierError::MaybeApplied(format!("{}: {error}", self.connection.name))
     }
 
     /// The error for a reply that does not fit the request.

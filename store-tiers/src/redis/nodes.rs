@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use ::redis::{Pipeline, RedisConnectionInfo, Value, pipe};
+use ::redis::{RedisConnectionInfo, Value, pipe};
 use tokio::time::timeout;
 
 use super::address::{Endpoint, Kind};
-use super::connection::{Connection, first_error, open_within, shown, shown_reply};
+use super::connection::{Connection, SHORT_REPLY};
 use super::keys::slot;
 use super::node::Node;
 use super::settings::Target;
@@ -62,11 +62,6 @@ impl Nodes {
     ) -> Result<Vec<(Endpoint, Vec<ServerId>)>, TierError> {
         let mut groups: Vec<(Endpoint, Vec<ServerId>)> = Vec::new();
         for server in servers {
-            let known = self.known(&server);
-            if let Some((_, servers)) = groups.iter_mut().find(|(it, _)| Some(it) == known) {
-                servers.push(server); // the connection has been checked
-                continue;
-            }
             let endpoint = self.endpoint_of(&server).await?;
             match groups.iter_mut().find(|(it, _)| *it == endpoint) {
                 Some((_, servers)) => servers.push(server),
@@ -78,25 +73,20 @@ impl Nodes {
 
     /// Returns the endpoints of all primaries.
     pub(super) async fn primaries(&mut self) -> Result<Vec<Endpoint>, TierError> {
-        if self.target.address.kind != Kind::Cluster {
-            return Ok(vec![self.endpoint_of(&ServerId::nobody()).await?]);
+        if self.target.address.kind != Kind::Node {
+            self.find_primaries().await?;
         }
-        self.find_primaries().await?;
         Ok(self.slots.primaries())
     }
 
     /// Returns the connection to this primary, a new one if the last one is not usable.
     pub(super) async fn at(&mut self, endpoint: &Endpoint) -> Result<&mut Node, TierError> {
         if !self.is_usable(endpoint).await {
-            let (target, within) = (&self.target, self.target.connect_timeout);
-            let node = timeout(
-                within,
-                Node::connect(target, endpoint, &target.address.sign_in),
-            );
-            let node = node
-                .await
-                .unwrap_or_else(|_| Err(format!("{endpoint}: it does not answer in time")));
-            let node = node.map_err(|text| TierError::NotApplied(format!("redis at {text}")))?;
+            let target = &self.target;
+            let opening = Node::connect(target, endpoint, &target.address.sign_in);
+            let node = timeout(target.connect_timeout, opening).await;
+            let node = node.unwrap_or_else(|_| Err(no_answer(endpoint)));
+            let node = node.map_err(TierError::NotApplied)?;
             self.connections.insert(endpoint.clone(), node);
         }
         Ok(self.connections.get_mut(endpoint).expect("it was inserted"))
@@ -170,58 +160,45 @@ impl Nodes {
             let endpoint = self.informants[0].clone();
             // Moved to the end before it is asked: the whole call may time out meanwhile.
             self.informants.rotate_left(1);
-            match timeout(within, self.ask(&endpoint, within)).await {
+            match timeout(within, self.ask(&endpoint)).await {
                 Ok(Ok(found)) => {
                     self.informants.rotate_right(1);
                     return Ok(found);
                 }
                 Ok(Err(text)) => failed = text,
-                Err(_) => failed = format!("{endpoint}: it does not answer in time"),
+                Err(_) => failed = no_answer(&endpoint),
             }
         }
         Err(failed)
     }
 
-    async fn ask(
-        &self,
-        endpoint: &Endpoint,
-        within: Duration,
-    ) -> Result<(SlotMap, Vec<Endpoint>), String> {
-        let sign_in = &self.target.address.sign_in;
-        match &self.target.address.kind {
-            Kind::Node => Err(String::from("one node has no topology")),
-            Kind::Cluster => {
-                let mut asked = open_within(within, &self.target, endpoint, sign_in).await?;
-                let mut commands = pipe();
-                commands.cmd("CLUSTER").arg("SLOTS");
-                let reply = ask_one(&mut asked, commands, endpoint).await?;
-                let found = SlotMap::parse(&reply, endpoint);
-                found.ok_or_else(|| format!("{endpoint}: its CLUSTER SLOTS cannot be read"))
-            }
-            Kind::Sentinel(name) => {
-                let mut commands = pipe();
-                commands
-                    .cmd("SENTINEL")
-                    .arg("GET-MASTER-ADDR-BY-NAME")
-                    .arg(name);
-                // Sentinels often have no password, and then refuse one.
-                let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
-                let mut asked = open_within(within, &self.target, endpoint, &nobody).await?;
-                let mut reply = ask_one(&mut asked, commands.clone(), endpoint).await;
-                if sign_in.password().is_some()
-                    && reply.as_ref().is_err_and(|text| text.contains("NOAUTH"))
-                {
-                    let sign_in = sign_in.clone().set_db(0);
-                    let mut asked = open_within(within, &self.target, endpoint, &sign_in).await?;
-                    reply = ask_one(&mut asked, commands, endpoint).await;
-                }
-                let reply = reply?;
-                let primary = sequence(&reply).and_then(|it| endpoint_of(it, endpoint));
-                let primary =
-                    primary.ok_or_else(|| format!("{endpoint}: it knows no primary {name}"))?;
-                Ok((SlotMap::one(primary), Vec::new()))
-            }
+    async fn ask(&self, endpoint: &Endpoint) -> Result<(SlotMap, Vec<Endpoint>), String> {
+        let (target, sign_in) = (&self.target, &self.target.address.sign_in);
+        let mut command = pipe();
+        let Kind::Sentinel(name) = &target.address.kind else {
+            let mut asked = Connection::open(target, endpoint, sign_in).await?;
+            command.cmd("CLUSTER").arg("SLOTS");
+            let reply = asked.ask(&command, TOPOLOGY_BYTES).await?;
+            let found = SlotMap::parse(&reply, endpoint);
+            return found.ok_or_else(|| format!("{}: unknown CLUSTER SLOTS", asked.name));
+        };
+        command.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME");
+        command.arg(name);
+        // Sentinels often have no password, and then refuse one.
+        let nobody = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let mut asked = Connection::open(target, endpoint, &nobody).await?;
+        let mut reply = asked.ask(&command, SHORT_REPLY).await;
+        if reply.as_ref().is_err_and(|text| text.contains("NOAUTH")) && sign_in.password().is_some()
+        {
+            let sign_in = sign_in.clone().set_db(0);
+            asked = Connection::open(target, endpoint, &sign_in).await?;
+            reply = asked.ask(&command, SHORT_REPLY).await;
         }
+        let reply = reply?;
+        let primary = sequence(&reply).and_then(|it| endpoint_of(it, endpoint));
+        let primary =
+            primary.ok_or_else(|| format!("{}: it knows no primary {name}", asked.name))?;
+        Ok((SlotMap::one(primary), Vec::new()))
     }
 
     fn failed(&self, text: &str) -> TierError {
@@ -229,18 +206,8 @@ impl Nodes {
     }
 }
 
-/// Sends one command. The error says who refused it.
-async fn ask_one(
-    asked: &mut Connection,
-    command: Pipeline,
-    endpoint: &Endpoint,
-) -> Result<Value, String> {
-    let replies = asked.send(&command, TOPOLOGY_BYTES).await;
-    let mut replies = replies.map_err(|error| format!("{endpoint}: {}", shown(&error)))?;
-    if let Some(error) = first_error(&replies) {
-        return Err(format!("{endpoint}: {}", shown_reply(error)));
-    }
-    replies.pop().ok_or_else(|| format!("{endpoint}: no reply"))
+fn no_answer(endpoint: &Endpoint) -> String {
+    format!("redis at {endpoint}: it does not answer in time")
 }
 
 /// The primary of each slot: by the last slot of a range, its first one and the primary.
