@@ -39,6 +39,7 @@ mod nodes;
 mod run_id;
 mod settings;
 mod stream;
+mod survey;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ use self::keys::Keys;
 use self::nodes::Nodes;
 use self::settings::Target;
 pub use self::settings::{RedisError, RedisSettings};
+pub use self::survey::Survey;
 use crate::{Sealed, ServerId, Taken, Tier, TierError};
 use ::redis::{Value, pipe};
 use store_core::Timestamp;

@@ -45,6 +45,24 @@ impl Keys {
         self.key(server, "often", run_id)
     }
 
+    /// The `SCAN` pattern of the keys of all namespaces.
+    pub(super) const PATTERN_OF_ALL: &str = "*:1:{*}:o*:*";
+
+    /// Parses a key of this namespace: its server, whether it has single-use records, and its run.
+    pub(super) fn parse<'a>(&self, key: &'a str) -> Option<(ServerId, bool, &'a str)> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix('{')?;
+        let (digits, rest) = rest.split_once("}:")?;
+        let (kind, run) = rest.split_once(':')?;
+        let mut server = [0; 32];
+        if digits.len() != 64 || !digits.is_ascii() {
+            return None;
+        }
+        for (index, byte) in server.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).ok()?;
+        }
+        Some((ServerId::from_bytes(server), kind == "once", run))
+    }
+
     fn key(&self, server: &ServerId, kind: &str, run_id: &RunId) -> String {
         let (prefix, server, run_id) = (&self.prefix, digits(server), run_id.as_str());
         [prefix, "{", &server, "}:", kind, ":", run_id].concat()
@@ -94,6 +112,21 @@ mod tests {
         assert!(single_use.ends_with(run_id.as_str()));
         assert!(reusable.ends_with(run_id.as_str()));
         assert_ne!(single_use, reusable);
+        assert_eq!(
+            keys.parse(&single_use),
+            Some((server, true, run_id.as_str()))
+        );
+        assert_eq!(
+            keys.parse(&reusable),
+            Some((server, false, run_id.as_str()))
+        );
+        for other in [
+            "tls-resume:1:{",
+            "other:1:{x}:once:y",
+            "tls-resume:1:{aa}:once:y",
+        ] {
+            assert_eq!(keys.parse(other), None);
+        }
     }
 
     #[test]
