@@ -19,6 +19,10 @@ use super::stream::{Allowance, BoundedStream};
 /// Most bytes of a reply without a record.
 pub(super) const SHORT_REPLY: usize = 32 * 1024;
 
+/// For this time after a reply a connection is not asked whether it is open: calls often follow each
+/// other at once, and asking is a system call.
+const JUST_NOW: Duration = Duration::from_millis(1);
+
 /// A connection to one process: a primary, another node of a cluster, or a Sentinel.
 pub(super) struct Connection {
     /// The process, for messages.
@@ -29,6 +33,7 @@ pub(super) struct Connection {
     /// for each would have the runtime wake itself, which costs two system calls.
     timer: Pin<Box<Sleep>>,
     answer_timeout: Duration,
+    answered_at: Instant,
     allowance: Allowance,
 }
 
@@ -57,6 +62,7 @@ impl Connection {
             driver: Driver(Some(Box::pin(driver))),
             timer: Box::pin(sleep(target.answer_timeout)),
             answer_timeout: target.answer_timeout,
+            answered_at: Instant::now(),
             allowance,
         })
     }
@@ -64,6 +70,9 @@ impl Connection {
     /// Whether a request may be sent. Detects here that the peer has closed the connection, or sent
     /// what nobody asked for: a request that was never sent is certainly not applied.
     pub(super) async fn is_open(&mut self) -> bool {
+        if self.answered_at.elapsed() < JUST_NOW {
+            return self.driver.0.is_some();
+        }
         yield_now().await; // the runtime asks the system for events
         poll_fn(|cx| {
             self.driver.poll(cx);
@@ -101,6 +110,7 @@ impl Connection {
         });
         let replies = replies.await;
         self.allowance.set(0);
+        self.answered_at = Instant::now();
         replies.map_err(|error| shown(&error))
     }
 
