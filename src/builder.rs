@@ -267,7 +267,10 @@ impl<B: Backend> ConnectorBuilder<B> {
     ///   directory, which only its owner may read.
     /// - `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`: in Redis 7 or newer, or Valkey, for
     ///   many machines (feature `redis`). If it is down, sessions stay in memory until it is up
-    ///   again. `rediss://` is the same over TLS (feature `redis-tls`).
+    ///   again. `redis+unix:///PATH` is one on this machine; `redis-sentinel://HOST,HOST/NAME` the
+    ///   primary that Sentinels know by this name; `redis-cluster://HOST,HOST` a cluster; with user,
+    ///   password and ports as above. `rediss://`, `rediss-sentinel://` and `rediss-cluster://` are
+    ///   the same over TLS (feature `redis-tls`).
     /// - `memory:`: in memory alone, which is the default.
     ///
     /// Connectors share sessions if they have the same backend, the same [`domain`](Self::domain),

@@ -68,13 +68,14 @@ pub(crate) fn at_url<S: Portable>(settings: &Settings) -> Result<Store<S>, Error
             let keys = read_keys(&key_file.unwrap_or_else(|| dir.join("keys")))?;
             with_tier(settings, tier, keys)
         }
-        Some(("redis" | "rediss", _)) => {
+        Some((scheme, _)) if scheme.starts_with("redis") || scheme.starts_with("valkey") => {
             let keys = read_keys(&key_file.map_or_else(tiers::user_key_file, Ok)?)?;
             with_tier(settings, tiers::redis(url, &keys, settings)?, keys)
         }
         // Not shown: there may be a password in it.
         _ => Err(Error::config(
-            "unknown kind of store: give memory:, lmdb:DIR or redis://HOST[:PORT]",
+            "unknown kind of store: give memory:, lmdb:DIR, redis://HOST[:PORT], \
+             redis-sentinel://HOST,HOST/NAME or redis-cluster://HOST,HOST",
         )),
     }
 }

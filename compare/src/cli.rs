@@ -11,6 +11,7 @@ use crate::error::print_message;
 use crate::sections::memory::worker as memory_worker;
 use crate::sections::tiers::worker as tiers_worker;
 use crate::serve;
+use crate::tier_command::TierOptions;
 
 /// Measures, checks and probes TLS session resumption with rustls and OpenSSL.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ pub enum Command {
     Report(ReportOptions),
     /// Connect to a server several times and say whether it lets clients resume
     Probe(probe::Options),
+    /// Look at a Redis in which sessions are shared, and say what is wrong with it
+    Tier(TierOptions),
     /// Start a test server that prints for each connection whether it resumed
     Serve(serve::Options),
     /// A worker process of the section `tiers`

@@ -41,6 +41,9 @@ pub enum Error {
     /// A client, server or child process could not be set up.
     #[error("cannot set up the measurement: {0}")]
     Setup(String),
+    /// A tier could not be asked.
+    #[error("{0}")]
+    Tier(String),
     /// The output could not be written.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -51,7 +54,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::BadInput(_) | Self::Report { .. } => 2,
-            Self::Setup(_) | Self::Print(_) => 1,
+            Self::Setup(_) | Self::Tier(_) | Self::Print(_) => 1,
         }
     }
 }

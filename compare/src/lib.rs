@@ -42,6 +42,7 @@ pub mod run_command;
 mod section_names;
 pub mod sections;
 pub mod serve;
+pub mod tier_command;
 
 pub use counting::Counting;
 pub use error::Error;

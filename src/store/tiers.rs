@@ -41,7 +41,7 @@ pub(super) fn redis(
         .with_namespace(format!("tls-resume:{}", keys.tag()))
         .with_sessions_per_server(settings.limits.sessions_per_server);
     #[cfg(feature = "redis-tls")]
-    let redis = if url.starts_with("rediss:") {
+    let redis = if url.starts_with("rediss") || url.starts_with("valkeys") {
         redis.with_tls(tls(&settings.store.roots)?)
     } else {
         redis

@@ -330,7 +330,7 @@ impl ServerId {
     }
 
     /// Restores an id from [`as_bytes`](Self::as_bytes).
-    #[cfg(feature = "lmdb")]
+    #[cfg(any(feature = "lmdb", feature = "redis"))]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

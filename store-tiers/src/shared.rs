@@ -40,7 +40,7 @@ const HUNG: Duration = Duration::from_millis(40);
 /// - **Never duplicated.** A single-use session is in the memory of one process, or in the tier. If
 ///   it is unknown whether the tier stored a session, the session is dropped.
 /// - **Failures are misses.** A tier that is slow, hung, down, full or corrupt costs full
-///   handshakes. After a failure a circuit breaker pauses calls, longer each time up to 10 s, and
+///   handshakes. After a failure a circuit breaker pauses calls, longer each time up to 4 s, and
 ///   then tries again.
 /// - **Sealed.** Records outside memory are sealed by the [`KeyRing`]; servers are identified by a
 ///   keyed hash.

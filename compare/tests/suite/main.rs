@@ -11,4 +11,5 @@ mod report_file;
 mod run;
 mod serve;
 mod table;
+mod tier;
 mod tiers;

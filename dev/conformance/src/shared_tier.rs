@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lab::redis::RedisServer;
 use tempfile::TempDir;
 
-use crate::check::message;
+use crate::check::{CheckResult, holds, message};
 use crate::client::Store;
 
 /// A tier for a claim, with a temporary folder.
@@ -14,7 +14,7 @@ pub(crate) struct SharedTier {
     url: String,
     keys: PathBuf,
     folder: TempDir,
-    _redis: Option<RedisServer>,
+    redis: Option<RedisServer>,
 }
 
 impl SharedTier {
@@ -26,7 +26,7 @@ impl SharedTier {
             url: format!("lmdb:{}", directory.display()),
             keys: folder.path().join("keys"),
             folder,
-            _redis: None,
+            redis: None,
         })
     }
 
@@ -35,7 +35,7 @@ impl SharedTier {
         let redis = RedisServer::start().map_err(message)?;
         let tier = Self::redis_at(redis.port())?;
         Ok(Self {
-            _redis: Some(redis),
+            redis: Some(redis),
             ..tier
         })
     }
@@ -47,8 +47,22 @@ impl SharedTier {
             url: format!("redis://127.0.0.1:{port}"),
             keys: folder.path().join("keys"),
             folder,
-            _redis: None,
+            redis: None,
         })
+    }
+
+    /// Has the Redis server save a snapshot.
+    pub(crate) fn save(&self) -> CheckResult {
+        let redis = self.redis.as_ref().ok_or("the tier is no Redis")?;
+        redis.dump().map(drop).map_err(message)
+    }
+
+    /// Kills the Redis server, and starts it again with the snapshot, which has records.
+    pub(crate) fn restart(&mut self) -> CheckResult {
+        let redis = self.redis.as_mut().ok_or("the tier is no Redis")?;
+        redis.restart().map_err(message)?;
+        let size = redis.ask("DBSIZE").map_err(message)?;
+        holds(size != b":0\r\n", "the snapshot has records")
     }
 
     /// The setting of a client.

@@ -96,7 +96,7 @@ impl ProcessGroup {
     }
 
     /// Sends a signal to the group.
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let script = format!("kill -s {signal} -- -{}", self.id());
         let _ = Command::new("sh").args(["-c", &script]).status();
     }

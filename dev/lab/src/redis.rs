@@ -7,6 +7,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cluster;
+mod sentinel;
+
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -23,12 +26,17 @@ use thiserror::Error;
 use crate::process_group::{ProcessGroup, Shutdown, find_program};
 use crate::tcp::free_port;
 
+pub use self::cluster::{ClusterNode, RedisCluster};
+pub use self::sentinel::SentinelGroup;
+
 /// How long the server may take to start, or to answer a command.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How many ports are tried: another process may take a free one before Redis binds it.
 const ATTEMPTS: usize = 5;
 /// A positive reply without a value.
 const OK: &[u8] = b"+OK\r\n";
+/// The reply of a Sentinel to `QUIT`, which it does not know.
+const NO_QUIT: &[u8] = b"-ERR unknown command 'QUIT', with args beginning with: \r\n";
 
 /// The server program: the environment variable `REDIS_SERVER` (such as `valkey-server`), or
 /// `redis-server`.
@@ -66,6 +74,8 @@ pub struct RedisSettings {
     pub port: Option<u16>,
     /// Additional command-line arguments.
     pub options: Vec<String>,
+    /// Lines of a configuration file, if it needs one: it writes to it.
+    pub config: Option<String>,
 }
 
 impl Default for RedisSettings {
@@ -74,6 +84,7 @@ impl Default for RedisSettings {
             program: program(),
             port: None,
             options: Vec::new(),
+            config: None,
         }
     }
 }
@@ -184,12 +195,18 @@ impl RedisServer {
         }
         write!(tcp, "{command}\r\nQUIT\r\n")?;
         let mut answer = Vec::new();
-        tcp.read_to_end(&mut answer)?;
-        let quit_reply = answer.len().saturating_sub(OK.len());
-        if answer.split_off(quit_reply) == OK {
-            Ok(answer)
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
+        let mut buffer = [0; 4096];
+        loop {
+            let read = tcp.read(&mut buffer)?;
+            answer.extend_from_slice(&buffer[..read]);
+            let end = if read == 0 { OK } else { NO_QUIT };
+            if answer.ends_with(end) {
+                answer.truncate(answer.len() - end.len());
+                return Ok(answer);
+            }
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
     }
 
@@ -200,6 +217,45 @@ impl RedisServer {
             return Err(io::Error::other(String::from_utf8_lossy(&answer)));
         }
         fs::read(self.dir().join("dump.rdb"))
+    }
+
+    /// Sends a command until the reply holds what is waited for, for 30 seconds at most.
+    pub fn wait_for(
+        &self,
+        command: &str,
+        mut holds: impl FnMut(&str) -> bool,
+    ) -> io::Result<String> {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let reply = String::from_utf8_lossy(&self.ask(command)?).into_owned();
+            if holds(&reply) {
+                return Ok(reply);
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("{command} still says {reply}")));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Stops it by `SIGSTOP`: it keeps its connections, and answers nothing.
+    pub fn pause(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Continues it after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.process.signal("CONT");
+    }
+
+    /// Cuts a replica off from its primary: it gets no further changes.
+    pub fn stop_replication(&self) -> io::Result<()> {
+        // It signs in with a password that the primary does not accept.
+        self.ask("CONFIG SET masteruser nobody masterauth wrong")?;
+        self.ask("CLIENT KILL TYPE master")?;
+        let is_down = |info: &str| info.contains("master_link_status:down");
+        self.wait_for("INFO replication", is_down)?;
+        Ok(())
     }
 
     /// Kills it by `SIGKILL`: it saves nothing more.
@@ -222,6 +278,13 @@ impl RedisServer {
 /// Starts the program, which writes to `dir`.
 fn spawn(settings: &RedisSettings, port: u16, dir: &Path) -> io::Result<ProcessGroup> {
     let mut redis = Command::new(&settings.program);
+    if let Some(config) = &settings.config {
+        let path = dir.join("redis.conf");
+        if !path.exists() {
+            fs::write(&path, config).map_err(io::Error::other)?;
+        }
+        redis.arg(path);
+    }
     redis
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--rdbcompression", "no", "--dir"])

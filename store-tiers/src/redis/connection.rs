@@ -1,208 +1,167 @@
-//! A connection to one run of Redis.
+//! A connection by the redis crate, over a stream of ours.
 
-use std::fmt::Display;
-use std::io::{self, BufReader, Write as _};
-use std::time::{Duration, Instant};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use ::redis::{Pipeline, cmd, pipe};
-use store_core::net::Deadline;
-use zeroize::Zeroizing;
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, ErrorKind, Pipeline, RedisConnectionInfo, RedisError};
+use ::redis::{ServerError, Value};
+use tokio::task::yield_now;
+use tokio::time::{Instant, Sleep, sleep};
 
-use super::resp::{ErrorReply, MAX_RECORD_BYTES, Reply, read};
-use super::run_id::RunId;
+use super::address::Endpoint;
 use super::settings::Target;
-use super::socket::Socket;
-use crate::TierError;
+use super::stream::{Allowance, BoundedStream};
 
-/// How long a connection's run id is valid before it is read again.
-const RUN_ID_VALID: Duration = Duration::from_secs(1);
-/// Codes of error replies after which the connection stays usable.
-const HARMLESS: [&str; 3] = ["OOM", "WRONGTYPE", "EXECABORT"];
+/// Most bytes of a reply without a record.
+pub(super) const SHORT_REPLY: usize = 32 * 1024;
 
-/// An authenticated connection. It is not used again after an error that leaves unknown which reply
-/// comes next.
+/// For this time after a reply a connection is not asked whether it is open: calls often follow each
+/// other at once, and asking is a system call.
+const JUST_NOW: Duration = Duration::from_millis(1);
+
+/// A connection to one process: a primary, another node of a cluster, or a Sentinel.
 pub(super) struct Connection {
-    stream: BufReader<Socket>,
-    /// The address, for error messages.
-    name: String,
-    timeout: Duration,
-    run_id: RunId,
-    /// When the last request for the run id was sent.
-    run_id_read_at: Instant,
-    // invariant: true between exchanges only if every reply was read
-    usable: bool,
+    /// The process, for messages.
+    pub(super) name: String,
+    client: MultiplexedConnection,
+    driver: Driver,
+    /// The time until the reply to a request must have arrived. One timer for all requests: a new one
+    /// for each would have the runtime wake itself, which costs two system calls.
+    timer: Pin<Box<Sleep>>,
+    answer_timeout: Duration,
+    answered_at: Instant,
+    allowance: Allowance,
 }
 
-impl Connection {
-    /// Connects, authenticates, and reads the run id. Every failure is [`TierError::NotApplied`].
-    pub(super) fn connect(target: &Target) -> Result<Self, TierError> {
-        let failed = |text: String| TierError::NotApplied(format!("{target}: {text}"));
-        let broken = |error: io::Error| failed(error.to_string());
-        let deadline = Deadline::after(target.connect_timeout);
+/// The part of the client that reads and writes. It runs while a request is waited for, and with it:
+/// a task of its own would cost a switch for each request. `None` after the connection has ended.
+struct Driver(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
 
-        let mut stream = BufReader::new(Socket::connect(target, deadline).map_err(broken)?);
-        let request = Zeroizing::new(first_request(target));
-        stream.get_mut().write_all(&request).map_err(broken)?;
-        stream.get_mut().flush().map_err(broken)?;
-        let run_id_read_at = Instant::now();
-        let mut budget = MAX_RECORD_BYTES;
-        if target.password.is_some() {
-            let reply = read(&mut stream, &mut budget).map_err(broken)?;
-            if let Some(error) = reply.error() {
-                // Only the code: the message might repeat the password.
-                return Err(failed(format!("sign-in refused ({})", error.code())));
-            }
-        }
-        if target.database != 0 {
-            let reply = read(&mut stream, &mut budget).map_err(broken)?;
-            if let Some(error) = reply.error() {
-                return Err(failed(error.to_string()));
-            }
-        }
-        let reply = read(&mut stream, &mut budget).map_err(broken)?;
+impl Connection {
+    /// Connects and signs in. The error says where and what is wrong, and never has the password.
+    pub(super) async fn open(
+        target: &Target,
+        endpoint: &Endpoint,
+        sign_in: &RedisConnectionInfo,
+    ) -> Result<Self, String> {
+        let name = format!("redis at {endpoint}");
+        let allowance = Allowance::default();
+        allowance.set(SHORT_REPLY);
+        let stream = BoundedStream::connect(target, endpoint, allowance.clone()).await;
+        let stream = stream.map_err(|error| format!("{name}: {error}"))?;
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let opened = MultiplexedConnection::new_with_config(sign_in, stream, config).await;
+        let (client, driver) = opened.map_err(|error| format!("{name}: {}", shown(&error)))?;
         Ok(Self {
-            stream,
-            name: target.to_string(),
-            timeout: target.answer_timeout,
-            run_id: run_id_of(reply).map_err(failed)?,
-            run_id_read_at,
-            usable: true,
+            name,
+            client,
+            driver: Driver(Some(Box::pin(driver))),
+            timer: Box::pin(sleep(target.answer_timeout)),
+            answer_timeout: target.answer_timeout,
+            answered_at: Instant::now(),
+            allowance,
         })
     }
 
-    /// The run id of this connection's Redis.
-    pub(super) fn run_id(&self) -> &RunId {
-        &self.run_id
+    /// Whether a request may be sent. Detects here that the peer has closed the connection, or sent
+    /// what nobody asked for: a request that was never sent is certainly not applied.
+    pub(super) async fn is_open(&mut self) -> bool {
+        if self.answered_at.elapsed() < JUST_NOW {
+            return self.driver.0.is_some();
+        }
+        yield_now().await; // the runtime asks the system for events
+        poll_fn(|cx| {
+            self.driver.poll(cx);
+            Poll::Ready(self.driver.0.is_some())
+        })
+        .await
     }
 
-    /// Whether a request may be sent. Detects here that Redis has closed the connection, because a
-    /// request that was never sent is certainly not applied.
-    pub(super) fn is_usable(&self) -> bool {
-        self.usable && self.stream.buffer().is_empty() && self.stream.get_ref().is_quiet()
-    }
-
-    /// Sends commands in one write and reads their replies, of at most `reply_bytes` together;
-    /// those to `MULTI` and `EXEC` included. Every failure is [`TierError::MaybeApplied`].
-    pub(super) fn exchange(
+    /// Sends commands in one write, and reads a reply to each. Replies may be errors, which
+    /// [`Value`] includes. After an error of the call itself, the connection must not be used again.
+    pub(super) async fn send(
         &mut self,
         commands: &Pipeline,
         reply_bytes: usize,
-    ) -> Result<Vec<Reply>, TierError> {
-        // `INFO` is last: the run that answers it has executed the commands before it.
-        let read_run_id = self.run_id_read_at.elapsed() >= RUN_ID_VALID;
-        let mut request = commands.get_packed_pipeline();
-        if read_run_id {
-            request.extend(info_command());
-        }
-        let multi_exec = if commands.is_transaction() { 2 } else { 0 };
-
-        self.usable = false;
-        let started = Instant::now();
-        let deadline = Deadline::after(self.timeout);
-        self.stream.get_mut().set_deadline(deadline);
-        let (replies, info) = self
-            .send_and_read(
-                &request,
-                commands.len() + multi_exec,
-                read_run_id,
-                reply_bytes,
-            )
-            .map_err(|error| self.maybe_applied(&error))?;
-        if let Some(info) = info {
-            match run_id_of(info) {
-                Ok(run_id) if run_id == self.run_id => self.run_id_read_at = started,
-                // The replies are discarded: records in them may have been taken before.
-                Ok(_) => return Err(self.maybe_applied("it restarted or failed over")),
-                Err(text) => return Err(self.maybe_applied(&text)),
+    ) -> Result<Vec<Value>, String> {
+        self.allowance.set(reply_bytes);
+        self.timer
+            .as_mut()
+            .reset(Instant::now() + self.answer_timeout);
+        let mut request = pin!(
+            self.client
+                .send_packed_commands(commands, 0, commands.len())
+        );
+        let replies = poll_fn(|cx| {
+            if let Poll::Ready(replies) = request.as_mut().poll(cx) {
+                return Poll::Ready(replies);
             }
-        }
-        self.usable = true;
-        Ok(replies)
+            self.driver.poll(cx);
+            match request.as_mut().poll(cx) {
+                Poll::Pending if self.timer.as_mut().poll(cx).is_ready() => {
+                    Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+                }
+                replies => replies,
+            }
+        });
+        let replies = replies.await;
+        self.allowance.set(0);
+        self.answered_at = Instant::now();
+        replies.map_err(|error| shown(&error))
     }
 
-    fn send_and_read(
-        &mut self,
-        request: &[u8],
-        count: usize,
-        read_run_id: bool,
-        mut reply_bytes: usize,
-    ) -> io::Result<(Vec<Reply>, Option<Reply>)> {
-        self.stream.get_mut().write_all(request)?;
-        self.stream.get_mut().flush()?;
-        let mut replies = Vec::new();
-        for _ in 0..count {
-            replies.push(read(&mut self.stream, &mut reply_bytes)?);
-        }
-        let mut info_bytes = MAX_RECORD_BYTES;
-        let info = read_run_id.then(|| read(&mut self.stream, &mut info_bytes));
-        Ok((replies, info.transpose()?))
+    /// Sends one command, and returns its reply unless that is an error.
+    pub(super) async fn ask(&mut self, command: &Pipeline, bytes: usize) -> Result<Value, String> {
+        let reply = match self.send(command, bytes).await?.pop() {
+            Some(Value::ServerError(error)) => Err(shown_reply(&error)),
+            reply => reply.ok_or_else(|| String::from("no reply")),
+        };
+        reply.map_err(|text| format!("{}: {text}", self.name))
     }
+}
 
-    /// The error for a request that Redis refused as a whole.
-    pub(super) fn not_applied(&mut self, error: &ErrorReply) -> TierError {
-        self.usable &= HARMLESS.contains(&error.code());
-        TierError::NotApplied(format!("{}: {error}", self.name))
-    }
-
-    /// The error for a request that Redis may have executed. The connection is not used again.
-    pub(super) fn maybe_applied(&mut self, error: &(impl Display + ?Sized)) -> TierError {
-        self.usable = false;
-        TierError::MaybeApplied(format!("{}: {error}", self.name))
-    }
-
-    /// The error for a reply that does not fit the request.
-    pub(super) fn unexpected_reply(&mut self) -> TierError {
-        self.maybe_applied("a reply that does not fit the request")
-    }
-
-    /// Returns the first error reply as an error.
-    pub(super) fn check(&mut self, replies: &[Reply]) -> Result<(), TierError> {
-        match replies.iter().find_map(Reply::error) {
-            Some(error) => Err(self.not_applied(error)),
-            None => Ok(()),
+impl Driver {
+    /// Reads and writes what it can.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        let running = self.0.as_mut();
+        if running.is_some_and(|driver| driver.as_mut().poll(cx).is_ready()) {
+            self.0 = None;
         }
     }
 }
 
-/// The first request of a connection: `AUTH` and `SELECT` if needed, and `INFO`.
-fn first_request(target: &Target) -> Vec<u8> {
-    let mut commands = pipe();
-    if let Some(password) = &target.password {
-        commands.cmd("AUTH");
-        if let Some(user) = &target.user {
-            commands.arg(user);
+/// The error of a call, for a message.
+fn shown(error: &RedisError) -> String {
+    if error.is_timeout() {
+        return String::from("it does not answer in time");
+    }
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => {
+            String::from("sign-in refused: check user and password in the address")
         }
-        commands.arg(password.as_str());
+        _ => error.to_string(),
     }
-    if target.database != 0 {
-        commands.cmd("SELECT").arg(target.database);
-    }
-    let mut request = commands.get_packed_pipeline();
-    request.extend(info_command());
-    request
 }
 
-/// The command whose reply has the run id.
-fn info_command() -> Vec<u8> {
-    cmd("INFO")
-        .arg("server")
-        .arg("replication")
-        .get_packed_command()
+/// An error reply, for a message: without the arguments of an unknown command, which Redis repeats.
+pub(super) fn shown_reply(error: &ServerError) -> String {
+    let details = error.details().unwrap_or_default();
+    let details = details.split(", with args").next().unwrap_or_default();
+    format!("{} {details}", error.code())
 }
 
-fn run_id_of(reply: Reply) -> Result<RunId, String> {
+/// The first error among replies.
+pub(super) fn first_error(replies: &[Value]) -> Option<&ServerError> {
+    replies.iter().find_map(reply_error)
+}
+
+pub(super) fn reply_error(reply: &Value) -> Option<&ServerError> {
     match reply {
-        Reply::Bytes(info) => {
-            RunId::parse(&String::from_utf8_lossy(&info)).map_err(ToOwned::to_owned)
-        }
-        Reply::Error(error) if error.code() == "NOPERM" => Err(String::from(
-            "its user may not use INFO, which shows restarts: allow it (ACL SETUSER ... +info)",
-        )),
-        // Before Redis 7, INFO takes one section.
-        Reply::Error(error) if error.to_string() == "ERR syntax error" => {
-            Err(String::from("it is older than Redis 7: update it"))
-        }
-        Reply::Error(error) => Err(format!("INFO refused: {error}")),
-        _ => Err(String::from("its INFO cannot be read")),
+        Value::ServerError(error) => Some(error),
+        _ => None,
     }
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{ConnectionAddr, IntoConnectionInfo as _};
 use thiserror::Error;
-use zeroize::Zeroizing;
+
+use super::address::Address;
+#[cfg(feature = "redis-tls")]
+use super::address::Endpoint;
 
 /// Settings of a [`RedisTier`](super::RedisTier).
 #[derive(Clone)]
@@ -18,7 +20,8 @@ pub struct RedisSettings {
     pub namespace: String,
     /// Most single-use records per server; those that expire last are kept. Default 64.
     pub sessions_per_server: usize,
-    /// Timeout for a new connection: TCP, TLS and authentication. Default 1 s.
+    /// Timeout for a new connection: TCP, TLS and authentication; and for learning from Sentinels or
+    /// a cluster where to connect. Default 1 s.
     pub connect_timeout: Duration,
     /// Timeout from sending a request to the end of its reply. Default 500 ms.
     pub answer_timeout: Duration,
@@ -34,7 +37,10 @@ pub struct RedisSettings {
 #[non_exhaustive]
 pub enum RedisError {
     /// The address is not valid.
-    #[error("not an address of Redis: give redis://[[user]:password@]host[:port][/database]")]
+    #[error(
+        "not an address of Redis: give redis://[[user]:password@]host[:port][/database], \
+         redis+unix:///socket, redis-sentinel://host,host/name or redis-cluster://host,host"
+    )]
     Url,
     /// The namespace is empty, too long, or has other characters.
     #[error("the namespace must be 1 to 64 letters, digits or any of -_.:/")]
@@ -120,22 +126,11 @@ impl fmt::Debug for RedisSettings {
 
 /// The Redis to connect to, from the address and the settings.
 pub(super) struct Target {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<Zeroizing<String>>,
-    pub(super) database: i64,
+    pub(super) address: Address,
     pub(super) connect_timeout: Duration,
     pub(super) answer_timeout: Duration,
     #[cfg(feature = "redis-tls")]
-    pub(super) tls: Option<Tls>,
-}
-
-/// The configuration and server name of a TLS connection.
-#[cfg(feature = "redis-tls")]
-pub(super) struct Tls {
-    pub(super) config: Arc<rustls::ClientConfig>,
-    pub(super) name: rustls::pki_types::ServerName<'static>,
+    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Target {
@@ -143,74 +138,39 @@ impl Target {
         if settings.connect_timeout.is_zero() || settings.answer_timeout.is_zero() {
             return Err(RedisError::Timeout);
         }
-        let (scheme, rest) = url.split_once("://").ok_or(RedisError::Url)?;
-        let is_tls = match scheme {
-            "redis" | "valkey" => false,
-            "rediss" | "valkeys" => true,
-            _ => return Err(RedisError::Url),
-        };
+        let address = Address::parse(url)?;
         #[cfg(not(feature = "redis-tls"))]
-        if is_tls {
+        if address.has_tls {
             return Err(RedisError::NoTls);
         }
-        // The redis crate ignores certificates after `#insecure`: reject it.
-        if rest.contains('#') {
-            return Err(RedisError::Url);
-        }
-        // TLS is done here: the redis crate uses the process's default provider, and there is none
-        // when two are linked.
-        let info = Zeroizing::new(format!("redis://{rest}"));
-        let info = info.as_str().into_connection_info();
-        // Its errors may repeat the password.
-        let info = info.map_err(|_| RedisError::Url)?;
-        let ConnectionAddr::Tcp(host, port) = info.addr().clone() else {
-            return Err(RedisError::Url);
-        };
-        let redis = info.redis_settings();
-        let owned = |text: &str| Zeroizing::new(text.to_owned());
-        if redis.username().is_some() && redis.password().is_none() {
-            return Err(RedisError::Url);
-        }
+        #[cfg(feature = "redis-tls")]
+        check_tls(&address, settings.tls.is_some())?;
         Ok(Self {
-            #[cfg(feature = "redis-tls")]
-            tls: tls(is_tls, &host, settings.tls.as_ref())?,
-            host,
-            port,
-            user: redis.username().map(str::to_owned),
-            password: redis.password().map(owned),
-            database: redis.db(),
+            address,
             connect_timeout: settings.connect_timeout,
             answer_timeout: settings.answer_timeout,
+            #[cfg(feature = "redis-tls")]
+            tls: settings.tls.clone(),
         })
     }
 }
 
 #[cfg(feature = "redis-tls")]
-fn tls(
-    is_tls: bool,
-    host: &str,
-    config: Option<&Arc<rustls::ClientConfig>>,
-) -> Result<Option<Tls>, RedisError> {
-    match (is_tls, config) {
-        (false, None) => Ok(None),
-        (false, Some(_)) => Err(RedisError::NotTls),
-        (true, None) => Err(RedisError::NoTls),
-        (true, Some(config)) => Ok(Some(Tls {
-            config: Arc::clone(config),
-            name: host.to_owned().try_into().map_err(|_| RedisError::Host)?,
-        })),
+fn check_tls(address: &Address, has_config: bool) -> Result<(), RedisError> {
+    match (address.has_tls, has_config) {
+        (false, false) => return Ok(()),
+        (false, true) => return Err(RedisError::NotTls),
+        (true, false) => return Err(RedisError::NoTls),
+        (true, true) => {}
     }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "redis at {}:{}", self.host, self.port)
-    }
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    let is_name = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Tcp(host, _) => rustls::pki_types::ServerName::try_from(host.as_str()).is_ok(),
+        Endpoint::Unix(_) => false,
+    };
+    if address.endpoints.iter().all(is_name) {
+        Ok(())
+    } else {
+        Err(RedisError::Host)
     }
 }
 
@@ -218,54 +178,24 @@ impl fmt::Debug for Target {
 mod tests {
     use super::*;
 
-    fn target(url: &str) -> Result<Target, RedisError> {
-        Target::new(url, &RedisSettings::default())
-    }
-
-    #[test]
-    fn addresses_are_parsed() {
-        let target = target("redis://me:p%40ss@redis.example:7000/3").unwrap();
-        assert_eq!((&*target.host, target.port), ("redis.example", 7000));
-        assert_eq!(target.user.as_deref(), Some("me"));
-        assert_eq!(**target.password.as_ref().unwrap(), "p@ss");
-        assert_eq!(target.database, 3);
-        assert_eq!(target.to_string(), "redis at redis.example:7000");
-
-        let target = self::target("valkey://[::1]").unwrap();
-        assert_eq!((&*target.host, target.port), ("::1", 6379));
-        assert!(target.password.is_none());
-    }
-
-    #[test]
-    fn an_invalid_address_is_an_error_that_does_not_repeat_it() {
-        for wrong in [
-            "",
-            "localhost",
-            "http://localhost",
-            "redis+unix:///run/redis.sock",
-            "redis://:secret@",
-            "redis://secret@host",
-            "redis://:secret@host:99999",
-            "redis://:secret@host/x",
-            "redis://:secret@host#insecure",
-            "redis://:secret@0.0.0.0",
-        ] {
-            let error = target(wrong).unwrap_err();
-            assert_eq!(error, RedisError::Url, "{wrong}");
-            assert!(!error.to_string().contains("secret"));
-        }
-    }
-
     #[test]
     fn rediss_without_a_configuration_is_an_error() {
-        assert_eq!(target("rediss://host").unwrap_err(), RedisError::NoTls);
+        let settings = RedisSettings::default();
+        for url in [
+            "rediss://host",
+            "rediss-cluster://host",
+            "rediss-sentinel://host/name",
+        ] {
+            let error = Target::new(url, &settings).map(drop).unwrap_err();
+            assert_eq!(error, RedisError::NoTls, "{url}");
+        }
     }
 
     #[test]
     fn a_timeout_of_zero_is_an_error() {
         let settings = RedisSettings::default();
         let zero = settings.with_timeouts(Duration::ZERO, Duration::from_secs(1));
-        let error = Target::new("redis://host", &zero).unwrap_err();
+        let error = Target::new("redis://host", &zero).map(drop).unwrap_err();
         assert_eq!(error, RedisError::Timeout);
     }
 }

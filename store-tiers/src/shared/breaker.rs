@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 /// How long the first failure opens the breaker; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest pause: sessions are shared again within 5 s after the tier is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// A circuit breaker: a failure opens it for a pause, in which the tier is not called.
 #[derive(Debug, Default)]

@@ -1,8 +1,10 @@
 //! The Redis tier. Needs `redis-server` (`apt-get install redis-server`), or the program in the
 //! environment variable `REDIS_SERVER`.
 
+mod cluster;
 mod contract;
 mod error_replies;
+mod failover;
 mod failures;
 mod proxy;
 mod sealed;

@@ -1,4 +1,4 @@
-//! Sessions that processes share: R7, R20 and R22 among fixture.
+//! Sessions that processes share: R7, R20, R22 and R41.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -30,10 +30,16 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         "machines that share a store use no ticket twice",
         once_among_machines::<C>,
     );
+    let after_a_restart = Claim::with_children::<C>(
+        "R41",
+        "a ticket that was taken does not come back with a snapshot",
+        snapshot_returns_no_taken_ticket::<C>,
+    );
     // If no store of this client can be shared, that is the reason.
     let lacks_redis = among_machines.applies() && !redis::is_installed();
-    let among_machines =
-        among_machines.unless(lacks_redis.then_some("redis-server is not installed"));
+    let lacks_redis = lacks_redis.then_some("redis-server is not installed");
+    let [among_machines, after_a_restart] =
+        [among_machines, after_a_restart].map(|claim| claim.unless(lacks_redis));
     vec![
         Claim::with_children::<C>(
             "R7",
@@ -41,6 +47,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
             once_among_processes::<C>,
         ),
         among_machines,
+        after_a_restart,
         Claim::with_children::<C>(
             "R7",
             "a ticket taken by a killed process is not used again",
@@ -108,6 +115,23 @@ fn once_among<C: Client>(fixture: &ProcessFixture<'_, C>) -> CheckResult {
     fixture.no_ticket_twice(1 + 3 * EACH)?;
     let what = "a process resumes a session that another one stored";
     holds(resumed_from_others > 0, what)
+}
+
+/// Redis restarts with the records that it had before some of them were taken.
+fn snapshot_returns_no_taken_ticket<C: Client>(launcher: &Launcher) -> CheckResult {
+    const EACH: usize = 5;
+    let redis = SharedTier::redis()?;
+    let mut fixture = ProcessFixture::<C>::with_tier(redis, launcher, Protocol::Tls13, MANY)?;
+    fixture.fill()?;
+    fixture.tier.save()?;
+    let reports = fixture.run(&fixture.fetching_task(EACH)?)?;
+    let what = "a process resumes a session that another one stored";
+    holds(resumed(&reports) > 0, what)?;
+    fixture.tier.restart()?;
+    for _ in 0..2 {
+        fixture.run(&fixture.fetching_task(EACH)?)?;
+    }
+    fixture.no_ticket_twice(1 + 3 * EACH)
 }
 
 fn killed_process_returns_nothing<C: Client>(launcher: &Launcher) -> CheckResult {

@@ -328,7 +328,12 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "processes that share a store use no ticket twice",
             "machines that share a store use no ticket twice",
+            "a ticket that was taken does not come back with a snapshot",
         ],
+    ),
+    (
+        Fault::TakesOfEarlierRuns,
+        &["a ticket that was taken does not come back with a snapshot"],
     ),
     (
         Fault::RemovesTakenAtExit,

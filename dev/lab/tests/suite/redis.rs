@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::redis::{RedisServer, RedisServerError, RedisSettings};
+use lab::redis::{RedisCluster, RedisServer, RedisServerError, RedisSettings, SentinelGroup};
 use lab::tcp::free_port;
 
 /// Makes the test [`child`] start a Redis, print its port, and wait.
@@ -112,4 +112,47 @@ fn child() {
             thread::sleep(Duration::from_secs(1));
         }
     }
+}
+
+/// The slot of the key `foo` is 12182: the third primary's.
+#[test]
+fn a_cluster_moves_slots_and_fails_over() {
+    let mut cluster = RedisCluster::start(3).unwrap();
+    let nodes = cluster.nodes();
+    assert!(
+        nodes[0]
+            .ask("SET foo 1")
+            .unwrap()
+            .starts_with(b"-MOVED 12182")
+    );
+    assert_eq!(nodes[2].ask("SET foo 1").unwrap(), b"+OK\r\n");
+    cluster.move_slot(12182, 2, 0).unwrap();
+    nodes[2]
+        .wait_for("GET foo", |reply| reply.starts_with("-MOVED"))
+        .unwrap();
+    assert_eq!(nodes[0].ask("GET foo").unwrap(), b"$1\r\n1\r\n");
+
+    cluster.node_mut(0).kill();
+    let promoted = &cluster.nodes()[3];
+    let is_primary = |info: &str| info.contains("role:master");
+    promoted.wait_for("INFO replication", is_primary).unwrap();
+    cluster.wait_until_whole().unwrap();
+    cluster.node_mut(0).restart().unwrap();
+    let is_replica = |info: &str| info.contains("master_link_status:up");
+    cluster.nodes()[0]
+        .wait_for("INFO replication", is_replica)
+        .unwrap();
+}
+
+#[test]
+fn sentinels_replace_a_primary_that_is_paused() {
+    let group = SentinelGroup::start().unwrap();
+    assert!(group.url().starts_with("redis-sentinel://127.0.0.1:"));
+    group.wait_for_primary(0).unwrap();
+    group.servers()[0].pause();
+    group.wait_for_primary(1).unwrap();
+    group.servers()[0].resume();
+    group.wait_until_whole().unwrap();
+    group.fail_over().unwrap();
+    group.wait_for_primary(0).unwrap();
 }

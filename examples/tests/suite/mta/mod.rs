@@ -4,6 +4,7 @@
 mod common;
 mod cost;
 mod failing;
+mod failover;
 mod hung;
 mod killed;
 mod once;

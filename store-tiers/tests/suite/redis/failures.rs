@@ -181,10 +181,14 @@ fn invalid_replies() {
     let server = thread::spawn(move || {
         for reply in replies {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(INFO).unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let request = lines.find(|line| line.as_ref().map_or(true, |it| it == "ZPOPMAX"));
-            assert!(request.is_some());
+            let mut read_to = |word: &str| {
+                let found = lines.find(|line| line.as_ref().map_or(true, |it| it == word));
+                assert!(found.is_some(), "no {word}");
+            };
+            read_to("replication");
+            stream.write_all(INFO).unwrap();
+            read_to("ZPOPMAX");
             stream.write_all(reply).unwrap();
         }
     });
@@ -197,6 +201,40 @@ fn invalid_replies() {
         }
     }
     server.join().expect("each tier sent a request");
+}
+
+/// R20: a reply does not take more memory than the records that were asked for.
+#[test]
+fn a_reply_is_bounded() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        lines.find(|line| line.as_ref().is_ok_and(|it| it == "replication"));
+        stream
+            .write_all(b"$50\r\nrun_id:aaaa\r\nrole:master\r\nmaster_replid:bbbb\r\n----\r\n")
+            .unwrap();
+        lines.find(|line| line.as_ref().is_ok_and(|it| it == "ZPOPMAX"));
+        stream.write_all(b"$4000000000\r\n").unwrap();
+        let mut written = 0_usize;
+        while stream.write_all(&[b'x'; 16_384]).is_ok() {
+            written += 16_384;
+        }
+        written
+    });
+    let mut tier = RedisTier::new(&url, &long_timeouts()).unwrap();
+    let error = tier.take(&id("a"), 1, now());
+    assert!(
+        matches!(&error, Err(TierError::MaybeApplied(text)) if !text.contains("in time")),
+        "{error:?}"
+    );
+    drop(tier);
+    let written = server.join().unwrap();
+    assert!(
+        written < 64 << 20,
+        "{written}: some is in buffers of the system"
+    );
 }
 
 #[test]

@@ -20,6 +20,10 @@ struct TlsServer {
 }
 
 fn start(authority: &Authority, clients: &str) -> TlsServer {
+    start_with(authority, clients, "")
+}
+
+fn start_with(authority: &Authority, clients: &str, options: &str) -> TlsServer {
     let dir = tempfile::tempdir().unwrap();
     let identity = authority.issue(&["localhost", "127.0.0.1"]);
     let write = |name: &str, text: String| {
@@ -33,7 +37,7 @@ fn start(authority: &Authority, clients: &str) -> TlsServer {
     let port = free_port().unwrap();
     let server = Server::with(&format!(
         "--tls-port {port} --tls-cert-file {chain} --tls-key-file {key} \
-         --tls-ca-cert-file {roots} --tls-auth-clients {clients} --requirepass opensesame"
+         --tls-ca-cert-file {roots} --tls-auth-clients {clients} --requirepass opensesame {options}"
     ));
     TlsServer {
         redis: server,
@@ -77,6 +81,27 @@ fn tls_with_a_private_root_and_a_password() {
     tier.clear().unwrap();
     let again = server.redis.info("stats", "total_connections_received");
     assert_eq!(again, connected + 1, "only the monitor's");
+}
+
+/// One node has all slots.
+#[test]
+fn a_cluster_with_tls() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let bus_port = free_port().unwrap();
+    let options = format!("--cluster-enabled yes --tls-cluster yes --cluster-port {bus_port}");
+    let server = start_with(&authority, "no", &options);
+    server.redis.ask::<()>("CLUSTER ADDSLOTSRANGE 0 16383");
+    let url = format!("rediss-cluster://:opensesame@localhost:{}", server.port);
+    let settings = long_timeouts().with_tls(config(&authority, None));
+    let mut tier = RedisTier::new(&url, &settings).unwrap();
+    let record = [single_use("a", "ticket", hours(1))];
+    super::server::eventually("the cluster is up", || tier.put(&record, now()).is_ok());
+    assert_eq!(take(&mut tier, "a", 9).unwrap(), ["ticket"]);
+    let clients: String = server.redis.ask("CLIENT LIST");
+    assert!(
+        clients.contains(&format!("laddr=127.0.0.1:{}", server.port)),
+        "{clients}"
+    );
 }
 
 #[test]

@@ -115,6 +115,8 @@ pub(crate) enum Fault {
     TakesCopies,
     /// Taken records stay in the tier until the client is dropped.
     RemovesTakenAtExit,
+    /// Records of earlier runs of Redis are taken, too.
+    TakesOfEarlierRuns,
     TierFailureIsAnError,
     ClearsMemoryOnly,
     TamperingIsAnError,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use conformance::{Failure, Setup, Store};
 use openssl::ssl::SslSession;
+use redis::RedisResult;
 use store_core::{Encoded, Portable, SessionKey, Timestamp, Usage};
 use store_tiers::lmdb::{LmdbSettings, LmdbTier};
 use store_tiers::redis::{RedisSettings, RedisTier};
@@ -60,6 +61,7 @@ pub(crate) fn open(
     };
     let tier = FaultyTier {
         inner,
+        url: store.url.clone(),
         fault,
         ring: ring.clone(),
         taken: Vec::new(),
@@ -111,6 +113,7 @@ pub(crate) fn fetch(
 /// A correct tier behind a wrapper that may have a fault.
 struct FaultyTier {
     inner: Box<dyn Tier>,
+    url: String,
     fault: Fault,
     ring: KeyRing,
     /// Records that were taken, and are still in the tier.
@@ -184,6 +187,13 @@ impl Tier for FaultyTier {
                     reusable,
                 })
             }
+            Fault::TakesOfEarlierRuns if self.url.starts_with("redis") => {
+                let taken = take_of_all_runs(&self.url, server, most);
+                Ok(Taken {
+                    single_use: taken.map_err(|it| TierError::NotApplied(it.to_string()))?,
+                    reusable: self.inner.take(server, 0, now)?.reusable,
+                })
+            }
             Fault::StoresPlaintext => {
                 let taken = self.inner.take(server, most, now)?;
                 let single_use = taken.single_use.into_iter();
@@ -231,6 +241,22 @@ impl Drop for FaultyTier {
             let _ = self.inner.put(&others, now);
         }
     }
+}
+
+/// Takes single-use records of all runs of a Redis.
+fn take_of_all_runs(url: &str, server: &ServerId, most: usize) -> RedisResult<Vec<Vec<u8>>> {
+    let mut redis = redis::Client::open(url)?.get_connection()?;
+    let digits = server.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+    let pattern = format!("*{{{}}}:once:*", digits.collect::<String>());
+    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query(&mut redis)?;
+    let mut taken = Vec::new();
+    for key in keys {
+        let mut command = redis::cmd("ZPOPMAX");
+        command.arg(key).arg(most - taken.len());
+        let found: Vec<(Vec<u8>, f64)> = command.query(&mut redis)?;
+        taken.extend(found.into_iter().map(|(record, _)| record));
+    }
+    Ok(taken)
 }
 
 fn message(error: impl std::fmt::Display) -> String {
