@@ -1,5 +1,5 @@
 //! A Dovecot with IMAP over TLS for a test: on a free port of 127.0.0.1, with temporary directories.
-//! It asks for client certificates, without requiring one, and has no session-id context.
+//! Every user and password may log in.
 
 use crate::certificate::Identity;
 use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program};
@@ -15,9 +15,26 @@ pub struct DovecotServer {
 }
 
 impl DovecotServer {
-    /// Starts a server that verifies client certificates up to the root in `client_root_pem`, and
-    /// waits until it listens. `None` unless this process is root's: Dovecot needs root.
-    pub fn start(identity: &Identity, client_root_pem: &str) -> Result<Option<Self>, DaemonError> {
+    /// Starts a server, and waits until it listens. `None` unless this process is root's: Dovecot
+    /// needs root.
+    pub fn start(identity: &Identity) -> Result<Option<Self>, DaemonError> {
+        Self::start_with(identity, None)
+    }
+
+    /// Starts a server that asks for client certificates, without requiring one, and verifies them
+    /// up to the root in `client_root_pem`. Then it fails whenever a session is offered, since it
+    /// has no session-id context.
+    pub fn start_verifying(
+        identity: &Identity,
+        client_root_pem: &str,
+    ) -> Result<Option<Self>, DaemonError> {
+        Self::start_with(identity, Some(client_root_pem))
+    }
+
+    fn start_with(
+        identity: &Identity,
+        client_root_pem: Option<&str>,
+    ) -> Result<Option<Self>, DaemonError> {
         if !is_root() {
             return Ok(None);
         }
@@ -25,8 +42,9 @@ impl DovecotServer {
         let port = free_port()?;
         let dir = ServerDir::new(None)?;
         dir.write_identity(identity)?;
-        dir.write("clients.pem", client_root_pem)?;
+        dir.write("clients.pem", client_root_pem.unwrap_or_default())?;
         let text = CONFIGURATION
+            .replace("@VERIFIES@", client_root_pem.map_or("", |_| VERIFIES))
             .replace("@DIR@", &dir.path().display().to_string())
             .replace("@PORT@", &port.to_string());
         let file = dir.write("dovecot.conf", &text)?;
@@ -66,10 +84,7 @@ userdb {
 ssl = required
 ssl_cert = <@DIR@/cert.pem
 ssl_key = <@DIR@/key.pem
-ssl_ca = <@DIR@/clients.pem
-ssl_verify_client_cert = yes
-ssl_require_crl = no
-auth_ssl_require_client_cert = no
+@VERIFIES@
 service imap-login {
   service_count = 0
   process_limit = 1
@@ -80,4 +95,11 @@ service imap-login {
     port = @PORT@
   }
 }
+";
+
+const VERIFIES: &str = "\
+ssl_ca = <@DIR@/clients.pem
+ssl_verify_client_cert = yes
+ssl_require_crl = no
+auth_ssl_require_client_cert = no
 ";

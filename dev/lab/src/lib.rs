@@ -16,8 +16,8 @@
 //! assert_eq!(transport.bytes_out(), 0);
 //! ```
 //!
-//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`] and
-//! [`vsftpd`] start real daemons.
+//! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`],
+//! [`vsftpd`], [`nginx`], [`stunnel`], [`mosquitto`], [`unbound`] and [`slapd`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -30,11 +30,16 @@ pub mod client_hello;
 pub mod daemon;
 pub mod dovecot;
 pub mod faults;
+pub mod mosquitto;
+pub mod nginx;
 pub mod postfix;
 pub mod postgres;
 mod process_group;
 pub mod redis;
 pub mod server;
+pub mod slapd;
+pub mod stunnel;
 pub mod tcp;
 pub mod transport;
+pub mod unbound;
 pub mod vsftpd;

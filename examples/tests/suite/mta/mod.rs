@@ -7,4 +7,5 @@ mod failing;
 mod hung;
 mod killed;
 mod once;
+mod postfix;
 mod sharing;

@@ -3,6 +3,7 @@
 //! one.
 
 mod common;
+mod nginx;
 pub(crate) mod postgres;
 mod postgres_certificates;
 mod redis;
