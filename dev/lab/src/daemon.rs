@@ -170,7 +170,7 @@ pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn user_id(user: &str) -> io::Result<u32> {
+pub(crate) fn user_id(user: &str) -> io::Result<u32> {
     let output = Command::new("id").args(["-u", user]).output()?.stdout;
     let id = String::from_utf8_lossy(&output);
     id.trim().parse().map_err(io::Error::other)

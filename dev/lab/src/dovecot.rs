@@ -1,8 +1,11 @@
 //! A Dovecot with IMAP over TLS for a test: on a free port of 127.0.0.1, with temporary directories.
 //! Every user and password may log in.
 
+use std::fs;
+use std::os::unix::fs::chown;
+
 use crate::certificate::Identity;
-use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program};
+use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program, user_id};
 use crate::process_group::{ProcessGroup, Shutdown};
 use crate::tcp::free_port;
 
@@ -42,6 +45,9 @@ impl DovecotServer {
         let port = free_port()?;
         let dir = ServerDir::new(None)?;
         dir.write_identity(identity)?;
+        let mail = dir.join("mail");
+        fs::create_dir(&mail)?;
+        chown(&mail, Some(user_id("dovecot")?), None)?;
         dir.write("clients.pem", client_root_pem.unwrap_or_default())?;
         let text = CONFIGURATION
             .replace("@VERIFIES@", client_root_pem.map_or("", |_| VERIFIES))
@@ -72,7 +78,8 @@ state_dir = @DIR@/state
 log_path = /dev/stderr
 listen = 127.0.0.1
 protocols = imap
-mail_location = maildir:@DIR@/mail
+mail_location = maildir:@DIR@/mail/%u
+first_valid_uid = 1
 passdb {
   driver = static
   args = nopassword=y

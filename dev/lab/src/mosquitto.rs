@@ -1,7 +1,9 @@
 //! A mosquitto for a test: MQTT over TLS on a free port of 127.0.0.1, with a temporary directory.
 
+use std::io;
+
 use crate::certificate::Identity;
-use crate::daemon::{DaemonError, ServerDir, is_listening, require_program};
+use crate::daemon::{DaemonError, ServerDir, is_listening, require_program, wait_for};
 use crate::process_group::{ProcessGroup, Shutdown};
 use crate::tcp::free_port;
 
@@ -14,21 +16,28 @@ pub struct MosquittoServer {
 }
 
 impl MosquittoServer {
-    /// Starts a server that demands client certificates up to the root in `client_root_pem`, and
-    /// waits until it listens.
-    pub fn start(identity: &Identity, client_root_pem: &str) -> Result<Self, DaemonError> {
+    /// Starts a server, and waits until it listens. With `client_root_pem`, it demands client
+    /// certificates up to this root.
+    pub fn start(identity: &Identity, client_root_pem: Option<&str>) -> Result<Self, DaemonError> {
         let program = require_program("mosquitto", "mosquitto")?;
         let port = free_port()?;
         // Root's mosquitto reads its files as this user.
         let dir = ServerDir::new(Some("mosquitto"))?;
         dir.write_identity(identity)?;
-        dir.write("clients.pem", client_root_pem)?;
         let path = dir.path().display();
-        let configuration = format!(
+        let mut configuration = format!(
             "listener {port} 127.0.0.1\ncertfile {path}/cert.pem\nkeyfile {path}/key.pem\n\
-             cafile {path}/clients.pem\nrequire_certificate true\nuse_identity_as_username true\n\
              log_dest stderr\nlog_type all\n"
         );
+        if let Some(root_pem) = client_root_pem {
+            dir.write("clients.pem", root_pem)?;
+            configuration += &format!(
+                "cafile {path}/clients.pem\nrequire_certificate true\n\
+                 use_identity_as_username true\n"
+            );
+        } else {
+            configuration += "allow_anonymous true\n";
+        }
         let file = dir.write("mosquitto.conf", &configuration)?;
         let mut mosquitto = dir.command(&program);
         mosquitto.arg("-c").arg(file);
@@ -47,13 +56,16 @@ impl MosquittoServer {
         self.port
     }
 
-    /// The name in the certificate of each client so far, from mosquitto's log.
-    pub fn clients(&self) -> std::io::Result<Vec<String>> {
-        let log = self.dir.log()?;
-        let user = |line: &str| {
-            let (_, user) = line.split_once(", u'")?;
-            Some(user.split_once('\'')?.0.to_owned())
-        };
-        Ok(log.lines().filter_map(user).collect())
+    /// The name in the certificate of each client so far, from mosquitto's log. Waits up to ten
+    /// seconds for this many.
+    pub fn clients(&self, count: usize) -> io::Result<Vec<String>> {
+        wait_for(count, || {
+            let log = self.dir.log()?;
+            let user = |line: &str| {
+                let (_, user) = line.split_once(", u'")?;
+                Some(user.split_once('\'')?.0.to_owned())
+            };
+            Ok(log.lines().filter_map(user).collect())
+        })
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn with_binding(port: u16) -> Config {
 }
 
 /// A configuration without channel binding, which `PgBouncer` does not support.
-fn without_binding(port: u16) -> Config {
+pub(crate) fn without_binding(port: u16) -> Config {
     let mut server = with_binding(port);
     server.channel_binding(ChannelBinding::Disable);
     server
