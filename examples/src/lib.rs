@@ -10,5 +10,6 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod aws;
 pub mod mta;
 pub mod serve;

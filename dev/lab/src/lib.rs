@@ -17,7 +17,8 @@
 //! ```
 //!
 //! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`],
-//! [`vsftpd`], [`nginx`], [`stunnel`], [`mosquitto`], [`unbound`] and [`slapd`] start real daemons.
+//! [`vsftpd`], [`nginx`], [`stunnel`], [`mosquitto`], [`rabbitmq`], [`unbound`] and [`slapd`]
+//! start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -35,6 +36,7 @@ pub mod nginx;
 pub mod postfix;
 pub mod postgres;
 mod process_group;
+pub mod rabbitmq;
 pub mod redis;
 pub mod server;
 pub mod slapd;

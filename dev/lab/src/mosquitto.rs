@@ -25,19 +25,19 @@ impl MosquittoServer {
         let dir = ServerDir::new(Some("mosquitto"))?;
         dir.write_identity(identity)?;
         let path = dir.path().display();
-        let mut configuration = format!(
-            "listener {port} 127.0.0.1\ncertfile {path}/cert.pem\nkeyfile {path}/key.pem\n\
-             log_dest stderr\nlog_type all\n"
-        );
-        if let Some(root_pem) = client_root_pem {
+        let clients = if let Some(root_pem) = client_root_pem {
             dir.write("clients.pem", root_pem)?;
-            configuration += &format!(
+            format!(
                 "cafile {path}/clients.pem\nrequire_certificate true\n\
                  use_identity_as_username true\n"
-            );
+            )
         } else {
-            configuration += "allow_anonymous true\n";
-        }
+            "allow_anonymous true\n".to_owned()
+        };
+        let configuration = format!(
+            "listener {port} 127.0.0.1\ncertfile {path}/cert.pem\nkeyfile {path}/key.pem\n\
+             log_dest stderr\nlog_type all\n{clients}"
+        );
         let file = dir.write("mosquitto.conf", &configuration)?;
         let mut mosquitto = dir.command(&program);
         mosquitto.arg("-c").arg(file);

@@ -70,7 +70,7 @@ fn forward(
     thread::spawn(move || {
         let mut bytes = [0; 4096];
         loop {
-            let read = server.read(&mut bytes)?;
+            let read = server.read(&mut bytes).unwrap_or(0); // a reset is an end, too
             if read == 0 {
                 return client.shutdown(Shutdown::Write);
             }

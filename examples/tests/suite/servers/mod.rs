@@ -2,6 +2,8 @@
 //! servers that are started for each test. Resumption is checked by the server's log if it has one, or
 //! by the messages that it sends, or by the client's counters.
 
+mod amqp;
+mod awc;
 mod aws;
 mod common;
 mod dns;
