@@ -185,13 +185,13 @@ mod tests {
     fn malformed_sessions_are_not_read() {
         let version = || element_of(2, &[1]);
         let certificate = || element_of(0xa3, &[1, 2]);
-        let good = session(&[version(), certificate()]);
-        assert!(Fields::read(&good).is_some());
-        for len in 0..good.len() {
-            assert!(Fields::read(&good[..len]).is_none(), "cut at {len}");
+        let valid = session(&[version(), certificate()]);
+        assert!(Fields::read(&valid).is_some());
+        for len in 0..valid.len() {
+            assert!(Fields::read(&valid[..len]).is_none(), "cut at {len}");
         }
         for bad in [
-            [&good[..], &[0]].concat(),
+            [&valid[..], &[0]].concat(),
             element_of(0x31, &version()),
             session(&[certificate(), certificate()]),
             session(&[element_of(0xa4, &[]), certificate()]),

@@ -66,7 +66,7 @@ prepare() { # PEER
     caddy) fill Caddyfile "$dir/Caddyfile"
       command=(env HOME="$dir" XDG_CONFIG_HOME="$dir" XDG_DATA_HOME="$dir"
         caddy run --adapter caddyfile --config "$dir/Caddyfile") ;;
-    haproxy) fill haproxy.cfg "$dir/haproxy.cfg"; command=(haproxy -db -f "$dir/haproxy.cfg") ;;
+    haproxy) fill haproxy.cfg "$dir/haproxy.cfg" BIND=; command=(haproxy -db -f "$dir/haproxy.cfg") ;;
     stunnel) fill stunnel.conf "$dir/stunnel.conf"; command=(stunnel "$dir/stunnel.conf") ;;
     redis) fill redis.conf "$dir/redis.conf"; command=(redis-server "$dir/redis.conf") ;;
   esac

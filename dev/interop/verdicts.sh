@@ -19,7 +19,7 @@ situation_needs() { # SITUATION
 
 # Only root can start Postfix.
 needs_root() { # NAME
-  [ "$1" = postfix ]
+  [[ $1 = *postfix ]]
 }
 
 in_situation() { # SITUATION

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod aws;
 pub mod ftps;
 pub mod h3;
 pub mod mta;

@@ -331,14 +331,14 @@ mod tests {
     #[test]
     fn an_invalid_file_is_an_error_with_its_line() {
         with_path(|path| {
-            let good = format(&two_keys());
+            let valid = format(&two_keys());
             let cases: [(String, usize); 6] = [
                 (String::new(), 1),
                 ("other\n".into(), 1),
-                (good.replace("names ", "name "), 2),
-                (good.replacen("key 2 ", "key x ", 1), 3),
-                (format!("{}\nkey 3 00", good.trim_end()), 5),
-                (format!("{}\n\n", good.trim_end()), 5),
+                (valid.replace("names ", "name "), 2),
+                (valid.replacen("key 2 ", "key x ", 1), 3),
+                (format!("{}\nkey 3 00", valid.trim_end()), 5),
+                (format!("{}\n\n", valid.trim_end()), 5),
             ];
             for (text, expected) in cases {
                 let _ = fs::remove_file(path);

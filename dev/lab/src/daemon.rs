@@ -114,7 +114,11 @@ impl ServerDir {
 
     /// The server's output so far.
     pub(crate) fn log(&self) -> io::Result<String> {
-        fs::read_to_string(self.join("log"))
+        self.read("log")
+    }
+
+    pub(crate) fn read(&self, name: &str) -> io::Result<String> {
+        fs::read_to_string(self.join(name))
     }
 
     fn give_to_owner(&self, path: &Path) -> io::Result<()> {
@@ -152,12 +156,29 @@ impl ServerDir {
     }
 }
 
+/// Reads a server's log until it has this many entries, ten seconds at most: a server writes it after
+/// it has answered. Returns those that it has then.
+pub(crate) fn wait_for<T>(
+    count: usize,
+    read: impl Fn() -> io::Result<Vec<T>>,
+) -> io::Result<Vec<T>> {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let entries = read()?;
+        if entries.len() >= count || Instant::now() > deadline {
+            return Ok(entries);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Whether this process is root's.
 pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn user_id(user: &str) -> io::Result<u32> {
+pub(crate) fn user_id(user: &str) -> io::Result<u32> {
     let output = Command::new("id").args(["-u", user]).output()?.stdout;
     let id = String::from_utf8_lossy(&output);
     id.trim().parse().map_err(io::Error::other)

@@ -1,8 +1,11 @@
 //! A Dovecot with IMAP over TLS for a test: on a free port of 127.0.0.1, with temporary directories.
-//! It asks for client certificates, without requiring one, and has no session-id context.
+//! Every user and password may log in.
+
+use std::fs;
+use std::os::unix::fs::chown;
 
 use crate::certificate::Identity;
-use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program};
+use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program, user_id};
 use crate::process_group::{ProcessGroup, Shutdown};
 use crate::tcp::free_port;
 
@@ -15,9 +18,26 @@ pub struct DovecotServer {
 }
 
 impl DovecotServer {
-    /// Starts a server that verifies client certificates up to the root in `client_root_pem`, and
-    /// waits until it listens. `None` unless this process is root's: Dovecot needs root.
-    pub fn start(identity: &Identity, client_root_pem: &str) -> Result<Option<Self>, DaemonError> {
+    /// Starts a server, and waits until it listens. `None` unless this process is root's: Dovecot
+    /// needs root.
+    pub fn start(identity: &Identity) -> Result<Option<Self>, DaemonError> {
+        Self::start_with(identity, None)
+    }
+
+    /// Starts a server that asks for client certificates, without requiring one, and verifies them
+    /// up to the root in `client_root_pem`. Then it fails whenever a session is offered, since it
+    /// has no session-id context.
+    pub fn start_verifying(
+        identity: &Identity,
+        client_root_pem: &str,
+    ) -> Result<Option<Self>, DaemonError> {
+        Self::start_with(identity, Some(client_root_pem))
+    }
+
+    fn start_with(
+        identity: &Identity,
+        client_root_pem: Option<&str>,
+    ) -> Result<Option<Self>, DaemonError> {
         if !is_root() {
             return Ok(None);
         }
@@ -25,8 +45,12 @@ impl DovecotServer {
         let port = free_port()?;
         let dir = ServerDir::new(None)?;
         dir.write_identity(identity)?;
-        dir.write("clients.pem", client_root_pem)?;
+        let mail = dir.join("mail");
+        fs::create_dir(&mail)?;
+        chown(&mail, Some(user_id("dovecot")?), None)?;
+        dir.write("clients.pem", client_root_pem.unwrap_or_default())?;
         let text = CONFIGURATION
+            .replace("@VERIFIES@", client_root_pem.map_or("", |_| VERIFIES))
             .replace("@DIR@", &dir.path().display().to_string())
             .replace("@PORT@", &port.to_string());
         let file = dir.write("dovecot.conf", &text)?;
@@ -54,7 +78,8 @@ state_dir = @DIR@/state
 log_path = /dev/stderr
 listen = 127.0.0.1
 protocols = imap
-mail_location = maildir:@DIR@/mail
+mail_location = maildir:@DIR@/mail/%u
+first_valid_uid = 1
 passdb {
   driver = static
   args = nopassword=y
@@ -66,10 +91,7 @@ userdb {
 ssl = required
 ssl_cert = <@DIR@/cert.pem
 ssl_key = <@DIR@/key.pem
-ssl_ca = <@DIR@/clients.pem
-ssl_verify_client_cert = yes
-ssl_require_crl = no
-auth_ssl_require_client_cert = no
+@VERIFIES@
 service imap-login {
   service_count = 0
   process_limit = 1
@@ -80,4 +102,11 @@ service imap-login {
     port = @PORT@
   }
 }
+";
+
+const VERIFIES: &str = "\
+ssl_ca = <@DIR@/clients.pem
+ssl_verify_client_cert = yes
+ssl_require_crl = no
+auth_ssl_require_client_cert = no
 ";

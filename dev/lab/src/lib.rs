@@ -17,7 +17,8 @@
 //! ```
 //!
 //! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`],
-//! [`vsftpd`] and [`proftpd`] start real daemons.
+//! [`vsftpd`], [`proftpd`], [`nginx`], [`stunnel`], [`mosquitto`], [`rabbitmq`], [`unbound`], [`slapd`] and
+//! [`prometheus`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -30,13 +31,19 @@ pub mod client_hello;
 pub mod daemon;
 pub mod dovecot;
 pub mod faults;
+pub mod mosquitto;
+pub mod nginx;
 pub mod postfix;
 pub mod postgres;
 mod process_group;
 pub mod proftpd;
 pub mod prometheus;
+pub mod rabbitmq;
 pub mod redis;
 pub mod server;
+pub mod slapd;
+pub mod stunnel;
 pub mod tcp;
 pub mod transport;
+pub mod unbound;
 pub mod vsftpd;

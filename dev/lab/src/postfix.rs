@@ -1,15 +1,14 @@
 //! A Postfix server with STARTTLS for a test: on a free port of 127.0.0.1, with temporary
 //! directories. It accepts mail for `localhost` and holds it in its queue.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::certificate::Identity;
-use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program};
+use crate::daemon::{DaemonError, ServerDir, is_listening, is_root, require_program, wait_for};
 use crate::process_group::{ProcessGroup, Shutdown};
 use crate::tcp::free_port;
 
@@ -86,27 +85,27 @@ impl PostfixServer {
     }
 
     /// Whether each TLS handshake so far was resumed, from Postfix's log. Waits up to ten seconds
-    /// for this many handshakes, since a separate process writes the log.
+    /// for this many handshakes.
     pub fn resumed(&self, handshakes: usize) -> io::Result<Vec<bool>> {
-        const TIMEOUT: Duration = Duration::from_secs(10);
-        let deadline = Instant::now() + TIMEOUT;
-        loop {
-            let resumed = self.logged()?;
-            if resumed.len() >= handshakes || Instant::now() > deadline {
-                return Ok(resumed);
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
+        wait_for(handshakes, || self.logged())
     }
 
     fn logged(&self) -> io::Result<Vec<bool>> {
         let mut resumed = Vec::new();
-        let mut reused = false;
+        // Processes that have reused a session for the connection that they establish. Lines of several
+        // processes mix.
+        let mut reusing = HashSet::new();
         for line in self.dir.log()?.lines() {
-            reused |= line.contains("Reusing old session");
-            if line.contains("TLS connection established") {
-                resumed.push(reused);
-                reused = false;
+            let process = line.split_once("smtpd[").map(|(_, rest)| rest);
+            let process = process.and_then(|rest| rest.split_once(']'));
+            let Some((process, text)) = process else {
+                continue;
+            };
+            if text.contains("Reusing old session") {
+                reusing.insert(process.to_owned());
+            }
+            if text.contains("TLS connection established") {
+                resumed.push(reusing.remove(process));
             }
         }
         Ok(resumed)

@@ -1,19 +1,18 @@
-//! A PostgreSQL server for a test, and proxies in front of it: on free ports of 127.0.0.1, with
+//! A PostgreSQL server for a test, and a `PgBouncer` in front of it: on free ports of 127.0.0.1, with
 //! temporary directories.
 //!
 //! ```no_run
 //! use lab::certificate::{Authority, KeyKind};
-//! use lab::postgres::{PostgresServer, Proxy};
+//! use lab::postgres::{PgBouncer, PostgresServer};
 //!
 //! let identity = Authority::new(KeyKind::EcdsaP256).issue(&["localhost"]);
 //! let postgres = PostgresServer::start(&identity)?;
-//! let proxy = Proxy::stunnel(&postgres, &identity)?;
-//! println!("{}, or {}", postgres.port(), proxy.port());
+//! let pgbouncer = PgBouncer::start(&postgres, &identity)?;
+//! println!("{}, or {}", postgres.port(), pgbouncer.port());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -133,46 +132,17 @@ fn programs() -> Result<PathBuf, DaemonError> {
     })
 }
 
-/// A running proxy that terminates TLS in front of a PostgreSQL. Dropping it stops it.
+/// A running `PgBouncer`, which terminates TLS in front of a PostgreSQL. Dropping it stops it.
 #[derive(Debug)]
-pub struct Proxy {
+pub struct PgBouncer {
     port: u16,
     _process: ProcessGroup,
-    dir: ServerDir,
+    _dir: ServerDir,
 }
 
-impl Proxy {
-    /// Starts stunnel, which forwards connections to the PostgreSQL over TLS. With the PostgreSQL's
-    /// own certificate, channel binding works through it.
-    pub fn stunnel(postgres: &PostgresServer, identity: &Identity) -> Result<Self, DaemonError> {
-        let program = require_program("stunnel", "stunnel4")?;
-        let dir = ServerDir::new(None)?;
-        dir.write_identity(identity)?;
-        // The front terminates the client's TLS, the back starts TLS to PostgreSQL; they are
-        // connected by the plain port.
-        let (port, plain_port) = (free_port()?, free_port()?);
-        let configuration = format!(
-            "foreground = yes\npid =\ndebug = info\nsyslog = no\n\
-             [front]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{plain_port}\n\
-             protocol = pgsql\ncert = {path}/cert.pem\nkey = {path}/key.pem\n\
-             [back]\nclient = yes\naccept = 127.0.0.1:{plain_port}\n\
-             connect = 127.0.0.1:{postgres_port}\nprotocol = pgsql\n",
-            path = dir.path().display(),
-            postgres_port = postgres.port,
-        );
-        let file = dir.write("stunnel.conf", &configuration)?;
-        let mut stunnel = dir.command(&program);
-        let is_ready = || is_listening(plain_port) && is_listening(port);
-        let process = dir.start("stunnel", stunnel.arg(file), Shutdown::Kill, is_ready)?;
-        Ok(Self {
-            port,
-            _process: process,
-            dir,
-        })
-    }
-
-    /// Starts `PgBouncer`, which authenticates to the PostgreSQL itself and accepts any client.
-    pub fn pgbouncer(postgres: &PostgresServer, identity: &Identity) -> Result<Self, DaemonError> {
+impl PgBouncer {
+    /// Starts one, which authenticates to the PostgreSQL itself and accepts any client.
+    pub fn start(postgres: &PostgresServer, identity: &Identity) -> Result<Self, DaemonError> {
         let program = require_program("pgbouncer", "pgbouncer")?;
         let dir = ServerDir::new(Some("postgres"))?;
         dir.write_identity(identity)?;
@@ -193,24 +163,12 @@ impl Proxy {
         Ok(Self {
             port,
             _process: process,
-            dir,
+            _dir: dir,
         })
     }
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Whether each handshake so far was resumed, from stunnel's log. `PgBouncer` does not log
-    /// that.
-    pub fn resumed(&self) -> io::Result<Vec<bool>> {
-        let log = self.dir.log()?;
-        let resumed = |line: &str| match line.split_once("TLS accepted: ")?.1 {
-            "previous session reused" => Some(true),
-            "new session negotiated" => Some(false),
-            _ => None,
-        };
-        Ok(log.lines().filter_map(resumed).collect())
     }
 }

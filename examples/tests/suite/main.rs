@@ -9,6 +9,7 @@ mod mta;
 mod nats;
 mod quinn;
 mod quinn_rotation;
+mod recording_proxy;
 mod reqwest;
 mod servers;
 mod ureq;

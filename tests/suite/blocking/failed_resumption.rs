@@ -121,13 +121,13 @@ pub(crate) fn a_failed_transport_spares_the_other_sessions<B: Backend>() {
 /// R31: a certificate that is not accepted blames no session. The next connection offers nothing,
 /// since a load balancer may choose the machine by the session.
 pub(crate) fn a_bad_certificate_blames_no_session<B: Backend>() {
-    let good = server(Library::OpenSsl, Protocol::Tls13);
+    let trusted = server(Library::OpenSsl, Protocol::Tls13);
     let client = builder::<B>().build().expect("valid settings");
     let connect = |server: &Server| {
         let io = FaultyTransport::new(server, Fault::None);
         client.connect_stream(HOST, PORT, io)
     };
-    talk(&mut connect(&good).expect("a handshake"));
+    talk(&mut connect(&trusted).expect("a handshake"));
     let stranger = Authority::new(KeyKind::EcdsaP256);
     let strange = Server::new(
         Library::OpenSsl,
@@ -139,10 +139,10 @@ pub(crate) fn a_bad_certificate_blames_no_session<B: Backend>() {
     let stats = client.stats();
     assert_eq!((stats.failed, stats.cancelled), (0, 1), "{stats:?}");
     let held = stats.sessions;
-    let stream = connect(&good).expect("a handshake");
+    let stream = connect(&trusted).expect("a handshake");
     assert_eq!(stream.resumption(), Resumption::Full);
     assert!(client.stats().sessions >= held);
-    let stream = connect(&good).expect("a handshake");
+    let stream = connect(&trusted).expect("a handshake");
     assert_eq!(stream.resumption(), Resumption::Resumed);
 }
 

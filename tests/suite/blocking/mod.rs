@@ -202,6 +202,8 @@ on_shareable_backends! {
         connections_at_once_share_a_ticket,
         a_renewed_ticket_replaces_the_one_before,
         a_declined_or_failed_ticket_is_dropped,
-        a_reused_ticket_goes_through_the_tier,
+        a_reused_ticket_goes_through_lmdb,
+        a_reused_ticket_goes_through_redis,
+        a_declined_ticket_leaves_redis,
         early_data_excludes_reused_tickets;
 }

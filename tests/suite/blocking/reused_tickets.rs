@@ -1,19 +1,30 @@
 //! R32: tickets that are offered until they are renewed.
 
 use lab::faults::{Fault, FaultyTransport};
+use lab::redis::RedisServer;
 use lab::server::{Library, Protocol, Server, ServerSettings};
+use tempfile::TempDir;
 use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{Backend, ErrorKind, Resumption, ReuseTickets, Shareable};
 
 use super::clients::{Memory, builder, error_line, start, talk, visit_in_memory};
 use super::shared_stores::StoreDir;
-use crate::servers::{HOST, PORT, settings};
+use crate::servers::{HOST, LONG, PORT, settings};
 
 /// One ticket after a full handshake, and none after a resumed one, as Postfix does.
 fn server_that_renews_nothing() -> Server {
     let mut settings = settings(Protocol::Tls13);
     settings.tickets = 1;
     settings.openssl.renews_nothing = true;
+    Server::new(Library::OpenSsl, &settings)
+}
+
+/// Another machine of the server: it has other keys, and sends no ticket.
+fn server_without_tickets() -> Server {
+    let settings = ServerSettings {
+        tickets: 0,
+        ..settings(Protocol::Tls13)
+    };
     Server::new(Library::OpenSsl, &settings)
 }
 
@@ -74,16 +85,10 @@ pub(crate) fn a_renewed_ticket_replaces_the_one_before<B: Shareable>() {
 }
 
 pub(crate) fn a_declined_or_failed_ticket_is_dropped<B: Shareable>() {
-    let off = ServerSettings {
-        tickets: 0,
-        ..settings(Protocol::Tls13)
-    };
-    let off = Server::new(Library::OpenSsl, &off);
     let client = reusing(builder::<B>());
     drop(visit_in_memory(&client, &server_that_renews_nothing()));
     assert_eq!(client.stats().sessions, 1);
-    // Another machine of the server: it has other keys, and sends no ticket.
-    assert_eq!(resumed(&client, &off, 1), [false]);
+    assert_eq!(resumed(&client, &server_without_tickets(), 1), [false]);
     let stats = client.stats();
     assert_eq!((stats.declined, stats.sessions), (1, 0), "{stats:?}");
 
@@ -95,17 +100,63 @@ pub(crate) fn a_declined_or_failed_ticket_is_dropped<B: Shareable>() {
     assert_eq!(client.stats().sessions, 0);
 }
 
-pub(crate) fn a_reused_ticket_goes_through_the_tier<B: Shareable>() {
-    let (dir, server) = (StoreDir::new(), server_that_renews_nothing());
-    drop(visit_in_memory(&reusing(dir.builder::<B>()), &server));
+/// Connectors of processes that share a tier: the first gets the ticket.
+fn share_a_ticket<B: Shareable>(builder: impl Fn() -> ConnectorBuilder<B>) {
+    let server = server_that_renews_nothing();
+    drop(visit_in_memory(&reusing(builder()), &server));
     // Two at once: each has a copy.
-    let clients = [(); 2].map(|()| reusing(dir.builder::<B>()));
+    let clients = [(); 2].map(|()| reusing(builder()));
     for client in &clients {
         assert_eq!(resumed(client, &server, 3), [true, true, true]);
     }
     // A connector that uses each ticket once shares none with them.
-    let strict = dir.client::<B>();
+    let strict = builder().build().expect("a store");
     assert_eq!(resumed(&strict, &server, 1), [false]);
+}
+
+pub(crate) fn a_reused_ticket_goes_through_lmdb<B: Shareable>() {
+    let dir = StoreDir::new();
+    share_a_ticket(|| dir.builder::<B>());
+}
+
+/// A Redis, and the file of the keys that seal its records.
+struct RedisStore {
+    redis: RedisServer,
+    dir: TempDir,
+}
+
+impl RedisStore {
+    fn start() -> Self {
+        Self {
+            redis: RedisServer::start().unwrap_or_else(|error| panic!("{error}")),
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    fn builder<B: Shareable>(&self) -> ConnectorBuilder<B> {
+        let builder = builder().store(self.redis.url()).store_timeout(LONG);
+        builder.store_keys(self.dir.path().join("keys"))
+    }
+}
+
+pub(crate) fn a_reused_ticket_goes_through_redis<B: Shareable>() {
+    let store = RedisStore::start();
+    share_a_ticket(|| store.builder::<B>());
+}
+
+/// A process to which the server declined the ticket takes it from all.
+pub(crate) fn a_declined_ticket_leaves_redis<B: Shareable>() {
+    let store = RedisStore::start();
+    let client = || reusing(store.builder::<B>());
+    drop(visit_in_memory(&client(), &server_that_renews_nothing()));
+    let off = server_without_tickets();
+    let declined = client();
+    assert_eq!(resumed(&declined, &off, 1), [false]);
+    assert_eq!(declined.stats().declined, 1);
+    drop(declined);
+    let next = client();
+    assert_eq!(resumed(&next, &off, 1), [false]);
+    assert_eq!(next.stats().offered, 0, "another process has dropped it");
 }
 
 pub(crate) fn early_data_excludes_reused_tickets<B: Shareable>() {

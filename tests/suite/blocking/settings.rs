@@ -98,9 +98,9 @@ pub(crate) fn invalid_alpn_names_are_rejected<B: Backend>() {
 }
 
 pub(crate) fn invalid_root_files_are_rejected<B: Backend>() {
-    let good = authority().root_pem();
+    let pem = authority().root_pem();
     let key = authority().issue(&[HOST]).key_pem();
-    let (head, _) = good.split_at(good.len() / 2);
+    let (head, _) = pem.split_at(pem.len() / 2);
     // Valid PEM with an invalid certificate.
     let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (name, content) in [
@@ -120,10 +120,10 @@ pub(crate) fn invalid_root_files_are_rejected<B: Backend>() {
         assert!(line.contains(&shown) || name == "hollow", "{line}");
     }
 
-    let file = TemporaryFile::new("good", &good);
+    let file = TemporaryFile::new("valid", &pem);
     let server = good_server(Protocol::Tls13);
     let build = Connector::<B>::builder().roots_pem_file(&file.0);
-    let client = build.build().expect("a good file");
+    let client = build.build().expect("a valid file");
     visit_in_memory(&client, &server);
     let missing = file.0.with_extension("missing");
     for path in [missing, std::env::temp_dir()] {

@@ -93,21 +93,21 @@ pub(crate) fn a_wrong_certificate_on_resumption_fails_never_twice_in_a_row<D: Do
     let stranger = Authority::new(KeyKind::EcdsaP256).issue(&[HOST]);
     let mut wrong = Vec::new();
     for version in Protocol::ALL {
-        let good = listen(Server::new(
+        let trusted = listen(Server::new(
             Library::OpenSsl,
             &ServerSettings {
                 tickets: 8,
                 ..settings(version)
             },
         ));
-        let bad = listen(Server::new(
+        let other = listen(Server::new(
             Library::OpenSsl,
             &ServerSettings {
                 identity: stranger.clone(),
                 ..settings(version)
             },
         ));
-        let port = balance(good.address(), bad.address());
+        let port = balance(trusted.address(), other.address());
         let door = D::new(builder().build().expect("valid settings"));
         hold(door.connector(), port, 1);
         let failed = failures(&door, port, 20);

@@ -122,10 +122,10 @@ fn an_answer_other_than_tls_is_kept_in_part() {
 
 /// A server's handshake with some bytes changed, cut off somewhere.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let good = tls12(&ticket(60, 50));
-    let changes = prop::collection::vec((0..good.len(), any::<u8>()), 0..6);
-    (changes, 0..good.len()).prop_map(move |(changes, end)| {
-        let mut bytes = good.clone();
+    let sent = tls12(&ticket(60, 50));
+    let changes = prop::collection::vec((0..sent.len(), any::<u8>()), 0..6);
+    (changes, 0..sent.len()).prop_map(move |(changes, end)| {
+        let mut bytes = sent.clone();
         for (at, byte) in changes {
             bytes[at] = byte;
         }

@@ -274,21 +274,21 @@ type Change = fn(&mut ServerSettings);
 #[test]
 fn an_address_that_resumes_nothing_is_named() {
     let lab = Lab::new();
-    let good = |settings: &mut ServerSettings| settings.ticket_keys = None;
+    let works = |settings: &mut ServerSettings| settings.ticket_keys = None;
     let no_sessions = |settings: &mut ServerSettings| settings.resumption = ServerResumption::Off;
     let declining = |settings: &mut ServerSettings| {
         settings.rustls.ticketer = Some(Arc::new(FaultyTicketer::new().declining()));
     };
     for (here, there, address, message) in [
         (
-            good as Change,
+            works as Change,
             no_sessions as Change,
             THERE,
             "issues no sessions",
         ),
-        (no_sessions, good, HERE, "issues no sessions"),
-        (good, declining, THERE, "declined all 2 of its own"),
-        (declining, good, HERE, "declined all 2 of its own"),
+        (no_sessions, works, HERE, "issues no sessions"),
+        (works, declining, THERE, "declined all 2 of its own"),
+        (declining, works, HERE, "declined all 2 of its own"),
     ] {
         let servers =
             TwoAddresses::with([here, there].map(|change| lab.serve_with(Library::Rustls, change)));

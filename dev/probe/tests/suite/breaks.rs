@@ -190,11 +190,11 @@ fn a_middlebox_that_swallows_a_long_client_hello() {
 }
 
 /// Probes a balancer that sends connections to a good machine or to one that closes them, in turns.
-fn probe_sometimes_failing(lab: &Lab, good: &[bool], connections: usize) -> Vec<Report> {
+fn probe_sometimes_failing(lab: &Lab, works: &[bool], connections: usize) -> Vec<Report> {
     let server = lab.serve(Library::OpenSsl);
     let bad = lab.misbehave(Behaviour::CloseAfterHello);
-    let port = |good: &bool| if *good { server.port() } else { bad.port() };
-    let front = Front::new(&good.iter().map(port).collect::<Vec<_>>());
+    let port = |works: &bool| if *works { server.port() } else { bad.port() };
+    let front = Front::new(&works.iter().map(port).collect::<Vec<_>>());
     lab.probe(front.port(), |options| {
         options.connections = Some(connections);
     })
@@ -205,12 +205,12 @@ fn a_server_that_fails_in_turns_is_no_server_that_breaks() {
     let lab = Lab::new();
     for length in 2..=4 {
         for pattern in 0..(1 << length) - 1 {
-            let good: Vec<_> = (0..length).map(|bit| pattern & (1 << bit) != 0).collect();
+            let works: Vec<_> = (0..length).map(|bit| pattern & (1 << bit) != 0).collect();
             // After an even number, a machine is next that is good in turns.
             for connections in [4, 5] {
-                for report in probe_sometimes_failing(&lab, &good, connections) {
+                for report in probe_sometimes_failing(&lab, &works, connections) {
                     let code = report.verdict.code;
-                    assert_ne!(code, Code::BreaksWhenResumed, "{good:?}: {report:#?}");
+                    assert_ne!(code, Code::BreaksWhenResumed, "{works:?}: {report:#?}");
                     let failed = report.connections.iter().any(|row| row.error.is_some());
                     assert_eq!(code == Code::HandshakeFailed, failed, "{report:#?}");
                 }
@@ -224,15 +224,15 @@ fn a_server_that_fails_at_random_is_no_server_that_breaks() {
     let lab = Lab::new();
     let mut state = 1_u32;
     for _ in 0..20 {
-        let good: Vec<_> = (0..64)
+        let works: Vec<_> = (0..64)
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 state >> 31 == 0
             })
             .collect();
-        for report in probe_sometimes_failing(&lab, &good, 5) {
+        for report in probe_sometimes_failing(&lab, &works, 5) {
             let code = report.verdict.code;
-            assert_ne!(code, Code::BreaksWhenResumed, "{good:?}: {report:#?}");
+            assert_ne!(code, Code::BreaksWhenResumed, "{works:?}: {report:#?}");
         }
     }
 }

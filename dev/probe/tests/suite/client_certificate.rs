@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use lab::certificate::{Authority, Identity, KeyKind};
-use lab::server::{Library, Protocol};
+use lab::server::{Library, Protocol, ServerSettings};
+use lab::tcp::TcpServer;
 use probe::{Code, Error, Failure, Options, Probe};
 use tempfile::NamedTempFile;
 
@@ -35,14 +36,20 @@ impl Credential {
     }
 }
 
+/// A server that demands a certificate of the lab's authority.
+fn demanding(lab: &Lab, library: Library, change: impl FnOnce(&mut ServerSettings)) -> TcpServer {
+    lab.serve_with(library, |settings| {
+        settings.client_root = Some(lab.authority.root_der());
+        change(settings);
+    })
+}
+
 #[test]
 fn a_probe_with_a_client_certificate() {
     let lab = Lab::new();
     let credential = Credential::new(&lab.authority.issue_client("client"));
     for library in Library::ALL {
-        let server = lab.serve_with(library, |settings| {
-            settings.client_root = Some(lab.authority.root_der());
-        });
+        let server = demanding(&lab, library, |_| ());
         for version in Protocol::ALL {
             let reports = lab.probe(server.port(), |options| {
                 credential.set(options);
@@ -66,9 +73,7 @@ fn a_client_certificate_that_the_server_does_not_accept() {
     let stranger = Authority::new(KeyKind::EcdsaP256);
     let credential = Credential::new(&stranger.issue_client("client"));
     for library in Library::ALL {
-        let server = lab.serve_with(library, |settings| {
-            settings.client_root = Some(lab.authority.root_der());
-        });
+        let server = demanding(&lab, library, |_| ());
         for version in Protocol::ALL {
             let reports = lab.probe(server.port(), |options| {
                 credential.set(options);
@@ -91,9 +96,8 @@ fn a_client_certificate_that_the_server_does_not_accept() {
 fn a_server_without_a_session_id_context_breaks_with_a_certificate_too() {
     let lab = Lab::new();
     let credential = Credential::new(&lab.authority.issue_client("client"));
-    let server = lab.serve_with(Library::OpenSsl, |settings| {
+    let server = demanding(&lab, Library::OpenSsl, |settings| {
         settings.openssl.no_session_id_context = true;
-        settings.client_root = Some(lab.authority.root_der());
     });
     let reports = lab.probe(server.port(), |options| credential.set(options));
     assert_code(&reports, Code::BreaksWhenResumed);
@@ -104,11 +108,11 @@ fn unusable_files_are_bad_input() {
     let lab = Lab::new();
     let identity = lab.authority.issue_client("client");
     let other = lab.authority.issue_client("other");
-    let good = Credential::new(&identity);
+    let credential = Credential::new(&identity);
     let empty = file("");
     let missing = empty.path().with_file_name("not-there.pem");
     let other_key = file(&other.key_pem());
-    let (cert, key) = (good.cert.path(), good.key.path());
+    let (cert, key) = (credential.cert.path(), credential.key.path());
     for (cert, key, message) in [
         (Some(cert), None, "--cert and --key belong together"),
         (None, Some(key), "--cert and --key belong together"),

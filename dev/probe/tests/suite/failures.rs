@@ -82,8 +82,8 @@ fn rejected_certificates() {
             assert_fails(&reports, failure, message);
         }
     }
-    let good = lab.serve(Library::OpenSsl);
-    assert_code(&lab.probe(good.port(), two_connections), Code::Resumes);
+    let server = lab.serve(Library::OpenSsl);
+    assert_code(&lab.probe(server.port(), two_connections), Code::Resumes);
 }
 
 #[test]
@@ -291,13 +291,13 @@ fn a_reset_right_after_the_handshake() {
 #[test]
 fn a_port_that_spoke_tls_is_not_suspected_of_plain_text() {
     let lab = Lab::new();
-    let good = lab.serve(Library::OpenSsl);
+    let server = lab.serve(Library::OpenSsl);
     for (behaviour, failure) in [
         (Behaviour::CloseAfterHello, Failure::Closed),
         (Behaviour::PlainText, Failure::NotTls),
     ] {
         let bad = lab.misbehave(behaviour);
-        for ports in [[good.port(), bad.port()], [bad.port(), good.port()]] {
+        for ports in [[server.port(), bad.port()], [bad.port(), server.port()]] {
             let front = Front::new(&ports);
             let reports = lab.probe(front.port(), |options| options.connections = Some(4));
             assert_code(&reports, Code::HandshakeFailed);

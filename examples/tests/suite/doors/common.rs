@@ -2,12 +2,13 @@
 //! connections that fail.
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use examples::serve::HttpsServer;
 use lab::certificate::{Authority, KeyKind};
-use lab::faults::Fault;
+use lab::faults::{Fault, FaultyProxy};
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use tls_resume::generic::{Connector, ConnectorBuilder};
 use tls_resume::{Backend, Clock, ManualClock, SystemClock};
@@ -53,7 +54,14 @@ pub(crate) fn server_without_context(protocol: Protocol) -> Server {
     Server::new(Library::OpenSsl, &settings)
 }
 
-/// The same with HTTP.
+/// A server with HTTP behind a proxy that injects faults.
+pub(crate) fn https_behind_proxy(server: Server) -> (HttpsServer, FaultyProxy) {
+    let server = HttpsServer::start_on(authority(), server).expect("a server");
+    let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
+    (server, FaultyProxy::start(address).expect("a port"))
+}
+
+/// A [`server_without_context`] with HTTP.
 pub(crate) fn https_server_without_context(protocol: Protocol) -> HttpsServer {
     let server = server_without_context(protocol);
     HttpsServer::start_on(authority(), server).expect("a server")

@@ -15,7 +15,7 @@ use super::common::{authority, builder, each};
 /// sees no error.
 fn causes_no_error<B: Backend>() {
     let identity = authority().issue(&["localhost"]);
-    let dovecot = DovecotServer::start(&identity, &authority().root_pem());
+    let dovecot = DovecotServer::start_verifying(&identity, &authority().root_pem());
     let Some(dovecot) = dovecot.expect("a Dovecot") else {
         eprintln!("SKIPPED: only root can start Dovecot");
         return;

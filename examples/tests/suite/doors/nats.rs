@@ -1,6 +1,5 @@
 //! async-nats with our `ClientConfig`, against a nats-server whose resumptions a proxy breaks.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_nats::{ConnectError, ConnectOptions};
@@ -27,8 +26,7 @@ async fn visit(connector: &Connector, port: u16) -> Result<(), ConnectError> {
 #[test]
 fn a_resumption_that_breaks_or_gets_no_answer_causes_two_errors_of_80() {
     let server = NatsServer::start();
-    let address: SocketAddr = server.address.parse().expect("an address");
-    let proxy = FaultyProxy::start(address).expect("a port");
+    let proxy = FaultyProxy::start(server.address).expect("a port");
     let runtime = Runtime::new().expect("a runtime");
     for protocol in [Protocol::Tls12, Protocol::Tls13] {
         for fault in [Fault::CloseAfterClientHello, Fault::Corrupt, Fault::Silence] {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lab::faults::{Fault, FaultyProxy};
-use lab::postgres::{PostgresServer, Proxy};
+use lab::postgres::PostgresServer;
 use lab::server::{Library, Protocol};
+use lab::stunnel::StunnelServer;
 use lab::tcp::TcpServer;
 use tls_resume::generic::Connector;
 use tls_resume::openssl::OpenSsl;
@@ -25,7 +26,10 @@ use super::starttls_server::{Before, StartTlsServer};
 use crate::servers::postgres::with_binding;
 
 /// Requests TLS as the driver does, and exchanges data with a server that echoes it.
-async fn visit<B: Backend>(connector: &Connector<B>, server: SocketAddr) -> Result<(), Error> {
+pub(super) async fn visit<B: Backend>(
+    connector: &Connector<B>,
+    server: SocketAddr,
+) -> Result<(), Error> {
     let mut tcp = TcpStream::connect(server).await.expect("TCP");
     tcp.write_all(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
         .await
@@ -80,7 +84,7 @@ where
 {
     let identity = authority().issue(&["localhost"]);
     let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
-    let stunnel = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+    let stunnel = StunnelServer::before_postgres(&identity, &postgres).expect("a stunnel");
     let address = SocketAddr::from(([127, 0, 0, 1], stunnel.port()));
     let proxy = FaultyProxy::start(address).expect("a port");
     let runtime = Runtime::new().expect("a runtime");

@@ -1,11 +1,10 @@
 //! reqwest with our `ClientConfig`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use examples::serve::HttpsServer;
-use lab::faults::{Fault, FaultyProxy, FaultyTicketer};
+use lab::faults::{Fault, FaultyTicketer};
 use lab::server::{Library, Protocol, Server};
 use tls_resume::ManualClock;
 use tls_resume::rustls::{Connector, Rustls};
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 
 use super::common::{
     CONNECTIONS_FOR_ALL_TICKETS, FAULTS, assert_at_most_two_fail, authority, builder, clock,
-    correct_server, each, https_server_without_context, settings,
+    correct_server, each, https_behind_proxy, https_server_without_context, settings,
 };
 
 fn connector(has_certificate: bool) -> (Connector, Arc<ManualClock>) {
@@ -32,10 +31,6 @@ fn client_builder(connector: &Connector) -> reqwest::ClientBuilder {
 
 fn client(connector: &Connector) -> reqwest::Client {
     client_builder(connector).build().expect("a client")
-}
-
-fn local(port: u16) -> SocketAddr {
-    ([127, 0, 0, 1], port).into()
 }
 
 async fn get(client: &reqwest::Client, port: u16) -> reqwest::Result<()> {
@@ -62,16 +57,14 @@ fn a_server_without_session_id_context_causes_two_errors_of_80() {
 fn a_resumption_that_breaks_causes_two_errors_of_80() {
     let runtime = Runtime::new().expect("a runtime");
     for protocol in Protocol::ALL {
-        let server = correct_server(Library::Rustls, protocol);
-        let server = HttpsServer::start_on(authority(), server).expect("a server");
-        let proxy = FaultyProxy::start(local(server.port())).expect("a port");
+        let (_server, proxy) = https_behind_proxy(correct_server(Library::Rustls, protocol));
         for fault in FAULTS {
             let (connector, clock) = connector(false);
             let client = client(&connector);
             proxy.set_fault(Fault::None);
             for _ in 0..CONNECTIONS_FOR_ALL_TICKETS {
-                let got = runtime.block_on(get(&client, proxy.port()));
-                got.expect("a healthy server");
+                let response = runtime.block_on(get(&client, proxy.port()));
+                response.expect("a healthy server");
             }
             proxy.set_fault_on_resumption(fault);
             assert_at_most_two_fail(&clock, || runtime.block_on(get(&client, proxy.port())));
@@ -85,16 +78,14 @@ fn silence_costs_two_deadlines_at_most() {
     const TIMEOUT: Duration = Duration::from_millis(800);
     let runtime = Runtime::new().expect("a runtime");
     for protocol in Protocol::ALL {
-        let server = correct_server(Library::Rustls, protocol);
-        let server = HttpsServer::start_on(authority(), server).expect("a server");
-        let proxy = FaultyProxy::start(local(server.port())).expect("a port");
+        let (_server, proxy) = https_behind_proxy(correct_server(Library::Rustls, protocol));
         let (connector, clock) = connector(false);
         let builder = client_builder(&connector).connect_timeout(TIMEOUT);
         let client = builder.build().expect("a client");
         proxy.set_fault_on_resumption(Fault::Silence);
         assert_at_most_two_fail(&clock, || {
-            let got = runtime.block_on(get(&client, proxy.port()));
-            got.inspect_err(|error| {
+            let response = runtime.block_on(get(&client, proxy.port()));
+            response.inspect_err(|error| {
                 assert!(error.is_timeout() || error.is_connect(), "{error:?}");
                 clock.advance(TIMEOUT);
             })
@@ -110,8 +101,7 @@ fn a_middlebox_that_reads_2048_bytes_causes_two_errors_of_80() {
         let mut settings = settings(protocol);
         settings.rustls.ticketer = Some(Arc::new(FaultyTicketer::new().with_size(4096)));
         let server = Server::new(Library::Rustls, &settings);
-        let server = HttpsServer::start_on(authority(), server).expect("a server");
-        let proxy = FaultyProxy::start(local(server.port())).expect("a port");
+        let (_server, proxy) = https_behind_proxy(server);
         proxy.set_fault(Fault::CloseLongHello(2_048));
         let (connector, clock) = connector(false);
         let client = client(&connector);
@@ -140,8 +130,8 @@ fn bursts_with_cancels_to_a_healthy_server_offer_sessions() {
                         _ => Duration::from_secs(60),
                     };
                     tasks.spawn(async move {
-                        if let Ok(got) = timeout(limit, get(&client, port)).await {
-                            got.expect("an answer");
+                        if let Ok(response) = timeout(limit, get(&client, port)).await {
+                            response.expect("an answer");
                         }
                     });
                 }

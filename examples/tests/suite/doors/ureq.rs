@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use examples::serve::HttpsServer;
-use lab::faults::{Fault, FaultyProxy};
+use lab::faults::Fault;
 use lab::server::{Library, Protocol};
 use tls_resume::generic::Connector;
 use tls_resume::openssl::OpenSsl;
@@ -17,8 +17,8 @@ use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::{Backend, ureq};
 
 use super::common::{
-    CONNECTIONS_FOR_ALL_TICKETS, FAULTS, authority, builder, correct_server, each, failures,
-    https_server_without_context,
+    CONNECTIONS_FOR_ALL_TICKETS, FAULTS, builder, correct_server, each, failures,
+    https_behind_proxy, https_server_without_context,
 };
 use super::starttls_server::forward;
 
@@ -86,9 +86,7 @@ where
     ureq::Connection<B>: Send + Sync,
 {
     for protocol in Protocol::ALL {
-        let server = correct_server(Library::Rustls, protocol);
-        let server = HttpsServer::start_on(authority(), server).expect("a server");
-        let proxy = FaultyProxy::start(local(server.port())).expect("a port");
+        let (_server, proxy) = https_behind_proxy(correct_server(Library::Rustls, protocol));
         for fault in FAULTS {
             let connector = builder::<B>(false).build().expect("valid settings");
             proxy.set_fault(Fault::None);
@@ -111,9 +109,7 @@ where
     ureq::Connection<B>: Send + Sync,
 {
     for protocol in Protocol::ALL {
-        let server = correct_server(Library::OpenSsl, protocol);
-        let server = HttpsServer::start_on(authority(), server).expect("a server");
-        let proxy = FaultyProxy::start(local(server.port())).expect("a port");
+        let (_server, proxy) = https_behind_proxy(correct_server(Library::OpenSsl, protocol));
         let connector = builder::<B>(false).build().expect("valid settings");
         let timeout = Some(Duration::from_millis(800));
         let config = || {
@@ -137,9 +133,7 @@ fn the_second_connection_has_the_rest_of_the_timeout<B: Backend>()
 where
     ureq::Connection<B>: Send + Sync,
 {
-    let server = correct_server(Library::OpenSsl, Protocol::Tls13);
-    let server = HttpsServer::start_on(authority(), server).expect("a server");
-    let proxy = FaultyProxy::start(local(server.port())).expect("a port");
+    let (_server, proxy) = https_behind_proxy(correct_server(Library::OpenSsl, Protocol::Tls13));
     let connector = builder::<B>(false).build().expect("valid settings");
     get(&connector, proxy.port()).expect("a healthy server");
     proxy.set_fault_on_resumption(Fault::Silence);
@@ -174,10 +168,8 @@ where
     ureq::Connection<B>: Send + Sync,
 {
     for protocol in Protocol::ALL {
-        let server = correct_server(Library::OpenSsl, protocol);
-        let server = HttpsServer::start_on(authority(), server).expect("a server");
+        let (_server, proxy) = https_behind_proxy(correct_server(Library::OpenSsl, protocol));
         let other = HttpsServer::start(Library::OpenSsl, protocol, &[]).expect("a server");
-        let proxy = FaultyProxy::start(local(server.port())).expect("a port");
         let connector = builder::<B>(false).build().expect("valid settings");
         get(&connector, proxy.port()).expect("a trusted server");
         proxy.set_server(local(other.port()));

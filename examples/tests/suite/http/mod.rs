@@ -4,3 +4,4 @@ mod foreign;
 mod grpc;
 mod partitions;
 mod programs;
+mod services;

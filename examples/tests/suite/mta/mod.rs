@@ -8,4 +8,5 @@ mod failover;
 mod hung;
 mod killed;
 mod once;
+mod postfix;
 mod sharing;

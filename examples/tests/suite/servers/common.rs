@@ -9,7 +9,7 @@ use tls_resume::{Backend, Protocol, generic};
 
 pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::Tls12, Protocol::Tls13];
 
-fn authority() -> &'static Authority {
+pub(crate) fn authority() -> &'static Authority {
     static AUTHORITY: OnceLock<Authority> = OnceLock::new();
     AUTHORITY.get_or_init(|| Authority::new(KeyKind::EcdsaP256))
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL, directly and behind proxies.
 
-use lab::postgres::{PASSWORD, PostgresServer, Proxy, USER};
+use lab::postgres::{PASSWORD, PgBouncer, PostgresServer, USER};
+use lab::stunnel::StunnelServer;
 use tls_resume::openssl::OpenSsl;
 use tls_resume::postgres::MakeTlsConnector;
 use tls_resume::rustls::Rustls;
@@ -26,7 +27,7 @@ pub(crate) fn with_binding(port: u16) -> Config {
 }
 
 /// A configuration without channel binding, which `PgBouncer` does not support.
-fn without_binding(port: u16) -> Config {
+pub(crate) fn without_binding(port: u16) -> Config {
     let mut server = with_binding(port);
     server.channel_binding(ChannelBinding::Disable);
     server
@@ -55,14 +56,14 @@ async fn queries_twice<B: Backend>(connector: &generic::Connector<B>, server: &C
 async fn resumes_behind_proxies<B: Backend>() {
     let identity = identity();
     let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
-    let pgbouncer = Proxy::pgbouncer(&postgres, &identity).expect("a PgBouncer");
+    let pgbouncer = PgBouncer::start(&postgres, &identity).expect("a PgBouncer");
     for protocol in PROTOCOLS {
-        let stunnel = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+        let stunnel = StunnelServer::before_postgres(&identity, &postgres).expect("a stunnel");
         // Channel binding also works in a resumed handshake, which sends no certificate.
         let bound = connector::<B>(protocol);
         queries_twice(&bound, &with_binding(stunnel.port())).await;
         assert_second_resumed(&bound);
-        assert_eq!(stunnel.resumed().expect("its log"), [false, true]);
+        assert_eq!(stunnel.resumed(2).expect("its log"), [false, true]);
 
         let unbound = connector::<B>(protocol);
         queries_twice(&unbound, &without_binding(pgbouncer.port())).await;
@@ -110,27 +111,25 @@ fn the_blocking_client_resumes() {
     }
     let identity = identity();
     let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
-    let proxy = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+    let proxy = StunnelServer::before_postgres(&identity, &postgres).expect("a stunnel");
     resumes::<Rustls>(proxy.port());
     resumes::<OpenSsl>(proxy.port());
-    assert_eq!(
-        proxy.resumed().expect("its log"),
-        [false, true, false, true]
-    );
+    let resumed = proxy.resumed(4).expect("its log");
+    assert_eq!(resumed, [false, true, false, true]);
 }
 
 #[test]
 fn the_program_resumes() {
     let identity = identity();
     let postgres = PostgresServer::start(&identity).expect("a PostgreSQL");
-    let proxy = Proxy::stunnel(&postgres, &identity).expect("a stunnel");
+    let proxy = StunnelServer::before_postgres(&identity, &postgres).expect("a stunnel");
     let server = format!(
         "host=localhost hostaddr=127.0.0.1 port={} user={USER} password={PASSWORD} sslmode=require",
         proxy.port()
     );
     let written = run(env!("CARGO_BIN_EXE_postgres"), &server);
     assert_eq!(written, ["42", "42", "1 resumed"]);
-    assert_eq!(proxy.resumed().expect("its log"), [false, true]);
+    assert_eq!(proxy.resumed(2).expect("its log"), [false, true]);
 }
 
 #[tokio::test]
