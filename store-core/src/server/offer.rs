@@ -70,7 +70,8 @@ impl<S: Storable> Server<S> {
     fn take(mut held: Held<S>, stats: &mut Stats) -> Option<Offer<S>> {
         stats.taken += 1;
         let session = held.session.take()?;
-        Some(held.offer(session))
+        let data = held.application_data.take();
+        Some(held.offer(session, data))
     }
 
     #[inline]
@@ -78,7 +79,7 @@ impl<S: Storable> Server<S> {
         let held = self.get_mut(index)?;
         let copy = held.session.as_ref()?.duplicate()?;
         stats.copied += 1;
-        Some(held.offer(copy))
+        Some(held.offer(copy, held.application_data.clone()))
     }
 
     /// A copy of the reusable session, if it is valid.
@@ -86,7 +87,7 @@ impl<S: Storable> Server<S> {
         let mut reusable = self.iter().filter(|held| held.usage == Usage::Reusable);
         let held = reusable.next().filter(|held| held.is_valid(now))?;
         let copy = held.session.as_ref()?.duplicate()?;
-        Some(held.offer(copy))
+        Some(held.offer(copy, held.application_data.clone()))
     }
 
     /// Removes and returns the oldest valid single-use sessions, all but the newest `keep`. Drops
@@ -116,7 +117,8 @@ impl<S: Storable> Server<S> {
                 stats.expired += 1;
                 dropped.extend(held.session);
             } else if let Some(session) = held.session.take() {
-                surplus.push(held.offer(session));
+                let data = held.application_data.take();
+                surplus.push(held.offer(session, data));
             }
         }
         surplus
