@@ -28,9 +28,9 @@ impl<S> Held<S> {
         now < self.expires && self.received <= now.after(CLOCK_BACK)
     }
 
-    /// An offer of `session`: this one, or a copy of it. `application_data` is beside it.
+    /// An offer of `session`: this one, or a copy of it.
     #[inline]
-    pub(crate) fn offer(&self, session: S, application_data: Option<ApplicationData>) -> Offer<S> {
+    pub(crate) fn offer(&self, session: S) -> Offer<S> {
         Offer {
             id: self.id,
             entry: Entry {
@@ -40,7 +40,7 @@ impl<S> Held<S> {
                 expires: self.expires,
                 weight: self.weight,
                 ticket_bytes: 0,
-                application_data,
+                application_data: self.application_data.clone(),
             },
         }
     }

@@ -70,8 +70,7 @@ impl<S: Storable> Server<S> {
     fn take(mut held: Held<S>, stats: &mut Stats) -> Option<Offer<S>> {
         stats.taken += 1;
         let session = held.session.take()?;
-        let data = held.application_data.take();
-        Some(held.offer(session, data))
+        Some(held.offer(session))
     }
 
     #[inline]
@@ -79,7 +78,7 @@ impl<S: Storable> Server<S> {
         let held = self.get_mut(index)?;
         let copy = held.session.as_ref()?.duplicate()?;
         stats.copied += 1;
-        Some(held.offer(copy, held.application_data.clone()))
+        Some(held.offer(copy))
     }
 
     /// A copy of the reusable session, if it is valid.
@@ -87,7 +86,7 @@ impl<S: Storable> Server<S> {
         let mut reusable = self.iter().filter(|held| held.usage == Usage::Reusable);
         let held = reusable.next().filter(|held| held.is_valid(now))?;
         let copy = held.session.as_ref()?.duplicate()?;
-        Some(held.offer(copy, held.application_data.clone()))
+        Some(held.offer(copy))
     }
 
     /// Removes and returns the oldest valid single-use sessions, all but the newest `keep`. Drops
@@ -117,8 +116,7 @@ impl<S: Storable> Server<S> {
                 stats.expired += 1;
                 dropped.extend(held.session);
             } else if let Some(session) = held.session.take() {
-                let data = held.application_data.take();
-                surplus.push(held.offer(session, data));
+                surplus.push(held.offer(session));
             }
         }
         surplus
