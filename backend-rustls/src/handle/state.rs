@@ -136,8 +136,9 @@ impl<S: TlsSession> State<S> {
         self.stored.clear();
         self.tickets = 0;
         self.max_early_data = None;
-        self.offered_data = None;
-        self.application_data = None;
+        if self.offered_data.is_some() || self.application_data.is_some() {
+            self.forget_application_data();
+        }
     }
 
     pub(super) fn key(&self) -> &SessionKey {
@@ -216,7 +217,9 @@ impl<S: TlsSession> State<S> {
             expires: entry.expires,
             not_after: entry.session.not_after(),
         });
-        self.offered_data = entry.application_data;
+        if entry.application_data.is_some() {
+            self.remember_offered_data(entry.application_data);
+        }
         entry.session
     }
 
@@ -298,10 +301,11 @@ impl<S: TlsSession> State<S> {
             reusable_until: resumed.map_or(Timestamp::NEVER, |offered| offered.expires),
             not_after: resumed.map_or(self.not_after, |offered| offered.not_after),
         };
-        match outcome {
-            Outcome::Declined => self.remove_declined_ticket(store),
-            Outcome::Resumed => self.application_data.clone_from(&self.offered_data),
-            _ => {}
+        if outcome == Outcome::Declined {
+            self.remove_declined_ticket(store);
+        }
+        if self.offered_data.is_some() {
+            self.inherit_application_data(outcome);
         }
         let outcome = self.report(outcome);
         if let Phase::Handshake = self.phase {
@@ -329,8 +333,8 @@ impl<S: TlsSession> State<S> {
         mut session: Option<Entry<S>>,
         now: Timestamp,
     ) {
-        if let (Some(entry), Some(data)) = (&mut session, &self.application_data) {
-            entry.application_data = Some(data.clone());
+        if self.application_data.is_some() {
+            self.add_application_data(&mut session);
         }
         let hint = self.chosen_hint.take();
         if outcome.is_none() && hint.is_none() && session.is_none() {

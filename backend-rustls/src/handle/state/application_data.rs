@@ -1,6 +1,6 @@
 //! What the application keeps beside the sessions of a connection.
 
-use store_core::ApplicationData;
+use store_core::{ApplicationData, Entry, Outcome};
 
 use super::{Offered, State};
 use crate::clocked_store::ClockedStore;
@@ -21,5 +21,33 @@ impl<S: TlsSession> State<S> {
         let store = store.store();
         store.set_application_data(&self.key, ids, data.as_ref(), now);
         self.application_data = data;
+    }
+
+    // Out of line: a connection without application data runs through none of it.
+
+    #[cold]
+    pub(super) fn remember_offered_data(&mut self, data: Option<ApplicationData>) {
+        self.offered_data = data;
+    }
+
+    /// After a resumption, the connection has the data of the session that it offered.
+    #[cold]
+    pub(super) fn inherit_application_data(&mut self, outcome: Outcome) {
+        if outcome == Outcome::Resumed {
+            self.application_data.clone_from(&self.offered_data);
+        }
+    }
+
+    #[cold]
+    pub(super) fn add_application_data(&self, session: &mut Option<Entry<S>>) {
+        if let Some(entry) = session {
+            entry.application_data.clone_from(&self.application_data);
+        }
+    }
+
+    #[cold]
+    pub(super) fn forget_application_data(&mut self) {
+        self.offered_data = None;
+        self.application_data = None;
     }
 }
