@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lab::faults::FaultyTicketer;
 use lab::server::{Library, Protocol, ServerResumption, ServerSettings, TicketKeys};
+use lab::slapd::SlapdServer;
 use probe::{Backend, BackendChoice, Code, Report, SessionKind};
 
 use crate::front::Front;
@@ -298,4 +299,18 @@ fn one_connection_cannot_resume() {
     let server = lab.serve(Library::OpenSsl);
     let reports = lab.probe(server.port(), |options| options.connections = Some(1));
     assert_code(&reports, Code::NotTried);
+}
+
+/// Debian's slapd, which has `GnuTLS` and a configuration without tickets.
+#[test]
+fn slapd_resumes_nothing() {
+    let lab = Lab::new();
+    let slapd = SlapdServer::start(&lab.identity()).expect("a slapd");
+    for (version, code) in [
+        (Protocol::Tls12, Code::NeverResumes),
+        (Protocol::Tls13, Code::NoTickets),
+    ] {
+        let reports = lab.probe(slapd.tls_port(), |options| options.tls = Some(version));
+        assert_code(&reports, code);
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) mod postgres;
 mod postgres_certificates;
 mod postgres_pools;
 mod redis;
+mod smol;
 mod smtp;
 mod smtp_refusals;
 mod websocket;
