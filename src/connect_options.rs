@@ -139,6 +139,11 @@ impl Scope {
         }
     }
 
+    /// Whether the sessions of both are in one place, if there are any.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        (&self.partitions, &self.endpoint) == (&other.partitions, &other.endpoint)
+    }
+
     fn with(&self, options: &ConnectOptions) -> Self {
         let partitions = self.partitions.iter().chain(&options.partition);
         let endpoint = options.endpoint.as_ref().or(self.endpoint.as_ref());
@@ -157,9 +162,17 @@ impl<B: Backend> Connector<B> {
     ///
     /// Options add up: a partition of a handle with a partition is one within it, and resumption that
     /// is off stays off.
+    ///
+    /// A handle that is [resuming](Self::resuming) a connection still does so, and its connections keep
+    /// no session. It does not with a partition, with another endpoint than that connection's, or
+    /// without resumption: then its connections make full handshakes and store nothing, as
+    /// [`would_resume`](Self::would_resume) says.
     #[must_use]
     pub fn with_options(&self, options: &ConnectOptions) -> Self {
-        self.in_scope(self.scope().with(options))
+        let scope = self.scope().with(options);
+        let is_kin = !options.no_resumption && scope.is_beside(self.scope());
+        let kin = self.kin().filter(|_| is_kin).cloned();
+        self.in_scope(scope).with_kin(kin)
     }
 
     /// A handle of the same connector with a partition of its store: for a tenant, an identity, or an

@@ -21,7 +21,7 @@ impl<B: Backend> Connector<B> {
     /// What a connection to `host` uses that begins now.
     pub(crate) fn begin(&self, host: &Host, port: u16) -> Beginning<B> {
         if let Some(kin) = &self.kin {
-            return kin.begin(host);
+            return kin.begin(host, port);
         }
         let configured = self.configured();
         let key = self.session_key(&configured, host, port);

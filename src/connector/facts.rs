@@ -21,6 +21,11 @@ impl<B: Backend> Connector<B> {
     /// [`never_resume`](crate::generic::ConnectorBuilder::never_resume), without
     /// [resumption](crate::ConnectOptions::resumption), and for what is not a host.
     ///
+    /// Of a handle whose connections [keep their session](crate::ConnectOptions::keep_session):
+    /// [`Outlook::NoSession`] where it is not off, since they offer none. Of a handle that is
+    /// [resuming](Self::resuming) a connection: whether it would offer the session of that, and
+    /// [`Outlook::Off`] for another host and when the session was cleared.
+    ///
     /// ```
     /// # #[cfg(feature = "rustls")]
     /// # fn main() -> Result<(), tls_resume::Error> {
@@ -39,10 +44,14 @@ impl<B: Backend> Connector<B> {
         let Ok(host) = Host::parse(host) else {
             return Outlook::Off;
         };
-        let key = self.session_key(&self.configured(), &host, port);
-        key.map_or(Outlook::Off, |key| {
-            let now = self.inner.settings.clock.now();
-            self.inner.opened.store.memory.outlook(&key, now)
-        })
+        let now = self.inner.settings.clock.now();
+        if let Some(kin) = &self.kin {
+            return kin.outlook(&host, port, now);
+        }
+        match self.session_key(&self.configured(), &host, port) {
+            None => Outlook::Off,
+            Some(_) if self.scope.keeps_session => Outlook::NoSession,
+            Some(key) => self.inner.opened.store.memory.outlook(&key, now),
+        }
     }
 }

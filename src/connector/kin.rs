@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use store_core::{Generation, SessionKey, SessionStore};
+use store_core::{Generation, Outlook, SessionKey, SessionStore, Timestamp};
 
 use super::{Beginning, Configured, Connector};
 use crate::connection_info::{Connection, ConnectionInfo};
@@ -18,6 +18,8 @@ pub(crate) struct Kin<B: Backend> {
     host: Host,
     port: u16,
     configured: Arc<Configured<B>>,
+    /// The store of `configured`.
+    store: Arc<SessionStore<B::Session>>,
     /// `None`: it neither offers nor stores sessions, and nor do its kin.
     key: Option<SessionKey>,
     /// When the connection began, in the connector's store: a clear of that revokes this session.
@@ -25,25 +27,41 @@ pub(crate) struct Kin<B: Backend> {
 }
 
 impl<B: Backend> Kin<B> {
-    /// What a kin connection to `host` uses that begins now.
-    pub(super) fn begin(&self, host: &Host) -> Beginning<B> {
+    /// What a kin connection to `host` and `port` uses that begins now.
+    pub(super) fn begin(&self, host: &Host, port: u16) -> Beginning<B> {
         Beginning {
             configured: Arc::clone(&self.configured),
-            key: self.key_for(host),
+            key: self.key_for(host, port),
             kept: None,
         }
     }
 
-    /// The key of the sessions for a connection to `host`: none if that is another host, or if they
-    /// were cleared.
-    fn key_for(&self, host: &Host) -> Option<SessionKey> {
+    /// What a kin connection to `host` and `port` would do with sessions.
+    pub(super) fn outlook(&self, host: &Host, port: u16, now: Timestamp) -> Outlook {
+        let key = self.key_for(host, port);
+        key.map_or(Outlook::Off, |key| self.store.outlook(&key, now))
+    }
+
+    /// The key of the sessions for a connection to `host` and `port`: none if that is another host, if
+    /// the server of either connection never resumes, or if the sessions were cleared.
+    fn key_for(&self, host: &Host, port: u16) -> Option<SessionKey> {
         let key = self.key.as_ref()?;
         let own = key.as_key();
         let same = host.key(own.domain()).host() == own.host();
         let never = self.connector.never_resume();
-        let resumes = same && !never.contains(host.server_name(), Some(self.port));
-        let memory = &self.connector.inner.opened.store.memory;
-        (resumes && !memory.is_cleared_since(key, self.begun)).then(|| key.clone())
+        let never = [self.port, port].map(|port| never.contains(host.server_name(), Some(port)));
+        let resumes = same && never == [false; 2];
+        (resumes && !self.is_cleared(key)).then(|| key.clone())
+    }
+
+    /// Whether the sessions of `key` were cleared since, or those of the same server with the
+    /// credential that the connector uses now.
+    fn is_cleared(&self, key: &SessionKey) -> bool {
+        let connector = &self.connector;
+        let memory = &connector.inner.opened.store.memory;
+        let current = connector.scope.domain(connector.configured().domain());
+        let current = connector.key(&self.host, &current).with_port(self.port);
+        memory.is_cleared_since(key, self.begun) || memory.is_cleared_since(current, self.begun)
     }
 }
 
@@ -58,12 +76,14 @@ impl<B: Backend> Connector<B> {
         key: Option<SessionKey>,
     ) -> Beginning<B> {
         let begun = self.inner.opened.store.memory.generation();
-        let configured = Arc::new(configured.over(self.store_of_one_server()));
+        let store = self.store_of_one_server();
+        let configured = Arc::new(configured.over(Arc::clone(&store)));
         let kin = Kin {
             connector: self.clone(),
             host: host.clone(),
             port,
             configured: Arc::clone(&configured),
+            store,
             key: key.clone(),
             begun,
         };
@@ -117,7 +137,20 @@ impl<B: Backend> Connector<B> {
     ///   one makes a full handshake, too.
     /// - Connections have the configuration of `connection`, its client certificate included. They may
     ///   go to another port. They never send early data.
-    /// - The handle's own partitions, its `client_config` and quinn have no sessions.
+    /// - After the credential of a [source](crate::generic::ConnectorBuilder::client_credentials) has
+    ///   changed, they still have the one of `connection`. [`clear_server`](Self::clear_server) and
+    ///   [`clear_partition`](Self::clear_partition) revoke its session, too, until the credential
+    ///   changes once more: then, what was cleared with the one in between is not known any more, and
+    ///   the session is offered. [`clear`](Self::clear) revokes it for good.
+    /// - A connection offers nothing if its own host and port or those of `connection` are in
+    ///   [`never_resume`](crate::generic::ConnectorBuilder::never_resume).
+    ///   [`connect_stream_resuming`](Self::connect_stream_resuming) is told no port: it takes the one of
+    ///   `connection`.
+    /// - The handle's `client_config` and quinn have no sessions. Nor has a handle of it
+    ///   [with a partition, with another endpoint, or without resumption](Self::with_options), or a
+    ///   connector made of it with another client certificate or other roots. Other options change
+    ///   nothing.
+    /// - [`would_resume`](Self::would_resume) of the handle is about the session of `connection`.
     pub fn resuming<IO: Read + Write>(&self, connection: &Stream<B, IO>) -> Result<Self, Error> {
         self.resuming_kept(connection.kept())
     }
@@ -148,6 +181,15 @@ impl<B: Backend> Connector<B> {
         handle.connect_stream(host, port, io)
     }
 
+    pub(crate) fn kin(&self) -> Option<&Arc<Kin<B>>> {
+        self.kin.as_ref()
+    }
+
+    /// The same handle, whose connections resume the session of `kin` and no other, if there is one.
+    pub(crate) fn with_kin(self, kin: Option<Arc<Kin<B>>>) -> Self {
+        Self { kin, ..self }
+    }
+
     /// As [`resuming`](Self::resuming), of what a stream keeps.
     pub(crate) fn resuming_kept(&self, kept: Option<&Arc<Kin<B>>>) -> Result<Self, Error> {
         self.resuming_server(kept).map(|(handle, ..)| handle)
@@ -168,10 +210,8 @@ impl<B: Backend> Connector<B> {
                 "the connection to resume is of another connector: use the one that made it",
             ));
         }
-        let handle = Self {
-            kin: Some(Arc::clone(kin)),
-            ..self.in_scope(kin.connector.scope.without_sessions())
-        };
+        let handle = self.in_scope(kin.connector.scope.without_sessions());
+        let handle = handle.with_kin(Some(Arc::clone(kin)));
         Ok((handle, kin.host.as_str(), kin.port))
     }
 }

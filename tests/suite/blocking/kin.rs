@@ -16,18 +16,21 @@ use tls_resume::{
 use super::clients::{Memory, builder, client, error_line, start, talk, visit_in_memory};
 use crate::servers::{HOST, LONG, OTHER, PORT, each, good_server, listen, server, settings};
 
-fn keep() -> ConnectOptions {
+pub(super) fn keep() -> ConnectOptions {
     ConnectOptions::new().keep_session(true)
 }
 
 /// A connection that keeps its session, and has read what the server sent.
-fn control<B: Backend>(client: &Connector<B>, server: &Server) -> Stream<B, Memory> {
+pub(super) fn control<B: Backend>(client: &Connector<B>, server: &Server) -> Stream<B, Memory> {
     let mut stream = silent_control(client, server);
     talk(&mut stream);
     stream
 }
 
-fn silent_control<B: Backend>(client: &Connector<B>, server: &Server) -> Stream<B, Memory> {
+pub(super) fn silent_control<B: Backend>(
+    client: &Connector<B>,
+    server: &Server,
+) -> Stream<B, Memory> {
     let io = Memory(InMemory::new(server));
     let connected = client.connect_stream_with(HOST, PORT, io, &keep());
     connected.expect("a connection")
@@ -44,7 +47,7 @@ fn data<B: Backend>(
     connected.expect("a connection")
 }
 
-fn resumption<B: Backend>(
+pub(super) fn resumption<B: Backend>(
     client: &Connector<B>,
     control: &Stream<B, Memory>,
     server: &Server,

@@ -13,6 +13,7 @@ mod failed_resumption;
 mod failures;
 mod groups;
 mod kin;
+mod kin_settings;
 mod limits_and_hosts;
 mod outlook;
 mod partitions;
@@ -93,6 +94,11 @@ on_backends! {
         a_failed_kin_is_made_again,
         a_kept_session_goes_to_its_server_only,
         only_a_connection_that_keeps_its_session_has_kin;
+    kin_settings:
+        kin_follow_never_resume_of_both_ports,
+        the_outlook_of_kin_is_what_happens_next,
+        options_keep_the_kin,
+        a_clear_after_a_rotation_revokes_kin;
     groups:
         the_groups_that_are_set_are_offered_in_their_order,
         a_known_group_comes_first_and_adds_none,
