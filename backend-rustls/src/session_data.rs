@@ -71,7 +71,13 @@ impl SessionData {
         let Some(id) = put(state.current.clone()) else {
             return;
         };
-        if state.server.is_none() {
+        if state
+            .server
+            .as_ref()
+            .is_none_or(|(_, known)| known.as_key() != key)
+        {
+            // Of another connection, to another server, since the configuration was used twice.
+            state.stored.clear();
             state.server = Some((store.clone(), key.to_key()));
         }
         if state.stored.len() >= MOST_STORED {

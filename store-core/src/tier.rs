@@ -17,10 +17,7 @@ pub enum Standing {
     /// Nothing speaks against an offer.
     Good,
     /// An offer failed. The next connection offers nothing: it shows whether the server works at all.
-    Failed {
-        /// Whether the server said that the reason was its own.
-        surely: bool,
-    },
+    Failed,
     /// An offer failed, and a full handshake succeeded. If the next offer fails, the server is avoided.
     Doubtful,
     /// Offers fail, and full handshakes succeed: nothing is offered.
@@ -58,9 +55,9 @@ pub trait TierAccess<S> {
         now: Timestamp,
     ) -> Result<EntryId, Refused>;
 
-    /// Another process tells of a server. What this process knows by itself stands, but for a server that
-    /// is avoided, until a later time than is known here. Does not notify the observer.
-    fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing, now: Timestamp);
+    /// Another process tells of a server. A server that is in memory is known better here. Does not notify
+    /// the observer.
+    fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing);
 
     /// Emits an event: a tier has a session of this server from the future, since the clocks of machines
     /// differ.

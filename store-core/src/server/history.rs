@@ -215,7 +215,7 @@ impl History {
     pub(crate) fn standing(&self) -> Standing {
         match self.state {
             State::Good => Standing::Good,
-            State::Failed { surely } | State::Tested { surely } => Standing::Failed { surely },
+            State::Failed { .. } | State::Tested { .. } => Standing::Failed,
             State::Doubtful => Standing::Doubtful,
             State::Avoided | State::Tried => Standing::Avoided {
                 until: self.at,
@@ -225,34 +225,25 @@ impl History {
         }
     }
 
-    /// Another process tells of the server, which is known here, or not yet.
-    pub(crate) fn learn(&mut self, standing: Standing, is_known: bool, now: Timestamp) {
+    /// What another process tells. That the server said why an offer failed is left out: a full handshake
+    /// here, later, would be enough to avoid it.
+    pub(crate) fn told(standing: Standing) -> Self {
+        let mut history = Self::default();
         match standing {
+            Standing::Good => {}
+            Standing::Failed => history.state = State::Failed { surely: false },
+            Standing::Doubtful => history.state = State::Doubtful,
             Standing::Avoided {
                 until,
                 times,
                 rested,
             } => {
-                if !is_known || (until > now && self.avoided_until().is_none_or(|at| at < until)) {
-                    self.rested = match self.state {
-                        State::Good if !is_known => rested,
-                        State::Failed { .. } | State::Tested { .. } => false,
-                        State::Avoided => self.rested,
-                        // The failure was the other's.
-                        State::Good | State::Doubtful | State::Tried => true,
-                    };
-                    (self.state, self.at, self.times_avoided) = (State::Avoided, until, times);
-                }
+                history.state = State::Avoided;
+                (history.at, history.times_avoided, history.rested) = (until, times, rested);
             }
-            Standing::Failed { surely } if !is_known => self.state = State::Failed { surely },
-            Standing::Doubtful if !is_known => self.state = State::Doubtful,
-            Standing::Failed { .. } | Standing::Doubtful | Standing::Good => {}
         }
-        self.changed();
-    }
-
-    fn avoided_until(&self) -> Option<Timestamp> {
-        (self.state == State::Avoided).then_some(self.at)
+        history.changed();
+        history
     }
 
     /// A reusable session was declined, and the server gave no other. Returns whether to drop it.

@@ -262,8 +262,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 let (key, data) = (key(server), data(bytes));
                 let bytes = data.as_ref().map_or(0, ApplicationData::bytes);
                 model.set_beside(server, id..id + 4, bytes, now);
-                let ids = &mut (id..id + 4).map(EntryId);
-                shard.set_application_data(&key, ids, data.as_ref(), now, &mut dropped);
+                let ids: Vec<EntryId> = (id..id + 4).map(EntryId).collect();
+                shard.set_application_data(&key, &ids, data.as_ref(), now, &mut dropped);
             }
             Op::End {
                 server,

@@ -4,6 +4,7 @@ use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
+use crate::server::History;
 use crate::tier::{Available, Standing};
 use crate::{Begun, EntryId, Outcome, Outlook, Start, Storable, Timestamp, Want};
 
@@ -69,12 +70,14 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Another process tells of a server.
-    pub(crate) fn learn(&mut self, hashed: &HashedKey<'_>, standing: Standing, now: Timestamp) {
-        let known = self.slab.find(hashed);
-        let found = known.or_else(|| self.insert_empty(hashed));
-        if let Some(node) = found.and_then(|index| self.slab.get_mut(index)) {
-            node.history.learn(standing, known.is_some(), now);
+    /// Another process tells of a server, which is not known here.
+    pub(crate) fn learn(&mut self, hashed: &HashedKey<'_>, standing: Standing) {
+        if self.slab.find(hashed).is_some() {
+            return;
+        }
+        let inserted = self.insert_empty(hashed);
+        if let Some(node) = inserted.and_then(|index| self.slab.get_mut(index)) {
+            node.history = History::told(standing);
         }
     }
 

@@ -22,9 +22,11 @@ impl<S: Storable> SessionStore<S> {
         let Some(shard) = self.shards.get(hashed.hash) else {
             return;
         };
-        let (mut dropped, mut ids) = (Dropped::new(), ids.into_iter());
+        // Before the lock: it is the caller's code.
+        let ids: Vec<EntryId> = ids.into_iter().collect();
+        let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let reusable = locked.set_application_data(&hashed, &mut ids, data, now, &mut dropped);
+        let reusable = locked.set_application_data(&hashed, &ids, data, now, &mut dropped);
         drop(locked);
         // The tier has a copy of a reusable session without it.
         if let (true, Some(observer)) = (reusable, &self.observer) {

@@ -65,10 +65,10 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         restored
     }
 
-    fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing, now: Timestamp) {
+    fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing) {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {
-            shard.lock().learn(&hashed, standing, now);
+            shard.lock().learn(&hashed, standing);
         }
     }
 

@@ -113,7 +113,7 @@ fn a_change_of_standing_is_reported_once() {
         let begun = store.begin(&a, Want::Any, start(), |_| true).begun;
         store.finish(&a, begun, Some(outcome), None, None, start());
     }
-    let failed = Standing::Failed { surely: true };
+    let failed = Standing::Failed;
     let avoided = Standing::Avoided {
         until: start().after(std::time::Duration::from_secs(600)),
         times: 1,
@@ -126,7 +126,7 @@ fn a_change_of_standing_is_reported_once() {
     assert_eq!(reported, expected);
 
     let (calls, other) = recorded(Limits::default());
-    other.learn(&a, avoided, start());
+    other.learn(&a, avoided);
     put(&other, &a, entry(SingleUse, 1), start()).expect("stored");
     let start = other.begin(&a, Want::Any, start(), |_| true);
     assert!(start.avoided && start.offer.is_none());

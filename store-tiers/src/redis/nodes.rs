@@ -16,6 +16,9 @@ use crate::{ServerId, TierError};
 /// Most bytes of a reply that lists the nodes of a cluster.
 const TOPOLOGY_BYTES: usize = 4 * 1024 * 1024;
 
+/// Most nodes that are kept to be asked, besides those of the address: a cluster has 1,000 at most.
+const MOST_INFORMANTS: usize = 1_000;
+
 /// The primaries behind an address.
 pub(super) struct Nodes {
     target: Target,
@@ -61,8 +64,15 @@ impl Nodes {
         servers: impl IntoIterator<Item = ServerId>,
     ) -> Result<Vec<(Endpoint, Vec<ServerId>)>, TierError> {
         let mut groups: Vec<(Endpoint, Vec<ServerId>)> = Vec::new();
+        let mut asked = false;
         for server in servers {
-            let endpoint = self.endpoint_of(&server).await?;
+            // Asks once: a connection that is missing is made when its records are put.
+            let known = self.known(&server).filter(|_| asked).cloned();
+            let endpoint = match known {
+                Some(endpoint) => endpoint,
+                None => self.endpoint_of(&server).await?,
+            };
+            asked = true;
             match groups.iter_mut().find(|(it, _)| *it == endpoint) {
                 Some((_, servers)) => servers.push(server),
                 None => groups.push((endpoint, vec![server])),
@@ -142,9 +152,12 @@ impl Nodes {
         let primaries = self.slots.primaries();
         self.connections.retain(|it, _| primaries.contains(it));
         let given = &self.target.address.endpoints;
-        let is_known = |it: &Endpoint| informants.contains(it) || given.contains(it);
+        let is_known = |it: &Endpoint| {
+            let mut informants = informants.iter().take(MOST_INFORMANTS);
+            informants.any(|informant| informant == it) || given.contains(it)
+        };
         self.informants.retain(is_known);
-        for endpoint in informants {
+        for endpoint in informants.into_iter().take(MOST_INFORMANTS) {
             if !self.informants.contains(&endpoint) {
                 self.informants.push_back(endpoint);
             }

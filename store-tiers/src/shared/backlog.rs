@@ -32,6 +32,8 @@ pub(super) struct Backlog {
     generation: Option<Generation>,
     // invariant: nothing else beside `Revoked::All`
     revocations: HashSet<Revoked>,
+    /// Revocations that failed, and when they are due again.
+    failed_revocations: Vec<(Instant, Revoked)>,
     fetches: VecDeque<SessionKey>,
     /// How many sessions of each server in `fetches` to fetch, and the completion for its waiters.
     to_fetch: HashMap<SessionKey, (usize, Arc<Completion>)>,
@@ -102,6 +104,7 @@ impl Backlog {
             capacity: capacity.max(1),
             generation: None,
             revocations: HashSet::new(),
+            failed_revocations: Vec::new(),
             fetches: VecDeque::new(),
             to_fetch: HashMap::new(),
             in_flight: None,
@@ -181,6 +184,33 @@ impl Backlog {
         }
         self.revocations
             .insert(if all { Revoked::All } else { revoked });
+    }
+
+    /// Queues a revocation that failed: at once, or at `due`.
+    pub(super) fn revoke_again(
+        &mut self,
+        revoked: Revoked,
+        generation: Generation,
+        due: Option<Instant>,
+    ) {
+        match due {
+            Some(due) if self.failed_revocations.len() < self.capacity => {
+                self.failed_revocations.push((due, revoked));
+            }
+            _ => self.revoke(revoked, generation),
+        }
+    }
+
+    /// Queues failed revocations that are due; before the end, all.
+    fn revoke_due(&mut self, now: Instant) {
+        let stop = self.stop;
+        let is_due = |(due, _): &mut (Instant, Revoked)| stop || *due <= now;
+        let due: Vec<_> = self.failed_revocations.extract_if(.., is_due).collect();
+        if let Some(generation) = self.generation {
+            for (_, revoked) in due {
+                self.revoke(revoked, generation);
+            }
+        }
     }
 
     /// Counts one more connection to `key` that is about to look for a session, and returns how
@@ -286,6 +316,9 @@ impl Backlog {
     }
 
     fn next_job(&mut self, now: Instant, may_write: bool) -> Option<Job> {
+        if !self.failed_revocations.is_empty() {
+            self.revoke_due(now);
+        }
         if let Some(revoked) = self.revocations.iter().next().cloned() {
             self.revocations.remove(&revoked);
             return Some(Job::Revoke(revoked));

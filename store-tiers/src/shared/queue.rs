@@ -23,6 +23,8 @@ pub(super) struct Queue {
     changed: Condvar,
     /// When the current call to the tier began, in microseconds since `created`; 0 between calls.
     call_began: AtomicU64,
+    /// The longest call that succeeded, in microseconds.
+    longest_call: AtomicU64,
     worker_ended: AtomicBool,
     pub(super) counters: Counters,
 }
@@ -41,6 +43,7 @@ impl Queue {
             backlog: Mutex::new(Backlog::new(settings.queue_capacity)),
             changed: Condvar::new(),
             call_began: AtomicU64::new(0),
+            longest_call: AtomicU64::new(0),
             worker_ended: AtomicBool::new(false),
             counters: Counters::default(),
             settings,
@@ -164,12 +167,23 @@ impl Queue {
         self.counters.breaker_open.store(open, Ordering::Relaxed);
     }
 
-    /// Runs a call to the tier, and records when it began.
-    pub(super) fn track_call<T>(&self, call: impl FnOnce() -> T) -> T {
-        self.call_began
-            .store(self.micros().max(1), Ordering::Relaxed);
+    /// Whether the current call to the tier takes longer than `usual`, and 4 times as long as any that
+    /// succeeded.
+    pub(super) fn is_hung(&self, usual: Duration) -> bool {
+        let longest = Duration::from_micros(self.longest_call.load(Ordering::Relaxed));
+        self.takes_longer_than(usual.max(longest * 4))
+    }
+
+    /// Runs a call to the tier, and records when it began, and how long it took if it succeeded.
+    pub(super) fn track_call<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let began = self.micros().max(1);
+        self.call_began.store(began, Ordering::Relaxed);
         let result = call();
         self.call_began.store(0, Ordering::Relaxed);
+        if result.is_ok() {
+            let took = self.micros().saturating_sub(began);
+            self.longest_call.fetch_max(took, Ordering::Relaxed);
+        }
         result
     }
 

@@ -20,7 +20,8 @@ pub struct SharedSettings {
     /// Default 5 ms.
     pub stall_timeout: Duration,
     /// How long dropping the store may block while the tier answers. Default 1 s. A call that takes
-    /// longer than 40 ms is not waited for: the worker writes the rest, and ends, by itself.
+    /// longer than 40 ms, and 4 times as long as any before, is not waited for: the worker writes the
+    /// rest, and ends, by itself.
     pub shutdown_timeout: Duration,
 }
 

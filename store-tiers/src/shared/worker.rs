@@ -23,6 +23,10 @@ use crate::{KeyRing, Sealed, ServerId, Tier, TierError};
 /// How often an idle worker sweeps the tier.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
+/// After a revocation failed twice, it waits for so long, and lets other calls go first. This process uses
+/// no revoked session meanwhile.
+const REVOKE_AGAIN: Duration = Duration::from_secs(10);
+
 /// The state of the worker thread.
 pub(super) struct Worker<S> {
     pub(super) memory: Arc<SessionStore<S>>,
@@ -39,6 +43,8 @@ pub(super) struct Worker<S> {
     pub(super) revocations: Revocations,
     pub(super) cleared_domains: ClearedDomains,
     pub(super) standings: StandingReads,
+    /// Whether the last revocation failed.
+    pub(super) revocation_failed: bool,
 }
 
 /// A call to the tier failed, which has opened a breaker.
@@ -166,8 +172,12 @@ impl<S: Portable> Worker<S> {
                 self.call(|tier| tier.remove(&id))
             }
         };
+        let fails_again = std::mem::replace(&mut self.revocation_failed, done.is_err());
         done.map_err(|_| {
-            self.queue.change(|backlog| backlog.revoke(revoked, as_of));
+            // The tier answers other calls: they must not wait for this one for ever.
+            let due = fails_again.then(|| Instant::now() + REVOKE_AGAIN);
+            self.queue
+                .change(|backlog| backlog.revoke_again(revoked, as_of, due));
             Failed
         })
     }

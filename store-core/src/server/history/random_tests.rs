@@ -90,17 +90,7 @@ fn no_two_fail(processes: bool) {
             assert!(!(fails && before), "seed {seed}, connection {connection}");
             before = fails;
             if processes && random.random_range(0..3) > 0 {
-                let standing = history.standing();
-                history = History::default();
-                history.learn(standing, false, at(now));
-            }
-            if random.random_range(0..40) == 0 {
-                let standing = Standing::Avoided {
-                    until: at(now + random.random_range(0..200_000_000)),
-                    times: 1,
-                    rested: false,
-                };
-                history.learn(standing, true, at(now));
+                history = History::told(history.standing());
             }
         }
     }

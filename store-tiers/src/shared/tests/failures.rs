@@ -55,6 +55,39 @@ fn dropping_does_not_wait_for_a_tier_that_hangs() {
     assert_eq!(tier.single_use(), 1, "and writes the rest then");
 }
 
+/// A Redis far away.
+#[test]
+fn dropping_waits_for_a_tier_whose_calls_take_long() {
+    struct Slow(FakeTier);
+    impl Tier for Slow {
+        fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
+            thread::sleep(Duration::from_millis(60));
+            self.0.put(records, now)
+        }
+        fn take(&mut self, id: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
+            thread::sleep(Duration::from_millis(60));
+            self.0.take(id, most, now)
+        }
+        fn remove(&mut self, id: &ServerId) -> Result<(), TierError> {
+            self.0.remove(id)
+        }
+        fn clear(&mut self) -> Result<(), TierError> {
+            self.0.clear()
+        }
+    }
+    let tier = FakeTier::default();
+    let settings = SharedSettings {
+        shutdown_timeout: LONG,
+        ..settings()
+    };
+    let (slow, clock) = (Box::new(Slow(tier.clone())), Arc::new(SystemClock));
+    let store = SharedStore::new(Limits::default(), slow, ring(), settings, clock).unwrap();
+    assert!(!store.prefetch(&key("a"), LONG));
+    put(&store, "a", Usage::SingleUse, 1);
+    drop(store);
+    assert_eq!(tier.single_use(), 1);
+}
+
 #[test]
 fn sessions_that_were_not_written_stay_in_memory() {
     let tier = FakeTier::default();

@@ -80,6 +80,18 @@ fn a_server_that_one_process_avoids_is_avoided_by_others() {
     assert!(!avoids(&other, "b"));
 }
 
+/// A failure that was nobody's fault, in a process that has ended, costs others one full handshake.
+#[test]
+fn what_a_process_knows_by_itself_stands() {
+    let tier = FakeTier::default();
+    let knows = new_store(&tier, settings());
+    put(&knows, "a", Usage::SingleUse, 1);
+    let _avoids = store_that_avoids(&tier);
+    assert!(knows.flush(LONG));
+    knows.prefetch(&key("a"), LONG);
+    assert!(!avoids(&knows, "a"));
+}
+
 #[test]
 fn a_store_that_is_loaded_avoids_the_server() {
     let tier = FakeTier::default();

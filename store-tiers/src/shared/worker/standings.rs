@@ -11,8 +11,9 @@ use super::{Failed, Worker};
 use crate::Record;
 use crate::record::{millis, timestamp};
 
-/// How long a notice lives: as long as a session that could be offered.
-const LIFETIME: Duration = Usage::SingleUse.longest_lifetime();
+/// How long a notice lives: as long as a server is avoided at most. A failure that was nobody's fault is
+/// forgotten then.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The servers whose notice was read.
 pub(in crate::shared) type StandingReads = LastReads<SessionKey, ()>;
@@ -64,8 +65,7 @@ impl<S: Portable> Worker<S> {
     /// Tells memory the standing of a server.
     pub(super) fn learn(&self, notice: &Record) {
         if let Some(standing) = decode(&notice.facts) {
-            let now = self.clock.now();
-            self.memory.learn(&notice.key, standing, now);
+            self.memory.learn(&notice.key, standing);
         }
     }
 }
@@ -74,7 +74,7 @@ impl<S: Portable> Worker<S> {
 fn encode(standing: Standing) -> Option<Vec<u8>> {
     Some(match standing {
         Standing::Good => return None,
-        Standing::Failed { surely } => vec![1, surely.into()],
+        Standing::Failed => vec![1],
         Standing::Doubtful => vec![2],
         Standing::Avoided {
             until,
@@ -89,9 +89,7 @@ fn encode(standing: Standing) -> Option<Vec<u8>> {
 
 fn decode(facts: &[u8]) -> Option<Standing> {
     Some(match *facts {
-        [1, surely] => Standing::Failed {
-            surely: surely != 0,
-        },
+        [1] => Standing::Failed,
         [2] => Standing::Doubtful,
         [3, times, rested, ref until @ ..] => Standing::Avoided {
             until: timestamp(u64::from_be_bytes(until.try_into().ok()?)),
@@ -110,8 +108,7 @@ mod tests {
     fn a_standing_is_read_as_it_was_written() {
         let until = timestamp(1_234_567);
         for standing in [
-            Standing::Failed { surely: false },
-            Standing::Failed { surely: true },
+            Standing::Failed,
             Standing::Doubtful,
             Standing::Avoided {
                 until,
