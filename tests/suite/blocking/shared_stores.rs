@@ -280,7 +280,7 @@ pub(crate) fn invalid_stores_are_rejected<B: Shareable>() {
         "http://user:secret@host",
     ] {
         assert!(
-            refuses(url).contains("give memory:, lmdb:DIR or redis://"),
+            refuses(url).contains("give memory:, lmdb:DIR, redis://"),
             "{url}"
         );
     }
