@@ -313,6 +313,9 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
+        if let Some(handle) = &self.handle {
+            handle.closed();
+        }
         self.io.flush()
     }
 

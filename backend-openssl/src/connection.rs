@@ -408,10 +408,12 @@ impl Connection {
     /// [data](Self::received_data), counts as one that rejects it by an alert; no session is revoked.
     pub fn transport_ended(&self) {
         let now = self.settings.sessions.clock().now();
-        if !self.answered.swap(true, Ordering::Relaxed)
-            && self.state().is_resumed()
-            && self.begun.is_recent(now)
-        {
+        let answered = self.answered.swap(true, Ordering::Relaxed);
+        let rejected = {
+            let state = self.state();
+            !answered && !state.closed && state.is_resumed()
+        };
+        if rejected && self.begun.is_recent(now) {
             self.report(Outcome::RejectedLate, None);
         }
     }
@@ -423,7 +425,8 @@ impl Connection {
     }
 
     /// Reports that `close_notify` is sent (`SSL_CB_WRITE_ALERT`). OpenSSL then leaves the session of
-    /// this connection as it is, and another connection can have it without a copy.
+    /// this connection as it is, and another connection can have it without a copy. A server ends the
+    /// connection then, and that says nothing of the session.
     pub fn closed(&self) {
         self.state().closed = true;
     }

@@ -33,22 +33,25 @@ pub(crate) struct Handle<S: TlsSession> {
     state: Mutex<State<S>>,
     /// Whether the server has sent application data.
     answered: AtomicBool,
+    /// Whether the end of the transport says nothing: the client has sent `close_notify`, or it has ended.
+    closed: AtomicBool,
 }
 
 impl<S: TlsSession> Handle<S> {
     pub(crate) fn new(store: ClockedStore<S>, key: SessionKey) -> Self {
         let state = Mutex::new(State::new(key, store.store().generation()));
-        let answered = AtomicBool::new(false);
         Self {
             store,
             state,
-            answered,
+            answered: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         }
     }
 
     /// Begins another connection, to `key`, after this one has [ended](Self::end). Reuses the memory.
     pub(crate) fn begin_again(&self, key: KeyRef<'_>) {
         self.answered.store(false, Ordering::Relaxed);
+        self.closed.store(false, Ordering::Relaxed);
         let generation = self.store.store().generation();
         self.state().begin_again(key, generation);
     }
@@ -109,10 +112,16 @@ impl<S: TlsSession> Handle<S> {
         self.state().alert_received(&self.store, alert, answered);
     }
 
-    /// The transport has ended after the handshake. Only the first end counts.
+    /// The client has sent `close_notify`.
     pub(crate) fn closed(&self) {
-        if !self.answered.swap(true, Ordering::Relaxed) {
-            self.state().closed(&self.store);
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// The transport has ended after the handshake. Only the first end counts.
+    pub(crate) fn transport_ended(&self) {
+        let closed = self.closed.swap(true, Ordering::Relaxed);
+        if !closed && !self.answered.load(Ordering::Relaxed) {
+            self.state().transport_ended(&self.store);
         }
     }
 

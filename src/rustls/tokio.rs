@@ -175,7 +175,11 @@ impl<IO: AsyncIo> AsyncWrite for AsyncTls<IO> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+        if let (Poll::Ready(Ok(())), Some(handle)) = (&shut, &self.handle) {
+            handle.closed();
+        }
+        shut
     }
 }
 

@@ -191,6 +191,9 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
     fn close(&mut self) -> io::Result<()> {
         self.connection.send_close_notify();
         self.send()?;
+        if let Some(handle) = &self.handle {
+            handle.closed();
+        }
         self.io.flush()
     }
 

@@ -378,7 +378,7 @@ impl<S: TlsSession> State<S> {
 
     /// The transport ended before the server sent data. Soon after a resumption, it may be for the
     /// session; no session is removed, since the transport may have failed.
-    pub(super) fn closed(&mut self, store: &ClockedStore<S>) {
+    pub(super) fn transport_ended(&mut self, store: &ClockedStore<S>) {
         let now = store.now();
         if self.resumed().is_some() && self.begun.is_recent(now) {
             self.finish(store, Some(Outcome::RejectedLate), None, now);

@@ -174,6 +174,12 @@ impl Connection {
     /// ends a resumed connection so, within 2 seconds and before it has sent
     /// [data](Self::received_data), counts as one that rejects it by an alert; no session is revoked.
     pub fn transport_ended(&self) {
+        self.handle.transport_ended();
+    }
+
+    /// Reports that `close_notify` is sent. A server ends the connection then, and that says nothing of
+    /// the session.
+    pub fn closed(&self) {
         self.handle.closed();
     }
 

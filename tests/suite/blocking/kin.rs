@@ -401,3 +401,25 @@ pub(crate) fn kin_leave_the_tier_alone<B: tls_resume::Shareable>() {
         assert_eq!(other.resumption(), Resumption::Full, "{version}");
     }
 }
+
+/// R28: a client that only writes, or nothing at all, as FTP's on its control connection before a login.
+pub(crate) fn an_end_after_a_close_says_nothing_of_the_session<B: Backend>() {
+    each(|library, version| {
+        let (server, client) = (server(library, version), client::<B>());
+        for number in 0..5 {
+            let io = Cut {
+                io: Memory(InMemory::new(&server)),
+                is_cut: false,
+            };
+            let connected = client.connect_stream(HOST, PORT, io);
+            let mut stream = connected.expect("a connection");
+            let resumed = stream.resumption() == Resumption::Resumed;
+            assert_eq!(resumed, number > 0, "{library} {version} {number}");
+            stream.wait_for_tickets(LONG).expect("a wait");
+            stream.close().expect("close_notify");
+            stream.get_mut().is_cut = true;
+            let error = stream.read(&mut [0; 5]).expect_err("no close_notify");
+            assert_eq!(error.kind(), ErrorKindOfIo::UnexpectedEof);
+        }
+    });
+}

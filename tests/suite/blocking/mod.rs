@@ -91,6 +91,7 @@ on_backends! {
         a_kept_session_expires,
         a_failed_handshake_takes_its_session,
         an_end_without_close_notify_costs_no_session,
+        an_end_after_a_close_says_nothing_of_the_session,
         a_failed_kin_is_made_again,
         a_kept_session_goes_to_its_server_only,
         only_a_connection_that_keeps_its_session_has_kin;
