@@ -1,5 +1,7 @@
 //! Redis with TLS.
 
+use fred::prelude::{Builder, ClientLike, Config, KeysInterface};
+use fred::types::config::TlsConnector;
 use lab::redis::{RedisServer, RedisSettings};
 use lab::tcp::free_port;
 use redis::aio::MultiplexedConnection;
@@ -10,6 +12,7 @@ use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 
 use super::common::{PROTOCOLS, assert_second_resumed, connector, identity, run};
+use crate::recording_proxy::RecordingProxy;
 
 /// Starts a Redis with TLS on a separate port, and its defaults otherwise.
 fn start() -> (RedisServer, u16, TempDir) {
@@ -74,6 +77,37 @@ async fn rustls_resumes() {
 #[tokio::test]
 async fn openssl_resumes() {
     resumes::<OpenSsl>().await;
+}
+
+/// fred connects by itself, with our configuration; a proxy sees whether it resumes.
+#[tokio::test]
+async fn fred_resumes() {
+    let (_redis, port, _folder) = start();
+    let proxy = RecordingProxy::start(([127, 0, 0, 1], port).into());
+    for protocol in PROTOCOLS {
+        let tls = connector::<Rustls>(protocol).client_config();
+        for _ in 0..2 {
+            let url = format!("rediss://localhost:{}/", proxy.port);
+            let mut config = Config::from_url(&url).expect("a URL");
+            config.tls = Some(TlsConnector::from(tls.clone()).into());
+            let client = Builder::from_config(config).build().expect("a client");
+            client.init().await.expect("a connection");
+            let visits = client.incr::<u64, _>("visits").await;
+            visits.expect("an answer");
+            client.quit().await.expect("a farewell");
+        }
+    }
+    assert_eq!(proxy.resumed(), [false, true, false, true]);
+}
+
+#[test]
+fn the_program_of_fred_resumes() {
+    let (_redis, port, _folder) = start();
+    let proxy = RecordingProxy::start(([127, 0, 0, 1], port).into());
+    let url = format!("rediss://localhost:{}/", proxy.port);
+    let written = run(env!("CARGO_BIN_EXE_fred"), &url);
+    assert_eq!(written, ["1", "2", "sessions offered: 1"]);
+    assert_eq!(proxy.resumed(), [false, true]);
 }
 
 #[test]
