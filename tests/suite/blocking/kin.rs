@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::faults::{Fault, FaultyProxy, FaultyTransport};
-use lab::server::{Library, Protocol, Server, ServerSettings};
+use lab::server::{Library, Protocol, Server};
 use lab::transport::InMemory;
 use tls_resume::generic::{Connector, Stream};
 use tls_resume::{
@@ -368,6 +368,7 @@ pub(crate) fn only_a_connection_that_keeps_its_session_has_kin<B: Backend>() {
 /// connections that only write.
 #[cfg(all(feature = "lmdb", feature = "redis"))]
 pub(crate) fn kin_need_one_ticket<B: tls_resume::Shareable>() {
+    use lab::server::ServerSettings;
     for library in Library::ALL {
         let settings = ServerSettings {
             tickets: 1,
