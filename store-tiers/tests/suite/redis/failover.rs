@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::redis::RedisServer;
+use lab::redis::{ClusterNode, RedisCluster, RedisServer};
 use store_tiers::Tier as _;
 use store_tiers::redis::{RedisSettings, RedisTier};
 
@@ -139,16 +139,37 @@ fn replicas_of_a_cluster_are_promoted_by_command() {
 fn slots_move_under_load() {
     let cluster = cluster();
     under_load("slots move, there and back", &cluster.url(), || {
-        for _ in 0..4 {
-            for server in 0..SERVERS {
-                let slot = slot_of(&cluster, &server.to_string());
-                let home = first_owner(slot);
-                cluster.move_slot(slot, home, (home + 1) % 3).unwrap();
-                thread::sleep(Duration::from_millis(20));
-                cluster.move_slot(slot, (home + 1) % 3, home).unwrap();
-            }
+        for server in 0..SERVERS {
+            let slot = slot_of(&cluster, &server.to_string());
+            let home = first_owner(slot);
+            wait_until_epochs_agree(&cluster);
+            cluster.move_slot(slot, home, (home + 1) % 3).unwrap();
+            wait_until_epochs_agree(&cluster);
+            cluster.move_slot(slot, (home + 1) % 3, home).unwrap();
         }
     });
+}
+
+/// A move makes an epoch, by what its node knows of others. With equal ones, nodes would disagree on the
+/// owner of a slot.
+fn wait_until_epochs_agree(cluster: &RedisCluster) {
+    let end = Instant::now() + Duration::from_secs(30);
+    let epoch = |node: &ClusterNode| {
+        let info = node.ask("CLUSTER INFO").unwrap();
+        let info = String::from_utf8_lossy(&info).into_owned();
+        let epochs = info
+            .lines()
+            .find(|line| line.starts_with("cluster_current_epoch"));
+        epochs.map(str::to_owned)
+    };
+    loop {
+        let epochs: Vec<_> = cluster.nodes()[..3].iter().map(epoch).collect();
+        if epochs.iter().all(|one| one.is_some() && *one == epochs[0]) {
+            return;
+        }
+        assert!(Instant::now() < end, "{epochs:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// The primary believes that it is one when it continues, until it hears of the other.
