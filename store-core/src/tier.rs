@@ -55,6 +55,9 @@ pub trait TierAccess<S> {
         now: Timestamp,
     ) -> Result<EntryId, Refused>;
 
+    /// Whether the server is in memory, with a session or not.
+    fn knows<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool;
+
     /// Another process tells of a server. A server that is in memory is known better here. Does not notify
     /// the observer.
     fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing);

@@ -23,7 +23,7 @@ use self::breaker::Breaker;
 use self::completion::Completion;
 use self::queue::Queue;
 use self::revocations::Revocations;
-use self::worker::{ClearedDomains, StandingReads, Worker};
+use self::worker::{ClearedDomains, Worker};
 use crate::{KeyRing, Tier};
 
 pub use self::settings::{SharedError, SharedSettings};
@@ -99,7 +99,6 @@ impl<S: Portable> SharedStore<S> {
             write_breaker: Breaker::default(),
             revocations: Revocations::new(),
             cleared_domains: ClearedDomains::new(),
-            standings: StandingReads::new(),
             revocation_failed: false,
         };
         thread::Builder::new()

@@ -70,9 +70,14 @@ impl<S: Storable> Shard<S> {
         }
     }
 
-    /// Another process tells of a server, which is not known here.
+    /// Whether the server is there, with a session or not.
+    pub(crate) fn knows(&self, hashed: &HashedKey<'_>) -> bool {
+        self.slab.find(hashed).is_some()
+    }
+
+    /// Another process tells of a server. One that is there is known better here.
     pub(crate) fn learn(&mut self, hashed: &HashedKey<'_>, standing: Standing) {
-        if self.slab.find(hashed).is_some() {
+        if self.knows(hashed) {
             return;
         }
         let inserted = self.insert_empty(hashed);

@@ -65,6 +65,12 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         restored
     }
 
+    fn knows<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {
+        let hashed = self.hashed(key);
+        let shard = self.shards.get(hashed.hash);
+        shard.is_some_and(|shard| shard.lock().knows(&hashed))
+    }
+
     fn learn<'k>(&self, key: impl Into<KeyRef<'k>>, standing: Standing) {
         let hashed = self.hashed(key);
         if let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) {

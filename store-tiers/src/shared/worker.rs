@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
 pub(super) use self::cleared_domains::ClearedDomains;
-pub(super) use self::standings::StandingReads;
 use super::backlog::{Job, Request};
 use super::breaker::Breaker;
 use super::queue::{PauseEnd, Queue};
@@ -42,7 +41,6 @@ pub(super) struct Worker<S> {
     pub(super) write_breaker: Breaker,
     pub(super) revocations: Revocations,
     pub(super) cleared_domains: ClearedDomains,
-    pub(super) standings: StandingReads,
     /// Whether the last revocation failed.
     pub(super) revocation_failed: bool,
 }

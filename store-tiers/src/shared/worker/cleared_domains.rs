@@ -1,33 +1,46 @@
 //! When security domains were cleared, told to other processes by notices. The records of their
 //! sessions stay, and are rejected when they are fetched.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use lru::LruCache;
 use store_core::{KeyRef, Portable, SecurityDomain, Timestamp, Usage};
 
-use super::notices::{DOMAIN_CLEARED, LastReads};
+use super::notices::DOMAIN_CLEARED;
 use super::{Failed, Worker};
 use crate::{Record, TierError};
 
 /// How long a notice lives: longer than any session from before the clear.
 const LIFETIME: Duration = Usage::SingleUse.longest_lifetime();
 
-/// When domains were cleared last, as far as it was read or written in this process.
-pub(in crate::shared) struct ClearedDomains(LastReads<SecurityDomain, Option<Timestamp>>);
+/// For this time after a read, a notice is not read again.
+const REREAD: Duration = Duration::from_secs(10);
+/// Domains whose last read is kept. The notices of others are read again.
+const KEPT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+/// When domains were cleared last, as far as it was read or written in this process, and when that was.
+pub(in crate::shared) struct ClearedDomains(LruCache<SecurityDomain, (Instant, Option<Timestamp>)>);
 
 impl ClearedDomains {
     pub(in crate::shared) fn new() -> Self {
-        Self(LastReads::new())
+        Self(LruCache::new(KEPT))
     }
 
     /// A domain was cleared at this time, or (`None`) there is no notice of it.
     fn insert(&mut self, domain: SecurityDomain, cleared: Option<Timestamp>, read: Instant) {
         let cleared = cleared.max(self.cleared(&domain));
-        self.0.insert(domain, cleared, read);
+        self.0.put(domain, (read, cleared));
     }
 
     fn cleared(&self, domain: &SecurityDomain) -> Option<Timestamp> {
-        self.0.said(domain).copied().flatten()
+        self.0.peek(domain)?.1
+    }
+
+    /// Whether to read the notice of a domain now.
+    fn is_due(&self, domain: &SecurityDomain, now: Instant) -> bool {
+        let recent = |(read, _): &(Instant, _)| now.saturating_duration_since(*read) < REREAD;
+        !self.0.peek(domain).is_some_and(recent)
     }
 
     /// Whether a session of this domain, from a full handshake at `established`, is revoked.
@@ -66,7 +79,7 @@ impl<S: Portable> Worker<S> {
     /// Reads whether another process has cleared a domain of which a session was found.
     pub(super) fn read_cleared_domain(&mut self, domain: &SecurityDomain) -> Result<(), Failed> {
         let read = Instant::now();
-        if !self.cleared_domains.0.is_due(domain, read) {
+        if !self.cleared_domains.is_due(domain, read) {
             return Ok(());
         }
         let id = self.ring.domain_id(domain);

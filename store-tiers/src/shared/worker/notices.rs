@@ -1,11 +1,6 @@
 //! Notices: what processes tell each other by a tier beside sessions. Each is a reusable record without
 //! a session, under an id of its own.
 
-use std::hash::Hash;
-use std::num::NonZeroUsize;
-use std::time::{Duration, Instant};
-
-use lru::LruCache;
 use store_core::Portable;
 
 use super::{Failed, Worker};
@@ -15,35 +10,6 @@ use crate::{Record, Rejected, Sealed, ServerId};
 pub(super) const STANDING: u32 = 0;
 /// The format of a notice that a security domain was cleared.
 pub(super) const DOMAIN_CLEARED: u32 = 1;
-/// For this time after a read, a notice is not read again.
-const REREAD: Duration = Duration::from_secs(10);
-/// Notices of one kind whose last read is kept. Others are read again.
-const KEPT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-
-/// The notices of one kind that were read last, so that not every fetch makes another call; with what
-/// they said.
-pub(in crate::shared) struct LastReads<K: Hash + Eq, T>(LruCache<K, (Instant, T)>);
-
-impl<K: Hash + Eq, T> LastReads<K, T> {
-    pub(in crate::shared) fn new() -> Self {
-        Self(LruCache::new(KEPT))
-    }
-
-    /// Whether to read the notice about `about` now.
-    pub(super) fn is_due(&self, about: &K, now: Instant) -> bool {
-        let recent = |(read, _): &(Instant, T)| now.saturating_duration_since(*read) < REREAD;
-        !self.0.peek(about).is_some_and(recent)
-    }
-
-    /// What the notice said when it was read last.
-    pub(super) fn said(&self, about: &K) -> Option<&T> {
-        self.0.peek(about).map(|(_, said)| said)
-    }
-
-    pub(super) fn insert(&mut self, about: K, said: T, read: Instant) {
-        self.0.put(about, (read, said));
-    }
-}
 
 impl<S: Portable> Worker<S> {
     /// Seals a record for the tier. `None` if the system has no random numbers.

@@ -1,12 +1,12 @@
 //! The standings of servers, told to other processes by notices: a server that fails when a session is
 //! offered is known to each process before its first connection.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use store_core::tier::{Standing, TierAccess};
 use store_core::{Portable, SessionKey, Usage};
 
-use super::notices::{LastReads, STANDING};
+use super::notices::STANDING;
 use super::{Failed, Worker};
 use crate::Record;
 use crate::record::{millis, timestamp};
@@ -14,9 +14,6 @@ use crate::record::{millis, timestamp};
 /// How long a notice lives: as long as a server is avoided at most. A failure that was nobody's fault is
 /// forgotten then.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The servers whose notice was read.
-pub(in crate::shared) type StandingReads = LastReads<SessionKey, ()>;
 
 impl<S: Portable> Worker<S> {
     /// Writes the standing of a server, or removes the notice if it is good. After a failure, each
@@ -46,13 +43,11 @@ impl<S: Portable> Worker<S> {
         self.put(&[sealed], now).map_err(|_| Failed)
     }
 
-    /// Reads the standing of a server whose sessions are being fetched.
+    /// Reads the standing of a server whose sessions are being fetched, unless it is known here.
     pub(super) fn read_standing(&mut self, key: &SessionKey) {
-        let read = Instant::now();
-        if !self.standings.is_due(key, read) {
+        if self.memory.knows(key) {
             return;
         }
-        self.standings.insert(key.clone(), (), read);
         let id = self.ring.standing_id(key.as_key());
         // After a failure, this process learns it by itself.
         if let Ok(Some(Ok(notice))) = self.read_notice(&id, STANDING)
