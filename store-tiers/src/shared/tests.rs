@@ -58,6 +58,11 @@ struct State {
     error: Option<TierError>,
     /// Whether a call that fails takes effect.
     applies_on_failure: bool,
+    /// What puts and removals alone fail with.
+    put_error: Option<TierError>,
+    remove_error: Option<TierError>,
+    /// How long puts and takes last.
+    delay: Duration,
 }
 
 impl FakeTier {
@@ -101,6 +106,10 @@ impl FakeTier {
 
 impl Tier for FakeTier {
     fn put(&mut self, records: &[Sealed], _: Timestamp) -> Result<(), TierError> {
+        thread::sleep(self.read(|state| state.delay));
+        if let Some(error) = self.read(|state| state.put_error.clone()) {
+            return Err(error);
+        }
         self.call(|state| {
             for record in records.iter().cloned() {
                 match record.usage {
@@ -116,6 +125,7 @@ impl Tier for FakeTier {
     }
 
     fn take(&mut self, server: &ServerId, most: usize, _: Timestamp) -> Result<Taken, TierError> {
+        thread::sleep(self.read(|state| state.delay));
         self.call(|state| {
             let records = state.single_use.entry(*server).or_default();
             let taken = records.split_off(records.len().saturating_sub(most));
@@ -130,6 +140,9 @@ impl Tier for FakeTier {
     }
 
     fn remove(&mut self, server: &ServerId) -> Result<(), TierError> {
+        if let Some(error) = self.read(|state| state.remove_error.clone()) {
+            return Err(error);
+        }
         self.call(|state| {
             state.single_use.remove(server);
             state.reusable.remove(server);

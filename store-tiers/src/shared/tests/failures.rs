@@ -58,30 +58,13 @@ fn dropping_does_not_wait_for_a_tier_that_hangs() {
 /// A Redis far away.
 #[test]
 fn dropping_waits_for_a_tier_whose_calls_take_long() {
-    struct Slow(FakeTier);
-    impl Tier for Slow {
-        fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-            thread::sleep(Duration::from_millis(60));
-            self.0.put(records, now)
-        }
-        fn take(&mut self, id: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
-            thread::sleep(Duration::from_millis(60));
-            self.0.take(id, most, now)
-        }
-        fn remove(&mut self, id: &ServerId) -> Result<(), TierError> {
-            self.0.remove(id)
-        }
-        fn clear(&mut self) -> Result<(), TierError> {
-            self.0.clear()
-        }
-    }
     let tier = FakeTier::default();
     let settings = SharedSettings {
         shutdown_timeout: LONG,
         ..settings()
     };
-    let (slow, clock) = (Box::new(Slow(tier.clone())), Arc::new(SystemClock));
-    let store = SharedStore::new(Limits::default(), slow, ring(), settings, clock).unwrap();
+    tier.set(|state| state.delay = Duration::from_millis(60));
+    let store = new_store(&tier, settings);
     assert!(!store.prefetch(&key("a"), LONG));
     put(&store, "a", Usage::SingleUse, 1);
     drop(store);
@@ -180,25 +163,11 @@ fn over_capacity_writes_are_counted_and_sessions_stay_in_memory() {
 /// Failed puts do not pause takes.
 #[test]
 fn a_full_tier_is_still_read() {
-    struct Full(FakeTier);
-    impl Tier for Full {
-        fn put(&mut self, _: &[Sealed], _: Timestamp) -> Result<(), TierError> {
-            Err(TierError::NotApplied("out of memory".into()))
-        }
-        fn take(&mut self, id: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
-            self.0.take(id, most, now)
-        }
-        fn remove(&mut self, id: &ServerId) -> Result<(), TierError> {
-            self.0.remove(id)
-        }
-        fn clear(&mut self) -> Result<(), TierError> {
-            self.0.clear()
-        }
-    }
     let tier = FakeTier::default();
     put(&new_store(&tier, settings()), "a", Usage::SingleUse, 1);
-    let (tier, clock) = (Box::new(Full(tier.clone())), Arc::new(SystemClock));
-    let store = SharedStore::new(Limits::default(), tier, ring(), settings(), clock).unwrap();
+    let full = TierError::NotApplied("out of memory".into());
+    tier.set(|state| state.put_error = Some(full));
+    let store = new_store(&tier, settings());
     for n in 0..3 {
         put(&store, "b", Usage::Reusable, n);
     }

@@ -186,31 +186,15 @@ fn a_changed_record_of_a_clear_revokes() {
 /// A slot of a cluster that is being moved, or whose primary is down.
 #[test]
 fn a_revocation_that_fails_again_and_again_stops_nothing_else() {
-    struct RemovesNothing(FakeTier);
-    impl Tier for RemovesNothing {
-        fn put(&mut self, records: &[Sealed], now: Timestamp) -> Result<(), TierError> {
-            self.0.put(records, now)
-        }
-        fn take(&mut self, id: &ServerId, most: usize, now: Timestamp) -> Result<Taken, TierError> {
-            self.0.take(id, most, now)
-        }
-        fn remove(&mut self, _: &ServerId) -> Result<(), TierError> {
-            Err(TierError::NotApplied("its slot is being moved".into()))
-        }
-        fn clear(&mut self) -> Result<(), TierError> {
-            self.0.clear()
-        }
-    }
     let tier = FakeTier::default();
     let other = new_store(&tier, settings());
     for host in ["a", "b"] {
         put(&other, host, Usage::SingleUse, 1);
     }
     assert!(other.flush(LONG));
-    let (removes_nothing, clock) = (Box::new(RemovesNothing(tier)), Arc::new(SystemClock));
-    let limits = Limits::default();
-    let store =
-        SharedStore::<Numbered>::new(limits, removes_nothing, ring(), settings(), clock).unwrap();
+    let moved = TierError::NotApplied("its slot is being moved".into());
+    tier.set(|state| state.remove_error = Some(moved));
+    let store = new_store(&tier, settings());
     store.memory().clear_server(&key("a"));
     eventually(|| store.prefetch(&key("b"), LONG));
     assert!(
