@@ -217,8 +217,10 @@ pub trait Details {
         label: &str,
         context: Option<&[u8]>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
-    /// Whether a TLS 1.2 connection is known to have the extended master secret.
-    fn has_extended_master_secret(&self) -> bool;
+    /// Whether a TLS 1.2 connection is known to have the extended master secret: rustls does not tell.
+    fn has_extended_master_secret(&self) -> bool {
+        false
+    }
     fn application_data(&self) -> Option<ApplicationData>;
     fn set_application_data(&self, data: Option<ApplicationData>);
     fn forget(&self);

@@ -153,7 +153,7 @@ impl<B: Backend> Connector<B> {
         let host = Host::parse(host)?;
         let beginning = self.begin(&host, port);
         #[cfg(feature = "shared")]
-        let fetch = self.fetch(&beginning);
+        let fetch = self.fetch(beginning.key.as_ref());
         let tcp = transport::connect(host.as_str(), port, self.inner.settings.timeout)?;
         #[cfg(feature = "shared")]
         self.wait_for(fetch);
@@ -224,7 +224,7 @@ impl<B: Backend> Connector<B> {
         let host = Host::parse(host)?;
         let beginning = self.begin(&host, port);
         #[cfg(feature = "shared")]
-        self.wait_for(self.fetch(&beginning));
+        self.wait_for(self.fetch(beginning.key.as_ref()));
         let again = || again().map(Transport::new);
         self.handshake_or_retry(beginning, &host, early, Transport::new(io), again)
     }

@@ -136,7 +136,7 @@ impl<B: Backend> Connector<B> {
         let no_answer = || transport::no_answer(host.as_str(), port, self.timeout());
         let beginning = self.blocking.begin(&host, port);
         #[cfg(feature = "shared")]
-        let fetch = self.blocking.fetch(&beginning);
+        let fetch = self.blocking.fetch(beginning.key.as_ref());
         let tcp = self.tcp(&host, port, deadline).await?;
         let address = tcp.peer_addr();
         let prepared = in_time(Some(deadline), prepare(tcp)).await;
@@ -237,7 +237,8 @@ impl<B: Backend> Connector<B> {
         let host = Host::parse(host)?;
         let beginning = self.blocking.begin(&host, port);
         #[cfg(feature = "shared")]
-        self.wait_for(self.blocking.fetch(&beginning)).await;
+        self.wait_for(self.blocking.fetch(beginning.key.as_ref()))
+            .await;
         let backend = &beginning.configured.backend;
         let attempt = Attempt::new(beginning.key, early);
         let done = backend

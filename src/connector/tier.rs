@@ -5,19 +5,18 @@ use std::time::Duration;
 use store_core::SessionKey;
 use store_tiers::{Fetch, SharedStore, TierStats};
 
-use super::{Beginning, Connector};
+use super::Connector;
 use crate::Backend;
 use crate::backend::Shareable;
 use crate::host::Host;
 
 impl<B: Backend> Connector<B> {
     /// Starts to fetch a session from the tier for a connection that is about to be made.
-    pub(crate) fn fetch(&self, beginning: &Beginning<B>) -> Option<Fetch> {
-        let is_private = self.kin.is_some() || beginning.kept.is_some();
-        self.fetch_for(beginning.key.as_ref().filter(|_| !is_private))
-    }
-
-    fn fetch_for(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+    /// Connections that keep a session, and their kin, use none of it.
+    pub(crate) fn fetch(&self, key: Option<&SessionKey>) -> Option<Fetch> {
+        if self.kin.is_some() || self.scope.keeps_session {
+            return None;
+        }
         let shared = self.inner.opened.store.shared.as_ref()?;
         Some((shared.fetch)(&shared.store, key?.as_key()))
     }
@@ -42,7 +41,7 @@ impl<B: Shareable> Connector<B> {
 
     pub(crate) fn fetch_to(&self, host: &str, port: u16) -> Option<Fetch> {
         let host = Host::parse(host).ok()?;
-        self.fetch_for(self.session_key(&self.configured(), &host, port).as_ref())
+        self.fetch(self.session_key(&self.configured(), &host, port).as_ref())
     }
 
     /// Loads up to `max` sessions from an `lmdb:` store into memory, those that expire last first,

@@ -91,10 +91,6 @@ impl Details for RustlsDetails<'_> {
         Ok(())
     }
 
-    fn has_extended_master_secret(&self) -> bool {
-        false // rustls does not tell
-    }
-
     fn application_data(&self) -> Option<ApplicationData> {
         self.handle?.application_data()
     }
