@@ -70,6 +70,12 @@ fn secure_error(error: &tls_resume::Error) -> FtpError {
 #[derive(Debug)]
 pub struct FtpsStream<B: Backend + Debug>(Stream<B, TcpStream>);
 
+impl<B: Backend + Debug> From<Stream<B, TcpStream>> for FtpsStream<B> {
+    fn from(stream: Stream<B, TcpStream>) -> Self {
+        Self(stream)
+    }
+}
+
 impl<B: Backend + Debug> FtpsStream<B> {
     /// Whether the session of the control connection was resumed.
     pub fn resumption(&self) -> Resumption {

@@ -10,9 +10,10 @@ use hyper::http::{Request, Response};
 use lab::certificate::{Authority, KeyKind};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, ServerConfig};
-use rustls::version::TLS13;
 use tls_resume::quinn::Client;
 use tls_resume::rustls::Connector;
+
+use crate::quinn::server_tls;
 
 /// The largest header section that the server accepts, in bytes.
 const LIMIT: u64 = 300;
@@ -56,15 +57,7 @@ impl Server {
 
 fn config(authority: &Authority) -> ServerConfig {
     let identity = authority.issue(&["localhost"]);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .expect("TLS 1.3")
-        .with_no_client_auth()
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key());
-    let mut tls = tls.expect("a certificate");
-    tls.alpn_protocols = vec![b"h3".to_vec()];
-    tls.max_early_data_size = u32::MAX;
+    let mut tls = server_tls(&identity, "h3");
     // The answer to early data may come before the handshake is done, and tickets come after it: each of
     // these connections may bring none.
     tls.send_tls13_tickets = 8;

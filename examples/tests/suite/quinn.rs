@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use lab::certificate::{Authority, KeyKind};
+use lab::certificate::{Authority, Identity, KeyKind};
 use lab::server::{Library, Server, ServerSettings};
 use lab::tcp::TcpServer;
 use quinn::crypto::rustls::QuicServerConfig;
@@ -76,6 +76,20 @@ struct QuicServer {
     confuses: Arc<AtomicBool>,
 }
 
+/// The TLS of a QUIC server that accepts early data.
+pub(crate) fn server_tls(identity: &Identity, alpn: &str) -> rustls::ServerConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .expect("TLS 1.3")
+        .with_no_client_auth()
+        .with_single_cert(identity.chain.clone(), identity.key.clone_key());
+    let mut tls = tls.expect("a certificate");
+    tls.alpn_protocols = vec![alpn.into()];
+    tls.max_early_data_size = u32::MAX;
+    tls
+}
+
 impl QuicServer {
     /// Starts an echo server that validates addresses and accepts early data.
     fn start() -> Self {
@@ -83,15 +97,7 @@ impl QuicServer {
         let identity = authority.issue(&["localhost"]);
         let log = Arc::<Mutex<Log>>::default();
         let [forgets, confuses] = [(); 2].map(|()| Arc::<AtomicBool>::default());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13])
-            .expect("TLS 1.3")
-            .with_no_client_auth()
-            .with_single_cert(identity.chain.clone(), identity.key.clone_key());
-        let mut tls = tls.expect("a certificate");
-        tls.alpn_protocols = vec![b"echo".to_vec()];
-        tls.max_early_data_size = u32::MAX;
+        let mut tls = server_tls(&identity, "echo");
         tls.session_storage = Arc::new(Sessions {
             cache: ServerSessionMemoryCache::new(256),
             first: OnceLock::new(),

@@ -5,8 +5,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use examples::aws::ResumingClient;
 use http_body_util::BodyExt;
 use lab::nginx::NginxServer;
-use tls_resume::openssl::OpenSsl;
-use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 
 use super::common::{PROTOCOLS, connector, identity, run};
@@ -28,15 +26,7 @@ async fn resumes<B: Backend>() {
     assert_eq!(resumed, [false, true, false, true]);
 }
 
-#[tokio::test]
-async fn rustls_resumes() {
-    resumes::<Rustls>().await;
-}
-
-#[tokio::test]
-async fn openssl_resumes() {
-    resumes::<OpenSsl>().await;
-}
+on_both_backends!(resumes);
 
 #[test]
 fn the_program_resumes() {

@@ -7,13 +7,13 @@ use std::fmt::Debug;
 use std::io;
 use std::net::TcpStream;
 
-use examples::ftps::{AsyncFtps, AsyncFtpsStream, Ftps, FtpsClient};
+use examples::ftps::{AsyncFtps, AsyncFtpsStream, Ftps, FtpsClient, FtpsStream};
 use lab::proftpd::ProftpdServer;
 use lab::vsftpd::VsftpdServer;
 use suppaftp::tokio::ImplAsyncFtpStream;
 use suppaftp::types::FileType;
-use suppaftp::{FtpError, FtpResult, ImplFtpStream, TlsConnector, TlsStream};
-use tls_resume::generic::{Connector, Stream};
+use suppaftp::{FtpError, FtpResult, ImplFtpStream, TlsConnector};
+use tls_resume::generic::Connector;
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
@@ -221,34 +221,14 @@ fn openssl_in_tasks() {
 #[derive(Debug)]
 struct Full(Connector<OpenSsl>, u16);
 
-#[derive(Debug)]
-struct FullStream(Stream<OpenSsl, TcpStream>);
-
 impl TlsConnector for Full {
-    type Stream = FullStream;
+    type Stream = FtpsStream<OpenSsl>;
 
-    fn connect(&self, domain: &str, tcp: TcpStream) -> FtpResult<FullStream> {
+    fn connect(&self, domain: &str, tcp: TcpStream) -> FtpResult<FtpsStream<OpenSsl>> {
         let off = ConnectOptions::new().resumption(false);
         let stream = self.0.connect_stream_with(domain, self.1, tcp, &off);
         let stream = stream.map_err(|error| FtpError::SecureError(error.to_string()));
-        stream.map(FullStream)
-    }
-}
-
-impl TlsStream for FullStream {
-    type InnerStream = Stream<OpenSsl, TcpStream>;
-
-    fn tcp_stream(self) -> FtpResult<TcpStream> {
-        let tcp = self.0.get_ref().try_clone();
-        tcp.map_err(FtpError::ConnectionError)
-    }
-
-    fn get_ref(&self) -> &TcpStream {
-        self.0.get_ref()
-    }
-
-    fn mut_ref(&mut self) -> &mut Self::InnerStream {
-        &mut self.0
+        stream.map(FtpsStream::from)
     }
 }
 
@@ -258,7 +238,7 @@ fn data_connections_that_do_not_resume_are_refused() {
     for server in FtpServer::each() {
         for protocol in PROTOCOLS {
             let tls = Full(connector(protocol), server.port());
-            let ftp = ImplFtpStream::<FullStream>::connect((HOST, server.port()));
+            let ftp = ImplFtpStream::<FtpsStream<OpenSsl>>::connect((HOST, server.port()));
             let ftp = ftp.expect("a greeting").into_secure(tls, HOST);
             let mut ftp = ftp.expect("TLS");
             ftp.login("anonymous", "me").expect("a login");

@@ -2,8 +2,6 @@
 
 use async_imap::Client;
 use lab::dovecot::DovecotServer;
-use tls_resume::openssl::OpenSsl;
-use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 
 use super::common::{PROTOCOLS, connector, identity, run};
@@ -39,15 +37,7 @@ async fn resumes<B: Backend>() {
     assert_eq!(proxy.resumed(), [false, true, false, true]);
 }
 
-#[tokio::test]
-async fn rustls_resumes() {
-    resumes::<Rustls>().await;
-}
-
-#[tokio::test]
-async fn openssl_resumes() {
-    resumes::<OpenSsl>().await;
-}
+on_both_backends!(resumes);
 
 #[test]
 fn the_program_resumes() {

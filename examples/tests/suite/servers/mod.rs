@@ -2,6 +2,21 @@
 //! servers that are started for each test. Resumption is checked by the server's log if it has one, or
 //! by the messages that it sends, or by the client's counters.
 
+/// Tests of an asynchronous function at rustls and at OpenSSL.
+macro_rules! on_both_backends {
+    ($resumes:ident) => {
+        #[tokio::test]
+        async fn rustls_resumes() {
+            $resumes::<tls_resume::rustls::Rustls>().await;
+        }
+
+        #[tokio::test]
+        async fn openssl_resumes() {
+            $resumes::<tls_resume::openssl::OpenSsl>().await;
+        }
+    };
+}
+
 mod amqp;
 mod awc;
 mod aws;

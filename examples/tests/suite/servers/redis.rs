@@ -7,7 +7,6 @@ use lab::tcp::free_port;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use tempfile::TempDir;
-use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 
@@ -69,15 +68,7 @@ async fn resumes<B: Backend>() {
     }
 }
 
-#[tokio::test]
-async fn rustls_resumes() {
-    resumes::<Rustls>().await;
-}
-
-#[tokio::test]
-async fn openssl_resumes() {
-    resumes::<OpenSsl>().await;
-}
+on_both_backends!(resumes);
 
 /// fred connects by itself, with our configuration; a proxy sees whether it resumes.
 #[tokio::test]

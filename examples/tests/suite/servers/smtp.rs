@@ -6,8 +6,6 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use tls_resume::generic;
 use tls_resume::lettre::{SmtpStream, starttls};
-use tls_resume::openssl::OpenSsl;
-use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 use tokio::net::TcpStream;
 
@@ -74,15 +72,7 @@ where
     assert_eq!(mails.iter().filter(is_ours).count(), 4);
 }
 
-#[tokio::test]
-async fn rustls_resumes() {
-    resumes::<Rustls>().await;
-}
-
-#[tokio::test]
-async fn openssl_resumes() {
-    resumes::<OpenSsl>().await;
-}
+on_both_backends!(resumes);
 
 #[test]
 fn the_program_resumes() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use lab::nginx::NginxServer;
-use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::tokio::Backend;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -61,15 +60,7 @@ async fn resumes<B: Backend>() {
     assert_eq!(resumed, [false, true, false, true]);
 }
 
-#[tokio::test]
-async fn rustls_resumes() {
-    resumes::<Rustls>().await;
-}
-
-#[tokio::test]
-async fn openssl_resumes() {
-    resumes::<OpenSsl>().await;
-}
+on_both_backends!(resumes);
 
 /// The crate connects by itself, with our configuration.
 #[tokio::test]
