@@ -370,8 +370,8 @@ impl<S: Storable> Server<S> {
         self.bytes = self.bytes.saturating_sub(self.bytes_of(held));
     }
 
-    /// Bytes of a session that is not stored: its own, those of its application data, and those of a part that it shares with none
-    /// that is.
+    /// Bytes of a session that is not stored: its own, those of its application data, and those of a
+    /// part that it shares with none that is.
     #[inline]
     fn bytes_of(&self, held: &Held<S>) -> usize {
         let session = held.session.as_ref();
