@@ -7,12 +7,8 @@ use store_core::Portable;
 /// `tls_resume::rustls_preview::RustlsPreview`. Sealed: other crates cannot implement it.
 pub trait Backend: sealed::Backend {}
 
-/// A backend that drives connections from tokio's tasks: rustls 0.23 and OpenSSL.
+/// A backend that drives connections from tasks: all of them.
 #[cfg(feature = "tokio")]
-#[diagnostic::on_unimplemented(
-    message = "connections of `{Self}` cannot be driven by tasks of tokio",
-    note = "use `tls_resume::rustls` or `tls_resume::openssl`"
-)]
 pub trait AsyncBackend: Backend + sealed::AsyncBackend {}
 
 /// A backend whose sessions can leave the memory of their process: OpenSSL, and the preview of the
@@ -36,8 +32,6 @@ pub(crate) mod sealed {
     use store_core::{SecurityDomain, SessionKey, SessionStore, Storable};
     #[cfg(feature = "tokio")]
     use tokio::io::{AsyncRead, AsyncWrite};
-    #[cfg(feature = "tokio")]
-    use tokio::time::Instant;
 
     use crate::Error;
     use crate::connection_info::Connection;
@@ -129,20 +123,21 @@ pub(crate) mod sealed {
         ) -> Result<(Self::Tls<IO>, usize), Error>;
     }
 
-    /// A backend that drives connections from tokio's tasks, too.
+    /// A backend that drives connections from tasks, too.
     #[cfg(feature = "tokio")]
     pub trait AsyncBackend: Backend {
         /// A connection whose handshake is done.
         type AsyncTls<IO: AsyncIo>: AsyncTls<IO>;
 
-        /// Makes the handshake with `host`, as [`Backend::handshake`] does; it fails at `deadline`.
+        /// Makes the handshake with `host`, as [`Backend::handshake`] does; it fails when `deadline`
+        /// completes.
         /// The first poll looks the session up, and sends it unless the transport is not ready.
         fn handshake_async<IO: AsyncIo>(
             &self,
             host: &Host,
             attempt: Attempt<'_>,
             io: IO,
-            deadline: Option<Instant>,
+            deadline: impl Future<Output = ()> + Send,
         ) -> impl Future<Output = Result<(Self::AsyncTls<IO>, usize), Error>> + Send;
     }
 

@@ -36,7 +36,7 @@ use ::tokio::io::{
 };
 use ::tokio::net::TcpStream;
 
-use crate::deadline::in_time;
+use crate::deadline::{at, in_time};
 use crate::error::TlsEvidence;
 use crate::starttls::{Smtp, SmtpError, Step};
 use crate::tokio::{AsyncIo, Backend, Stream};
@@ -92,7 +92,7 @@ where
     let (tls, timeout) = (connector.tokio(), connector.settings().timeout);
     let deadline = tls.deadline();
     let starting = start_tls(host, hello, io);
-    let started = in_time(Some(deadline), starting).await;
+    let started = in_time(at(Some(deadline)), starting).await;
     let io = started.unwrap_or_else(|_| Err(transport::no_answer(host, port, timeout)))?;
     let tls = tls.connect_stream_until(host, port, io, deadline).await?;
     let greeting = GREETING;

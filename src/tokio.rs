@@ -46,14 +46,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::tokio::net::{TcpStream, lookup_host};
-use ::tokio::time::{Instant, timeout};
+use ::tokio::time::{Instant, sleep, timeout};
 use store_core::net;
 
 pub use self::stream::Stream;
 pub use crate::backend::AsyncBackend as Backend;
 use crate::backend::sealed::Attempt;
 use crate::connector::Kin;
-use crate::deadline::{after, in_time};
+use crate::deadline::{after, at, in_time};
 use crate::host::Host;
 pub use crate::transport::AsyncIo;
 use crate::{ConnectOptions, Error, generic, transport};
@@ -139,17 +139,17 @@ impl<B: Backend> Connector<B> {
         let fetch = self.blocking.fetch(beginning.key.as_ref());
         let tcp = self.tcp(&host, port, deadline).await?;
         let address = tcp.peer_addr();
-        let prepared = in_time(Some(deadline), prepare(tcp)).await;
+        let prepared = in_time(at(Some(deadline)), prepare(tcp)).await;
         let io = prepared.unwrap_or_else(|_| Err(no_answer()))?;
         #[cfg(feature = "shared")]
-        self.wait_for(fetch).await;
+        self.wait_for(fetch, sleep).await;
         if Instant::now() >= deadline {
             // Other tasks may have kept the thread busy. A handshake would only use up a session.
             return Err(no_answer());
         }
         let backend = &beginning.configured.backend;
         let attempt = Attempt::new(beginning.key, early);
-        let first = backend.handshake_async(&host, attempt.clone(), io, Some(deadline));
+        let first = backend.handshake_async(&host, attempt.clone(), io, at(Some(deadline)));
         let error = match first.await {
             // After the deadline, a future that is ready at once would still be done.
             Err(error) if self.blocking.retries(&error, &attempt) && Instant::now() < deadline => {
@@ -162,11 +162,11 @@ impl<B: Backend> Connector<B> {
                 .await
                 .ok()
         };
-        let Ok(Some(io)) = in_time(Some(deadline), again).await else {
+        let Ok(Some(io)) = in_time(at(Some(deadline)), again).await else {
             return Err(error);
         };
         let attempt = self.blocking.second(attempt);
-        let second = backend.handshake_async(&host, attempt, io, Some(deadline));
+        let second = backend.handshake_async(&host, attempt, io, at(Some(deadline)));
         let done = second.await.map_err(Error::after_retry)?;
         Ok(self.connected(done, beginning.kept, true))
     }
@@ -195,7 +195,7 @@ impl<B: Backend> Connector<B> {
         port: u16,
         io: IO,
     ) -> Result<Stream<B, IO>, Error> {
-        let connected = self.over(host, port, &[], io, None).await;
+        let connected = self.over_stream(host, port, &[], io, None).await;
         connected.map(|(stream, _)| stream)
     }
 
@@ -209,7 +209,7 @@ impl<B: Backend> Connector<B> {
         data: &[u8],
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let early = self.blocking.allowed_early_data(data);
-        self.over(host, port, early, io, None).await
+        self.over_stream(host, port, early, io, None).await
     }
 
     /// Makes the handshake as [`connect_stream`](Self::connect_stream) does, until `deadline`: then it
@@ -222,11 +222,11 @@ impl<B: Backend> Connector<B> {
         io: IO,
         deadline: Instant,
     ) -> Result<Stream<B, IO>, Error> {
-        let connected = self.over(host, port, &[], io, Some(deadline)).await;
+        let connected = self.over_stream(host, port, &[], io, Some(deadline)).await;
         connected.map(|(stream, _)| stream)
     }
 
-    async fn over<IO: AsyncIo>(
+    async fn over_stream<IO: AsyncIo>(
         &self,
         host: &str,
         port: u16,
@@ -234,17 +234,32 @@ impl<B: Backend> Connector<B> {
         io: IO,
         deadline: Option<Instant>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
+        let connecting = self.over(host, port, early, io, at(deadline), sleep);
+        connecting.await
+    }
+
+    /// Makes the handshake over a transport, in time for `deadline`; waits for a tier by the timers
+    /// that `sleep` makes.
+    pub(crate) async fn over<IO: AsyncIo, T: Future<Output = ()>>(
+        &self,
+        host: &str,
+        port: u16,
+        early: &[u8],
+        io: IO,
+        deadline: impl Future<Output = ()> + Send,
+        sleep: impl FnOnce(Duration) -> T,
+    ) -> Result<(Stream<B, IO>, usize), Error> {
         let host = Host::parse(host)?;
         let beginning = self.blocking.begin(&host, port);
         #[cfg(feature = "shared")]
-        self.wait_for(self.blocking.fetch(beginning.key.as_ref()))
+        self.wait_for(self.blocking.fetch(beginning.key.as_ref()), sleep)
             .await;
+        #[cfg(not(feature = "shared"))]
+        let _ = sleep;
         let backend = &beginning.configured.backend;
         let attempt = Attempt::new(beginning.key, early);
-        let done = backend
-            .handshake_async(&host, attempt, io, deadline)
-            .await?;
-        Ok(self.connected(done, beginning.kept, false))
+        let done = backend.handshake_async(&host, attempt, io, deadline);
+        Ok(self.connected(done.await?, beginning.kept, false))
     }
 
     /// Connects as [`connect`](Self::connect) does, with these options.
@@ -302,10 +317,14 @@ impl<B: Backend> Connector<B> {
     }
 
     #[cfg(feature = "shared")]
-    async fn wait_for(&self, fetch: Option<store_tiers::Fetch>) {
+    pub(crate) async fn wait_for<T: Future<Output = ()>>(
+        &self,
+        fetch: Option<store_tiers::Fetch>,
+        sleep: impl FnOnce(Duration) -> T,
+    ) {
         if let Some(fetch) = fetch {
             let timeout = self.blocking.settings().store_timeout();
-            fetch.wait_async(timeout).await;
+            fetch.wait_async(sleep(timeout)).await;
         }
     }
 
@@ -326,7 +345,7 @@ impl<B: Backend> Connector<B> {
         deadline: Instant,
     ) -> Result<TcpStream, Error> {
         let (host, timeout) = (host.as_str(), self.timeout());
-        let found = in_time(Some(deadline), lookup_host((host, port))).await;
+        let found = in_time(at(Some(deadline)), lookup_host((host, port))).await;
         let addresses = found
             .map_err(|_| transport::no_answer(host, port, timeout))?
             .map_err(|error| transport::no_address(host, error))?;

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use ::openssl::ssl::{self, ErrorCode, SslRef};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use ::tokio::time::Instant;
 use backend_openssl::Connection;
 use backend_openssl::tokio_openssl::SslStream;
 
@@ -46,7 +45,7 @@ impl sealed::AsyncBackend for OpenSsl {
         host: &Host,
         attempt: Attempt<'_>,
         io: IO,
-        deadline: Option<Instant>,
+        deadline: impl Future<Output = ()> + Send,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
         let early = attempt.early;
         let ssl = self.ssl(host, attempt)?;
@@ -57,7 +56,8 @@ impl sealed::AsyncBackend for OpenSsl {
             stream,
             is_over: false,
         };
-        let connected = in_time(deadline, tls.connect(early)).await;
+        let mut deadline = pin!(deadline);
+        let connected = in_time(deadline.as_mut(), tls.connect(early)).await;
         tls.is_over = true;
         let ssl = tls.stream.ssl();
         let is_offered = offered(ssl);

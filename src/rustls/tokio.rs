@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 
 use ::rustls::ClientConnection;
 use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use ::tokio::time::Instant;
 use backend_rustls::tokio_rustls::TlsConnector;
 use backend_rustls::tokio_rustls::client::TlsStream;
 use backend_rustls::{Connection, PooledConnection};
@@ -44,7 +43,7 @@ impl sealed::AsyncBackend for Rustls {
         host: &Host,
         attempt: Attempt<'_>,
         io: IO,
-        deadline: Option<Instant>,
+        deadline: impl Future<Output = ()> + Send,
     ) -> Result<(AsyncTls<IO>, usize), Error> {
         let early = attempt.early;
         let handle = self.begin(&attempt);

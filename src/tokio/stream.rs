@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::task::yield_now;
-use ::tokio::time::{Instant, sleep_until};
+use ::tokio::time::{Instant, sleep};
 
 use crate::Protocol;
 use crate::backend::AsyncBackend;
@@ -63,7 +63,7 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
         }
     }
 
-    pub(super) fn kept(&self) -> Option<&Arc<Kin<B>>> {
+    pub(crate) fn kept(&self) -> Option<&Arc<Kin<B>>> {
         self.kept.as_ref()
     }
 
@@ -82,6 +82,15 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
     /// to wait for: a TLS 1.2 session comes with the handshake, and a host in
     /// [`never_resume`](crate::generic::ConnectorBuilder::never_resume) has no sessions.
     pub async fn wait_for_tickets(&mut self, timeout: Duration) -> io::Result<usize> {
+        self.wait_by(timeout, sleep).await
+    }
+
+    /// Waits for tickets by the timers that `sleep` makes.
+    pub(crate) async fn wait_by<T: Future<Output = ()>>(
+        &mut self,
+        timeout: Duration,
+        sleep: impl Fn(Duration) -> T,
+    ) -> io::Result<usize> {
         if self.protocol() == Protocol::Tls12 || !self.info.tls.details().keeps_sessions() {
             return Ok(self.tickets());
         }
@@ -92,7 +101,7 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
                 seen = self.tickets();
                 end = deadline.min(Instant::now() + MORE_TICKETS);
             }
-            let mut sleep = pin!(sleep_until(end));
+            let mut timer = pin!(sleep(end.saturating_duration_since(Instant::now())));
             let ahead = poll_fn(|cx| {
                 if let Poll::Ready(read) = self.info.tls.poll_read_ahead(cx) {
                     return Poll::Ready(Some(read));
@@ -100,7 +109,7 @@ impl<B: AsyncBackend, IO: AsyncIo> Stream<B, IO> {
                 if self.tickets() > seen {
                     return Poll::Ready(None);
                 }
-                sleep.as_mut().poll(cx).map(|()| Some(Ok(())))
+                timer.as_mut().poll(cx).map(|()| Some(Ok(())))
             });
             if let Some(read) = ahead.await {
                 return read.map(|()| self.tickets());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ::tokio::time::sleep;
+
 use super::Connector;
 use crate::backend::{AsyncBackend, Shareable};
 
@@ -9,18 +11,15 @@ impl<B: AsyncBackend + Shareable> Connector<B> {
     /// As [`prefetch`](crate::generic::Connector::prefetch) of the blocking connector: call it before
     /// the transport of [`connect_stream`](Self::connect_stream) is connected.
     pub async fn prefetch(&self, host: &str, port: u16) {
-        if let Some(fetch) = self.blocking.fetch_to(host, port) {
-            fetch
-                .wait_async(self.blocking.settings().store_timeout())
-                .await;
-        }
+        self.wait_for(self.blocking.fetch_to(host, port), sleep)
+            .await;
     }
 
     /// As [`load`](crate::generic::Connector::load) of the blocking connector.
     pub async fn load(&self, max: usize, timeout: Duration) -> bool {
         let domain = &self.blocking.security_domain();
         match self.blocking.shared() {
-            Some(store) => store.load_async(domain, max, timeout).await,
+            Some(store) => store.load_async(domain, max, sleep(timeout)).await,
             None => false,
         }
     }
@@ -29,7 +28,7 @@ impl<B: AsyncBackend + Shareable> Connector<B> {
     /// last connector is dropped in a task: dropping then finds nothing to write.
     pub async fn flush(&self, timeout: Duration) -> bool {
         match self.blocking.shared() {
-            Some(store) => store.flush_async(timeout).await,
+            Some(store) => store.flush_async(sleep(timeout)).await,
             None => false,
         }
     }

@@ -166,9 +166,12 @@ impl<S: Portable> SharedStore<S> {
         self.has_session(key)
     }
 
-    /// [`prefetch`](Self::prefetch) without blocking the thread; needs a tokio runtime with timers.
-    #[cfg(feature = "tokio")]
-    pub async fn prefetch_async(&self, key: &SessionKey, timeout: Duration) -> bool {
+    /// [`prefetch`](Self::prefetch) without blocking the thread, until `timeout` completes.
+    pub async fn prefetch_async(
+        &self,
+        key: &SessionKey,
+        timeout: impl Future<Output = ()>,
+    ) -> bool {
         self.fetch(key).wait_async(timeout).await;
         self.has_session(key.as_key())
     }
@@ -185,13 +188,12 @@ impl<S: Portable> SharedStore<S> {
         self.queue.has_worker() && self.queue.load(*domain, most).wait(timeout) == Some(true)
     }
 
-    /// [`load`](Self::load) without blocking the thread; needs a tokio runtime with timers.
-    #[cfg(feature = "tokio")]
+    /// [`load`](Self::load) without blocking the thread, until `timeout` completes.
     pub async fn load_async(
         &self,
         domain: &SecurityDomain,
         most: usize,
-        timeout: Duration,
+        timeout: impl Future<Output = ()>,
     ) -> bool {
         self.queue.has_worker() && self.queue.load(*domain, most).wait_async(timeout).await
     }
@@ -203,9 +205,8 @@ impl<S: Portable> SharedStore<S> {
         self.queue.has_worker() && self.queue.flush(false).wait(timeout) == Some(true)
     }
 
-    /// [`flush`](Self::flush) without blocking the thread; needs a tokio runtime with timers.
-    #[cfg(feature = "tokio")]
-    pub async fn flush_async(&self, timeout: Duration) -> bool {
+    /// [`flush`](Self::flush) without blocking the thread, until `timeout` completes.
+    pub async fn flush_async(&self, timeout: impl Future<Output = ()>) -> bool {
         self.queue.has_worker() && self.queue.flush(false).wait_async(timeout).await
     }
 }
@@ -261,9 +262,8 @@ impl Fetch {
         }
     }
 
-    /// [`wait`](Self::wait) without blocking the thread; needs a tokio runtime with timers.
-    #[cfg(feature = "tokio")]
-    pub async fn wait_async(self, timeout: Duration) {
+    /// [`wait`](Self::wait) without blocking the thread, until `timeout` completes.
+    pub async fn wait_async(self, timeout: impl Future<Output = ()>) {
         if let Some(completion) = self.worth_waiting_for() {
             completion.wait_async(timeout).await; // a timeout is a miss
         }

@@ -1,8 +1,8 @@
 //! A one-shot notification that a job is done, for threads and for tasks.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -55,11 +55,28 @@ impl Completion {
         }
     }
 
-    /// [`wait`](Self::wait) without blocking the thread. Returns whether the job succeeded in time.
-    #[cfg(feature = "tokio")]
-    pub(super) async fn wait_async(self: &Arc<Self>, timeout: Duration) -> bool {
-        let completed = CompletionFuture(Arc::clone(self));
-        matches!(tokio::time::timeout(timeout, completed).await, Ok(true))
+    /// [`wait`](Self::wait) without blocking the thread, until `timeout` completes. Returns whether the
+    /// job succeeded in time.
+    pub(super) async fn wait_async(&self, timeout: impl Future<Output = ()>) -> bool {
+        let mut timeout = pin!(timeout);
+        poll_fn(|cx| match self.poll(cx) {
+            Poll::Ready(succeeded) => Poll::Ready(succeeded),
+            Poll::Pending => timeout.as_mut().poll(cx).map(|()| false),
+        })
+        .await
+    }
+
+    /// Whether the job succeeded, once it is completed.
+    fn poll(&self, cx: &Context<'_>) -> Poll<bool> {
+        let mut state = self.state();
+        if let Some(succeeded) = state.succeeded {
+            return Poll::Ready(succeeded);
+        }
+        let mut wakers = state.wakers.iter();
+        if !wakers.any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,31 +84,10 @@ impl Completion {
     }
 }
 
-/// Waits for a [`Completion`] in a task.
-#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "for tasks"))]
-struct CompletionFuture(Arc<Completion>);
-
-impl Future for CompletionFuture {
-    type Output = bool;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
-        let mut state = self.0.state();
-        if let Some(succeeded) = state.succeeded {
-            return Poll::Ready(succeeded);
-        }
-        if !state
-            .wakers
-            .iter()
-            .any(|waker| waker.will_wake(context.waker()))
-        {
-            state.wakers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]

@@ -198,7 +198,6 @@ fn no_session_is_handed_out_twice() {
     );
 }
 
-#[cfg(feature = "tokio")]
 #[test]
 fn a_task_waits_without_blocking_its_thread() {
     let tier = FakeTier::default();
@@ -208,10 +207,14 @@ fn a_task_waits_without_blocking_its_thread() {
         .enable_time()
         .build()
         .unwrap();
-    assert!(runtime.block_on(store.prefetch_async(&key("a"), LONG)));
+    let prefetch = async |name, timeout| {
+        let timeout = tokio::time::sleep(timeout);
+        store.prefetch_async(&key(name), timeout).await
+    };
+    assert!(runtime.block_on(prefetch("a", LONG)));
     assert_eq!(offered(&store, "a"), Some(1));
     tier.set(|state| state.hang = true);
-    assert!(!runtime.block_on(store.prefetch_async(&key("b"), SOON)));
+    assert!(!runtime.block_on(prefetch("b", SOON)));
     assert_eq!(offered(&store, "b"), None);
     tier.set(|state| state.hang = false);
 }
