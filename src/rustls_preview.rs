@@ -13,6 +13,8 @@ mod config;
 mod details;
 mod failure;
 mod tls;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -116,6 +118,22 @@ impl sealed::Backend for RustlsPreview {
         attempt: Attempt<'_>,
         io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
+        let (mut tls, sent) = self.begin(host, attempt, io)?;
+        let completed = tls.complete();
+        completed.map_err(|error| tls.failed(host.as_str(), error))?;
+        let accepted = self.settle(&tls, sent);
+        Ok((tls, accepted))
+    }
+}
+
+impl RustlsPreview {
+    /// A connection whose handshake is to be made, and how many bytes of early data it sends.
+    fn begin<IO>(
+        &self,
+        host: &Host,
+        attempt: Attempt<'_>,
+        io: Transport<IO>,
+    ) -> Result<(Tls<IO>, usize), Error> {
         let Attempt { key, offers, early } = attempt;
         let handle = key.map(|key| self.sessions.connection(key));
         if let (Some(handle), false) = (&handle, offers) {
@@ -132,16 +150,19 @@ impl sealed::Backend for RustlsPreview {
         let mut connection =
             connection.map_err(|error| rustls_error(host.as_str(), TlsEvidence::None, error))?;
         let sent = send_early(&mut connection, early);
-        let tls = Tls::handshake(host.as_str(), connection, io, handle)?;
-        self.settle(&tls);
-        let is_accepted = tls.connection().is_early_data_accepted();
-        Ok((tls, if is_accepted { sent } else { 0 }))
+        Ok((Tls::new(connection, io, handle), sent))
     }
-}
 
-impl RustlsPreview {
-    /// Ends a handshake that succeeded. Sessions of a full one expire with its certificates.
-    fn settle<IO>(&self, tls: &Tls<IO>) {
+    /// Ends a handshake that succeeded, and that `sent` so much early data. Returns how much of it the
+    /// server accepted.
+    fn settle<IO>(&self, tls: &Tls<IO>, sent: usize) -> usize {
+        self.settle_handle(tls);
+        let is_accepted = tls.connection().is_early_data_accepted();
+        if is_accepted { sent } else { 0 }
+    }
+
+    /// Settles the handle. Sessions of a full handshake expire with its certificates.
+    fn settle_handle<IO>(&self, tls: &Tls<IO>) {
         let details = tls.details();
         let (Some(handle), Some(kind)) = (details.handle, details.connection.handshake_kind())
         else {

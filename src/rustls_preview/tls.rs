@@ -22,6 +22,8 @@ pub struct Tls<IO> {
     /// Bytes received that rustls has not processed yet.
     input: VecInput,
     io: Transport<IO>,
+    /// Whether the transport is to be flushed.
+    unflushed: bool,
     handle: Option<Arc<Handle>>,
     /// Set after the handshake. rustls gives it once.
     exporter: Option<KeyingMaterialExporter>,
@@ -38,6 +40,40 @@ impl<IO> Tls<IO> {
         &self.connection
     }
 
+    /// A connection whose handshake is to be made.
+    pub(super) fn new(
+        connection: ClientConnection,
+        io: Transport<IO>,
+        handle: Option<Arc<Handle>>,
+    ) -> Self {
+        Self {
+            connection,
+            input: VecInput::default(),
+            io,
+            unflushed: false,
+            handle,
+            exporter: None,
+        }
+    }
+
+    /// The error of a handshake with `host` that failed, which is reported to the handle.
+    pub(super) fn failed(&self, host: &str, error: io::Error) -> Error {
+        let offered = self.handle.as_ref().is_some_and(|handle| handle.offered());
+        let error = handshake_error(host, self.io.evidence(offered), error);
+        if let Some(handle) = &self.handle {
+            error.report(|alert| handle.alert_received(alert), || handle.distrusted());
+        }
+        error.with_offered(offered)
+    }
+
+    /// Cancels the handshake.
+    #[cfg(feature = "tokio")]
+    pub(super) fn cancel(&self) {
+        if let Some(handle) = &self.handle {
+            handle.cancel();
+        }
+    }
+
     pub(super) fn details(&self) -> RustlsDetails<'_> {
         RustlsDetails {
             connection: &self.connection,
@@ -48,36 +84,13 @@ impl<IO> Tls<IO> {
 }
 
 impl<IO: Read + Write> Tls<IO> {
-    /// Makes the handshake with `host`. The handle is not settled.
-    pub(super) fn handshake(
-        host: &str,
-        connection: ClientConnection,
-        io: Transport<IO>,
-        handle: Option<Arc<Handle>>,
-    ) -> Result<Self, Error> {
-        let mut tls = Self {
-            connection,
-            input: VecInput::default(),
-            io,
-            handle,
-            exporter: None,
-        };
-        tls.complete().map_err(|error| {
-            let offered = tls.handle.as_ref().is_some_and(|handle| handle.offered());
-            let error = handshake_error(host, tls.io.evidence(offered), error);
-            if let Some(handle) = &tls.handle {
-                error.report(|alert| handle.alert_received(alert), || handle.distrusted());
-            }
-            error.with_offered(offered)
-        })?;
-        tls.exporter = tls.connection.exporter().ok();
-        Ok(tls)
-    }
-
-    fn complete(&mut self) -> io::Result<()> {
+    /// Makes the handshake, or what is left of it: it goes on after an error of a transport that is not
+    /// ready. The handle is not settled.
+    pub(super) fn complete(&mut self) -> io::Result<()> {
         loop {
             self.send()?;
             if !self.connection.is_handshaking() {
+                self.exporter = self.connection.exporter().ok();
                 return Ok(());
             }
             if self.receive()? == 0 && self.connection.is_handshaking() {
@@ -88,17 +101,28 @@ impl<IO: Read + Write> Tls<IO> {
 
     /// Writes the records that rustls has ready.
     fn send(&mut self) -> io::Result<()> {
-        let mut wrote = false;
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut self.io) {
                 // A transport that accepts no bytes would make this loop endless.
                 Ok(0) => return Err(io::ErrorKind::BrokenPipe.into()),
-                Ok(_) => wrote = true,
+                Ok(_) => self.unflushed = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        if wrote { self.io.flush() } else { Ok(()) }
+        if self.unflushed {
+            self.io.flush()?;
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+
+    /// As [`send`](Self::send), but not an error if the transport is not ready.
+    pub(super) fn try_send(&mut self) -> io::Result<()> {
+        match self.send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            done => done,
+        }
     }
 
     /// Reads once and has rustls process the bytes. Returns their number, zero at the end.
@@ -143,11 +167,7 @@ impl<IO: Read + Write> Read for Tls<IO> {
                     return done;
                 }
             }
-            match self.send() {
-                // Writing would block; reading may still succeed.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => done?,
-            }
+            self.try_send()?; // reading may succeed where writing would block
             self.receive().inspect_err(|error| {
                 if let (true, Some(handle)) = (is_end(error.kind()), &self.handle) {
                     handle.transport_ended();
@@ -167,8 +187,8 @@ impl<IO: Read + Write> Write for Tls<IO> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.send()?;
-        self.io.flush()
+        self.unflushed = true;
+        self.send()
     }
 }
 
@@ -194,7 +214,7 @@ impl<IO: Read + Write> sealed::Tls<IO> for Tls<IO> {
         if let Some(handle) = &self.handle {
             handle.closed();
         }
-        self.io.flush()
+        Ok(())
     }
 
     fn io(&self) -> &Transport<IO> {

@@ -52,14 +52,18 @@ macro_rules! on_shareable_backends {
     };
 }
 
-/// Asynchronous tests on each backend that tasks can drive.
-#[cfg(all(feature = "tokio", any(feature = "rustls", feature = "openssl")))]
+/// Asynchronous tests on every backend.
+#[cfg(feature = "tokio")]
 macro_rules! on_async_backends {
     ($($tests:tt)+) => {
         #[cfg(feature = "rustls")]
         on_backend! { rustls: tls_resume::rustls::Rustls, crate::servers::run; $($tests)+ }
         #[cfg(feature = "openssl")]
         on_backend! { openssl: tls_resume::openssl::OpenSsl, crate::servers::run; $($tests)+ }
+        #[cfg(feature = "rustls-preview")]
+        on_backend! {
+            rustls_preview: tls_resume::rustls_preview::RustlsPreview, crate::servers::run; $($tests)+
+        }
     };
 }
 
@@ -68,11 +72,11 @@ mod config_file;
 mod doors;
 #[cfg(feature = "tracing")]
 mod events;
-#[cfg(all(feature = "hyper", any(feature = "rustls", feature = "openssl")))]
+#[cfg(feature = "hyper")]
 mod http;
 mod reading_to_the_end;
 #[cfg(feature = "metrics")]
 mod recorded_metrics;
 mod servers;
-#[cfg(all(feature = "tokio", any(feature = "rustls", feature = "openssl")))]
+#[cfg(feature = "tokio")]
 mod tasks;

@@ -72,7 +72,7 @@ pub(crate) fn each_version_at_once(test: impl Fn(Protocol) + Sync) {
 }
 
 /// Runs an asynchronous test on several threads, between which its futures may move.
-#[cfg(all(feature = "tokio", any(feature = "rustls", feature = "openssl")))]
+#[cfg(feature = "tokio")]
 pub(crate) fn run(test: impl Future<Output = ()> + Send + 'static) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

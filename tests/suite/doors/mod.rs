@@ -66,6 +66,15 @@ macro_rules! at_doors {
             fn short_processes_with_a_tier() {
                 crate::doors::adverse::short_processes_fail_never_twice_in_a_row::<RustlsPreview>();
             }
+            #[cfg(feature = "tokio")]
+            #[test]
+            fn cancelled_connections() {
+                crate::doors::adverse::cancelled_connections::<RustlsPreview>();
+            }
+            #[cfg(feature = "tokio")]
+            on_door! { tasks: crate::doors::client::Tasks<super::RustlsPreview>; $($tests)+ }
+            #[cfg(feature = "hyper")]
+            on_door! { hyper: crate::doors::client::Hyper<super::RustlsPreview>; $($tests)+ }
         }
     };
 }

@@ -1,4 +1,4 @@
-//! Connections in tasks of tokio, on each backend that tasks can drive.
+//! Connections in tasks of tokio, on every backend.
 
 mod bursts;
 mod cancellation;
