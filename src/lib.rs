@@ -32,6 +32,8 @@ mod domain;
 mod early;
 mod error;
 mod first_bytes;
+#[cfg(feature = "futures")]
+pub mod futures;
 pub mod generic;
 /// The choice of backend, store and limits; advice for proxies, crawlers, MTAs and drivers; moving from
 /// other session caches.

@@ -72,6 +72,8 @@ mod config_file;
 mod doors;
 #[cfg(feature = "tracing")]
 mod events;
+#[cfg(feature = "futures")]
+mod futures;
 #[cfg(feature = "hyper")]
 mod http;
 mod reading_to_the_end;

@@ -1,16 +1,17 @@
-//! On smol, or another runtime than tokio: `smol localhost:443 roots.pem`. async-compat lends tokio's
-//! timers and sockets to a future, and makes futures-io's streams of tokio's.
+//! On smol, with sockets and timers of its own: `smol localhost:443 roots.pem`.
 
-use async_compat::{Compat, CompatExt};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::TcpStream;
 use tls_resume::rustls::Connector; // or tls_resume::openssl::Connector
 
 async fn visit() -> Result<(), Box<dyn std::error::Error>> {
     let (server, roots) = examples::arguments::url_and_roots()?;
     let (host, port) = server.split_once(':').ok_or("give HOST:PORT")?;
-    let connector = Connector::builder().roots_pem_file(roots).build()?.tokio();
+    let connector = Connector::builder().roots_pem_file(roots).build()?;
+    let connector = connector.futures(smol::Timer::after);
     for _ in 0..2 {
-        let mut stream = connector.connect(host, port.parse()?).await?.compat();
+        let tcp = TcpStream::connect(&server).await?;
+        let mut stream = connector.connect_stream(host, port.parse()?, tcp).await?;
         let request = format!("GET / HTTP/1.0\r\nHost: {host}\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;
@@ -24,5 +25,5 @@ async fn visit() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    smol::block_on(Compat::new(visit()))
+    smol::block_on(visit())
 }

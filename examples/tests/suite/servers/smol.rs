@@ -1,25 +1,24 @@
 //! Connectors on smol, with nginx, which reports resumptions.
 
-use async_compat::{Compat, CompatExt};
 use lab::nginx::NginxServer;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
+use tls_resume::futures::Backend;
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
-use tls_resume::tokio::Backend;
+use tls_resume::rustls_preview::RustlsPreview;
 
 use super::common::{PROTOCOLS, connector, identity, run};
 
-/// Over a socket of smol's.
 fn resumes<B: Backend>() {
     let nginx = NginxServer::start(&identity()).expect("an nginx");
-    smol::block_on(Compat::new(async {
+    smol::block_on(async {
         for protocol in PROTOCOLS {
-            let connector = connector::<B>(protocol).tokio();
+            let connector = connector::<B>(protocol).futures(smol::Timer::after);
             for _ in 0..2 {
                 let tcp = smol::net::TcpStream::connect(("127.0.0.1", nginx.port())).await;
-                let tcp = tcp.expect("TCP").compat();
+                let tcp = tcp.expect("TCP");
                 let stream = connector.connect_stream("localhost", nginx.port(), tcp);
-                let mut stream = stream.await.expect("TLS").compat();
+                let mut stream = stream.await.expect("TLS");
                 let request = b"GET / HTTP/1.0\r\n\r\n";
                 stream.write_all(request).await.expect("a write");
                 stream.flush().await.expect("a flush");
@@ -30,7 +29,7 @@ fn resumes<B: Backend>() {
                 let _ = stream.close().await; // nginx has closed
             }
         }
-    }));
+    });
     let resumed = nginx.resumed(4).expect("its log");
     assert_eq!(resumed, [false, true, false, true]);
 }
@@ -43,6 +42,11 @@ fn rustls_resumes() {
 #[test]
 fn openssl_resumes() {
     resumes::<OpenSsl>();
+}
+
+#[test]
+fn rustls_preview_resumes() {
+    resumes::<RustlsPreview>();
 }
 
 #[test]
