@@ -4,10 +4,12 @@ use std::io::Read;
 use std::time::Duration;
 
 use lab::certificate::Identity;
+use rustls::ClientConfig;
 use tls_resume::generic::{ConnectionInfo, Connector, ConnectorBuilder, Stream};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
+use tls_resume::tokio::Backend as AsyncBackend;
 use tls_resume::{
     Backend, ConnectOptions, Error, ErrorKind, Resumption, Shareable, Stats, TierStats,
 };
@@ -22,22 +24,18 @@ use crate::wire::Wire;
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A backend of tls-resume, with the constants of [`Client`] and the sharing of sessions.
-trait TestedBackend: Backend {
+trait TestedBackend: AsyncBackend {
     const NO_REUSE: Option<&'static str> = None;
     const HIDES_LIFETIME: Option<&'static str>;
     const NO_CALLBACKS: Option<&'static str>;
-    const NO_TASKS: Option<&'static str>;
     const NO_CLIENT_CONFIG: Option<&'static str>;
     const NAME_FOR_CHILD: Result<&'static str, &'static str>;
 
-    /// Makes a connection through a door that the backend has, beside the blocking one.
-    fn visit_through(
-        connector: &Connector<Self>,
-        door: Door,
-        host: &str,
-        port: u16,
-        wire: Option<Wire>,
-    ) -> Result<bool, Failure>;
+    /// A `ClientConfig` with the connector's store, if the backend has one.
+    fn client_config(connector: &Connector<Self>) -> Option<ClientConfig> {
+        let _ = connector;
+        None
+    }
     fn share(
         builder: ConnectorBuilder<Self>,
         store: Store,
@@ -54,23 +52,11 @@ impl TestedBackend for Rustls {
     const HIDES_LIFETIME: Option<&'static str> =
         Some("rustls 0.23 does not show a session's lifetime");
     const NO_CALLBACKS: Option<&'static str> = IS_RUST;
-    const NO_TASKS: Option<&'static str> = None;
     const NO_CLIENT_CONFIG: Option<&'static str> = None;
     const NAME_FOR_CHILD: Result<&'static str, &'static str> = Err(NOT_SHAREABLE);
 
-    fn visit_through(
-        connector: &Connector<Self>,
-        door: Door,
-        host: &str,
-        port: u16,
-        wire: Option<Wire>,
-    ) -> Result<bool, Failure> {
-        match (door, wire) {
-            (Door::ClientConfig, Some(wire)) => {
-                door::visit_by_rustls(connector.client_config(), host, wire)
-            }
-            (_, wire) => door::visit_in_task(connector, host, port, wire),
-        }
+    fn client_config(connector: &Connector<Self>) -> Option<ClientConfig> {
+        Some(connector.client_config())
     }
 
     fn share(_: ConnectorBuilder<Self>, _: Store) -> Result<ConnectorBuilder<Self>, String> {
@@ -85,19 +71,8 @@ impl TestedBackend for Rustls {
 impl TestedBackend for OpenSsl {
     const HIDES_LIFETIME: Option<&'static str> = None;
     const NO_CALLBACKS: Option<&'static str> = None;
-    const NO_TASKS: Option<&'static str> = None;
     const NO_CLIENT_CONFIG: Option<&'static str> = OF_RUSTLS;
     const NAME_FOR_CHILD: Result<&'static str, &'static str> = Ok("openssl");
-
-    fn visit_through(
-        connector: &Connector<Self>,
-        _: Door,
-        host: &str,
-        port: u16,
-        wire: Option<Wire>,
-    ) -> Result<bool, Failure> {
-        door::visit_in_task(connector, host, port, wire)
-    }
 
     fn share(
         builder: ConnectorBuilder<Self>,
@@ -114,19 +89,8 @@ impl TestedBackend for OpenSsl {
 impl TestedBackend for RustlsPreview {
     const HIDES_LIFETIME: Option<&'static str> = None;
     const NO_CALLBACKS: Option<&'static str> = IS_RUST;
-    const NO_TASKS: Option<&'static str> = Some("the preview has no connector for tokio");
     const NO_CLIENT_CONFIG: Option<&'static str> = OF_RUSTLS;
     const NAME_FOR_CHILD: Result<&'static str, &'static str> = Ok("rustls_preview");
-
-    fn visit_through(
-        _: &Connector<Self>,
-        door: Door,
-        _: &str,
-        _: u16,
-        _: Option<Wire>,
-    ) -> Result<bool, Failure> {
-        Err(Failure::Other(format!("the preview has no {door:?}")))
-    }
 
     fn share(
         builder: ConnectorBuilder<Self>,
@@ -161,7 +125,7 @@ impl<B: TestedBackend> Client for Connector<B> {
     type Connection = Stream<B, Wire>;
     const HIDES_LIFETIME: Option<&'static str> = B::HIDES_LIFETIME;
     const NO_CALLBACKS: Option<&'static str> = B::NO_CALLBACKS;
-    const NO_TASKS: Option<&'static str> = B::NO_TASKS;
+    const NO_TASKS: Option<&'static str> = None;
     const NO_CLIENT_CONFIG: Option<&'static str> = B::NO_CLIENT_CONFIG;
     const NO_OPTIONS: Option<&'static str> = None;
     const NO_KIN: Option<&'static str> = None;
@@ -228,7 +192,16 @@ impl<B: TestedBackend> Client for Connector<B> {
                 let stream = Self::connect(self, host, port);
                 door::finish(stream.map_err(failure)?)
             }
-            (_, wire) => B::visit_through(self, door, host, port, wire),
+            (Door::Tasks, wire) => door::visit_in_task(self, host, port, wire),
+            (Door::Futures, Some(wire)) => door::visit_over_futures(self, host, port, wire),
+            (Door::ClientConfig, Some(wire)) => match B::client_config(self) {
+                Some(config) => door::visit_by_rustls(config, host, wire),
+                None => Err(Failure::Other(format!(
+                    "{} has no ClientConfig",
+                    self.backend_name()
+                ))),
+            },
+            (door, None) => Err(Failure::Other(format!("{door:?} makes no TCP connections"))),
         }
     }
 

@@ -35,6 +35,8 @@ pub trait Client: Debug + Send + Sync + Sized + 'static {
     const NO_REUSE: Option<&'static str> = None;
     /// Why the client has no connections in tasks of tokio, if so.
     const NO_TASKS: Option<&'static str> = None;
+    /// Why the client has no connections over streams of futures-io, if so.
+    const NO_FUTURES: Option<&'static str> = Self::NO_TASKS;
     /// Why there is no `ClientConfig` with the client's store, if so.
     const NO_CLIENT_CONFIG: Option<&'static str> = None;
     /// Why the client makes no TCP connections itself, if so.

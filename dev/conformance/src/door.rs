@@ -9,9 +9,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use tls_resume::generic::{self, Stream};
 use tls_resume::{Backend, Error, ReadTimeout, Resumption, tokio as tasks};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime;
 use tokio::time::timeout;
+use tokio_util::compat::TokioAsyncReadCompatExt;
 
 use crate::backends::failure;
 use crate::check::message;
@@ -30,19 +30,27 @@ pub enum Door {
     Blocking,
     /// The client's own connections in tasks of tokio.
     Tasks,
+    /// The client's own connections over streams of futures-io, without a runtime of tokio.
+    Futures,
     /// The connections of rustls itself, with a `ClientConfig` that has the client's store.
     ClientConfig,
 }
 
 impl Door {
     /// All doors.
-    pub(crate) const ALL: [Self; 3] = [Self::Blocking, Self::Tasks, Self::ClientConfig];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Blocking,
+        Self::Tasks,
+        Self::Futures,
+        Self::ClientConfig,
+    ];
 
     /// Why the client has no such door, if so.
     pub(crate) fn missing<C: Client>(self) -> Option<&'static str> {
         match self {
             Self::Blocking => None,
             Self::Tasks => C::NO_TASKS,
+            Self::Futures => C::NO_FUTURES,
             Self::ClientConfig => C::NO_CLIENT_CONFIG,
         }
     }
@@ -51,7 +59,7 @@ impl Door {
     /// without a success.
     pub(crate) fn pause(self) -> Duration {
         match self {
-            Self::Blocking | Self::Tasks => Duration::ZERO,
+            Self::Blocking | Self::Tasks | Self::Futures => Duration::ZERO,
             Self::ClientConfig => Duration::from_millis(250),
         }
     }
@@ -95,6 +103,8 @@ pub(crate) fn visit_in_task<B: tasks::Backend>(
 fn run<B: tasks::Backend, IO: tasks::AsyncIo>(
     connect: impl Future<Output = Result<tasks::Stream<B, IO>, Error>>,
 ) -> Result<bool, Failure> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     let connection = async {
         let mut stream = connect.await.map_err(failure)?;
         stream.write_all(&DATA).await.map_err(other)?;
@@ -108,6 +118,33 @@ fn run<B: tasks::Backend, IO: tasks::AsyncIo>(
     let runtime = runtime.map_err(other)?;
     let ended = runtime.block_on(async { timeout(TIMEOUT, connection).await });
     ended.map_err(other)?
+}
+
+/// Makes a connection over `wire` as a stream of futures-io, on smol.
+pub(crate) fn visit_over_futures<B: tasks::Backend>(
+    connector: &generic::Connector<B>,
+    host: &str,
+    port: u16,
+    wire: Wire,
+) -> Result<bool, Failure> {
+    use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+    let connector = connector.futures(smol::Timer::after);
+    let connection = async {
+        let connected = connector.connect_stream(host, port, wire.compat()).await;
+        let mut stream = connected.map_err(failure)?;
+        stream.write_all(&DATA).await.map_err(other)?;
+        stream.flush().await.map_err(other)?;
+        let mut echo = [0; DATA.len()];
+        stream.read_exact(&mut echo).await.map_err(other)?;
+        stream.close().await.map_err(other)?;
+        Ok(stream.resumption() == Resumption::Resumed)
+    };
+    let late = async {
+        smol::Timer::after(TIMEOUT).await;
+        Err(Failure::Other(format!("no end within {TIMEOUT:?}")))
+    };
+    smol::block_on(smol::future::or(connection, late))
 }
 
 /// Makes a connection by rustls itself.

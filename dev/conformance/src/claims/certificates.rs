@@ -35,6 +35,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "a changed client certificate resumes no session of the old one",
             "a changed client certificate resumes no session of the old one, in tasks",
+            "a changed client certificate resumes no session of the old one, over futures-io",
             "a changed client certificate resumes no session of the old one, with a ClientConfig",
         ],
         rotation_separates_sessions::<C>,

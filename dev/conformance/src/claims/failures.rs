@@ -21,6 +21,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "no two handshakes in a row fail because a session is offered",
             "no two handshakes in a row fail because a session is offered, in tasks",
+            "no two handshakes in a row fail because a session is offered, over futures-io",
             "no two handshakes in a row fail because a session is offered, with a ClientConfig",
         ],
         no_two_fail_in_a_row::<C>,
@@ -30,6 +31,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "no two resumed connections in a row are rejected",
             "no two resumed connections in a row are rejected, in tasks",
+            "no two resumed connections in a row are rejected, over futures-io",
             "no two resumed connections in a row are rejected, with a ClientConfig",
         ],
         no_two_are_rejected_in_a_row::<C>,
@@ -39,6 +41,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "a server that fails whenever a session is offered is avoided",
             "a server that fails whenever a session is offered is avoided, in tasks",
+            "a server that fails whenever a session is offered is avoided, over futures-io",
             "a server that fails whenever a session is offered is avoided, with a ClientConfig",
         ],
         a_breaking_server_is_avoided::<C>,
@@ -48,6 +51,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "a server that rejects resumed connections is avoided",
             "a server that rejects resumed connections is avoided, in tasks",
+            "a server that rejects resumed connections is avoided, over futures-io",
             "a server that rejects resumed connections is avoided, with a ClientConfig",
         ],
         a_rejecting_server_is_avoided::<C>,
@@ -57,18 +61,21 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "a failed resumption is made again without a session",
             "a failed resumption is made again without a session, in tasks",
+            "a failed resumption is made again without a session, over futures-io",
             "a failed resumption is made again without a session, with a ClientConfig",
         ],
         a_failed_resumption_is_made_again::<C>,
     );
     let retrying = retrying
         .map(|claim| claim.not_through(Door::ClientConfig, "rustls makes no TCP connections"))
+        .map(|claim| claim.not_through(Door::Futures, "the caller makes the TCP connections"))
         .map(|claim| claim.unless(C::NO_DIALING));
     let sparing = Claim::through_each::<C>(
         "R31",
         [
             "a failed transport takes only the session that was offered",
             "a failed transport takes only the session that was offered, in tasks",
+            "a failed transport takes only the session that was offered, over futures-io",
             "a failed transport takes only the session that was offered, with a ClientConfig",
         ],
         a_failed_transport_takes_one_session::<C>,

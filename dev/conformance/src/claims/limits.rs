@@ -65,6 +65,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
         [
             "a ticket too large for a ClientHello is refused and counted",
             "a ticket too large for a ClientHello is refused and counted, in tasks",
+            "a ticket too large for a ClientHello is refused and counted, over futures-io",
             "a ticket too large for a ClientHello is refused and counted, with a ClientConfig",
         ],
         large_tickets_are_refused::<C>,

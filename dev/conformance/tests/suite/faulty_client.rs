@@ -255,9 +255,11 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "no two handshakes in a row fail because a session is offered",
             "no two handshakes in a row fail because a session is offered, in tasks",
+            "no two handshakes in a row fail because a session is offered, over futures-io",
             "no two handshakes in a row fail because a session is offered, with a ClientConfig",
             "a server that fails whenever a session is offered is avoided",
             "a server that fails whenever a session is offered is avoided, in tasks",
+            "a server that fails whenever a session is offered is avoided, over futures-io",
         ],
     ),
     (
@@ -269,8 +271,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "no two resumed connections in a row are rejected",
             "no two resumed connections in a row are rejected, in tasks",
+            "no two resumed connections in a row are rejected, over futures-io",
             "a server that rejects resumed connections is avoided",
             "a server that rejects resumed connections is avoided, in tasks",
+            "a server that rejects resumed connections is avoided, over futures-io",
         ],
     ),
     (
@@ -285,6 +289,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "a failed transport takes only the session that was offered",
             "a failed transport takes only the session that was offered, in tasks",
+            "a failed transport takes only the session that was offered, over futures-io",
             "a failed transport takes only the session that was offered, with a ClientConfig",
         ],
     ),
@@ -293,6 +298,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "a ticket too large for a ClientHello is refused and counted",
             "a ticket too large for a ClientHello is refused and counted, in tasks",
+            "a ticket too large for a ClientHello is refused and counted, over futures-io",
         ],
     ),
     (
@@ -307,6 +313,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "a changed client certificate resumes no session of the old one",
             "a changed client certificate resumes no session of the old one, in tasks",
+            "a changed client certificate resumes no session of the old one, over futures-io",
             "a changed client certificate resumes no session of the old one, with a ClientConfig",
         ],
     ),
