@@ -45,10 +45,17 @@
 //! ```
 //!
 //! # Limits
-//! Transports other than TCP, such as a proxy's tunnel, need a connector of your own that calls
-//! [`connect_stream`](crate::tokio::Connector::connect_stream) and returns the stream in a
-//! [`TokioIo`]. The transport must implement hyper-util's
-//! [`Connection`](hyper_util::client::legacy::connect::Connection). No early data is sent.
+//! No early data is sent. hyper's client reads no proxy from the environment: see below.
+//!
+//! # Proxies, and other transports
+//! [`HttpsConnector::over`] makes TLS connections over those of any other connector for hyper's client,
+//! such as hyper-util's `Tunnel` (CONNECT) and `SocksV5`, which are behind its feature `client-proxy`:
+//!
+//! ```ignore
+//! let tunnel = Tunnel::new("http://proxy.example:3128".parse()?, HttpConnector::new());
+//! let https = HttpsConnector::new(&connector).over(tunnel);
+//! let client: Client<_, String> = Client::builder(TokioExecutor::new()).build(https);
+//! ```
 //!
 //! # gRPC
 //! tonic takes an [`HttpsConnector`] in `Endpoint::connect_with_connector`. Offer `h2` and nothing
@@ -67,6 +74,7 @@
 //! ```
 
 mod clients;
+mod over;
 mod stream;
 
 use std::fmt;
@@ -82,6 +90,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tower_service::Service;
 
 pub use self::clients::Clients;
+pub use self::over::HttpsOver;
 pub use self::stream::MaybeHttpsStream;
 use crate::host::Host;
 use crate::tokio::Backend;
@@ -130,6 +139,13 @@ impl<B: Backend> HttpsConnector<B> {
             allows_http: true,
             ..self
         }
+    }
+
+    /// The same for `https://`, over the connections that `transports` makes: a [`Service`] like those of
+    /// hyper-util, to which the URI is passed on.
+    #[must_use]
+    pub fn over<C>(self, transports: C) -> HttpsOver<B, C> {
+        HttpsOver::new(self.tls, transports)
     }
 
     /// The blocking connector, with the statistics and the other methods.

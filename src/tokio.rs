@@ -133,23 +133,49 @@ impl<B: Backend> Connector<B> {
     {
         let deadline = self.deadline();
         let host = Host::parse(host)?;
-        let no_answer = || transport::no_answer(host.as_str(), port, self.timeout());
-        let beginning = self.blocking.begin(&host, port);
+        let first = async {
+            let tcp = self.tcp(&host, port, deadline).await?;
+            let address = tcp.peer_addr();
+            let io = in_time(at(Some(deadline)), prepare(tcp)).await;
+            let no_answer = |_| Err(transport::no_answer(host.as_str(), port, self.timeout()));
+            Ok((io.unwrap_or_else(no_answer)?, address))
+        };
+        let again = async |address: io::Result<SocketAddr>| {
+            let tcp = first_of(&[address.ok()?], deadline).await;
+            prepare(tcp.ok()?).await.ok()
+        };
+        self.over_made(&host, port, early, deadline, first, again)
+            .await
+    }
+
+    /// Makes the handshake over the connection that `first` makes, with what `again` needs to make
+    /// another to the same server, in time for `deadline`.
+    ///
+    /// If the handshake fails and may succeed without the session that it offered, it is made once
+    /// more, without one, over the connection that `again` makes. If that makes none, the first error
+    /// is returned.
+    pub(crate) async fn over_made<IO: AsyncIo, A>(
+        &self,
+        host: &Host,
+        port: u16,
+        early: &[u8],
+        deadline: Instant,
+        first: impl Future<Output = Result<(IO, A), Error>>,
+        again: impl AsyncFnOnce(A) -> Option<IO>,
+    ) -> Result<(Stream<B, IO>, usize), Error> {
+        let beginning = self.blocking.begin(host, port);
         #[cfg(feature = "shared")]
         let fetch = self.blocking.fetch(beginning.key.as_ref());
-        let tcp = self.tcp(&host, port, deadline).await?;
-        let address = tcp.peer_addr();
-        let prepared = in_time(at(Some(deadline)), prepare(tcp)).await;
-        let io = prepared.unwrap_or_else(|_| Err(no_answer()))?;
+        let (io, made) = first.await?;
         #[cfg(feature = "shared")]
         self.wait_for(fetch, sleep).await;
         if Instant::now() >= deadline {
             // Other tasks may have kept the thread busy. A handshake would only use up a session.
-            return Err(no_answer());
+            return Err(transport::no_answer(host.as_str(), port, self.timeout()));
         }
         let backend = &beginning.configured.backend;
         let attempt = Attempt::new(beginning.key, early);
-        let first = backend.handshake_async(&host, attempt.clone(), io, at(Some(deadline)));
+        let first = backend.handshake_async(host, attempt.clone(), io, at(Some(deadline)));
         let error = match first.await {
             // After the deadline, a future that is ready at once would still be done.
             Err(error) if self.blocking.retries(&error, &attempt) && Instant::now() < deadline => {
@@ -157,16 +183,11 @@ impl<B: Backend> Connector<B> {
             }
             done => return done.map(|done| self.connected(done, beginning.kept, false)),
         };
-        let again = async {
-            prepare(first_of(&[address.ok()?], deadline).await.ok()?)
-                .await
-                .ok()
-        };
-        let Ok(Some(io)) = in_time(at(Some(deadline)), again).await else {
+        let Ok(Some(io)) = in_time(at(Some(deadline)), again(made)).await else {
             return Err(error);
         };
         let attempt = self.blocking.second(attempt);
-        let second = backend.handshake_async(&host, attempt, io, at(Some(deadline)));
+        let second = backend.handshake_async(host, attempt, io, at(Some(deadline)));
         let done = second.await.map_err(Error::after_retry)?;
         Ok(self.connected(done, beginning.kept, true))
     }

@@ -70,17 +70,16 @@ pub(crate) fn hold<B: Backend>(connector: &Connector<B>, port: u16, handshakes: 
 #[cfg(feature = "tokio")]
 pub(crate) use self::asynchronous::Tasks;
 #[cfg(feature = "hyper")]
-pub(crate) use self::hyper::Hyper;
+pub(crate) use self::hyper::{Hyper, Over};
 
 #[cfg(feature = "tokio")]
 mod asynchronous {
     use std::io;
 
     use tls_resume::generic::Connector;
-    use tls_resume::tokio::{Backend, Stream};
+    use tls_resume::tokio::{AsyncIo, Backend, Stream};
     use tls_resume::{Error, Resumption};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
     use tokio::runtime::Runtime;
 
     use super::Door;
@@ -114,7 +113,7 @@ mod asynchronous {
 
     /// Exchanges data and closes.
     pub(super) async fn talk<B: Backend>(
-        mut stream: Stream<B, TcpStream>,
+        mut stream: Stream<B, impl AsyncIo>,
     ) -> io::Result<Resumption> {
         let mut echo = [0; 5];
         stream.write_all(b"hello").await?;
@@ -132,8 +131,9 @@ mod hyper {
     use std::io;
 
     use hyper::Uri;
+    use hyper_util::client::legacy::connect::HttpConnector;
     use tls_resume::generic::Connector;
-    use tls_resume::hyper::{HttpsConnector, MaybeHttpsStream};
+    use tls_resume::hyper::{HttpsConnector, HttpsOver, MaybeHttpsStream};
     use tls_resume::tokio::Backend;
     use tls_resume::{Error, Resumption};
     use tokio::runtime::Runtime;
@@ -168,6 +168,37 @@ mod hyper {
                 let MaybeHttpsStream::Tls(tls) = stream.into_inner() else {
                     panic!("this is no TLS");
                 };
+                Ok(asynchronous::talk(tls).await)
+            })
+        }
+    }
+
+    /// The connections of hyper's client over those of another connector.
+    pub(crate) struct Over<B: Backend> {
+        https: HttpsOver<B, HttpConnector>,
+        runtime: Runtime,
+    }
+
+    impl<B: Backend> Door for Over<B> {
+        type Backend = B;
+
+        fn new(connector: Connector<B>) -> Self {
+            let mut tcp = HttpConnector::new();
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            let https = HttpsConnector::new(&connector).over(tcp);
+            let runtime = Runtime::new().expect("a runtime");
+            Self { https, runtime }
+        }
+
+        fn connector(&self) -> &Connector<B> {
+            self.https.connector()
+        }
+
+        fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
+            let uri: Uri = format!("https://{HOST}:{port}/").parse().expect("a URI");
+            self.runtime.block_on(async {
+                let tls = self.https.clone().call(uri).await?.into_inner();
                 Ok(asynchronous::talk(tls).await)
             })
         }

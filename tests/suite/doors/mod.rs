@@ -1,5 +1,5 @@
 //! R28 to R31 at each door of a connector: its blocking connections, those in tasks, and those of
-//! hyper's client. The clients of other crates are tested in the package `examples`.
+//! hyper's client, also over another connector. The clients of other crates are tested in the package `examples`.
 
 mod adverse;
 mod avoiding;
@@ -37,6 +37,8 @@ macro_rules! at_doors {
             on_door! { tasks: crate::doors::client::Tasks<super::Rustls>; $($tests)+ }
             #[cfg(feature = "hyper")]
             on_door! { hyper: crate::doors::client::Hyper<super::Rustls>; $($tests)+ }
+            #[cfg(feature = "hyper")]
+            on_door! { over: crate::doors::client::Over<super::Rustls>; $($tests)+ }
         }
         #[cfg(feature = "openssl")]
         mod openssl {
@@ -56,6 +58,8 @@ macro_rules! at_doors {
             on_door! { tasks: crate::doors::client::Tasks<super::OpenSsl>; $($tests)+ }
             #[cfg(feature = "hyper")]
             on_door! { hyper: crate::doors::client::Hyper<super::OpenSsl>; $($tests)+ }
+            #[cfg(feature = "hyper")]
+            on_door! { over: crate::doors::client::Over<super::OpenSsl>; $($tests)+ }
         }
         #[cfg(feature = "rustls-preview")]
         mod rustls_preview {
@@ -75,6 +79,8 @@ macro_rules! at_doors {
             on_door! { tasks: crate::doors::client::Tasks<super::RustlsPreview>; $($tests)+ }
             #[cfg(feature = "hyper")]
             on_door! { hyper: crate::doors::client::Hyper<super::RustlsPreview>; $($tests)+ }
+            #[cfg(feature = "hyper")]
+            on_door! { over: crate::doors::client::Over<super::RustlsPreview>; $($tests)+ }
         }
     };
 }
