@@ -17,8 +17,10 @@
 //!
 //! ureq's own TLS settings have no effect: roots, client certificate and versions are the connector's.
 //! ureq speaks HTTP/1.1, so do not offer `h2` by [ALPN](crate::generic::ConnectorBuilder::alpn): if a
-//! server chooses it, the request fails. HTTP proxies work. With a SOCKS proxy, in the settings or in
-//! the environment, a request fails rather than bypass the proxy.
+//! server chooses it, the request fails.
+//!
+//! Proxies work, in the settings or in the environment: CONNECT and SOCKS, and CONNECT over TLS. TLS with the
+//! proxy itself is made by the same connector; its sessions are stored under the proxy's host and port.
 //!
 //! A handshake that fails with a session offered is made again without one, on a new connection, in
 //! what is left of ureq's timeout
@@ -30,9 +32,9 @@ use std::io::{Read, Write};
 use ::ureq::unversioned::resolver::DefaultResolver;
 use ::ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
-    TcpConnector, Transport, TransportAdapter, time,
+    SocksConnector, TcpConnector, Transport, TransportAdapter, time,
 };
-use ::ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout, config::Config};
+use ::ureq::{Agent, Error, Timeout, config::Config};
 
 use crate::{Backend, generic};
 
@@ -50,38 +52,11 @@ where
     Connection<B>: Send + Sync,
 {
     let tcp =
-        ().chain(RejectSocks)
+        ().chain(SocksConnector::default())
             .chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default());
     let connector = TlsConnector::new(connector, tcp);
     Agent::with_parts(config, connector, DefaultResolver::default())
-}
-
-/// The first link of the chain: fails with a SOCKS proxy, which ureq would bypass without its own
-/// SOCKS connector.
-#[derive(Debug)]
-struct RejectSocks;
-
-impl<In: Transport> Connector<In> for RejectSocks {
-    type Out = In;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        chained: Option<In>,
-    ) -> Result<Option<In>, Error> {
-        let is_socks = |proxy: &Proxy| match proxy.protocol() {
-            ProxyProtocol::Http | ProxyProtocol::Https => false,
-            // SOCKS, and any kind that ureq may add.
-            _ => !proxy.is_no_proxy(details.uri),
-        };
-        if details.config.proxy().is_some_and(is_socks) {
-            return Err(Error::Other(
-                "this agent does not support SOCKS proxies: use an HTTP proxy or none".into(),
-            ));
-        }
-        Ok(chained)
-    }
 }
 
 /// A connector for [`Agent::with_parts`], over a chain of ureq's connectors: makes a TLS connection
