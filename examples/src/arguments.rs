@@ -4,6 +4,8 @@ use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hyper::Uri;
+
 /// The program's arguments: a URL, and a PEM file with the roots to trust.
 pub fn url_and_roots() -> Result<(String, PathBuf), &'static str> {
     let mut arguments = env::args().skip(1);
@@ -11,6 +13,17 @@ pub fn url_and_roots() -> Result<(String, PathBuf), &'static str> {
         (Some(url), Some(roots), None) => Ok((url, roots.into())),
         _ => Err("give a URL and a PEM file with the roots to trust"),
     }
+}
+
+/// The program's arguments: a URL, that of a proxy, and a PEM file with the roots to trust.
+pub fn url_proxy_and_roots() -> Result<(Uri, Uri, PathBuf), &'static str> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [url, proxy, roots] = &arguments[..]
+        && let (Ok(url), Ok(proxy)) = (url.parse(), proxy.parse())
+    {
+        return Ok((url, proxy, roots.into()));
+    }
+    Err("give a URL, that of a proxy, and a PEM file with the roots to trust")
 }
 
 /// What a program needs whose metrics are read.

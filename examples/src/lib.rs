@@ -15,3 +15,9 @@ pub mod ftps;
 pub mod h3;
 pub mod mta;
 pub mod serve;
+
+/// The code of docs/guide/proxy.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/proxy.md")]
+#[derive(Debug)]
+pub struct ProxyGuide;

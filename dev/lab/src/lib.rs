@@ -17,8 +17,8 @@
 //! ```
 //!
 //! [`faults`] has servers that misbehave. [`redis`], [`postgres`], [`postfix`], [`dovecot`],
-//! [`vsftpd`], [`proftpd`], [`nginx`], [`stunnel`], [`mosquitto`], [`rabbitmq`], [`unbound`], [`slapd`] and
-//! [`prometheus`] start real daemons.
+//! [`vsftpd`], [`proftpd`], [`nginx`], [`stunnel`], [`mosquitto`], [`rabbitmq`], [`unbound`], [`slapd`],
+//! [`proxies`] and [`prometheus`] start real daemons.
 //!
 //! [`ServerSettings`]: server::ServerSettings
 //! [`Handshake`]: server::Handshake
@@ -38,6 +38,7 @@ pub mod postgres;
 mod process_group;
 pub mod proftpd;
 pub mod prometheus;
+pub mod proxies;
 pub mod rabbitmq;
 pub mod redis;
 pub mod server;

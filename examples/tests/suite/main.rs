@@ -7,6 +7,7 @@ mod http;
 mod metrics;
 mod mta;
 mod nats;
+mod proxies;
 mod quinn;
 mod quinn_rotation;
 mod recording_proxy;

@@ -1,9 +1,6 @@
 //! ureq with our connector on either backend, as seen by the server.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use examples::serve::HttpsServer;
@@ -98,68 +95,6 @@ where
         .call();
     let error = error.expect_err("silence");
     assert!(matches!(error, ::ureq::Error::Timeout(_)), "{error:?}");
-}
-
-/// An unsupported proxy must not be bypassed.
-#[test]
-fn a_socks_proxy_is_refused() {
-    let server = HttpsServer::start(Library::Rustls, Protocol::Tls13, &[]).expect("a server");
-    let builder = Connector::<Rustls>::builder().roots_pem_file(server.roots());
-    let connector = builder.build().expect("valid settings");
-    for protocol in ["socks4", "socks4a", "socks5", "socks5h"] {
-        let proxy = ::ureq::Proxy::new(&format!("{protocol}://127.0.0.1:1"));
-        let config = ::ureq::Agent::config_builder().proxy(Some(proxy.expect("a proxy")));
-        let agent = ureq::agent_with(config.build(), &connector);
-        let error = agent.get(server.url()).call().expect_err("no way through");
-        assert!(error.to_string().contains("SOCKS"), "{protocol}: {error}");
-    }
-    assert!(server.handshakes().is_empty());
-}
-
-/// Connects through an HTTP proxy.
-#[test]
-fn an_http_proxy_is_used() {
-    let server = HttpsServer::start(Library::Rustls, Protocol::Tls13, &[]).expect("a server");
-    let connector = Connector::<Rustls>::builder().roots_pem_file(server.roots());
-    let connector = connector.build().expect("valid settings");
-    let (target, proxy) = (
-        server.port(),
-        TcpListener::bind("127.0.0.1:0").expect("a port"),
-    );
-    let address = proxy.local_addr().expect("an address");
-    thread::spawn(move || {
-        for client in proxy.incoming().take(2) {
-            let near = client.expect("a client");
-            let mut lines = BufReader::new(&near).lines();
-            let asked = lines.next().expect("a line").expect("a text");
-            assert!(asked.starts_with(&format!("CONNECT localhost:{target} ")));
-            while lines
-                .next()
-                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
-            {}
-            (&near)
-                .write_all(b"HTTP/1.1 200 OK\r\n\r\n")
-                .expect("an answer");
-            let far = TcpStream::connect(("127.0.0.1", target)).expect("the server");
-            thread::spawn(move || {
-                thread::scope(|scope| {
-                    scope.spawn(|| io::copy(&mut &near, &mut &far));
-                    // Until either side closes.
-                    let _ = io::copy(&mut &far, &mut &near);
-                });
-            });
-        }
-    });
-    let proxy = ::ureq::Proxy::new(&format!("http://{address}")).expect("a proxy");
-    for _ in 0..2 {
-        let config = ::ureq::Agent::config_builder().proxy(Some(proxy.clone()));
-        let answer = ureq::agent_with(config.build(), &connector)
-            .get(server.url())
-            .call();
-        let text = answer.expect("an answer").body_mut().read_to_string();
-        assert_eq!(text.expect("a text"), "hello\n");
-    }
-    assert_eq!(server.resumed(), [false, true]);
 }
 
 #[test]
