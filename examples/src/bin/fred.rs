@@ -1,4 +1,7 @@
-//! fred with our sessions: `fred rediss://localhost:6379/ roots.pem`.
+//! fred with our sessions, over TLS: `fred redis://localhost:6379/ roots.pem`.
+//!
+//! With `rediss`, fred would first make a configuration of its own, by the process's default provider, and
+//! panic if there is none.
 
 use fred::prelude::{Builder, ClientLike, Config, KeysInterface};
 use fred::types::config::TlsConnector;

@@ -78,7 +78,7 @@ async fn fred_resumes() {
     for protocol in PROTOCOLS {
         let tls = connector::<Rustls>(protocol).client_config();
         for _ in 0..2 {
-            let url = format!("rediss://localhost:{}/", proxy.port);
+            let url = format!("redis://localhost:{}/", proxy.port);
             let mut config = Config::from_url(&url).expect("a URL");
             config.tls = Some(TlsConnector::from(tls.clone()).into());
             let client = Builder::from_config(config).build().expect("a client");
@@ -95,7 +95,7 @@ async fn fred_resumes() {
 fn the_program_of_fred_resumes() {
     let (_redis, port, _folder) = start();
     let proxy = RecordingProxy::start(([127, 0, 0, 1], port).into());
-    let url = format!("rediss://localhost:{}/", proxy.port);
+    let url = format!("redis://localhost:{}/", proxy.port);
     let written = run(env!("CARGO_BIN_EXE_fred"), &url);
     assert_eq!(written, ["1", "2", "sessions offered: 1"]);
     assert_eq!(proxy.resumed(), [false, true]);
