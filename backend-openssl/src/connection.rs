@@ -84,8 +84,8 @@ struct State {
     received: usize,
     lifetime: Option<Duration>,
     max_early_data: Option<u32>,
-    /// What the application keeps beside the sessions of the connection.
-    application_data: Option<ApplicationData>,
+    /// What the application has set to keep beside the sessions of the connection, if it has.
+    application_data: Option<Box<Option<ApplicationData>>>,
     /// The session that OpenSSL holds for this connection.
     in_use: Option<InUse>,
     /// `close_notify` was sent.
@@ -328,9 +328,6 @@ impl Connection {
         };
         if outcome == Outcome::Declined {
             self.remove_declined_ticket();
-        }
-        if let (Some(offered), Phase::Resumed) = (&self.offered, phase) {
-            state.application_data.clone_from(&offered.application_data);
         }
         let renewed = renewed.and_then(|session| self.received(&mut state, ssl, session));
         let (entry, now) = renewed.unzip();

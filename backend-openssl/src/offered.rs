@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openssl::ssl::{SslRef, SslSessionRef};
-use store_core::{ApplicationData, EntryId, Offer, Protocol, Timestamp, Usage};
+use store_core::{EntryId, Offer, Protocol, Timestamp, Usage};
 
 use crate::ffi;
 use crate::live::InUse;
@@ -20,7 +20,6 @@ pub(crate) struct OfferedSession {
     pub(crate) peer: Arc<PeerInfo>,
     /// Bytes of early data that the session allows.
     pub(crate) max_early_data: u32,
-    pub(crate) application_data: Option<ApplicationData>,
 }
 
 impl OfferedSession {
@@ -46,7 +45,6 @@ impl OfferedSession {
             established,
             peer,
             max_early_data,
-            application_data: entry.application_data,
         };
         ffi::set_session(ssl, &live).then_some((offered, in_use))
     }

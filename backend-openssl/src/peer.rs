@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use openssl::ssl::SslRef;
-use store_core::{Chain, Chains, Timestamp};
+use store_core::{ApplicationData, Chain, Chains, Timestamp};
 
 use crate::not_after;
 use crate::verification::Verification;
@@ -40,6 +40,9 @@ pub(crate) struct PeerInfo {
     /// When the certificates expire on which the sessions stand: the verified chain of the server, and
     /// the client's own.
     pub(crate) not_after: Timestamp,
+    /// What the application keeps beside the session. Here, since a resumed handshake, whose sessions
+    /// inherit it, passes the peer on without a look at it.
+    pub(crate) application_data: Option<ApplicationData>,
 }
 
 impl PeerInfo {
@@ -68,6 +71,7 @@ impl PeerInfo {
             verification,
             chain,
             policy,
+            application_data: None,
         })
     }
 
@@ -82,6 +86,7 @@ impl PeerInfo {
             not_after,
             chain: chains().intern(certificate),
             policy: PeerCertificate::Keep,
+            application_data: None,
         }
     }
 
@@ -99,7 +104,9 @@ impl PeerInfo {
         } = &self.verification;
         let names = names.as_ref().map_or(0, |names| names.len());
         let digest = client_certificate.as_ref().map_or(0, |digest| digest.len());
-        size_of::<Self>() + 2 * size_of::<usize>() + names + digest
+        let beside = self.application_data.as_ref();
+        let beside = beside.map_or(0, ApplicationData::bytes);
+        size_of::<Self>() + 2 * size_of::<usize>() + names + digest + beside
     }
 }
 

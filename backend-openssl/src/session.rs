@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::ssl::{SslSession, SslSessionRef, SslVersion};
-use store_core::{Entry, Protocol, ReuseTickets, SharedPart, Storable, Timestamp, Usage};
+use store_core::{
+    ApplicationData, Entry, Protocol, ReuseTickets, SharedPart, Storable, Timestamp, Usage,
+};
 use zeroize::Zeroizing;
 
 use crate::der::Fields;
@@ -150,6 +152,14 @@ impl Storable for Session {
 
     fn shared_part(&self) -> Option<SharedPart> {
         self.peer.chain.shared_part()
+    }
+
+    fn application_data(&self) -> Option<&ApplicationData> {
+        self.peer.application_data.as_ref()
+    }
+
+    fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        Arc::make_mut(&mut self.peer).application_data = data;
     }
 
     fn packed(&self) -> Option<(Self, usize)> {

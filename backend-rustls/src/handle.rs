@@ -74,7 +74,7 @@ impl<S: TlsSession> Handle<S> {
     }
 
     pub(crate) fn application_data(&self) -> Option<ApplicationData> {
-        self.state().application_data.clone()
+        self.state().application_data()
     }
 
     pub(crate) fn set_application_data(&self, data: Option<ApplicationData>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::client::{Tls12ClientSessionValue, Tls13ClientSessionValue};
-use store_core::{Entry, Protocol, Storable, Timestamp, Usage};
+use store_core::{ApplicationData, Entry, Protocol, Storable, Timestamp, Usage};
 
 use crate::handle::TlsSession;
 
@@ -30,8 +30,15 @@ pub struct Session {
 
 // Behind a pointer: a value has some 150 bytes, and a handshake moves it seven times.
 enum Value {
-    Tls12(Arc<Tls12ClientSessionValue>),
-    Tls13(Box<Tls13ClientSessionValue>),
+    Tls12(Arc<Kept<Tls12ClientSessionValue>>),
+    Tls13(Box<Kept<Tls13ClientSessionValue>>),
+}
+
+/// A value of rustls, and what the application keeps beside it.
+#[derive(Clone)]
+struct Kept<V> {
+    application_data: Option<ApplicationData>,
+    value: V,
 }
 
 impl Session {
@@ -53,14 +60,15 @@ impl Session {
 
     pub(crate) fn into_tls12(self) -> Option<Tls12ClientSessionValue> {
         match self.value {
-            Value::Tls12(value) => Some(Arc::unwrap_or_clone(value)),
+            // The store has the value, too, unless it was replaced meanwhile.
+            Value::Tls12(kept) => Some(kept.value.clone()),
             Value::Tls13(_) => None,
         }
     }
 
     pub(crate) fn into_tls13(self) -> Option<Tls13ClientSessionValue> {
         match self.value {
-            Value::Tls13(value) => Some(*value),
+            Value::Tls13(kept) => Some(kept.value),
             Value::Tls12(_) => None,
         }
     }
@@ -68,13 +76,23 @@ impl Session {
 
 impl From<Tls12ClientSessionValue> for Session {
     fn from(value: Tls12ClientSessionValue) -> Self {
-        Value::Tls12(Arc::new(value)).into()
+        Value::Tls12(Arc::new(value.into())).into()
     }
 }
 
 impl From<Tls13ClientSessionValue> for Session {
     fn from(value: Tls13ClientSessionValue) -> Self {
-        Value::Tls13(Box::new(value)).into()
+        Value::Tls13(Box::new(value.into())).into()
+    }
+}
+
+impl<V> From<V> for Kept<V> {
+    fn from(value: V) -> Self {
+        let application_data = None;
+        Self {
+            application_data,
+            value,
+        }
     }
 }
 
@@ -106,11 +124,25 @@ impl Storable for Session {
     /// A TLS 1.2 session is copied. A TLS 1.3 ticket is for one use and is not.
     fn duplicate(&self) -> Option<Self> {
         match &self.value {
-            Value::Tls12(value) => Some(Self {
-                value: Value::Tls12(Arc::clone(value)),
+            Value::Tls12(kept) => Some(Self {
+                value: Value::Tls12(Arc::clone(kept)),
                 not_after: self.not_after,
             }),
             Value::Tls13(_) => None,
+        }
+    }
+
+    fn application_data(&self) -> Option<&ApplicationData> {
+        match &self.value {
+            Value::Tls12(kept) => kept.application_data.as_ref(),
+            Value::Tls13(kept) => kept.application_data.as_ref(),
+        }
+    }
+
+    fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        match &mut self.value {
+            Value::Tls12(kept) => Arc::make_mut(kept).application_data = data,
+            Value::Tls13(kept) => kept.application_data = data,
         }
     }
 }

@@ -8,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, Outcome, SecurityDomain, Timestamp, Want};
+use store_core::{KeyRef, Outcome, SecurityDomain, Storable, Timestamp, Want};
 
 use crate::clocked_store::ClockedStore;
 use crate::follow_domain::{CurrentDomain, FollowDomain};
@@ -182,7 +182,7 @@ impl SharedHandle {
         let start = store.begin_unreported(self.key(&domain, name)?, want, now, |_| true);
         let entry = start.offer?.entry;
         if let Some(data) = &self.data {
-            data.set_offered(entry.application_data);
+            data.set_offered(entry.session.application_data().cloned());
         }
         Some(entry.session)
     }
@@ -209,7 +209,7 @@ impl SharedHandle {
         let finish = |entry| store.finish(key, store.generation(), outcome, hint, entry, now);
         match (&self.data, entry) {
             (Some(data), Some(mut entry)) => data.store(&self.store, key, |beside| {
-                entry.application_data = beside;
+                entry.set_application_data(beside);
                 finish(Some(entry))?.ok()
             }),
             (_, entry) => {

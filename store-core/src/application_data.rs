@@ -7,6 +7,8 @@ use std::sync::Arc;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::Storable;
+
 /// Data that an application keeps beside a session: what it learned from the server and needs again on
 /// a resumed connection, such as HTTP/3's SETTINGS (RFC 9114, section 7.2.4.2), the answer to SMTP's EHLO,
 /// or Redis's to HELLO.
@@ -22,8 +24,8 @@ impl ApplicationData {
     /// Bytes of memory beside the data: two allocations with their headers, two counters, a length.
     const OVERHEAD: usize = 64;
 
-    /// Bytes of memory. Sessions with the same data count it each.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Bytes of memory. They are part of a session's weight, and sessions with the same data count it each.
+    pub fn bytes(&self) -> usize {
         self.len() + Self::OVERHEAD
     }
 }
@@ -57,6 +59,24 @@ impl fmt::Debug for ApplicationData {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("application data has 1 to 1,024 bytes, and this has {0}: keep less beside a session")]
 pub struct ApplicationDataError(usize);
+
+/// Bytes of what is beside `session`.
+pub(crate) fn bytes_beside<S: Storable>(session: &S) -> usize {
+    session.application_data().map_or(0, ApplicationData::bytes)
+}
+
+/// Sets what is beside `session`, which has `weight` bytes with it.
+pub(crate) fn set_beside<S: Storable>(
+    session: &mut S,
+    weight: &mut usize,
+    data: Option<ApplicationData>,
+) {
+    let before = bytes_beside(session);
+    session.set_application_data(data);
+    *weight = weight
+        .saturating_sub(before)
+        .saturating_add(bytes_beside(session));
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::application_data::set_beside;
 use crate::shard::Index;
 use crate::{ApplicationData, Outcome, Protocol, Timestamp};
 
@@ -25,6 +26,21 @@ pub trait Storable: Sized {
     /// Called under a lock: it should only count a reference or copy bytes, and must not call into a
     /// TLS library.
     fn duplicate(&self) -> Option<Self>;
+
+    /// What the application keeps beside this session. `None`, the default, for a type that keeps none.
+    ///
+    /// Called under a lock: it should only read a field.
+    fn application_data(&self) -> Option<&ApplicationData> {
+        None
+    }
+
+    /// Sets what the application keeps beside this session, and not beside copies of it. By default it
+    /// drops the data. [`Entry::set_application_data`] counts its bytes, too.
+    ///
+    /// Called under a lock: it should only copy bytes, and must not call into a TLS library.
+    fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        drop(data);
+    }
 
     /// Memory that this session shares with others of its server, such as the server's
     /// certificates. It counts once per server, and is not part of the entry's weight.
@@ -172,14 +188,12 @@ pub struct Entry<S> {
     pub established: Timestamp,
     /// The time from which on it is no longer offered.
     pub expires: Timestamp,
-    /// Bytes of memory that it owns on the heap, as exactly as its backend knows. The store adds
-    /// the size of the value itself.
+    /// Bytes of memory that it owns on the heap, as exactly as its backend knows, with what the
+    /// application keeps beside it. The store adds the size of the value itself.
     pub weight: usize,
     /// At most so many bytes of it go into a `ClientHello`: those of its ticket. 0 if they are not
     /// known, as in an offer.
     pub ticket_bytes: usize,
-    /// What the application keeps beside the session. Not part of `weight`: the store adds it.
-    pub application_data: Option<ApplicationData>,
 }
 
 impl<S> Entry<S> {
@@ -208,7 +222,6 @@ impl<S> Entry<S> {
             expires: now.after(lifetime),
             weight,
             ticket_bytes: 0,
-            application_data: None,
         }
     }
 
@@ -242,6 +255,14 @@ impl<S> Entry<S> {
     }
 }
 
+impl<S: Storable> Entry<S> {
+    /// Sets what the application keeps beside the session, and counts its bytes in `weight`.
+    #[cold]
+    pub fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        set_beside(&mut self.session, &mut self.weight, data);
+    }
+}
+
 impl<S> fmt::Debug for Entry<S> {
     /// Leaves the session out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,7 +272,6 @@ impl<S> fmt::Debug for Entry<S> {
             .field("expires", &self.expires)
             .field("weight", &self.weight)
             .field("ticket_bytes", &self.ticket_bytes)
-            .field("application_data", &self.application_data)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ApplicationData, Entry, EntryId, Offer, Timestamp, Usage};
+use crate::{Entry, EntryId, Offer, Timestamp, Usage};
 
 /// How far the clock may go back before stored sessions count as from the future.
 const CLOCK_BACK: Duration = Duration::from_secs(1);
@@ -19,7 +19,6 @@ pub(crate) struct Held<S> {
     pub(crate) usage: Usage,
     /// Whether it is packed, or has no smaller form.
     pub(crate) packed: bool,
-    pub(crate) application_data: Option<ApplicationData>,
 }
 
 impl<S> Held<S> {
@@ -40,7 +39,6 @@ impl<S> Held<S> {
                 expires: self.expires,
                 weight: self.weight,
                 ticket_bytes: 0,
-                application_data: self.application_data.clone(),
             },
         }
     }

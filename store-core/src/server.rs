@@ -7,9 +7,10 @@ mod offer;
 
 use std::collections::VecDeque;
 
+use crate::application_data::set_beside;
 use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::{ApplicationData, EntryId, Stats, Storable, Timestamp, Usage};
+use crate::{EntryId, Stats, Storable, Timestamp, Usage};
 
 pub(crate) use self::history::History;
 pub(crate) use self::need::Need;
@@ -294,7 +295,7 @@ impl<S: Storable> Server<S> {
     pub(crate) fn set_form(
         &mut self,
         id: EntryId,
-        (session, weight): (S, usize),
+        (mut session, mut weight): (S, usize),
         packed: bool,
         dropped: &mut Dropped<S>,
     ) -> bool {
@@ -305,6 +306,11 @@ impl<S: Storable> Server<S> {
             return false;
         };
         let (before, before_weight) = (held.session.take(), held.weight);
+        if let Some(before) = &before {
+            // It may have been set since the form was made.
+            let data = before.application_data().cloned();
+            set_beside(&mut session, &mut weight, data);
+        }
         let was_packed = std::mem::replace(&mut held.packed, packed);
         held.weight = weight;
         self.unpacked = self.unpacked + usize::from(was_packed) - usize::from(packed);
@@ -370,15 +376,13 @@ impl<S: Storable> Server<S> {
         self.bytes = self.bytes.saturating_sub(self.bytes_of(held));
     }
 
-    /// Bytes of a session that is not stored: its own, those of its application data, and those of a
-    /// part that it shares with none that is.
+    /// Bytes of a session that is not stored: its own, and those of a part that it shares with none that
+    /// is.
     #[inline]
     fn bytes_of(&self, held: &Held<S>) -> usize {
         let session = held.session.as_ref();
         let shared = session.map_or(0, |session| self.uncounted_share(session));
-        let beside = held.application_data.as_ref();
-        let beside = beside.map_or(0, ApplicationData::bytes);
-        held.weight.saturating_add(shared).saturating_add(beside)
+        held.weight.saturating_add(shared)
     }
 
     /// Bytes of the shared part of `session`; 0 if a stored session has the same part.

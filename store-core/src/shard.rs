@@ -25,8 +25,8 @@ use crate::held::Held;
 use crate::limits::Lifetimes;
 use crate::server::{Bounds, Server};
 use crate::{
-    ApplicationData, Entry, EntryId, Generation, Limits, Offer, Outcome, Refused, SessionKey,
-    Start, Stats, Storable, Timestamp, Usage, Want,
+    Entry, EntryId, Generation, Limits, Offer, Outcome, Refused, SessionKey, Start, Stats,
+    Storable, Timestamp, Usage, Want,
 };
 
 pub(crate) use self::clear::{Cleared, Part};
@@ -160,16 +160,13 @@ impl<S: Storable> Shard<S> {
             expires,
             weight,
             ticket_bytes,
-            application_data,
         } = entry;
         let established = established.min(now);
         let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
         let shared = session.shared_part().map_or(0, |shared| shared.bytes);
         let fixed = fixed_bytes::<S>(&hashed.key);
-        let beside = application_data.as_ref().map_or(0, ApplicationData::bytes);
-        let own = weight.saturating_add(beside);
         let is_cleared = self.cleared.covers(hashed, begun);
-        let is_too_large = self.is_too_large(own.saturating_add(shared), fixed);
+        let is_too_large = self.is_too_large(weight.saturating_add(shared), fixed);
         let has_large_ticket = ticket_bytes > self.limits.ticket_bytes;
         if is_cleared || is_too_large || has_large_ticket || expires <= now {
             dropped.push(session);
@@ -187,14 +184,13 @@ impl<S: Storable> Shard<S> {
             weight,
             usage,
             packed: false,
-            application_data,
         };
         self.stats.stored += 1;
         self.is_changing = true;
         let found = self.slab.find_at(*index, hashed);
         *index = found.unwrap_or_else(|| self.slab.insert(hashed, Ring::Probation));
         let mut bounds = self.bounds(fixed);
-        let short = self.trims && self.slab.bytes() + own > self.limits.total_bytes;
+        let short = self.trims && self.slab.bytes() + weight > self.limits.total_bytes;
         let Some(node) = self.slab.get_mut(*index) else {
             return Ok(id); // never: it is there
         };

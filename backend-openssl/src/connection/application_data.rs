@@ -2,14 +2,20 @@
 
 use store_core::{ApplicationData, Usage};
 
-use super::Connection;
+use super::{Connection, Phase};
 
 impl Connection {
     /// What the application keeps beside the sessions of this connection: what it has
     /// [set](Self::set_application_data), else what it kept beside the session that was resumed. `None`
     /// before the handshake is done.
     pub fn application_data(&self) -> Option<ApplicationData> {
-        self.state().application_data.clone()
+        let state = self.state();
+        if let Some(data) = &state.application_data {
+            return Option::clone(data);
+        }
+        let offered = self.offered.as_ref();
+        let resumed = offered.filter(|_| state.phase == Phase::Resumed)?;
+        resumed.peer.application_data.clone()
     }
 
     /// Sets what the application keeps beside the sessions of this connection: those stored already,
@@ -25,6 +31,6 @@ impl Connection {
         let sessions = &self.settings.sessions;
         let (store, now) = (sessions.store(), sessions.clock().now());
         store.set_application_data(&self.key, ids, data.as_ref(), now);
-        state.application_data = data;
+        state.application_data = Some(Box::new(data));
     }
 }

@@ -51,7 +51,10 @@ impl Connection {
         let not_after = peer.not_after;
         let (entry, in_use) = Session::received(session, peer, reuse, now)?;
         let mut entry = entry.expires_by(not_after);
-        entry.application_data.clone_from(&state.application_data);
+        if let Some(data) = &state.application_data {
+            // Else that of the session that was resumed, which its peer has.
+            entry.set_application_data(Option::clone(data));
+        }
         state.in_use = in_use;
         Some((entry.established_at(established.unwrap_or(now)), now))
     }

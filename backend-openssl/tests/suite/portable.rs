@@ -22,7 +22,6 @@ fn encoded_sessions(client: &Client) -> Vec<(Encoded, Entry<()>)> {
             expires: entry.expires,
             weight: entry.weight,
             ticket_bytes: entry.ticket_bytes,
-            application_data: entry.application_data,
         };
         (encoded, metadata)
     })
@@ -42,7 +41,6 @@ fn decode(encoded: &Encoded, metadata: &Entry<()>) -> Option<Entry<Session>> {
         expires: metadata.expires,
         weight,
         ticket_bytes: metadata.ticket_bytes,
-        application_data: metadata.application_data.clone(),
     })
 }
 

@@ -5,10 +5,11 @@ mod application_data;
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use store_core::{
-    ApplicationData, Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol,
-    SessionKey, Start, Timestamp, Usage, Want,
+    Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol, SessionKey,
+    Start, Timestamp, Usage, Want,
 };
 
+use self::application_data::Beside;
 use super::TlsSession;
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
@@ -35,9 +36,8 @@ pub(super) struct State<S> {
     stored: SmallVec<[EntryId; 4]>,
     pub(super) tickets: usize,
     pub(super) max_early_data: Option<u32>,
-    /// What the application keeps beside the session offered, and beside those of the connection.
-    offered_data: Option<ApplicationData>,
-    pub(super) application_data: Option<ApplicationData>,
+    /// What the application keeps beside sessions, if it does.
+    beside: Option<Box<Beside>>,
 }
 
 enum Phase {
@@ -118,8 +118,7 @@ impl<S: TlsSession> State<S> {
             stored: SmallVec::new(),
             tickets: 0,
             max_early_data: None,
-            offered_data: None,
-            application_data: None,
+            beside: None,
         }
     }
 
@@ -136,7 +135,7 @@ impl<S: TlsSession> State<S> {
         self.stored.clear();
         self.tickets = 0;
         self.max_early_data = None;
-        if self.offered_data.is_some() || self.application_data.is_some() {
+        if self.beside.is_some() {
             self.forget_application_data();
         }
     }
@@ -217,8 +216,8 @@ impl<S: TlsSession> State<S> {
             expires: entry.expires,
             not_after: entry.session.not_after(),
         });
-        if entry.application_data.is_some() {
-            self.remember_offered_data(entry.application_data);
+        if entry.session.application_data().is_some() {
+            self.remember_offered_data(&entry.session);
         }
         entry.session
     }
@@ -304,7 +303,7 @@ impl<S: TlsSession> State<S> {
         if outcome == Outcome::Declined {
             self.remove_declined_ticket(store);
         }
-        if self.offered_data.is_some() {
+        if self.beside.is_some() {
             self.inherit_application_data(outcome);
         }
         let outcome = self.report(outcome);
@@ -333,7 +332,7 @@ impl<S: TlsSession> State<S> {
         mut session: Option<Entry<S>>,
         now: Timestamp,
     ) {
-        if self.application_data.is_some() {
+        if self.beside.is_some() {
             self.add_application_data(&mut session);
         }
         let hint = self.chosen_hint.take();

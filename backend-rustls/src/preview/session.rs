@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustls_next::client::{Tls12Session, Tls13Session};
 use rustls_next::crypto::CipherSuite;
 use store_core::{
-    Chain, Chains, Encoded, Entry, Portable, Protocol, ReuseTickets, SharedPart, Storable,
-    Timestamp, Usage,
+    ApplicationData, Chain, Chains, Encoded, Entry, Portable, Protocol, ReuseTickets, SharedPart,
+    Storable, Timestamp, Usage,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -45,6 +45,7 @@ pub struct Session {
     usage: Usage,
     /// When the certificates of the full handshake expire.
     not_after: Timestamp,
+    application_data: Option<ApplicationData>,
 }
 
 thread_local! {
@@ -101,6 +102,7 @@ impl Session {
             protocol,
             usage,
             not_after: Timestamp::NEVER,
+            application_data: None,
         })
     }
 
@@ -122,7 +124,7 @@ impl Session {
     }
 
     /// The session's weight in the store's byte limits: bytes of memory without the shared
-    /// certificates.
+    /// certificates, and without what the application keeps beside it.
     pub fn weight(&self) -> usize {
         // Including the allocator's rounding and header.
         (self.body.len() + size_of::<usize>()).next_multiple_of(16) + size_of::<Self>()
@@ -190,9 +192,18 @@ impl Storable for Session {
                 protocol: self.protocol,
                 usage: self.usage,
                 not_after: self.not_after,
+                application_data: self.application_data.clone(),
             }),
             Usage::SingleUse => None,
         }
+    }
+
+    fn application_data(&self) -> Option<&ApplicationData> {
+        self.application_data.as_ref()
+    }
+
+    fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        self.application_data = data;
     }
 
     /// The peer's certificates.

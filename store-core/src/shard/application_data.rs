@@ -29,7 +29,7 @@ impl<S: Storable> Shard<S> {
         let reusable = self.change_at(index, |server, stats| {
             let mut reusable = false;
             for id in ids {
-                let usage = server.set_application_data(*id, data, most);
+                let usage = server.set_application_data(*id, data, most, stats, dropped);
                 reusable |= usage == Some(Usage::Reusable);
             }
             server.drop_excess(bounds, None, now, stats, dropped);

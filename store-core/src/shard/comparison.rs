@@ -11,6 +11,7 @@ use super::model::Model;
 use super::sweep::SERVERS_A_STEP;
 use super::tracked::{Sizes, Tracked};
 use super::{Cleared, HashedKey, Index, Shard, ToPack, fixed_bytes};
+use crate::application_data::bytes_beside;
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
 use crate::held::Held;
@@ -178,7 +179,7 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 let mut entry = Entry::new(session, usage, lifetime, weight, now)
                     .established_at(established)
                     .with_ticket_bytes(ticket_bytes);
-                entry.application_data = data(beside);
+                entry.set_application_data(data(beside));
                 let begun = Generation(if late { generation.0 - 1 } else { generation.0 });
                 let too_late = begun < cleared[usize::from(server)];
                 let expected = if too_late {
@@ -212,10 +213,12 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                     continue;
                 };
                 number += 1;
-                let form = Tracked::new(number, shares, &alive);
+                let mut form = Tracked::new(number, shares, &alive);
                 let (id, stored) = (to_pack.id.0, model.name_of(to_pack.id.0));
                 let set = |name| model.set_form(name, id, (&form, weight), true, now);
                 let expected = stored.is_some_and(set);
+                form.application_data = to_pack.session.application_data.clone();
+                let weight = weight + bytes_beside(&form);
                 let form = (form, weight);
                 let replaced =
                     shard.set_form(to_pack.index, to_pack.id, form, true, now, &mut dropped);
@@ -247,9 +250,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 let mut start = key.start(generation, now);
                 shard.begin(&key, look_up, now, &mut accept, dropped, &mut start);
                 let found = start.offer.map(|it| {
-                    let beside = it.entry.application_data.as_ref();
-                    let beside = beside.map_or(0, ApplicationData::bytes);
-                    (it.id.0, it.entry.session.number, beside)
+                    let session = &it.entry.session;
+                    (it.id.0, session.number, bytes_beside(session))
                 });
                 assert_eq!(
                     found,

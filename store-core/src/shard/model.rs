@@ -8,8 +8,9 @@ use self::server::{Server, Session};
 use super::pack::MOST_PASSED;
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
+use crate::application_data::bytes_beside;
 use crate::entry::LookUp;
-use crate::{ApplicationData, Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
+use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
 
 /// A shard with one vector of servers, in the order in which they entered their rings.
 pub(super) struct Model {
@@ -97,9 +98,8 @@ impl Model {
             .min(entry.established.after(limits.total_age));
         let shared = entry.session.shared_part();
         let bytes = shared.map_or(0, |shared| shared.bytes);
-        let beside = entry.application_data.as_ref();
-        let beside = beside.map_or(0, ApplicationData::bytes);
-        let bytes = entry.weight.saturating_add(beside).saturating_add(bytes);
+        let beside = bytes_beside(&entry.session);
+        let bytes = entry.weight.saturating_add(bytes);
         if most.is_none_or(|most| bytes > most) {
             self.stats.refused_too_large += 1;
             return false;
@@ -125,7 +125,7 @@ impl Model {
             }
             Some(_) => {}
         }
-        let short = self.bytes() + entry.weight + beside > limits.total_bytes;
+        let short = self.bytes() + entry.weight > limits.total_bytes;
         let position = self.position(name).expect("inserted above");
         let server = &mut self.servers[position];
         server.need.count_put();
@@ -141,7 +141,7 @@ impl Model {
             usage: entry.usage,
             received: now,
             expires,
-            weight: entry.weight,
+            weight: entry.weight - beside,
             shared,
             packed: false,
             packing: None,

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{SharedPart, Storable};
+use crate::{ApplicationData, SharedPart, Storable};
 
 /// A numbered session that counts how many of its kind exist.
 pub(crate) struct Tracked {
     pub(super) number: u64,
     shared: Option<SharedPart>,
+    pub(super) application_data: Option<ApplicationData>,
     alive: Arc<AtomicUsize>,
 }
 
@@ -19,6 +20,7 @@ impl Tracked {
         Self {
             number,
             shared: (id > 0).then_some(SharedPart { id, bytes: id * 20 }),
+            application_data: None,
             alive: Arc::clone(alive),
         }
     }
@@ -32,8 +34,17 @@ impl Storable for Tracked {
         Some(Self {
             number: self.number,
             shared: self.shared,
+            application_data: self.application_data.clone(),
             alive: Arc::clone(&self.alive),
         })
+    }
+
+    fn application_data(&self) -> Option<&ApplicationData> {
+        self.application_data.as_ref()
+    }
+
+    fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        self.application_data = data;
     }
 
     fn shared_part(&self) -> Option<SharedPart> {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use store_core::tier::TierAccess;
 use store_core::{
-    ApplicationData, EntryId, Generation, KeyRef, Limits, Outlook, SecurityDomain, SessionKey,
-    SessionStore, StoreObserver, Usage,
+    ApplicationData, Entry, EntryId, Generation, KeyRef, Limits, Outlook, SecurityDomain,
+    SessionKey, SessionStore, StoreObserver, Usage,
 };
 
 use crate::helpers::*;
@@ -15,16 +15,22 @@ fn data(bytes: usize) -> ApplicationData {
     vec![7; bytes][..].try_into().expect("1 to 1,024 bytes")
 }
 
+/// A session of 100 bytes for an hour, with nothing beside it.
+fn entry(usage: Usage, number: u64) -> Entry<Annotated> {
+    let session = Annotated(number, None);
+    Entry::new(session, usage, Some(secs(HOUR)), 100, start())
+}
+
 /// What is beside the session that is offered next.
-fn beside(store: &SessionStore<Numbered>, key: &SessionKey) -> Option<usize> {
+fn beside(store: &SessionStore<Annotated>, key: &SessionKey) -> Option<usize> {
     let offer = store.offer(key, Want::Any, start(), |_| true);
     let offered = offer.expect("a session").entry;
-    offered.application_data.map(|data| data.len())
+    offered.session.1.map(|data| data.len())
 }
 
 #[test]
 fn it_is_set_beside_the_sessions_named_and_no_others() {
-    let (store, key, other) = (small(4), key("a"), key("b"));
+    let (store, key, other) = (store(Limits::default().with_servers(4)), key("a"), key("b"));
     let put = |to, number| put(&store, to, entry(SingleUse, number), start()).expect("stored");
     let ids: Vec<EntryId> = (1..=3).map(|number| put(&key, number)).collect();
     put(&other, 4);
@@ -51,10 +57,11 @@ fn it_counts_as_bytes_of_its_session() {
     assert_eq!(beside(&store, &key), None, "too large");
     assert_eq!(store.stats().bytes, before);
 
-    let mut heavy = weighs(2, 500);
-    heavy.application_data = Some(data(600));
+    let session = Annotated(2, None);
+    let mut heavy = Entry::new(session, SingleUse, None, 500, start());
+    heavy.set_application_data(Some(data(600)));
     assert!(put(&store, &key, heavy.clone(), start()).is_err());
-    heavy.application_data = Some(data(300));
+    heavy.set_application_data(Some(data(300)));
     assert!(put(&store, &key, heavy, start()).is_ok());
     assert_eq!(beside(&store, &key), Some(300));
     store.set_application_data(&key, [id], None, start());
@@ -69,7 +76,9 @@ fn it_evicts_what_it_leaves_no_room_for() {
     let put = |number| put(&store, &key, entry(SingleUse, number), start()).expect("stored");
     let ids: Vec<EntryId> = (1..=4).map(put).collect();
     store.set_application_data(&key, ids, Some(&data(300)), start());
-    assert_eq!(drain(&store, &key, start()), [4, 3]);
+    let take = || store.offer(&key, Want::SingleUse, start(), |_| true);
+    let numbers = std::iter::from_fn(take).map(|offer| offer.entry.session.0);
+    assert_eq!(numbers.collect::<Vec<_>>(), [4, 3]);
 }
 
 #[derive(Default)]
@@ -100,15 +109,15 @@ fn an_observer_is_told_to_write_a_reusable_session_again() {
     store.set_application_data(&key, [session], Some(&data(9)), start());
     assert_eq!(rewritten.0.load(Ordering::SeqCst), 2);
     let copy = store.reusable_copy(&key, start()).expect("a copy");
-    assert_eq!(copy.application_data, Some(data(9)));
+    assert_eq!(copy.session.1, Some(data(9)));
     let surplus = store.surplus(&key, 0, start());
-    assert_eq!(surplus[0].application_data, Some(data(9)));
+    assert_eq!(surplus[0].session.1, Some(data(9)));
 }
 
 /// The outlook is what a look-up would find, and takes nothing.
 #[test]
 fn the_outlook_takes_nothing() {
-    let (store, key) = (small(4), key("a"));
+    let (store, key) = (store(Limits::default()), key("a"));
     assert_eq!(store.outlook(&key, start()), Outlook::NoSession);
     put(&store, &key, entry(SingleUse, 1), start()).expect("stored");
     put(&store, &key, entry(Reusable, 2), start()).expect("stored");

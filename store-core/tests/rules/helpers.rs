@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use store_core::{Entry, EntryId, KeyRef, Limits, Refused, SecurityDomain, Storable};
+use store_core::{
+    ApplicationData, Entry, EntryId, KeyRef, Limits, Refused, SecurityDomain, Storable,
+};
 use store_core::{SessionKey, SessionStore, Timestamp, Usage};
 
 pub(crate) use store_core::Usage::{Reusable, SingleUse};
@@ -21,6 +23,24 @@ pub(crate) struct Numbered(pub(crate) u64);
 impl Storable for Numbered {
     fn duplicate(&self) -> Option<Self> {
         Some(*self)
+    }
+}
+
+/// A numbered session beside which an application keeps data.
+#[derive(Clone, Debug)]
+pub(crate) struct Annotated(pub(crate) u64, pub(crate) Option<ApplicationData>);
+
+impl Storable for Annotated {
+    fn duplicate(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn application_data(&self) -> Option<&ApplicationData> {
+        self.1.as_ref()
+    }
+
+    fn set_application_data(&mut self, data: Option<ApplicationData>) {
+        self.1 = data;
     }
 }
 

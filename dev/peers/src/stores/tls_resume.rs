@@ -96,7 +96,6 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
             expires,
             weight,
             ticket_bytes: 0,
-            application_data: None,
         };
         let generation = self.store.generation();
         // The store counts refusals.

@@ -19,7 +19,7 @@ impl Model {
         let most = most.min(limits.total_bytes.saturating_sub(sizes.fixed));
         let set = self.change(name, |server, stats| {
             for id in ids {
-                server.set_beside(id, bytes, most);
+                server.set_beside(id, bytes, most, stats);
             }
             server.drop_excess(&limits, sizes, None, now, stats);
         });

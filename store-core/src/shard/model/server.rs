@@ -142,12 +142,13 @@ impl Server {
         self.drop_excess(limits, sizes, Some(usage), now, stats);
     }
 
-    /// Sets the bytes beside the session `id`, unless it would then have more than `most`.
-    pub(super) fn set_beside(&mut self, id: u64, bytes: usize, most: usize) {
+    /// Sets the bytes beside the session `id`, unless it would then have more than `most`. Removes it if
+    /// it is being packed.
+    pub(super) fn set_beside(&mut self, id: u64, bytes: usize, most: usize, stats: &mut Stats) {
+        stats.removed += self.remove(|it| it.id == id && it.packing.is_some());
         let mut sessions = self.sessions.iter_mut();
         if let Some(session) = sessions.find(|session| session.id == id) {
-            let shared = session.shared.map_or(0, |shared| shared.bytes);
-            let own = session.weight + session.packing.unwrap_or(shared);
+            let own = session.weight + session.shared.map_or(0, |shared| shared.bytes);
             session.beside = if own + bytes <= most { bytes } else { 0 };
         }
     }

@@ -175,7 +175,7 @@ impl<S: Portable> Worker<S> {
             session: record.session,
         };
         let (session, weight) = S::decode(&encoded, record.usage).ok_or(Rejected::Foreign)?;
-        Ok(Entry {
+        let mut entry = Entry {
             session,
             usage: record.usage,
             established: record.established,
@@ -183,8 +183,11 @@ impl<S: Portable> Worker<S> {
             weight,
             // The process that put it has checked it.
             ticket_bytes: 0,
-            application_data: record.application_data,
-        })
+        };
+        if record.application_data.is_some() {
+            entry.set_application_data(record.application_data);
+        }
+        Ok(entry)
     }
 
     /// Loads records of a domain into memory. Single-use records of other domains are put back;

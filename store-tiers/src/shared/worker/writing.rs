@@ -146,7 +146,7 @@ impl<S: Portable> Worker<S> {
             expires: entry.expires,
             facts,
             session,
-            application_data: entry.application_data.clone(),
+            application_data: entry.session.application_data().cloned(),
         };
         self.sealed(&record, server)
     }
