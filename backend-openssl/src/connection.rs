@@ -268,7 +268,7 @@ impl Connection {
         let sessions = &self.settings.sessions;
         let now = sessions.clock().now();
         let store = sessions.store();
-        store.finish(&self.key, self.begun, Some(outcome), hint, None, now);
+        store.finish(&self.key, &self.begun, Some(outcome), hint, None, now);
     }
 
     /// `SSL_CB_HANDSHAKE_START`.
@@ -289,7 +289,7 @@ impl Connection {
         now: Timestamp,
     ) {
         let store = self.settings.sessions.store();
-        let stored = store.finish(&self.key, self.begun, outcome, hint, entry, now);
+        let stored = store.finish(&self.key, &self.begun, outcome, hint, entry, now);
         let Some(Ok(id)) = stored else { return };
         if let Some(older) = state.newest.replace(id) {
             state.older.push_back(older);

@@ -206,7 +206,8 @@ impl SharedHandle {
             entry.expires_by(current.certificate_expires)
         });
         // The store counts refusals; the next handshake is then a full one.
-        let finish = |entry| store.finish(key, store.generation(), outcome, hint, entry, now);
+        let begun = store.generation().into();
+        let finish = |entry| store.finish(key, &begun, outcome, hint, entry, now);
         match (&self.data, entry) {
             (Some(data), Some(mut entry)) => data.store(&self.store, key, |beside| {
                 entry.set_application_data(beside);

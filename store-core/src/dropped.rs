@@ -3,7 +3,8 @@
 /// Sessions to drop, and thereby to wipe, when no lock is held. The first one needs no memory.
 pub(crate) struct Dropped<S> {
     first: Option<S>,
-    more: Vec<S>,
+    // Behind a pointer: every connection makes and drops one of these.
+    more: Option<Box<Vec<S>>>,
 }
 
 impl<S> Dropped<S> {
@@ -11,7 +12,7 @@ impl<S> Dropped<S> {
     pub(crate) fn new() -> Self {
         Self {
             first: None,
-            more: Vec::new(),
+            more: None,
         }
     }
 
@@ -26,7 +27,7 @@ impl<S> Dropped<S> {
 
     #[cold]
     fn push_more(&mut self, session: S) {
-        self.more.push(session);
+        self.more.get_or_insert_default().push(session);
     }
 }
 

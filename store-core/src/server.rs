@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use crate::application_data::set_beside;
 use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::{EntryId, Stats, Storable, Timestamp, Usage};
+use crate::{EntryId, SharedPart, Stats, Storable, Timestamp, Usage};
 
 pub(crate) use self::history::History;
 pub(crate) use self::need::Need;
@@ -26,8 +26,9 @@ pub(crate) struct Server<S> {
     older: VecDeque<Held<S>>,
     // invariant: whether one of them is reusable; there is at most one
     has_reusable: bool,
-    // invariant: the sum of the weights, and of the parts that sessions share, each once
-    bytes: usize,
+    // invariant: the sum of the weights, of the parts that sessions share, each once, and of the slots of
+    // older sessions
+    footprint: usize,
     // invariant: the number of sessions that are not packed; 0 if their type has no packed form
     unpacked: usize,
 }
@@ -35,8 +36,7 @@ pub(crate) struct Server<S> {
 /// The size of one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
-    /// Its sessions, and those among them that are not packed.
-    pub(crate) sessions: usize,
+    /// Its sessions that are not packed.
     pub(crate) unpacked: usize,
     /// Bytes of its sessions and of the slots of older ones.
     pub(crate) footprint: usize,
@@ -59,7 +59,7 @@ impl<S: Storable> Server<S> {
             newest: None,
             older: VecDeque::new(),
             has_reusable: false,
-            bytes: 0,
+            footprint: 0,
             unpacked: 0,
         }
     }
@@ -77,15 +77,30 @@ impl<S: Storable> Server<S> {
     /// Bytes of the sessions, and of the slots of all but the newest.
     #[inline]
     pub(crate) fn footprint(&self) -> usize {
-        self.bytes + self.older.capacity() * size_of::<Held<S>>()
+        self.footprint
+    }
+
+    /// Bytes of the sessions.
+    fn bytes(&self) -> usize {
+        self.footprint - self.slot_bytes()
+    }
+
+    fn slot_bytes(&self) -> usize {
+        self.older.capacity() * size_of::<Held<S>>()
+    }
+
+    /// Changes the number of slots of older sessions.
+    fn change_slots(&mut self, change: impl FnOnce(&mut VecDeque<Held<S>>)) {
+        let bytes = self.bytes();
+        change(&mut self.older);
+        self.footprint = bytes + self.slot_bytes();
     }
 
     #[inline]
     pub(crate) fn size(&self) -> Size {
         Size {
-            sessions: self.len(),
             unpacked: self.unpacked,
-            footprint: self.footprint(),
+            footprint: self.footprint,
         }
     }
 
@@ -118,18 +133,17 @@ impl<S: Storable> Server<S> {
         self.iter().position(matches)
     }
 
-    /// Adds a session, and drops the one it replaces and those that exceed `bounds`: expired ones
-    /// first, then the oldest single-use ones, the reusable one last, never the one just added.
+    /// Makes room for a session of this usage, and drops the one that it replaces. Returns the slot for it,
+    /// which is empty.
     #[inline]
-    pub(crate) fn put(
+    pub(crate) fn slot_for(
         &mut self,
-        held: Held<S>,
-        bounds: Bounds,
+        usage: Usage,
+        bounds: &Bounds,
         now: Timestamp,
         stats: &mut Stats,
         dropped: &mut Dropped<S>,
-    ) {
-        let usage = held.usage;
+    ) -> &mut Option<Held<S>> {
         match usage {
             Usage::SingleUse if self.single_use() >= bounds.sessions => {
                 self.drop_single_use(bounds.sessions - 1, now, stats, dropped);
@@ -140,17 +154,42 @@ impl<S: Storable> Server<S> {
                 self.has_reusable = true;
             }
         }
-        self.bytes = self.bytes.saturating_add(self.bytes_of(&held));
+        if self.newest.is_some() {
+            self.push_newest(bounds.sessions);
+        }
+        &mut self.newest
+    }
+
+    /// Counts the session that was put into its [slot](Self::slot_for), which has `bytes` bytes with its
+    /// shared part. Drops sessions that exceed `bounds`: expired ones first, then the oldest single-use
+    /// ones, the reusable one last, never the one just added.
+    #[inline]
+    pub(crate) fn count_put(
+        &mut self,
+        bytes: usize,
+        bounds: &Bounds,
+        now: Timestamp,
+        stats: &mut Stats,
+        dropped: &mut Dropped<S>,
+    ) {
         self.unpacked += usize::from(S::PACKS);
-        if let Some(newest) = &mut self.newest {
-            let older = std::mem::replace(newest, held);
-            self.push_older(older, bounds.sessions);
-        } else {
-            self.newest = Some(held);
+        let newest = self.newest.as_ref();
+        let part = newest.and_then(|newest| newest.session.as_ref()?.shared_part());
+        let counted = part.filter(|part| !self.older.is_empty() && self.older_shares(*part));
+        let counted = counted.map_or(0, |part| part.bytes);
+        self.footprint = self.footprint.saturating_add(bytes - counted);
+        if self.footprint > bounds.bytes.min(bounds.footprint) {
+            let usage = self.newest.as_ref().map(|newest| newest.usage);
+            self.drop_excess(*bounds, usage, now, stats, dropped);
         }
-        if self.bytes > bounds.bytes || self.footprint() > bounds.footprint {
-            self.drop_excess(bounds, Some(usage), now, stats, dropped);
-        }
+    }
+
+    /// Whether an older session has this shared part.
+    #[cold]
+    fn older_shares(&self, part: SharedPart) -> bool {
+        let older = self.older.iter().filter_map(|held| held.session.as_ref());
+        let mut parts = older.filter_map(S::shared_part);
+        parts.any(|other| other.id == part.id)
     }
 
     #[inline]
@@ -158,16 +197,16 @@ impl<S: Storable> Server<S> {
         self.len() - usize::from(self.has_reusable)
     }
 
-    /// Doubles the number of slots when they are full, up to `most` (a reusable session may need
-    /// one more).
-    #[inline]
-    fn push_older(&mut self, held: Held<S>, most: usize) {
+    /// Moves the newest session to the older ones. Doubles the number of slots when they are full, up to
+    /// `most` (a reusable session may need one more).
+    #[cold]
+    fn push_newest(&mut self, most: usize) {
         let (len, slots) = (self.older.len(), self.older.capacity());
         if len == slots {
             let wanted = slots.saturating_mul(2).min(most).max(len + 1);
-            self.older.reserve_exact(wanted - len);
+            self.change_slots(|older| older.reserve_exact(wanted - len));
         }
-        self.older.push_back(held);
+        self.older.extend(self.newest.take());
     }
 
     /// Drops expired sessions, and then the oldest single-use ones until `most` are left.
@@ -196,10 +235,10 @@ impl<S: Storable> Server<S> {
         dropped: &mut Dropped<S>,
     ) {
         let fits = |server: &mut Self| {
-            if server.footprint() > bounds.footprint {
-                server.older.shrink_to_fit();
+            if server.footprint > bounds.footprint {
+                server.change_slots(VecDeque::shrink_to_fit);
             }
-            server.bytes <= bounds.bytes && server.footprint() <= bounds.footprint
+            server.bytes() <= bounds.bytes && server.footprint <= bounds.footprint
         };
         if fits(self) {
             return;
@@ -242,8 +281,8 @@ impl<S: Storable> Server<S> {
         }
         let newest = self.newest.as_ref();
         if newest.is_some_and(|newest| newest.usage == Usage::Reusable) {
-            let held = self.remove_newest();
-            dropped.extend(held.and_then(|held| held.session));
+            dropped.extend(self.take_newest());
+            self.free_newest();
             true
         } else {
             self.drop_oldest(Usage::Reusable, dropped)
@@ -264,7 +303,7 @@ impl<S: Storable> Server<S> {
     /// Frees unused slots if most are.
     pub(crate) fn shrink(&mut self) {
         if self.is_sparse() {
-            self.older.shrink_to(self.older.len() * 2);
+            self.change_slots(|older| older.shrink_to(older.len() * 2));
         }
     }
 
@@ -319,7 +358,10 @@ impl<S: Storable> Server<S> {
                 .as_ref()
                 .map_or(0, |before| self.uncounted_share(before));
         let counts = weight.saturating_add(self.uncounted_share(&session));
-        self.bytes = self.bytes.saturating_sub(counted).saturating_add(counts);
+        self.footprint = self
+            .footprint
+            .saturating_sub(counted)
+            .saturating_add(counts);
         if let Some(held) = index.and_then(|index| self.get_mut(index)) {
             held.session = Some(session);
         }
@@ -359,21 +401,48 @@ impl<S: Storable> Server<S> {
         Some(held)
     }
 
-    #[inline]
     fn remove_newest(&mut self) -> Option<Held<S>> {
         let held = self.newest.take()?;
-        if !self.older.is_empty() {
-            self.newest = self.older.pop_back();
-        }
+        self.newest = self.older.pop_back();
         self.count_removed(&held);
         Some(held)
     }
 
-    #[inline]
     fn count_removed(&mut self, held: &Held<S>) {
         self.has_reusable &= held.usage != Usage::Reusable;
         self.unpacked -= usize::from(S::PACKS && !held.packed);
-        self.bytes = self.bytes.saturating_sub(self.bytes_of(held));
+        self.footprint = self.footprint.saturating_sub(self.bytes_of(held));
+    }
+
+    /// Takes the newest session out of its slot, and counts it as removed; `None` while it is packed
+    /// outside the lock. The slot stays, so that what it says of the session need not be moved, until
+    /// [`free_newest`](Self::free_newest).
+    #[inline]
+    fn take_newest(&mut self) -> Option<S> {
+        let newest = self.newest.as_mut()?;
+        let session = newest.session.take();
+        let weight = newest.weight;
+        self.has_reusable &= newest.usage != Usage::Reusable;
+        self.unpacked -= usize::from(S::PACKS && !newest.packed);
+        let part = session.as_ref().and_then(S::shared_part);
+        let own = part.filter(|part| self.older.is_empty() || !self.older_shares(*part));
+        let bytes = weight.saturating_add(own.map_or(0, |part| part.bytes));
+        self.footprint = self.footprint.saturating_sub(bytes);
+        session
+    }
+
+    /// Frees the slot of the newest session, after [`take_newest`](Self::take_newest).
+    #[inline]
+    fn free_newest(&mut self) {
+        self.newest = None;
+        if !self.older.is_empty() {
+            self.pop_older();
+        }
+    }
+
+    #[cold]
+    fn pop_older(&mut self) {
+        self.newest = self.older.pop_back();
     }
 
     /// Bytes of a session that is not stored: its own, and those of a part that it shares with none that

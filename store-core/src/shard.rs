@@ -95,18 +95,18 @@ impl<S: Storable> Shard<S> {
         hashed: &HashedKey<'_>,
         look_up: LookUp,
         now: Timestamp,
-        accept: &mut dyn FnMut(&S) -> bool,
+        accept: &mut impl FnMut(&S) -> bool,
         dropped: &mut Dropped<S>,
         start: &mut Start<S>,
     ) {
         let index = self.slab.find(hashed).unwrap_or(Index::NONE);
         start.begun.index = index;
-        if let Some(node) = self.slab.get_mut(index) {
+        if let Some((node, rings)) = self.slab.get_counted(index) {
             start.hint = node.hint;
             node.need.count_lookup();
-            let before = node.server.size();
+            let holds = !node.server.is_empty();
             let observes = !look_up.reports || !node.history.is_plain();
-            if before.sessions > 0 {
+            if holds {
                 (node.visited, node.used) = (true, true);
             }
             if observes {
@@ -116,17 +116,16 @@ impl<S: Storable> Shard<S> {
                     return self.avoid(index, look_up, start);
                 }
             }
-            if before.sessions > 0 {
-                let stats = &mut self.stats;
+            if holds {
+                let (before, want) = (node.server.size(), look_up.want);
+                let (stats, offer) = (&mut self.stats, &mut start.offer);
                 self.is_changing = true;
-                start.offer = node.server.offer(look_up.want, now, accept, stats, dropped);
+                node.server.offer(want, now, accept, stats, dropped, offer);
                 self.is_changing = false;
                 if observes && start.offer.is_some() {
                     node.history.offered(look_up, now);
                 }
-                if node.server.len() != before.sessions {
-                    self.slab.count_change(index, before);
-                }
+                rings.count_change(node, before);
             }
         }
         if let Some(offer) = &start.offer {
@@ -153,45 +152,32 @@ impl<S: Storable> Shard<S> {
         now: Timestamp,
         dropped: &mut Dropped<S>,
     ) -> Result<EntryId, Refused> {
-        let Entry {
-            session,
-            usage,
-            established,
-            expires,
-            weight,
-            ticket_bytes,
-        } = entry;
-        let established = established.min(now);
-        let expires = expires.min(self.lifetimes.latest_expiry(usage, established, now));
-        let shared = session.shared_part().map_or(0, |shared| shared.bytes);
+        let (usage, weight) = (entry.usage, entry.weight);
+        let established = entry.established.min(now);
+        let latest = self.lifetimes.latest_expiry(usage, established, now);
+        let expires = entry.expires.min(latest);
+        let shared = entry.session.shared_part().map_or(0, |part| part.bytes);
+        let bytes = weight.saturating_add(shared);
         let fixed = fixed_bytes::<S>(&hashed.key);
-        let is_cleared = self.cleared.covers(hashed, begun);
-        let is_too_large = self.is_too_large(weight.saturating_add(shared), fixed);
-        let has_large_ticket = ticket_bytes > self.limits.ticket_bytes;
-        if is_cleared || is_too_large || has_large_ticket || expires <= now {
-            dropped.push(session);
-            return Err(self.refuse(is_cleared, is_too_large, has_large_ticket));
+        if self.cleared.covers(hashed, begun)
+            || self.is_too_large(bytes, fixed)
+            || entry.ticket_bytes > self.limits.ticket_bytes
+            || expires <= now
+        {
+            let is_cleared = self.cleared.covers(hashed, begun);
+            return Err(self.refuse(entry, is_cleared, self.is_too_large(bytes, fixed), dropped));
         }
 
         self.last_id += 1;
         let id = EntryId(self.last_id);
-        let held = Held {
-            session: Some(session),
-            id,
-            established,
-            received: now,
-            expires,
-            weight,
-            usage,
-            packed: false,
-        };
         self.stats.stored += 1;
         self.is_changing = true;
-        let found = self.slab.find_at(*index, hashed);
-        *index = found.unwrap_or_else(|| self.slab.insert(hashed, Ring::Probation));
+        if !self.slab.is_at(*index, hashed) {
+            *index = self.slab.find_or_insert(hashed);
+        }
         let mut bounds = self.bounds(fixed);
         let short = self.trims && self.slab.bytes() + weight > self.limits.total_bytes;
-        let Some(node) = self.slab.get_mut(*index) else {
+        let Some((node, rings)) = self.slab.get_counted(*index) else {
             return Ok(id); // never: it is there
         };
         let (ring, before) = (node.ring(), node.server.size());
@@ -203,8 +189,20 @@ impl<S: Storable> Shard<S> {
             // Before another server is evicted, this one drops sessions that it does not need.
             bounds.sessions = bounds.sessions.min(node.need.sessions());
         }
-        node.server.put(held, bounds, now, &mut self.stats, dropped);
-        self.slab.count_change(*index, before);
+        let stats = &mut self.stats;
+        let slot = node.server.slot_for(usage, &bounds, now, stats, dropped);
+        *slot = Some(Held {
+            session: Some(entry.session),
+            id,
+            established,
+            received: now,
+            expires,
+            weight,
+            usage,
+            packed: false,
+        });
+        node.server.count_put(bytes, &bounds, now, stats, dropped);
+        rings.count_change(node, before);
         if ring == Ring::Empty {
             self.slab.move_to(*index, Ring::Probation);
         }
@@ -231,7 +229,15 @@ impl<S: Storable> Shard<S> {
 
     /// Counts a session that is not stored: it has expired, unless there is another reason.
     #[cold]
-    fn refuse(&mut self, cleared: bool, too_large: bool, large_ticket: bool) -> Refused {
+    fn refuse(
+        &mut self,
+        entry: Entry<S>,
+        cleared: bool,
+        too_large: bool,
+        dropped: &mut Dropped<S>,
+    ) -> Refused {
+        dropped.push(entry.session);
+        let large_ticket = entry.ticket_bytes > self.limits.ticket_bytes;
         let stats = &mut self.stats;
         let (why, counter) = if cleared {
             (Refused::Cleared, &mut stats.refused_cleared)
@@ -410,7 +416,7 @@ impl<S: Storable> Shard<S> {
         let holding = self.slab.all().filter(|node| !node.server.is_empty());
         Stats {
             servers: holding.count() as u64,
-            sessions: self.slab.sessions() as u64,
+            sessions: self.slab.all().map(|node| node.server.len() as u64).sum(),
             bytes: self.slab.bytes() as u64,
             ..self.stats
         }

@@ -367,9 +367,11 @@ impl<S: Storable> SessionStore<S> {
 
     #[inline]
     fn hashed<'k>(&self, key: impl Into<KeyRef<'k>>) -> HashedKey<'k> {
-        let key = key.into();
-        let hash = self.hasher.hash(&key);
-        HashedKey { hash, key }
+        // In place: a key is large, and a copy of it is more code than its hash.
+        let (hash, key) = (0, key.into());
+        let mut hashed = HashedKey { hash, key };
+        hashed.hash = self.hasher.hash(&hashed.key);
+        hashed
     }
 
     /// Empties the store in a process that was forked since the store was last used: the sessions

@@ -341,7 +341,7 @@ impl<S: TlsSession> State<S> {
         }
         self.known_hint = hint.or(self.known_hint);
         let store_core = store.store();
-        let put = store_core.finish(&self.key, self.begun, outcome, hint, session, now);
+        let put = store_core.finish(&self.key, &self.begun, outcome, hint, session, now);
         // The store counts refusals; the next handshake is then a full one.
         if let Some(Ok(id)) = put {
             self.stored.push(id);

@@ -32,7 +32,7 @@ impl<S: Storable> Server<S> {
         let fits = |data: &&ApplicationData| own.saturating_add(data.bytes()) <= most;
         set_beside(session, &mut held.weight, data.filter(fits).cloned());
         let after = held.weight;
-        self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
+        self.footprint = self.footprint.saturating_sub(before).saturating_add(after);
         Some(usage)
     }
 }

@@ -20,11 +20,13 @@ const UNIT: u16 = 16;
 
 impl Need {
     /// A connection looks up a session.
+    #[inline]
     pub(crate) fn count_lookup(&mut self) {
         self.run = self.run.saturating_add(1);
     }
 
     /// A session is stored: the run of look-ups ends.
+    #[inline]
     pub(crate) fn count_put(&mut self) {
         let run = u16::from(std::mem::take(&mut self.run)) * UNIT;
         if run >= self.longest {

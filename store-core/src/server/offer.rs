@@ -8,30 +8,41 @@ use crate::{Offer, Stats, Storable, Timestamp, Usage, Want};
 impl<S: Storable> Server<S> {
     /// Returns the newest valid single-use session that `accept` accepts, which is removed, else a
     /// copy of the reusable one, if it is valid and accepted: as far as `want` allows each. Drops
-    /// expired sessions that it finds on the way.
+    /// expired sessions that it finds on the way. Writes to `offer`, which is `None`, since it is large.
     #[inline]
     pub(crate) fn offer(
         &mut self,
         want: Want,
         now: Timestamp,
-        accept: &mut dyn FnMut(&S) -> bool,
+        accept: &mut impl FnMut(&S) -> bool,
         stats: &mut Stats,
         dropped: &mut Dropped<S>,
-    ) -> Option<Offer<S>> {
+        offer: &mut Option<Offer<S>>,
+    ) {
         // The usual case: the newest session. A reusable one, if no single-use one is older.
         if let Some(newest) = &self.newest
             && want.includes(newest.usage)
             && newest.is_valid(now)
-            && newest.session.as_ref().is_some_and(&mut *accept)
+            && let Some(session) = &newest.session
+            && accept(session)
         {
             if newest.usage == Usage::SingleUse {
-                let held = self.remove_newest()?;
-                return Self::take(held, stats);
+                stats.taken += 1;
+                if let Some(session) = self.take_newest()
+                    && let Some(newest) = &self.newest
+                {
+                    *offer = Some(newest.offer(session));
+                }
+                return self.free_newest();
             } else if self.older.is_empty() {
-                return self.copy_at(0, stats);
+                if let Some(copy) = session.duplicate() {
+                    stats.copied += 1;
+                    *offer = Some(newest.offer(copy));
+                }
+                return;
             }
         }
-        self.search(want, now, accept, stats, dropped)
+        *offer = self.search(want, now, accept, stats, dropped);
     }
 
     /// [`offer`](Self::offer) among all sessions.
@@ -40,7 +51,7 @@ impl<S: Storable> Server<S> {
         &mut self,
         want: Want,
         now: Timestamp,
-        accept: &mut dyn FnMut(&S) -> bool,
+        accept: &mut impl FnMut(&S) -> bool,
         stats: &mut Stats,
         dropped: &mut Dropped<S>,
     ) -> Option<Offer<S>> {
@@ -66,14 +77,12 @@ impl<S: Storable> Server<S> {
         self.copy_at(reusable?, stats)
     }
 
-    #[inline]
     fn take(mut held: Held<S>, stats: &mut Stats) -> Option<Offer<S>> {
         stats.taken += 1;
         let session = held.session.take()?;
         Some(held.offer(session))
     }
 
-    #[inline]
     fn copy_at(&mut self, index: usize, stats: &mut Stats) -> Option<Offer<S>> {
         let held = self.get_mut(index)?;
         let copy = held.session.as_ref()?.duplicate()?;

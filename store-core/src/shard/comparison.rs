@@ -217,7 +217,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 let (id, stored) = (to_pack.id.0, model.name_of(to_pack.id.0));
                 let set = |name| model.set_form(name, id, (&form, weight), true, now);
                 let expected = stored.is_some_and(set);
-                form.application_data = to_pack.session.application_data.clone();
+                let data = &to_pack.session.application_data;
+                form.application_data.clone_from(data);
                 let weight = weight + bytes_beside(&form);
                 let form = (form, weight);
                 let replaced =

@@ -45,10 +45,14 @@ pub(super) struct Slab<S> {
     table: HashTable<Index>,
     nodes: Vec<Option<Node<S>>>,
     vacant: Vec<Index>,
-    rings: [Ends; 3],
     domains: Domains,
-    // invariant: the sums of the sessions, of those not packed, and of the bytes of all servers
-    sessions: usize,
+    rings: Rings,
+}
+
+/// The rings, and sums over all servers.
+pub(super) struct Rings {
+    ends: [Ends; 3],
+    // invariant: the sums of the sessions that are not packed, and of the bytes of all servers
     unpacked: usize,
     bytes: usize,
 }
@@ -94,18 +98,19 @@ impl<S: Storable> Slab<S> {
             table: HashTable::new(),
             nodes: Vec::new(),
             vacant: Vec::new(),
-            rings: [empty; 3],
             domains: Domains::new(),
-            sessions: 0,
-            unpacked: 0,
-            bytes: 0,
+            rings: Rings {
+                ends: [empty; 3],
+                unpacked: 0,
+                bytes: 0,
+            },
         }
     }
 
     /// The number of servers in a ring.
     #[inline]
     pub(super) fn len(&self, ring: Ring) -> usize {
-        self.rings[ring as usize].len
+        self.rings.ends[ring as usize].len
     }
 
     /// The number of servers.
@@ -114,27 +119,21 @@ impl<S: Storable> Slab<S> {
         self.nodes.len() - self.vacant.len()
     }
 
-    /// The number of sessions of all servers.
-    #[inline]
-    pub(super) fn sessions(&self) -> usize {
-        self.sessions
-    }
-
     /// The number of sessions that are not packed; 0 if their type has no packed form.
     #[inline]
     pub(super) fn unpacked(&self) -> usize {
-        self.unpacked
+        self.rings.unpacked
     }
 
     /// Bytes that all servers cost.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.rings.bytes
     }
 
     /// Bytes that the servers of a ring cost.
     pub(super) fn bytes_of(&self, ring: Ring) -> usize {
-        self.rings[ring as usize].bytes
+        self.rings.ends[ring as usize].bytes
     }
 
     #[inline]
@@ -149,10 +148,24 @@ impl<S: Storable> Slab<S> {
     /// The node of a server, which is probably still at `index`.
     #[inline]
     pub(super) fn find_at(&self, index: Index, hashed: &HashedKey<'_>) -> Option<Index> {
-        match self.get(index) {
-            Some(node) if node.key.matches(&hashed.key) => Some(index),
-            _ => self.find_again(hashed),
+        if self.is_at(index, hashed) {
+            return Some(index);
         }
+        self.find_again(hashed)
+    }
+
+    /// Whether a server is at `index`.
+    #[inline]
+    pub(super) fn is_at(&self, index: Index, hashed: &HashedKey<'_>) -> bool {
+        let node = self.get(index);
+        node.is_some_and(|node| node.key.matches(&hashed.key))
+    }
+
+    /// The node of a server, which is added if it is not there.
+    #[cold]
+    pub(super) fn find_or_insert(&mut self, hashed: &HashedKey<'_>) -> Index {
+        let found = self.find(hashed);
+        found.unwrap_or_else(|| self.insert(hashed, Ring::Probation))
     }
 
     #[cold]
@@ -168,6 +181,13 @@ impl<S: Storable> Slab<S> {
     #[inline]
     pub(super) fn get_mut(&mut self, index: Index) -> Option<&mut Node<S>> {
         self.nodes.get_mut(index.as_usize())?.as_mut()
+    }
+
+    /// The node at an index, and the sums to which a change of it is to be [added](Rings::count_change).
+    #[inline]
+    pub(super) fn get_counted(&mut self, index: Index) -> Option<(&mut Node<S>, &mut Rings)> {
+        let node = self.nodes.get_mut(index.as_usize())?.as_mut()?;
+        Some((node, &mut self.rings))
     }
 
     /// Adds a server to the newest end of `ring`.
@@ -214,9 +234,7 @@ impl<S: Storable> Slab<S> {
         }
         self.vacant.push(index);
         self.domains.leave(node.domain);
-        let size = node.server.size();
-        self.sessions -= size.sessions;
-        self.unpacked -= size.unpacked;
+        self.rings.unpacked -= node.server.size().unpacked;
         Some(node)
     }
 
@@ -227,17 +245,17 @@ impl<S: Storable> Slab<S> {
     }
 
     fn link(&mut self, index: Index, ring: Ring) {
-        let ends = &mut self.rings[ring as usize];
+        let ends = &mut self.rings.ends[ring as usize];
         let newest = std::mem::replace(&mut ends.newest, index);
         if let Some(node) = self.nodes[index.as_usize()].as_mut() {
             (node.ring, node.newer, node.older) = (ring, Index::NONE, newest);
             ends.len += 1;
             ends.bytes += node.bytes();
-            self.bytes += node.bytes();
+            self.rings.bytes += node.bytes();
         }
         match newest.get() {
             Some(newest) => self.set_newer(newest, index),
-            None => self.rings[ring as usize].oldest = index,
+            None => self.rings.ends[ring as usize].oldest = index,
         }
     }
 
@@ -246,10 +264,10 @@ impl<S: Storable> Slab<S> {
             return;
         };
         let (ring, newer, older, bytes) = (node.ring, node.newer, node.older, node.bytes());
-        let ends = &mut self.rings[ring as usize];
+        let ends = &mut self.rings.ends[ring as usize];
         ends.len -= 1;
         ends.bytes -= bytes;
-        self.bytes -= bytes;
+        self.rings.bytes -= bytes;
         if newer == Index::NONE {
             ends.newest = older;
         }
@@ -275,33 +293,17 @@ impl<S: Storable> Slab<S> {
         index: Index,
         change: impl FnOnce(&mut Node<S>) -> T,
     ) -> Option<T> {
-        let node = self.nodes.get_mut(index.as_usize())?.as_mut()?;
+        let (node, rings) = self.get_counted(index)?;
         let before = node.server.size();
         let result = change(node);
-        self.count_change(index, before);
+        rings.count_change(node, before);
         Some(result)
-    }
-
-    /// Updates the counts after a change to the sessions of a node, which had the size `before`.
-    #[inline]
-    pub(super) fn count_change(&mut self, index: Index, before: Size) {
-        let Some(Some(node)) = self.nodes.get(index.as_usize()) else {
-            return;
-        };
-        let after = node.server.size();
-        self.sessions = self.sessions - before.sessions + after.sessions;
-        if S::PACKS {
-            self.unpacked = self.unpacked - before.unpacked + after.unpacked;
-        }
-        let bytes = &mut self.rings[node.ring as usize].bytes;
-        *bytes = *bytes - before.footprint + after.footprint;
-        self.bytes = self.bytes - before.footprint + after.footprint;
     }
 
     /// The server that has been in a ring longest.
     #[inline]
     pub(super) fn oldest(&self, ring: Ring) -> Option<Index> {
-        self.rings[ring as usize].oldest.get()
+        self.rings.ends[ring as usize].oldest.get()
     }
 
     /// Marks the security domains that have more than an equal share of what is short: of servers
@@ -325,7 +327,7 @@ impl<S: Storable> Slab<S> {
 
     /// The server that has been in a ring longest, of those in a marked domain.
     pub(super) fn oldest_marked(&self, ring: Ring) -> Option<Index> {
-        self.marked_from(self.rings[ring as usize].oldest)
+        self.marked_from(self.rings.ends[ring as usize].oldest)
     }
 
     /// The next newer server in the same ring and a marked domain.
@@ -375,6 +377,21 @@ impl<S: Storable> Slab<S> {
 
     pub(super) fn into_servers(self) -> impl Iterator<Item = Server<S>> {
         self.nodes.into_iter().flatten().map(|node| node.server)
+    }
+}
+
+impl Rings {
+    /// Updates the sums after a change to the sessions of a node, which had the size `before`.
+    #[inline]
+    pub(super) fn count_change<S: Storable>(&mut self, node: &Node<S>, before: Size) {
+        let after = node.server.size();
+        if S::PACKS {
+            self.unpacked = self.unpacked - before.unpacked + after.unpacked;
+        }
+        let grown = after.footprint.wrapping_sub(before.footprint);
+        let bytes = &mut self.ends[node.ring as usize].bytes;
+        *bytes = bytes.wrapping_add(grown);
+        self.bytes = self.bytes.wrapping_add(grown);
     }
 }
 

@@ -1,9 +1,10 @@
 //! A connection's look-up, and its end.
 
 use super::SessionStore;
+use super::shards::LockedShard;
 use crate::dropped::Dropped;
 use crate::entry::LookUp;
-use crate::shard::{HashedKey, Index};
+use crate::shard::HashedKey;
 use crate::sync::Ordering;
 use crate::tier::Standing;
 use crate::{
@@ -25,7 +26,7 @@ impl<S: Storable> SessionStore<S> {
         accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
         let reports = true;
-        self.look_up(key.into(), LookUp { want, reports }, now, accept)
+        self.look_up(key, LookUp { want, reports }, now, accept)
     }
 
     /// [`begin`](Self::begin) for a client that cannot report how its handshakes end: it reports
@@ -38,40 +39,51 @@ impl<S: Storable> SessionStore<S> {
         accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
         let reports = false;
-        self.look_up(key.into(), LookUp { want, reports }, now, accept)
+        self.look_up(key, LookUp { want, reports }, now, accept)
     }
 
     #[inline]
-    fn look_up(
+    fn look_up<'k>(
         &self,
-        key: KeyRef<'_>,
+        key: impl Into<KeyRef<'k>>,
         look_up: LookUp,
         now: Timestamp,
         mut accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
-        let (generation, hashed) = (self.generation(), self.hashed(key));
+        let hashed = self.hashed(key);
+        let mut start = hashed.start(self.generation(), now);
         let shard = if look_up.reports {
             self.shards.get(hashed.hash)
         } else {
             // It has to remember how long handshakes take.
             self.shards.get_or_create(hashed.hash, &self.limits)
         };
-        let mut start = hashed.start(generation, now);
-        let Some(shard) = shard else {
-            if self.shards.len() > 0 && look_up.want != Want::SingleUseFirst {
-                self.counters.missed.fetch_add(1, Ordering::Relaxed);
-                self.count_miss(&hashed.key);
-            }
-            return start;
-        };
+        if let Some(shard) = shard {
+            self.look_up_in(shard, &hashed, look_up, now, &mut accept, &mut start);
+        } else if self.shards.len() > 0 && look_up.want != Want::SingleUseFirst {
+            self.counters.missed.fetch_add(1, Ordering::Relaxed);
+            self.count_miss(&hashed.key);
+        }
+        start
+    }
+
+    /// Looks up a session in the shard of its key. `start` is updated, since it is large.
+    #[inline]
+    fn look_up_in(
+        &self,
+        shard: &LockedShard<S>,
+        hashed: &HashedKey<'_>,
+        look_up: LookUp,
+        now: Timestamp,
+        accept: &mut impl FnMut(&S) -> bool,
+        start: &mut Start<S>,
+    ) {
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        let (accept, to_drop) = (&mut accept, &mut dropped);
-        locked.begin(&hashed, look_up, now, accept, to_drop, &mut start);
+        locked.begin(hashed, look_up, now, accept, &mut dropped, start);
         drop(locked);
         if S::PACKS {
-            let unpack = |offer| self.unpack(shard, &hashed, offer, now);
-            start.offer = start.offer.and_then(unpack);
+            self.unpack(shard, hashed, &mut start.offer, now);
         }
         match &start.offer {
             Some(offer) => {
@@ -91,7 +103,6 @@ impl<S: Storable> SessionStore<S> {
             None if look_up.want == Want::SingleUseFirst => {}
             None => self.count_miss(&hashed.key),
         }
-        start
     }
 
     /// What a connection to `key` that begins at `now` would find, if it accepts every session and reports
@@ -133,14 +144,18 @@ impl<S: Storable> SessionStore<S> {
     pub fn finish<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
-        begun: impl Into<Begun>,
+        begun: &Begun,
         outcome: Option<Outcome>,
         hint: Option<u16>,
         session: Option<Entry<S>>,
         now: Timestamp,
     ) -> Option<Result<EntryId, Refused>> {
-        let begun = begun.into();
-        let (hashed, mut index) = self.locate(key.into(), &begun);
+        let (hash, mut index) = (begun.hash, begun.index);
+        let key = key.into();
+        let mut hashed = HashedKey { hash, key };
+        if !begun.is_looked_up {
+            hashed.hash = self.hasher.hash(&hashed.key);
+        }
         let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return session.map(|_| Err(Refused::Off));
         };
@@ -149,7 +164,7 @@ impl<S: Storable> SessionStore<S> {
         if let Some(outcome) = outcome {
             locked.count(outcome);
             if (outcome != Outcome::Resumed || locked.remembers(index)) && self.has_history {
-                let ended = (outcome, &begun);
+                let ended = (outcome, begun);
                 standing = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }
         }
@@ -176,17 +191,6 @@ impl<S: Storable> SessionStore<S> {
             observer.stored(hashed.key, usage);
         }
         Some(put)
-    }
-
-    /// The key with its hash, and where its server probably is.
-    #[inline]
-    fn locate<'k>(&self, key: KeyRef<'k>, begun: &Begun) -> (HashedKey<'k>, Index) {
-        if begun.is_looked_up {
-            let hash = begun.hash;
-            (HashedKey { hash, key }, begun.index)
-        } else {
-            (self.hashed(key), Index::NONE)
-        }
     }
 
     /// Counts the end of a connection for a watched server, and emits its event. The observer learns
@@ -230,7 +234,7 @@ impl<S: Storable> SessionStore<S> {
         begun: impl Into<Begun>,
         now: Timestamp,
     ) -> Result<EntryId, Refused> {
-        let put = self.finish(key, begun, None, None, Some(entry), now);
+        let put = self.finish(key, &begun.into(), None, None, Some(entry), now);
         put.unwrap_or(Err(Refused::Off))
     }
 
@@ -240,14 +244,14 @@ impl<S: Storable> SessionStore<S> {
             is_doubtful: true, // it may have been
             ..self.generation().into()
         };
-        self.finish(key, begun, Some(outcome), None, None, now);
+        self.finish(key, &begun, Some(outcome), None, None, now);
     }
 
     /// Stores the group that the server chose (a TLS `NamedGroup`). Hints take no room from
     /// sessions: that of a server without a session is forgotten first.
     pub fn set_hint<'k>(&self, key: impl Into<KeyRef<'k>>, group: u16) {
         let now = Timestamp::EPOCH; // nothing is stored
-        self.finish(key, self.generation(), None, Some(group), None, now);
+        self.finish(key, &self.generation().into(), None, Some(group), None, now);
     }
 
     /// The key-exchange group that the server chose last.

@@ -4,7 +4,7 @@ use super::SessionStore;
 use super::shards::LockedShard;
 use crate::dropped::Dropped;
 use crate::shard::{HashedKey, ToPack};
-use crate::{Offer, Storable, Timestamp, Usage};
+use crate::{EntryId, Offer, Storable, Timestamp, Usage};
 
 impl<S: Storable> SessionStore<S> {
     /// Packs sessions and returns them to their shard.
@@ -36,27 +36,50 @@ impl<S: Storable> SessionStore<S> {
         drop(locked);
     }
 
-    /// The offer of a reusable session, unpacked. A packed session is stored unpacked from then on,
-    /// since it will be looked up again.
+    /// Unpacks the session of an offer, if it is reusable; none, if it cannot be copied. A packed session
+    /// is stored unpacked from then on, since it will be looked up again.
+    #[inline]
     pub(super) fn unpack(
         &self,
         shard: &LockedShard<S>,
         hashed: &HashedKey<'_>,
-        mut offer: Offer<S>,
+        offer: &mut Option<Offer<S>>,
         now: Timestamp,
-    ) -> Option<Offer<S>> {
-        if offer.entry.usage == Usage::SingleUse {
-            return Some(offer);
+    ) {
+        if let Some(Offer { id, entry }) = offer
+            && entry.usage == Usage::Reusable
+            && let Some(form) = entry.session.unpacked()
+        {
+            let is_copied = self.unpack_form(shard, hashed, (*id, form), &mut entry.session, now);
+            if !is_copied {
+                *offer = None;
+            }
         }
-        let Some((session, weight)) = self.within_limits(offer.entry.session.unpacked()) else {
-            return Some(offer);
+    }
+
+    /// Stores the unpacked form of a session, and sets `session` to a copy of it. `false` if it cannot be
+    /// copied.
+    #[cold]
+    fn unpack_form(
+        &self,
+        shard: &LockedShard<S>,
+        hashed: &HashedKey<'_>,
+        (id, form): (EntryId, (S, usize)),
+        session: &mut S,
+        now: Timestamp,
+    ) -> bool {
+        let Some(form) = self.within_limits(Some(form)) else {
+            return true; // packed as it is
         };
-        offer.entry.session = session.duplicate()?;
+        let Some(copy) = form.0.duplicate() else {
+            return false;
+        };
+        *session = copy;
         let mut dropped = Dropped::new();
         let mut locked = shard.lock();
-        locked.unpack(hashed, offer.id, (session, weight), now, &mut dropped);
+        locked.unpack(hashed, id, form, now, &mut dropped);
         drop(locked);
-        Some(offer)
+        true
     }
 
     /// Another form of a session; `None` if it is larger than the limit for a session.

@@ -20,14 +20,14 @@ fn the_end_of_a_connection_is_one_step() {
     let (begun, hint, offered) = begin(&store, &key);
     assert_eq!((hint, offered), (None, None));
     let session = Some(entry(SingleUse, 1));
-    let put = store.finish(&key, begun, None, Some(29), session, start());
+    let put = store.finish(&key, &begun, None, Some(29), session, start());
     assert!(matches!(put, Some(Ok(_))), "{put:?}");
 
     let (begun, hint, offered) = begin(&store, &key);
     assert_eq!((hint, offered), (Some(29), Some(1)));
     let outcome = Some(Outcome::Resumed);
     assert_eq!(
-        store.finish(&key, begun, outcome, None, None, start()),
+        store.finish(&key, &begun, outcome, None, None, start()),
         None
     );
     let stats = store.stats();
@@ -46,7 +46,7 @@ fn without_history_sessions_are_offered_after_failures() {
         for (number, end) in [4, 3, 2].into_iter().zip(ends) {
             let (begun, _, offered) = begin(&store, &key);
             assert_eq!(offered, Some(number));
-            store.finish(&key, begun, Some(end), None, None, start());
+            store.finish(&key, &begun, Some(end), None, None, start());
             if has_history {
                 assert_eq!(begin(&store, &key).2, None, "after {end:?}");
                 break;
@@ -98,7 +98,7 @@ fn a_connection_that_began_before_a_clear_stores_nothing() {
         } else {
             store.clear_server(&key);
         }
-        let put = store.finish(&key, begun, None, None, Some(entry(SingleUse, 2)), start());
+        let put = store.finish(&key, &begun, None, None, Some(entry(SingleUse, 2)), start());
         assert_eq!(put, Some(Err(Refused::Cleared)));
         // A connection that began before, and looked up after.
         let looked_up_later = begin(&store, &key).0.since(begun.generation());
@@ -113,7 +113,7 @@ fn nothing_is_stored_while_resumption_is_off() {
     let (begun, hint, offered) = begin(&store, &key);
     assert_eq!((hint, offered), (None, None));
     let (outcome, session) = (Some(Outcome::Declined), Some(entry(SingleUse, 1)));
-    let put = store.finish(&key, begun, outcome, Some(29), session, start());
+    let put = store.finish(&key, &begun, outcome, Some(29), session, start());
     assert_eq!(put, Some(Err(Refused::Off)));
 }
 
@@ -129,7 +129,7 @@ fn a_handshake_that_is_given_up_late_has_failed() {
         let (begun, _, offered) = begin(&store, &key);
         assert_eq!(offered, Some(2));
         let later = start().after(std::time::Duration::from_millis(millis));
-        store.finish(&key, begun, Some(Outcome::Cancelled), None, None, later);
+        store.finish(&key, &begun, Some(Outcome::Cancelled), None, None, later);
         let next = store.begin(&key, Want::Any, later, |_| true);
         assert_eq!(next.offer.is_some(), offers, "{millis}");
         assert_eq!(store.stats().cancelled, 1);

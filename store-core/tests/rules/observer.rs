@@ -111,7 +111,7 @@ fn a_change_of_standing_is_reported_once() {
     calls.take();
     for outcome in [Outcome::Broken, Outcome::Full, Outcome::Full] {
         let begun = store.begin(&a, Want::Any, start(), |_| true).begun;
-        store.finish(&a, begun, Some(outcome), None, None, start());
+        store.finish(&a, &begun, Some(outcome), None, None, start());
     }
     let failed = Standing::Failed;
     let avoided = Standing::Avoided {

@@ -10,7 +10,7 @@ fn breaks(store: &SharedStore<Numbered>, host: &str) {
     for outcome in [Outcome::Broken, Outcome::Full] {
         let start = memory.begin(&key, Want::Any, now, |_| true);
         assert_eq!(start.offer.is_some(), outcome == Outcome::Broken);
-        memory.finish(&key, start.begun, Some(outcome), None, None, now);
+        memory.finish(&key, &start.begun, Some(outcome), None, None, now);
     }
 }
 
@@ -63,7 +63,7 @@ fn a_failure_in_one_process_is_known_to_the_next() {
             offers,
             "the one that ends as {ends:?}"
         );
-        memory.finish(&key("a"), start.begun, Some(ends), None, None, now);
+        memory.finish(&key("a"), &start.begun, Some(ends), None, None, now);
     }
     let last = new_store(&tier, settings());
     assert!(last.prefetch(&key("a"), LONG));
