@@ -25,6 +25,7 @@ pub trait Shareable: Backend + sealed::Backend<Session: Portable> {}
 
 pub(crate) mod sealed {
     use std::io::{self, Read, Write};
+    use std::net::IpAddr;
     use std::sync::Arc;
     #[cfg(feature = "tokio")]
     use std::task::{Context, Poll};
@@ -46,6 +47,8 @@ pub(crate) mod sealed {
     pub struct Attempt<'a> {
         /// The key of the server's sessions. `None`: they are neither offered nor stored.
         pub key: Option<SessionKey>,
+        /// The address of the server that the connection is made to, if it is known and counts.
+        pub address: Option<IpAddr>,
         /// Whether a session is offered. Those received are stored either way.
         pub offers: bool,
         /// Unless it is empty, a prefix of it is sent as early data, if the offered session allows it.
@@ -54,9 +57,13 @@ pub(crate) mod sealed {
 
     impl<'a> Attempt<'a> {
         /// The first attempt, which offers a session.
-        pub fn new(key: Option<SessionKey>, early: &'a [u8]) -> Self {
-            let offers = true;
-            Self { key, offers, early }
+        pub fn new(key: Option<SessionKey>, address: Option<IpAddr>, early: &'a [u8]) -> Self {
+            Self {
+                key,
+                address,
+                offers: true,
+                early,
+            }
         }
     }
 

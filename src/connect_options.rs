@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 
 use store_core::SecurityDomain;
@@ -41,6 +41,7 @@ pub struct ConnectOptions {
     keep_session: bool,
     partition: Option<Arc<str>>,
     endpoint: Option<Arc<[u8]>>,
+    address: Option<IpAddr>,
 }
 
 impl ConnectOptions {
@@ -78,8 +79,21 @@ impl ConnectOptions {
         self
     }
 
+    /// The address of the host that the transport of a `connect_stream` is connected to.
+    ///
+    /// The addresses of a host may not share ticket keys. The store learns which do: a connection is
+    /// offered a session that its address gave, or one that is known to accept it, and none that is known
+    /// to be declined there. A connector that connects by itself (`connect`, hyper, lettre's
+    /// `connect_starttls`, ureq) knows the address.
+    #[must_use]
+    pub fn address(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
     /// Names the machine that the connection is made to, usually by its address, where machines of
-    /// one host and port do not accept each other's sessions: each is then a server of its own.
+    /// one host and port do not accept each other's sessions: each is then a server of its own, in a tier,
+    /// too. Its [address](Self::address) is then of no interest.
     #[must_use]
     pub fn endpoint(mut self, name: impl Into<Vec<u8>>) -> Self {
         self.endpoint = Some(name.into().into());
@@ -95,6 +109,7 @@ impl fmt::Debug for ConnectOptions {
             .field("keep_session", &self.keep_session)
             .field("has_partition", &self.partition.is_some())
             .field("has_endpoint", &self.endpoint.is_some())
+            .field("has_address", &self.address.is_some())
             .finish()
     }
 }
@@ -105,6 +120,8 @@ pub(crate) struct Scope {
     /// The names of partitions, each within the one before.
     partitions: Vec<Arc<str>>,
     pub(crate) endpoint: Option<Arc<[u8]>>,
+    /// The address that transports are connected to.
+    pub(crate) address: Option<IpAddr>,
     /// Whether there are any.
     pub(crate) resumes: bool,
     /// Whether each connection keeps its session for its kin.
@@ -117,6 +134,7 @@ impl Scope {
         Self {
             partitions: Vec::new(),
             endpoint: None,
+            address: None,
             resumes: true,
             keeps_session: false,
         }
@@ -150,6 +168,7 @@ impl Scope {
         Self {
             partitions: partitions.cloned().collect(),
             endpoint: endpoint.cloned(),
+            address: options.address.or(self.address),
             resumes: self.resumes && !options.no_resumption,
             keeps_session: self.keeps_session || options.keep_session,
         }
@@ -157,6 +176,12 @@ impl Scope {
 }
 
 impl<B: Backend> Connector<B> {
+    /// A handle whose transports are connected to this address.
+    #[cfg(feature = "ureq")]
+    pub(crate) fn at_address(&self, address: IpAddr) -> Self {
+        self.with_options(&ConnectOptions::new().address(address))
+    }
+
     /// A handle of the same connector whose connections, `client_config`, and clients of other crates
     /// have these options. As cheap as a clone; what it stores, it stores in the same store.
     ///

@@ -31,7 +31,7 @@ use crate::never_resume::{NeverResume, Servers};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::stream::Stream;
-use crate::transport::{self, Again, Transport};
+use crate::transport::{self, Transport};
 use crate::{Backend, Error};
 
 /// Makes TLS connections that resume earlier sessions with the same server where they can.
@@ -158,7 +158,7 @@ impl<B: Backend> Connector<B> {
         #[cfg(feature = "shared")]
         self.wait_for(fetch);
         let again = tcp.again();
-        let again = || again.and_then(Again::connect).ok();
+        let again = || again.and_then(|again| again.connect().ok());
         let (mut stream, accepted) =
             self.handshake_or_retry(beginning, &host, early, tcp, again)?;
         match stream.transport().lift_deadline() {
@@ -251,7 +251,8 @@ impl<B: Backend> Connector<B> {
         again: impl FnOnce() -> Option<Transport<IO>>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let backend = &beginning.configured.backend;
-        let attempt = Attempt::new(beginning.key, early);
+        let address = self.address(io.peer());
+        let attempt = Attempt::new(beginning.key, address, early);
         let (tls, accepted, retried) = match backend.handshake(host, attempt.clone(), io) {
             Ok((tls, accepted)) => (tls, accepted, false),
             Err(error) if self.retries(&error, &attempt) => {

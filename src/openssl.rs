@@ -167,7 +167,9 @@ impl OpenSsl {
     fn ssl(&self, host: &Host, attempt: Attempt<'_>) -> Result<Ssl, Error> {
         let name = host.as_str();
         let ssl = match attempt.key {
-            Some(key) => self.connector.driven(name, key, attempt.offers),
+            Some(key) => self
+                .connector
+                .driven(name, key, attempt.address, attempt.offers),
             None => self
                 .connector
                 .configure()

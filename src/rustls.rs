@@ -199,6 +199,9 @@ impl Rustls {
         } else {
             self.configs.connection_for_early_data(key)
         };
+        if let Some(address) = attempt.address {
+            handle.connects_to(address);
+        }
         if !attempt.offers {
             handle.offer_nothing();
         }

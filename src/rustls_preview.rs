@@ -134,8 +134,16 @@ impl RustlsPreview {
         attempt: Attempt<'_>,
         io: Transport<IO>,
     ) -> Result<(Tls<IO>, usize), Error> {
-        let Attempt { key, offers, early } = attempt;
+        let Attempt {
+            key,
+            address,
+            offers,
+            early,
+        } = attempt;
         let handle = key.map(|key| self.sessions.connection(key));
+        if let (Some(handle), Some(address)) = (&handle, address) {
+            handle.connects_to(address);
+        }
         if let (Some(handle), false) = (&handle, offers) {
             handle.offer_nothing();
         }
@@ -218,7 +226,7 @@ mod tests {
     fn visit(backend: &RustlsPreview, server: &Server) -> bool {
         let io = Transport::new(InMemory::new(server));
         let host = Host::parse(HOST).expect("a host");
-        let attempt = Attempt::new(Some(key(backend)), &[]);
+        let attempt = Attempt::new(Some(key(backend)), None, &[]);
         let (mut tls, _) = backend.handshake(&host, attempt, io).expect("a connection");
         tls.write_all(b"hello").expect("a write");
         tls.read_exact(&mut [0; 5]).expect("an echo");

@@ -41,7 +41,7 @@ mod tier;
 use std::fmt;
 use std::future::ready;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,21 +135,22 @@ impl<B: Backend> Connector<B> {
         let host = Host::parse(host)?;
         let first = async {
             let tcp = self.tcp(&host, port, deadline).await?;
-            let address = tcp.peer_addr();
+            let address = tcp.peer_addr().ok();
             let io = in_time(at(Some(deadline)), prepare(tcp)).await;
             let no_answer = |_| Err(transport::no_answer(host.as_str(), port, self.timeout()));
-            Ok((io.unwrap_or_else(no_answer)?, address))
+            let io = io.unwrap_or_else(no_answer)?;
+            Ok((io, address.map(|address| address.ip()), address))
         };
-        let again = async |address: io::Result<SocketAddr>| {
-            let tcp = first_of(&[address.ok()?], deadline).await;
+        let again = async |address: Option<SocketAddr>| {
+            let tcp = first_of(&[address?], deadline).await;
             prepare(tcp.ok()?).await.ok()
         };
         self.over_made(&host, port, early, deadline, first, again)
             .await
     }
 
-    /// Makes the handshake over the connection that `first` makes, with what `again` needs to make
-    /// another to the same server, in time for `deadline`.
+    /// Makes the handshake over the connection that `first` makes, with its address, if it is known, and
+    /// what `again` needs to make another to the same server, in time for `deadline`.
     ///
     /// If the handshake fails and may succeed without the session that it offered, it is made once
     /// more, without one, over the connection that `again` makes. If that makes none, the first error
@@ -160,13 +161,13 @@ impl<B: Backend> Connector<B> {
         port: u16,
         early: &[u8],
         deadline: Instant,
-        first: impl Future<Output = Result<(IO, A), Error>>,
+        first: impl Future<Output = Result<(IO, Option<IpAddr>, A), Error>>,
         again: impl AsyncFnOnce(A) -> Option<IO>,
     ) -> Result<(Stream<B, IO>, usize), Error> {
         let beginning = self.blocking.begin(host, port);
         #[cfg(feature = "shared")]
         let fetch = self.blocking.fetch(beginning.key.as_ref());
-        let (io, made) = first.await?;
+        let (io, address, made) = first.await?;
         #[cfg(feature = "shared")]
         self.wait_for(fetch, sleep).await;
         if Instant::now() >= deadline {
@@ -174,7 +175,7 @@ impl<B: Backend> Connector<B> {
             return Err(transport::no_answer(host.as_str(), port, self.timeout()));
         }
         let backend = &beginning.configured.backend;
-        let attempt = Attempt::new(beginning.key, early);
+        let attempt = Attempt::new(beginning.key, self.blocking.address(address), early);
         let first = backend.handshake_async(host, attempt.clone(), io, at(Some(deadline)));
         let error = match first.await {
             // After the deadline, a future that is ready at once would still be done.
@@ -278,7 +279,7 @@ impl<B: Backend> Connector<B> {
         #[cfg(not(feature = "shared"))]
         let _ = sleep;
         let backend = &beginning.configured.backend;
-        let attempt = Attempt::new(beginning.key, early);
+        let attempt = Attempt::new(beginning.key, self.blocking.address(None), early);
         let done = backend.handshake_async(&host, attempt, io, deadline);
         Ok(self.connected(done.await?, beginning.kept, false))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use store_core::net::{self, Deadline};
@@ -114,6 +114,8 @@ impl<T: ReadTimeout + ?Sized> ReadTimeout for Box<T> {
 pub struct Transport<IO> {
     io: IO,
     deadline: Option<(Deadline, SetTimeouts<IO>)>,
+    // The address that it is connected to, if it is known.
+    peer: Option<SocketAddr>,
     read_limit: ReadLimit,
     // The error of the last write, which not every version of OpenSSL passes on.
     write_error: Option<io::ErrorKind>,
@@ -145,10 +147,16 @@ impl<IO> Transport<IO> {
         Self {
             io,
             deadline: None,
+            peer: None,
             read_limit: ReadLimit::Unlimited,
             write_error: None,
             received: FirstBytes::default(),
         }
+    }
+
+    /// The address that it is connected to, if it is known.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip())
     }
 
     /// What shows that the server speaks TLS, for the error of a handshake.
@@ -206,15 +214,15 @@ impl Transport<TcpStream> {
     fn with_deadline(io: TcpStream, deadline: Deadline) -> Self {
         Self {
             deadline: Some((deadline, net::set_timeouts)),
+            peer: io.peer_addr().ok(),
             ..Self::new(io)
         }
     }
 
     /// How to connect to the same address again, within the same deadline.
-    pub(crate) fn again(&self) -> io::Result<Again> {
-        let (deadline, _) = self.deadline.ok_or(io::ErrorKind::NotConnected)?;
-        let address = self.io.peer_addr()?;
-        Ok(Again { address, deadline })
+    pub(crate) fn again(&self) -> Option<Again> {
+        let ((deadline, _), address) = self.deadline.zip(self.peer)?;
+        Some(Again { address, deadline })
     }
 
     /// Removes the deadline and the socket's timeouts, once the handshake is done.

@@ -28,8 +28,9 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr};
 
-use ::ureq::unversioned::resolver::DefaultResolver;
+use ::ureq::unversioned::resolver::{ArrayVec, DefaultResolver};
 use ::ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
     SocksConnector, TcpConnector, Transport, TransportAdapter, time,
@@ -96,6 +97,40 @@ impl<B: Backend, C> TlsConnector<B, C> {
     }
 }
 
+/// A transport, and the address of the server that it is connected to, if it is known.
+type Dialed<T> = (T, Option<IpAddr>);
+
+impl<B: Backend, C: Connector> TlsConnector<B, C> {
+    /// Connects by the chain. Of a server with several addresses it passes one at a time, so that it is
+    /// known which one the connection is to: each has half of the time that is left. The address of a
+    /// server behind a proxy is not known.
+    fn dial(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Dialed<C::Out>>, Error> {
+        let connect = |details: &ConnectionDetails<'_>, address| {
+            let connected = self.chain.connect(details, chained)?;
+            Ok(connected.map(|transport| (transport, address)))
+        };
+        let is_direct = details.config.proxy().is_none() && details.needs_tls();
+        let Some((last, others)) = details.addrs.split_last().filter(|_| is_direct) else {
+            return connect(details, None);
+        };
+        for address in others {
+            let mut one = details_of(details, *address)?;
+            if let time::Duration::Exact(left) = one.timeout.after {
+                one.timeout.after = time::Duration::Exact(left / 2);
+            }
+            match connect(&one, Some(address.ip())) {
+                Err(Error::Io(_) | Error::Timeout(_) | Error::ConnectionFailed) => {}
+                done => return done,
+            }
+        }
+        connect(&details_of(details, *last)?, Some(last.ip()))
+    }
+}
+
 impl<B: Backend, C: fmt::Debug> fmt::Debug for TlsConnector<B, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConnector")
@@ -116,7 +151,7 @@ where
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        let Some(transport) = self.chain.connect(details, chained)? else {
+        let Some((transport, address)) = self.dial(details, chained)? else {
             return Ok(None);
         };
         if !details.needs_tls() || transport.is_tls() {
@@ -127,12 +162,14 @@ where
         let io = adapter(transport, details);
         let again = || {
             let details = details_now(details)?;
-            let transport = self.chain.connect(&details, None).ok()??;
+            let (transport, _) = self.dial(&details, None).ok()??;
             Some(adapter(transport, &details))
         };
-        let connected = self
-            .connector
-            .connect_stream_or_retry(host, port, io, again);
+        let connector = match address {
+            Some(address) => self.connector.at_address(address),
+            None => self.connector.clone(),
+        };
+        let connected = connector.connect_stream_or_retry(host, port, io, again);
         let stream = connected.map_err(|error| match ureq_timeout(&error) {
             Some(reason) => Error::Timeout(reason),
             None => Error::Other(error.into()),
@@ -168,6 +205,17 @@ fn details_now<'d>(details: &ConnectionDetails<'d>) -> Option<ConnectionDetails<
         register_shutdown: details.register_shutdown.clone(),
         ..*details
     })
+}
+
+/// The details of a connection to this address alone, which begins now.
+fn details_of<'d>(
+    details: &ConnectionDetails<'d>,
+    address: SocketAddr,
+) -> Result<ConnectionDetails<'d>, Error> {
+    let mut details = details_now(details).ok_or(Error::Timeout(details.timeout.reason))?;
+    details.addrs = ArrayVec::from_fn(|_| address);
+    details.addrs.push(address);
+    Ok(details)
 }
 
 /// The time left of ureq's timeout, of which the chain has used some.

@@ -30,8 +30,8 @@ use std::time::Duration;
 use openssl::ssl::SslRef;
 use parking_lot::{Mutex, MutexGuard};
 use store_core::{
-    ApplicationData, Begun, Chain, Entry, EntryId, Offer, Outcome, Protocol, SessionKey, Timestamp,
-    Usage, Want,
+    AddressId, ApplicationData, Begun, Chain, Entry, EntryId, LookUp, Offer, Outcome, Protocol,
+    SessionKey, Timestamp, Usage, Want,
 };
 
 use crate::ffi;
@@ -92,6 +92,27 @@ struct State {
     closed: bool,
 }
 
+/// How a connection begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Begin {
+    pub(crate) phase: Phase,
+    /// The address that it is made to, if it is known.
+    pub(crate) address: Option<AddressId>,
+    /// Whether a session is offered.
+    pub(crate) offers: bool,
+}
+
+impl Begin {
+    /// Of a connection whose handshake OpenSSL reports.
+    pub(crate) fn prepared() -> Self {
+        Self {
+            phase: Phase::Prepared,
+            address: None,
+            offers: true,
+        }
+    }
+}
+
 /// How far the handshake is, or how it ended.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -112,7 +133,11 @@ impl Connection {
         key: SessionKey,
         ssl: &mut SslRef,
         plain: Option<Requirements<'_>>,
-        (phase, offers): (Phase, bool),
+        Begin {
+            phase,
+            address,
+            offers,
+        }: Begin,
     ) -> Self {
         let Settings { sessions, lists } = &*settings;
         let now = sessions.clock().now();
@@ -123,11 +148,16 @@ impl Connection {
             requirements.equals(verification) || verification.satisfies(&requirements)
         };
         let (begun, hint, offer) = if offers {
-            let start = sessions.store().begin(&key, Want::Any, now, accept);
+            let look_up = LookUp {
+                address,
+                ..Want::Any.into()
+            };
+            let start = sessions.store().begin(&key, look_up, now, accept);
             (start.begun, start.hint, start.offer)
         } else {
             let store = sessions.store();
-            (store.generation().into(), store.hint(&key), None)
+            let begun = Begun::from(store.generation()).at(address);
+            (begun, store.hint(&key), None)
         };
         let same = |offer: &Offer<Session>| requirements.equals(offer.entry.session.verification());
         let same = offer.as_ref().is_some_and(same);
@@ -335,11 +365,13 @@ impl Connection {
         self.finish(&mut state, Some(outcome), hint, entry, now);
     }
 
-    /// Removes a reusable ticket that the server declined: its keys are gone.
+    /// Removes a reusable ticket that the server declined: its keys are gone, unless another address has
+    /// them.
     #[cold]
     fn remove_declined_ticket(&self) {
         if let Some(offered) = &self.offered
             && (offered.usage, offered.protocol) == (Usage::Reusable, Protocol::Tls13)
+            && !self.begun.is_of_other_address()
         {
             self.settings.sessions.store().remove(&self.key, offered.id);
         }

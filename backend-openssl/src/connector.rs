@@ -10,10 +10,10 @@ use openssl::ssl::{
     ConnectConfiguration, HandshakeError, Ssl, SslConnector, SslConnectorBuilder, SslRef,
     SslSessionCacheMode, SslStream,
 };
-use store_core::{KeyRef, SecurityDomain, SessionKey};
+use store_core::{AddressId, KeyRef, SecurityDomain, SessionKey};
 use thiserror::Error;
 
-use crate::connection::{Connection, Phase, Settings};
+use crate::connection::{Begin, Connection, Phase, Settings};
 use crate::groups::Groups;
 use crate::sessions::Sessions;
 use crate::verification::{ContextRequirements, Requirements};
@@ -146,7 +146,7 @@ impl Connector {
     ///
     /// Faster than `prepare`, which has to ask OpenSSL what the `Ssl` requires.
     pub fn ssl(&self, host: &str, key: SessionKey) -> Result<Ssl, ErrorStack> {
-        let mut ssl = self.prepared(host, key, Phase::Prepared, true)?;
+        let mut ssl = self.prepared(host, key, Begin::prepared())?;
         callbacks::observe(&mut ssl);
         Ok(ssl)
     }
@@ -161,25 +161,34 @@ impl Connector {
     ///
     /// The handshake counts as under way from this call on: if the `Ssl` is dropped, it has failed.
     ///
+    /// `address` is that which the connection is made to, if it is known. Addresses of one host may not share
+    /// ticket keys: a connection is offered a session of its own address first, and none that is known to be
+    /// declined there.
+    ///
     /// Without `offers`, no session is offered, though those received are stored: for a second
     /// attempt after a handshake that failed.
-    pub fn driven(&self, host: &str, key: SessionKey, offers: bool) -> Result<Ssl, ErrorStack> {
-        self.prepared(host, key, Phase::UnderWay, offers)
-    }
-
-    fn prepared(
+    pub fn driven(
         &self,
         host: &str,
         key: SessionKey,
-        phase: Phase,
+        address: Option<IpAddr>,
         offers: bool,
     ) -> Result<Ssl, ErrorStack> {
+        let begin = Begin {
+            phase: Phase::UnderWay,
+            address: address.map(AddressId::from),
+            offers,
+        };
+        self.prepared(host, key, begin)
+    }
+
+    fn prepared(&self, host: &str, key: SessionKey, begin: Begin) -> Result<Ssl, ErrorStack> {
         let mut ssl = self.configure()?.into_ssl(host)?;
         // `into_ssl` requires an address if `host` is one, and no name if it is empty.
         let has_name = !host.is_empty() && host.parse::<IpAddr>().is_err();
         let requirements = self.requirements.as_ref().filter(|_| has_name);
         let requirements = requirements.map(|context| context.for_host(host));
-        self.attach_connection(&mut ssl, key, requirements, (phase, offers));
+        self.attach_connection(&mut ssl, key, requirements, begin);
         Ok(ssl)
     }
 
@@ -208,7 +217,7 @@ impl Connector {
     /// [`connection()`](crate::connection()) returns the [`Connection`](crate::Connection) attached
     /// here. If OpenSSL has no `ex_data` slot left, nothing is attached, offered or stored.
     pub fn prepare(&self, ssl: &mut SslRef, key: SessionKey) {
-        self.attach_connection(ssl, key, None, (Phase::Prepared, true));
+        self.attach_connection(ssl, key, None, Begin::prepared());
         callbacks::observe(ssl);
     }
 
@@ -217,13 +226,13 @@ impl Connector {
         ssl: &mut SslRef,
         key: SessionKey,
         plain: Option<Requirements<'_>>,
-        (phase, offers): (Phase, bool),
+        begin: Begin,
     ) {
         let Some(index) = ex_data::index() else {
             return;
         };
         let settings = Arc::clone(&self.settings);
-        let connection = Connection::prepare(settings, key, ssl, plain, (phase, offers));
+        let connection = Connection::prepare(settings, key, ssl, plain, begin);
         ssl.set_ex_data(index, connection);
     }
 

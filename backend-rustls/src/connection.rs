@@ -1,6 +1,7 @@
 //! The handle of one connection of rustls 0.23.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -134,6 +135,13 @@ impl Connection {
     /// session. Later calls do nothing.
     pub fn settle(&self, kind: HandshakeKind) {
         self.handle.settle(kind == HandshakeKind::Resumed);
+    }
+
+    /// The IP address that the connection is made to. Addresses of one host may not share ticket keys: a
+    /// connection is offered a session of its own address first, and none that is known to be declined
+    /// there. Call it before the handshake.
+    pub fn connects_to(&self, address: IpAddr) {
+        self.handle.connects_to(address.into());
     }
 
     /// Makes the connection offer no session, though it stores those that it receives: for a second

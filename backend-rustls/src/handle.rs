@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use rustls::pki_types::ServerName;
 use store_core::{
-    ApplicationData, Entry, KeyRef, Outcome, Protocol, SessionKey, Storable, Timestamp,
+    AddressId, ApplicationData, Entry, KeyRef, Outcome, Protocol, SessionKey, Storable, Timestamp,
 };
 
 use self::state::State;
@@ -89,6 +89,11 @@ impl<S: TlsSession> Handle<S> {
     /// Ends a handshake that succeeded, resumed or full. Later calls do nothing.
     pub(crate) fn settle(&self, resumed: bool) {
         self.state().settle(&self.store, resumed);
+    }
+
+    /// The connection is made to this address.
+    pub(crate) fn connects_to(&self, address: AddressId) {
+        self.state().connects_to(address);
     }
 
     /// Makes the connection offer nothing.

@@ -8,7 +8,7 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use store_core::{KeyRef, Outcome, SecurityDomain, Storable, Timestamp, Want};
+use store_core::{KeyRef, LookUp, Outcome, SecurityDomain, Storable, Timestamp, Want};
 
 use crate::clocked_store::ClockedStore;
 use crate::follow_domain::{CurrentDomain, FollowDomain};
@@ -179,7 +179,11 @@ impl SharedHandle {
     fn look_up(&self, name: &ServerName<'_>, want: Want) -> Option<Session> {
         let (store, now) = (self.store.store(), self.store.now());
         let domain = self.domain();
-        let start = store.begin_unreported(self.key(&domain, name)?, want, now, |_| true);
+        let look_up = LookUp {
+            reports: false,
+            ..want.into()
+        };
+        let start = store.begin(self.key(&domain, name)?, look_up, now, |_| true);
         let entry = start.offer?.entry;
         if let Some(data) = &self.data {
             data.set_offered(entry.session.application_data().cloned());

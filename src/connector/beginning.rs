@@ -1,5 +1,6 @@
 //! What a connection uses: the configuration at its begin, and the key of its sessions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use store_core::{KeyRef, SecurityDomain, SessionKey};
@@ -33,6 +34,15 @@ impl<B: Backend> Connector<B> {
             key,
             kept: None,
         }
+    }
+
+    /// The address of a connection that is made to `peer`, as far as it is known; `None` where it does not
+    /// count. Addresses of one host may not share ticket keys.
+    pub(crate) fn address(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
+        let scope = &self.scope;
+        // An endpoint has keys of its own, and kin resume one session wherever they connect to.
+        let counts = scope.endpoint.is_none() && !scope.keeps_session && self.kin.is_none();
+        scope.address.or(peer).filter(|_| counts)
     }
 
     /// The key of the server's sessions in the connector's store; `None` if they are neither offered

@@ -61,7 +61,8 @@ where
             let timeout = self.tls.blocking().settings().timeout;
             let no_answer = |_| transport::no_answer(host.as_str(), port, timeout);
             let made = made.map_err(no_answer)?;
-            Ok((made.map_err(|error| unreached(&host, port, error))?, ()))
+            let io = made.map_err(|error| unreached(&host, port, error))?;
+            Ok((io, None, ()))
         };
         let again = async |()| self.transport(&uri).await.ok();
         let connecting = self.tls.over_made(&host, port, &[], deadline, first, again);

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::application_data::set_beside;
 use crate::shard::Index;
-use crate::{ApplicationData, Outcome, Protocol, Timestamp};
+use crate::{AddressId, ApplicationData, Outcome, Protocol, Timestamp};
 
 /// A session type that a store can keep.
 ///
@@ -161,12 +161,27 @@ impl Want {
     }
 }
 
-/// A look-up of a connection.
+/// A look-up of a connection: from a [`Want`], with what is known of the connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LookUp {
-    pub(crate) want: Want,
-    /// Whether the client will report how the handshake ends.
-    pub(crate) reports: bool,
+pub struct LookUp {
+    /// The sessions that it may return.
+    pub want: Want,
+    /// The address that the connection is made to; `None` if it is not known.
+    pub address: Option<AddressId>,
+    /// Whether the client will report how the handshake ends. One that cannot reports
+    /// [`Outcome::Succeeded`] after each that succeeds, and the store infers which failed.
+    pub reports: bool,
+}
+
+impl From<Want> for LookUp {
+    /// A look-up whose client will report, for a connection to no address in particular.
+    fn from(want: Want) -> Self {
+        Self {
+            want,
+            address: None,
+            reports: true,
+        }
+    }
 }
 
 impl LookUp {
@@ -194,6 +209,9 @@ pub struct Entry<S> {
     /// At most so many bytes of it go into a `ClientHello`: those of its ticket. 0 if they are not
     /// known, as in an offer.
     pub ticket_bytes: usize,
+    /// The address of the server that gave it. `None`: that of the connection which stores it, if the
+    /// store knows it.
+    pub address: Option<AddressId>,
 }
 
 impl<S> Entry<S> {
@@ -222,6 +240,7 @@ impl<S> Entry<S> {
             expires: now.after(lifetime),
             weight,
             ticket_bytes: 0,
+            address: None,
         }
     }
 
@@ -272,6 +291,7 @@ impl<S> fmt::Debug for Entry<S> {
             .field("expires", &self.expires)
             .field("weight", &self.weight)
             .field("ticket_bytes", &self.ticket_bytes)
+            .field("address", &self.address)
             .finish_non_exhaustive()
     }
 }
@@ -301,12 +321,32 @@ pub struct Begun {
     pub(crate) is_doubtful: bool,
     // The reusable session that was returned.
     pub(crate) reusable: Option<NonZeroU64>,
+    // The address that the connection is made to, and the other one that gave the session returned.
+    pub(crate) address: Option<AddressId>,
+    pub(crate) other_address: Option<AddressId>,
 }
 
 impl Begun {
     /// The generation of the store in which the connection began.
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// The address that the connection is made to, if it is known.
+    pub fn address(&self) -> Option<AddressId> {
+        self.address
+    }
+
+    /// The same for a connection to this address.
+    #[must_use]
+    pub fn at(self, address: Option<AddressId>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Whether the session that was returned came from another address of the server, as far as both are
+    /// known. If it is declined, it may be good at its own.
+    pub fn is_of_other_address(&self) -> bool {
+        self.other_address.is_some()
     }
 
     /// Whether the look-up was less than 2 seconds ago.
@@ -348,6 +388,8 @@ impl From<Generation> for Begun {
             at: Timestamp::NEVER,
             is_doubtful: false,
             reusable: None,
+            address: None,
+            other_address: None,
         }
     }
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::{Buf, TryGetError};
 
-use crate::entry::LookUp;
 use crate::shard::comparison::{OUTCOMES, Op, SERVERS, compare};
-use crate::{Limits, Usage, Want};
+use crate::{AddressId, Limits, LookUp, Usage, Want};
 
 /// Longer inputs find nothing more.
 const MAX_OPERATIONS: usize = 1_000;
@@ -75,18 +74,12 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                 data.try_get_u8()? % 4
             },
             beside: if flags & 0x18 == 0x18 { 20 } else { 0 },
+            address: u32::from(flags) % 4,
+            other: u32::from(flags) / 8,
         },
         2 | 3 => Op::Offer {
             server: data.try_get_u8()? % SERVERS,
-            look_up: LookUp {
-                want: match flags & 3 {
-                    0 | 1 => Want::Any,
-                    2 if flags & 8 == 0 => Want::SingleUse,
-                    2 => Want::SingleUseFirst,
-                    _ => Want::Reusable,
-                },
-                reports: flags & 16 == 0,
-            },
+            look_up: look_up(flags),
             only_even: flags & 4 != 0,
         },
         4 => {
@@ -104,6 +97,8 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
                     took: if flags & 16 == 0 { 0 } else { 3_000 },
                     id: id / 8,
                     doubtful: flags & 8 != 0,
+                    from: u32::try_from(id % 4).unwrap_or(0),
+                    to: u32::from(flags) / 8,
                 },
                 _ => Op::Remove { server, id },
             }
@@ -145,4 +140,17 @@ fn op(data: &mut &[u8]) -> Result<Op, TryGetError> {
             millis: u64::from(data.try_get_u16()?) / 8,
         },
     })
+}
+
+fn look_up(flags: u8) -> LookUp {
+    LookUp {
+        want: match flags & 3 {
+            0 | 1 => Want::Any,
+            2 if flags & 8 == 0 => Want::SingleUse,
+            2 => Want::SingleUseFirst,
+            _ => Want::Reusable,
+        },
+        address: AddressId::new(u32::from(flags) / 4 % 4),
+        reports: flags & 16 == 0,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Entry, EntryId, Offer, Timestamp, Usage};
+use crate::{AddressId, Entry, EntryId, Offer, Timestamp, Usage};
 
 /// How far the clock may go back before stored sessions count as from the future.
 const CLOCK_BACK: Duration = Duration::from_secs(1);
@@ -19,6 +19,8 @@ pub(crate) struct Held<S> {
     pub(crate) usage: Usage,
     /// Whether it is packed, or has no smaller form.
     pub(crate) packed: bool,
+    /// The address of the server that gave it, if it is known.
+    pub(crate) address: Option<AddressId>,
 }
 
 impl<S> Held<S> {
@@ -39,6 +41,7 @@ impl<S> Held<S> {
                 expires: self.expires,
                 weight: self.weight,
                 ticket_bytes: 0,
+                address: self.address,
             },
         }
     }

@@ -45,13 +45,15 @@
 //! [`SessionStore`] divides servers by the hash of their key into shards, each behind a lock. A
 //! shard is a state machine that takes the time as an argument: a slab of servers in two rings, by
 //! which they are evicted (probation: not looked up between two passes of the hand; protected). A
-//! server has single-use sessions, at most one reusable session, the key-exchange group that it
-//! chose last, and its need: how many sessions its connections use up at once.
+//! server has single-use sessions, at most one reusable session (of each group of its addresses that share
+//! keys), the key-exchange group that it chose last, and its need: how many sessions its connections use up
+//! at once.
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // says which feature an item needs
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod address;
 mod application_data;
 mod chain;
 mod clock;
@@ -84,14 +86,15 @@ pub mod tier;
 #[doc(hidden)]
 pub mod fuzz;
 
+pub use address::AddressId;
 pub use application_data::{ApplicationData, ApplicationDataError};
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
 pub use entry::{
-    Begun, Entry, EntryId, Generation, Offer, Refused, ReuseTickets, SharedPart, Start,
+    Begun, Entry, EntryId, Generation, LookUp, Offer, Refused, ReuseTickets, SharedPart,
 };
-pub use entry::{Storable, Usage, Want};
+pub use entry::{Start, Storable, Usage, Want};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use observer::StoreObserver;

@@ -1,19 +1,24 @@
 //! The sessions of one server.
 
+mod addresses;
 mod application_data;
 mod history;
 mod need;
 mod offer;
+mod reusable;
 
 use std::collections::VecDeque;
 
 use crate::application_data::set_beside;
 use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::{EntryId, SharedPart, Stats, Storable, Timestamp, Usage};
+use crate::{AddressId, EntryId, SharedPart, Stats, Storable, Timestamp, Usage};
 
+pub(crate) use self::addresses::{Addresses, Relation};
 pub(crate) use self::history::History;
 pub(crate) use self::need::Need;
+#[cfg(any(test, feature = "__fuzzing"))]
+pub(crate) use self::reusable::MOST_REUSABLE;
 
 /// The sessions of one server.
 ///
@@ -24,8 +29,11 @@ pub(crate) struct Server<S> {
     newest: Option<Held<S>>,
     // invariant: ids ascend, up to that of the newest
     older: VecDeque<Held<S>>,
-    // invariant: whether one of them is reusable; there is at most one
-    has_reusable: bool,
+    // invariant: the number of reusable ones: at most one, but if something is known of the server's addresses,
+    // one of each group, `MOST_REUSABLE` at most
+    reusable: usize,
+    // What is known of the server's addresses, if one has met a session of another.
+    addresses: Option<Box<Addresses>>,
     // invariant: the sum of the weights, of the parts that sessions share, each once, and of the slots of
     // older sessions
     footprint: usize,
@@ -58,7 +66,8 @@ impl<S: Storable> Server<S> {
         Self {
             newest: None,
             older: VecDeque::new(),
-            has_reusable: false,
+            reusable: 0,
+            addresses: None,
             footprint: 0,
             unpacked: 0,
         }
@@ -120,6 +129,15 @@ impl<S: Storable> Server<S> {
     }
 
     #[inline]
+    fn get(&self, index: usize) -> Option<&Held<S>> {
+        if index == self.older.len() {
+            self.newest.as_ref()
+        } else {
+            self.older.get(index)
+        }
+    }
+
+    #[inline]
     fn get_mut(&mut self, index: usize) -> Option<&mut Held<S>> {
         if index == self.older.len() {
             self.newest.as_mut()
@@ -133,12 +151,14 @@ impl<S: Storable> Server<S> {
         self.iter().position(matches)
     }
 
-    /// Makes room for a session of this usage, and drops the one that it replaces. Returns the slot for it,
-    /// which is empty.
+    /// Makes room for a session of this usage, which `from` gives, and drops the one that it replaces. `other`:
+    /// the address whose session its connection offered, if it is not its own. Returns the slot for it, which
+    /// is empty.
     #[inline]
     pub(crate) fn slot_for(
         &mut self,
         usage: Usage,
+        (from, other): (Option<AddressId>, Option<AddressId>),
         bounds: &Bounds,
         now: Timestamp,
         stats: &mut Stats,
@@ -150,8 +170,10 @@ impl<S: Storable> Server<S> {
             }
             Usage::SingleUse => {}
             Usage::Reusable => {
-                stats.replaced += u64::from(self.drop_reusable(dropped));
-                self.has_reusable = true;
+                if self.reusable > 0 {
+                    stats.replaced += self.drop_replaced((from, other), now, dropped);
+                }
+                self.reusable += 1;
             }
         }
         if self.newest.is_some() {
@@ -194,7 +216,7 @@ impl<S: Storable> Server<S> {
 
     #[inline]
     fn single_use(&self) -> usize {
-        self.len() - usize::from(self.has_reusable)
+        self.len() - self.reusable
     }
 
     /// Moves the newest session to the older ones. Doubles the number of slots when they are full, up to
@@ -249,10 +271,9 @@ impl<S: Storable> Server<S> {
         {
             stats.evicted += 1;
         }
-        if !fits(self) && spared != Some(Usage::Reusable) {
-            stats.evicted += u64::from(self.drop_reusable(dropped));
-            // Frees its slot as well.
-            fits(self);
+        let keep = usize::from(spared == Some(Usage::Reusable));
+        while !fits(self) && self.reusable > keep && self.drop_oldest(Usage::Reusable, dropped) {
+            stats.evicted += 1;
         }
     }
 
@@ -273,22 +294,6 @@ impl<S: Storable> Server<S> {
         self.drop_where(|held| held.id <= id, dropped)
     }
 
-    /// Removes the reusable session; `false` if there is none.
-    #[inline]
-    pub(crate) fn drop_reusable(&mut self, dropped: &mut Dropped<S>) -> bool {
-        if !self.has_reusable {
-            return false;
-        }
-        let newest = self.newest.as_ref();
-        if newest.is_some_and(|newest| newest.usage == Usage::Reusable) {
-            dropped.extend(self.take_newest());
-            self.free_newest();
-            true
-        } else {
-            self.drop_oldest(Usage::Reusable, dropped)
-        }
-    }
-
     /// Drops all sessions that are not valid at `now`.
     pub(crate) fn prune(&mut self, now: Timestamp, stats: &mut Stats, dropped: &mut Dropped<S>) {
         stats.expired += self.drop_where(|held| !held.is_valid(now), dropped);
@@ -307,12 +312,16 @@ impl<S: Storable> Server<S> {
         }
     }
 
-    /// Drops all sessions, and returns their number.
+    /// Drops all sessions, and returns their number. Remembers the addresses.
     pub(crate) fn clear(&mut self, dropped: &mut Dropped<S>) -> u64 {
         let removed = self.len() as u64;
         let all = self.older.drain(..).chain(self.newest.take());
         dropped.extend(all.filter_map(|held| held.session));
-        *self = Self::new();
+        let addresses = self.addresses.take();
+        *self = Self {
+            addresses,
+            ..Self::new()
+        };
         removed
     }
 
@@ -409,7 +418,7 @@ impl<S: Storable> Server<S> {
     }
 
     fn count_removed(&mut self, held: &Held<S>) {
-        self.has_reusable &= held.usage != Usage::Reusable;
+        self.reusable -= usize::from(held.usage == Usage::Reusable);
         self.unpacked -= usize::from(S::PACKS && !held.packed);
         self.footprint = self.footprint.saturating_sub(self.bytes_of(held));
     }
@@ -422,7 +431,7 @@ impl<S: Storable> Server<S> {
         let newest = self.newest.as_mut()?;
         let session = newest.session.take();
         let weight = newest.weight;
-        self.has_reusable &= newest.usage != Usage::Reusable;
+        self.reusable -= usize::from(newest.usage == Usage::Reusable);
         self.unpacked -= usize::from(S::PACKS && !newest.packed);
         let part = session.as_ref().and_then(S::shared_part);
         let own = part.filter(|part| self.older.is_empty() || !self.older_shares(*part));

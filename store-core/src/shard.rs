@@ -20,12 +20,11 @@ use std::num::NonZeroU64;
 
 use self::slab::{Node, Ring, Slab, fixed_bytes};
 use crate::dropped::Dropped;
-use crate::entry::LookUp;
 use crate::held::Held;
 use crate::limits::Lifetimes;
 use crate::server::{Bounds, Server};
 use crate::{
-    Entry, EntryId, Generation, Limits, Offer, Outcome, Refused, SessionKey, Start, Stats,
+    Begun, Entry, EntryId, Limits, LookUp, Offer, Outcome, Refused, SessionKey, Start, Stats,
     Storable, Timestamp, Usage, Want,
 };
 
@@ -117,10 +116,11 @@ impl<S: Storable> Shard<S> {
                 }
             }
             if holds {
-                let (before, want) = (node.server.size(), look_up.want);
+                let before = node.server.size();
                 let (stats, offer) = (&mut self.stats, &mut start.offer);
                 self.is_changing = true;
-                node.server.offer(want, now, accept, stats, dropped, offer);
+                node.server
+                    .offer(look_up, now, accept, stats, dropped, offer);
                 self.is_changing = false;
                 if observes && start.offer.is_some() {
                     node.history.offered(look_up, now);
@@ -130,6 +130,9 @@ impl<S: Storable> Shard<S> {
         }
         if let Some(offer) = &start.offer {
             self.stats.offered += 1;
+            if offer.entry.address != look_up.address && look_up.address.is_some() {
+                start.begun.other_address = offer.entry.address;
+            }
             if offer.entry.usage == Usage::Reusable {
                 start.begun.reusable = NonZeroU64::new(offer.id.0);
             }
@@ -148,7 +151,7 @@ impl<S: Storable> Shard<S> {
         hashed: &HashedKey<'_>,
         index: &mut Index,
         entry: Entry<S>,
-        begun: Generation,
+        begun: &Begun,
         now: Timestamp,
         dropped: &mut Dropped<S>,
     ) -> Result<EntryId, Refused> {
@@ -159,12 +162,12 @@ impl<S: Storable> Shard<S> {
         let shared = entry.session.shared_part().map_or(0, |part| part.bytes);
         let bytes = weight.saturating_add(shared);
         let fixed = fixed_bytes::<S>(&hashed.key);
-        if self.cleared.covers(hashed, begun)
+        if self.cleared.covers(hashed, begun.generation)
             || self.is_too_large(bytes, fixed)
             || entry.ticket_bytes > self.limits.ticket_bytes
             || expires <= now
         {
-            let is_cleared = self.cleared.covers(hashed, begun);
+            let is_cleared = self.cleared.covers(hashed, begun.generation);
             return Err(self.refuse(entry, is_cleared, self.is_too_large(bytes, fixed), dropped));
         }
 
@@ -190,7 +193,10 @@ impl<S: Storable> Shard<S> {
             bounds.sessions = bounds.sessions.min(node.need.sessions());
         }
         let stats = &mut self.stats;
-        let slot = node.server.slot_for(usage, &bounds, now, stats, dropped);
+        let addresses = (entry.address, begun.other_address);
+        let slot = node
+            .server
+            .slot_for(usage, addresses, &bounds, now, stats, dropped);
         *slot = Some(Held {
             session: Some(entry.session),
             id,
@@ -200,6 +206,7 @@ impl<S: Storable> Shard<S> {
             weight,
             usage,
             packed: false,
+            address: entry.address,
         });
         node.server.count_put(bytes, &bounds, now, stats, dropped);
         rings.count_change(node, before);
@@ -345,15 +352,15 @@ impl<S: Storable> Shard<S> {
         self.stats.removed += removed.unwrap_or(0);
     }
 
-    /// Removes the reusable session of a server; `false` if there is none.
+    /// Removes the reusable sessions of a server; `false` if there is none.
     pub(crate) fn remove_reusable(
         &mut self,
         hashed: &HashedKey<'_>,
         dropped: &mut Dropped<S>,
     ) -> bool {
         let removed = self.change(hashed, |server, _| server.drop_reusable(dropped));
-        self.stats.removed += u64::from(removed == Some(true));
-        removed == Some(true)
+        self.stats.removed += removed.unwrap_or(0);
+        removed.is_some_and(|removed| removed > 0)
     }
 
     /// Removes and returns the oldest single-use sessions of a server, all but the newest `keep`.

@@ -30,7 +30,7 @@ pub enum Outcome {
     FullFailed,
     /// The handshake succeeded, and the client does not know whether a session was offered or
     /// resumed. It looks sessions up by
-    /// [`begin_unreported`](crate::SessionStore::begin_unreported).
+    /// [`LookUp::reports`](crate::LookUp::reports).
     Succeeded,
 }
 

@@ -185,7 +185,7 @@ impl<S: Storable> SessionStore<S> {
         }
     }
 
-    /// Removes the reusable session of `key`, for a backend that does not know the id of the
+    /// Removes the reusable sessions of `key`, for a backend that does not know the id of the
     /// session that failed; `false` if there is none. With an observer, all sessions of the server
     /// are removed.
     pub fn remove_reusable<'k>(&self, key: impl Into<KeyRef<'k>>) -> bool {

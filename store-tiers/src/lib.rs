@@ -25,6 +25,7 @@
 //!     expires: now.after(Duration::from_secs(7200)),
 //!     facts: Vec::new(),
 //!     session: b"the library's own encoding".to_vec().into(),
+//!     address: None,
 //!     application_data: None,
 //! };
 //! let sealed = ring.seal(&record, &server)?;

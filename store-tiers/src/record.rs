@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::time::Duration;
-use store_core::{ApplicationData, SessionKey, Timestamp, Usage};
+use store_core::{AddressId, ApplicationData, SessionKey, Timestamp, Usage};
 use zeroize::Zeroizing;
 
 /// A serialized session: the TLS library's encoding of it, and the metadata that the store and the
@@ -28,6 +28,8 @@ pub struct Record {
     pub facts: Vec<u8>,
     /// The session in the TLS library's encoding. Wiped on drop.
     pub session: Zeroizing<Vec<u8>>,
+    /// The address of the server that gave the session, if it is known.
+    pub address: Option<AddressId>,
     /// What the application keeps beside the session.
     pub application_data: Option<ApplicationData>,
 }
@@ -39,7 +41,7 @@ impl Record {
         let key = self.key.as_key().encode();
         let beside = self.application_data.as_deref().unwrap_or_default();
         let parts: [&[u8]; 4] = [&key, &self.facts, &self.session, beside];
-        let capacity = 1 + 8 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
+        let capacity = 1 + 8 + 4 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         // Exact, because a buffer that grows leaves secrets in freed memory.
         let mut out = Zeroizing::new(Vec::with_capacity(capacity));
         out.push(match self.usage {
@@ -47,6 +49,7 @@ impl Record {
             Usage::Reusable => 2,
         });
         out.extend(millis(self.established).to_be_bytes());
+        out.extend(self.address.map_or(0, AddressId::get).to_be_bytes());
         for part in parts {
             // No session is that long, and `decode` rejects the length.
             let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
@@ -65,6 +68,7 @@ impl Record {
             _ => return None,
         };
         let (established, rest) = rest.split_first_chunk()?;
+        let (address, rest) = rest.split_first_chunk()?;
         let (key, rest) = split_field(rest)?;
         let (facts, rest) = split_field(rest)?;
         let (session, rest) = split_field(rest)?;
@@ -81,6 +85,7 @@ impl Record {
             expires,
             facts: facts.to_vec(),
             session: session.to_vec().into(),
+            address: AddressId::new(u32::from_be_bytes(*address)),
             application_data,
         })
     }
@@ -130,6 +135,7 @@ mod tests {
             expires: timestamp(5_678),
             facts: b"facts".to_vec(),
             session: b"session".to_vec().into(),
+            address: AddressId::new(7),
             application_data: Some((&b"settings"[..]).try_into().expect("it fits")),
         }
     }
@@ -140,7 +146,7 @@ mod tests {
         for _ in 0..2 {
             let decoded = Record::decode(&record.encode(), record.format, record.expires);
             assert_eq!(decoded.as_ref(), Some(&record));
-            record.application_data = None;
+            (record.address, record.application_data) = (None, None);
         }
     }
 

@@ -22,6 +22,7 @@ fn encoded_sessions(client: &Client) -> Vec<(Encoded, Entry<()>)> {
             expires: entry.expires,
             weight: entry.weight,
             ticket_bytes: entry.ticket_bytes,
+            address: entry.address,
         };
         (encoded, metadata)
     })
@@ -41,6 +42,7 @@ fn decode(encoded: &Encoded, metadata: &Entry<()>) -> Option<Entry<Session>> {
         expires: metadata.expires,
         weight,
         ticket_bytes: metadata.ticket_bytes,
+        address: metadata.address,
     })
 }
 

@@ -5,8 +5,8 @@ mod application_data;
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use store_core::{
-    Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol, SessionKey,
-    Start, Timestamp, Usage, Want,
+    AddressId, Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol,
+    SessionKey, Start, Timestamp, Usage, Want,
 };
 
 use self::application_data::Beside;
@@ -140,6 +140,10 @@ impl<S: TlsSession> State<S> {
         }
     }
 
+    pub(super) fn connects_to(&mut self, address: AddressId) {
+        self.begun = self.begun.at(Some(address));
+    }
+
     pub(super) fn key(&self) -> &SessionKey {
         &self.key
     }
@@ -168,9 +172,13 @@ impl<S: TlsSession> State<S> {
             return None;
         }
         let now = store.now();
+        let look_up = store_core::LookUp {
+            address: self.begun.address(),
+            ..want.into()
+        };
         let Start {
             begun, hint, offer, ..
-        } = store.store().begin(&self.key, want, now, |_| true);
+        } = store.store().begin(&self.key, look_up, now, |_| true);
         self.begun = begun.since(self.begun.generation());
         self.known_hint = hint;
         self.look_up = LookUp::Made(now);
@@ -434,10 +442,12 @@ impl<S: TlsSession> State<S> {
         }
     }
 
-    /// Removes a reusable ticket that the server declined: its keys are gone.
+    /// Removes a reusable ticket that the server declined: its keys are gone, unless another address has
+    /// them.
     #[cold]
     fn remove_declined_ticket(&self, store: &ClockedStore<S>) {
-        let is_ticket = |offered: &Offered| offered.protocol == Protocol::Tls13;
+        let is_own = !self.begun.is_of_other_address();
+        let is_ticket = |offered: &Offered| offered.protocol == Protocol::Tls13 && is_own;
         if let Some(id) = self.offered.filter(is_ticket).and_then(Offered::reusable) {
             store.store().remove(&self.key, id);
         }

@@ -24,6 +24,7 @@ fn put(url: &str, ring: &KeyRing, servers: &[&str]) {
             expires: now.after(Duration::from_secs(600)),
             facts: Vec::new(),
             session: b"session".to_vec().into(),
+            address: None,
             application_data: None,
         };
         Sealed {

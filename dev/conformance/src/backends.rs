@@ -221,6 +221,9 @@ impl<B: TestedBackend> Client for Connector<B> {
         if let Some(name) = &options.endpoint {
             given = given.endpoint(name.as_str());
         }
+        if let Some(address) = options.address {
+            given = given.address(address);
+        }
         self.connect_stream_with(host, port, wire, &given)
             .map_err(failure)
     }

@@ -1,6 +1,7 @@
 //! The claims, by topic.
 
 mod accounting;
+mod addresses;
 mod availability;
 mod certificates;
 mod early_data;
@@ -38,6 +39,7 @@ pub(crate) fn all<C: Client>() -> Vec<Claim> {
         failures::claims::<C>(),
         certificates::claims::<C>(),
         groups::claims::<C>(),
+        addresses::claims::<C>(),
         accounting::claims::<C>(),
     ];
     let mut claims: Vec<Claim> = topics.into_iter().flatten().collect();

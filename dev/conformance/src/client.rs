@@ -1,6 +1,7 @@
 //! The client that claims are checked on.
 
 use std::fmt::{self, Debug, Display};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -146,6 +147,8 @@ pub struct Options {
     pub partition: Option<String>,
     /// The endpoint.
     pub endpoint: Option<String>,
+    /// The address of the server.
+    pub address: Option<IpAddr>,
 }
 
 impl Default for Options {
@@ -155,6 +158,7 @@ impl Default for Options {
             keep_session: false,
             partition: None,
             endpoint: None,
+            address: None,
         }
     }
 }

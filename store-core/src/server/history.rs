@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::entry::LookUp;
 use crate::tier::Standing;
-use crate::{Outcome, Timestamp};
+use crate::{LookUp, Outcome, Timestamp};
 
 /// How long a server is avoided the first time. Each further time takes twice as long.
 const AVOIDED: Duration = Duration::from_secs(10 * 60);

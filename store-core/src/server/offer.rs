@@ -3,16 +3,20 @@
 use super::Server;
 use crate::dropped::Dropped;
 use crate::held::Held;
-use crate::{Offer, Stats, Storable, Timestamp, Usage, Want};
+use crate::{LookUp, Offer, Stats, Storable, Timestamp, Usage};
+
+use super::addresses::Relation;
 
 impl<S: Storable> Server<S> {
     /// Returns the newest valid single-use session that `accept` accepts, which is removed, else a
-    /// copy of the reusable one, if it is valid and accepted: as far as `want` allows each. Drops
-    /// expired sessions that it finds on the way. Writes to `offer`, which is `None`, since it is large.
+    /// copy of the reusable one, if it is valid and accepted: as far as `look_up` allows each. A session
+    /// of the connection's address, or of one that shares keys with it, comes first; one that is known to
+    /// be declined there stays. Drops expired sessions that it finds on the way. Writes to
+    /// `offer`, which is `None`, since it is large.
     #[inline]
     pub(crate) fn offer(
         &mut self,
-        want: Want,
+        look_up: LookUp,
         now: Timestamp,
         accept: &mut impl FnMut(&S) -> bool,
         stats: &mut Stats,
@@ -21,7 +25,8 @@ impl<S: Storable> Server<S> {
     ) {
         // The usual case: the newest session. A reusable one, if no single-use one is older.
         if let Some(newest) = &self.newest
-            && want.includes(newest.usage)
+            && look_up.want.includes(newest.usage)
+            && (newest.address == look_up.address || look_up.address.is_none())
             && newest.is_valid(now)
             && let Some(session) = &newest.session
             && accept(session)
@@ -42,39 +47,51 @@ impl<S: Storable> Server<S> {
                 return;
             }
         }
-        *offer = self.search(want, now, accept, stats, dropped);
+        *offer = self.search(look_up, now, accept, stats, dropped);
     }
 
     /// [`offer`](Self::offer) among all sessions.
     #[cold]
     fn search(
         &mut self,
-        want: Want,
+        look_up: LookUp,
         now: Timestamp,
         accept: &mut impl FnMut(&S) -> bool,
         stats: &mut Stats,
         dropped: &mut Dropped<S>,
     ) -> Option<Offer<S>> {
-        let mut reusable = None;
+        let best = (Relation::Same, Usage::SingleUse);
+        let mut found = None;
         for index in (0..self.len()).rev() {
-            let held = self.get_mut(index)?;
-            if !want.includes(held.usage) {
+            let held = self.get(index)?;
+            if !look_up.want.includes(held.usage) {
                 continue;
             }
             if !held.is_valid(now) {
                 stats.expired += 1;
                 self.drop_at(index, dropped);
-                // The reusable session moves down with what was above it.
-                reusable = reusable.map(|found: usize| found - 1);
-            } else if held.session.as_ref().is_some_and(&mut *accept) {
-                if held.usage == Usage::SingleUse {
-                    let held = self.remove_at(index)?;
-                    return Self::take(held, stats);
+                // The one found moves down with what was above it.
+                found = found.map(|(fit, above): (_, usize)| (fit, above - 1));
+                continue;
+            }
+            let relation = self.relation(held.address, look_up.address, now);
+            let fit = (relation, held.usage);
+            let is_better = found.is_none_or(|(other, _)| is_better(fit, other));
+            if relation != Relation::Apart
+                && is_better
+                && held.session.as_ref().is_some_and(&mut *accept)
+            {
+                found = Some((fit, index));
+                if fit == best {
+                    break;
                 }
-                reusable = Some(index);
             }
         }
-        self.copy_at(reusable?, stats)
+        let ((_, usage), index) = found?;
+        match usage {
+            Usage::SingleUse => Self::take(self.remove_at(index)?, stats),
+            Usage::Reusable => self.copy_at(index, stats),
+        }
     }
 
     fn take(mut held: Held<S>, stats: &mut Stats) -> Option<Offer<S>> {
@@ -90,10 +107,10 @@ impl<S: Storable> Server<S> {
         Some(held.offer(copy))
     }
 
-    /// A copy of the reusable session, if it is valid.
+    /// A copy of the newest reusable session, if it is valid.
     pub(crate) fn reusable_copy(&self, now: Timestamp) -> Option<Offer<S>> {
-        let mut reusable = self.iter().filter(|held| held.usage == Usage::Reusable);
-        let held = reusable.next().filter(|held| held.is_valid(now))?;
+        let reusable = self.iter().filter(|held| held.usage == Usage::Reusable);
+        let held = reusable.last().filter(|held| held.is_valid(now))?;
         let copy = held.session.as_ref()?.duplicate()?;
         Some(held.offer(copy))
     }
@@ -110,11 +127,12 @@ impl<S: Storable> Server<S> {
         let (mut surplus, mut index) = (Vec::new(), 0);
         let mut excess = self.single_use().saturating_sub(keep);
         while excess > 0 {
-            let Some(held) = self.get_mut(index) else {
+            let Some(held) = self.get(index) else {
                 break;
             };
             excess -= usize::from(held.usage == Usage::SingleUse);
-            if held.usage == Usage::Reusable || held.session.is_none() {
+            let is_other = held.usage == Usage::Reusable || held.session.is_none();
+            if is_other || (keep > 0 && self.is_newest_of_address(index, now)) {
                 index += 1;
                 continue;
             }
@@ -131,6 +149,18 @@ impl<S: Storable> Server<S> {
         surplus
     }
 
+    /// Whether no newer single-use session is of use where this one is, among addresses of which some are
+    /// known to decline each other's sessions.
+    fn is_newest_of_address(&self, index: usize, now: Timestamp) -> bool {
+        let Some(address) = self.get(index).map(|held| held.address) else {
+            return false;
+        };
+        let newer = self.iter().skip(index + 1);
+        let mut newer = newer.filter(|held| held.usage == Usage::SingleUse);
+        self.addresses.is_some()
+            && !newer.any(|held| self.relation(held.address, address, now) != Relation::Apart)
+    }
+
     /// The number of valid single-use sessions, and whether there is a valid reusable one; without
     /// those being packed.
     pub(crate) fn available(&self, now: Timestamp) -> (usize, bool) {
@@ -144,4 +174,10 @@ impl<S: Storable> Server<S> {
             }
         })
     }
+}
+
+/// Whether a session is offered before an older one.
+fn is_better(one: (Relation, Usage), newer: (Relation, Usage)) -> bool {
+    let rank = |(relation, usage)| (relation, usage == Usage::SingleUse);
+    rank(one) > rank(newer)
 }

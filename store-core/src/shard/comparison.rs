@@ -13,11 +13,10 @@ use super::tracked::{Sizes, Tracked};
 use super::{Cleared, HashedKey, Index, Shard, ToPack, fixed_bytes};
 use crate::application_data::bytes_beside;
 use crate::dropped::Dropped;
-use crate::entry::LookUp;
 use crate::held::Held;
 use crate::{
-    ApplicationData, Begun, Entry, EntryId, Generation, KeyRef, Limits, Outcome, SecurityDomain,
-    Timestamp, Usage,
+    AddressId, ApplicationData, Begun, Entry, EntryId, Generation, KeyRef, Limits, LookUp, Outcome,
+    SecurityDomain, Timestamp, Usage,
 };
 
 /// The number of servers in the operations.
@@ -53,6 +52,9 @@ pub(crate) enum Op {
         shares: u8,
         /// Bytes of application data; 0 for none.
         beside: usize,
+        /// The numbers of the address that gave it, and of the one whose session was offered; 0 for none.
+        address: u32,
+        other: u32,
     },
     /// The application data of some sessions is set.
     SetData {
@@ -75,6 +77,9 @@ pub(crate) enum Op {
         /// The reusable session that was offered; 0 for none.
         id: u64,
         doubtful: bool,
+        /// The numbers of the address that gave the session offered, and of that of the connection.
+        from: u32,
+        to: u32,
     },
     Surplus {
         server: u8,
@@ -167,6 +172,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 returns,
                 shares,
                 beside,
+                address,
+                other,
             } => {
                 number += 1;
                 let session = Tracked::new(number, shares, &alive);
@@ -180,16 +187,20 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                     .established_at(established)
                     .with_ticket_bytes(ticket_bytes);
                 entry.set_application_data(data(beside));
-                let begun = Generation(if late { generation.0 - 1 } else { generation.0 });
-                let too_late = begun < cleared[usize::from(server)];
+                entry.address = AddressId::new(address);
+                let begun = Begun {
+                    other_address: AddressId::new(other).filter(|_| other != address),
+                    ..Generation(generation.0 - u64::from(late)).into()
+                };
+                let too_late = begun.generation < cleared[usize::from(server)];
                 let expected = if too_late {
                     model.stats.refused_cleared += 1;
                     false
                 } else {
-                    model.put(server, &entry, now, returns)
+                    model.put(server, &entry, begun.other_address, now, returns)
                 };
                 let mut index = Index::NONE;
-                let put = shard.put(&key(server), &mut index, entry, begun, now, &mut dropped);
+                let put = shard.put(&key(server), &mut index, entry, &begun, now, &mut dropped);
                 if returns && put.is_ok() {
                     shard.count_as_returned();
                 }
@@ -274,6 +285,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                 took,
                 id,
                 doubtful,
+                from,
+                to,
             } => {
                 let index = &mut { Index::NONE };
                 let took = Duration::from_millis(took);
@@ -281,6 +294,8 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                     at: Timestamp::from_unix(now.since_epoch().saturating_sub(took)),
                     is_doubtful: doubtful,
                     reusable: NonZeroU64::new(id),
+                    other_address: AddressId::new(from).filter(|_| from != to),
+                    address: AddressId::new(to),
                     ..generation.into()
                 };
                 let ended = (outcome, &begun);
@@ -292,7 +307,7 @@ pub(crate) fn compare(limits: &Limits, domains: u8, ops: &[Op]) {
                     }
                     _ => outcome,
                 };
-                model.remember(server, (outcome, id, doubtful), now);
+                model.remember(server, (outcome, id), &begun, now);
             }
             Op::Surplus { server, keep } => {
                 let expected = model.surplus(server, keep, now);

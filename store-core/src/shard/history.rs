@@ -3,10 +3,9 @@
 use super::Shard;
 use super::slab::{HashedKey, Index};
 use crate::dropped::Dropped;
-use crate::entry::LookUp;
 use crate::server::History;
 use crate::tier::{Available, Standing};
-use crate::{Begun, EntryId, Outcome, Outlook, Start, Storable, Timestamp, Want};
+use crate::{Begun, EntryId, LookUp, Outcome, Outlook, Start, Storable, Timestamp, Want};
 
 impl<S: Storable> Shard<S> {
     /// A connection to the server at `index` offers nothing because of earlier handshakes.
@@ -34,10 +33,7 @@ impl<S: Storable> Shard<S> {
         if single_use == 0 && !reusable {
             return Outlook::NoSession;
         }
-        let look_up = LookUp {
-            want: Want::Any,
-            reports: true,
-        };
+        let look_up = Want::Any.into();
         let history = self.peek(hashed).map(|node| node.history);
         if history.is_some_and(|mut copy| !copy.may_offer(look_up, now)) {
             return Outlook::Avoided;
@@ -104,10 +100,14 @@ impl<S: Storable> Shard<S> {
         *index = found;
         let node = self.slab.get_mut(found)?;
         let before = node.history.standing();
+        let taught = node.server.learn(begun, outcome, now);
+        // A decline that shows only which addresses share keys says nothing against an offer.
+        let shows = if taught { Outcome::Resumed } else { shows };
         node.history.ended(shows, begun.is_doubtful, now);
         let standing = node.history.standing();
         if let Some(id) = begun.reusable.map(|id| EntryId(id.get()))
             && outcome == Outcome::Declined
+            && !begun.is_of_other_address()
             && node.server.holds(id)
             && node.history.declined_reusable()
         {

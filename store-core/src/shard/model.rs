@@ -9,8 +9,10 @@ use super::pack::MOST_PASSED;
 use super::slab::Ring;
 use super::tracked::{Sizes, Tracked};
 use crate::application_data::bytes_beside;
-use crate::entry::LookUp;
-use crate::{Entry, Limits, Outcome, Stats, Storable, Timestamp, Usage, Want};
+use crate::server::Addresses;
+use crate::{
+    AddressId, Begun, Entry, Limits, LookUp, Outcome, Stats, Storable, Timestamp, Usage, Want,
+};
 
 /// A shard with one vector of servers, in the order in which they entered their rings.
 pub(super) struct Model {
@@ -85,6 +87,7 @@ impl Model {
         &mut self,
         name: u8,
         entry: &Entry<Tracked>,
+        other: Option<AddressId>,
         now: Timestamp,
         returns: bool,
     ) -> bool {
@@ -146,8 +149,9 @@ impl Model {
             packed: false,
             packing: None,
             beside,
+            address: entry.address,
         };
-        server.put(session, &limits, self.sizes, now, &mut self.stats);
+        server.put(session, other, &limits, self.sizes, now, &mut self.stats);
         self.make_room(Some(name), now);
         true
     }
@@ -240,7 +244,7 @@ impl Model {
             }
             if !server.sessions.is_empty() {
                 let accept = |number: u64| !even || number.is_multiple_of(2);
-                found = server.offer(look_up.want, accept, now, &mut self.stats);
+                found = server.offer(look_up, accept, now, &mut self.stats);
                 if observes && found.is_some() {
                     server.history.offered(look_up, now);
                 }
@@ -265,7 +269,8 @@ impl Model {
             let single_use = |it: &&Session| it.usage == Usage::SingleUse;
             let oldest = server.sessions.iter().filter(single_use).take(excess);
             let present = oldest.filter(|session| session.packing.is_none());
-            let removed: Vec<Session> = present.cloned().collect();
+            let moves = |it: &&Session| keep == 0 || !server.is_newest_of_address(it, now);
+            let removed: Vec<Session> = present.filter(moves).cloned().collect();
             server.remove(|session| removed.iter().any(|other| other.id == session.id));
             let valid = removed.iter().filter(|session| session.is_valid(now));
             let numbers: Vec<u64> = valid.map(|session| session.number).collect();
@@ -368,7 +373,8 @@ impl Model {
     pub(super) fn remember(
         &mut self,
         name: u8,
-        (outcome, reusable, is_doubtful): (Outcome, Option<u64>, bool),
+        (outcome, reusable): (Outcome, Option<u64>),
+        begun: &Begun,
         now: Timestamp,
     ) {
         let fails = outcome.is_failed_offer();
@@ -377,10 +383,21 @@ impl Model {
             return;
         };
         let server = &mut self.servers[position];
-        server.history.ended(outcome, is_doubtful, now);
+        let is_of_other = begun.other_address.is_some();
+        let mut taught = false;
+        if let (Some(from), Some(to)) = (begun.other_address, begun.address)
+            && matches!(outcome, Outcome::Resumed | Outcome::Declined)
+        {
+            let empty = || Addresses::new(now);
+            let addresses = server.addresses.get_or_insert_with(empty);
+            taught = addresses.learn(from, to, outcome == Outcome::Resumed, now);
+        }
+        let ended = if taught { Outcome::Resumed } else { outcome };
+        server.history.ended(ended, begun.is_doubtful, now);
         let is_there = |id: &u64| server.sessions.iter().any(|session| session.id == *id);
         if let Some(id) = reusable.filter(is_there)
             && outcome == Outcome::Declined
+            && !is_of_other
             && self.servers[position].history.declined_reusable()
         {
             self.remove_where(name, |session| session.id == id);

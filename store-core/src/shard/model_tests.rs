@@ -5,10 +5,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::comparison::{OUTCOMES, Op, SERVERS, compare};
-use crate::entry::LookUp;
-use crate::{Limits, Usage, Want};
+use crate::{AddressId, Limits, LookUp, Usage, Want};
 
 const GROUPS: u16 = 3;
+const ADDRESSES: u32 = 4;
 
 fn ops() -> impl Strategy<Value = Op> {
     let server = 0..SERVERS;
@@ -22,9 +22,9 @@ fn ops() -> impl Strategy<Value = Op> {
     let beside = prop_oneof![3 => Just(0_usize), 1 => 1..60_usize];
     let outcome = prop::sample::select(OUTCOMES.to_vec());
     prop_oneof![
-        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2), 0..4_u8, beside.clone())
-            .prop_map(|(server, usage, weight, lives, age, late, returns, shares, beside)| {
-                Op::Put { server, usage, weight, lives, age, late, returns, shares, beside }
+        12 => (server.clone(), usage, 0..200_usize, 0..20_000_u64, 0..20_000_u64, prop::bool::weighted(0.1), prop::bool::weighted(0.2), 0..4_u8, (beside.clone(), 0..ADDRESSES, 0..ADDRESSES))
+            .prop_map(|(server, usage, weight, lives, age, late, returns, shares, (beside, address, other))| {
+                Op::Put { server, usage, weight, lives, age, late, returns, shares, beside, address, other }
             }),
         2 => (server.clone(), 0..60_u64, beside)
             .prop_map(|(server, id, bytes)| Op::SetData { server, id, bytes }),
@@ -33,13 +33,14 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => (server.clone(), 0..200_usize, 0..4_u8)
             .prop_map(|(server, weight, shares)| Op::Unpack { server, weight, shares }),
         2 => (server.clone(), 0..3_usize).prop_map(|(server, keep)| Op::Surplus { server, keep }),
-        8 => (server.clone(), want, prop::bool::weighted(0.8), prop::bool::weighted(0.2))
-            .prop_map(|(server, want, reports, only_even)| {
-                Op::Offer { server, look_up: LookUp { want, reports }, only_even }
+        8 => (server.clone(), want, prop::bool::weighted(0.8), prop::bool::weighted(0.2), 0..ADDRESSES)
+            .prop_map(|(server, want, reports, only_even, address)| {
+                let address = AddressId::new(address);
+                Op::Offer { server, look_up: LookUp { want, address, reports }, only_even }
             }),
-        4 => (server.clone(), outcome, 0..4_000_u64, 0..60_u64, any::<bool>())
-            .prop_map(|(server, outcome, took, id, doubtful)| {
-                Op::End { server, outcome, took, id, doubtful }
+        4 => (server.clone(), outcome, 0..4_000_u64, 0..60_u64, any::<bool>(), 0..ADDRESSES, 0..ADDRESSES)
+            .prop_map(|(server, outcome, took, id, doubtful, from, to)| {
+                Op::End { server, outcome, took, id, doubtful, from, to }
             }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::Remove { server, id }),
         1 => (server.clone(), 0..60_u64).prop_map(|(server, id)| Op::RemoveUpTo { server, id }),

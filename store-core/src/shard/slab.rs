@@ -441,6 +441,8 @@ impl HashedKey<'_> {
                 at: now,
                 is_doubtful: false,
                 reusable: None,
+                address: None,
+                other_address: None,
             },
             hint: None,
             offer: None,

@@ -3,43 +3,32 @@
 use super::SessionStore;
 use super::shards::LockedShard;
 use crate::dropped::Dropped;
-use crate::entry::LookUp;
 use crate::shard::HashedKey;
 use crate::sync::Ordering;
 use crate::tier::Standing;
 use crate::{
-    Begun, Entry, EntryId, KeyRef, Offer, Outcome, Outlook, Refused, Start, Storable, Timestamp,
-    Usage, Want,
+    Begun, Entry, EntryId, KeyRef, LookUp, Offer, Outcome, Outlook, Refused, Start, Storable,
+    Timestamp, Usage, Want,
 };
 
 impl<S: Storable> SessionStore<S> {
     /// Begins a connection to `key`: looks up a session to offer among those that `accept` accepts,
     /// the server's hint, and the generation. The others stay.
     ///
+    /// If the [address](LookUp::address) of the connection is known: a session that it gave, or one that is
+    /// known to share keys with it, before one of another address; none of an address whose sessions are
+    /// known to be declined there.
+    ///
     /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
     /// or this store.
     pub fn begin<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
-        want: Want,
+        look_up: impl Into<LookUp>,
         now: Timestamp,
         accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
-        let reports = true;
-        self.look_up(key, LookUp { want, reports }, now, accept)
-    }
-
-    /// [`begin`](Self::begin) for a client that cannot report how its handshakes end: it reports
-    /// [`Outcome::Succeeded`] after each that succeeds. The store infers which failed.
-    pub fn begin_unreported<'k>(
-        &self,
-        key: impl Into<KeyRef<'k>>,
-        want: Want,
-        now: Timestamp,
-        accept: impl FnMut(&S) -> bool,
-    ) -> Start<S> {
-        let reports = false;
-        self.look_up(key, LookUp { want, reports }, now, accept)
+        self.look_up(key, look_up.into(), now, accept)
     }
 
     #[inline]
@@ -52,6 +41,7 @@ impl<S: Storable> SessionStore<S> {
     ) -> Start<S> {
         let hashed = self.hashed(key);
         let mut start = hashed.start(self.generation(), now);
+        start.begun.address = look_up.address;
         let shard = if look_up.reports {
             self.shards.get(hashed.hash)
         } else {
@@ -123,11 +113,11 @@ impl<S: Storable> SessionStore<S> {
     pub fn offer<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
-        want: Want,
+        look_up: impl Into<LookUp>,
         now: Timestamp,
         accept: impl FnMut(&S) -> bool,
     ) -> Option<Offer<S>> {
-        self.begin(key, want, now, accept).offer
+        self.begin(key, look_up, now, accept).offer
     }
 
     fn count_miss(&self, key: &KeyRef<'_>) {
@@ -163,7 +153,8 @@ impl<S: Storable> SessionStore<S> {
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
-            if (outcome != Outcome::Resumed || locked.remembers(index)) && self.has_history {
+            let tells = outcome != Outcome::Resumed || begun.is_of_other_address();
+            if (tells || locked.remembers(index)) && self.has_history {
                 let ended = (outcome, begun);
                 standing = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }
@@ -171,13 +162,14 @@ impl<S: Storable> SessionStore<S> {
         if let Some(group) = hint {
             locked.set_hint(&hashed, &mut index, group);
         }
-        let Some(entry) = session else {
+        let Some(mut entry) = session else {
             drop(locked);
             self.tell(&hashed.key, outcome, None, standing);
             return None;
         };
-        let (usage, generation) = (entry.usage, begun.generation);
-        let put = locked.put(&hashed, &mut index, entry, generation, now, &mut dropped);
+        entry.address = entry.address.or(begun.address);
+        let usage = entry.usage;
+        let put = locked.put(&hashed, &mut index, entry, begun, now, &mut dropped);
         let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
         drop(locked);
         self.tell(&hashed.key, outcome, Some(put), standing);

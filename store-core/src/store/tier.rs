@@ -53,7 +53,7 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         };
         let (mut dropped, mut index) = (Dropped::new(), Index::NONE);
         let mut locked = shard.lock();
-        let restored = locked.put(&hashed, &mut index, entry, as_of, now, &mut dropped);
+        let restored = locked.put(&hashed, &mut index, entry, &as_of.into(), now, &mut dropped);
         if restored.is_ok() {
             locked.count_as_returned();
         }

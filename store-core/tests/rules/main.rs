@@ -6,6 +6,7 @@
 )]
 
 mod accounting;
+mod addresses;
 mod application_data;
 mod bounds;
 mod clearing;

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use store_core::{SecurityDomain, Usage};
+use store_core::{AddressId, SecurityDomain, Usage};
 
 use super::*;
 
@@ -29,6 +29,7 @@ fn record() -> Record {
         expires: at(NOW + 100),
         facts: b"verified for example.com".to_vec(),
         session: b"a secret session that nobody may see".to_vec().into(),
+        address: None,
         application_data: None,
     }
 }
@@ -195,6 +196,7 @@ proptest! {
             expires: at(NOW + 1 + u64::from(lives)),
             facts,
             session: session.into(),
+            address: AddressId::new(format),
             application_data: beside[..].try_into().ok(),
         };
         let sealed = ring.seal(&record, &id).unwrap();

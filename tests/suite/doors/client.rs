@@ -11,6 +11,8 @@ use crate::servers::{HOST, LONG};
 /// A way to connect over TCP with a connector.
 pub(crate) trait Door: Sync {
     type Backend: Backend;
+    /// Whether it knows the address that a connection is to.
+    const KNOWS_ADDRESS: bool = true;
 
     fn new(connector: Connector<Self::Backend>) -> Self;
 
@@ -181,6 +183,7 @@ mod hyper {
 
     impl<B: Backend> Door for Over<B> {
         type Backend = B;
+        const KNOWS_ADDRESS: bool = false;
 
         fn new(connector: Connector<B>) -> Self {
             let mut tcp = HttpConnector::new();

@@ -1,6 +1,7 @@
-//! R28 to R31 at each door of a connector: its blocking connections, those in tasks, and those of
+//! R28 to R31, and R40, at each door of a connector: its blocking connections, those in tasks, and those of
 //! hyper's client, also over another connector. The clients of other crates are tested in the package `examples`.
 
+mod addresses;
 mod adverse;
 mod avoiding;
 mod breaking;
@@ -86,6 +87,8 @@ macro_rules! at_doors {
 }
 
 at_doors! {
+    addresses:
+        doors_know_the_address;
     avoiding:
         a_server_without_session_id_context_causes_no_error,
         a_server_without_session_id_context_causes_one_error_without_the_retry,

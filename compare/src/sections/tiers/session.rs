@@ -87,6 +87,7 @@ fn seal(ring: &KeyRing, key: &SessionKey) -> Result<Sealed, SealError> {
         expires: now.after(LIFETIME),
         facts: Vec::new(),
         session: vec![0x5a; BYTES].into(),
+        address: None,
         application_data: None,
     };
     Ok(Sealed {

@@ -96,6 +96,17 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["another endpoint is another server"],
     ),
     (
+        Fault::IgnoresAddress,
+        &[
+            "addresses that do not share ticket keys resume their own sessions",
+            "no session is offered at an address that is known to decline it",
+        ],
+    ),
+    (
+        Fault::AddressesAreServers,
+        &["addresses that share ticket keys resume each other's sessions"],
+    ),
+    (
         Fault::IgnoresResumptionOff,
         &["a connection can be kept from storing and offering"],
     ),

@@ -96,6 +96,7 @@ impl<V: Send + Sync> Peer<V> for TlsResume<V> {
             expires,
             weight,
             ticket_bytes: 0,
+            address: None,
         };
         let generation = self.store.generation();
         // The store counts refusals.

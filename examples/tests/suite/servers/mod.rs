@@ -17,6 +17,7 @@ macro_rules! on_both_backends {
     };
 }
 
+mod addresses;
 mod amqp;
 mod awc;
 mod aws;

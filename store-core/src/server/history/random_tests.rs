@@ -58,10 +58,7 @@ fn no_two_fail(processes: bool) {
             if random.random_range(0..20) == 0 {
                 now -= random.random_range(0..now.min(100_000_000)); // the clock is set back
             }
-            let look_up = LookUp {
-                want: Want::Any,
-                reports: true,
-            };
+            let look_up = Want::Any.into();
             let offers = history.may_offer(look_up, at(now));
             let doubtful = history.is_doubtful();
             let is_down = random.random_range(0..100) < is_down;
@@ -103,8 +100,8 @@ fn no_two_connections_in_a_row_fail_unreported() {
         let mut random = seeded(seed);
         let (breaks, took) = (random.random_range(0..101), 1 + random.random_range(0..45));
         let look_up = LookUp {
-            want: Want::SingleUseFirst,
             reports: false,
+            ..Want::SingleUseFirst.into()
         };
         let mut history = History::default();
         history.may_offer(look_up, at(0));

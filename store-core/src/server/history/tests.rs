@@ -8,13 +8,15 @@ fn at(millis: u64) -> Timestamp {
 }
 
 fn reported(want: Want) -> LookUp {
-    let reports = true;
-    LookUp { want, reports }
+    want.into()
 }
 
 fn unreported(want: Want) -> LookUp {
     let reports = false;
-    LookUp { want, reports }
+    LookUp {
+        reports,
+        ..want.into()
+    }
 }
 
 /// A server's answer to a connection that offers, and to one that does not.

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::server::{History, Need};
+use crate::server::{Addresses, History, MOST_REUSABLE, Need, Relation};
 use crate::shard::slab::Ring;
 use crate::shard::tracked::Sizes;
-use crate::{Limits, SharedPart, Stats, Timestamp, Usage, Want};
+use crate::{AddressId, Limits, LookUp, SharedPart, Stats, Timestamp, Usage, Want};
 
 #[derive(Clone, Debug)]
 pub(in crate::shard) struct Session {
@@ -22,6 +22,7 @@ pub(in crate::shard) struct Session {
     pub(super) packing: Option<usize>,
     /// Bytes of its application data.
     pub(in crate::shard) beside: usize,
+    pub(in crate::shard) address: Option<AddressId>,
 }
 
 impl Session {
@@ -43,6 +44,7 @@ pub(in crate::shard) struct Server {
     pub(super) used: bool,
     pub(super) need: Need,
     pub(super) history: History,
+    pub(super) addresses: Option<Addresses>,
 }
 
 impl Server {
@@ -57,6 +59,7 @@ impl Server {
             used: false,
             need: Need::default(),
             history: History::default(),
+            addresses: None,
         }
     }
 
@@ -120,6 +123,7 @@ impl Server {
     pub(super) fn put(
         &mut self,
         session: Session,
+        other: Option<AddressId>,
         limits: &Limits,
         sizes: Sizes,
         now: Timestamp,
@@ -127,7 +131,18 @@ impl Server {
     ) {
         let (usage, most) = (session.usage, limits.sessions_per_server);
         if usage == Usage::Reusable {
-            stats.replaced += self.remove(|session| session.usage == Usage::Reusable);
+            let relations = self.relations(session.address, now);
+            let replaced = |(it, relation): &(&Session, Relation)| {
+                let may_stay = self.addresses.is_some() || (other.is_some() && it.address == other);
+                it.usage == Usage::Reusable && (!may_stay || *relation == Relation::Same)
+            };
+            let replaced: Vec<u64> = relations.filter(replaced).map(|(it, _)| it.id).collect();
+            stats.replaced += self.remove(|session| replaced.contains(&session.id));
+            let reusable = |it: &&Session| it.usage == Usage::Reusable;
+            if self.sessions.iter().filter(reusable).count() >= MOST_REUSABLE {
+                let oldest = self.sessions.iter().find(reusable).map(|it| it.id);
+                stats.replaced += self.remove(|session| Some(session.id) == oldest);
+            }
         } else if self.single_use() >= most {
             self.prune(now, stats);
             while self.single_use() >= most {
@@ -176,42 +191,90 @@ impl Server {
         while !fits(self) && self.single_use() > usize::from(spared == Some(Usage::SingleUse)) {
             self.drop_oldest(stats);
         }
-        if !fits(self) && spared != Some(Usage::Reusable) {
-            stats.evicted += self.remove(|session| session.usage == Usage::Reusable);
-            // Frees its slot as well.
-            fits(self);
+        let reusable = |session: &Session| session.usage == Usage::Reusable;
+        let keep = usize::from(spared == Some(Usage::Reusable));
+        while !fits(self) && self.sessions.iter().filter(|it| reusable(it)).count() > keep {
+            let oldest = self.sessions.iter().position(reusable);
+            self.sessions.remove(oldest.expect("one more than kept"));
+            stats.evicted += 1;
         }
+    }
+
+    /// The sessions, and whether each is of use at `to`.
+    fn relations(
+        &self,
+        to: Option<AddressId>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&Session, Relation)> {
+        self.sessions.iter().map(move |session| {
+            let relation = match (session.address, to) {
+                (_, None) => Relation::Same,
+                (from, to) if from == to => Relation::Same,
+                (None, Some(_)) => Relation::Unknown,
+                (Some(from), Some(to)) => {
+                    let known = self.addresses.as_ref();
+                    known.map_or(Relation::Unknown, |it| it.relation(from, to, now))
+                }
+            };
+            (session, relation)
+        })
+    }
+
+    /// Whether no newer single-use session is of use where this one is, if some addresses are known to be
+    /// apart.
+    pub(super) fn is_newest_of_address(&self, session: &Session, now: Timestamp) -> bool {
+        let newer = self.relations(session.address, now);
+        let mut newer = newer.filter(|(it, _)| it.usage == Usage::SingleUse && it.id > session.id);
+        self.addresses.is_some() && newer.all(|(_, relation)| relation == Relation::Apart)
     }
 
     /// The id, the number and the bytes beside the session that a look-up returns.
     pub(super) fn offer(
         &mut self,
-        want: Want,
+        look_up: LookUp,
         accept: impl Fn(u64) -> bool,
         now: Timestamp,
         stats: &mut Stats,
     ) -> Option<(u64, u64, usize)> {
-        let mut reusable = None;
-        for index in (0..self.sessions.len()).rev() {
-            let session = self.sessions[index].clone();
-            let wanted = match session.usage {
-                Usage::SingleUse => want != Want::Reusable,
-                Usage::Reusable => matches!(want, Want::Any | Want::Reusable),
-            };
-            if wanted && !session.is_valid(now) {
-                self.sessions.remove(index);
+        let wanted = |session: &Session| match session.usage {
+            Usage::SingleUse => look_up.want != Want::Reusable,
+            Usage::Reusable => matches!(look_up.want, Want::Any | Want::Reusable),
+        };
+        // The best one: what it is, its id, and its place.
+        let mut best: Option<((Relation, bool), u64)> = None;
+        let relations = self.relations(look_up.address, now);
+        let all: Vec<(Session, Relation)> = relations
+            .map(|(it, relation)| (it.clone(), relation))
+            .collect();
+        for (session, relation) in all.iter().rev().filter(|(it, _)| wanted(it)) {
+            let fit = (*relation, session.usage == Usage::SingleUse);
+            if !session.is_valid(now) {
+                self.remove(|it| it.id == session.id);
                 stats.expired += 1;
-            } else if wanted && session.packing.is_none() && accept(session.number) {
-                if session.usage == Usage::SingleUse {
-                    self.sessions.remove(index);
-                    stats.taken += 1;
-                    return Some((session.id, session.number, session.beside));
-                }
-                reusable = Some((session.id, session.number, session.beside));
+            } else if *relation != Relation::Apart
+                && session.packing.is_none()
+                && accept(session.number)
+                && best.is_none_or(|(other, _)| fit > other)
+            {
+                best = Some((fit, session.id));
+            }
+            if best.is_some_and(|(fit, _)| fit == (Relation::Same, true)) {
+                break;
             }
         }
-        stats.copied += u64::from(reusable.is_some());
-        reusable
+        let (_, id) = best?;
+        let found = self
+            .sessions
+            .iter()
+            .find(|session| session.id == id)?
+            .clone();
+        if found.usage == Usage::SingleUse {
+            self.remove(|session| session.id == id);
+            stats.taken += 1;
+        } else {
+            stats.copied += 1;
+        }
+        Some((found.id, found.number, found.beside))
     }
 
     /// Takes the oldest unpacked sessions out for packing, `most` at most, and returns their ids and

@@ -67,6 +67,7 @@ impl<S: Portable> Worker<S> {
             expires: now.after(LIFETIME),
             facts: Vec::new(),
             session: Vec::new().into(),
+            address: None,
             application_data: None,
         };
         let Some(sealed) = self.sealed(&notice, self.ring.domain_id(domain)) else {

@@ -183,6 +183,7 @@ impl<S: Portable> Worker<S> {
             weight,
             // The process that put it has checked it.
             ticket_bytes: 0,
+            address: record.address,
         };
         if record.application_data.is_some() {
             entry.set_application_data(record.application_data);

@@ -35,6 +35,7 @@ impl<S: Portable> Worker<S> {
             expires: now.after(LIFETIME),
             facts,
             session: Vec::new().into(),
+            address: None,
             application_data: None,
         };
         let Some(sealed) = self.sealed(&notice, server) else {

@@ -146,6 +146,7 @@ impl<S: Portable> Worker<S> {
             expires: entry.expires,
             facts,
             session,
+            address: entry.address,
             application_data: entry.session.application_data().cloned(),
         };
         self.sealed(&record, server)

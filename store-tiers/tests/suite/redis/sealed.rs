@@ -26,6 +26,7 @@ fn a_dump_shows_neither_sessions_nor_names() {
             expires: now().after(Duration::from_secs(600)),
             facts: name.as_bytes().to_vec(),
             session: secret.to_vec().into(),
+            address: None,
             application_data: None,
         };
         let sealed = Sealed {

@@ -14,8 +14,8 @@ use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslRef, SslSession, SslStream};
 use openssl::x509::X509VerifyResult;
 use store_core::{
-    Clock, Entry, EntryId, KeyRef, Limits, Offer, SecurityDomain, SessionKey, SessionStore,
-    SystemClock, Timestamp, Usage, Want,
+    AddressId, Begun, Clock, Entry, EntryId, KeyRef, Limits, LookUp, Offer, SecurityDomain,
+    SessionKey, SessionStore, SystemClock, Timestamp, Usage, Want,
 };
 use store_tiers::SharedStore;
 use tls_resume::{ReuseTickets, Stats, TierStats};
@@ -329,8 +329,8 @@ impl FaultyClient {
             if !state.has(Fault::NeverSweeps) {
                 state.store.sweep(now);
             }
-            let begun = state.store.generation();
-            if let Some(Offer { id, entry }) = self.look_up(&key, manner) {
+            let (begun, offer) = self.look_up(&key, manner, options);
+            if let Some(Offer { id, entry }) = offer {
                 offered = self.offer(&mut ssl, &key, id, entry);
             }
             let state = ConnectionState {
@@ -372,16 +372,26 @@ impl FaultyClient {
     }
 
     /// Looks up the session that a connection offers.
-    fn look_up(&self, key: &SessionKey, manner: Manner) -> Option<Offer<StoredSession>> {
-        let (store, now) = (&self.state.store, self.state.now());
-        let start = if !manner.offers {
-            return None;
-        } else if manner.reports || self.state.has(Fault::ReportsNothing) {
-            store.begin(key, Want::Any, now, |_| true)
-        } else {
-            store.begin_unreported(key, Want::Any, now, |_| true)
+    fn look_up(
+        &self,
+        key: &SessionKey,
+        manner: Manner,
+        options: &Options,
+    ) -> (Begun, Option<Offer<StoredSession>>) {
+        let (store, state) = (&self.state.store, &self.state);
+        if !manner.offers {
+            return (store.generation().into(), None);
+        }
+        let address = options
+            .address
+            .filter(|_| !state.has(Fault::IgnoresAddress));
+        let look_up = LookUp {
+            want: Want::Any,
+            address: address.map(AddressId::from),
+            reports: manner.reports || state.has(Fault::ReportsNothing),
         };
-        start.offer
+        let start = store.begin(key, look_up, state.now(), |_| true);
+        (start.begun, start.offer)
     }
 
     fn offer(

@@ -59,10 +59,10 @@ impl FaultyConnection {
             return;
         };
         let resumed = ssl.session_reused();
-        let (key, manner) = {
+        let (key, begun, manner) = {
             let mut state = lock(state);
             state.resumed = resumed;
-            (state.key.clone(), state.manner)
+            (state.key.clone(), state.begun, state.manner)
         };
         if let Some(group) = negotiated_group(ssl).filter(|_| !self.client.has(Fault::ForgetsGroup))
         {
@@ -80,7 +80,8 @@ impl FaultyConnection {
             _ => false,
         };
         if !silent {
-            self.client.store.report(&key, outcome, self.client.now());
+            let (store, now) = (&self.client.store, self.client.now());
+            store.finish(&key, &begun, Some(outcome), None, None, now);
         }
         let Some(offered) = &self.offered else { return };
         if !resumed || ssl.version2() == Some(SslVersion::TLS1_3) {

@@ -37,6 +37,9 @@ pub(crate) enum Fault {
     /// A clear of a partition removes its sessions now, and refuses none.
     StoresAfterClearPartition,
     IgnoresEndpoint,
+    IgnoresAddress,
+    /// An address is a server of its own.
+    AddressesAreServers,
     IgnoresResumptionOff,
     /// Kin use the store of the client.
     KinShareTheStore,

@@ -10,7 +10,7 @@ use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef, SslSession, SslVersion};
 use openssl::x509::X509Ref;
 use store_core::{
-    Clock, Entry, EntryId, Generation, KeyRef, Outcome, SecurityDomain, SessionKey, SessionStore,
+    Begun, Clock, Entry, EntryId, KeyRef, Outcome, SecurityDomain, SessionKey, SessionStore,
     Storable, Timestamp, Usage,
 };
 use store_tiers::SharedStore;
@@ -68,7 +68,7 @@ pub(crate) struct ClientState {
 /// The state of a connection, in its `ex_data`.
 pub(crate) struct ConnectionState {
     pub(crate) key: SessionKey,
-    pub(crate) begun: Generation,
+    pub(crate) begun: Begun,
     pub(crate) offered: Option<Offered>,
     pub(crate) manner: Manner,
     pub(crate) resumed: bool,
@@ -181,6 +181,13 @@ impl ClientState {
             _ => host.to_owned(),
         };
         let mut key = KeyRef::new(&domain, &named);
+        let address = options.address.map(|address| address.to_string());
+        if let Some(address) = address
+            .as_ref()
+            .filter(|_| self.has(Fault::AddressesAreServers))
+        {
+            key = key.with_endpoint(address.as_bytes());
+        }
         if let Some(endpoint) = &options.endpoint
             && !self.has(Fault::IgnoresEndpoint)
         {
@@ -248,7 +255,7 @@ impl ClientState {
         let ignores_clear =
             self.has(Fault::StoresAfterClear) || self.has(Fault::StoresAfterClearPartition);
         let begun = if ignores_clear {
-            self.store.generation()
+            self.store.generation().into()
         } else {
             state.begun
         };
