@@ -3,7 +3,10 @@
 /// Sessions to drop, and thereby to wipe, when no lock is held. The first one needs no memory.
 pub(crate) struct Dropped<S> {
     first: Option<S>,
-    #[expect(clippy::box_collection, reason = "one word: every connection makes and drops it")]
+    #[expect(
+        clippy::box_collection,
+        reason = "one word: every connection makes and drops it"
+    )]
     more: Option<Box<Vec<S>>>,
 }
 

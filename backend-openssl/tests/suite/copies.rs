@@ -124,7 +124,7 @@ fn a_driver_reports_its_connections_by_itself() {
         let server = server(library, protocol);
         let client = Client::new(protocol);
         for round in 0..4_u64 {
-            let ssl = client.connector.driven(HOST, client.key(), true);
+            let ssl = client.connector.driven(HOST, client.key(), None, true);
             let mut stream =
                 SslStream::new(ssl.expect("a connection"), InMemory::new(&server)).unwrap();
             stream.connect().unwrap();
@@ -135,7 +135,7 @@ fn a_driver_reports_its_connections_by_itself() {
             close(&mut stream);
             connection_of(&stream).closed();
         }
-        let ssl = client.connector.driven(HOST, client.key(), true);
+        let ssl = client.connector.driven(HOST, client.key(), None, true);
         let silent = Silent { ended: true };
         let mut stream = SslStream::new(ssl.expect("a connection"), silent).unwrap();
         drop(stream.connect());

@@ -26,7 +26,7 @@ impl TlsResume {
 impl SessionSource for TlsResume {
     fn connection(&self) -> Result<Ssl, ErrorStack> {
         self.0
-            .driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT), true)
+            .driven(SERVER_NAME, self.0.key(SERVER_NAME, PORT), None, true)
     }
 
     fn connected(&self, ssl: &SslRef) {

@@ -37,7 +37,8 @@ const FARMS: [&[u8]; 8] = [
 struct Farm {
     servers: Vec<NginxServer>,
     port: u16,
-    _keys: tempfile::TempDir,
+    /// Has the files of the keys.
+    _folder: tempfile::TempDir,
 }
 
 impl Farm {
@@ -54,11 +55,10 @@ impl Farm {
             NginxServer::start_at(&identity, address, &file).expect("an nginx")
         };
         let servers = keys.iter().enumerate().map(start).collect();
-        let _keys = dir;
         Self {
             servers,
             port,
-            _keys,
+            _folder: dir,
         }
     }
 
