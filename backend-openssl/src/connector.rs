@@ -221,6 +221,7 @@ impl Connector {
         callbacks::observe(ssl);
     }
 
+    #[inline]
     fn attach_connection(
         &self,
         ssl: &mut SslRef,

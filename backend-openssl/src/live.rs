@@ -44,6 +44,7 @@ impl Live {
 
     /// A session that a connection has received, and what that connection keeps of it. `None` if
     /// it cannot be copied. Called in the `new_session` callback, or when the handshake is done.
+    #[inline]
     pub(crate) fn received(session: &SslSessionRef, usage: Usage) -> Option<(Arc<Self>, InUse)> {
         if usage == Usage::SingleUse {
             ffi::clear_id(session);
@@ -60,6 +61,7 @@ impl Live {
 
     /// An object for one connection alone, and what that connection keeps of it. `None` if it
     /// cannot be copied.
+    #[inline]
     pub(crate) fn offered(self: Arc<Self>) -> Option<(SslSession, Option<InUse>)> {
         if self.usage == Usage::Reusable {
             let spare = self.replace_spare(None);

@@ -25,6 +25,7 @@ pub(crate) struct OfferedSession {
 impl OfferedSession {
     /// Offers a session in the handshake of `ssl`, and returns what the connection keeps of its
     /// object. `None` if OpenSSL cannot read or take it.
+    #[inline]
     pub(crate) fn offer(ssl: &mut SslRef, offer: Offer<Session>) -> Option<(Self, Option<InUse>)> {
         let Offer { id, entry } = offer;
         let (usage, established) = (entry.usage, entry.established);

@@ -54,6 +54,7 @@ impl Session {
     /// what the connection keeps of it. `None` if the session cannot be copied.
     ///
     /// The session stays valid whatever happens to the connection.
+    #[inline]
     pub(crate) fn received(
         session: &SslSessionRef,
         peer: Arc<PeerInfo>,
@@ -71,13 +72,14 @@ impl Session {
         };
         let copy = Self { form, peer };
         let weight = copy.weight();
-        let entry = Entry::new(copy, usage, Some(lifetime), weight, now)
-            .with_ticket_bytes(ffi::ticket_len(session));
+        let mut entry = Entry::new(copy, usage, Some(lifetime), weight, now);
+        entry.ticket_bytes = ffi::ticket_len(session);
         Some((entry, in_use))
     }
 
     /// The object to offer, and what the connection keeps of it. `None`, a miss, if it cannot be
     /// copied or decoded.
+    #[inline]
     pub(crate) fn offered(
         self,
         usage: Usage,

@@ -222,8 +222,9 @@ impl Connection {
         self.handle.receive(name, early_data, |now| {
             let bytes = self.received.swap(0, Ordering::Relaxed);
             let before = self.received_before_write.swap(0, Ordering::Relaxed);
-            let entry = session.into_entry(bytes, now);
-            entry.with_ticket_bytes(bytes.saturating_sub(before))
+            let mut entry = session.into_entry(bytes, now);
+            entry.ticket_bytes = bytes.saturating_sub(before);
+            entry
         });
     }
 }

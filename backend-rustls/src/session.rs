@@ -82,11 +82,14 @@ impl From<Tls12ClientSessionValue> for Session {
 
 impl From<Tls13ClientSessionValue> for Session {
     fn from(value: Tls13ClientSessionValue) -> Self {
-        Value::Tls13(Box::new(value.into())).into()
+        // Written in place: `Box::new` would build it on the stack first.
+        let kept = Box::write(Box::new_uninit(), value.into());
+        Value::Tls13(kept).into()
     }
 }
 
 impl<V> From<V> for Kept<V> {
+    #[inline]
     fn from(value: V) -> Self {
         let application_data = None;
         Self {

@@ -5,7 +5,7 @@ pub(crate) struct Dropped<S> {
     first: Option<S>,
     #[expect(
         clippy::box_collection,
-        reason = "one word: every connection makes and drops it"
+        reason = "one word to set and to test, in every connection"
     )]
     more: Option<Box<Vec<S>>>,
 }
@@ -26,6 +26,20 @@ impl<S> Dropped<S> {
         } else {
             self.push_more(session);
         }
+    }
+
+    /// Drops the sessions, if there are any. If it is then forgotten, none of the code that drops an empty
+    /// one runs.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if self.first.is_some() || self.more.is_some() {
+            self.drop_all();
+        }
+    }
+
+    #[cold]
+    fn drop_all(&mut self) {
+        *self = Self::new();
     }
 
     #[cold]

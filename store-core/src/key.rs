@@ -229,7 +229,7 @@ impl<'a> KeyRef<'a> {
     /// An owned copy.
     pub fn to_key(self) -> SessionKey {
         let host = match self.host {
-            HostRef::Name(name) => Host::Name(name.to_ascii_lowercase()),
+            HostRef::Name(name) => Host::Name(to_lowercase(name)),
             HostRef::Address(address) => Host::Address(address),
         };
         SessionKey {
@@ -239,6 +239,20 @@ impl<'a> KeyRef<'a> {
             endpoint: self.endpoint.map(Into::into),
         }
     }
+}
+
+/// Nearly every name is in lower case: a test for that is less code than to change it.
+fn to_lowercase(name: &str) -> String {
+    let mut owned = String::from(name);
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        make_lowercase(&mut owned);
+    }
+    owned
+}
+
+#[cold]
+fn make_lowercase(name: &mut str) {
+    name.make_ascii_lowercase();
 }
 
 #[cold]

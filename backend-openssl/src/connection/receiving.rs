@@ -49,14 +49,15 @@ impl Connection {
         let now = self.settings.sessions.clock().now();
         let reuse = self.settings.sessions.reuse_tickets();
         let not_after = peer.not_after;
-        let (entry, in_use) = Session::received(session, peer, reuse, now)?;
-        let mut entry = entry.expires_by(not_after);
+        let (mut entry, in_use) = Session::received(session, peer, reuse, now)?;
+        entry.expires = entry.expires.min(not_after);
+        entry.established = established.unwrap_or(now);
         if let Some(data) = &state.application_data {
             // Else that of the session that was resumed, which its peer has.
             entry.set_application_data(Option::clone(data));
         }
         state.in_use = in_use;
-        Some((entry.established_at(established.unwrap_or(now)), now))
+        Some((entry, now))
     }
 
     /// The peer of a full handshake, `known` from an earlier session. `None` if its sessions must not be

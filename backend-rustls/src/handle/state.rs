@@ -166,7 +166,8 @@ impl<S: TlsSession> State<S> {
 
     /// Makes the look-up, unless it was made or the connection may offer nothing. Returns a TLS 1.3
     /// ticket; keeps a TLS 1.2 session.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call moves the offer twice")]
+    #[inline(always)]
     fn look_up(&mut self, store: &ClockedStore<S>, want: Want) -> Option<Offer<S>> {
         if !matches!(self.look_up, LookUp::NotMade) || !self.may_offer() {
             return None;
@@ -202,8 +203,9 @@ impl<S: TlsSession> State<S> {
     }
 
     pub(super) fn copy(&mut self, store: &ClockedStore<S>) -> Option<S> {
-        // If rustls did not call for a ticket before, it cannot use one.
-        self.look_up(store, Want::Reusable);
+        if matches!(self.look_up, LookUp::NotMade) {
+            self.look_up_reusable(store);
+        }
         let LookUp::Found(now, _) = self.look_up else {
             return None;
         };
@@ -213,7 +215,14 @@ impl<S: TlsSession> State<S> {
         }
     }
 
+    /// If rustls did not call for a ticket before, it cannot use one.
+    #[cold]
+    fn look_up_reusable(&mut self, store: &ClockedStore<S>) {
+        self.look_up(store, Want::Reusable);
+    }
+
     /// Records that `offer` goes to rustls.
+    #[inline]
     fn hand_out(&mut self, offer: Offer<S>) -> S {
         let Offer { id, entry } = offer;
         self.offered = Some(Offered {
@@ -265,27 +274,29 @@ impl<S: TlsSession> State<S> {
         received: impl FnOnce(Timestamp) -> Entry<S>,
     ) {
         let now = self.receive_time(store);
-        let mut entry = received(now);
         self.tickets = self.tickets.saturating_add(1);
         self.max_early_data = self.max_early_data.max(early_data);
         match self.phase {
             Phase::Handshake => {
-                if let Some(older) = self.received.replace(entry) {
-                    self.hold_older(older, capacity(store));
+                if self.received.is_some() {
+                    self.hold_older(capacity(store));
                 }
+                self.received = Some(received(now));
             }
             Phase::Settled(inherited) => {
+                let mut entry = received(now);
                 inherited.apply(&mut entry);
                 self.finish(store, None, Some(entry), now);
             }
-            Phase::Forgotten => {}
+            // Takes what the transport has counted for it.
+            Phase::Forgotten => drop(received(now)),
         }
     }
 
-    /// Holds the newest sessions that the store can hold beside the newest one.
+    /// Moves the session received before to the older ones: as many as the store can hold beside the next.
     #[cold]
-    fn hold_older(&mut self, older: Entry<S>, capacity: usize) {
-        self.received_before.push(older);
+    fn hold_older(&mut self, capacity: usize) {
+        self.received_before.extend(self.received.take());
         if self.received_before.len() >= capacity {
             self.received_before.remove(0);
         }

@@ -16,15 +16,20 @@ pub(crate) struct ToPack<S> {
 pub(super) const MOST_PASSED: usize = 32;
 
 impl<S: Storable> Shard<S> {
+    /// Whether the shard has more unpacked sessions than it keeps.
+    #[inline]
+    pub(crate) fn is_packing_due(&self) -> bool {
+        S::PACKS && self.slab.unpacked() > self.limits.unpacked_sessions
+    }
+
     /// Sessions to pack after a put to `put`, if they have a packed form and the shard has more unpacked
     /// ones than it keeps: as many
     /// of the next server that was not looked up since the hand passed it last.
-    #[inline]
     pub(crate) fn next_to_pack(&mut self, put: Index) -> Option<Vec<ToPack<S>>> {
-        let most = self.limits.unpacked_sessions;
-        if !S::PACKS || self.slab.unpacked() <= most {
+        if !self.is_packing_due() {
             return None;
         }
+        let most = self.limits.unpacked_sessions;
         let excess = self.slab.unpacked() - most;
         if most == 0 {
             // Each session is packed when it is stored.
@@ -33,7 +38,6 @@ impl<S: Storable> Shard<S> {
         Some(self.pass_packing_hand(excess))
     }
 
-    #[cold]
     fn pass_packing_hand(&mut self, excess: usize) -> Vec<ToPack<S>> {
         for _ in 0..MOST_PASSED {
             let Some(index) = self.slab.pass(&mut self.pack_hand) else {

@@ -1,5 +1,7 @@
 //! A connection's look-up, and its end.
 
+use std::mem::forget;
+
 use super::SessionStore;
 use super::shards::LockedShard;
 use crate::dropped::Dropped;
@@ -39,7 +41,10 @@ impl<S: Storable> SessionStore<S> {
         now: Timestamp,
         mut accept: impl FnMut(&S) -> bool,
     ) -> Start<S> {
-        let hashed = self.hashed(key);
+        // As in `hashed`: returned from there, the key would be copied.
+        let (hash, key) = (0, key.into());
+        let mut hashed = HashedKey { hash, key };
+        hashed.hash = self.hasher.hash(&hashed.key);
         let mut start = hashed.start(self.generation(), now);
         start.begun.address = look_up.address;
         let shard = if look_up.reports {
@@ -72,6 +77,8 @@ impl<S: Storable> SessionStore<S> {
         let mut locked = shard.lock();
         locked.begin(hashed, look_up, now, accept, &mut dropped, start);
         drop(locked);
+        dropped.clear();
+        forget(dropped);
         if S::PACKS {
             self.unpack(shard, hashed, &mut start.offer, now);
         }
@@ -164,17 +171,21 @@ impl<S: Storable> SessionStore<S> {
         }
         let Some(mut entry) = session else {
             drop(locked);
+            dropped.clear();
+            forget(dropped);
             self.tell(&hashed.key, outcome, None, standing);
             return None;
         };
         entry.address = entry.address.or(begun.address);
         let usage = entry.usage;
         let put = locked.put(&hashed, &mut index, entry, begun, now, &mut dropped);
-        let (to_pack, is_sweep_due) = (locked.next_to_pack(index), locked.is_sweep_due());
+        let (is_packing_due, is_sweep_due) = (locked.is_packing_due(), locked.is_sweep_due());
         drop(locked);
-        self.tell(&hashed.key, outcome, Some(put), standing);
-        if let Some(to_pack) = to_pack {
-            self.pack(shard, to_pack, now);
+        dropped.clear();
+        forget(dropped);
+        self.tell(&hashed.key, outcome, Some(put.is_ok()), standing);
+        if is_packing_due {
+            self.pack(shard, index, now);
         }
         if is_sweep_due {
             self.sweep_steps(shard, now);
@@ -185,14 +196,14 @@ impl<S: Storable> SessionStore<S> {
         Some(put)
     }
 
-    /// Counts the end of a connection for a watched server, and emits its event. The observer learns
-    /// the server's standing if it has changed.
+    /// Counts the end of a connection for a watched server, and whether it put a session. Emits its event.
+    /// The observer learns the server's standing if it has changed.
     #[inline]
     fn tell(
         &self,
         key: &KeyRef<'_>,
         outcome: Option<Outcome>,
-        put: Option<Result<EntryId, Refused>>,
+        put: Option<bool>,
         changed: Option<Standing>,
     ) {
         self.watched.count(key, |stats| {
@@ -200,8 +211,8 @@ impl<S: Storable> SessionStore<S> {
                 stats.count(outcome);
             }
             match put {
-                Some(Ok(_)) => stats.stored += 1,
-                Some(Err(_)) => stats.refused += 1,
+                Some(true) => stats.stored += 1,
+                Some(false) => stats.refused += 1,
                 None => {}
             }
         });

@@ -3,14 +3,15 @@
 use super::SessionStore;
 use super::shards::LockedShard;
 use crate::dropped::Dropped;
-use crate::shard::{HashedKey, ToPack};
+use crate::shard::{HashedKey, Index, ToPack};
 use crate::{EntryId, Offer, Storable, Timestamp, Usage};
 
 impl<S: Storable> SessionStore<S> {
-    /// Packs sessions and returns them to their shard.
+    /// Packs sessions after a put to `put`, and returns them to their shard.
     #[cold]
-    pub(super) fn pack(&self, shard: &LockedShard<S>, to_pack: Vec<ToPack<S>>, now: Timestamp) {
-        for to_pack in to_pack {
+    pub(super) fn pack(&self, shard: &LockedShard<S>, put: Index, now: Timestamp) {
+        let to_pack = shard.lock().next_to_pack(put);
+        for to_pack in to_pack.into_iter().flatten() {
             self.pack_one(shard, to_pack, now);
         }
     }

@@ -57,10 +57,10 @@ impl<S: Storable> TierAccess<S> for SessionStore<S> {
         if restored.is_ok() {
             locked.count_as_returned();
         }
-        let to_pack = locked.next_to_pack(index);
+        let is_packing_due = locked.is_packing_due();
         drop(locked);
-        if let Some(to_pack) = to_pack {
-            self.pack(shard, to_pack, now);
+        if is_packing_due {
+            self.pack(shard, index, now);
         }
         restored
     }
