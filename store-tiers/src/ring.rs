@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use crate::record::{Record, millis, timestamp};
 
 /// The first bytes of every sealed record. The last of them is the version of the layout.
-// 2: application data follows the session.
-const MAGIC: [u8; 4] = *b"TLR\x02";
+// 3: the address that gave the session is in it; 2: application data follows the session.
+const MAGIC: [u8; 4] = *b"TLR\x03";
 /// Length of the header: magic, key id, format, expiry, nonce.
 const HEADER: usize = 4 + 4 + 4 + 8 + NONCE;
 const NONCE: usize = 24;

@@ -158,7 +158,7 @@ fn the_layout_is_stable() {
     let sealed = ring.seal_with(&record(), &id, [5; NONCE]).unwrap();
     assert_eq!(
         sealed[..HEADER - NONCE],
-        *b"TLR\x02\0\0\0\x02\0\0\0\x07\0\0\x01\x8b\xcf\xe6\xee\xa0"
+        *b"TLR\x03\0\0\0\x02\0\0\0\x07\0\0\x01\x8b\xcf\xe6\xee\xa0"
     );
     assert_eq!(sealed.len(), HEADER + record().encode().len() + TAG);
 }
