@@ -208,7 +208,7 @@ proptest! {
         let ring = ring();
         let id = server(&ring, "example.com");
         prop_assert!(ring.open(&bytes, &id, at(NOW)).is_err());
-        let with_header = [&b"TLR\x02\0\0\0\x02"[..], &bytes].concat();
+        let with_header = [&b"TLR\x03\0\0\0\x02"[..], &bytes].concat();
         prop_assert!(ring.open(&with_header, &id, at(NOW)).is_err());
     }
 }
