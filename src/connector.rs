@@ -413,13 +413,15 @@ impl<B: Backend> Connector<B> {
     /// [labels](crate::generic::ConnectorBuilder::metric_labels) of its own. Connectors onto one store
     /// ([`with_client_certificate`](Self::with_client_certificate)) record it once. Others with the
     /// same labels add up: a connector that replaces another continues its counters, and dropping
-    /// the last clone of a connector subtracts its sessions from the gauges. Visits every shard of
-    /// the store: call it once a second at most.
+    /// the last clone of a connector subtracts its sessions from the gauges. Servers that are
+    /// [watched](Self::watch) have counters of their own, with the label `server`: host and port.
+    /// Visits every shard of the store: call it once a second at most.
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
         let meter = self.inner.opened.meter.lock();
         let mut meter = meter.unwrap_or_else(PoisonError::into_inner);
         meter.record(&self.stats());
+        meter.record_servers(&self.inner.opened.store.memory.watched());
         #[cfg(feature = "shared")]
         if let Some(shared) = &self.inner.opened.store.shared {
             meter.record_tier(&shared.store.tier_stats());

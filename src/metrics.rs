@@ -22,10 +22,11 @@
 //! # fn main() {}
 //! ```
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::{fmt, mem};
 
 use ::metrics::{Label, Unit, counter, describe_counter, describe_gauge, gauge};
-use store_core::Stats;
+use store_core::{ServerStats, SessionKey, Stats};
 #[cfg(feature = "shared")]
 use store_tiers::TierStats;
 
@@ -36,6 +37,8 @@ use store_tiers::TierStats;
 pub struct Meter {
     labels: Vec<Label>,
     stats: Stats,
+    /// By the label `server`.
+    servers: BTreeMap<String, ServerStats>,
     #[cfg(feature = "shared")]
     tier: TierStats,
 }
@@ -46,6 +49,7 @@ impl Meter {
         Self {
             labels,
             stats: Stats::default(),
+            servers: BTreeMap::new(),
             #[cfg(feature = "shared")]
             tier: TierStats::default(),
         }
@@ -53,31 +57,66 @@ impl Meter {
 
     /// Records what the store has counted since the last call, and what it holds now.
     pub fn record(&mut self, now: &Stats) {
-        let before = std::mem::replace(&mut self.stats, *now);
-        self.count("", now.counters(), before.counters());
-        self.gauge("", now.gauges(), before.gauges());
+        let before = mem::replace(&mut self.stats, *now);
+        count("", &self.labels, now.counters(), before.counters());
+        gauge("", &self.labels, now.gauges(), before.gauges());
+    }
+
+    /// Records what the store has counted for each server that is watched, as
+    /// [`SessionStore::watched`](store_core::SessionStore::watched) returns it, with the label `server`:
+    /// host and port. Those with the same label add up; one without any number is left out.
+    pub fn record_servers(&mut self, now: &[(SessionKey, ServerStats)]) {
+        let mut sums = BTreeMap::<String, ServerStats>::new();
+        for (key, stats) in now {
+            let sum = sums.entry(key.as_key().to_string()).or_default();
+            sum.add(stats);
+        }
+        sums.retain(|_, stats| *stats != ServerStats::default());
+        let mut before = mem::take(&mut self.servers);
+        for (server, now) in &sums {
+            let before = before.remove(server).unwrap_or_default();
+            let labels = self.with_server(server);
+            count("server_", &labels, now.counters(), before.counters());
+            gauge("server_", &labels, now.gauges(), before.gauges());
+        }
+        self.servers = sums;
+        self.subtract_servers(&before);
     }
 
     /// Records what the tier has counted since the last call, and its state now.
     #[cfg(feature = "shared")]
     pub fn record_tier(&mut self, now: &TierStats) {
-        let before = std::mem::replace(&mut self.tier, *now);
-        self.count("tier_", now.counters(), before.counters());
-        self.gauge("tier_", now.gauges(), before.gauges());
+        let before = mem::replace(&mut self.tier, *now);
+        count("tier_", &self.labels, now.counters(), before.counters());
+        gauge("tier_", &self.labels, now.gauges(), before.gauges());
     }
 
-    fn count<const N: usize>(&self, prefix: &str, now: [Named; N], before: [Named; N]) {
-        for ((name, now), (_, before)) in now.into_iter().zip(before) {
-            let name = format!("tls_resume_{prefix}{name}_total");
-            counter!(name, self.labels.iter()).increment(now.saturating_sub(before));
-        }
+    fn with_server(&self, server: &str) -> Vec<Label> {
+        let mut labels = self.labels.clone();
+        labels.push(Label::new("server", server.to_owned()));
+        labels
     }
 
-    fn gauge<const N: usize>(&self, prefix: &str, now: [Named; N], before: [Named; N]) {
-        for ((name, now), (_, before)) in now.into_iter().zip(before) {
-            let name = format!("tls_resume_{prefix}{name}");
-            gauge!(name, self.labels.iter()).increment(real(now) - real(before));
+    /// Subtracts the last values of servers from the gauges.
+    fn subtract_servers(&self, servers: &BTreeMap<String, ServerStats>) {
+        for (server, last) in servers {
+            let none = ServerStats::default().gauges();
+            gauge("server_", &self.with_server(server), none, last.gauges());
         }
+    }
+}
+
+fn count<const N: usize>(prefix: &str, labels: &[Label], now: [Named; N], before: [Named; N]) {
+    for ((name, now), (_, before)) in now.into_iter().zip(before) {
+        let name = format!("tls_resume_{prefix}{name}_total");
+        counter!(name, labels.iter()).increment(now.saturating_sub(before));
+    }
+}
+
+fn gauge<const N: usize>(prefix: &str, labels: &[Label], now: [Named; N], before: [Named; N]) {
+    for ((name, now), (_, before)) in now.into_iter().zip(before) {
+        let name = format!("tls_resume_{prefix}{name}");
+        gauge!(name, labels.iter()).increment(real(now) - real(before));
     }
 }
 
@@ -88,11 +127,14 @@ impl Drop for Meter {
     fn drop(&mut self) {
         // Otherwise no gauge was recorded.
         if self.stats != Stats::default() {
-            self.gauge("", Stats::default().gauges(), self.stats.gauges());
+            let none = Stats::default().gauges();
+            gauge("", &self.labels, none, self.stats.gauges());
         }
+        self.subtract_servers(&self.servers);
         #[cfg(feature = "shared")]
         if self.tier != TierStats::default() {
-            self.gauge("tier_", TierStats::default().gauges(), self.tier.gauges());
+            let none = TierStats::default().gauges();
+            gauge("tier_", &self.labels, none, self.tier.gauges());
         }
     }
 }
@@ -168,6 +210,44 @@ const COUNTERS: &[(&str, &str)] = &[
         "refused_cleared",
         "Sessions refused because their server was cleared meanwhile",
     ),
+    ("server_stored", "Sessions of a watched server stored"),
+    (
+        "server_refused",
+        "Sessions of a watched server not stored, for any reason",
+    ),
+    ("server_offered", "Sessions offered to a watched server"),
+    (
+        "server_taken",
+        "Tickets of a watched server taken out of the store",
+    ),
+    (
+        "server_missed",
+        "Connections to a watched server for which the store had no session",
+    ),
+    (
+        "server_avoided",
+        "Connections to a watched server that offered no session because of earlier handshakes",
+    ),
+    (
+        "server_resumed",
+        "Offered sessions that a watched server resumed",
+    ),
+    (
+        "server_declined",
+        "Offered sessions that a watched server declined for a full handshake",
+    ),
+    (
+        "server_failed",
+        "Offered sessions whose handshake with a watched server failed",
+    ),
+    (
+        "server_cancelled",
+        "Offered sessions whose handshake with a watched server was cancelled by its caller",
+    ),
+    (
+        "server_retried",
+        "Handshakes with a watched server made again without a session",
+    ),
     ("tier_written", "Records written to the tier"),
     ("tier_fetched", "Sessions fetched from the tier"),
     ("tier_missed", "Fetches for which the tier had no session"),
@@ -206,6 +286,11 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     ("servers", Unit::Count, "Servers that hold a session now"),
     ("sessions", Unit::Count, "Sessions held now"),
     ("bytes", Unit::Bytes, "Bytes held now, bookkeeping included"),
+    (
+        "server_held",
+        Unit::Count,
+        "Sessions of a watched server held now",
+    ),
     (
         "tier_resting",
         Unit::Count,

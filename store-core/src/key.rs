@@ -1,5 +1,7 @@
 //! The keys under which sessions are stored.
 
+mod display;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};

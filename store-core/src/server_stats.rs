@@ -42,6 +42,42 @@ pub struct ServerStats {
 }
 
 impl ServerStats {
+    /// The counters with the names of their fields.
+    pub fn counters(&self) -> [(&'static str, u64); 11] {
+        let Self {
+            stored,
+            refused,
+            offered,
+            taken,
+            missed,
+            avoided,
+            resumed,
+            declined,
+            failed,
+            cancelled,
+            retried,
+            held: _,
+        } = *self;
+        [
+            ("stored", stored),
+            ("refused", refused),
+            ("offered", offered),
+            ("taken", taken),
+            ("missed", missed),
+            ("avoided", avoided),
+            ("resumed", resumed),
+            ("declined", declined),
+            ("failed", failed),
+            ("cancelled", cancelled),
+            ("retried", retried),
+        ]
+    }
+
+    /// The sessions stored now with the name of their field.
+    pub fn gauges(&self) -> [(&'static str, u64); 1] {
+        [("held", self.held)]
+    }
+
     /// Adds the counters of another key, for a server that has several.
     pub fn add(&mut self, other: &Self) {
         let Self {
@@ -116,6 +152,12 @@ impl Watched {
         let mut found = None;
         self.count(&key, |stats| found = Some(*stats));
         found
+    }
+
+    /// The servers in the order in which they were added.
+    pub(crate) fn keys(&self) -> Vec<SessionKey> {
+        let servers = lock(&self.servers);
+        servers.iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// Changes the counters of a server if it is watched.

@@ -20,7 +20,7 @@ use crate::shard::{HashedKey, Part};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, lock};
 use crate::tier::Standing;
 use crate::{EntryId, Generation, KeyRef, Limits, LimitsError, SecurityDomain, ServerStats};
-use crate::{Stats, Storable, StoreObserver, Timestamp, Usage};
+use crate::{SessionKey, Stats, Storable, StoreObserver, Timestamp, Usage};
 
 /// A shard that grows moves its servers, so shards are small.
 const SERVERS_A_SHARD: usize = 512;
@@ -339,6 +339,16 @@ impl<S: Storable> SessionStore<S> {
             held: held as u64,
             ..stats
         })
+    }
+
+    /// The watched servers, each as [`server_stats`](Self::server_stats) has it.
+    pub fn watched(&self) -> Vec<(SessionKey, ServerStats)> {
+        let keys = self.watched.keys().into_iter();
+        keys.filter_map(|key| {
+            let stats = self.server_stats(&key)?;
+            Some((key, stats))
+        })
+        .collect()
     }
 
     /// Selects whether servers appear with name and port in the events of this store for `tracing`.

@@ -10,7 +10,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tls_resume::Backend;
 use tls_resume::generic::{Connector, ConnectorBuilder};
 
-/// The metrics with the label `domain="mail"`: kind and value.
+/// The metrics with the label `domain="mail"`: kind and value. Those of a server have its label, too.
 fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, (&'static str, i64)> {
     let snapshot = snapshotter.snapshot().into_vec();
     let value = |value: &DebugValue| match value {
@@ -27,7 +27,9 @@ fn recorded(snapshotter: &Snapshotter) -> BTreeMap<String, (&'static str, i64)> 
             .labels()
             .map(|it| (it.key(), it.value()))
             .collect();
-        assert_eq!(labels, [("domain", "mail")]);
+        let is_of_server = key.key().name().starts_with("tls_resume_server_");
+        assert_eq!(labels[0], ("domain", "mail"));
+        assert_eq!(labels.len(), 1 + usize::from(is_of_server), "{labels:?}");
         (key.key().name().to_owned(), value(found))
     });
     ours.collect()
@@ -59,6 +61,7 @@ fn recorded_values_are_the_statistics<B: Backend>(
     };
     let server = TcpServer::start(Server::new(Library::Rustls, &settings)).expect("a port");
     let connector = with(builder(&authority)).build().expect("valid settings");
+    connector.watch("localhost", server.port());
     for _ in 0..3 {
         let mut stream = connector
             .connect("localhost", server.port())
@@ -76,15 +79,19 @@ fn recorded_values_are_the_statistics<B: Backend>(
     });
     let recorded = recorded(&snapshotter);
     assert_eq!(stats.resumed, 2);
+    let of_server = connector.server_stats("localhost", server.port());
+    let of_server = of_server.expect("a server that is watched");
+    assert_eq!((of_server.missed, of_server.resumed), (1, 2));
     // The metrics are named after the fields, which serde knows.
-    let fields = serde_json::to_value(stats).expect("plain data");
-    for (field, value) in fields.as_object().expect("fields") {
-        let names = [
-            format!("tls_resume_{field}_total"),
-            format!("tls_resume_{field}"),
-        ];
-        let found = names.iter().find_map(|name| recorded.get(name));
-        assert_eq!(found.map(|(_, value)| *value), value.as_i64(), "{field}");
+    let all = serde_json::to_value(stats).expect("plain data");
+    let of_server = serde_json::to_value(of_server).expect("plain data");
+    for (prefix, fields) in [("", all), ("server_", of_server)] {
+        for (field, value) in fields.as_object().expect("fields") {
+            let name = format!("tls_resume_{prefix}{field}");
+            let names = [format!("{name}_total"), name];
+            let found = names.iter().find_map(|name| recorded.get(name));
+            assert_eq!(found.map(|(_, value)| *value), value.as_i64(), "{names:?}");
+        }
     }
     for (name, (kind, _)) in &recorded {
         assert_eq!(documented().get(name.as_str()), Some(kind), "{name}");
@@ -143,6 +150,44 @@ fn connectors_with_the_same_labels_add_up<B: Backend>() {
     });
 }
 
+/// The label `server` appears and disappears with the watch.
+fn a_watched_server_has_a_label<B: Backend>() {
+    let authority = Authority::new(KeyKind::EcdsaP256);
+    let settings = ServerSettings::new(authority.issue(&["localhost"]));
+    let server = TcpServer::start(Server::new(Library::Rustls, &settings)).expect("a port");
+    let connector = builder::<B>(&authority).build().expect("valid settings");
+    let sink = DebuggingRecorder::new();
+    let snapshotter = sink.snapshotter();
+    let visit = || {
+        let connected = connector.connect("localhost", server.port());
+        let mut stream = connected.expect("connected");
+        let arrived = stream.wait_for_tickets(Duration::from_secs(10));
+        assert!(arrived.expect("a wait") > 0);
+        connector.record_metrics();
+        let snapshot = snapshotter.snapshot().into_vec();
+        let held = snapshot.into_iter().find_map(|(key, _, _, value)| {
+            let mut labels = key.key().labels().map(|label| label.value().to_owned());
+            let is_held = key.key().name() == "tls_resume_server_held";
+            is_held.then(|| (labels.next_back(), value))
+        });
+        held.map(|(label, value)| match value {
+            DebugValue::Gauge(value) => (label.expect("a label"), value.into_inner() > 0.0),
+            value => panic!("{value:?}"),
+        })
+    };
+    metrics::with_local_recorder(&sink, || {
+        assert_eq!(visit(), None);
+        connector.watch("localhost", server.port());
+        connector.watch("other.example", 443); // without a connection, it has no series
+        let label = format!("localhost:{}", server.port());
+        assert_eq!(visit(), Some((label.clone(), true)));
+        connector.unwatch("localhost", server.port());
+        // The recorder adds up what is recorded since its last snapshot, and forgets no series.
+        assert_eq!(visit(), Some((label.clone(), false)));
+        assert_eq!(visit(), Some((label, false)));
+    });
+}
+
 /// R38: a connector with another client certificate has the metrics of the first.
 fn connectors_onto_one_store_are_counted_once<B: Backend>() {
     let authority = Authority::new(KeyKind::EcdsaP256);
@@ -174,6 +219,7 @@ fn rustls() {
     recorded_values_are_the_statistics::<tls_resume::rustls::Rustls>(|builder| builder);
     connectors_with_the_same_labels_add_up::<tls_resume::rustls::Rustls>();
     connectors_onto_one_store_are_counted_once::<tls_resume::rustls::Rustls>();
+    a_watched_server_has_a_label::<tls_resume::rustls::Rustls>();
 }
 
 #[cfg(feature = "rustls")]
@@ -193,6 +239,7 @@ fn openssl() {
     recorded_values_are_the_statistics::<tls_resume::openssl::OpenSsl>(|builder| builder);
     connectors_with_the_same_labels_add_up::<tls_resume::openssl::OpenSsl>();
     connectors_onto_one_store_are_counted_once::<tls_resume::openssl::OpenSsl>();
+    a_watched_server_has_a_label::<tls_resume::openssl::OpenSsl>();
 }
 
 #[cfg(all(feature = "openssl", feature = "lmdb"))]

@@ -23,6 +23,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tls_resume::metrics::describe();
     let builder = Connector::builder().domain("example").store(store);
     let connector = builder.roots_pem_file(roots).build()?;
+    let server: hyper::Uri = url.parse()?;
+    let host = server.host().ok_or("give a URL with a host")?;
+    connector.watch(host, server.port_u16().unwrap_or(443)); // metrics of this server
     loop {
         if let Err(error) = ureq::agent(&connector).get(&url).call() {
             eprintln!("{url}: {error}");

@@ -127,7 +127,7 @@ fn visits<B: Backend>(version: Protocol, named: bool) -> (Vec<String>, Vec<Vec<u
 pub(crate) fn each_use_of_a_session_is_an_event<B: Backend>() {
     for (version, usage) in KINDS {
         let (events, tickets, port) = visits::<B>(version, true);
-        let server = format!("server=\"{HOST} {port}\"");
+        let server = format!("server=\"{HOST}:{port}\"");
         let expected = [
             format!("missed {server}"),
             format!("offered {server} usage=\"{usage}\""),
@@ -152,7 +152,7 @@ fn after_a_visit<B: Backend>(
     visit(&connector, &server);
     let recorder = Recorder::default();
     tracing::subscriber::with_default(recorder.clone(), || connect(&connector, server.port()));
-    let called = format!("server=\"{HOST} {}\"", server.port());
+    let called = format!("server=\"{HOST}:{}\"", server.port());
     (recorder.take(), called)
 }
 
