@@ -10,8 +10,8 @@ use crate::args::{ReportOptions, RunOptions};
 use crate::error::print_message;
 use crate::sections::memory::worker as memory_worker;
 use crate::sections::tiers::worker as tiers_worker;
-use crate::serve;
 use crate::tier_command::TierOptions;
+use crate::{serve, watch};
 
 /// Measures, checks and probes TLS session resumption with rustls and OpenSSL.
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ pub enum Command {
     Tier(TierOptions),
     /// Start a test server that prints for each connection whether it resumed
     Serve(serve::Options),
+    /// Show the metrics of a running program: what resumes, and what does not
+    Watch(watch::Options),
     /// A worker process of the section `tiers`
     #[command(name = tiers_worker::NAME, hide = true)]
     TiersWorker(tiers_worker::WorkerOptions),
@@ -134,6 +136,11 @@ mod tests {
             ("compare probe localhost --connections 0", "--connections"),
             ("compare probe localhost --tls 1.1", "1.2"),
             ("compare probe ::1", "[::1]"),
+            ("compare watch", "URL"),
+            (
+                "compare watch localhost:9464",
+                "http://127.0.0.1:9464/metrics",
+            ),
             ("compare bogus", "bogus"),
         ] {
             let error = parse_line(line).unwrap_err();

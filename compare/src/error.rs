@@ -44,6 +44,9 @@ pub enum Error {
     /// A tier could not be asked.
     #[error("{0}")]
     Tier(String),
+    /// Metrics could not be read.
+    #[error("{0}")]
+    Metrics(String),
     /// The output could not be written.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -54,7 +57,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::BadInput(_) | Self::Report { .. } => 2,
-            Self::Setup(_) | Self::Tier(_) | Self::Print(_) => 1,
+            Self::Setup(_) | Self::Tier(_) | Self::Metrics(_) | Self::Print(_) => 1,
         }
     }
 }

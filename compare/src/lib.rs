@@ -2,9 +2,9 @@
 //! backends follow the same rules.
 //!
 //! - [`Run`] runs the sections and writes `report.json`; it can measure a store of yours.
-//! - [`run_command`], [`report_command`] and [`serve`] are the commands `compare run`,
-//!   `compare report` and `compare serve`; `compare probe` is the package `probe`. [`cli`] parses the
-//!   command line.
+//! - [`run_command`], [`report_command`], [`serve`] and [`watch`] are the commands `compare run`,
+//!   `compare report`, `compare serve` and `compare watch`; `compare probe` is the package `probe`.
+//!   [`cli`] parses the command line.
 //! - [`harness`] has the clients that are measured; the package `benches` uses them, too.
 //!
 //! `examples/own_store.rs` measures another store in 40 lines. The cost of one handshake:
@@ -43,6 +43,7 @@ mod section_names;
 pub mod sections;
 pub mod serve;
 pub mod tier_command;
+pub mod watch;
 
 pub use counting::Counting;
 pub use error::Error;

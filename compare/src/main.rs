@@ -7,7 +7,7 @@ use compare::cli::{self, Command};
 use compare::counting::Counting;
 use compare::error::{Outcome, print_message};
 use compare::sections::{memory, tiers};
-use compare::{report_command, run_command, serve, tier_command};
+use compare::{report_command, run_command, serve, tier_command, watch};
 use conformance::child;
 
 #[global_allocator]
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         }
         Command::Tier(options) => tier_command::run(options, &mut out),
         Command::Serve(options) => serve::run(options, &mut out),
+        Command::Watch(options) => watch::run(options, &mut out),
         Command::TiersWorker(options) => tiers::worker::run(options, &mut out),
         Command::MemoryWorker(options) => memory::worker::run(options, &mut out),
     };

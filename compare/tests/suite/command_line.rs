@@ -51,6 +51,19 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
         (&["probe", "::1"], "[::1]"),
         (&["probe", "::1:443"], "[::1]:443"),
         (&["probe", "https://localhost:1/"], "not a URL"),
+        (&["watch"], "URL"),
+        (
+            &["watch", "localhost:9464"],
+            "http://127.0.0.1:9464/metrics",
+        ),
+        (
+            &["watch", "ftp://localhost/"],
+            "http://127.0.0.1:9464/metrics",
+        ),
+        (
+            &["watch", "http://localhost:1/", "--ca", "no-such-file"],
+            "--ca",
+        ),
     ] {
         let ran = compare(args);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);

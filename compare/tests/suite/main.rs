@@ -13,3 +13,4 @@ mod serve;
 mod table;
 mod tier;
 mod tiers;
+mod watch;

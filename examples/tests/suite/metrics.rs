@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use compare::watch::{Options, Watch};
 use examples::serve::HttpsServer;
 use lab::prometheus::Prometheus;
 use lab::server::{Library, Protocol};
@@ -61,18 +62,23 @@ fn queries() -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn a_prometheus_reads_what_the_dashboard_shows() {
-    let server = HttpsServer::start(Library::OpenSsl, Protocol::Tls13, &[]).expect("a server");
-    let place = tempfile::tempdir().expect("a temporary folder");
-    let store = format!("lmdb:{}", place.path().join("sessions").display());
+/// Starts the program with a store in this folder; where its metrics are read.
+fn start(server: &HttpsServer, place: &Path) -> (Program, String) {
+    let store = format!("lmdb:{}", place.join("sessions").display());
     let listen = format!("127.0.0.1:{}", free_port().expect("a port"));
     let program = Command::new(env!("CARGO_BIN_EXE_metrics"))
         .args([server.url().as_ref(), server.roots().as_os_str()])
         .args([&listen, &store])
         .spawn()
         .expect("the program");
-    let _program = Program(program);
+    (Program(program), listen)
+}
+
+#[test]
+fn a_prometheus_reads_what_the_dashboard_shows() {
+    let server = HttpsServer::start(Library::OpenSsl, Protocol::Tls13, &[]).expect("a server");
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (_program, listen) = start(&server, place.path());
     let prometheus = Prometheus::start(&listen, &monitoring("alerts.yml")).expect("a Prometheus");
     let deadline = Instant::now() + LONG;
     let mut waiting: Vec<String> = queries();
@@ -106,6 +112,33 @@ fn a_prometheus_reads_what_the_dashboard_shows() {
             (&"ok".into(), &"inactive".into()),
             "{rule}"
         );
+    }
+}
+
+/// `compare watch` of the program, whose server resumes.
+#[test]
+fn the_terminal_shows_what_resumes() {
+    let server = HttpsServer::start(Library::OpenSsl, Protocol::Tls13, &[]).expect("a server");
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (_program, listen) = start(&server, place.path());
+    let options = Options {
+        url: format!("http://{listen}").parse().expect("a URL"),
+        once: false,
+        ca: None,
+    };
+    let mut watch = Watch::new(&options).expect("valid options");
+    let deadline = Instant::now() + LONG;
+    // Until it has seen a connection resume: the chart has a full bar then.
+    let shown = loop {
+        assert!(Instant::now() < deadline, "{:?}", watch.frame());
+        match watch.frame() {
+            Ok(frame) if frame.contains('█') => break frame,
+            _ => thread::sleep(Duration::from_millis(200)),
+        }
+    };
+    let watched = format!("localhost:{}", server.port());
+    for text in ["example", "had no session", "works:", &watched] {
+        assert!(shown.contains(text), "{text:?} is not in\n{shown}");
     }
 }
 
