@@ -1,6 +1,7 @@
-// The first definition of a link is used. README defines a relative path, which docs.rs does not
+// The first definition of a link is used. README defines relative paths, which docs.rs does not
 // have.
 #![doc = "[chart]: https://raw.githubusercontent.com/tls-resume/tls-resume/main/docs/handshake.svg\n"]
+#![doc = "[watch]: https://raw.githubusercontent.com/tls-resume/tls-resume/main/docs/pictures/watch.svg\n"]
 #![cfg_attr(feature = "rustls", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "rustls"),
@@ -35,10 +36,45 @@ mod first_bytes;
 #[cfg(feature = "futures")]
 pub mod futures;
 pub mod generic;
-/// The choice of backend, store and limits; advice for proxies, crawlers, MTAs and drivers; moving from
-/// other session caches.
+/// The choice of backend, store and limits, and a page for each task, with a whole program.
+///
+/// The pages' links lead to the repository. Their programs are those of its folder `examples`.
+#[cfg(feature = "rustls")] // of some examples
 pub mod guide {
     #![doc = include_str!("../docs/guide.md")]
+
+    /// A server that fails when a session is offered.
+    pub mod broken_servers {
+        #![doc = include_str!("../docs/guide/broken-servers.md")]
+    }
+    /// Client certificates that rotate.
+    pub mod certificates {
+        #![doc = include_str!("../docs/guide/certificates.md")]
+    }
+    /// A crawler.
+    pub mod crawler {
+        #![doc = include_str!("../docs/guide/crawler.md")]
+    }
+    /// Data connections of FTP over TLS.
+    pub mod ftps {
+        #![doc = include_str!("../docs/guide/ftps.md")]
+    }
+    /// Mail, delivered by many processes.
+    pub mod mail {
+        #![doc = include_str!("../docs/guide/mail.md")]
+    }
+    /// From rustls's and hyper-openssl's caches to this store.
+    pub mod moving {
+        #![doc = include_str!("../docs/guide/moving.md")]
+    }
+    /// Sessions of tenants and identities that must not be linked.
+    pub mod partitions {
+        #![doc = include_str!("../docs/guide/partitions.md")]
+    }
+    /// reqwest, and other clients that take a configuration of rustls.
+    pub mod reqwest {
+        #![doc = include_str!("../docs/guide/reqwest.md")]
+    }
 }
 mod host;
 #[cfg(feature = "hyper")]

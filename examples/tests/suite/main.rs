@@ -2,6 +2,7 @@
 //! servers. Resumption is checked on the server where it reports it, and on the client.
 
 mod doors;
+mod guide;
 mod h3;
 mod http;
 mod metrics;

@@ -24,7 +24,7 @@ macro_rules! on_backends {
     (@ [] $tests:tt) => {};
 }
 
-mod common;
+pub(crate) mod common;
 mod dovecot;
 mod lettre;
 mod nats;

@@ -21,7 +21,7 @@ mod addresses;
 mod amqp;
 mod awc;
 mod aws;
-mod common;
+pub(crate) mod common;
 mod dns;
 mod ftps;
 mod imap;
