@@ -68,6 +68,7 @@ macro_rules! on_async_backends {
 }
 
 mod blocking;
+mod client_versions;
 mod config_file;
 mod doors;
 #[cfg(feature = "tracing")]
