@@ -14,7 +14,9 @@ use crate::dropped::Dropped;
 use crate::held::Held;
 use crate::{AddressId, EntryId, SharedPart, Stats, Storable, Timestamp, Usage};
 
-pub(crate) use self::addresses::{Addresses, Relation};
+pub(crate) use self::addresses::Addresses;
+#[cfg(any(test, feature = "__fuzzing"))]
+pub(crate) use self::addresses::Relation;
 pub(crate) use self::history::History;
 pub(crate) use self::need::Need;
 #[cfg(any(test, feature = "__fuzzing"))]
