@@ -56,5 +56,9 @@ mod tier;
 
 pub use record::Record;
 pub use ring::{KeyError, KeyRing, Rejected, SealError, ServerId};
+/// PRIVATE: shared stores in simulated time, for `dev/peers` only. Not part of the API.
+#[cfg(feature = "__simulation")]
+#[doc(hidden)]
+pub use shared::simulation;
 pub use shared::{Fetch, SharedError, SharedSettings, SharedStore, TierStats};
 pub use tier::{Sealed, Taken, Tier, TierError};

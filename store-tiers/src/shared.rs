@@ -6,9 +6,12 @@ mod completion;
 mod queue;
 mod revocations;
 mod settings;
+#[cfg(feature = "__simulation")]
+pub mod simulation;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod time;
 mod worker;
 
 use std::fmt;
@@ -19,11 +22,10 @@ use std::time::{Duration, Instant};
 use store_core::tier::TierAccess;
 use store_core::{Clock, KeyRef, Limits, Portable, SecurityDomain, SessionKey, SessionStore};
 
-use self::breaker::Breaker;
 use self::completion::Completion;
 use self::queue::Queue;
-use self::revocations::Revocations;
-use self::worker::{ClearedDomains, Worker};
+use self::time::Time;
+use self::worker::Worker;
 use crate::{KeyRing, Tier};
 
 pub use self::settings::{SharedError, SharedSettings};
@@ -84,33 +86,36 @@ impl<S: Portable> SharedStore<S> {
         settings: SharedSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SharedError> {
-        let queue = Arc::new(Queue::new(settings.clone()));
-        let observer = Arc::<Queue>::clone(&queue);
-        let memory = Arc::new(SessionStore::with_observer(limits, observer)?);
-        queue.set_generation(memory.generation());
-        let worker = Worker {
-            memory: Arc::clone(&memory),
-            queue: Arc::clone(&queue),
-            ring,
-            tier,
-            clock: Arc::clone(&clock),
-            idle_timeout: settings.idle_timeout,
-            breaker: Breaker::default(),
-            write_breaker: Breaker::default(),
-            revocations: Revocations::new(),
-            cleared_domains: ClearedDomains::new(),
-            revocation_failed: false,
-        };
+        let (store, worker) =
+            Self::with_worker(limits, tier, ring, settings, clock, Time::Machine)?;
         thread::Builder::new()
             .name("tls-resume".into())
             .spawn(move || worker.run())
             .map_err(SharedError::Thread)?;
-        Ok(Self {
+        Ok(store)
+    }
+
+    /// A store, and the worker that calls its tier.
+    fn with_worker(
+        limits: Limits,
+        tier: Box<dyn Tier>,
+        ring: KeyRing,
+        settings: SharedSettings,
+        clock: Arc<dyn Clock>,
+        time: Time,
+    ) -> Result<(Self, Worker<S>), SharedError> {
+        let queue = Arc::new(Queue::new(settings.clone(), time));
+        let observer = Arc::<Queue>::clone(&queue);
+        let memory = Arc::new(SessionStore::with_observer(limits, observer)?);
+        queue.set_generation(memory.generation());
+        let worker = Worker::new(&memory, &queue, ring, tier, &clock);
+        let store = Self {
             memory,
             queue,
             clock,
             settings,
-        })
+        };
+        Ok((store, worker))
     }
 }
 

@@ -115,7 +115,7 @@ impl Backlog {
             idle: VecDeque::new(),
             idle_servers: HashSet::new(),
             connections: HashMap::new(),
-            empty_since: LruCache::new(EMPTY_SERVERS),
+            empty_since: LruCache::sparse(EMPTY_SERVERS),
             fetches_in_a_row: 0,
             stop: false,
         }

@@ -34,6 +34,12 @@ impl Completion {
         }
     }
 
+    /// Whether the job is completed.
+    #[cfg(feature = "__simulation")]
+    pub(super) fn is_completed(&self) -> bool {
+        self.state().succeeded.is_some()
+    }
+
     /// Blocks this thread until the job is completed and returns whether it succeeded; `None` after
     /// `timeout`.
     pub(super) fn wait(&self, timeout: Duration) -> Option<bool> {

@@ -12,12 +12,14 @@ use super::completion::Completion;
 use super::revocations::Revoked;
 use super::settings::SharedSettings;
 use super::stats::{Counters, count};
+use super::time::Time;
 
 /// The queue of jobs for the worker. Its lock is held only to add a job or to pick the next one.
 pub(super) struct Queue {
     settings: SharedSettings,
     /// The id of the process that has the worker: a forked child has none.
     process: u32,
+    time: Time,
     created: Instant,
     backlog: Mutex<Backlog>,
     changed: Condvar,
@@ -36,10 +38,11 @@ pub(super) enum PauseEnd {
 }
 
 impl Queue {
-    pub(super) fn new(settings: SharedSettings) -> Self {
+    pub(super) fn new(settings: SharedSettings, time: Time) -> Self {
         Self {
             process: std::process::id(),
-            created: Instant::now(),
+            created: time.now(),
+            time,
             backlog: Mutex::new(Backlog::new(settings.queue_capacity)),
             changed: Condvar::new(),
             call_began: AtomicU64::new(0),
@@ -48,6 +51,16 @@ impl Queue {
             counters: Counters::default(),
             settings,
         }
+    }
+
+    /// The time by which the queue and its worker wait.
+    pub(super) fn now(&self) -> Instant {
+        self.time.now()
+    }
+
+    /// See [`SharedSettings::idle_timeout`].
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.settings.idle_timeout
     }
 
     /// Sets the generation of the new store. The worker takes no job before that.
@@ -73,7 +86,8 @@ impl Queue {
     }
 
     fn micros(&self) -> u64 {
-        u64::try_from(self.created.elapsed().as_micros()).unwrap_or(u64::MAX)
+        let elapsed = self.now().saturating_duration_since(self.created);
+        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Counts a connection that is about to look for a session of `key`, and queues a fetch unless
@@ -87,7 +101,7 @@ impl Queue {
         let connections = backlog.add_connection(key);
         let breaker_open = self.counters.breaker_open.load(Ordering::Relaxed);
         let enough = available >= connections;
-        if enough || breaker_open || backlog.was_just_empty(key, Instant::now()) {
+        if enough || breaker_open || backlog.was_just_empty(key, self.now()) {
             return None;
         }
         let completion = backlog.fetch(key, connections - available);
@@ -129,18 +143,23 @@ impl Queue {
         completion
     }
 
-    /// Waits for the next job, a write only if `may_write`; `None` at `until`.
-    pub(super) fn next(&self, until: Instant, may_write: bool) -> Option<(Job, Generation)> {
+    /// Waits for the next job, a write only if `may_write`, until `until` at most; the error is when
+    /// a write is due that is not yet.
+    pub(super) fn next(
+        &self,
+        until: Instant,
+        may_write: bool,
+    ) -> Result<(Job, Generation), Option<Instant>> {
         let mut backlog = self.lock();
         loop {
-            let now = Instant::now();
+            let now = self.now();
             if let Some(job) = backlog.next(now, may_write) {
-                return Some(job);
-            }
-            if now >= until {
-                return None;
+                return Ok(job);
             }
             let due = backlog.next_due().filter(|_| may_write);
+            if now >= until {
+                return Err(due);
+            }
             let due = due.map_or(until, |due| due.min(until));
             backlog = self.wait(backlog, due.saturating_duration_since(now));
         }
@@ -151,7 +170,7 @@ impl Queue {
         let mut backlog = self.lock();
         loop {
             backlog.cancel_fetches_and_requests();
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(self.now());
             if backlog.is_stopped() {
                 return PauseEnd::Stopped;
             }
@@ -176,15 +195,26 @@ impl Queue {
 
     /// Runs a call to the tier, and records when it began, and how long it took if it succeeded.
     pub(super) fn track_call<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let began = self.micros().max(1);
-        self.call_began.store(began, Ordering::Relaxed);
+        let began = self.mark_call();
         let result = call();
-        self.call_began.store(0, Ordering::Relaxed);
+        self.mark_end_of_call();
         if result.is_ok() {
             let took = self.micros().saturating_sub(began);
             self.longest_call.fetch_max(took, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Records that a call to the tier begins, and returns when.
+    pub(super) fn mark_call(&self) -> u64 {
+        let began = self.micros().max(1);
+        self.call_began.store(began, Ordering::Relaxed);
+        began
+    }
+
+    /// Records that no call to the tier is in progress.
+    pub(super) fn mark_end_of_call(&self) {
+        self.call_began.store(0, Ordering::Relaxed);
     }
 
     /// Marks the worker as ended, and fails all fetches and requests.
@@ -232,7 +262,7 @@ impl StoreObserver for Queue {
 
     fn missed(&self, key: KeyRef<'_>) {
         if !self.counters.breaker_open.load(Ordering::Relaxed) {
-            self.add(|backlog| backlog.missed(&key.to_key(), Instant::now()));
+            self.add(|backlog| backlog.missed(&key.to_key(), self.now()));
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Revocations {
 impl Revocations {
     pub(super) fn new() -> Self {
         Self {
-            servers: LruCache::new(SERVERS),
+            servers: LruCache::sparse(SERVERS),
             all: None,
         }
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
-pub(super) use self::cleared_domains::ClearedDomains;
+use self::cleared_domains::ClearedDomains;
 use super::backlog::{Job, Request};
 use super::breaker::Breaker;
 use super::queue::{PauseEnd, Queue};
@@ -25,6 +25,17 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// After a revocation failed twice, it waits for so long, and lets other calls go first. This process uses
 /// no revoked session meanwhile.
 const REVOKE_AGAIN: Duration = Duration::from_secs(10);
+
+/// What the worker does next.
+pub(super) enum Task {
+    /// Calls the tier after a pause, to see whether it works again.
+    Probe,
+    /// A job, and the generation as of which its sessions may be restored.
+    Job(Job, Generation),
+    /// Sweeps the tier.
+    Sweep,
+    Stop,
+}
 
 /// The state of the worker thread.
 pub(super) struct Worker<S> {
@@ -43,38 +54,85 @@ pub(super) struct Worker<S> {
     pub(super) cleared_domains: ClearedDomains,
     /// Whether the last revocation failed.
     pub(super) revocation_failed: bool,
+    /// When to sweep the tier next.
+    pub(super) sweep_at: Instant,
 }
 
 /// A call to the tier failed, which has opened a breaker.
 struct Failed;
 
 impl<S: Portable> Worker<S> {
+    /// A worker that was not started yet.
+    pub(super) fn new(
+        memory: &Arc<SessionStore<S>>,
+        queue: &Arc<Queue>,
+        ring: KeyRing,
+        tier: Box<dyn Tier>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            memory: Arc::clone(memory),
+            queue: Arc::clone(queue),
+            ring,
+            tier,
+            clock: Arc::clone(clock),
+            idle_timeout: queue.idle_timeout(),
+            breaker: Breaker::default(),
+            write_breaker: Breaker::default(),
+            revocations: Revocations::new(),
+            cleared_domains: ClearedDomains::new(),
+            revocation_failed: false,
+            sweep_at: queue.now() + SWEEP_INTERVAL,
+        }
+    }
+
     /// Runs until the queue is stopped.
     pub(super) fn run(mut self) {
-        let mut sweep_at = Instant::now() + SWEEP_INTERVAL;
         loop {
-            if let Some(until) = self.breaker.open_until() {
-                match self.queue.pause(until) {
-                    PauseEnd::Stopped => return,
-                    PauseEnd::Elapsed => self.probe(),
-                }
-                continue;
+            match self.next(None) {
+                Ok(Task::Stop) => return,
+                Ok(task) => self.perform(task),
+                Err(_) => {} // the state of a breaker has changed
             }
-            let write_at = self.write_breaker.still_open(Instant::now());
-            let until = write_at.map_or(sweep_at, |write_at| write_at.min(sweep_at));
-            // A failed job has already restored or queued again what it could.
-            let _failed = match self.queue.next(until, write_at.is_none()) {
-                Some((Job::Stop, _)) => return,
-                Some((job, as_of)) => self.run_job(job, as_of),
-                None if Instant::now() < sweep_at => Ok(()),
-                None => {
-                    let now = self.clock.now();
-                    let swept = self.call(|tier| tier.sweep(now));
-                    let more = matches!(swept, Ok(true));
-                    sweep_at = Instant::now() + if more { Duration::ZERO } else { SWEEP_INTERVAL };
-                    swept.map(drop).map_err(|_| Failed)
-                }
+        }
+    }
+
+    /// Waits for the next task, until `latest` at most; the error is when to ask again, unless
+    /// something is queued before.
+    pub(super) fn next(&mut self, latest: Option<Instant>) -> Result<Task, Instant> {
+        let wait_until = |until: Instant| latest.map_or(until, |latest| latest.min(until));
+        if let Some(until) = self.breaker.open_until() {
+            return match self.queue.pause(wait_until(until)) {
+                PauseEnd::Stopped => Ok(Task::Stop),
+                PauseEnd::Elapsed if self.queue.now() < until => Err(until),
+                PauseEnd::Elapsed => Ok(Task::Probe),
             };
+        }
+        let write_at = self.write_breaker.still_open(self.queue.now());
+        let until = write_at.map_or(self.sweep_at, |at| at.min(self.sweep_at));
+        match self.queue.next(wait_until(until), write_at.is_none()) {
+            Ok((Job::Stop, _)) => Ok(Task::Stop),
+            Ok((job, as_of)) => Ok(Task::Job(job, as_of)),
+            Err(_) if self.queue.now() >= self.sweep_at => Ok(Task::Sweep),
+            Err(due) => Err(due.map_or(until, |due| due.min(until))),
+        }
+    }
+
+    /// Does a task. A failed one has restored or queued again what it could.
+    pub(super) fn perform(&mut self, task: Task) {
+        match task {
+            Task::Probe => self.probe(),
+            Task::Job(job, as_of) => {
+                let _failed = self.run_job(job, as_of);
+            }
+            Task::Sweep => {
+                let now = self.clock.now();
+                let swept = self.call(|tier| tier.sweep(now));
+                let more = matches!(swept, Ok(true));
+                let pause = if more { Duration::ZERO } else { SWEEP_INTERVAL };
+                self.sweep_at = self.queue.now() + pause;
+            }
+            Task::Stop => {}
         }
     }
 
@@ -83,7 +141,7 @@ impl<S: Portable> Worker<S> {
             Job::Revoke(revoked) => self.revoke(revoked, as_of),
             Job::Fetch(job) => {
                 let fetched = self.fetch(&job, as_of);
-                let (is_empty, now) = (matches!(fetched, Ok(false)), Instant::now());
+                let (is_empty, now) = (matches!(fetched, Ok(false)), self.queue.now());
                 self.queue.change(|backlog| backlog.fetched(is_empty, now));
                 job.completion.complete(matches!(fetched, Ok(true)));
                 fetched.map(drop)
@@ -112,7 +170,7 @@ impl<S: Portable> Worker<S> {
             self.breaker.close();
             self.queue.set_breaker_open(false);
         } else {
-            self.breaker.failed(Instant::now());
+            self.breaker.failed(self.queue.now());
         }
     }
 
@@ -137,7 +195,7 @@ impl<S: Portable> Worker<S> {
             self.breaker.succeeded();
         } else {
             self.queue.set_breaker_open(true);
-            self.breaker.failed(Instant::now());
+            self.breaker.failed(self.queue.now());
         }
         result
     }
@@ -149,7 +207,7 @@ impl<S: Portable> Worker<S> {
         if result.is_ok() {
             self.write_breaker.succeeded();
         } else {
-            self.write_breaker.failed(Instant::now());
+            self.write_breaker.failed(self.queue.now());
         }
         result
     }
@@ -173,7 +231,7 @@ impl<S: Portable> Worker<S> {
         let fails_again = std::mem::replace(&mut self.revocation_failed, done.is_err());
         done.map_err(|_| {
             // The tier answers other calls: they must not wait for this one for ever.
-            let due = fails_again.then(|| Instant::now() + REVOKE_AGAIN);
+            let due = fails_again.then(|| self.queue.now() + REVOKE_AGAIN);
             self.queue
                 .change(|backlog| backlog.revoke_again(revoked, as_of, due));
             Failed
@@ -194,7 +252,7 @@ impl<S: Portable> Worker<S> {
 
     /// Schedules a write of the sessions that memory still holds after the idle timeout.
     fn write_when_idle(&self, key: &SessionKey) {
-        if let Some(due) = Instant::now().checked_add(self.idle_timeout) {
+        if let Some(due) = self.queue.now().checked_add(self.idle_timeout) {
             let key = key.clone();
             self.queue.change(|backlog| backlog.write_idle_at(due, key));
         }

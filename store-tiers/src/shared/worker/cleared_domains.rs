@@ -24,7 +24,7 @@ pub(in crate::shared) struct ClearedDomains(LruCache<SecurityDomain, (Instant, O
 
 impl ClearedDomains {
     pub(in crate::shared) fn new() -> Self {
-        Self(LruCache::new(KEPT))
+        Self(LruCache::sparse(KEPT))
     }
 
     /// A domain was cleared at this time, or (`None`) there is no notice of it.
@@ -58,7 +58,7 @@ impl<S: Portable> Worker<S> {
         now: Timestamp,
     ) -> Result<(), TierError> {
         self.cleared_domains
-            .insert(*domain, Some(now), Instant::now());
+            .insert(*domain, Some(now), self.queue.now());
         let notice = Record {
             key: KeyRef::new(domain, "").to_key(),
             format: DOMAIN_CLEARED,
@@ -79,7 +79,7 @@ impl<S: Portable> Worker<S> {
 
     /// Reads whether another process has cleared a domain of which a session was found.
     pub(super) fn read_cleared_domain(&mut self, domain: &SecurityDomain) -> Result<(), Failed> {
-        let read = Instant::now();
+        let read = self.queue.now();
         if !self.cleared_domains.is_due(domain, read) {
             return Ok(());
         }
