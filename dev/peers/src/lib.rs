@@ -5,6 +5,7 @@
 //!   creates one of them, or a store of the caller's.
 //! - [`ops`], [`contention`], [`scale`], [`empty`] and [`traces`] are the workloads. Each has a
 //!   `measure` function that returns plain structs.
+//! - [`fleet`] simulates machines that share sessions by a tier.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -12,6 +13,7 @@
 pub mod contention;
 pub mod empty;
 mod factory;
+pub mod fleet;
 mod measure;
 pub mod ops;
 mod peer;

@@ -1,4 +1,5 @@
 //! Tests of the stores and of the workloads.
 
+mod fleet;
 mod rustls_pattern;
 mod workloads;
