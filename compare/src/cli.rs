@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::args::{ReportOptions, RunOptions};
 use crate::error::print_message;
+use crate::sections::fleet::worker as fleet_worker;
 use crate::sections::memory::worker as memory_worker;
 use crate::sections::tiers::worker as tiers_worker;
 use crate::tier_command::TierOptions;
@@ -40,6 +41,9 @@ pub enum Command {
     /// A worker process of the section `tiers`
     #[command(name = tiers_worker::NAME, hide = true)]
     TiersWorker(tiers_worker::WorkerOptions),
+    /// A client process of the section `fleet`
+    #[command(name = fleet_worker::NAME, hide = true)]
+    FleetWorker(fleet_worker::WorkerOptions),
     /// The process of one row of the section `memory`
     #[command(name = memory_worker::NAME, hide = true)]
     MemoryWorker(memory_worker::WorkerOptions),
@@ -120,10 +124,11 @@ mod tests {
     fn internal_commands_are_not_in_the_help() {
         let help = parse_line("compare --help").unwrap_err();
         assert!(help.contains("probe"), "{help}");
-        for name in [tiers_worker::NAME, memory_worker::NAME] {
+        for name in [tiers_worker::NAME, fleet_worker::NAME, memory_worker::NAME] {
             assert!(!help.contains(name), "{help}");
         }
         assert!(parse_line("compare tiers-worker lmdb:sessions 1").is_ok());
+        assert!(parse_line("compare fleet-worker redis://h roots keys 1 2 3 4 5").is_ok());
         assert!(parse_line("compare memory-worker preview 1.3 10 1 2").is_ok());
     }
 

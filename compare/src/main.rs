@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use compare::cli::{self, Command};
 use compare::counting::Counting;
 use compare::error::{Outcome, print_message};
-use compare::sections::{memory, tiers};
+use compare::sections::{fleet, memory, tiers};
 use compare::{report_command, run_command, serve, tier_command, watch};
 use conformance::child;
 
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => serve::run(options, &mut out),
         Command::Watch(options) => watch::run(options, &mut out),
         Command::TiersWorker(options) => tiers::worker::run(options, &mut out),
+        Command::FleetWorker(options) => fleet::worker::run(options, &mut out),
         Command::MemoryWorker(options) => memory::worker::run(options, &mut out),
     };
     match result.and_then(|outcome| {

@@ -322,6 +322,6 @@ fn skip(report: &mut Report, section: Section, reason: &str) {
 fn starts_compare(section: Section) -> bool {
     matches!(
         section,
-        Section::Tiers | Section::Memory | Section::Equivalence
+        Section::Tiers | Section::Fleet | Section::Memory | Section::Equivalence
     )
 }

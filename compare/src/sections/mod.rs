@@ -3,6 +3,7 @@
 pub mod burst;
 pub mod contention;
 pub mod equivalence;
+pub mod fleet;
 pub mod handshake_threads;
 pub mod handshakes;
 pub mod hit_rate;
@@ -11,6 +12,7 @@ mod options;
 pub mod scale;
 pub mod store_ops;
 pub mod tiers;
+mod workers;
 
 use report::{Report, Section};
 
@@ -33,6 +35,7 @@ pub(crate) fn run(
         Section::Memory => memory::run(options, report, progress),
         Section::Scale => scale::run(options, report, progress),
         Section::Tiers => tiers::run(options, report, progress),
+        Section::Fleet => fleet::run(options, report, progress),
         Section::Equivalence => equivalence::run(report, progress),
     }
 }

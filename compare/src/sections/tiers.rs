@@ -15,16 +15,17 @@
 
 mod session;
 pub mod worker;
-mod workers;
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lab::redis::{self, RedisServer, RedisServerError, RedisSettings};
 use report::{Report, TierRow};
 
-use self::workers::Workers;
 use super::options::Options;
+use super::workers::Workers;
+use crate::durations::Durations;
 use crate::progress::Progress;
 
 /// Numbers of processes that work at the same time.
@@ -159,10 +160,14 @@ fn measure_tier(
 ) -> Result<Vec<TierRow>, String> {
     let mut rows = Vec::new();
     for processes in PROCESSES {
-        let mut workers = Workers::start(&plan.program, processes, &url(processes), plan.rounds)?;
+        let (url, rounds) = (url(processes), plan.rounds.to_string());
+        let arguments = vec![worker::NAME.to_owned(), url, rounds];
+        let mut workers = Workers::start(&plan.program, vec![arguments; processes])?;
         for op in OPS {
             progress(&format!("{tier}, {processes} processes, {op}"));
-            let times = workers.run_next()?;
+            let nanos = workers.run_next::<Vec<u64>>()?.into_iter().flatten();
+            let mut times = Durations::default();
+            nanos.for_each(|nanos| times.push(Duration::from_nanos(nanos)));
             let n = times.len();
             let (median_us, p99_us) = times.median_and_p99().ok_or("nothing was measured")?;
             rows.push(TierRow {

@@ -1,4 +1,5 @@
-//! The worker processes, as the parent process sees them.
+//! Worker processes, this program again, which work at the same time; and the lines by which they and
+//! their parent process tell each other when.
 
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -8,14 +9,19 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::worker::{NAME, READY};
-use crate::durations::Durations;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
 use crate::interrupt;
+
+/// The line that a worker prints when it is ready for the next step.
+const READY: &str = "ready";
 
 /// The longest delay until Ctrl-C is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Processes that start each operation together.
+/// Processes that start each step together.
 pub(super) struct Workers(Vec<Worker>);
 
 struct Worker {
@@ -26,19 +32,25 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts `processes` workers on one tier.
+    /// Starts a worker for each of these argument lists.
     pub(super) fn start(
         program: &Path,
-        processes: usize,
-        url: &str,
-        rounds: usize,
+        arguments: impl IntoIterator<Item = Vec<String>>,
     ) -> Result<Self, String> {
-        let workers = (0..processes).map(|_| Worker::start(program, url, rounds));
+        let workers = arguments.into_iter();
+        let workers = workers.map(|arguments| Worker::start(program, &arguments));
         workers.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Lets all workers run their next operation at the same time. Returns the time of each call.
-    pub(super) fn run_next(&mut self) -> Result<Durations, String> {
+    /// Waits until all workers are ready, lets them take their next step at the same time, and returns
+    /// what each reports.
+    pub(super) fn run_next<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, String> {
+        self.begin_next()?;
+        self.end_next()
+    }
+
+    /// Waits until all workers are ready, and lets them begin their next step.
+    pub(super) fn begin_next(&mut self) -> Result<(), String> {
         for worker in &mut self.0 {
             let line = worker.next_line()?;
             if line != READY {
@@ -50,17 +62,17 @@ impl Workers {
                 return Err(worker.error_message(error));
             }
         }
-        let mut times = Durations::default();
-        for worker in &mut self.0 {
+        Ok(())
+    }
+
+    /// Waits until all workers have done the step that has begun, and returns what each reports.
+    pub(super) fn end_next<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, String> {
+        let reports = self.0.iter_mut().map(|worker| {
             let line = worker.next_line()?;
-            let nanos: Vec<u64> = serde_json::from_str(&line).map_err(|error| {
-                format!("cannot read a worker process's output ({error}): {line}")
-            })?;
-            for nanos in nanos {
-                times.push(Duration::from_nanos(nanos));
-            }
-        }
-        Ok(times)
+            serde_json::from_str(&line)
+                .map_err(|error| format!("cannot read a worker process's output ({error}): {line}"))
+        });
+        reports.collect()
     }
 
     /// Waits until all workers have exited.
@@ -77,9 +89,9 @@ impl Workers {
 }
 
 impl Worker {
-    fn start(program: &Path, url: &str, rounds: usize) -> Result<Self, String> {
+    fn start(program: &Path, arguments: &[String]) -> Result<Self, String> {
         let started = Command::new(program)
-            .args([NAME, url, &rounds.to_string()])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -134,6 +146,23 @@ impl Worker {
             str::to_owned,
         )
     }
+}
+
+/// In a worker: says that it is ready, and waits until the parent process lets it take its next step.
+pub(super) fn wait_for_parent(out: &mut impl Write) -> Result<(), Error> {
+    writeln!(out, "{READY}")?;
+    out.flush()?;
+    if io::stdin().lock().read_line(&mut String::new())? == 0 {
+        return Err(Error::Setup("standard input was closed".to_owned()));
+    }
+    Ok(())
+}
+
+/// In a worker: reports the step to the parent process.
+pub(super) fn report(out: &mut impl Write, step: &impl Serialize) -> Result<(), Error> {
+    serde_json::to_writer(&mut *out, step).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
 }
 
 impl Drop for Worker {

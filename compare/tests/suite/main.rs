@@ -1,6 +1,7 @@
 //! The integration tests of `compare`. One binary, since each binary links two TLS libraries.
 
 mod command_line;
+mod fleet;
 mod handshakes;
 mod hit_rate;
 mod memory;

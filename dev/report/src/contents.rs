@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    BurstRow, ContentionRow, Environment, EquivalenceRow, HandshakeRow, HitRateRow, MemoryRow,
-    ScaleRow, Section, StoreOpRow, TierRow, file,
+    BurstRow, ContentionRow, Environment, EquivalenceRow, FleetRow, HandshakeRow, HitRateRow,
+    MemoryRow, ScaleRow, Section, StoreOpRow, TierRow, file,
 };
 
 /// The version of the format. It changes when a field is removed or changes its meaning, not when
@@ -43,6 +43,9 @@ pub struct Report {
     pub scale: Vec<ScaleRow>,
     /// Latency of the tiers.
     pub tiers: Vec<TierRow>,
+    /// Processes that share sessions. Not in older reports.
+    #[serde(default)]
+    pub fleet: Vec<FleetRow>,
     /// The rules, with each backend's verdict.
     pub equivalence: Vec<EquivalenceRow>,
     /// Missing sections, each with the reason.
@@ -67,6 +70,7 @@ impl Report {
             memory: Vec::new(),
             scale: Vec::new(),
             tiers: Vec::new(),
+            fleet: Vec::new(),
             equivalence: Vec::new(),
             skipped: skipped.into(),
         }

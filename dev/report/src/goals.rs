@@ -38,6 +38,7 @@ pub fn evaluate(report: &Report) -> Vec<Goal> {
         burst,
         memory,
         scale,
+        fleet,
         ..
     } = report;
     [
@@ -49,6 +50,7 @@ pub fn evaluate(report: &Report) -> Vec<Goal> {
         sections::hit_rate(hit_rate),
         sections::burst(burst),
         sections::scale(scale),
+        sections::fleet(fleet),
     ]
     .concat()
 }

@@ -291,6 +291,56 @@ pub struct TierRow {
     pub p99_us: f64,
 }
 
+/// Client processes that share sessions by a tier, after a warm-up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FleetRow {
+    /// The tier: `redis`, or `redis-cluster` of three primaries with a replica each.
+    pub tier: String,
+    /// Number of processes.
+    pub processes: usize,
+    /// Number of server names, among which each connection chooses.
+    pub servers: usize,
+    /// Connections of all processes.
+    pub connections: usize,
+    /// Seconds in which they were made.
+    #[schemars(range(min = 0.0))]
+    pub seconds: f64,
+    /// Fraction of resumed connections, as the server counts them.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub resumed_rate: f64,
+    /// Tickets that were offered more than once, as the server counts them, the warm-up included.
+    pub used_twice: usize,
+    /// Sessions that were written to the tier.
+    pub written: u64,
+    /// Sessions that were fetched from it.
+    pub fetched: u64,
+    /// Calls to the tier that failed.
+    pub failures: u64,
+    /// Bytes that Redis received and sent; in a cluster, with its nodes' own messages.
+    pub redis_bytes: u64,
+    /// Processor time of Redis in microseconds; in a cluster, of all nodes.
+    #[schemars(range(min = 0.0))]
+    pub redis_cpu_us: f64,
+    /// Memory that Redis uses more than before the first connection, after the last one; in a cluster,
+    /// of all nodes.
+    pub redis_memory: u64,
+    /// Calls of `prefetch` for which memory had no session.
+    pub prefetches: usize,
+    /// Median time of such a call in microseconds; `None` if there were none.
+    #[schemars(range(min = 0.0))]
+    pub prefetch_p50_us: Option<f64>,
+    /// 99th percentile.
+    #[schemars(range(min = 0.0))]
+    pub prefetch_p99_us: Option<f64>,
+}
+
+impl FleetRow {
+    /// Sessions that were written or fetched.
+    pub fn moved(&self) -> u64 {
+        self.written + self.fetched
+    }
+}
+
 /// A rule, with each backend's verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EquivalenceRow {

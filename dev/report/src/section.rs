@@ -21,18 +21,21 @@ pub enum Section {
     Scale,
     /// Latency of LMDB and Redis, used by several processes
     Tiers,
+    /// Processes that share sessions by Redis, up to 64 of them
+    Fleet,
     /// Whether every backend follows the rules
     Equivalence,
 }
 
 impl Section {
     /// All sections, in the order in which they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Handshakes,
         Self::Store,
         Self::Contention,
         Self::Scale,
         Self::Tiers,
+        Self::Fleet,
         Self::HitRate,
         Self::Burst,
         Self::Memory,
@@ -50,6 +53,7 @@ impl Section {
             Self::Memory => "memory",
             Self::Scale => "scale",
             Self::Tiers => "tiers",
+            Self::Fleet => "fleet",
             Self::Equivalence => "equivalence",
         }
     }

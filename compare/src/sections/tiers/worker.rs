@@ -4,7 +4,7 @@
 //! each in nanoseconds, as one line of JSON.
 
 use std::fmt::Display;
-use std::io::{self, BufRead, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +18,10 @@ use store_tiers::{Sealed, SharedSettings, SharedStore, Tier};
 use super::session::{Servers, Session};
 use crate::args::number;
 use crate::error::{Error, Outcome};
+use crate::sections::workers::{report, wait_for_parent};
 
 /// The name of the hidden command.
 pub const NAME: &str = "tiers-worker";
-/// The line that it prints when it is ready for the next operation.
-pub(super) const READY: &str = "ready";
 
 /// Holds the records of all processes.
 const LMDB_BYTES: usize = 256 << 20;
@@ -82,20 +81,14 @@ fn measure<T>(
     items: &[T],
     mut call: impl FnMut(&T) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    writeln!(out, "{READY}")?;
-    out.flush()?;
-    if io::stdin().lock().read_line(&mut String::new())? == 0 {
-        return Err(setup("standard input was closed"));
-    }
+    wait_for_parent(out)?;
     let mut nanos = Vec::with_capacity(items.len());
     for item in items {
         let begun = Instant::now();
         call(item)?;
         nanos.push(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
     }
-    serde_json::to_writer(&mut *out, &nanos).map_err(io::Error::from)?;
-    writeln!(out)?;
-    Ok(out.flush()?)
+    report(out, &nanos)
 }
 
 fn open(url: &str) -> Result<Box<dyn Tier>, Error> {

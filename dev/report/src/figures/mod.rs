@@ -2,6 +2,7 @@
 
 mod burst;
 mod contention;
+mod fleet;
 mod handshakes;
 mod hit_rate;
 mod memory;
@@ -35,6 +36,7 @@ pub(crate) fn section(section: Section, report: &Report) -> Figures {
         Section::Memory => memory::figures(&report.memory),
         Section::Scale => scale::figures(&report.scale),
         Section::Tiers => tiers::figures(report),
+        Section::Fleet => fleet::figures(report),
         Section::Equivalence => Figures::default(),
     };
     figures.charts.retain(|chart| !chart.is_empty());

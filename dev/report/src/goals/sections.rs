@@ -2,7 +2,9 @@
 
 use super::Goal;
 use crate::number::megabytes;
-use crate::{BurstRow, ContentionRow, HandshakeRow, HitRateRow, MemoryRow, ScaleRow, StoreOpRow};
+use crate::{
+    BurstRow, ContentionRow, FleetRow, HandshakeRow, HitRateRow, MemoryRow, ScaleRow, StoreOpRow,
+};
 
 const OURS: &str = "tls-resume";
 
@@ -316,4 +318,29 @@ pub(super) fn scale(rows: &[ScaleRow]) -> Vec<Goal> {
         ))
     }));
     goals
+}
+
+/// 64 processes that share sessions.
+pub(super) fn fleet(rows: &[FleetRow]) -> Vec<Goal> {
+    let rows = rows
+        .iter()
+        .filter(|row| row.processes == 64 && row.connections > 0);
+    rows.flat_map(|row| {
+        let of = format!("{} processes on {}", row.processes, row.tier);
+        [
+            Goal::new(
+                format!("{of}, after the warm-up"),
+                "97 % resumed",
+                format!("{:.1} %", row.resumed_rate * 100.0),
+                row.resumed_rate >= 0.97,
+            ),
+            Goal::new(
+                format!("{of}, tickets used twice"),
+                "0",
+                row.used_twice.to_string(),
+                row.used_twice == 0,
+            ),
+        ]
+    })
+    .collect()
 }

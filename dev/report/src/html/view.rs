@@ -97,7 +97,7 @@ impl<'a> Page<'a> {
 }
 
 /// Order of the sections on the page.
-const ORDER: [Section; 9] = [
+const ORDER: [Section; 10] = [
     Section::Handshakes,
     Section::Store,
     Section::Burst,
@@ -106,6 +106,7 @@ const ORDER: [Section; 9] = [
     Section::Contention,
     Section::Scale,
     Section::Tiers,
+    Section::Fleet,
     Section::Equivalence,
 ];
 
@@ -119,6 +120,7 @@ fn title(section: Section) -> &'static str {
         Section::Memory => "Memory of a session",
         Section::Scale => "A very large store",
         Section::Tiers => "Tiers: LMDB and Redis",
+        Section::Fleet => "Processes that share sessions",
         Section::Equivalence => "The rules",
     }
 }

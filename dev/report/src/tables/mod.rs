@@ -3,6 +3,7 @@
 mod burst;
 mod contention;
 mod equivalence;
+mod fleet;
 mod goals;
 mod handshakes;
 mod hit_rate;
@@ -30,6 +31,7 @@ pub fn section(section: Section, report: &Report) -> Vec<Table> {
         Section::Memory => vec![memory::table(&report.memory)],
         Section::Scale => vec![scale::table(&report.scale)],
         Section::Tiers => vec![tiers::table(report)],
+        Section::Fleet => fleet::tables(report),
         Section::Equivalence => vec![equivalence::table(&report.equivalence)],
     }
 }

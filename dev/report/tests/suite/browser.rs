@@ -93,7 +93,7 @@ fn assert_readable(report: &Report, charts: u64) {
 
 #[test]
 fn every_chart_of_a_full_report_is_readable() {
-    assert_readable(&sample::full(), 19);
+    assert_readable(&sample::full(), 21);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn long_names_do_not_overlap() {
     report.handshakes[2].store_ns = Some(-150_000.0);
     report.handshakes[2].store_ns_low = Some(-160_000.0);
     report.environment.command = "x".repeat(3_000);
-    assert_readable(&report, 19);
+    assert_readable(&report, 21);
 }
 
 /// Checks that the inspection finds defects.

@@ -1,7 +1,7 @@
 //! The goals, and texts that show a report.
 
 use report::text::{self, Style};
-use report::{BurstRow, ContentionRow, HitRateRow, MemoryRow, Report, ScaleRow, goals};
+use report::{BurstRow, ContentionRow, FleetRow, HitRateRow, MemoryRow, Report, ScaleRow, goals};
 
 use crate::sample;
 
@@ -167,6 +167,23 @@ fn a_put_is_compared_with_three_caches() {
     }
     let expected = [false, true, true, false, true, true];
     assert_eq!(reached(&report, "put"), expected);
+}
+
+#[test]
+fn sixty_four_processes_are_to_resume_and_to_use_no_ticket_twice() {
+    let mut report = Report::new(sample::environment());
+    let row = sample::fleet("redis", 64);
+    report.fleet = vec![
+        sample::fleet("redis", 32),
+        row.clone(),
+        FleetRow {
+            resumed_rate: 0.969,
+            used_twice: 1,
+            ..row
+        },
+    ];
+    assert_eq!(reached(&report, "64 processes"), [true, true, false, false]);
+    assert_eq!(reached(&report, "32 processes"), [false; 0]);
 }
 
 #[test]

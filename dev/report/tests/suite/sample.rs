@@ -1,8 +1,8 @@
 //! Invented reports: one with every section, and one with a single row.
 
 use report::{
-    BurstRow, ContentionRow, Environment, EquivalenceRow, HandshakeRow, HitRateRow, MemoryRow,
-    Quantiles, Report, RuleOutcome, ScaleRow, StoreOpRow, TierRow, Verdict,
+    BurstRow, ContentionRow, Environment, EquivalenceRow, FleetRow, HandshakeRow, HitRateRow,
+    MemoryRow, Quantiles, Report, RuleOutcome, ScaleRow, StoreOpRow, TierRow, Verdict,
 };
 
 pub(crate) fn environment() -> Environment {
@@ -80,8 +80,34 @@ pub(crate) fn full() -> Report {
             });
         }
     }
+    for tier in ["redis", "redis-cluster"] {
+        report
+            .fleet
+            .extend([1, 64].map(|processes| fleet(tier, processes)));
+    }
     report.equivalence = equivalence();
     report
+}
+
+pub(crate) fn fleet(tier: &str, processes: usize) -> FleetRow {
+    FleetRow {
+        tier: tier.to_owned(),
+        processes,
+        servers: 64,
+        connections: 500 * processes,
+        seconds: 12.5,
+        resumed_rate: 0.985,
+        used_twice: 0,
+        written: 9_000,
+        fetched: 8_000,
+        failures: 0,
+        redis_bytes: 45_000_000,
+        redis_cpu_us: 750_000.0,
+        redis_memory: 1_500_000,
+        prefetches: 8_100,
+        prefetch_p50_us: Some(310.5),
+        prefetch_p99_us: (processes > 1).then_some(2_345.0),
+    }
 }
 
 pub(crate) fn store_op(store: &str, servers: usize, ns_median: f64) -> StoreOpRow {
