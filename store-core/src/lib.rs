@@ -55,6 +55,7 @@
 
 mod address;
 mod application_data;
+mod begin;
 mod chain;
 mod clock;
 mod domain;
@@ -88,13 +89,13 @@ pub mod fuzz;
 
 pub use address::AddressId;
 pub use application_data::{ApplicationData, ApplicationDataError};
+pub use begin::{Begun, LookUp, Start, Want};
 pub use chain::{Chain, Chains};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use domain::{DomainBuilder, SecurityDomain};
 pub use entry::{
-    Begun, Entry, EntryId, Generation, LookUp, Offer, Refused, ReuseTickets, SharedPart,
+    Entry, EntryId, Generation, Offer, Refused, ReuseTickets, SharedPart, Storable, Usage,
 };
-pub use entry::{Start, Storable, Usage, Want};
 pub use key::{HostRef, KeyRef, SessionKey};
 pub use limits::{Limits, LimitsError};
 pub use observer::StoreObserver;
