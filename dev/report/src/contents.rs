@@ -45,6 +45,7 @@ pub struct Report {
     pub tiers: Vec<TierRow>,
     /// Processes that share sessions. Not in older reports.
     #[serde(default)]
+    #[schemars(skip_serializing_if = "Vec::is_empty")] // the key is not required
     pub fleet: Vec<FleetRow>,
     /// The rules, with each backend's verdict.
     pub equivalence: Vec<EquivalenceRow>,
