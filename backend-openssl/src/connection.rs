@@ -19,8 +19,8 @@
 
 mod application_data;
 mod receiving;
+mod state;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,15 +30,14 @@ use std::time::Duration;
 use openssl::ssl::SslRef;
 use parking_lot::{Mutex, MutexGuard};
 use store_core::{
-    AddressId, ApplicationData, Begun, Chain, Entry, EntryId, LookUp, Offer, Outcome, Protocol,
-    SessionKey, Timestamp, Usage, Want,
+    Begun, Chain, Entry, LookUp, Offer, Outcome, Protocol, SessionKey, Timestamp, Usage, Want,
 };
 
+use self::state::State;
+pub(crate) use self::state::{Begin, Phase};
 use crate::ffi;
 use crate::groups::{self, Lists, NO_GROUP};
-use crate::live::InUse;
 use crate::offered::OfferedSession;
-use crate::peer::PeerInfo;
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::verification::{Requirements, Verification};
@@ -66,63 +65,6 @@ pub(crate) struct Settings {
     pub(crate) sessions: Sessions,
     /// The order of groups by hint. `None`: no hint is used.
     pub(crate) lists: Option<Lists>,
-}
-
-/// The mutable part. The lock is held while a session is stored, so that `forget` knows every
-/// session that was stored.
-#[derive(Default)]
-struct State {
-    phase: Phase,
-    /// Set by `forget`: nothing more is stored.
-    revoked: bool,
-    /// The session stored last: the only reusable one that can still be in the store.
-    newest: Option<EntryId>,
-    /// The sessions stored before it, oldest first: at most as many as the store keeps of a server.
-    older: VecDeque<EntryId>,
-    /// The peer of the full handshake, set by the first session received; later ones share it.
-    peer: Option<Arc<PeerInfo>>,
-    received: usize,
-    lifetime: Option<Duration>,
-    max_early_data: Option<u32>,
-    /// What the application has set to keep beside the sessions of the connection, if it has.
-    application_data: Option<Box<Option<ApplicationData>>>,
-    /// The session that OpenSSL holds for this connection.
-    in_use: Option<InUse>,
-    /// `close_notify` was sent.
-    closed: bool,
-}
-
-/// How a connection begins.
-#[derive(Clone, Copy)]
-pub(crate) struct Begin {
-    pub(crate) phase: Phase,
-    /// The address that it is made to, if it is known.
-    pub(crate) address: Option<AddressId>,
-    /// Whether a session is offered.
-    pub(crate) offers: bool,
-}
-
-impl Begin {
-    /// Of a connection whose handshake OpenSSL reports.
-    pub(crate) fn prepared() -> Self {
-        Self {
-            phase: Phase::Prepared,
-            address: None,
-            offers: true,
-        }
-    }
-}
-
-/// How far the handshake is, or how it ended.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Phase {
-    #[default]
-    Prepared,
-    UnderWay,
-    Full,
-    Resumed,
-    Failed,
-    Cancelled,
 }
 
 impl Connection {
@@ -462,22 +404,6 @@ impl Connection {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
-    }
-}
-
-impl State {
-    /// Whether the handshake was resumed, and nothing is revoked.
-    fn is_resumed(&self) -> bool {
-        self.phase == Phase::Resumed && !self.revoked
-    }
-
-    /// Sets the phase of a handshake that is under way to `phase`. `false` if none is under way.
-    fn end_handshake(&mut self, phase: Phase) -> bool {
-        let under_way = self.phase == Phase::UnderWay;
-        if under_way {
-            self.phase = phase;
-        }
-        under_way
     }
 }
 

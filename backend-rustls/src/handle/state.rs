@@ -1,15 +1,17 @@
 //! The state of one connection: the sessions that it offered, received and stored.
 
 mod application_data;
+mod offered;
 
 use rustls::pki_types::ServerName;
 use smallvec::SmallVec;
 use store_core::{
     AddressId, Begun, Entry, EntryId, Generation, HostRef, KeyRef, Offer, Outcome, Protocol,
-    SessionKey, Start, Timestamp, Usage, Want,
+    SessionKey, Start, Timestamp, Want,
 };
 
 use self::application_data::Beside;
+use self::offered::{Inherited, Offered};
 use super::TlsSession;
 use crate::clocked_store::ClockedStore;
 use crate::host::host_ref;
@@ -55,49 +57,6 @@ enum LookUp<S> {
     /// It found a TLS 1.2 session, which rustls has not called for yet.
     Found(Timestamp, Offer<S>),
     Made(Timestamp),
-}
-
-/// What the sessions of a settled handshake inherit.
-#[derive(Clone, Copy)]
-struct Inherited {
-    /// The session that was resumed, if any.
-    resumed: Option<EntryId>,
-    /// The time of the full handshake.
-    established: Timestamp,
-    /// The latest expiry of a TLS 1.2 session. After a resumed handshake rustls stores the same
-    /// session again, with a lifetime that may be 0, "unspecified" (rustls issue 657).
-    reusable_until: Timestamp,
-    /// When the certificates of the full handshake expire.
-    not_after: Timestamp,
-}
-
-impl Inherited {
-    fn apply<S: TlsSession>(self, entry: &mut Entry<S>) {
-        entry.session.set_not_after(self.not_after);
-        entry.expires = entry.expires.min(self.not_after);
-        if entry.session.protocol() == Protocol::Tls12 {
-            entry.expires = entry.expires.min(self.reusable_until);
-        }
-        entry.established = self.established;
-    }
-}
-
-/// A session that was given to rustls.
-#[derive(Clone, Copy)]
-struct Offered {
-    id: EntryId,
-    usage: Usage,
-    protocol: Protocol,
-    established: Timestamp,
-    expires: Timestamp,
-    not_after: Timestamp,
-}
-
-impl Offered {
-    /// The id of a reusable session, which can still be in the store.
-    fn reusable(self) -> Option<EntryId> {
-        (self.usage == Usage::Reusable).then_some(self.id)
-    }
 }
 
 impl<S: TlsSession> State<S> {

@@ -23,6 +23,7 @@ impl<S: Storable> SessionStore<S> {
     ///
     /// `accept` runs under a lock: it should only compare, and must not call into a TLS library
     /// or this store.
+    #[inline]
     pub fn begin<'k>(
         &self,
         key: impl Into<KeyRef<'k>>,
