@@ -25,15 +25,13 @@ impl<S: Storable> Server<S> {
         dropped: &mut Dropped<S>,
     ) -> u64 {
         let newest = self.newest.as_ref();
-        if self.addresses.is_some() || other.is_some() {
-            self.search_replaced((address, other), now, dropped)
-        } else if newest.is_some_and(|it| it.usage == Usage::Reusable) {
+        let is_newest = newest.is_some_and(|newest| newest.usage == Usage::Reusable);
+        if is_newest && self.addresses.is_none() && other.is_none() {
             dropped.extend(self.take_newest());
             self.free_newest();
-            1
-        } else {
-            u64::from(self.drop_oldest(Usage::Reusable, dropped))
+            return 1;
         }
+        self.search_replaced((address, other), now, dropped)
     }
 
     #[cold]
