@@ -27,8 +27,9 @@
 //! ([`retry_failed_resumption`](crate::generic::ConnectorBuilder::retry_failed_resumption)).
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use ::ureq::unversioned::resolver::{ArrayVec, DefaultResolver};
 use ::ureq::unversioned::transport::{
@@ -98,7 +99,7 @@ impl<B: Backend, C> TlsConnector<B, C> {
 }
 
 /// A transport, and the address of the server that it is connected to, if it is known.
-type Dialed<T> = (T, Option<IpAddr>);
+type Dialed<T> = (T, Option<SocketAddr>);
 
 impl<B: Backend, C: Connector> TlsConnector<B, C> {
     /// Connects by the chain. Of a server with several addresses it passes one at a time, so that it is
@@ -113,7 +114,11 @@ impl<B: Backend, C: Connector> TlsConnector<B, C> {
             let connected = self.chain.connect(details, chained)?;
             Ok(connected.map(|transport| (transport, address)))
         };
-        let is_direct = details.config.proxy().is_none() && details.needs_tls();
+        let is_direct = details.needs_tls()
+            && details
+                .config
+                .proxy()
+                .is_none_or(|proxy| proxy.is_no_proxy(details.uri));
         let Some((last, others)) = details.addrs.split_last().filter(|_| is_direct) else {
             return connect(details, None);
         };
@@ -122,12 +127,12 @@ impl<B: Backend, C: Connector> TlsConnector<B, C> {
             if let time::Duration::Exact(left) = one.timeout.after {
                 one.timeout.after = time::Duration::Exact(left / 2);
             }
-            match connect(&one, Some(address.ip())) {
-                Err(Error::Io(_) | Error::Timeout(_) | Error::ConnectionFailed) => {}
+            match connect(&one, Some(*address)) {
+                Err(error) if is_of_address(&error) => {}
                 done => return done,
             }
         }
-        connect(&details_of(details, *last)?, Some(last.ip()))
+        connect(&details_of(details, *last)?, Some(*last))
     }
 }
 
@@ -162,11 +167,16 @@ where
         let io = adapter(transport, details);
         let again = || {
             let details = details_now(details)?;
-            let (transport, _) = self.dial(&details, None).ok()??;
-            Some(adapter(transport, &details))
+            let transport = match address {
+                Some(address) => self
+                    .chain
+                    .connect(&details_of(&details, address).ok()?, None),
+                None => self.chain.connect(&details, None),
+            };
+            Some(adapter(transport.ok()??, &details))
         };
         let connector = match address {
-            Some(address) => self.connector.at_address(address),
+            Some(address) => self.connector.at_address(address.ip()),
             None => self.connector.clone(),
         };
         let connected = connector.connect_stream_or_retry(host, port, io, again);
@@ -216,6 +226,22 @@ fn details_of<'d>(
     details.addrs = ArrayVec::from_fn(|_| address);
     details.addrs.push(address);
     Ok(details)
+}
+
+/// Whether a connection failed for a reason that another address may not have.
+fn is_of_address(error: &Error) -> bool {
+    match error {
+        Error::Timeout(_) => true,
+        Error::Io(error) => matches!(
+            error.kind(),
+            ErrorKind::ConnectionRefused
+                | ErrorKind::AddrNotAvailable
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::TimedOut
+        ),
+        _ => false,
+    }
 }
 
 /// The time left of ureq's timeout, of which the chain has used some.

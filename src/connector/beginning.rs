@@ -42,7 +42,7 @@ impl<B: Backend> Connector<B> {
         let scope = &self.scope;
         // An endpoint has keys of its own, and kin resume one session wherever they connect to.
         let counts = scope.endpoint.is_none() && !scope.keeps_session && self.kin.is_none();
-        scope.address.or(peer).filter(|_| counts)
+        peer.or(scope.address).filter(|_| counts)
     }
 
     /// The key of the server's sessions in the connector's store; `None` if they are neither offered

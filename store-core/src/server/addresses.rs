@@ -6,11 +6,14 @@ use crate::{AddressId, Timestamp};
 
 /// The most addresses that are known of a server. Of others nothing is learned.
 const MOST: usize = 16;
-/// What is known is forgotten after this time: keys of servers change. Learning it again costs each address
-/// two full handshakes at most, which it would have made without a session, too.
-const KNOWN_FOR: Duration = Duration::from_secs(60 * 60);
-/// An address that has declined the sessions of so many others shares its keys with none.
+/// That addresses are apart is forgotten after this time: keys of servers change. Learning it again costs
+/// each address two full handshakes at most, which it would have made without a session, too.
+const APART_FOR: Duration = Duration::from_secs(60 * 60);
+/// An address that has declined the sessions of so many others, or given what they declined, shares its keys
+/// with none.
 const ALONE: u32 = 2;
+/// So many declines that teach something do not count as declines, until one resumes.
+const FREE_LESSONS: u8 = 16;
 
 /// Whether a session that one address gave is of use at another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,15 +27,27 @@ pub(crate) enum Relation {
 }
 
 /// What is known of the addresses of a server: groups that accept each other's sessions, and which groups
-/// do not.
+/// do not. 250 bytes at most, which do not count as the server's.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
-    // Each with the number of its group; `MOST` at most.
-    known: Vec<(AddressId, usize)>,
+    // `MOST` at most.
+    known: Vec<Known>,
     // For each group, a bit for each group that it is apart from.
     // invariant: symmetric; 0 for a group without an address
     apart: [u16; MOST],
+    // Since when it is known which are apart.
     since: Timestamp,
+    // Declines that taught something, since a session was last resumed at another address.
+    lessons: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    address: AddressId,
+    group: u8,
+    /// The last session of another of its group was declined there: either keys have changed, or it has
+    /// left the group.
+    is_doubtful: bool,
 }
 
 impl Addresses {
@@ -42,6 +57,7 @@ impl Addresses {
             known: Vec::new(),
             apart: [0; MOST],
             since: now,
+            lessons: 0,
         }
     }
 
@@ -50,22 +66,28 @@ impl Addresses {
         if from == to {
             return Relation::Same;
         }
-        if self.is_outdated(now) {
-            return Relation::Unknown;
-        }
         let groups = [from, to].map(|address| self.group(address));
-        let is_alone = |group: &usize| self.apart[*group].count_ones() >= ALONE;
         match groups {
             [Some(one), Some(other)] if one == other => Relation::Same,
-            [Some(one), Some(other)] if self.apart[one] & bit(other) != 0 => Relation::Apart,
-            groups if groups.iter().flatten().any(is_alone) => Relation::Apart,
+            _ if self.is_outdated(now) => Relation::Unknown,
+            [Some(one), Some(other)] if self.are_apart(one, other) => Relation::Apart,
+            groups
+                if groups
+                    .into_iter()
+                    .flatten()
+                    .any(|group| self.is_alone(group)) =>
+            {
+                Relation::Apart
+            }
             _ => Relation::Unknown,
         }
     }
 
-    /// A session that `from` gave was resumed at `to`, or declined. Returns whether that was not known.
+    /// A session that `from` gave was resumed at `to`, or declined. Returns whether the outcome tells of
+    /// their keys alone, and not of the server.
     ///
-    /// What proves wrong is forgotten.
+    /// What proves wrong is forgotten. A group stays when keys change: the first decline after it is no
+    /// sign, the second without a resumption between them is.
     pub(crate) fn learn(
         &mut self,
         from: AddressId,
@@ -73,16 +95,24 @@ impl Addresses {
         resumed: bool,
         now: Timestamp,
     ) -> bool {
-        if self.is_outdated(now) {
-            *self = Self::new(now);
+        if from == to {
+            return false;
         }
-        let before = self.relation(from, to, now);
-        match (before, resumed) {
-            (Relation::Same, true) | (Relation::Apart, false) => false,
-            (Relation::Same, false) if from == to => false,
-            (Relation::Same, false) => {
-                self.forget(to);
-                true
+        if self.is_outdated(now) {
+            self.forget_apart(now);
+        }
+        if resumed {
+            self.lessons = 0;
+        }
+        match (self.relation(from, to, now), resumed) {
+            (Relation::Apart, false) => false,
+            (Relation::Same, resumed) => {
+                let was_doubtful = self.set_doubtful(to, !resumed);
+                let left = was_doubtful && !resumed;
+                if left {
+                    self.forget(to);
+                }
+                left && self.is_free()
             }
             (Relation::Unknown | Relation::Apart, resumed) => {
                 let groups = [from, to].map(|address| self.add(address));
@@ -91,47 +121,85 @@ impl Addresses {
                 };
                 if resumed {
                     self.merge(one, other);
-                } else {
-                    self.apart[one] |= bit(other);
-                    self.apart[other] |= bit(one);
+                    return true;
                 }
-                true
+                self.apart[usize::from(one)] |= bit(other);
+                self.apart[usize::from(other)] |= bit(one);
+                self.is_free()
             }
         }
     }
 
-    fn is_outdated(&self, now: Timestamp) -> bool {
-        now.since(self.since).is_none_or(|age| age >= KNOWN_FOR)
+    /// Counts a decline that taught something; whether it does not count as a decline.
+    fn is_free(&mut self) -> bool {
+        self.lessons = self.lessons.saturating_add(1);
+        self.lessons <= FREE_LESSONS
     }
 
-    fn group(&self, address: AddressId) -> Option<usize> {
-        let known = self.known.iter().find(|(known, _)| *known == address);
-        known.map(|(_, group)| *group)
+    fn is_outdated(&self, now: Timestamp) -> bool {
+        now.since(self.since).is_none_or(|age| age >= APART_FOR)
+    }
+
+    /// Forgets which groups are apart. Those of one address say nothing else.
+    fn forget_apart(&mut self, now: Timestamp) {
+        let groups = self.known.clone();
+        let size = |group| groups.iter().filter(|known| known.group == group).count();
+        self.known.retain(|known| size(known.group) > 1);
+        self.apart = [0; MOST];
+        self.since = now;
+    }
+
+    fn group(&self, address: AddressId) -> Option<u8> {
+        let known = self.known.iter().find(|known| known.address == address);
+        known.map(|known| known.group)
+    }
+
+    fn are_apart(&self, one: u8, other: u8) -> bool {
+        self.apart[usize::from(one)] & bit(other) != 0
+    }
+
+    /// Whether the group is one address that shares its keys with none.
+    fn is_alone(&self, group: u8) -> bool {
+        let members = self.known.iter().filter(|known| known.group == group);
+        self.apart[usize::from(group)].count_ones() >= ALONE && members.count() == 1
+    }
+
+    /// Returns whether it was doubtful.
+    fn set_doubtful(&mut self, address: AddressId, is_doubtful: bool) -> bool {
+        let mut known = self.known.iter_mut();
+        let known = known.find(|known| known.address == address);
+        known.is_some_and(|known| std::mem::replace(&mut known.is_doubtful, is_doubtful))
     }
 
     /// The group of an address, which gets one of its own if it is new and there is room.
-    fn add(&mut self, address: AddressId) -> Option<usize> {
+    fn add(&mut self, address: AddressId) -> Option<u8> {
         self.group(address).or_else(|| {
-            let is_free = |group: &usize| self.known.iter().all(|(_, taken)| taken != group);
-            let group = (0..MOST).find(is_free)?;
+            let is_free = |group: &u8| self.known.iter().all(|known| known.group != *group);
+            let groups = (0..MOST).filter_map(|group| u8::try_from(group).ok());
+            let group = groups.into_iter().find(is_free)?;
+            let known = Known {
+                address,
+                group,
+                is_doubtful: false,
+            };
             let has_room = self.known.len() < MOST;
-            has_room.then(|| self.known.push((address, group)))?;
+            has_room.then(|| self.known.push(known))?;
             Some(group)
         })
     }
 
     /// Makes two groups one, which is apart from those that either was.
-    fn merge(&mut self, one: usize, other: usize) {
-        for (_, group) in &mut self.known {
-            if *group == other {
-                *group = one;
+    fn merge(&mut self, one: u8, other: u8) {
+        for known in &mut self.known {
+            if known.group == other {
+                known.group = one;
             }
         }
-        let apart = self.apart[one] | self.clear(other);
+        let apart = self.apart[usize::from(one)] | self.clear(other);
         self.clear(one);
         let apart = apart & !bit(one) & !bit(other);
-        self.apart[one] = apart;
-        for (group, bits) in self.apart.iter_mut().enumerate() {
+        self.apart[usize::from(one)] = apart;
+        for (group, bits) in (0..).zip(&mut self.apart) {
             if apart & bit(group) != 0 {
                 *bits |= bit(one);
             }
@@ -139,25 +207,25 @@ impl Addresses {
     }
 
     /// Forgets what a group is apart from, and returns it.
-    fn clear(&mut self, group: usize) -> u16 {
+    fn clear(&mut self, group: u8) -> u16 {
         for bits in &mut self.apart {
             *bits &= !bit(group);
         }
-        std::mem::take(&mut self.apart[group])
+        std::mem::take(&mut self.apart[usize::from(group)])
     }
 
     fn forget(&mut self, address: AddressId) {
         let Some(group) = self.group(address) else {
             return;
         };
-        self.known.retain(|(known, _)| *known != address);
-        if self.known.iter().all(|(_, other)| *other != group) {
+        self.known.retain(|known| known.address != address);
+        if self.known.iter().all(|known| known.group != group) {
             self.clear(group);
         }
     }
 }
 
-fn bit(group: usize) -> u16 {
+fn bit(group: u8) -> u16 {
     1 << group
 }
 
@@ -218,16 +286,47 @@ mod tests {
         assert_eq!(between, Relation::Unknown);
     }
 
-    /// What proves wrong is forgotten: about the address that declines, not about the others.
+    /// What proves wrong is forgotten: about the address that declines twice, not about the others.
     #[test]
     fn a_group_loses_an_address_that_declines() {
         let mut addresses = Addresses::new(NOW);
         addresses.learn(address(0), address(1), true, NOW);
         addresses.learn(address(0), address(2), true, NOW);
+        for resumed in [false, true, false] {
+            assert!(!addresses.learn(address(0), address(2), resumed, NOW));
+        }
         assert!(addresses.learn(address(0), address(2), false, NOW));
         let relation = |from, to| addresses.relation(address(from), address(to), NOW);
         assert_eq!(relation(0, 2), Relation::Unknown);
         assert_eq!(relation(0, 1), Relation::Same);
+    }
+
+    /// Those that share keys are none of them alone, whoever else declines their sessions.
+    #[test]
+    fn a_group_of_several_is_not_alone() {
+        let mut addresses = Addresses::new(NOW);
+        addresses.learn(address(0), address(1), true, NOW);
+        for other in [2, 3] {
+            addresses.learn(address(0), address(other), false, NOW);
+        }
+        let relation = addresses.relation(address(1), address(4), NOW);
+        assert_eq!(relation, Relation::Unknown);
+    }
+
+    /// R29: lessons are free only as long as something resumes.
+    #[test]
+    fn lessons_are_free_sixteen_times() {
+        let mut addresses = Addresses::new(NOW);
+        let mut free = 0;
+        for hour in 0..10 {
+            let now = NOW.after(hour * APART_FOR);
+            for to in 1..9 {
+                let (from, to) = (address(100 * hour), address(100 * hour + to));
+                free += u8::from(addresses.learn(from, to, false, now));
+            }
+        }
+        assert_eq!(free, FREE_LESSONS);
+        assert!(addresses.learn(address(900), address(990), true, NOW.after(10 * APART_FOR)));
     }
 
     #[test]
@@ -239,14 +338,18 @@ mod tests {
         assert_eq!(relation, Relation::Same);
     }
 
+    /// Groups stay, since a wrong one shows by a decline.
     #[test]
-    fn it_is_forgotten_after_an_hour() {
+    fn what_is_apart_is_forgotten_after_an_hour() {
         let mut addresses = Addresses::new(NOW);
         addresses.learn(address(0), address(1), false, NOW);
+        addresses.learn(address(5), address(6), true, NOW);
         let relation = |now| addresses.relation(address(0), address(1), now);
-        assert_eq!(relation(NOW.after(KNOWN_FOR / 2)), Relation::Apart);
-        assert_eq!(relation(NOW.after(KNOWN_FOR)), Relation::Unknown);
-        let later = NOW.after(KNOWN_FOR);
+        assert_eq!(relation(NOW.after(APART_FOR / 2)), Relation::Apart);
+        assert_eq!(relation(NOW.after(APART_FOR)), Relation::Unknown);
+        let later = NOW.after(APART_FOR);
+        let same = addresses.relation(address(5), address(6), later);
+        assert_eq!(same, Relation::Same);
         assert!(addresses.learn(address(0), address(1), false, later));
         // A clock that was set back.
         assert_eq!(
@@ -266,21 +369,18 @@ mod tests {
             for (from, to, resumed, seconds) in lessons {
                 now = now.after(Duration::from_secs(seconds));
                 let (from, to) = (address(from), address(to));
-                let taught = addresses.learn(from, to, resumed, now);
+                addresses.learn(from, to, resumed, now);
                 prop_assert!(addresses.known.len() <= MOST);
                 let after = addresses.relation(from, to, now);
                 prop_assert_eq!(addresses.relation(to, from, now), after);
-                match (after, resumed) {
-                    (Relation::Apart, true) | (Relation::Same, false) => {
-                        prop_assert!(!taught && (from == to || addresses.known.len() == MOST));
-                    }
-                    _ => {}
+                if resumed && after == Relation::Apart {
+                    prop_assert_eq!(addresses.known.len(), MOST);
                 }
-                for one in 0..MOST {
-                    for other in 0..MOST {
-                        let apart = addresses.apart[one] & bit(other) != 0;
-                        prop_assert_eq!(apart, addresses.apart[other] & bit(one) != 0);
-                        let used = addresses.known.iter().any(|(_, group)| *group == one);
+                for one in 0..16 {
+                    for other in 0..16 {
+                        let apart = addresses.are_apart(one, other);
+                        prop_assert_eq!(apart, addresses.are_apart(other, one));
+                        let used = addresses.known.iter().any(|known| known.group == one);
                         prop_assert!(!apart || (used && one != other));
                     }
                 }

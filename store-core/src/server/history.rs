@@ -177,6 +177,15 @@ impl History {
         self.changed();
     }
 
+    /// A session of another address was declined, which shows only that both do not share keys: nothing
+    /// against offers, and nothing for them.
+    pub(crate) fn declined_elsewhere(&mut self) {
+        let (declined, reusable_declined) = (self.declined, self.reusable_declined);
+        self.forget();
+        (self.declined, self.reusable_declined) = (declined, reusable_declined);
+        self.changed();
+    }
+
     /// A handshake with the server ended. `began_doubtful`: it began when the history was
     /// [doubtful](Self::is_doubtful).
     pub(crate) fn ended(&mut self, outcome: Outcome, began_doubtful: bool, now: Timestamp) {

@@ -16,7 +16,8 @@ impl<S: Storable> Server<S> {
 
     /// Removes the reusable session that a new one of `address` replaces, and returns the number of those
     /// removed. As soon as a session was offered at another address, each has its own: TLS 1.2 gives the new
-    /// one before it is known whether that of the `other` address was declined.
+    /// one before it is known whether that of the `other` address was declined. One of an address that is not
+    /// known then replaces only such a one.
     #[inline]
     pub(super) fn drop_replaced(
         &mut self,
@@ -26,7 +27,7 @@ impl<S: Storable> Server<S> {
     ) -> u64 {
         let newest = self.newest.as_ref();
         let is_newest = newest.is_some_and(|newest| newest.usage == Usage::Reusable);
-        if is_newest && self.addresses.is_none() && other.is_none() {
+        if is_newest && self.reusable == 1 && self.addresses.is_none() && other.is_none() {
             dropped.extend(self.take_newest());
             self.free_newest();
             return 1;
@@ -47,7 +48,10 @@ impl<S: Storable> Server<S> {
                 continue;
             };
             let may_stay = self.addresses.is_some() || (other.is_some() && held.address == other);
-            let is_same = self.relation(held.address, address, now) == Relation::Same;
+            let is_same = match address {
+                Some(_) => self.relation(held.address, address, now) == Relation::Same,
+                None => held.address.is_none(),
+            };
             if held.usage == Usage::Reusable && (is_same || !may_stay) {
                 replaced += u64::from(self.drop_at(index, dropped));
             }

@@ -101,9 +101,11 @@ impl<S: Storable> Shard<S> {
         let node = self.slab.get_mut(found)?;
         let before = node.history.standing();
         let taught = node.server.learn(begun, outcome, now);
-        // A decline that shows only which addresses share keys says nothing against an offer.
-        let shows = if taught { Outcome::Resumed } else { shows };
-        node.history.ended(shows, begun.is_doubtful, now);
+        if taught && outcome == Outcome::Declined {
+            node.history.declined_elsewhere();
+        } else {
+            node.history.ended(shows, begun.is_doubtful, now);
+        }
         let standing = node.history.standing();
         if let Some(id) = begun.reusable.map(|id| EntryId(id.get()))
             && outcome == Outcome::Declined

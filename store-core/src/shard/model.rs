@@ -392,8 +392,11 @@ impl Model {
             let addresses = server.addresses.get_or_insert_with(empty);
             taught = addresses.learn(from, to, outcome == Outcome::Resumed, now);
         }
-        let ended = if taught { Outcome::Resumed } else { outcome };
-        server.history.ended(ended, begun.is_doubtful, now);
+        if taught && outcome == Outcome::Declined {
+            server.history.declined_elsewhere();
+        } else {
+            server.history.ended(outcome, begun.is_doubtful, now);
+        }
         let is_there = |id: &u64| server.sessions.iter().any(|session| session.id == *id);
         if let Some(id) = reusable.filter(is_there)
             && outcome == Outcome::Declined

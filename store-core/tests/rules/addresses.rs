@@ -129,6 +129,60 @@ fn each_address_resumes_after_two_visits() {
     }
 }
 
+/// With shared keys that change, one connection is declined, as with one address.
+#[test]
+fn shared_keys_that_change_cost_one_decline() {
+    for usage in [SingleUse, Reusable] {
+        for (count, stores_first) in [(2, false), (8, false), (8, true)] {
+            let key = key("farm");
+            let mut farm = Farm::new(&key, usage, &vec![1; count]);
+            farm.stores_first = stores_first && usage == Reusable;
+            farm.rounds(3);
+            for rotation in 1..6 {
+                farm.keys = vec![1 + rotation; count];
+                (farm.resumed, farm.declined) = (0, 0);
+                farm.rounds(4);
+                let all = 4 * count;
+                assert_eq!(
+                    (farm.resumed, farm.declined),
+                    (all - 1, 1),
+                    "{usage:?} {count}"
+                );
+            }
+        }
+    }
+}
+
+/// A machine that leaves those that share keys resumes its own sessions after two declines.
+#[test]
+fn an_address_that_leaves_its_group_is_found_out() {
+    for usage in [SingleUse, Reusable] {
+        let key = key("farm");
+        let mut farm = Farm::new(&key, usage, &[1; 4]);
+        farm.rounds(2);
+        farm.keys[2] = 2;
+        farm.rounds(4);
+        farm.declined = 0;
+        farm.rounds(4);
+        assert_eq!(farm.declined, 0, "{usage:?}");
+    }
+}
+
+/// One connection whose address is not known leaves the sessions of the addresses.
+#[test]
+fn a_session_of_an_unknown_address_replaces_no_other() {
+    let key = key("farm");
+    let mut farm = Farm::new(&key, Reusable, &[1, 2, 3]);
+    farm.rounds(2);
+    for number in [8, 9] {
+        put(&farm.store, &key, entry(Reusable, number), start()).expect("stored");
+    }
+    assert_eq!(farm.store.stats().sessions, 4);
+    farm.declined = 0;
+    farm.rounds(2);
+    assert_eq!(farm.declined, 0);
+}
+
 /// A session is never used up at an address that is known to decline it.
 #[test]
 fn what_is_declined_is_not_offered() {
@@ -204,6 +258,29 @@ fn a_server_that_declines_everything_is_asked_less() {
         farm.rounds(1);
     }
     assert!(farm.declined < 60, "{} of 300", farm.declined);
+}
+
+/// R29: so is one that has another address all the time.
+#[test]
+fn a_server_of_ever_new_addresses_that_declines_everything_is_asked_less() {
+    let (store, key) = (small(8), key("farm"));
+    let mut declined = 0;
+    for number in 1..=500 {
+        let look_up = LookUp {
+            address: AddressId::new(number),
+            ..Want::Any.into()
+        };
+        let now = at(300 * u64::from(number));
+        let begun = store.begin(&key, look_up, now, |_| true);
+        let outcome = match begun.offer {
+            Some(_) => Outcome::Declined,
+            None => Outcome::Full,
+        };
+        declined += u32::from(outcome == Outcome::Declined);
+        let new = Some(lives(SingleUse, u64::from(number), HOUR, now));
+        store.finish(&key, &begun.begun, Some(outcome), None, new, now);
+    }
+    assert!(declined < 100, "{declined} of 500");
 }
 
 /// A reusable session of an address stays when another one, that declines it, gives its own.

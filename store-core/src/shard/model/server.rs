@@ -134,7 +134,11 @@ impl Server {
             let relations = self.relations(session.address, now);
             let replaced = |(it, relation): &(&Session, Relation)| {
                 let may_stay = self.addresses.is_some() || (other.is_some() && it.address == other);
-                it.usage == Usage::Reusable && (!may_stay || *relation == Relation::Same)
+                let is_same = match session.address {
+                    Some(_) => *relation == Relation::Same,
+                    None => it.address.is_none(),
+                };
+                it.usage == Usage::Reusable && (!may_stay || is_same)
             };
             let replaced: Vec<u64> = relations.filter(replaced).map(|(it, _)| it.id).collect();
             stats.replaced += self.remove(|session| replaced.contains(&session.id));
