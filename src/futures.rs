@@ -18,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! Connections are those of [`tokio`](crate::tokio), driven through its traits and without its runtime:
+//! Connections are those of [tokio's door](crate::tokio), driven through its traits and without its runtime:
 //! what is said there of [cancelling](crate::tokio#cancelling) and of
 //! [blocking calls](crate::tokio#blocking-calls) holds here. Transports and timers are the caller's.
 
