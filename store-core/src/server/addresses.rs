@@ -359,6 +359,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         /// Bounded, symmetric, and right about what was learned last, whatever is learned.
         #[test]
         fn it_keeps_its_invariants(
