@@ -112,7 +112,7 @@ impl Addresses {
                 if left {
                     self.forget(to);
                 }
-                left && self.is_free()
+                left && self.count_lesson()
             }
             (Relation::Unknown | Relation::Apart, resumed) => {
                 let groups = [from, to].map(|address| self.add(address));
@@ -125,13 +125,13 @@ impl Addresses {
                 }
                 self.apart[usize::from(one)] |= bit(other);
                 self.apart[usize::from(other)] |= bit(one);
-                self.is_free()
+                self.count_lesson()
             }
         }
     }
 
-    /// Counts a decline that taught something; whether it does not count as a decline.
-    fn is_free(&mut self) -> bool {
+    /// Counts a decline that taught something. Returns whether it is one of the free ones.
+    fn count_lesson(&mut self) -> bool {
         self.lessons = self.lessons.saturating_add(1);
         self.lessons <= FREE_LESSONS
     }
@@ -175,8 +175,8 @@ impl Addresses {
     fn add(&mut self, address: AddressId) -> Option<u8> {
         self.group(address).or_else(|| {
             let is_free = |group: &u8| self.known.iter().all(|known| known.group != *group);
-            let groups = (0..MOST).filter_map(|group| u8::try_from(group).ok());
-            let group = groups.into_iter().find(is_free)?;
+            let mut groups = (0..MOST).filter_map(|group| u8::try_from(group).ok());
+            let group = groups.find(is_free)?;
             let known = Known {
                 address,
                 group,

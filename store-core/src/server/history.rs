@@ -192,10 +192,8 @@ impl History {
         match outcome {
             Outcome::Resumed => self.forget(),
             Outcome::Declined => {
-                let declined = self.declined.saturating_add(1);
-                let reusable_declined = self.reusable_declined;
-                self.forget();
-                (self.declined, self.reusable_declined) = (declined, reusable_declined);
+                self.declined_elsewhere();
+                self.declined = self.declined.saturating_add(1);
             }
             Outcome::Failed | Outcome::Rejected | Outcome::Distrusted => {
                 self.fail(false, began_doubtful, now);

@@ -60,8 +60,8 @@ impl<S: Storable> Server<S> {
         stats: &mut Stats,
         dropped: &mut Dropped<S>,
     ) -> Option<Offer<S>> {
-        let best = (Relation::Same, Usage::SingleUse);
-        let mut found = None;
+        let best = (Relation::Same, true);
+        let mut found: Option<((Relation, bool), usize)> = None;
         for index in (0..self.len()).rev() {
             let held = self.get(index)?;
             if !look_up.want.includes(held.usage) {
@@ -71,14 +71,13 @@ impl<S: Storable> Server<S> {
                 stats.expired += 1;
                 self.drop_at(index, dropped);
                 // The one found moves down with what was above it.
-                found = found.map(|(fit, above): (_, usize)| (fit, above - 1));
+                found = found.map(|(fit, above)| (fit, above - 1));
                 continue;
             }
             let relation = self.relation(held.address, look_up.address, now);
-            let fit = (relation, held.usage);
-            let is_better = found.is_none_or(|(other, _)| is_better(fit, other));
+            let fit = (relation, held.usage == Usage::SingleUse);
             if relation != Relation::Apart
-                && is_better
+                && found.is_none_or(|(newer, _)| fit > newer)
                 && held.session.as_ref().is_some_and(&mut *accept)
             {
                 found = Some((fit, index));
@@ -87,10 +86,11 @@ impl<S: Storable> Server<S> {
                 }
             }
         }
-        let ((_, usage), index) = found?;
-        match usage {
-            Usage::SingleUse => Self::take(self.remove_at(index)?, stats),
-            Usage::Reusable => self.copy_at(index, stats),
+        let ((_, is_single_use), index) = found?;
+        if is_single_use {
+            Self::take(self.remove_at(index)?, stats)
+        } else {
+            self.copy_at(index, stats)
         }
     }
 
@@ -174,10 +174,4 @@ impl<S: Storable> Server<S> {
             }
         })
     }
-}
-
-/// Whether a session is offered before an older one.
-fn is_better(one: (Relation, Usage), newer: (Relation, Usage)) -> bool {
-    let rank = |(relation, usage)| (relation, usage == Usage::SingleUse);
-    rank(one) > rank(newer)
 }
