@@ -176,12 +176,6 @@ impl Scope {
 }
 
 impl<B: Backend> Connector<B> {
-    /// A handle whose transports are connected to this address.
-    #[cfg(feature = "ureq")]
-    pub(crate) fn at_address(&self, address: IpAddr) -> Self {
-        self.with_options(&ConnectOptions::new().address(address))
-    }
-
     /// A handle of the same connector whose connections, `client_config`, and clients of other crates
     /// have these options. As cheap as a clone; what it stores, it stores in the same store.
     ///

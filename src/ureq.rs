@@ -38,7 +38,7 @@ use ::ureq::unversioned::transport::{
 };
 use ::ureq::{Agent, Error, Timeout, config::Config};
 
-use crate::{Backend, generic};
+use crate::{Backend, ConnectOptions, generic};
 
 /// An agent with ureq's default settings, whose TLS connections `connector` makes.
 pub fn agent<B: Backend>(connector: &generic::Connector<B>) -> Agent
@@ -175,10 +175,11 @@ where
             };
             Some(adapter(transport.ok()??, &details))
         };
-        let connector = match address {
-            Some(address) => self.connector.at_address(address.ip()),
-            None => self.connector.clone(),
+        let options = match address {
+            Some(address) => ConnectOptions::new().address(address.ip()),
+            None => ConnectOptions::new(),
         };
+        let connector = self.connector.with_options(&options);
         let connected = connector.connect_stream_or_retry(host, port, io, again);
         let stream = connected.map_err(|error| match ureq_timeout(&error) {
             Some(reason) => Error::Timeout(reason),
