@@ -48,7 +48,7 @@ impl<B: Backend> Door for Blocking<B> {
 }
 
 /// Exchanges data, waits for the tickets, and closes.
-fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> io::Result<Resumption> {
+pub(super) fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> io::Result<Resumption> {
     let mut echo = [0; 5];
     stream.write_all(b"hello")?;
     stream.flush()?;

@@ -1,23 +1,22 @@
 //! R40: several nginx behind one name, each at an address of its own. nginx reports each resumption.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lab::nginx::NginxServer;
 use lab::tcp::free_port;
-use tls_resume::generic::Connector;
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
-use tls_resume::{Backend, ConnectOptions, Protocol};
+use tls_resume::{Backend, ConnectOptions};
 use ureq::Agent;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{NextTimeout, TcpConnector};
 
-use super::common::{PROTOCOLS, authority};
+use super::common::{PROTOCOLS, authority, connector};
+use super::nginx::request;
 
 const HOST: &str = "farm.lab.example";
 
@@ -105,13 +104,6 @@ fn address(at: usize) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, number).into()
 }
 
-fn connector<B: Backend>(protocol: Protocol) -> Connector<B> {
-    let connector = Connector::builder()
-        .roots([authority().root_der()])
-        .protocols([protocol]);
-    connector.build().expect("valid settings")
-}
-
 /// The caller connects, and names the address.
 fn over_the_callers_transport<B: Backend>(farm: &Farm, keys: &[u8]) {
     for protocol in PROTOCOLS {
@@ -123,13 +115,7 @@ fn over_the_callers_transport<B: Backend>(farm: &Farm, keys: &[u8]) {
                 let tcp = TcpStream::connect((address(at), farm.port)).expect("TCP");
                 let options = ConnectOptions::new().address(address(at));
                 let connected = connector.connect_stream_with(HOST, farm.port, tcp, &options);
-                let mut stream = connected.expect("TLS");
-                let request = format!("GET / HTTP/1.0\r\nHost: {HOST}\r\n\r\n");
-                stream.write_all(request.as_bytes()).expect("a write");
-                let mut response = String::new();
-                stream.read_to_string(&mut response).expect("a response");
-                assert!(response.ends_with("\r\nhello\n"), "{response}");
-                stream.close().expect("close_notify");
+                request(connected.expect("TLS"), HOST);
             },
         );
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lab::nginx::NginxServer;
-use tls_resume::generic::Connector;
+use tls_resume::generic::{Connector, Stream};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
 use tls_resume::rustls_preview::RustlsPreview;
@@ -20,7 +20,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Makes a request to the server, under this name, and reads the response.
 fn get<B: Backend>(connector: &Connector<B>, host: &str, port: u16) {
     let tcp = TcpStream::connect(("127.0.0.1", port)).expect("TCP");
-    let mut stream = connector.connect_stream(host, port, tcp).expect("TLS");
+    request(
+        connector.connect_stream(host, port, tcp).expect("TLS"),
+        host,
+    );
+}
+
+/// Makes a request over `stream`, reads the response, and closes.
+pub(super) fn request<B: Backend>(mut stream: Stream<B, TcpStream>, host: &str) {
     let request = format!("GET / HTTP/1.0\r\nHost: {host}\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("a write");
     let mut response = String::new();
