@@ -6,16 +6,16 @@ mod hyper;
 
 use examples::serve::HttpsServer;
 use lab::certificate::{Authority, KeyKind};
-use lab::proxies::{Microsocks, Tinyproxy};
+use lab::proxies::Proxy;
 use lab::server::{Library, Protocol, Server, ServerSettings};
 use lab::stunnel::StunnelServer;
 
 /// A target, and a proxy of each kind.
 struct Fixture {
     target: HttpsServer,
-    tinyproxy: Tinyproxy,
+    tinyproxy: Proxy,
     stunnel: StunnelServer,
-    microsocks: Microsocks,
+    microsocks: Proxy,
 }
 
 impl Fixture {
@@ -27,10 +27,10 @@ impl Fixture {
         };
         let target = Server::new(Library::OpenSsl, &settings);
         let target = HttpsServer::start_on(&authority, target).expect("a server");
-        let tinyproxy = Tinyproxy::start().expect("a tinyproxy");
+        let tinyproxy = Proxy::tinyproxy().expect("a tinyproxy");
         let identity = authority.issue(&["127.0.0.1", "localhost"]);
         let stunnel = StunnelServer::start(&identity, tinyproxy.port()).expect("a stunnel");
-        let microsocks = Microsocks::start().expect("a microsocks");
+        let microsocks = Proxy::microsocks().expect("a microsocks");
         Self {
             target,
             tinyproxy,
@@ -53,10 +53,7 @@ impl Fixture {
 
     /// Asserts that two requests came through tinyproxy, the second on a resumed connection.
     fn assert_tunnelled(&self) {
-        assert_eq!(self.target.resumed(), [false, true]);
-        let target = format!("localhost:{}", self.target.port());
-        let tunnels = self.tinyproxy.tunnels(2).expect("its log");
-        assert_eq!(tunnels, [target.as_str(); 2]);
+        self.assert_through(&self.tinyproxy);
     }
 
     /// As [`assert_tunnelled`](Self::assert_tunnelled); the second connection to stunnel resumed, too.
@@ -67,9 +64,13 @@ impl Fixture {
 
     /// Asserts that two requests came through microsocks, the second on a resumed connection.
     fn assert_through_socks(&self) {
+        self.assert_through(&self.microsocks);
+    }
+
+    fn assert_through(&self, proxy: &Proxy) {
         assert_eq!(self.target.resumed(), [false, true]);
         let target = format!("localhost:{}", self.target.port());
-        let tunnels = self.microsocks.tunnels(2).expect("its log");
+        let tunnels = proxy.tunnels(2).expect("its log");
         assert_eq!(tunnels, [target.as_str(); 2]);
     }
 }
