@@ -4,6 +4,7 @@ mod bend;
 mod events;
 mod kinds;
 mod sizes;
+mod sweep;
 mod table;
 
 pub use table::{Curve, Line, Table};
