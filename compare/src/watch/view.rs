@@ -30,7 +30,7 @@ pub(super) fn frame(url: &Address, history: &History) -> String {
     out
 }
 
-/// What became of the connections, in the last minute and in all.
+/// Writes the outcomes of the store's connections: their numbers in the last minute, and in all.
 fn connections(out: &mut String, store: &Subject, history: &History, last: &Scrape) {
     let total = |counter: &str| last.value(store, counter);
     let recent = |counter: &str| history.growth(store, counter);
