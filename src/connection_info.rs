@@ -106,7 +106,8 @@ impl<T: Connection> ConnectionInfo<T> {
     ///
     /// A resumed connection has other material than the one that its session comes from. Fails with
     /// [`io::ErrorKind::InvalidInput`] if `output` is empty or has more than the 8,160 bytes that TLS 1.3
-    /// derives with SHA-256, if `label` has more than 249 bytes, or `context` more than 65,535.
+    /// derives with SHA-256, if `label` has more than 249 bytes, or `context` more than 65,535. In TLS
+    /// 1.2, OpenSSL before 3.3 takes 958 bytes of both together.
     pub fn export_keying_material(
         &self,
         output: &mut [u8],

@@ -48,8 +48,13 @@ pub(crate) fn both_ends_export_the_same_keying_material<B: Backend>() {
                 let error = exported.expect_err("too short or too long");
                 assert_eq!(error.kind(), ErrorKind::InvalidInput, "{library}");
             }
-            let exported =
-                stream.export_keying_material(&mut [0; 8_160], &long_label[1..], Some(&long[1..]));
+            let is_openssl = client.backend_name() == "openssl";
+            let most = match version {
+                Protocol::Tls12 if is_openssl => 958 - 249, // before 3.3
+                _ => 65_535,
+            };
+            let (label, context) = (&long_label[1..], Some(&long[..most]));
+            let exported = stream.export_keying_material(&mut [0; 8_160], label, context);
             exported.expect("the most of everything");
         }
     });
