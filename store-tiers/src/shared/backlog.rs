@@ -94,6 +94,17 @@ pub(super) struct WriteScope {
     pub(super) reusable: bool,
 }
 
+/// Which writes may be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// None: the tier stores nothing.
+    None,
+    /// All but those of idle sessions: the tier is slow, and memory has them in time.
+    NotIdle,
+    /// All.
+    All,
+}
+
 /// The backlog is full.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -310,12 +321,13 @@ impl Backlog {
     }
 
     /// The most urgent job at `now`, and the generation as of which sessions may be restored.
-    pub(super) fn next(&mut self, now: Instant, may_write: bool) -> Option<(Job, Generation)> {
-        let job = self.next_job(now, may_write)?;
+    pub(super) fn next(&mut self, now: Instant, writes: Writes) -> Option<(Job, Generation)> {
+        let job = self.next_job(now, writes)?;
         Some((job, self.generation?))
     }
 
-    fn next_job(&mut self, now: Instant, may_write: bool) -> Option<Job> {
+    fn next_job(&mut self, now: Instant, writes: Writes) -> Option<Job> {
+        let may_write = writes != Writes::None;
         if !self.failed_revocations.is_empty() {
             self.revoke_due(now);
         }
@@ -324,7 +336,7 @@ impl Backlog {
             return Some(Job::Revoke(revoked));
         }
         let write_first = may_write && self.fetches_in_a_row >= FETCHES_IN_A_ROW;
-        if write_first && let Some(job) = self.next_write(now) {
+        if write_first && let Some(job) = self.next_write(now, writes) {
             return Some(job);
         }
         while let Some(key) = self.fetches.pop_front() {
@@ -354,12 +366,12 @@ impl Backlog {
         if self.stop {
             return Some(Job::Stop);
         }
-        may_write.then(|| self.next_write(now)).flatten()
+        may_write.then(|| self.next_write(now, writes)).flatten()
     }
 
-    fn next_write(&mut self, now: Instant) -> Option<Job> {
+    fn next_write(&mut self, now: Instant, writes: Writes) -> Option<Job> {
         self.fetches_in_a_row = 0;
-        while self.next_due().is_some_and(|due| due <= now) {
+        while self.next_due(writes).is_some_and(|due| due <= now) {
             let Some((_, key)) = self.idle.pop_front() else {
                 break;
             };
@@ -389,9 +401,10 @@ impl Backlog {
         self.connections.get(key).copied().unwrap_or(0)
     }
 
-    /// When the next idle server is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.idle.front().map(|(due, _)| *due)
+    /// When the next idle server is due, if it may be written.
+    pub(super) fn next_due(&self, writes: Writes) -> Option<Instant> {
+        let next = self.idle.front().filter(|_| writes == Writes::All);
+        next.map(|(due, _)| *due)
     }
 
     /// Completes all fetches and requests as failed. Revocations and writes stay queued.

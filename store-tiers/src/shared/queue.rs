@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use store_core::tier::Standing;
 use store_core::{Generation, KeyRef, SecurityDomain, SessionKey, StoreObserver, Usage};
 
-use super::backlog::{Backlog, Full, Job, Request};
+use super::backlog::{Backlog, Full, Job, Request, Writes};
 use super::completion::Completion;
 use super::revocations::Revoked;
 use super::settings::SharedSettings;
@@ -61,6 +61,11 @@ impl Queue {
     /// See [`SharedSettings::idle_timeout`].
     pub(super) fn idle_timeout(&self) -> Duration {
         self.settings.idle_timeout
+    }
+
+    /// See [`SharedSettings::stall_timeout`].
+    pub(super) fn stall_timeout(&self) -> Duration {
+        self.settings.stall_timeout
     }
 
     /// Sets the generation of the new store. The worker takes no job before that.
@@ -143,20 +148,20 @@ impl Queue {
         completion
     }
 
-    /// Waits for the next job, a write only if `may_write`, until `until` at most; the error is when
-    /// a write is due that is not yet.
+    /// Waits for the next job, until `until` at most; the error is when a write is due that is not
+    /// yet.
     pub(super) fn next(
         &self,
         until: Instant,
-        may_write: bool,
+        writes: Writes,
     ) -> Result<(Job, Generation), Option<Instant>> {
         let mut backlog = self.lock();
         loop {
             let now = self.now();
-            if let Some(job) = backlog.next(now, may_write) {
+            if let Some(job) = backlog.next(now, writes) {
                 return Ok(job);
             }
-            let due = backlog.next_due().filter(|_| may_write);
+            let due = backlog.next_due(writes);
             if now >= until {
                 return Err(due);
             }

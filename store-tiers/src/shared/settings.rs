@@ -16,8 +16,8 @@ pub struct SharedSettings {
     pub idle_timeout: Duration,
     /// Most servers with a queued write, and most with a queued fetch. Default 4,096.
     pub queue_capacity: usize,
-    /// A call to the tier that takes longer counts as stalled, and no connection waits for it.
-    /// Default 5 ms.
+    /// A call to the tier that takes longer counts as stalled: no connection waits for it, and idle
+    /// sessions stay in memory meanwhile. Default 5 ms.
     pub stall_timeout: Duration,
     /// How long dropping the store may block while the tier answers. Default 1 s. A call that takes
     /// longer than 40 ms, and 4 times as long as any before, is not waited for: the worker writes the

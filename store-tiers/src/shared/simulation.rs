@@ -68,7 +68,10 @@ pub struct SimulatedStore<S: Portable> {
 
 /// A task of a worker. It begins when [`SimulatedStore::next_task`] returns it, and what it does happens in
 /// [`SimulatedStore::perform`].
-pub struct Task(worker::Task);
+pub struct Task {
+    task: worker::Task,
+    began: Instant,
+}
 
 /// What a worker does next.
 pub enum Next {
@@ -112,7 +115,8 @@ impl<S: Portable> SimulatedStore<S> {
             Ok(worker::Task::Stop) => Next::Ended,
             Ok(task) => {
                 self.store.queue.mark_call();
-                Next::Task(Task(task))
+                let began = self.clock.instant();
+                Next::Task(Task { task, began })
             }
             Err(due) => Next::Nothing(due.saturating_duration_since(self.clock.start)),
         }
@@ -120,7 +124,7 @@ impl<S: Portable> SimulatedStore<S> {
 
     /// Does a task: its calls to the tier take no time.
     pub fn perform(&mut self, task: Task) {
-        self.worker.perform(task.0);
+        self.worker.perform(task.task, task.began);
         self.store.queue.mark_end_of_call(); // if there was none
     }
 
@@ -152,10 +156,17 @@ impl<S: Portable> fmt::Debug for SimulatedStore<S> {
     }
 }
 
+impl Task {
+    /// Whether it sweeps the tier.
+    pub fn is_sweep(&self) -> bool {
+        matches!(self.task, worker::Task::Sweep)
+    }
+}
+
 impl fmt::Debug for Task {
     /// Says which kind of task it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.task {
             worker::Task::Probe => "Probe",
             worker::Task::Job(..) => "Job",
             worker::Task::Sweep => "Sweep",

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use store_core::{Clock, Generation, Portable, SessionKey, SessionStore, Timestamp};
 
 use self::cleared_domains::ClearedDomains;
-use super::backlog::{Job, Request};
+use super::backlog::{Job, Request, Writes};
 use super::breaker::Breaker;
 use super::queue::{PauseEnd, Queue};
 use super::revocations::{Revocations, Revoked};
@@ -25,6 +25,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// After a revocation failed twice, it waits for so long, and lets other calls go first. This process uses
 /// no revoked session meanwhile.
 const REVOKE_AGAIN: Duration = Duration::from_secs(10);
+
+/// How long idle sessions stay in memory after a slow job, unless a quick one follows.
+const SLOW_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the worker does next.
 pub(super) enum Task {
@@ -52,6 +55,11 @@ pub(super) struct Worker<S> {
     pub(super) write_breaker: Breaker,
     pub(super) revocations: Revocations,
     pub(super) cleared_domains: ClearedDomains,
+    /// Until when no idle session is written, since the last job took longer than the stall timeout:
+    /// connections do not wait so long, so a session that leaves memory would not be back in time.
+    pub(super) slow_until: Option<Instant>,
+    /// Calls to the tier so far.
+    pub(super) calls: u64,
     /// Whether the last revocation failed.
     pub(super) revocation_failed: bool,
     /// When to sweep the tier next.
@@ -81,6 +89,8 @@ impl<S: Portable> Worker<S> {
             write_breaker: Breaker::default(),
             revocations: Revocations::new(),
             cleared_domains: ClearedDomains::new(),
+            slow_until: None,
+            calls: 0,
             revocation_failed: false,
             sweep_at: queue.now() + SWEEP_INTERVAL,
         }
@@ -91,7 +101,7 @@ impl<S: Portable> Worker<S> {
         loop {
             match self.next(None) {
                 Ok(Task::Stop) => return,
-                Ok(task) => self.perform(task),
+                Ok(task) => self.perform(task, self.queue.now()),
                 Err(_) => {} // the state of a breaker has changed
             }
         }
@@ -108,9 +118,16 @@ impl<S: Portable> Worker<S> {
                 PauseEnd::Elapsed => Ok(Task::Probe),
             };
         }
-        let write_at = self.write_breaker.still_open(self.queue.now());
-        let until = write_at.map_or(self.sweep_at, |at| at.min(self.sweep_at));
-        match self.queue.next(wait_until(until), write_at.is_none()) {
+        let now = self.queue.now();
+        let (writes, changes_at) = if let Some(until) = self.write_breaker.still_open(now) {
+            (Writes::None, until)
+        } else if let Some(until) = self.slow_until.filter(|until| *until > now) {
+            (Writes::NotIdle, until)
+        } else {
+            (Writes::All, self.sweep_at)
+        };
+        let until = changes_at.min(self.sweep_at);
+        match self.queue.next(wait_until(until), writes) {
             Ok((Job::Stop, _)) => Ok(Task::Stop),
             Ok((job, as_of)) => Ok(Task::Job(job, as_of)),
             Err(_) if self.queue.now() >= self.sweep_at => Ok(Task::Sweep),
@@ -118,12 +135,18 @@ impl<S: Portable> Worker<S> {
         }
     }
 
-    /// Does a task. A failed one has restored or queued again what it could.
-    pub(super) fn perform(&mut self, task: Task) {
+    /// Does a task that began at `began`. A failed one has restored or queued again what it could.
+    pub(super) fn perform(&mut self, task: Task, began: Instant) {
         match task {
             Task::Probe => self.probe(),
             Task::Job(job, as_of) => {
+                let calls = self.calls;
                 let _failed = self.run_job(job, as_of);
+                if self.calls != calls {
+                    let now = self.queue.now();
+                    let is_slow = now.saturating_duration_since(began) > self.queue.stall_timeout();
+                    self.slow_until = is_slow.then(|| now + SLOW_PAUSE);
+                }
             }
             Task::Sweep => {
                 let now = self.clock.now();
@@ -179,6 +202,7 @@ impl<S: Portable> Worker<S> {
         &mut self,
         call: impl FnOnce(&mut dyn Tier) -> Result<T, TierError>,
     ) -> Result<T, TierError> {
+        self.calls += 1;
         let tier = self.tier.as_mut();
         let result = self.queue.track_call(|| call(tier));
         count(&self.queue.counters.failures, usize::from(result.is_err()));

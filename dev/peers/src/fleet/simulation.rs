@@ -102,7 +102,7 @@ impl<'a> Simulation<'a> {
         while let Some((at, event)) = self.events.next().filter(|(at, _)| *at < self.end) {
             self.now = at;
             self.clock.set(at);
-            let calls = self.tier.as_ref().map_or(0, |tier| tier.set_now(at));
+            let calls = self.tier.as_ref().map_or(0, SimulatedTier::begin_event);
             self.happen(event);
             let made = self.tier.as_ref().map_or(0, SimulatedTier::calls) - calls;
             self.measured.seconds[seconds(at)].calls += made;
@@ -296,6 +296,11 @@ impl<'a> Simulation<'a> {
             return;
         }
         match store.next_task() {
+            // Redis needs no sweep.
+            Next::Task(task) if task.is_sweep() => {
+                store.perform(task);
+                self.wake(number);
+            }
             Next::Task(task) => {
                 let process = machine.process;
                 let took = self
@@ -327,7 +332,11 @@ impl<'a> Simulation<'a> {
         let before = tier.calls();
         tier.set_took(took);
         store.perform(task);
-        let more = (tier.calls() - before).saturating_sub(1);
+        let made = tier.calls() - before;
+        if made == 0 {
+            tier.made_none();
+        }
+        let more = made.saturating_sub(1);
         let took: Duration = (0..more).map(|_| tier.begin_call(self.now)).sum();
         machine.is_busy = true;
         machine.wake += 1;

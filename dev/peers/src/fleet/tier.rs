@@ -27,8 +27,6 @@ struct State {
     failure: Option<Failure>,
     /// Until when the tier is busy with the calls that it has received.
     busy_until: Duration,
-    /// The time since the start, at which calls are made.
-    now: Duration,
     /// Whether answers come too late.
     is_late: bool,
     calls: u64,
@@ -48,30 +46,38 @@ impl SimulatedTier {
             servers: HashMap::new(),
             failure: None,
             busy_until: Duration::ZERO,
-            now: Duration::ZERO,
             is_late: false,
             calls: 0,
             rng: Xoshiro256PlusPlus::seed_from_u64(seed),
         })))
     }
 
-    /// How long a call takes that begins at `now`: no longer than a client waits for its answer.
+    /// How long a call takes that begins at `now`: no longer than a client waits for its answer. Those
+    /// that begin after it wait for it.
     pub(super) fn begin_call(&self, now: Duration) -> Duration {
         let mut state = self.lock();
         let jitter = state.rng.random_range(0.0..1.0);
         let round_trip = ROUND_TRIP + ROUND_TRIP.mul_f64(jitter);
         let answered = match state.failure {
-            None => round_trip + state.busy_until.saturating_sub(now) + SERVICE,
+            None => {
+                state.busy_until = state.busy_until.max(now) + SERVICE;
+                round_trip + state.busy_until.saturating_sub(now)
+            }
             Some(Failure::Crash) => round_trip,
             Some(Failure::Hang) => ANSWER_TIMEOUT,
         };
         answered.min(ANSWER_TIMEOUT)
     }
 
-    /// The calls that follow are made at `now`. Returns how many were made so far.
-    pub(super) fn set_now(&self, now: Duration) -> u64 {
+    /// A call that began was not made: its task had nothing to do.
+    pub(super) fn made_none(&self) {
         let mut state = self.lock();
-        state.now = now;
+        state.busy_until = state.busy_until.saturating_sub(SERVICE);
+    }
+
+    /// The answers of the calls that follow come in time. Returns how many were made so far.
+    pub(super) fn begin_event(&self) -> u64 {
+        let mut state = self.lock();
         state.is_late = false;
         state.calls
     }
@@ -108,7 +114,6 @@ impl SimulatedTier {
         state.calls += 1;
         match state.failure {
             None => {
-                state.busy_until = state.busy_until.max(state.now) + SERVICE;
                 let answer = call(&mut state);
                 if state.is_late {
                     return Err(TierError::MaybeApplied("no answer in time".into()));

@@ -42,6 +42,44 @@ fn an_idle_session_is_written() {
     eventually(|| tier.single_use() == 1);
 }
 
+/// A tier that answers late would not have it back in time.
+#[cfg(feature = "__simulation")]
+#[test]
+fn an_idle_session_stays_in_memory_while_the_tier_is_slow() {
+    use super::simulation::{Next, SimulatedClock, SimulatedStore};
+
+    let (idle, quick) = (Duration::from_secs(1), Duration::from_millis(1));
+    let (tier, clock) = (FakeTier::default(), Arc::new(SimulatedClock::new()));
+    let limits = Limits::default();
+    let settings = SharedSettings {
+        idle_timeout: idle,
+        ..settings()
+    };
+    let boxed = Box::new(tier.clone());
+    let mut store = SimulatedStore::new(limits, boxed, ring(), settings, &clock).unwrap();
+    put(store.store(), "a", Usage::SingleUse, 1);
+    // A fetch, and what follows until this time; each task takes so long.
+    let mut run = |host: &str, until: Duration, takes: Duration| {
+        assert_eq!(offered(store.store(), host), None);
+        while clock.elapsed() < until {
+            match store.next_task() {
+                Next::Task(task) => {
+                    clock.set(clock.elapsed() + takes);
+                    store.perform(task);
+                }
+                Next::Nothing(due) => clock.set(due.min(until)),
+                Next::Ended => panic!("it goes on"),
+            }
+        }
+    };
+    for second in 1..6 {
+        run(&format!("b{second}"), idle * second, SOON * 2);
+    }
+    assert_eq!(tier.single_use(), 0);
+    run("c", idle * 5 + SOON, quick);
+    assert_eq!(tier.single_use(), 1);
+}
+
 #[test]
 fn a_reusable_session_is_in_memory_and_in_the_tier() {
     let tier = FakeTier::default();
