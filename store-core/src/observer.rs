@@ -26,8 +26,8 @@ pub trait StoreObserver: Send + Sync + 'static {
     /// A connection to this server found no session.
     fn missed(&self, key: KeyRef<'_>);
 
-    /// The standing of this server has changed, by the end of a handshake or because it was cleared. By
-    /// default, other processes are not told.
+    /// The standing of this server has changed, by the end of a handshake or because it was cleared. The
+    /// last one told is the newest. By default, other processes are not told.
     fn standing(&self, key: KeyRef<'_>, standing: Standing) {
         let _ = (key, standing);
     }

@@ -68,7 +68,8 @@ pub struct SessionStore<S> {
     observer: Option<Arc<dyn StoreObserver>>,
     // Whether it remembers how handshakes ended.
     has_history: bool,
-    // Locked from drawing a generation until the observer has received it: they arrive in order.
+    // Locked from drawing a generation, or reading a standing, until the observer has received it: they
+    // arrive in order.
     notifying: Mutex<()>,
     counters: Counters,
 }

@@ -42,7 +42,15 @@ pub(crate) fn good_server(version: Protocol) -> Server {
 /// An OpenSSL server that asks for client certificates and has no session-id context: it ends each
 /// handshake in which a session is offered with `internal_error`.
 pub(crate) fn server_without_context(version: Protocol) -> TcpServer {
-    let mut settings = settings(version);
+    server_without_context_with(version, settings(version).tickets)
+}
+
+/// As [`server_without_context`], with so many tickets.
+pub(crate) fn server_without_context_with(version: Protocol, tickets: usize) -> TcpServer {
+    let mut settings = ServerSettings {
+        tickets,
+        ..settings(version)
+    };
     settings.client_root = Some(authority().root_der());
     settings.openssl.no_session_id_context = true;
     listen(Server::new(Library::OpenSsl, &settings))

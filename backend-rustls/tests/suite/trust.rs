@@ -131,6 +131,33 @@ fn a_fatal_alert_removes_the_resumed_session_and_older_ones() {
     }
 }
 
+/// R9, R31: in the handshake it ends the handshake as failed, and takes the sessions that are older than
+/// the one offered.
+#[test]
+fn a_fatal_alert_in_the_handshake_fails_it() {
+    for (library, protocol) in servers() {
+        let fixture = Fixture::new(library, protocol);
+        fixture.visit();
+        let connection = fixture.connection();
+        drop(fixture.handshake(connection.resumption(), NAME));
+        connection.alert_received(Some(80)); // internal_error
+        let stats = fixture.sessions.store().stats();
+        let what = format!("{library} {protocol}: {stats:?}");
+        assert_eq!(
+            (stats.failed, stats.resumed, stats.sessions),
+            (1, 0, 0),
+            "{what}"
+        );
+        // Later reports of the same connection change nothing.
+        connection.alert_received(Some(80));
+        drop(connection);
+        assert_eq!(fixture.sessions.store().stats().failed, 1, "{what}");
+        assert_eq!(fixture.visit(), Full);
+        assert_eq!(fixture.visit(), Full, "{what}: the server is avoided");
+        assert_eq!(fixture.sessions.store().stats().avoided, 1, "{what}");
+    }
+}
+
 /// R9: the TLS 1.2 session.
 #[test]
 fn an_unsettled_handshake_removes_the_session_that_it_offered() {

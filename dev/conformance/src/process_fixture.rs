@@ -45,9 +45,19 @@ impl<'l, C: Client> ProcessFixture<'l, C> {
         protocol: Protocol,
         tickets: usize,
     ) -> Result<Self, String> {
+        Self::with(tier, launcher, protocol, |server| server.tickets = tickets)
+    }
+
+    /// A server of one version, with changed settings, and this tier.
+    pub(crate) fn with(
+        tier: SharedTier,
+        launcher: &'l Launcher,
+        protocol: Protocol,
+        change: impl FnOnce(&mut ServerSettings),
+    ) -> Result<Self, String> {
         let mut settings = ServerSettings::new(identity());
         settings.protocols = vec![protocol];
-        settings.tickets = tickets;
+        change(&mut settings);
         let server = Server::new(Library::OpenSsl, &settings);
         Ok(Self {
             tier,

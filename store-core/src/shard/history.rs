@@ -71,6 +71,11 @@ impl<S: Storable> Shard<S> {
         self.slab.find(hashed).is_some()
     }
 
+    /// The standing of a server that is there, with a session or not.
+    pub(crate) fn standing(&self, hashed: &HashedKey<'_>) -> Option<Standing> {
+        self.peek(hashed).map(|node| node.history.standing())
+    }
+
     /// Another process tells of a server. One that is there is known better here.
     pub(crate) fn learn(&mut self, hashed: &HashedKey<'_>, standing: Standing) {
         if self.knows(hashed) {
@@ -83,7 +88,7 @@ impl<S: Storable> Shard<S> {
     }
 
     /// Remembers how a handshake ended. A reusable session that was offered in it, declined again and
-    /// not replaced, is dropped. Returns the standing of the server if it has changed.
+    /// not replaced, is dropped. Returns whether the standing of the server has changed.
     #[cold]
     pub(crate) fn remember(
         &mut self,
@@ -92,13 +97,15 @@ impl<S: Storable> Shard<S> {
         (outcome, begun): (Outcome, &Begun),
         now: Timestamp,
         dropped: &mut Dropped<S>,
-    ) -> Option<Standing> {
+    ) -> bool {
         let found = self.slab.find_at(*index, hashed);
         let shows = begun.shows(outcome, now);
-        let found =
-            found.or_else(|| shows.is_failed_offer().then(|| self.insert_empty(hashed))?)?;
+        let found = found.or_else(|| shows.is_failed_offer().then(|| self.insert_empty(hashed))?);
+        let Some(found) = found else { return false };
         *index = found;
-        let node = self.slab.get_mut(found)?;
+        let Some(node) = self.slab.get_mut(found) else {
+            return false;
+        };
         let before = node.history.standing();
         let taught = node.server.learn(begun, outcome, now);
         if taught && outcome == Outcome::Declined {
@@ -116,6 +123,6 @@ impl<S: Storable> Shard<S> {
             let removed = self.change_at(found, |server, _| server.remove(id, dropped));
             self.stats.removed += u64::from(removed.flatten().is_some());
         }
-        (standing != before).then_some(standing)
+        standing != before
     }
 }

@@ -7,7 +7,6 @@ use super::shards::LockedShard;
 use crate::dropped::Dropped;
 use crate::shard::HashedKey;
 use crate::sync::Ordering;
-use crate::tier::Standing;
 use crate::{
     Begun, Entry, EntryId, KeyRef, LookUp, Offer, Outcome, Outlook, Refused, Start, Storable,
     Timestamp, Usage, Want,
@@ -157,14 +156,14 @@ impl<S: Storable> SessionStore<S> {
         let Some(shard) = self.shards.get_or_create(hashed.hash, &self.limits) else {
             return session.map(|_| Err(Refused::Off));
         };
-        let (mut dropped, mut standing) = (Dropped::new(), None);
+        let (mut dropped, mut standing_changed) = (Dropped::new(), false);
         let mut locked = shard.lock();
         if let Some(outcome) = outcome {
             locked.count(outcome);
             let tells = outcome != Outcome::Resumed || begun.is_of_other_address();
             if (tells || locked.remembers(index)) && self.has_history {
                 let ended = (outcome, begun);
-                standing = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
+                standing_changed = locked.remember(&hashed, &mut index, ended, now, &mut dropped);
             }
         }
         if let Some(group) = hint {
@@ -174,7 +173,10 @@ impl<S: Storable> SessionStore<S> {
             drop(locked);
             dropped.clear();
             forget(dropped);
-            self.tell(&hashed.key, outcome, None, standing);
+            self.tell(&hashed.key, outcome, None);
+            if standing_changed {
+                self.tell_standing(&hashed);
+            }
             return None;
         };
         entry.address = entry.address.or(begun.address);
@@ -184,7 +186,10 @@ impl<S: Storable> SessionStore<S> {
         drop(locked);
         dropped.clear();
         forget(dropped);
-        self.tell(&hashed.key, outcome, Some(put.is_ok()), standing);
+        self.tell(&hashed.key, outcome, Some(put.is_ok()));
+        if standing_changed {
+            self.tell_standing(&hashed);
+        }
         if is_packing_due {
             self.pack(shard, index, now);
         }
@@ -198,15 +203,8 @@ impl<S: Storable> SessionStore<S> {
     }
 
     /// Counts the end of a connection for a watched server, and whether it put a session. Emits its event.
-    /// The observer learns the server's standing if it has changed.
     #[inline]
-    fn tell(
-        &self,
-        key: &KeyRef<'_>,
-        outcome: Option<Outcome>,
-        put: Option<bool>,
-        changed: Option<Standing>,
-    ) {
+    fn tell(&self, key: &KeyRef<'_>, outcome: Option<Outcome>, put: Option<bool>) {
         self.watched.count(key, |stats| {
             if let Some(outcome) = outcome {
                 stats.count(outcome);
@@ -220,9 +218,21 @@ impl<S: Storable> SessionStore<S> {
         if let Some(outcome) = outcome {
             self.events.ended(key, outcome);
         }
-        if let (Some(standing), Some(observer)) = (changed, &self.observer) {
-            observer.standing(*key, standing);
+    }
+
+    /// Tells the observer the standing of a server. It is read only now: another connection may have
+    /// changed it since, and told the observer first. A server that was removed since has none.
+    #[cold]
+    fn tell_standing(&self, hashed: &HashedKey<'_>) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        let notifying = self.lock_notifying();
+        let shard = self.shards.get(hashed.hash);
+        if let Some(standing) = shard.and_then(|shard| shard.lock().standing(hashed)) {
+            observer.standing(hashed.key, standing);
         }
+        drop(notifying);
     }
 
     /// Stores a session that a connection to `key` received. `begun` is what [`begin`](Self::begin)

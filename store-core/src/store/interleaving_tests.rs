@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use shuttle::thread;
 
+mod histories;
+
 use super::*;
 use crate::{Entry, Outcome, Refused, SecurityDomain, SessionKey, Usage, Want};
 

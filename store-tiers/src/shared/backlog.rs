@@ -185,6 +185,14 @@ impl Backlog {
     /// Queues a revocation.
     pub(super) fn revoke(&mut self, revoked: Revoked, generation: Generation) {
         self.generation = self.generation.max(Some(generation));
+        match &revoked {
+            Revoked::All => self.standings.clear(),
+            Revoked::Domain(domain) => self
+                .standings
+                .retain(|key, _| key.as_key().domain() != domain),
+            // A session may be revoked alone; a server that is cleared has a new standing.
+            Revoked::Server(_) => {}
+        }
         if self.revocations.contains(&Revoked::All) {
             return;
         }

@@ -195,6 +195,7 @@ on_shareable_backends! {
         a_cleared_partition_is_empty_for_others,
         what_one_process_avoids_others_avoid,
         a_failed_transport_leaves_the_sessions_of_others,
+        a_failed_transport_leaves_the_sessions_of_others_in_redis,
         load_fetches_the_tiers_sessions,
         a_tier_that_is_down_is_no_error,
         memory_stores_have_no_tier,

@@ -1,4 +1,4 @@
-//! Stores with a tier: LMDB files, and a Redis that is down.
+//! Stores with a tier: LMDB files, a Redis, and one that is down.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lab::faults::{Fault, FaultyTransport};
+use lab::redis::RedisServer;
 use lab::server::Protocol;
 use tempfile::TempDir;
 use tls_resume::generic::{Connector, ConnectorBuilder};
@@ -199,26 +200,41 @@ pub(crate) fn what_one_process_avoids_others_avoid<B: Shareable>() {
 /// R31, R41.
 pub(crate) fn a_failed_transport_leaves_the_sessions_of_others<B: Shareable>() {
     for version in Protocol::ALL {
-        let (dir, server) = (StoreDir::new(), good_server(version));
-        let (client, other) = (dir.client::<B>(), dir.client::<B>());
-        drop(visit_in_memory(&other, &server));
-        drop(visit_in_memory(&client, &server));
-        let io = FaultyTransport::new(&server, Fault::CloseAfterClientHello);
-        client.connect_stream(HOST, PORT, io).expect_err("closed");
-        assert_eq!(client.stats().failed, 1, "{version}");
-        flush(&client);
-        let stream = visit_in_memory(&other, &server);
-        assert_eq!(stream.resumption(), Resumption::Resumed, "{version}");
-        drop(stream);
-        flush(&other);
-        // A process that does not know the server yet finds out first whether it works at all.
-        let new = dir.client::<B>();
-        assert!(new.load(10, LONG));
-        assert!(new.stats().sessions > 0, "{version}");
-        for expected in [Resumption::Full, Resumption::Resumed] {
-            let stream = visit_in_memory(&new, &server);
-            assert_eq!(stream.resumption(), expected, "{version}");
-        }
+        let dir = StoreDir::new();
+        others_keep_their_sessions(version, || dir.client::<B>());
+    }
+}
+
+pub(crate) fn a_failed_transport_leaves_the_sessions_of_others_in_redis<B: Shareable>() {
+    let redis = RedisServer::start().expect("a Redis");
+    for version in Protocol::ALL {
+        let keys = tempfile::tempdir().expect("a temporary folder");
+        others_keep_their_sessions(version, || {
+            let client = builder::<B>().store(redis.url()).store_timeout(LONG);
+            let client = client.store_keys(keys.path().join("keys"));
+            client.build().expect("a store")
+        });
+    }
+}
+
+fn others_keep_their_sessions<B: Shareable>(version: Protocol, process: impl Fn() -> Connector<B>) {
+    let server = good_server(version);
+    let (client, other) = (process(), process());
+    for process in [&other, &client] {
+        drop(visit_in_memory(process, &server));
+        flush(process);
+    }
+    let io = FaultyTransport::new(&server, Fault::CloseAfterClientHello);
+    client.connect_stream(HOST, PORT, io).expect_err("closed");
+    assert_eq!(client.stats().failed, 1, "{version}");
+    flush(&client);
+    // A process that does not know the server yet finds out first whether it works at all.
+    let new = process();
+    new.prefetch(HOST, PORT);
+    assert!(new.stats().sessions > 0, "{version}");
+    for expected in [Resumption::Full, Resumption::Resumed] {
+        let stream = visit_in_memory(&new, &server);
+        assert_eq!(stream.resumption(), expected, "{version}");
     }
 }
 

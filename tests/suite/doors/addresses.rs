@@ -18,7 +18,7 @@ fn visit_other<D: Door>(door: &D, port: u16, server: &TcpServer) -> Resumption {
     let stream = connector
         .connect_stream_with(HOST, port, tcp, &other)
         .expect("TLS");
-    talk(stream).expect("an exchange of data")
+    talk(stream).expect("an exchange of data").resumption
 }
 
 pub(crate) fn doors_know_the_address<D: Door>() {

@@ -7,9 +7,9 @@ use lab::server::Protocol;
 use tls_resume::generic::ConnectorBuilder;
 use tls_resume::{Alert, Backend, Clock, ErrorKind, ManualClock, Resumption, SystemClock};
 
-use super::client::Door;
+use super::client::{Door, Visit, hold};
 use crate::blocking::clients;
-use crate::servers::{authority, server_without_context};
+use crate::servers::{authority, server_without_context, server_without_context_with};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -37,9 +37,14 @@ pub(crate) fn a_server_without_session_id_context_causes_no_error<D: Door>() {
         let server = server_without_context(version);
         let client = builder(has_certificate).build().expect("valid settings");
         let door = D::new(client);
-        for _ in 0..20 {
-            let resumption = door.visit(server.port()).expect("no error");
-            assert_eq!(resumption, Resumption::Full);
+        for number in 0..20 {
+            let visit = door.try_visit(server.port()).expect("no error");
+            let visit = visit.expect("an exchange of data");
+            let expected = Visit {
+                resumption: Resumption::Full,
+                retried: number == 1,
+            };
+            assert_eq!(visit, expected, "{version}: {number}");
         }
         let stats = door.connector().stats();
         let counted = (stats.failed, stats.retried, stats.avoided);
@@ -71,6 +76,23 @@ pub(crate) fn a_server_without_session_id_context_causes_one_error_without_the_r
         let stats = door.connector().stats();
         assert_eq!((stats.failed, stats.retried), (1, 0), "{stats:?}");
     });
+}
+
+/// R9: 24 tickets are held, and the first one that is offered is answered by a fatal alert.
+pub(crate) fn a_fatal_alert_takes_the_older_sessions<D: Door>() {
+    let server = server_without_context_with(Protocol::Tls13, 24);
+    let client = builder(false).retry_failed_resumption(false).build();
+    let door = D::new(client.expect("valid settings"));
+    hold(door.connector(), server.port(), 1);
+    assert_eq!(door.connector().stats().sessions, 24);
+    let error = door.visit(server.port()).expect_err("a fatal alert");
+    assert_eq!(error.alert(), Some(Alert::Received(80)), "{error}"); // internal_error
+    assert_eq!(door.connector().stats().sessions, 0);
+    for _ in 0..24 {
+        let resumption = door.visit(server.port()).expect("a full handshake");
+        assert_eq!(resumption, Resumption::Full);
+    }
+    assert_eq!(door.connector().stats().failed, 1);
 }
 
 /// For 10 minutes, then for 20, and so on, up to a day; each time one offer shows that the server

@@ -8,6 +8,14 @@ use tls_resume::{Backend, Error, Resumption};
 
 use crate::servers::{HOST, LONG};
 
+/// How a connection was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Visit {
+    pub(crate) resumption: Resumption,
+    /// Whether it was made again without a session.
+    pub(crate) retried: bool,
+}
+
 /// A way to connect over TCP with a connector.
 pub(crate) trait Door: Sync {
     type Backend: Backend;
@@ -21,11 +29,11 @@ pub(crate) trait Door: Sync {
     /// Connects to this port of [`HOST`], exchanges data, which brings the tickets, and closes.
     fn visit(&self, port: u16) -> Result<Resumption, Error> {
         let talked = self.try_visit(port)?;
-        Ok(talked.expect("an exchange of data"))
+        Ok(talked.expect("an exchange of data").resumption)
     }
 
     /// As [`visit`](Self::visit); the inner error is one after the handshake.
-    fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error>;
+    fn try_visit(&self, port: u16) -> Result<io::Result<Visit>, Error>;
 }
 
 /// The connector's blocking connections.
@@ -42,13 +50,13 @@ impl<B: Backend> Door for Blocking<B> {
         &self.0
     }
 
-    fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
+    fn try_visit(&self, port: u16) -> Result<io::Result<Visit>, Error> {
         Ok(talk(self.0.connect(HOST, port)?))
     }
 }
 
 /// Exchanges data, waits for the tickets, and closes.
-pub(super) fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> io::Result<Resumption> {
+pub(super) fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> io::Result<Visit> {
     let mut echo = [0; 5];
     stream.write_all(b"hello")?;
     stream.flush()?;
@@ -56,7 +64,10 @@ pub(super) fn talk<B: Backend>(mut stream: Stream<B, TcpStream>) -> io::Result<R
     assert_eq!(&echo, b"hello");
     stream.wait_for_tickets(LONG)?;
     stream.close()?;
-    Ok(stream.resumption())
+    Ok(Visit {
+        resumption: stream.resumption(),
+        retried: stream.retried(),
+    })
 }
 
 /// Stores the sessions of so many full handshakes with a TLS 1.3 server: of connections that are
@@ -78,13 +89,13 @@ pub(crate) use self::hyper::{Hyper, Over};
 mod asynchronous {
     use std::io;
 
+    use tls_resume::Error;
     use tls_resume::generic::Connector;
     use tls_resume::tokio::{AsyncIo, Backend, Stream};
-    use tls_resume::{Error, Resumption};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::runtime::Runtime;
 
-    use super::Door;
+    use super::{Door, Visit};
     use crate::servers::{HOST, LONG};
 
     /// The connector's connections in tasks of tokio.
@@ -105,7 +116,7 @@ mod asynchronous {
             &self.connector
         }
 
-        fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
+        fn try_visit(&self, port: u16) -> Result<io::Result<Visit>, Error> {
             self.runtime.block_on(async {
                 let stream = self.connector.tokio().connect(HOST, port).await?;
                 Ok(talk(stream).await)
@@ -114,9 +125,7 @@ mod asynchronous {
     }
 
     /// Exchanges data and closes.
-    pub(super) async fn talk<B: Backend>(
-        mut stream: Stream<B, impl AsyncIo>,
-    ) -> io::Result<Resumption> {
+    pub(super) async fn talk<B: Backend>(mut stream: Stream<B, impl AsyncIo>) -> io::Result<Visit> {
         let mut echo = [0; 5];
         stream.write_all(b"hello").await?;
         stream.flush().await?;
@@ -124,7 +133,10 @@ mod asynchronous {
         assert_eq!(&echo, b"hello");
         stream.wait_for_tickets(LONG).await?;
         stream.shutdown().await?;
-        Ok(stream.resumption())
+        Ok(Visit {
+            resumption: stream.resumption(),
+            retried: stream.retried(),
+        })
     }
 }
 
@@ -134,14 +146,14 @@ mod hyper {
 
     use hyper::Uri;
     use hyper_util::client::legacy::connect::HttpConnector;
+    use tls_resume::Error;
     use tls_resume::generic::Connector;
     use tls_resume::hyper::{HttpsConnector, HttpsOver, MaybeHttpsStream};
     use tls_resume::tokio::Backend;
-    use tls_resume::{Error, Resumption};
     use tokio::runtime::Runtime;
     use tower_service::Service;
 
-    use super::{Door, asynchronous};
+    use super::{Door, Visit, asynchronous};
     use crate::servers::HOST;
 
     /// The connections of hyper's client.
@@ -163,7 +175,7 @@ mod hyper {
             self.https.connector()
         }
 
-        fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
+        fn try_visit(&self, port: u16) -> Result<io::Result<Visit>, Error> {
             let uri: Uri = format!("https://{HOST}:{port}/").parse().expect("a URI");
             self.runtime.block_on(async {
                 let stream = self.https.clone().call(uri).await?;
@@ -198,7 +210,7 @@ mod hyper {
             self.https.connector()
         }
 
-        fn try_visit(&self, port: u16) -> Result<io::Result<Resumption>, Error> {
+        fn try_visit(&self, port: u16) -> Result<io::Result<Visit>, Error> {
             let uri: Uri = format!("https://{HOST}:{port}/").parse().expect("a URI");
             self.runtime.block_on(async {
                 let tls = self.https.clone().call(uri).await?.into_inner();

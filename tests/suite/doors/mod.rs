@@ -92,6 +92,7 @@ at_doors! {
     avoiding:
         a_server_without_session_id_context_causes_no_error,
         a_server_without_session_id_context_causes_one_error_without_the_retry,
+        a_fatal_alert_takes_the_older_sessions,
         a_server_is_avoided_twice_as_long_each_time;
     adverse:
         a_resumption_that_is_closed_late_fails_never_twice_in_a_row,

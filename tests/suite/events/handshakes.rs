@@ -177,6 +177,34 @@ pub(crate) fn failed_handshakes_are_events<B: Backend>() {
     }
 }
 
+/// The server ends each handshake in which a session is offered.
+pub(crate) fn retries_and_avoided_servers_are_events<B: Backend>() {
+    for (version, usage) in KINDS {
+        let authority = Authority::new(KeyKind::EcdsaP256);
+        let mut breaks = settings(version, &authority);
+        breaks.client_root = Some(authority.root_der());
+        breaks.openssl.no_session_id_context = true;
+        let breaks = Server::new(Library::OpenSsl, &breaks);
+        let breaks = TcpServer::start(breaks).expect("a port");
+        let connector = connector::<B>(&authority, true);
+        let recorder = Recorder::default();
+        tracing::subscriber::with_default(recorder.clone(), || {
+            for _ in 0..3 {
+                visit(&connector, &breaks);
+            }
+        });
+        let server = format!("server=\"{HOST}:{}\"", breaks.port());
+        let expected = [
+            format!("missed {server}"),
+            format!("offered {server} usage=\"{usage}\""),
+            format!("failed {server}"),
+            format!("retried {server}"),
+            format!("avoided {server}"),
+        ];
+        assert_eq!(recorder.take(), expected, "{version}");
+    }
+}
+
 #[cfg(feature = "tokio")]
 fn cancelled_handshakes_are_events<B: tls_resume::tokio::Backend>() {
     let silent = bad_server(Behaviour::Silent);

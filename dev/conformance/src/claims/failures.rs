@@ -1,12 +1,12 @@
-//! Servers and networks that fail when a session is offered: R28 to R31.
+//! Servers and networks that fail when a session is offered, and servers that decline it: R28 to R31.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab::faults::{Fault, FaultyTransport};
+use lab::faults::{Fault, FaultyTicketer, FaultyTransport};
 use lab::server::{Protocol, ServerSettings};
 use lab::tcp::TcpServer;
-use tls_resume::Limits;
+use tls_resume::{Limits, Resumption};
 
 use crate::check::{CheckResult, equal, holds, message};
 use crate::claim::Claim;
@@ -84,7 +84,12 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
     let late = rejecting
         .chain(avoiding_late)
         .map(|claim| claim.not_through(Door::ClientConfig, untold));
-    let all = failing.chain(avoiding).chain(late);
+    let declining = Claim::new(
+        "R29",
+        "a server that declines again and again is asked less",
+        a_declining_server_is_asked_less::<C>,
+    );
+    let all = failing.chain(avoiding).chain(late).chain([declining]);
     all.chain(retrying).chain(sparing).collect()
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
 const CONNECTIONS: usize = 20;
 
 /// Makes a server end each handshake in which a session is offered.
-fn breaks(server: &mut ServerSettings) {
+pub(super) fn breaks(server: &mut ServerSettings) {
     server.openssl.no_session_id_context = true;
     server.tickets = 4;
 }
@@ -163,6 +168,22 @@ fn the_server_is_avoided<C: Client>(fixture: &Fixture<C>, door: Door, fault: Fau
     let failed = failures(fixture, door, fault);
     let seen = format!("one of {CONNECTIONS} tries again: {failed:?}");
     holds(count(&failed) == 1, &seen)
+}
+
+/// Each connection receives a session, which the next one could offer.
+fn a_declining_server_is_asked_less<C: Client>() -> CheckResult {
+    for protocol in Protocol::ALL {
+        let declining = FaultyTicketer::new().declining();
+        let fixture = Fixture::<C>::with_tickets(protocol, declining)?;
+        let mut declined = 0;
+        for _ in 0..2 * CONNECTIONS {
+            let visit = fixture.visit()?;
+            declined += u32::from(visit.resumption == Resumption::Declined);
+        }
+        let seen = format!("8 to 12 of {} are declined: {declined}", 2 * CONNECTIONS);
+        holds((8..=12).contains(&declined), &seen)?;
+    }
+    Ok(())
 }
 
 fn a_failed_resumption_is_made_again<C: Client>(door: Door) -> CheckResult {

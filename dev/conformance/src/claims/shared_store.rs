@@ -1,4 +1,4 @@
-//! Sessions that processes share: R7, R20, R22 and R41.
+//! Sessions that processes share: R7, R20, R22, R29 and R41.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -15,6 +15,7 @@ use tls_resume::Resumption;
 use crate::check::{CheckResult, equal, holds, message};
 use crate::child::{ChildProcess, ConnectionReport, Launcher, Task};
 use crate::claim::Claim;
+use crate::claims::failures::breaks;
 use crate::client::Client;
 use crate::fixture::{HOST, PORT, observe};
 use crate::lmdb_writer::LmdbWriter;
@@ -77,6 +78,11 @@ pub(crate) fn claims<C: Client>() -> Vec<Claim> {
             "R22",
             "clear empties the shared store",
             clear_empties_the_tier::<C>,
+        ),
+        Claim::with_children::<C>(
+            "R29",
+            "processes that share a store tell each other of a server that fails",
+            a_breaking_server_is_known_to_others::<C>,
         ),
     ]
 }
@@ -288,4 +294,21 @@ fn clear_empties_the_tier<C: Client>(launcher: &Launcher) -> CheckResult {
         equal(&resumed(&reports), &0, "resumed, in a process after clear")?;
     }
     Ok(())
+}
+
+fn a_breaking_server_is_known_to_others<C: Client>(launcher: &Launcher) -> CheckResult {
+    let fixture =
+        ProcessFixture::<C>::with(SharedTier::lmdb()?, launcher, Protocol::Tls13, breaks)?;
+    let first = fixture.in_process()?;
+    let broken = (0..5).filter(|_| first.visit().is_err()).count();
+    holds((1..=2).contains(&broken), "one or two sessions break")?;
+    // Ends the client's worker, which writes to the tier.
+    drop(first);
+    let other = fixture.in_process()?;
+    for _ in 0..3 {
+        let visit = other.visit()?;
+        visit.is(Resumption::Full, "at a server that another process avoids")?;
+    }
+    let fetched = other.client.tier_stats().fetched;
+    holds(fetched > 0, "there is a session in the tier")
 }

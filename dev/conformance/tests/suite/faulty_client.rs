@@ -271,6 +271,8 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "a server that fails whenever a session is offered is avoided",
             "a server that fails whenever a session is offered is avoided, in tasks",
             "a server that fails whenever a session is offered is avoided, over futures-io",
+            "a server that declines again and again is asked less",
+            "processes that share a store tell each other of a server that fails",
         ],
     ),
     (

@@ -13,6 +13,7 @@ use tls_resume::generic::Connector;
 use tls_resume::lettre::{SmtpStream, connect_starttls, starttls};
 use tls_resume::openssl::OpenSsl;
 use tls_resume::rustls::Rustls;
+use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::tokio::Backend;
 use tls_resume::{Alert, Error, ErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -196,7 +197,7 @@ where
     }
 }
 
-on_backends! { rustls: Rustls, openssl: OpenSsl;
+on_backends! { rustls: Rustls, openssl: OpenSsl, rustls_preview: RustlsPreview;
     a_server_without_session_id_context_causes_no_error,
     a_server_without_session_id_context_causes_one_error_without_the_retry,
     a_resumption_that_breaks_causes_no_error,

@@ -13,6 +13,7 @@ use tls_resume::generic::Connector;
 use tls_resume::openssl::OpenSsl;
 use tls_resume::postgres::MakeTlsConnector;
 use tls_resume::rustls::Rustls;
+use tls_resume::rustls_preview::RustlsPreview;
 use tls_resume::tokio::{Backend, Stream};
 use tls_resume::{Error, ErrorKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +22,9 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
-use super::common::{authority, builder, correct_server, each, failures, server_without_context};
+use super::common::{
+    FAULTS, authority, builder, correct_server, each, failures, server_without_context,
+};
 use super::starttls_server::{Before, StartTlsServer};
 use crate::servers::postgres::with_binding;
 
@@ -89,7 +92,7 @@ where
     let proxy = FaultyProxy::start(address).expect("a port");
     let runtime = Runtime::new().expect("a runtime");
     for protocol in Protocol::ALL {
-        for fault in [Fault::CloseAfterServerHello, Fault::Corrupt] {
+        for fault in FAULTS {
             let connector = builder::<B>(false).protocols([protocol]).build();
             let connector = connector.expect("valid settings");
             let tls = MakeTlsConnector::new(&connector).port(proxy.port());
@@ -123,4 +126,11 @@ fn openssl() {
     a_server_without_session_id_context_causes_one_error::<OpenSsl>();
     silence_costs_two_deadlines_at_most::<OpenSsl>();
     a_resumption_that_breaks_causes_two_errors_at_most::<OpenSsl>();
+}
+
+#[test]
+fn rustls_preview() {
+    a_server_without_session_id_context_causes_one_error::<RustlsPreview>();
+    silence_costs_two_deadlines_at_most::<RustlsPreview>();
+    a_resumption_that_breaks_causes_two_errors_at_most::<RustlsPreview>();
 }

@@ -101,6 +101,35 @@ fn a_store_that_is_loaded_avoids_the_server() {
     assert!(avoids(&other, "a"));
 }
 
+/// R22: also of what had not been written yet.
+#[test]
+fn a_cleared_store_tells_nothing_from_before() {
+    let clears: [fn(&SharedStore<Numbered>); 2] = [
+        |store| store.memory().clear(),
+        |store| store.memory().clear_domain(&domain()),
+    ];
+    for clear in clears {
+        let tier = FakeTier::default();
+        let store = new_store(&tier, settings());
+        tier.set(|state| state.hang = true);
+        let fetch = store.fetch(&key("b"));
+        tier.wait_for_call();
+        put(&store, "a", Usage::SingleUse, 1);
+        breaks(&store, "a");
+        clear(&store);
+        tier.set(|state| state.hang = false);
+        fetch.wait(LONG);
+        assert!(store.flush(LONG));
+        // Later than the clear, in the clock's milliseconds.
+        std::thread::sleep(Duration::from_millis(2));
+        put(&store, "a", Usage::SingleUse, 2);
+        assert!(store.flush(LONG));
+        let other = new_store(&tier, settings());
+        assert!(other.prefetch(&key("a"), LONG));
+        assert!(!avoids(&other, "a"));
+    }
+}
+
 #[test]
 fn a_cleared_server_is_avoided_by_none() {
     let tier = FakeTier::default();
