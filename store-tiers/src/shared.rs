@@ -148,14 +148,15 @@ impl<S: Portable> SharedStore<S> {
                 completion: None,
             };
         }
-        let available = self.memory.available(key, self.clock.now());
-        let available = if available.reusable {
-            usize::MAX
-        } else {
-            available.single_use
-        };
         let key = key.to_key();
-        let completion = self.queue.begin_fetch(&key, available);
+        let completion = self.queue.begin_fetch(&key, || {
+            let available = self.memory.available(&key, self.clock.now());
+            if available.reusable {
+                usize::MAX
+            } else {
+                available.single_use
+            }
+        });
         let pending = Some((Arc::clone(&self.queue), key));
         Fetch {
             pending,

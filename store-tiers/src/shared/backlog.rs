@@ -392,20 +392,16 @@ impl Backlog {
             let _ = self.write(key, scope);
         }
         let batch = self.writes.len().min(WRITE_BATCH);
-        let mut batch: Vec<_> = self
+        let batch: Vec<_> = self
             .writes
             .drain(..batch)
             .filter_map(|key| self.to_write.remove_entry(&key))
             .collect();
-        for (key, scope) in &mut batch {
-            // Sessions that pending connections will look for stay in memory.
-            let connections = self.connections_to(key);
-            scope.single_use_except = scope.single_use_except.map(|kept| kept.max(connections));
-        }
         (!batch.is_empty()).then_some(Job::Write(batch))
     }
 
-    fn connections_to(&self, key: &SessionKey) -> usize {
+    /// Connections that are about to look for a session of `key`.
+    pub(super) fn connections_to(&self, key: &SessionKey) -> usize {
         self.connections.get(key).copied().unwrap_or(0)
     }
 

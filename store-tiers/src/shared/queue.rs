@@ -96,14 +96,15 @@ impl Queue {
     }
 
     /// Counts a connection that is about to look for a session of `key`, and queues a fetch unless
-    /// the `available` sessions in memory are enough. Returns what to wait for, if anything.
+    /// those in memory are enough: `available` counts them. Returns what to wait for, if anything.
     pub(super) fn begin_fetch(
         &self,
         key: &SessionKey,
-        available: usize,
+        available: impl FnOnce() -> usize,
     ) -> Option<Arc<Completion>> {
         let mut backlog = self.lock();
         let connections = backlog.add_connection(key);
+        let available = available(); // under the lock: see `take_surplus`
         let breaker_open = self.counters.breaker_open.load(Ordering::Relaxed);
         let enough = available >= connections;
         if enough || breaker_open || backlog.was_just_empty(key, self.now()) {
@@ -116,6 +117,22 @@ impl Queue {
             count(&self.counters.dropped, 1);
         }
         completion.ok().filter(|_| !self.is_stalled())
+    }
+
+    /// Takes sessions of `key` out of memory: `take` leaves as many as it is given, `kept` or those that
+    /// pending connections will look for. No connection begins meanwhile: it would count on them.
+    pub(super) fn take_surplus<T>(
+        &self,
+        key: &SessionKey,
+        kept: usize,
+        take: impl FnOnce(usize) -> T,
+    ) -> T {
+        let backlog = self.lock();
+        let pending = match backlog.is_stopped() {
+            true => 0, // no store is left where they could look
+            false => backlog.connections_to(key),
+        };
+        take(kept.max(pending))
     }
 
     /// Ends what [`begin_fetch`](Self::begin_fetch) began for one connection.

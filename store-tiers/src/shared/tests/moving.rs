@@ -176,6 +176,30 @@ fn sessions_for_pending_connections_are_not_written() {
     }
 }
 
+/// Nor if they begin after the write was queued.
+#[cfg(feature = "__simulation")]
+#[test]
+fn a_write_leaves_the_sessions_that_connections_have_counted() {
+    use super::simulation::{Next, SimulatedClock, SimulatedStore};
+
+    let (tier, clock) = (FakeTier::default(), Arc::new(SimulatedClock::new()));
+    let (limits, boxed) = (Limits::default(), Box::new(tier.clone()));
+    let mut store = SimulatedStore::new(limits, boxed, ring(), settings(), &clock).unwrap();
+    for number in 0..4 {
+        put(store.store(), "a", Usage::SingleUse, number);
+    }
+    let Next::Task(write) = store.next_task() else {
+        panic!("nothing to write");
+    };
+    let fetches = [(); 3].map(|()| store.store().fetch(&key("a")));
+    store.perform(write);
+    assert_eq!(tier.single_use(), 1);
+    for fetch in &fetches {
+        assert!(fetch.is_completed());
+        assert!(offered(store.store(), "a").is_some());
+    }
+}
+
 /// A connection that fetches again, because the first fetch timed out, takes one session.
 #[test]
 fn fetching_again_takes_no_second_session() {

@@ -35,7 +35,7 @@ impl<S: Portable> Worker<S> {
             if written.is_err() {
                 // If the backlog is full, the sessions stay in memory.
                 self.queue.change(|backlog| drop(backlog.write(key, scope)));
-            } else if scope.single_use_except.is_some_and(|kept| kept > 0) {
+            } else if self.memory.available(&key, now).single_use > 0 {
                 self.write_when_idle(&key);
             }
         }
@@ -51,9 +51,10 @@ impl<S: Portable> Worker<S> {
         now: Timestamp,
         outgoing: &mut Vec<Outgoing<S>>,
     ) {
-        let single_use = scope
-            .single_use_except
-            .map(|kept| self.memory.surplus(key, kept, now));
+        let single_use = scope.single_use_except.map(|kept| {
+            let take = |kept| self.memory.surplus(key, kept, now);
+            self.queue.take_surplus(key, kept, take)
+        });
         let reusable = scope.reusable.then(|| self.memory.reusable_copy(key, now));
         let server = self.ring.server_id(key.as_key());
         let entries = single_use.into_iter().flatten().chain(reusable.flatten());
