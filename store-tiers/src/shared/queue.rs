@@ -128,9 +128,11 @@ impl Queue {
         take: impl FnOnce(usize) -> T,
     ) -> T {
         let backlog = self.lock();
-        let pending = match backlog.is_stopped() {
-            true => 0, // no store is left where they could look
-            false => backlog.connections_to(key),
+        // After a stop, there is no store left where connections could look.
+        let pending = if backlog.is_stopped() {
+            0
+        } else {
+            backlog.connections_to(key)
         };
         take(kept.max(pending))
     }

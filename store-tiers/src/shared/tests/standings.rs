@@ -121,7 +121,7 @@ fn a_cleared_store_tells_nothing_from_before() {
         fetch.wait(LONG);
         assert!(store.flush(LONG));
         // Later than the clear, in the clock's milliseconds.
-        std::thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
         put(&store, "a", Usage::SingleUse, 2);
         assert!(store.flush(LONG));
         let other = new_store(&tier, settings());
